@@ -1,0 +1,113 @@
+"""Between plain values and table rows: numbers that are not finite, JSON values, checkpoints."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Row
+
+from quantsim.checkpoints.checkpoint import Checkpoint
+from quantsim.checkpoints.redact import redact
+from quantsim.errors import CheckpointError
+
+__all__ = ["checkpoint_from_row", "checkpoint_row", "join_number", "metric_rows", "plain_json", "split_number"]
+
+Parameters = Mapping[str, Sequence[float]]
+
+
+def split_number(value: float | None) -> tuple[float | None, str | None]:
+    """Returns a number as (value, None) if it is finite, and as (None, "nan" | "inf" | "-inf") if not.
+
+    Example:
+        >>> split_number(float("-inf"))
+        (None, '-inf')
+    """
+    if value is None or math.isfinite(value):
+        return value, None
+    return None, str(float(value))
+
+
+def join_number(value: float | None, non_finite: str | None) -> float | None:
+    """Undoes :func:`split_number`."""
+    if non_finite is not None:
+        return float(non_finite)
+    return None if value is None else float(value)
+
+
+def plain_json(value: Any, where: str) -> Any:
+    """Returns a copy made of JSON values only: tuples as lists, non-finite floats as text, passwords of URLs redacted.
+
+    Args:
+        value: what is to be stored.
+        where: its place, for messages, such as ``config``.
+
+    Raises:
+        CheckpointError: something in it has no JSON form; the message says where.
+    """
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        finite, non_finite = split_number(value)
+        return finite if non_finite is None else non_finite
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, Mapping):
+        for key in value:
+            if not isinstance(key, str):
+                raise CheckpointError(f"{where} has the key {key!r}; keys must be text")
+        return {key: plain_json(item, f"{where}.{key}") for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain_json(item, f"{where}[{index}]") for index, item in enumerate(value)]
+    raise CheckpointError(f"{where} cannot be stored: {type(value).__name__} has no JSON form; give a plain value")
+
+
+def checkpoint_row(checkpoint: Checkpoint) -> dict[str, Any]:
+    """Returns the row of a checkpoint, without its metrics."""
+    objective, non_finite = split_number(checkpoint.objective)
+    return {
+        "run_id": checkpoint.run_id,
+        "step": checkpoint.step,
+        "parameter_set": checkpoint.parameter_set,
+        "driver": checkpoint.driver,
+        "raw": _parameters_to_json(checkpoint.raw),
+        "human": _parameters_to_json(checkpoint.human),
+        "objective": objective,
+        "objective_non_finite": non_finite,
+        "created_at": checkpoint.created_at,
+    }
+
+
+def metric_rows(checkpoint: Checkpoint, row_id: int) -> Iterator[dict[str, Any]]:
+    """Yields the rows of a checkpoint's metrics; ``row_id`` is the number of its row."""
+    for split, values in checkpoint.metrics.items():
+        for name, number in values.items():
+            value, non_finite = split_number(number)
+            yield {"checkpoint_id": row_id, "split": split, "name": name, "value": value, "non_finite": non_finite}
+
+
+def checkpoint_from_row(row: Row[Any], metrics: Mapping[str, Mapping[str, float]]) -> Checkpoint:
+    """Returns the checkpoint of a row of the table ``checkpoints``, with its metrics."""
+    return Checkpoint(
+        run_id=row.run_id,
+        step=row.step,
+        parameter_set=row.parameter_set,
+        driver=row.driver,
+        raw=_parameters_from_json(row.raw),
+        human=_parameters_from_json(row.human),
+        metrics=metrics,
+        objective=join_number(row.objective, row.objective_non_finite),
+        created_at=row.created_at,
+    )
+
+
+def _parameters_to_json(parameters: Parameters) -> dict[str, list[float | str]]:
+    # JSON has no NaN or infinity; Python writes every other float so that it reads back bit for bit.
+    return {
+        name: [value if math.isfinite(value) else str(value) for value in values] for name, values in parameters.items()
+    }
+
+
+def _parameters_from_json(stored: Mapping[str, Iterable[float | str]]) -> dict[str, tuple[float, ...]]:
+    return {name: tuple(map(float, values)) for name, values in stored.items()}

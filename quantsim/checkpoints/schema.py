@@ -1,0 +1,153 @@
+"""The tables of the checkpoint store, and their version.
+
+Only types that SQLite, PostgreSQL and MySQL store without loss are used: times are text in one fixed UTC format (SQLite
+has no time zones, MySQL drops fractions of a second), numbers are double precision, and a number that is not finite is
+NULL beside a text that names it (SQLite turns NaN into NULL, MySQL refuses it).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Connection,
+    Dialect,
+    Double,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    insert,
+    inspect,
+    select,
+)
+from sqlalchemy.types import TypeDecorator
+
+from quantsim.errors import CheckpointError
+
+__all__ = ["SCHEMA_VERSION", "checkpoints", "create_schema", "has_schema", "metrics", "runs", "states"]
+
+SCHEMA_VERSION = 1
+
+_TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
+_LONGEST_BLOB = 2**32 - 1  # MySQL takes the smallest blob type that holds this length; the others ignore it
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """An aware time, stored as text that sorts as the times do, to the microsecond."""
+
+    impl = String(27)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
+        return None if value is None else value.astimezone(UTC).strftime(_TIME_FORMAT)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else datetime.strptime(value, _TIME_FORMAT).replace(tzinfo=UTC)
+
+
+metadata = MetaData()
+
+schema_version = Table("checkpoint_schema", metadata, Column("version", Integer, primary_key=True, autoincrement=False))
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("run_id", String(32), primary_key=True),
+    Column("experiment_id", String(128), nullable=False, index=True),
+    Column("data_id", String(128), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("driver", String(16), nullable=False),
+    Column("config", JSON, nullable=False),
+    Column("seed", BigInteger),
+    Column("status", String(16), nullable=False),
+    Column("reason", Text),
+    Column("started_at", UtcTime, nullable=False),
+    Column("updated_at", UtcTime, nullable=False),
+    Column("finished_at", UtcTime),
+    Column("version", String(64), nullable=False),
+    Column("notes", JSON, nullable=False),
+)
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    # SQLite numbers rows by itself only in a column of type INTEGER.
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("run_id", ForeignKey("runs.run_id", ondelete="CASCADE"), nullable=False),
+    Column("step", BigInteger, nullable=False),
+    Column("parameter_set", BigInteger, nullable=False),
+    Column("driver", String(16), nullable=False),
+    Column("raw", JSON, nullable=False),
+    Column("human", JSON, nullable=False),
+    Column("objective", Double),
+    Column("objective_non_finite", String(4)),
+    Column("created_at", UtcTime, nullable=False),
+    UniqueConstraint("run_id", "step", "parameter_set"),
+    CheckConstraint("objective IS NULL OR objective_non_finite IS NULL", name="objective_is_one_number"),
+)
+
+metrics = Table(
+    "metrics",
+    metadata,
+    Column("checkpoint_id", ForeignKey("checkpoints.id", ondelete="CASCADE"), primary_key=True),
+    Column("split", String(10), primary_key=True),
+    Column("name", String(200), primary_key=True),
+    Column("value", Double),
+    Column("non_finite", String(4)),
+    CheckConstraint("(value IS NULL) <> (non_finite IS NULL)", name="value_is_one_number"),
+    sqlite_with_rowid=False,  # the primary key is the row: half the space and one tree to write, not two
+)
+
+states = Table(
+    "states",
+    metadata,
+    Column("run_id", ForeignKey("runs.run_id", ondelete="CASCADE"), primary_key=True),
+    Column("step", BigInteger, nullable=False),
+    Column("blob", LargeBinary(_LONGEST_BLOB), nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+)
+
+
+def has_schema(connection: Connection) -> bool:
+    """Returns whether the database holds the tables in the version this code reads; False if it holds none of them.
+
+    Raises:
+        CheckpointError: they are of another version, or tables of the same names belong to another program.
+    """
+    inspector = inspect(connection)
+    if not inspector.has_table(schema_version.name):
+        foreign = sorted(set(inspector.get_table_names()) & set(metadata.tables))
+        if foreign:
+            raise CheckpointError(
+                f"the database already has tables named {', '.join(foreign)} that are not a checkpoint store; "
+                "use another database"
+            )
+        return False
+    found = connection.scalar(select(schema_version.c.version))
+    if found is None:
+        raise CheckpointError("the schema version is missing: the store was not created to its end; delete it")
+    if found > SCHEMA_VERSION:
+        raise CheckpointError(
+            f"it was made by a newer quantsim (schema {found}, this one reads {SCHEMA_VERSION}); upgrade quantsim"
+        )
+    if found < SCHEMA_VERSION:
+        raise CheckpointError(
+            f"it was made by an older quantsim (schema {found}, this one reads {SCHEMA_VERSION}); use a new store"
+        )
+    return True
+
+
+def create_schema(connection: Connection) -> None:
+    """Creates the tables and writes their version, unless another process did so meanwhile."""
+    if not has_schema(connection):
+        metadata.create_all(connection, checkfirst=False)
+        connection.execute(insert(schema_version).values(version=SCHEMA_VERSION))

@@ -1,0 +1,69 @@
+"""Every exception quantsim raises on purpose, and the helper that words an unknown name.
+
+All derive from :class:`QuantsimError`, so one ``except`` clause serves a caller; those that stand for a bad value are
+also ``ValueError``. Messages name the key, the offending value and the remedy. Context is added on the way up with
+``add_note``.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    "CheckpointError",
+    "ConfigError",
+    "DriverError",
+    "ParameterError",
+    "PriceError",
+    "QuantsimError",
+    "SelectionError",
+    "WindowError",
+    "nearest",
+]
+
+
+class QuantsimError(Exception):
+    """Base of all errors raised on purpose by quantsim."""
+
+
+class ConfigError(QuantsimError, ValueError):
+    """An experiment, a study file or an override is not valid."""
+
+
+class PriceError(QuantsimError, ValueError):
+    """Price data is missing, malformed, or does not cover what is asked of it."""
+
+
+class ParameterError(QuantsimError, ValueError):
+    """A strategy parameter is unknown, missing, of the wrong shape, or out of its range."""
+
+
+class WindowError(QuantsimError, ValueError):
+    """An evaluation window does not fit the prices it is laid on."""
+
+
+class DriverError(QuantsimError):
+    """A training or search run cannot start, or cannot go on."""
+
+
+class CheckpointError(QuantsimError):
+    """The checkpoint store cannot be opened, read or written."""
+
+
+class SelectionError(QuantsimError):
+    """No stored checkpoint satisfies what a selection asks for."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Returns the remedy for an unknown name: the closest known one, or the list of all.
+
+    Example:
+        >>> nearest("fes", ["fees", "tokens"])
+        "did you mean 'fees'?"
+    """
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return f"known: {', '.join(names)}" if names else "none is known"

@@ -1,0 +1,7 @@
+"""Causal estimators of price behaviour on chunk-boundary prices: what a rule's decision is made from."""
+
+from quantsim.estimators.memory import capped_logit, capped_memory_days
+from quantsim.estimators.recurrence import linear_recurrence
+from quantsim.estimators.slope import proportional_slope
+
+__all__ = ["capped_logit", "capped_memory_days", "linear_recurrence", "proportional_slope"]

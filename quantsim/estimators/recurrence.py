@@ -1,0 +1,50 @@
+"""The one sequential kernel of all estimators: a first-order linear recurrence, with its own adjoint."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+__all__ = ["linear_recurrence"]
+
+
+@jax.custom_vjp
+def linear_recurrence(decay: Array, inputs: Array, initial: Array) -> Array:
+    """``y[t] = decay · y[t-1] + inputs[t]``, with ``y[-1] = initial``.
+
+    The adjoint is the same recurrence run backwards, so a gradient costs one more pass and stores nothing but ``y``:
+    ``g[t] = ȳ[t] + decay · g[t+1]``, and ``g`` is the cotangent of the inputs.
+
+    Args:
+        decay: (n,) factor per token, constant in time.
+        inputs: (K, n).
+        initial: (n,) state before the first input.
+
+    Returns:
+        (K, n), every state after its input.
+    """
+    return _scan(decay, inputs, initial, reverse=False)
+
+
+def _scan(decay: Array, inputs: Array, initial: Array, *, reverse: bool) -> Array:
+    def step(state: Array, value: Array) -> tuple[Array, Array]:
+        state = decay * state + value
+        return state, state
+
+    return jax.lax.scan(step, initial, inputs, reverse=reverse)[1]
+
+
+def _forward(decay: Array, inputs: Array, initial: Array) -> tuple[Array, tuple[Array, Array, Array]]:
+    states = linear_recurrence(decay, inputs, initial)
+    return states, (decay, states, initial)
+
+
+def _backward(residual: tuple[Array, Array, Array], cotangent: Array) -> tuple[Array, Array, Array]:
+    decay, states, initial = residual
+    adjoint = _scan(decay, cotangent, jnp.zeros_like(initial), reverse=True)
+    before = jnp.concatenate([initial[None], states[:-1]])
+    return jnp.sum(adjoint * before, axis=0), adjoint, decay * adjoint[0]
+
+
+linear_recurrence.defvjp(_forward, _backward)

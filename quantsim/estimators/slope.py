@@ -1,0 +1,38 @@
+"""The price slope ``1/p · dp/dt``, estimated with an exponentially weighted regression."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+from jax import Array
+
+from quantsim.estimators.recurrence import linear_recurrence
+from quantsim.parameters.transforms import sigmoid
+
+__all__ = ["proportional_slope"]
+
+
+def proportional_slope(prices: Array, logit_lamb: Array, divisor_logit_lamb: Array | None = None) -> Array:
+    """Exponentially weighted estimate of the proportional price slope, per chunk.
+
+    With ``e ← e + (1-λ)(x - e)`` and ``a ← λ a + (x - e)/(1-λ)`` (with the new ``e``) the slope is ``a (1-λ)³ / (λ e)``,
+    starting from ``e = x[0]``, ``a = 0``. As ``x - e_new = λ (x - e_old)``, the sum ``b = a (1-λ) / λ`` obeys
+    ``b ← λ b + (x - e_old)`` and the slope is ``b (1-λ)² / e``: no division by ``λ``, so no memory at all is fine. Prices
+    are taken relative to the first one, where the averages start at zero and lose no digits.
+
+    Args:
+        prices: (K, n) chunk-boundary prices, positive; entry ``j`` of the result uses entries up to ``j`` only.
+        logit_lamb: (n,) logit of the decay.
+        divisor_logit_lamb: (n,) logit of the decay of a second average that replaces ``e`` as the divisor.
+
+    Returns:
+        (K, n) slope per chunk; zero at the first boundary.
+    """
+    relative = prices / prices[0] - 1.0
+    rest = jnp.zeros_like(relative[0])
+    lamb, mu = sigmoid(logit_lamb), sigmoid(-logit_lamb)
+    average = linear_recurrence(lamb, mu * relative, rest)
+    before = jnp.concatenate([rest[None], average[:-1]])
+    trend = linear_recurrence(lamb, relative - before, rest)
+    if divisor_logit_lamb is not None:
+        average = linear_recurrence(sigmoid(divisor_logit_lamb), sigmoid(-divisor_logit_lamb) * relative, rest)
+    return trend * (mu * mu) / (1.0 + average)

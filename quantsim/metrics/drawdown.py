@@ -1,0 +1,103 @@
+"""How far the value falls below its start or its running maximum, and returns over that.
+
+All are at most zero, but for the two ratios: a drawdown of -0.2 is a fall by a fifth, and the larger number is the
+better one. The running maximum of a block starts with the block. Metrics over blocks are nan without a complete block.
+Sources: Young (1991) for calmar, Kestner (1996) for sterling, Martin and McCann (1989) for ulcer, in the forms of
+quantammsim.
+"""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+from jax import Array
+
+from quantsim.metrics.sample import Metric, Need, Sample, SampleShape
+from quantsim.metrics.series import blocks, drawdowns, period_return, ratio, root, undefined
+
+__all__ = [
+    "METRICS",
+    "calmar",
+    "greatest_draw_down",
+    "max_drawdown",
+    "sterling",
+    "ulcer",
+    "weekly_max_drawdown",
+]
+
+WEEK_DAYS = 7
+MONTH_DAYS = 30
+
+
+def greatest_draw_down(sample: Sample, shape: SampleShape) -> Array:
+    """``min(V - V[0])/V[0]``: the worst fall below the start, not below a maximum (see ``max_drawdown``)."""
+    return jnp.min(sample.bars - sample.start_value) / sample.start_value
+
+
+def max_drawdown(sample: Sample, shape: SampleShape) -> Array:
+    """``min_t(V[t]/max_{s<=t} V[s] - 1)`` over all bars; 0 for a path that never falls."""
+    return jnp.min(drawdowns(sample.bars))
+
+
+def weekly_max_drawdown(sample: Sample, shape: SampleShape) -> Array:
+    """The worst ``max_drawdown`` of the 7-day blocks."""
+    if shape.n_blocks(WEEK_DAYS) == 0:
+        return undefined(sample)
+    return jnp.min(drawdowns(blocks(sample.bars, shape, WEEK_DAYS)))
+
+
+def calmar(sample: Sample, shape: SampleShape) -> Array:
+    """``((V[-1]/V[0])^y - 1) / -max_drawdown``; without a drawdown, 0 or + infinity with the sign of the return."""
+    return ratio(period_return(sample, shape), -max_drawdown(sample, shape))
+
+
+def sterling(sample: Sample, shape: SampleShape) -> Array:
+    """``((V[-1]/V[0])^y - 1)`` over minus the mean of the 30-day blocks' max drawdowns.
+
+    With no drawdown in any block, 0 or ± infinity with the sign of the return.
+    """
+    if shape.n_blocks(MONTH_DAYS) == 0:
+        return undefined(sample)
+    worst = jnp.min(drawdowns(blocks(sample.bars, shape, MONTH_DAYS)), axis=1)
+    return ratio(period_return(sample, shape), -jnp.mean(worst))
+
+
+def ulcer(sample: Sample, shape: SampleShape) -> Array:
+    """Minus the mean over the 30-day blocks of ``sqrt(mean(drawdown²))``; 0 if no block ever falls."""
+    if shape.n_blocks(MONTH_DAYS) == 0:
+        return undefined(sample)
+    squares = jnp.square(drawdowns(blocks(sample.bars, shape, MONTH_DAYS)))
+    return -jnp.mean(root(jnp.mean(squares, axis=1)))
+
+
+METRICS = (
+    Metric(
+        "greatest_draw_down", greatest_draw_down, Need.ENDS | Need.BARS, True, "fraction",
+        "Worst fall below the first value.",
+        "min(V - V[0])/V[0]",
+    ),
+    Metric(
+        "max_drawdown", max_drawdown, Need.BARS, True, "fraction",
+        "Worst fall below the running maximum.",
+        "min(V/running max - 1)",
+    ),
+    Metric(
+        "weekly_max_drawdown", weekly_max_drawdown, Need.BARS, True, "fraction",
+        "Worst fall below the running maximum inside any week.",
+        "min over 7-day blocks of min(V/running max of the block - 1)",
+    ),
+    Metric(
+        "calmar", calmar, Need.ENDS | Need.BARS, True, "ratio, annualised",
+        "Annual return over the maximum drawdown.",
+        "((V[-1]/V[0])^y - 1) / -max_drawdown",
+    ),
+    Metric(
+        "sterling", sterling, Need.ENDS | Need.BARS, True, "ratio, annualised",
+        "Annual return over the mean of the months' maximum drawdowns.",
+        "((V[-1]/V[0])^y - 1) / -mean of the 30-day blocks' max drawdowns",
+    ),
+    Metric(
+        "ulcer", ulcer, Need.BARS, True, "fraction",
+        "Ulcer index: root mean square drawdown inside a month, averaged and negated.",
+        "-mean over 30-day blocks of sqrt(mean((V/running max of the block - 1)²))",
+    ),
+)  # fmt: skip

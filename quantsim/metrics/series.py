@@ -1,0 +1,93 @@
+"""What the metric families share: returns, blocks of days, and quotients that are never a silent nan.
+
+The functions are plain ``jax.numpy``; called with the same arguments by several metrics under one ``jit`` they are
+computed once. At a kink or a pole the argument is replaced inside the branch of a ``where`` as well as chosen by it
+(the "double where"), so that the branch not taken cannot turn the gradient into nan.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from quantsim.metrics.sample import Sample, SampleShape
+
+__all__ = [
+    "annualised",
+    "blocks",
+    "deviation",
+    "drawdowns",
+    "period_return",
+    "ratio",
+    "root",
+    "simple_returns",
+    "undefined",
+]
+
+
+def undefined(sample: Sample) -> Array:
+    """Returns nan, shape (): what a metric is where the shape of the sample leaves nothing to compute it from."""
+    return jnp.full_like(sample.start_value, jnp.nan)
+
+
+def simple_returns(values: Array) -> Array:
+    """Returns ``v[t]/v[t-1] - 1`` along the last axis: (..., m) to (..., m - 1)."""
+    return values[..., 1:] / values[..., :-1] - 1.0
+
+
+def blocks(bar_values: Array, shape: SampleShape, block_days: int) -> Array:
+    """Returns the complete blocks of ``block_days`` days, shape (n_blocks, block_days·B); the rest is dropped."""
+    n_blocks, block_bars = shape.n_blocks(block_days), block_days * shape.bars_per_day
+    return bar_values[: n_blocks * block_bars].reshape(n_blocks, block_bars)
+
+
+def drawdowns(values: Array) -> Array:
+    """Returns ``v / running max - 1`` along the last axis, which starts the running maximum: same shape, at most 0."""
+    return values / _running_max(values) - 1.0
+
+
+def _running_max(values: Array) -> Array:
+    """Returns the running maximum along the last axis, looked up by the position of the latest bar that reached it.
+
+    The look-up makes its gradient one scatter; that of ``lax.cummax`` takes a hundred times longer to compile.
+    """
+    last = values.ndim - 1
+    at_maximum = values >= jax.lax.cummax(jax.lax.stop_gradient(values), axis=last)
+    position = jax.lax.cummax(jnp.where(at_maximum, jnp.arange(values.shape[last]), 0), axis=last)
+    return jnp.take_along_axis(values, position, axis=last)
+
+
+def annualised(growth: Array, periods_per_year: float) -> Array:
+    """Returns ``growth^periods_per_year - 1`` for a growth factor (1 plus the return) per period."""
+    return jnp.power(growth, periods_per_year) - 1.0
+
+
+def period_return(sample: Sample, shape: SampleShape) -> Array:
+    """Returns ``(V[-1]/V[0])^y - 1``, the sample's return annualised by its ``D = T/B`` days, ``y = 365/D``.
+
+    The ``T`` bars are counted as ``T`` steps here, unlike in ``annualised_returns``, which counts the ``T - 1`` there
+    are; kept for comparability (it is the numerator of calmar, sterling and the block raroc).
+    """
+    return annualised(sample.end_value / sample.start_value, shape.samples_per_year)
+
+
+def root(square: Array) -> Array:
+    """Returns the square root of ``square >= 0``, with gradient 0 (rather than infinity, or nan) where it is 0."""
+    regular = square != 0.0
+    return jnp.where(regular, jnp.sqrt(jnp.where(regular, square, 1.0)), 0.0)
+
+
+def deviation(values: Array) -> Array:
+    """Returns the population standard deviation (``ddof = 0``) of all values, with gradient 0 where it is 0."""
+    return root(jnp.var(values))
+
+
+def ratio(reward: Array, risk: Array) -> Array:
+    """Returns ``reward / risk``, and by rule, where ``risk`` is exactly 0: 0 if ``reward`` is 0, else ± infinity.
+
+    The sign of the infinity is that of ``reward``. The gradient is 0 where the rule applies. A nan in either stays nan.
+    """
+    regular = risk != 0.0
+    limit = jnp.where(reward > 0.0, jnp.inf, jnp.where(reward < 0.0, -jnp.inf, reward))
+    return jnp.where(regular, reward / jnp.where(regular, risk, 1.0), jax.lax.stop_gradient(limit))

@@ -1,0 +1,57 @@
+"""Parameter specs that several rules share, so that a memory is a memory everywhere."""
+
+from __future__ import annotations
+
+from quantsim.parameters.spec import ALT_MEMORY_DAYS, K_PER_DAY, MEMORY_DAYS, SIMPLEX, ParameterSpec
+
+__all__ = ["alt_memory_days", "initial_weights", "k_per_day", "memory_days"]
+
+initial_weights = ParameterSpec(
+    raw_name="initial_weights_logits",
+    human_name="initial_weights",
+    unit="",
+    description="weights the pool starts with, one per token, summing to 1",
+    transform=SIMPLEX,
+    default=None,
+    low=0.0,
+    high=1.0,
+    trainable=False,
+    searchable=False,
+)
+
+memory_days = ParameterSpec(
+    raw_name="logit_lamb",
+    human_name="memory_days",
+    unit="days",
+    description="effective memory of the estimator's moving average",
+    transform=MEMORY_DAYS,
+    default=10.0,
+    low=1.0,
+    high=200.0,
+    log=True,
+)
+
+alt_memory_days = ParameterSpec(
+    raw_name="logit_delta_lamb",
+    human_name="alt_memory_days",
+    unit="days",
+    description="memory of the second moving average, the divisor of the slope (with update.use_alt_lamb)",
+    transform=ALT_MEMORY_DAYS,
+    default=10.0,
+    low=1.0,
+    high=200.0,
+    log=True,
+    setting="use_alt_lamb",
+)
+
+k_per_day = ParameterSpec(
+    raw_name="log_k",
+    human_name="k_per_day",
+    unit="per day",
+    description="aggressiveness: weight change per unit of signal, for each day of memory",
+    transform=K_PER_DAY,
+    default=20.0,
+    low=0.1,
+    high=1000.0,
+    log=True,
+)

@@ -1,0 +1,125 @@
+"""What a rule says of each of its parameters: names, unit, transform, default and search range."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quantsim.parameters import transforms
+
+__all__ = ["ALT_MEMORY_DAYS", "IDENTITY", "K_PER_DAY", "MEMORY_DAYS", "SIMPLEX", "ParameterSpec", "Transform"]
+
+FloatArray = NDArray[np.float64]
+RawValues = Mapping[str, FloatArray]
+
+
+@dataclass(frozen=True)
+class Transform:
+    """A pair of inverse maps between a parameter as people state it and as the optimiser moves it.
+
+    Both maps take ``(value (n,), raw values known so far, chunk_minutes)`` and return an array ``(n,)``; the raw values let
+    a parameter be stated relative to another (a second memory, whose raw form is an offset from the first).
+
+    Attributes:
+        to_raw: human-readable → raw.
+        to_human: raw → human-readable.
+        domain: what a human-readable value has to satisfy, in words, for the error message.
+        admits: elementwise test of that domain.
+    """
+
+    to_raw: Callable[[FloatArray, RawValues, float], FloatArray]
+    to_human: Callable[[FloatArray, RawValues, float], FloatArray]
+    domain: str = "a finite number"
+    admits: Callable[[FloatArray], NDArray[np.bool_]] = field(default=np.isfinite)
+
+
+def _positive(value: FloatArray) -> NDArray[np.bool_]:
+    return np.isfinite(value) & (value > 0)
+
+
+def _not_negative(value: FloatArray) -> NDArray[np.bool_]:
+    return np.isfinite(value) & (value >= 0)
+
+
+def _log_weights(weights: FloatArray, _: RawValues, __: float) -> FloatArray:
+    if abs(float(weights.sum()) - 1.0) > 1e-9:
+        raise ValueError(f"they sum to {float(weights.sum()):.12g}, and weights must sum to 1")
+    return np.log(weights)
+
+
+def _softmax(logits: FloatArray, _: RawValues, __: float) -> FloatArray:
+    shifted = np.exp(logits - logits.max())
+    return shifted / shifted.sum()
+
+
+def _offset_from_memory(memory: FloatArray, raw: RawValues, chunk_minutes: float) -> FloatArray:
+    return transforms.logit_from_memory_days(memory, chunk_minutes) - raw["logit_lamb"]
+
+
+def _memory_from_offset(offset: FloatArray, raw: RawValues, chunk_minutes: float) -> FloatArray:
+    return transforms.memory_days_from_logit(offset + raw["logit_lamb"], chunk_minutes)
+
+
+IDENTITY = Transform(to_raw=lambda value, _, __: value, to_human=lambda value, _, __: value)
+
+MEMORY_DAYS = Transform(
+    to_raw=lambda days, _, chunk_minutes: transforms.logit_from_memory_days(days, chunk_minutes),
+    to_human=lambda logit, _, chunk_minutes: transforms.memory_days_from_logit(logit, chunk_minutes),
+    domain="a positive number of days",
+    admits=_positive,
+)
+"""Memory of an EWMA in days ↔ ``logit λ``."""
+
+ALT_MEMORY_DAYS = Transform(_offset_from_memory, _memory_from_offset, "a positive number of days", _positive)
+"""Memory of a second EWMA in days ↔ its ``logit λ`` minus that of the first (``logit_delta_lamb``)."""
+
+K_PER_DAY = Transform(
+    to_raw=lambda k, _, __: np.log2(k),
+    to_human=lambda log_k, _, __: np.exp2(log_k),
+    domain="a positive number",
+    admits=_positive,
+)
+"""Aggressiveness per day of memory ↔ ``log2 k``."""
+
+SIMPLEX = Transform(_log_weights, _softmax, "positive weights that sum to 1", _positive)
+"""Weights on the simplex ↔ softmax logits."""
+
+
+@dataclass(frozen=True)
+class ParameterSpec:
+    """One parameter of a rule.
+
+    Attributes:
+        raw_name: name inside the simulator and the optimiser, e.g. ``logit_lamb``.
+        human_name: name in studies, tables and search spaces, e.g. ``memory_days``.
+        unit: unit of the human-readable value; empty for a pure number.
+        description: one line for tables and ``--help``.
+        transform: human-readable ↔ raw.
+        default: human-readable value taken where the user gives none, the same for every token; ``None`` means equal
+            weights (only for the initial weights).
+        low: lower end of the default search range, in human units.
+        high: upper end of the default search range, in human units.
+        log: whether the search draws on a logarithmic scale.
+        scalar: whether the search uses one value for all tokens.
+        trainable: whether gradients move it.
+        searchable: whether the search moves it.
+        setting: name of the rule setting that must be on for the parameter to matter; where it is off, neither gradients
+            nor the search move it.
+    """
+
+    raw_name: str
+    human_name: str
+    unit: str
+    description: str
+    transform: Transform
+    default: float | None
+    low: float
+    high: float
+    log: bool = False
+    scalar: bool = False
+    trainable: bool = True
+    searchable: bool = True
+    setting: str | None = None

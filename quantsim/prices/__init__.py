@@ -1,0 +1,13 @@
+"""Prices in: load, check, align and resample them; the bundled data set.
+
+:func:`load_prices` reads files, :meth:`Prices.from_arrays` and :meth:`Prices.from_frame` take data in memory, and
+:func:`available` shows what a source holds.
+"""
+
+from __future__ import annotations
+
+from quantsim.prices.gap import Gap
+from quantsim.prices.load import Coverage, available, load_prices
+from quantsim.prices.table import Prices
+
+__all__ = ["Coverage", "Gap", "Prices", "available", "load_prices"]

@@ -1,0 +1,274 @@
+"""From raw columns to one table: check each column, lay it on a regular grid, fill its gaps, bring all to one grid."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quantsim.errors import PriceError
+from quantsim.prices.gap import Gap, describe_gaps, find_gaps
+from quantsim.prices.grid import DAY_MINUTES, Grid, check_bar_minutes
+from quantsim.prices.instants import MINUTE_US, Time, row_text, text
+
+__all__ = ["Aligned", "RawSeries", "RegularSeries", "align", "on_grid", "regularize"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class RawSeries:
+    """One token's prices as a source has them, unchecked.
+
+    Attributes:
+        token: the caller's name for it.
+        where: the file, or the name of the source, for error messages.
+        times_us: ``(N,)`` stamps, UTC microseconds since 1970.
+        prices: ``(N,)`` prices; NaN stands for a missing bar.
+        rows: ``(N,)`` data row of each entry counted from 0, or ``None`` for ``0 … N-1``.
+    """
+
+    token: str
+    where: str
+    times_us: NDArray[np.int64]
+    prices: NDArray[np.float64]
+    rows: NDArray[np.int64] | None = None
+
+    def at(self, position: int) -> str:
+        """Returns the place of one entry in words."""
+        row = position if self.rows is None else int(self.rows[position])
+        return f"{self.token} in {self.where}, {row_text(row)}"
+
+
+@dataclass(frozen=True, eq=False)
+class RegularSeries:
+    """One token's prices on its own regular grid, from its first to its last price.
+
+    Attributes:
+        token: the caller's name for it.
+        where: the file, or the name of the source.
+        grid: the stamps.
+        prices: ``(grid.n_bars,)``; NaN inside gaps, never at either end.
+    """
+
+    token: str
+    where: str
+    grid: Grid
+    prices: NDArray[np.float64]
+
+    @property
+    def label(self) -> str:
+        return f"{self.token} in {self.where}"
+
+    def gaps(self) -> tuple[Gap, ...]:
+        """Returns the runs of missing bars."""
+        return find_gaps(self.token, np.isnan(self.prices), self.grid.first_minute, self.grid.bar_minutes)
+
+    def filled(self) -> NDArray[np.float64]:
+        """Returns ``(grid.n_bars,)`` prices with every gap filled by the last price before it."""
+        missing = np.isnan(self.prices)
+        if not missing.any():
+            return self.prices
+        source = np.where(missing, 0, np.arange(self.grid.n_bars))
+        return self.prices[np.maximum.accumulate(source)]
+
+
+@dataclass(frozen=True, eq=False)
+class Aligned:
+    """Several tokens on one grid: ``prices`` is ``(grid.n_bars, n)``, gaps are those that were filled."""
+
+    grid: Grid
+    prices: NDArray[np.float64]
+    gaps: tuple[Gap, ...]
+
+
+def regularize(raw: RawSeries, *, only_bar_minutes: int | None = None, stamps_open: bool = False) -> RegularSeries:
+    """Checks one column and lays it on the grid of its own bar length, the most common spacing of its stamps.
+
+    Args:
+        raw: the column.
+        only_bar_minutes: the bar length of a column that has a single row, which shows no spacing.
+        stamps_open: the stamps are the opens of the bars; they are moved to the ends of the bars.
+
+    Raises:
+        PriceError: duplicate, unordered or off-grid stamps, a price that is infinite or not positive, no price at all,
+            or a spacing that is no valid bar; the message names the row.
+    """
+    if raw.times_us.size == 0:
+        raise PriceError(f"{raw.token} in {raw.where} has no rows")
+    _check_order(raw)
+    _check_prices(raw)
+    bar_minutes = _spacing_minutes(raw, only_bar_minutes)
+    minutes = _whole_minutes(raw, bar_minutes)
+    present = ~np.isnan(raw.prices)
+    if not present.any():
+        raise PriceError(f"{raw.token} in {raw.where} has no price: all {raw.prices.size} of its rows are empty")
+    return on_grid(raw, minutes[present], raw.prices[present], bar_minutes, shift=bar_minutes if stamps_open else 0)
+
+
+def on_grid(
+    raw: RawSeries, minutes: NDArray[np.int64], prices: NDArray[np.float64], bar_minutes: int, *, shift: int
+) -> RegularSeries:
+    """Scatters prices ``(N,)`` at increasing on-grid ``minutes`` ``(N,)`` over a regular grid, NaN elsewhere."""
+    steps = (minutes - minutes[0]) // bar_minutes
+    grid = Grid(int(minutes[0]) + shift, int(steps[-1]) + 1, bar_minutes)
+    laid = np.full(grid.n_bars, np.nan)
+    laid[steps] = prices
+    return RegularSeries(raw.token, raw.where, grid, laid)
+
+
+def align(
+    series: Sequence[RegularSeries],
+    *,
+    bar_minutes: int | None,
+    start: Time | None,
+    end: Time | None,
+    forward_fill_bars: int,
+    log_level: int = logging.WARNING,
+) -> Aligned:
+    """Brings regular columns to one grid, in their order, and fills the gaps that the limit allows.
+
+    The grid is the intersection of the columns' ranges, cut to ``[start, end)``. A gap that touches it counts in
+    full, in bars of its own column.
+
+    Args:
+        series: one or more columns.
+        bar_minutes: bar length of the result; ``None`` takes the columns' own, which must then agree.
+        start: first stamp; ``None`` for the earliest that all columns have.
+        end: first stamp no longer wanted; ``None`` for one bar after the latest that all columns have.
+        forward_fill_bars: the longest gap that may be filled.
+        log_level: level at which filled gaps are logged.
+
+    Raises:
+        PriceError: bar lengths differ, the ranges do not meet or do not cover ``[start, end)``, or a gap is too long.
+    """
+    whole = isinstance(forward_fill_bars, int | np.integer) and not isinstance(forward_fill_bars, bool)
+    if not whole or forward_fill_bars < 0:
+        raise PriceError(f"forward_fill_bars is {forward_fill_bars!r}; it must be a whole number of bars, 0 or more")
+    target = _target_bar(series, bar_minutes)
+    grid = _common_grid(series, target)
+    earliest = max(series, key=lambda one: one.grid.first_minute)
+    latest = min(series, key=lambda one: one.grid.last_minute)
+    first, stop = grid.window(start, end, first_source=earliest.label, last_source=latest.label)
+    grid = Grid(grid.first_minute + first * target, stop - first, target)
+
+    seen = _judge_gaps(series, grid, forward_fill_bars, log_level)
+    prices = np.empty((grid.n_bars, len(series)))
+    for column, one in enumerate(series):
+        own = one.grid
+        offset = (grid.first_minute - own.first_minute) // own.bar_minutes
+        prices[:, column] = one.filled()[offset :: target // own.bar_minutes][: grid.n_bars]
+    gaps = (gap.on(grid.first_minute, grid.last_minute, target) for gap in seen)
+    return Aligned(grid, prices, tuple(gap for gap in gaps if gap is not None))
+
+
+def _check_order(raw: RawSeries) -> None:
+    steps = np.diff(raw.times_us)
+    if steps.size == 0 or steps.min() > 0:
+        return
+    position = int(np.argmax(steps <= 0)) + 1
+    stamp, before = text(int(raw.times_us[position])), text(int(raw.times_us[position - 1]))
+    if stamp == before:
+        raise PriceError(f"{raw.at(position)}: the time {stamp} is a duplicate of the row before; keep one of them")
+    remedy = "the file is newest first: reverse it" if steps.max() < 0 else "sort the file by time, oldest first"
+    raise PriceError(f"{raw.at(position)}: the time {stamp} comes after {before}, which is later; {remedy}")
+
+
+def _check_prices(raw: RawSeries) -> None:
+    bad = np.isinf(raw.prices) | (raw.prices <= 0)
+    if bad.any():
+        position = int(np.argmax(bad))
+        raise PriceError(
+            f"{raw.at(position)}: the price at {text(int(raw.times_us[position]))} is {raw.prices[position]}; prices "
+            "must be positive and finite. Correct it, or leave it empty to have it treated as a missing bar"
+        )
+
+
+def _spacing_minutes(raw: RawSeries, only_bar_minutes: int | None) -> int:
+    steps = np.diff(raw.times_us)
+    if steps.size == 0:
+        if only_bar_minutes is None:
+            raise PriceError(f"{raw.token} in {raw.where} has one row, which shows no bar length; give bar_minutes")
+        return only_bar_minutes
+    if steps.min() == steps.max():
+        spacing = int(steps[0])
+    else:
+        values, counts = np.unique(steps, return_counts=True)
+        spacing = int(values[np.argmax(counts)])
+    minutes, rest = divmod(spacing, MINUTE_US)
+    if rest or not minutes or DAY_MINUTES % minutes:
+        raise PriceError(
+            f"{raw.token} in {raw.where}: the most common spacing of its stamps is {spacing / MINUTE_US:g} min; bars "
+            f"must be a whole number of minutes that divides a day of {DAY_MINUTES}"
+        )
+    return minutes
+
+
+def _whole_minutes(raw: RawSeries, bar_minutes: int) -> NDArray[np.int64]:
+    minutes, rest = np.divmod(raw.times_us, MINUTE_US)
+    off = (rest != 0) | (minutes % bar_minutes != 0)
+    if off.any():
+        position = int(np.argmax(off))
+        raise PriceError(
+            f"{raw.at(position)}: the time {text(int(raw.times_us[position]))} is off the grid of {bar_minutes}-minute "
+            "bars laid from UTC midnight; round the stamp to its bar, or remove the row"
+        )
+    return minutes
+
+
+def _target_bar(series: Sequence[RegularSeries], bar_minutes: int | None) -> int:
+    if bar_minutes is not None:
+        target = check_bar_minutes(bar_minutes)
+        for one in series:
+            one.grid.coarser(target, one.label)  # raises where the bars do not divide
+        return target
+    lengths = {one.grid.bar_minutes for one in series}
+    if len(lengths) > 1:
+        found = ", ".join(f"{one.label}: {one.grid.bar_minutes} min" for one in series)
+        raise PriceError(f"the bar lengths differ ({found}); give bar_minutes, a multiple of each of them")
+    return lengths.pop()
+
+
+def _common_grid(series: Sequence[RegularSeries], target: int) -> Grid:
+    first = max(-(-one.grid.first_minute // target) * target for one in series)
+    last = min(one.grid.last_minute // target * target for one in series)
+    if last < first:
+        ranges = "; ".join(f"{one.label}: {one.grid.describe()}" for one in series)
+        raise PriceError(f"the tokens have no stamp in common ({ranges}); choose tokens whose ranges meet")
+    return Grid(first, (last - first) // target + 1, target)
+
+
+def _judge_gaps(series: Sequence[RegularSeries], grid: Grid, limit: int, log_level: int) -> tuple[Gap, ...]:
+    """Returns the gaps that touch the grid's range, logged; refuses those longer than the limit."""
+    seen: list[Gap] = []
+    refused: list[str] = []
+    longest = 0
+    for one in series:
+        gaps = [gap for gap in one.gaps() if gap.on(grid.first_minute, grid.last_minute, gap.bar_minutes) is not None]
+        if not gaps:
+            continue
+        seen.extend(gaps)
+        too_long = [gap for gap in gaps if gap.n_bars > limit]
+        if too_long:
+            refused.append(f"{one.label}: {len(too_long)} too long, the first at {describe_gaps(too_long)}")
+            longest = max(longest, *(gap.n_bars for gap in too_long))
+            continue
+        logger.log(
+            log_level,
+            "%s: %d gaps, %d bars filled with the last price before: %s",
+            one.label,
+            len(gaps),
+            sum(gap.n_bars for gap in gaps),
+            describe_gaps(gaps),
+        )
+    if refused:
+        raise PriceError(
+            f"gaps longer than forward_fill_bars = {limit}. "
+            + ". ".join(refused)
+            + ". Mend the data, choose start and end "
+            f"around the gaps, or allow filling with forward_fill_bars = {longest}"
+        )
+    return tuple(seen)

@@ -1,0 +1,148 @@
+"""The regular UTC grid that prices lie on, and the arithmetic of indices, windows and coarser grids.
+
+Bars are whole minutes, divide a day, and are laid from UTC midnight, so that every day has the same number of bars and
+starts with a stamp of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quantsim.errors import PriceError
+from quantsim.prices.instants import MINUTE_US, Time, microseconds, text
+
+__all__ = ["DAY_MINUTES", "Grid", "check_bar_minutes"]
+
+DAY_MINUTES = 1440
+
+
+def check_bar_minutes(bar_minutes: object, what: str = "bar_minutes") -> int:
+    """Returns a bar length as an ``int``.
+
+    Raises:
+        PriceError: it is not a whole number of minutes that divides a day.
+    """
+    whole = isinstance(bar_minutes, int | np.integer) and not isinstance(bar_minutes, bool)
+    if not whole or not 1 <= int(bar_minutes) <= DAY_MINUTES or DAY_MINUTES % int(bar_minutes):  # type: ignore[call-overload]
+        raise PriceError(
+            f"{what} is {bar_minutes!r}; a bar must be a whole number of minutes that divides a day of {DAY_MINUTES}: "
+            "1, 5, 15, 30, 60, 240, 1440 and so on"
+        )
+    return int(bar_minutes)  # type: ignore[call-overload, no-any-return]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """``n_bars`` stamps, ``bar_minutes`` apart, from ``first_minute`` (minutes since 1970, UTC)."""
+
+    first_minute: int
+    n_bars: int
+    bar_minutes: int
+
+    @property
+    def last_minute(self) -> int:
+        return self.first_minute + (self.n_bars - 1) * self.bar_minutes
+
+    @property
+    def stop_minute(self) -> int:
+        """One bar after the last stamp: the latest end a half-open range may have."""
+        return self.first_minute + self.n_bars * self.bar_minutes
+
+    def times(self) -> NDArray[np.datetime64]:
+        """Returns the stamps, ``(n_bars,)`` of ``datetime64[s]`` in UTC."""
+        minutes = self.first_minute + self.bar_minutes * np.arange(self.n_bars, dtype=np.int64)
+        return (60 * minutes).astype("datetime64[s]")
+
+    def describe(self) -> str:
+        """Returns the range and the bar length in words."""
+        return f"{_minute_text(self.first_minute)} to {_minute_text(self.last_minute)}, bars of {self.bar_minutes} min"
+
+    def index(self, time: Time, source: str, name: str = "time") -> int:
+        """Returns the index of the bar stamped ``time``.
+
+        Raises:
+            PriceError: the time is not a stamp of this grid.
+        """
+        index = self._steps(time, source, name)
+        if not 0 <= index < self.n_bars:
+            raise PriceError(f"{name} {text(microseconds(time))} lies outside {source} ({self.describe()})")
+        return index
+
+    def window(self, start: Time | None, end: Time | None, *, first_source: str, last_source: str) -> tuple[int, int]:
+        """Returns the half-open index range of the times ``[start, end)``; ``None`` means as far as the data reaches.
+
+        Args:
+            start: the first stamp wanted.
+            end: the first stamp no longer wanted; one bar after the last stamp at most.
+            first_source: the data that the beginning of the grid comes from, for error messages.
+            last_source: the data that the end of the grid comes from.
+
+        Raises:
+            PriceError: a bound is off the grid, the data does not cover the range, or the range is empty.
+        """
+        first, stop = 0, self.n_bars
+        if start is not None:
+            first = self._steps(start, first_source, "start")
+            if first < 0:
+                raise PriceError(
+                    f"start {text(microseconds(start))} is before the data: {first_source} begins at "
+                    f"{_minute_text(self.first_minute)} (range {self.describe()}); "
+                    "choose a later start or add the missing history"
+                )
+        if end is not None:
+            stop = self._steps(end, last_source, "end")
+            if stop > self.n_bars:
+                raise PriceError(
+                    f"end {text(microseconds(end))} is after the data: {last_source} has its last price at "
+                    f"{_minute_text(self.last_minute)} (range {self.describe()}); the end is exclusive, the latest "
+                    f"possible is {_minute_text(self.stop_minute)}"
+                )
+        if first >= stop or first >= self.n_bars:
+            raise PriceError(
+                f"the range from start {_minute_text(self.first_minute + first * self.bar_minutes)} to end "
+                f"{_minute_text(self.first_minute + stop * self.bar_minutes)} (exclusive) holds no bar of "
+                f"{first_source} ({self.describe()})"
+            )
+        return first, stop
+
+    def coarser(self, bar_minutes: int, source: str) -> tuple[Grid, int, int]:
+        """Returns the grid of longer bars inside this one, with the offset and stride of its stamps in this grid.
+
+        A coarse stamp keeps the price of the same instant, which is the close of the coarse bar that ends there:
+        nothing later than the stamp enters.
+
+        Raises:
+            PriceError: ``bar_minutes`` is not a multiple of this grid's, or no coarse stamp lies inside.
+        """
+        if bar_minutes % self.bar_minutes:
+            raise PriceError(
+                f"{source} has bars of {self.bar_minutes} min, which do not divide bars of {bar_minutes} min; "
+                f"bar_minutes must be a multiple of {self.bar_minutes}"
+            )
+        first = -(-self.first_minute // bar_minutes) * bar_minutes
+        n_bars = (self.last_minute - first) // bar_minutes + 1
+        if n_bars < 1:
+            raise PriceError(f"{source} ({self.describe()}) is too short to hold one bar of {bar_minutes} min")
+        return (
+            Grid(first, n_bars, bar_minutes),
+            (first - self.first_minute) // self.bar_minutes,
+            bar_minutes // self.bar_minutes,
+        )
+
+    def _steps(self, time: Time, source: str, name: str) -> int:
+        stamp = microseconds(time, name)
+        steps, rest = divmod(stamp - self.first_minute * MINUTE_US, self.bar_minutes * MINUTE_US)
+        if rest:
+            before = self.first_minute + steps * self.bar_minutes
+            raise PriceError(
+                f"{name} {text(stamp)} is not on the grid of {source} ({self.describe()}); the stamps around it are "
+                f"{_minute_text(before)} and {_minute_text(before + self.bar_minutes)}"
+            )
+        return steps
+
+
+def _minute_text(minute: int) -> str:
+    return text(minute * MINUTE_US)

@@ -1,0 +1,138 @@
+"""Instants in and out: what a caller or a file may write as a time, as UTC microseconds since 1970.
+
+A time without a zone is UTC. Nothing here knows about bars; see :mod:`quantsim.prices.grid` for those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quantsim.errors import PriceError
+
+__all__ = ["MINUTE_US", "Time", "microseconds", "microseconds_of", "row_text", "text"]
+
+Time: TypeAlias = str | date | datetime | np.datetime64
+"""One instant, as a caller may give it: an ISO 8601 string, a date, a datetime or a ``numpy.datetime64``."""
+
+MINUTE_US = 60_000_000
+_NOT_A_TIME = np.iinfo(np.int64).min  # numpy stores NaT as this integer
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# Epoch numbers are told apart by size: one unit's 2000-01-01 lies above the year 5000 of the next coarser unit. Numbers
+# below 2000-01-01 in seconds are refused, which catches dates written as 20190101.
+_OLDEST_EPOCH_SECONDS = 946_684_800
+_EPOCH_UNITS = ((1e11, 1.0), (1e14, 1e3), (1e17, 1e6), (np.inf, 1e9))  # (exclusive upper bound, units per second)
+
+
+def microseconds(time: Time, name: str = "time") -> int:
+    """Returns one instant as UTC microseconds since 1970.
+
+    Args:
+        time: an ISO 8601 string, a date, a datetime or a ``numpy.datetime64``; without a zone it is UTC.
+        name: what the value is called in an error message.
+
+    Raises:
+        PriceError: the value is not a time, or is not-a-time.
+    """
+    if isinstance(time, str):
+        try:
+            time = datetime.fromisoformat(time.strip())
+        except ValueError as error:
+            raise PriceError(
+                f"{name} {time!r} is not an ISO 8601 time; write 2019-01-31 or 2019-01-31T12:30"
+            ) from error
+    if isinstance(time, np.datetime64):
+        stamp = int(time.astype("datetime64[us]").astype(np.int64))
+        if stamp == _NOT_A_TIME:
+            raise PriceError(f"{name} is not-a-time (NaT); give an ISO 8601 string, a datetime or a numpy.datetime64")
+        return stamp
+    if isinstance(time, date) and not isinstance(time, datetime):
+        time = datetime(time.year, time.month, time.day, tzinfo=UTC)
+    if not isinstance(time, datetime) or time != time:  # pandas' NaT is a datetime that differs from itself
+        raise PriceError(f"{name} {time!r} is not a time; give an ISO 8601 string, a datetime or a numpy.datetime64")
+    aware = time if time.tzinfo is not None else time.replace(tzinfo=UTC)
+    return (aware - _EPOCH) // timedelta(microseconds=1)
+
+
+def text(stamp_us: int) -> str:
+    """Returns a UTC stamp in microseconds as ISO 8601 text, no finer than it needs to be."""
+    stamp = np.datetime64(int(stamp_us), "us")
+    if stamp_us % MINUTE_US == 0:
+        return str(stamp.astype("datetime64[m]"))
+    return str(stamp.astype("datetime64[s]") if stamp_us % 1_000_000 == 0 else stamp)
+
+
+def row_text(row: int) -> str:
+    """Returns how messages name a row: counted from 1, a file's header line not counted. ``row`` counts from 0."""
+    return f"data row {row + 1}"
+
+
+def microseconds_of(values: NDArray[Any], where: str) -> NDArray[np.int64]:
+    """Returns a column of times as UTC microseconds since 1970.
+
+    Args:
+        values: ``(N,)`` of ``datetime64`` (UTC), of numbers (epoch seconds, milliseconds, microseconds or nanoseconds,
+            told apart by their size), or of strings and datetimes (without a zone: UTC).
+        where: the file, for error messages.
+
+    Returns:
+        ``(N,)`` int64.
+
+    Raises:
+        PriceError: an entry is missing or is no time; the message names its row.
+    """
+    if values.dtype.kind == "M":
+        stamps: NDArray[np.int64] = values.astype("datetime64[us]").astype(np.int64)
+        _refuse(stamps == _NOT_A_TIME, where, lambda _: "the time is missing")
+        return stamps
+    if values.dtype.kind in "iuf":
+        return _from_epoch(values, where)
+    return _from_objects(values, where)
+
+
+def _from_epoch(values: NDArray[Any], where: str) -> NDArray[np.int64]:
+    _refuse(~np.isfinite(values), where, lambda _: "the time is missing")
+    if values.size == 0:
+        return values.astype(np.int64)
+    largest = float(values.max())
+    per_second = next(unit for bound, unit in _EPOCH_UNITS if largest < bound)
+    _refuse(
+        values < _OLDEST_EPOCH_SECONDS * per_second,
+        where,
+        lambda row: (
+            f"the time {values[row]} is no epoch time after 2000-01-01 in "
+            "seconds, milliseconds, microseconds or nanoseconds; write ISO 8601 (2019-01-31T12:30)"
+        ),
+    )
+    if values.dtype.kind == "f":
+        return np.rint(values * (1e6 / per_second)).astype(np.int64)
+    whole = values.astype(np.int64)
+    return whole // 1000 if per_second == 1e9 else whole * int(1e6 / per_second)
+
+
+def _from_objects(values: NDArray[Any], where: str) -> NDArray[np.int64]:
+    import pandas as pd
+
+    column = pd.Series(values, dtype=object)
+    _refuse(column.isna().to_numpy(), where, lambda _: "the time is missing")
+    strings = column.map(lambda value: isinstance(value, str)).astype(bool)
+    times = column.map(lambda value: isinstance(value, date | np.datetime64)).astype(bool)  # datetimes are dates
+    _refuse((~strings & ~times).to_numpy(), where, lambda row: f"{values[row]!r} is no time; write ISO 8601 text")
+    column = column.where(~strings, column.astype(str).str.strip().str.replace(r"\s*UTC$", "Z", regex=True))
+    stamps = pd.to_datetime(column, format="ISO8601", utc=True, errors="coerce")
+    _refuse(
+        stamps.isna().to_numpy(),
+        where,
+        lambda row: f"the time {values[row]!r} is not ISO 8601; write 2019-01-31T12:30, or epoch seconds",
+    )
+    return stamps.dt.tz_localize(None).to_numpy().astype("datetime64[us]").astype(np.int64)
+
+
+def _refuse(bad: NDArray[np.bool_], where: str, describe: Callable[[int], str]) -> None:
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise PriceError(f"{where}, {row_text(row)}: {describe(row)}")

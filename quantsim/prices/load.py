@@ -1,0 +1,157 @@
+"""Loading: from token names and a source to a :class:`~quantsim.prices.table.Prices`, and what a source holds."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from quantsim.errors import PriceError
+from quantsim.prices.align import RawSeries, align, regularize
+from quantsim.prices.gap import Gap
+from quantsim.prices.grid import check_bar_minutes
+from quantsim.prices.instants import Time
+from quantsim.prices.names import check_tokens, find_name, token_of
+from quantsim.prices.read import SUFFIXES, read_columns, read_single
+from quantsim.prices.table import Prices
+
+__all__ = ["BUNDLED_FORWARD_FILL_BARS", "Coverage", "available", "load_prices"]
+
+BUNDLED = "bundled"
+BUNDLED_FOLDER = Path(__file__).parent / "bundled"
+# The longest hole of the bundled data: EOS on 2019-01-07, when the exchange was closed for 10 bars of 30 minutes.
+BUNDLED_FORWARD_FILL_BARS = 10
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What a source holds of one token.
+
+    Attributes:
+        token: its name.
+        path: the file.
+        first: stamp of the first price, ``datetime64[s]`` in UTC.
+        last: stamp of the last price.
+        bar_minutes: bar length, the most common spacing of the stamps.
+        n_bars: bars that have a price.
+        gaps: the runs of bars between first and last that have none.
+    """
+
+    token: str
+    path: Path
+    first: np.datetime64
+    last: np.datetime64
+    bar_minutes: int
+    n_bars: int
+    gaps: tuple[Gap, ...]
+
+
+def load_prices(
+    tokens: Sequence[str],
+    source: str | Path = BUNDLED,
+    *,
+    start: Time | None = None,
+    end: Time | None = None,
+    bar_minutes: int | None = None,
+    forward_fill_bars: int | None = None,
+    stamps: Literal["end", "start"] = "end",
+) -> Prices:
+    """Returns the prices of some tokens on one regular UTC grid.
+
+    Args:
+        tokens: names, each once; the table keeps their order.
+        source: ``"bundled"``, a folder with one file per token (``BTC.parquet``, ``btc.csv``, ``BTC_USD.csv``), or one
+            file (wide: a time column and one column per token; long: time, token, close; or one token's own).
+        start: first stamp, without a zone UTC; ``None`` for the earliest that all tokens have.
+        end: first stamp no longer wanted; ``None`` for as far as all tokens reach.
+        bar_minutes: bar length of the table, a multiple of that of every file; ``None`` for the files' own, which must
+            then agree. Longer bars take the price at their stamps.
+        forward_fill_bars: longest gap, in bars of the file, that may be filled with the price before it; ``None`` for
+            0, or for the bundled set's recorded limit of 10. A gap that touches the range counts in full.
+        stamps: what the files' stamps mark: the ``"end"`` of a bar, when its close is known, or its ``"start"``, as in
+            most exchanges' candles; these are then moved by one bar, so that no price is known before its time.
+
+    Raises:
+        PriceError: unknown, repeated or no tokens; a missing or malformed file; duplicate, unordered or off-grid
+            stamps; a price that is not positive and finite; differing bars; a range the data does not cover; a gap too
+            long. The message names the file, the row (counted from 1, header not counted) and the remedy.
+
+    Example:
+        >>> load_prices(["ETH", "BTC"], start="2018-01-01", end="2019-01-01", bar_minutes=60).n_bars
+        8760
+    """
+    names = check_tokens(tokens)
+    bundled = _is_bundled(source)
+    if stamps not in ("end", "start"):
+        raise PriceError(f"stamps is {stamps!r}; it must be 'end' or 'start'")
+    if bundled and stamps == "start":
+        raise PriceError("the bundled prices are stamped at the end of their bars; leave stamps at 'end'")
+    only_bar = None if bar_minutes is None else check_bar_minutes(bar_minutes)
+    if forward_fill_bars is None:
+        forward_fill_bars = BUNDLED_FORWARD_FILL_BARS if bundled else 0
+    series = [
+        regularize(raw, only_bar_minutes=only_bar, stamps_open=stamps == "start") for raw in _raw_series(names, source)
+    ]
+    table = align(
+        series,
+        bar_minutes=bar_minutes,
+        start=start,
+        end=end,
+        forward_fill_bars=forward_fill_bars,
+        log_level=logging.INFO if bundled else logging.WARNING,  # the bundled set's gaps are known and documented
+    )
+    return Prices(table.grid.times(), table.prices, names, table.grid.bar_minutes, table.gaps, str(source))
+
+
+def available(source: str | Path = BUNDLED) -> tuple[Coverage, ...]:
+    """Returns what a source holds, token by token: file, range, bar length and gaps.
+
+    Raises:
+        PriceError: the source does not exist, or one of its price files is malformed.
+    """
+    covered = []
+    for raw in _raw_series(None, source):
+        series = regularize(raw)
+        gaps, times = series.gaps(), series.grid.times()
+        present = series.grid.n_bars - sum(gap.n_bars for gap in gaps)
+        covered.append(
+            Coverage(raw.token, Path(raw.where), times[0], times[-1], series.grid.bar_minutes, present, gaps)
+        )
+    return tuple(covered)
+
+
+def _is_bundled(source: str | Path) -> bool:
+    return isinstance(source, str) and source == BUNDLED
+
+
+def _raw_series(tokens: tuple[str, ...] | None, source: str | Path) -> list[RawSeries]:
+    """Returns the raw columns of the tokens, or of all there are, in order."""
+    path = BUNDLED_FOLDER if _is_bundled(source) else Path(source).expanduser()
+    if path.is_file():
+        if path.suffix.lower() not in SUFFIXES:
+            raise PriceError(
+                f"{path} is neither a parquet nor a CSV file; its name must end in {' or '.join(SUFFIXES)}"
+            )
+        return read_columns(path, tokens)
+    if not path.is_dir():
+        raise PriceError(f"price source {str(source)!r} is no file and no folder; give one, or 'bundled'")
+    files = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
+    if not files:
+        raise PriceError(f"{path} holds no price file; put one per token there, such as BTC.parquet or BTC.csv")
+    if tokens is None:
+        return [read_single(file, token_of(file.stem)) for file in files]
+    chosen = [(_file_of(token, files, path), token) for token in tokens]
+    return [read_single(file, token) for file, token in chosen]
+
+
+def _file_of(token: str, files: Sequence[Path], folder: Path) -> Path:
+    stem = find_name(token, list(dict.fromkeys(file.stem for file in files)), str(folder))
+    found = [file for file in files if file.stem == stem]
+    if len(found) > 1:
+        names = ", ".join(file.name for file in found)
+        raise PriceError(f"token {token!r} is ambiguous in {folder}: {names}; keep one of them")
+    return found[0]

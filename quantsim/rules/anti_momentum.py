@@ -1,0 +1,26 @@
+"""Anti-momentum: weight flows away from the tokens whose price rises fastest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from jax import Array
+
+from quantsim.rules import momentum
+from quantsim.rules.base import Output, Rule, RuleSettings
+
+__all__ = ["RULE", "anti_momentum_outputs"]
+
+
+def anti_momentum_outputs(params: Mapping[str, Array], prices: Array, settings: RuleSettings) -> Array:
+    """``-centre(s)``: the momentum rule with its sign turned; shapes as in :func:`momentum.momentum_outputs`."""
+    return -momentum.momentum_outputs(params, prices, settings)
+
+
+RULE = Rule(
+    name="anti_momentum",
+    description="weight flows away from the tokens whose price rises fastest",
+    parameters=momentum.RULE.parameters,
+    output=Output.CHANGE,
+    outputs=anti_momentum_outputs,
+)

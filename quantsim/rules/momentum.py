@@ -1,0 +1,43 @@
+"""Momentum: weight flows to the tokens whose price rises fastest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import jax.numpy as jnp
+from jax import Array
+
+from quantsim.estimators import capped_logit, capped_memory_days, proportional_slope
+from quantsim.parameters import common
+from quantsim.rules.base import Output, Rule, RuleSettings, centre
+
+__all__ = ["RULE", "momentum_outputs"]
+
+
+def momentum_outputs(params: Mapping[str, Array], prices: Array, settings: RuleSettings) -> Array:
+    """``centre(s)``, with ``s`` the proportional slope and ``k = 2^log_k · memory_days``.
+
+    Args:
+        params: ``logit_lamb``, ``log_k``, and ``logit_delta_lamb`` with ``use_alt_lamb``; each (n,).
+        prices: (K, n) chunk-boundary prices.
+        settings: of the experiment.
+
+    Returns:
+        (K, n) weight changes, rows summing to zero.
+    """
+    limits = (settings.max_memory_days, settings.chunk_minutes)
+    logit_lamb = capped_logit(params["logit_lamb"], *limits)
+    divisor = None
+    if settings.use_alt_lamb:
+        divisor = capped_logit(params["logit_lamb"] + params["logit_delta_lamb"], *limits)
+    slope = proportional_slope(prices, logit_lamb, divisor)
+    return centre(slope, jnp.exp2(params["log_k"]) * capped_memory_days(params["logit_lamb"], *limits))
+
+
+RULE = Rule(
+    name="momentum",
+    description="weight flows to the tokens whose price rises fastest",
+    parameters=(common.initial_weights, common.memory_days, common.alt_memory_days, common.k_per_day),
+    output=Output.CHANGE,
+    outputs=momentum_outputs,
+)

@@ -1,0 +1,135 @@
+r"""Zero fees in ``O(chunks)``: the log value at any bar from the chunks' ramps and two look-ups in the price sums.
+
+Inside a ramp ``w[j] = a + j·d``, ``j = 0 … m``, so the gain of the price moves is a telescoping sum,
+
+    Σ_{j=1..m} w[j-1]·(L[j] - L[j-1]) = a·(L[m] - L[0]) + d·(m L[m] - Σ_{j=1..m} L[j]),
+
+and the loss of the weight moves, ``Σ_i Σ_j w[j] log(w[j]/w[j-1])``, is ``-Σ_i d_i Σ_{j<m} log w[j]`` plus terms that
+telescope. Euler–Maclaurin on ``Σ_{j<m} log(a + j d)`` turns it into values at the two ends of the ramp (the ``Σ_i d_i`` terms
+cancel):
+
+    loss = Σ_i ( d/2 · log(w_m/w_0) - Σ_k c_k d^(2k) (w_m^(1-2k) - w_0^(1-2k)) ),   c_k = B_2k / (2k (2k-1)),
+
+Stirling's series. Nothing divides by ``d``, so a ramp that stands still needs no special case and has a finite gradient.
+The series is asymptotic in ``r = |d|/w``; :func:`series_terms` bounds its error from the experiment's shape. Where no number
+of terms is good enough (coarse bars, small weights) the loss is summed over the ramp's bars instead.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from numpy.typing import NDArray
+
+from quantsim.simulator.setup import Market, PoolSetup
+from quantsim.simulator.weights import Ramps
+
+__all__ = ["log_values_at", "series_terms"]
+
+# c_k = B_2k / (2k (2k-1)), k = 1, 2, …: the coefficients of Stirling's series for log Γ.
+_STIRLING = (
+    1 / 12,
+    -1 / 360,
+    1 / 1260,
+    -1 / 1680,
+    1 / 1188,
+    -691 / 360360,
+    1 / 156,
+    -3617 / 122400,
+    43867 / 244188,
+)
+
+# Error allowed in the log value of one ramp. Rounding of the prices' prefix sums is of this size.
+_TOLERANCE = 1e-16
+
+
+def series_terms(setup: PoolSetup) -> int | None:
+    """How many terms of the series are exact for this pool; ``None`` if it must be summed directly.
+
+    The error after ``K`` terms is at most the first omitted one, at each end of the ramp and for each token:
+    ``2 n d |c_{K+1}| r^(2K+1)`` with ``d = maximum_change`` and ``r = maximum_change / minimum_weight`` (no weight is below
+    the guardrail, no step above the speed limit).
+    """
+    step = setup.maximum_change
+    ratio = step / setup.minimum_weight
+    for terms in range(len(_STIRLING)):
+        if 2 * setup.n_tokens * step * abs(_STIRLING[terms]) * ratio ** (2 * terms + 1) <= _TOLERANCE:
+            return terms
+    return None
+
+
+class _Grid(NamedTuple):
+    """Static positions of the sample bars: which chunk each falls into, and how far."""
+
+    chunk: NDArray[np.int64]
+    inside: NDArray[np.int64]
+
+
+def log_values_at(ramps: Ramps, market: Market, start: Array, bars: NDArray[np.int64], setup: PoolSetup) -> Array:
+    """Log pool value relative to the window's first bar, at chosen bars.
+
+    Args:
+        ramps: of the window, (M, n).
+        market: prices and their sums, (T, n).
+        start: () index of the window's first bar.
+        bars: (S,) sample bars, counted from the window's first; static.
+        setup: of the pool; linear ramp, a visit every bar, no fees.
+
+    Returns:
+        (S,).
+    """
+    grid = _Grid(bars // setup.chunk_bars, bars % setup.chunk_bars)
+    n_whole = int(grid.chunk.max(initial=0))
+    whole = _Grid(np.arange(n_whole), np.full(n_whole, setup.chunk_bars))
+    total = jnp.concatenate([jnp.zeros(1), jnp.cumsum(_increments(ramps, market, start, whole, setup))])[grid.chunk]
+    if not grid.inside.any():
+        return total
+    return total + _increments(ramps, market, start, grid, setup)
+
+
+def _increments(ramps: Ramps, market: Market, start: Array, grid: _Grid, setup: PoolSetup) -> Array:
+    """Change in log value from the first bar of ``grid.chunk`` to the bar ``grid.inside`` bars later, (S,)."""
+    moved = np.minimum(grid.inside, setup.ramp_bars)
+    first = start + grid.chunk * setup.chunk_bars
+    begin, ramped = market.log_prices[first], market.log_prices[first + moved]
+    weights, step = ramps.start[grid.chunk], ramps.step[grid.chunk]
+    count = jnp.asarray(moved, weights.dtype)[:, None]
+    between = market.summed[first + moved] - market.summed[first]
+    gain = weights * (ramped - begin) + step * (count * ramped - between)
+    if setup.ramp_bars < setup.chunk_bars:
+        gain += (weights + count * step) * (market.log_prices[first + grid.inside] - ramped)
+    return jnp.sum(gain - _loss(weights, step, count, setup), axis=-1)
+
+
+def _loss(weights: Array, step: Array, count: Array, setup: PoolSetup) -> Array:
+    """``Σ_j w[j] log(w[j]/w[j-1])`` over a ramp, per token, up to terms that cancel between tokens; (S, n)."""
+    if not setup.moves:
+        return jnp.zeros_like(weights)
+    terms = series_terms(setup)
+    if terms is None:
+        return _direct_loss(weights, step, count, setup)
+    end = weights + count * step
+    loss = 0.5 * step * jnp.log(end / weights)
+    if terms:
+        loss -= step * (_series(step / end, terms) - _series(step / weights, terms))
+    return loss
+
+
+def _series(ratio: Array, terms: int) -> Array:
+    """``Σ_{k=1..terms} c_k r^(2k-1)``, by Horner's rule."""
+    square = ratio * ratio
+    total = jnp.zeros_like(ratio)
+    for coefficient in reversed(_STIRLING[:terms]):
+        total = total * square + coefficient
+    return total * ratio
+
+
+def _direct_loss(weights: Array, step: Array, count: Array, setup: PoolSetup) -> Array:
+    """The same loss, summed over the bars of the ramp."""
+    bar = jnp.arange(setup.ramp_bars, dtype=weights.dtype)[:, None, None]
+    before = weights + bar * step
+    each = (before + step) * jnp.log1p(step / before)
+    return jnp.sum(jnp.where(bar < count, each, 0.0), axis=0)

@@ -1,0 +1,28 @@
+"""Zero fees, bar by bar: the value in closed form over a vectorised sum, for metrics that need every bar."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+from jax import Array
+
+__all__ = ["bar_log_values"]
+
+
+def bar_log_values(weights: Array, log_prices: Array) -> Array:
+    """Log pool value relative to the first bar, at every bar.
+
+    Without fees the pool ends each event at market price, so the two events of a bar multiply its value by
+    ``exp(w[t-1]·ΔL)`` (prices move, old weights) and ``exp(-KL(w[t] ‖ w[t-1]))`` (weights move), and nothing recurs.
+
+    Args:
+        weights: (T, n), on the simplex.
+        log_prices: (T, n).
+
+    Returns:
+        (T,), zero at the first bar.
+    """
+    gain = jnp.sum(weights[:-1] * jnp.diff(log_prices, axis=0), axis=-1)
+    # log(w[t]/w[t-1]) through log1p of the relative change: the steps are tiny, and a quotient would lose their digits.
+    relative = jnp.diff(weights, axis=0) / weights[:-1]
+    loss = jnp.sum(weights[1:] * jnp.log1p(relative), axis=-1)
+    return jnp.concatenate([jnp.zeros(1, weights.dtype), jnp.cumsum(gain - loss)])

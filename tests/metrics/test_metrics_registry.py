@@ -1,0 +1,133 @@
+"""The registry: names, needs that tell the truth, refusals, and the documentation made from it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import FrozenInstanceError
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from quantsim.errors import ConfigError, WindowError
+from quantsim.metrics import Need, Sample, SampleShape, compute, get_metric, metric_names, needs_of
+from quantsim.metrics.table import markdown_table
+
+DOCUMENTED = [
+    "returns", "returns_over_hodl", "returns_over_uniform_hodl",
+    "annualised_returns", "annualised_returns_over_hodl", "annualised_returns_over_uniform_hodl",
+    "sharpe", "daily_sharpe", "daily_log_sharpe", "sortino", "daily_sortino",
+    "greatest_draw_down", "max_drawdown", "weekly_max_drawdown", "calmar", "sterling", "ulcer",
+    "daily_var_95%", "daily_var_99%", "weekly_var_95%", "weekly_var_99%",
+    "daily_var_95%_trad", "daily_var_99%_trad", "weekly_var_95%_trad", "weekly_var_99%_trad",
+    "daily_raroc", "weekly_raroc", "daily_rovar", "weekly_rovar", "monthly_rovar",
+    "daily_rovar_trad", "weekly_rovar_trad", "monthly_rovar_trad",
+    "annual_raroc", "annual_raroc_trad", "fee_revenue_over_value", "turnover",
+]  # fmt: skip
+
+SHAPE = SampleShape(n_bars=61 * 4, bars_per_day=4)
+FIELDS = {
+    Need.ENDS: ("start_value", "end_value", "hodl_end_value", "uniform_hodl_end_value"),
+    Need.DAILY: ("daily_values",),
+    Need.BARS: ("bar_values",),
+    Need.TURNOVER: ("weight_change",),
+    Need.FEES: ("fee_revenue",),
+}
+
+
+@pytest.fixture(scope="module")
+def sample() -> Sample:
+    path = jnp.asarray(np.exp(np.cumsum(np.random.default_rng(0).normal(0.0, 0.01, SHAPE.n_bars))))
+    return Sample.from_bars(
+        path,
+        SHAPE.bars_per_day,
+        hodl_end_value=path[-1] * 1.1,
+        uniform_hodl_end_value=path[-1] * 0.9,
+        weight_change=jnp.asarray(2.0),
+        fee_revenue=jnp.asarray(0.1),
+    )
+
+
+def test_the_names_are_the_documented_ones() -> None:
+    assert sorted(metric_names()) == sorted(DOCUMENTED)
+
+
+@pytest.mark.parametrize("name", DOCUMENTED)
+def test_a_metric_reads_what_it_says_and_no_more(name: str, sample: Sample) -> None:
+    metric = get_metric(name)
+    value = metric.function(sample, SHAPE)
+    assert jnp.isfinite(value)
+    for need, fields in FIELDS.items():
+        poisoned = sample._replace(**{field: getattr(sample, field) * jnp.nan for field in fields})
+        result = metric.function(poisoned, SHAPE)
+        if need in metric.needs:
+            assert jnp.isnan(result), f"{name} does not read {need}"
+        else:
+            assert result == value, f"{name} reads {need}"
+
+
+@pytest.mark.parametrize("name", DOCUMENTED)
+def test_a_metric_says_what_it_is(name: str) -> None:
+    metric = get_metric(name)
+    assert metric.name == name
+    for line in (metric.unit, metric.description, metric.formula):
+        assert line
+        assert "\n" not in line
+        assert line == line.strip()
+    with pytest.raises(FrozenInstanceError):
+        metric.name = "other"  # type: ignore[misc]
+
+
+def test_daily_objectives_do_not_need_every_bar() -> None:
+    assert needs_of(["daily_sharpe", "daily_log_sharpe", "daily_sortino"]) == Need.DAILY
+    assert needs_of([name for name in DOCUMENTED if "returns" in name]) == Need.ENDS
+    assert needs_of(["returns", "ulcer", "turnover"]) == Need.ENDS | Need.BARS | Need.TURNOVER
+    assert needs_of([]) == Need(0)
+
+
+def test_compute_without_bars(sample: Sample) -> None:
+    names = [name for name in DOCUMENTED if Need.BARS not in get_metric(name).needs]
+    light = sample._replace(bar_values=None)
+    assert list(compute(names, light, SHAPE)) == names
+    assert compute(names, light, SHAPE) == compute(names, sample, SHAPE)
+    with pytest.raises(ValueError, match=r"Need\.BARS"):
+        compute(["ulcer"], light, SHAPE)
+
+
+def test_unknown_names_are_refused_with_the_nearest() -> None:
+    with pytest.raises(ConfigError, match=r"unknown metric 'daily_sharp'; did you mean 'daily_sharpe'\?"):
+        get_metric("daily_sharp")
+    with pytest.raises(ConfigError, match="unknown metric"):
+        needs_of(["returns", "profit"])
+
+
+def test_shapes_that_do_not_fit_are_refused(sample: Sample) -> None:
+    with pytest.raises(WindowError, match="n_bars=0"):
+        SampleShape(0, 1440)
+    with pytest.raises(WindowError, match="bars_per_day=0"):
+        SampleShape(10, 0)
+    with pytest.raises(WindowError, match="bar_values must have shape"):
+        compute(["ulcer"], sample._replace(bar_values=sample.bars[:-1]), SHAPE)
+    with pytest.raises(WindowError, match="daily_values must have shape"):
+        compute(["returns"], sample, SampleShape(SHAPE.n_bars, 1))
+
+
+def test_shape_properties() -> None:
+    shape = SampleShape(n_bars=100, bars_per_day=8)
+    assert shape.days == 12.5
+    assert shape.samples_per_year == 365 / 12.5
+    assert shape.bars_per_year == 2920
+    assert (shape.n_daily, shape.n_blocks(1), shape.n_blocks(7), shape.n_blocks(30)) == (13, 12, 1, 0)
+    assert hash(shape) == hash(SampleShape(100, 8))
+
+
+def test_the_documentation_holds_the_table_of_the_registry() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
+    assert markdown_table() in text, "paste the output of `python -m quantsim.metrics.table` into docs/metrics.md"
+
+
+def test_importing_the_package_does_not_import_jax() -> None:
+    check = "import sys, quantsim.metrics; sys.exit('jax' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
