@@ -1,0 +1,5 @@
+"""Experiments: typed, frozen, validated; TOML in, identity out."""
+
+from quantsim.config.experiment import Experiment
+
+__all__ = ["Experiment"]

@@ -46,9 +46,7 @@ def to_raw(
     return raw
 
 
-def to_human(
-    specs: Sequence[ParameterSpec], raw: Mapping[str, Any], *, chunk_minutes: float
-) -> dict[str, FloatArray]:
+def to_human(specs: Sequence[ParameterSpec], raw: Mapping[str, Any], *, chunk_minutes: float) -> dict[str, FloatArray]:
     """Inverse of :func:`to_raw` for a complete raw table: human-readable name → array ``(n_tokens,)``."""
     arrays = {name: np.asarray(value, np.float64) for name, value in raw.items()}
     return {
@@ -88,5 +86,7 @@ def _per_token(name: str, value: Any, n_tokens: int) -> FloatArray:
     except (TypeError, ValueError) as error:
         raise ParameterError(f"{name} = {value!r} must be a number or a list of {n_tokens} numbers") from error
     if array.shape not in ((), (1,), (n_tokens,)):
-        raise ParameterError(f"{name} has shape {array.shape}, and must be a number or {n_tokens} numbers, one per token")
+        raise ParameterError(
+            f"{name} has shape {array.shape}, and must be a number or {n_tokens} numbers, one per token"
+        )
     return np.broadcast_to(array, (n_tokens,)).copy()

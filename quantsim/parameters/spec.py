@@ -47,20 +47,23 @@ def _not_negative(value: FloatArray) -> NDArray[np.bool_]:
 def _log_weights(weights: FloatArray, _: RawValues, __: float) -> FloatArray:
     if abs(float(weights.sum()) - 1.0) > 1e-9:
         raise ValueError(f"they sum to {float(weights.sum()):.12g}, and weights must sum to 1")
-    return np.log(weights)
+    return np.asarray(np.log(weights))
 
 
 def _softmax(logits: FloatArray, _: RawValues, __: float) -> FloatArray:
     shifted = np.exp(logits - logits.max())
-    return shifted / shifted.sum()
+    weights: FloatArray = shifted / shifted.sum()
+    return weights
 
 
 def _offset_from_memory(memory: FloatArray, raw: RawValues, chunk_minutes: float) -> FloatArray:
-    return transforms.logit_from_memory_days(memory, chunk_minutes) - raw["logit_lamb"]
+    offset: FloatArray = transforms.logit_from_memory_days(memory, chunk_minutes) - raw["logit_lamb"]
+    return offset
 
 
 def _memory_from_offset(offset: FloatArray, raw: RawValues, chunk_minutes: float) -> FloatArray:
-    return transforms.memory_days_from_logit(offset + raw["logit_lamb"], chunk_minutes)
+    memory: FloatArray = transforms.memory_days_from_logit(offset + raw["logit_lamb"], chunk_minutes)
+    return memory
 
 
 IDENTITY = Transform(to_raw=lambda value, _, __: value, to_human=lambda value, _, __: value)

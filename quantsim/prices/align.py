@@ -18,6 +18,9 @@ __all__ = ["Aligned", "RawSeries", "RegularSeries", "align", "on_grid", "regular
 
 logger = logging.getLogger(__name__)
 
+# 95 years of minutes. A longer span is a wrong stamp; laid on a grid, it would exhaust memory before its gap shows.
+_LONGEST_GRID_BARS = 50_000_000
+
 
 @dataclass(frozen=True, eq=False)
 class RawSeries:
@@ -103,6 +106,12 @@ def regularize(raw: RawSeries, *, only_bar_minutes: int | None = None, stamps_op
     _check_prices(raw)
     bar_minutes = _spacing_minutes(raw, only_bar_minutes)
     minutes = _whole_minutes(raw, bar_minutes)
+    if (minutes[-1] - minutes[0]) // bar_minutes >= _LONGEST_GRID_BARS:
+        position = int(np.argmax(np.diff(minutes))) + 1
+        raise PriceError(
+            f"{raw.at(position)}: the time {text(int(raw.times_us[position]))} follows "
+            f"{text(int(raw.times_us[position - 1]))}, too far for bars of {bar_minutes} min; correct the stamp"
+        )
     present = ~np.isnan(raw.prices)
     if not present.any():
         raise PriceError(f"{raw.token} in {raw.where} has no price: all {raw.prices.size} of its rows are empty")

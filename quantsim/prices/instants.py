@@ -85,6 +85,8 @@ def microseconds_of(values: NDArray[Any], where: str) -> NDArray[np.int64]:
     Raises:
         PriceError: an entry is missing or is no time; the message names its row.
     """
+    if values.ndim != 1:
+        raise PriceError(f"{where}: the times have shape {values.shape}; there must be one per row, (N,)")
     if values.dtype.kind == "M":
         stamps: NDArray[np.int64] = values.astype("datetime64[us]").astype(np.int64)
         _refuse(stamps == _NOT_A_TIME, where, lambda _: "the time is missing")

@@ -175,7 +175,7 @@ def _read(path: Path, columns: Sequence[str]) -> Any:
             return pq.read_table(path, columns=list(columns))
         # One block, so that types are inferred from the whole file and a bad cell is found with its row.
         read = pyarrow.csv.ReadOptions(block_size=min(path.stat().st_size + 1024, 2**31 - 1))
-        convert = pyarrow.csv.ConvertOptions(include_columns=list(columns))
+        convert = pyarrow.csv.ConvertOptions(include_columns=list(columns), strings_can_be_null=True)
         return pyarrow.csv.read_csv(path, read_options=read, convert_options=convert)
     except (OSError, pa.ArrowException) as error:
         raise PriceError(f"{path} cannot be read: {error}") from error

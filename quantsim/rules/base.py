@@ -40,9 +40,9 @@ class RuleSettings:
 RuleFunction = Callable[[Mapping[str, Array], Array, RuleSettings], Array]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Rule:
-    """One strategy.
+    """One strategy. Rules compare and hash as themselves: there is one object per name.
 
     Attributes:
         name: what studies call it; the name of its file.

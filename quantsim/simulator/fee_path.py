@@ -26,7 +26,7 @@ from jax import Array
 from quantsim.simulator.arbitrage import Moves, Pool, apply_moves, band, pool_gain, settle
 from quantsim.simulator.setup import FeeRates, PoolSetup
 
-__all__ = ["autodiff_log_reserves", "fee_log_reserves"]
+__all__ = ["autodiff_log_reserves", "bar_pools", "fee_log_reserves"]
 
 
 def autodiff_log_reserves(
@@ -41,7 +41,10 @@ def autodiff_log_reserves(
         level, shift, price, old, new = bar
 
         def trade(log_reserves: Array) -> Array:
-            return _bar_events(log_reserves, price, old, new, rates, setup)[-1]
+            log_reserves = _event(Pool(log_reserves, price, old), rates, setup)
+            if not setup.moves:
+                return log_reserves
+            return _event(Pool(log_reserves, price, new), rates, setup)
 
         before = log_reserves + level
         quiet = _spread(before) <= width
@@ -77,14 +80,22 @@ def _spread(levels: Array) -> Array:
     return jnp.max(levels, axis=-1) - jnp.min(levels, axis=-1)
 
 
-def _bar_events(
-    log_reserves: Array, log_prices: Array, old: Array, new: Array, rates: FeeRates, setup: PoolSetup
-) -> tuple[Array, Array]:
-    """Log reserves after the first and after the second trade of a bar; all (..., n)."""
-    first = _event(Pool(log_reserves, log_prices, old), rates, setup)
+# Which weights the two trades of a bar see, among those of all bars.
+_OLD_AND_NEW = (slice(None, -1), slice(1, None))
+
+
+def bar_pools(
+    log_reserves: Array, log_prices: Array, weights: Array, rates: FeeRates, setup: PoolSetup
+) -> list[Pool]:
+    """The pool before each trade of every bar but the first, from the log reserves at the end of every bar.
+
+    Returns:
+        One pool of (T-1, n) arrays per trade of a bar: against the old weights, and, where weights ever move, the new.
+    """
+    first = Pool(log_reserves[:-1], log_prices[1:], weights[:-1])
     if not setup.moves:
-        return first, first
-    return first, _event(Pool(first, log_prices, new), rates, setup)
+        return [first]
+    return [first, Pool(_event(first, rates, setup), log_prices[1:], weights[1:])]
 
 
 def _event(pool: Pool, rates: FeeRates, setup: PoolSetup) -> Array:
@@ -162,39 +173,29 @@ def _forward(
     return log_reserves, (log_reserves, log_prices, weights, rates)
 
 
-def _backward(
-    setup: PoolSetup, residual: _Residual, cotangent: Array
-) -> tuple[Array, Array, Array, FeeRates]:
+def _backward(setup: PoolSetup, residual: _Residual, cotangent: Array) -> tuple[Array, Array, Array, FeeRates]:
     log_reserves, log_prices, weights, rates = residual
-    old, new, prices = weights[:-1], weights[1:], log_prices[1:]
-    first = Pool(log_reserves[:-1], prices, old)
-    first_tangent = _tangent(first, rates, setup)
-    if setup.moves:
-        second = Pool(_event(first, rates, setup), prices, new)
-        second_tangent = _tangent(second, rates, setup)
-        tangents = (second_tangent, first_tangent)
-    else:
-        tangents = (first_tangent,)
+    pools = bar_pools(log_reserves, log_prices, weights, rates, setup)
+    tangents = [_tangent(pool, rates, setup) for pool in pools]
 
-    def step(after: Array, bar: tuple[tuple[_Tangent, ...], Array]) -> tuple[Array, Array]:
+    def step(after: Array, bar: tuple[list[_Tangent], Array]) -> tuple[Array, Array]:
         bar_tangents, added = bar
-        before = functools.reduce(_pull, bar_tangents, after)
+        before = functools.reduce(_pull, reversed(bar_tangents), after)
         return before + added, after
 
     initial_cotangent, adjoint = jax.lax.scan(step, cotangent[-1], (tangents, cotangent[:-1]), reverse=True)
 
     price_bar, weight_bar = jnp.zeros_like(log_prices), jnp.zeros_like(weights)
-    between = adjoint
-    if setup.moves:
-        of_prices, of_weights = _input_cotangents(adjoint, second_tangent, second)
-        price_bar, weight_bar = price_bar.at[1:].add(of_prices), weight_bar.at[1:].add(of_weights)
-        between = _pull(adjoint, second_tangent)
-    of_prices, of_weights = _input_cotangents(between, first_tangent, first)
-    price_bar, weight_bar = price_bar.at[1:].add(of_prices), weight_bar.at[:-1].add(of_weights)
+    after = adjoint
+    for pool, tangent, at in reversed(list(zip(pools, tangents, _OLD_AND_NEW, strict=False))):
+        of_prices, of_weights = _input_cotangents(after, tangent, pool)
+        price_bar, weight_bar = price_bar.at[1:].add(of_prices), weight_bar.at[at].add(of_weights)
+        after = _pull(after, tangent)
 
     # The rates are scalars: given the adjoint, their cotangents are one vectorised pass (dropped where nobody asks).
     def bars(rates: FeeRates) -> Array:
-        return _bar_events(log_reserves[:-1], prices, old, new, rates, setup)[-1]
+        last = bar_pools(log_reserves, log_prices, weights, rates, setup)[-1]
+        return _event(last, rates, setup)
 
     rate_bar: FeeRates = jax.vjp(bars, rates)[1](adjoint)[0]
     return initial_cotangent, price_bar, weight_bar, rate_bar

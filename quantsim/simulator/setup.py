@@ -1,15 +1,20 @@
-"""The static shape of a pool: what decides which program is compiled, and nothing else."""
+"""What the compiled programs take: the static shape of a pool, and the arrays that are never static."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import jax.numpy as jnp
+import numpy as np
 from jax import Array
+from numpy.typing import NDArray
 
+from quantsim.config import Experiment
+from quantsim.errors import ConfigError
 from quantsim.rules import Output, Rule, RuleSettings
 
-__all__ = ["FeeRates", "Market", "PoolSetup", "Window"]
+__all__ = ["FeeRates", "Market", "PoolSetup", "fee_rates", "market", "pool_setup"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,11 @@ class PoolSetup:
         return not self.trades or self.rule.output is Output.HOLD
 
     @property
+    def shows_shares(self) -> bool:
+        """Whether the pool has no weights of its own, so that its shares of value are shown as weights."""
+        return self.rule.output is Output.HOLD
+
+    @property
     def moves(self) -> bool:
         """Whether the weights ever change."""
         return self.rule.output not in (Output.CONSTANT, Output.HOLD)
@@ -93,14 +103,47 @@ class Market(NamedTuple):
     summed: Array
 
 
-@dataclass(frozen=True)
-class Window:
-    """The static shape of an evaluation window.
+def pool_setup(experiment: Experiment, bar_minutes: int) -> PoolSetup:
+    """The setup of an experiment on bars of a given length.
 
-    Attributes:
-        n_bars: number of bars, ``T``.
-        bars_per_day: bars in a day, ``B``.
+    Raises:
+        ConfigError: the chunk or the ramp is not a whole number of bars.
     """
+    update, fees = experiment.update, experiment.fees
+    return PoolSetup(
+        rule=experiment.rule,
+        settings=RuleSettings(update.chunk_minutes, update.max_memory_days, update.use_alt_lamb),
+        n_tokens=len(experiment.data.tokens),
+        bar_minutes=bar_minutes,
+        chunk_bars=_whole_bars("update.chunk_minutes", update.chunk_minutes, bar_minutes),
+        ramp_bars=_whole_bars("update.interpolation_minutes", experiment.interpolation_minutes, bar_minutes),
+        maximum_change=update.maximum_change_per_minute * bar_minutes,
+        minimum_weight=experiment.minimum_weight,
+        optimal_ramp=update.interpolation == "optimal",
+        initial_value=experiment.pool.initial_value_usd,
+        trades=experiment.pool.do_arb,
+        arb_frequency=experiment.pool.arb_frequency,
+        charges=fees.any,
+        has_gas=fees.gas_cost_usd > 0,
+        has_noise=fees.noise_trader_ratio > 0 and fees.swap_fee > 0,
+    )
 
-    n_bars: int
-    bars_per_day: int
+
+def fee_rates(experiment: Experiment) -> FeeRates:
+    """The fees of an experiment, as arguments of the compiled program."""
+    fees = experiment.fees
+    rates = (fees.swap_fee, fees.arb_fee, fees.gas_cost_usd, fees.noise_trader_ratio, fees.protocol_fee_split)
+    return FeeRates(*(jnp.asarray(rate, jnp.float64) for rate in rates))
+
+
+def market(prices: NDArray[np.float64]) -> Market:
+    """Prices ``(T, n)`` as arguments of the compiled program. The prefix sums are made here, once per data set."""
+    log_prices = np.log(prices / prices[0])
+    summed = np.cumsum(log_prices, axis=0, dtype=np.longdouble).astype(np.float64)
+    return Market(jnp.asarray(prices), jnp.asarray(log_prices), jnp.asarray(summed))
+
+
+def _whole_bars(key: str, minutes: int, bar_minutes: int) -> int:
+    if minutes % bar_minutes:
+        raise ConfigError(f"{key} = {minutes} must be a multiple of the {bar_minutes}-minute bars of the prices")
+    return minutes // bar_minutes

@@ -172,7 +172,7 @@ class TestColumns:
 
     def test_price_that_is_no_number(self, write: Writer) -> None:
         with pytest.raises(PriceError, match=r"BTC\.csv, data row 4: 'many' in column 'close' is no number"):
-            load_prices(["BTC"], write("BTC.csv", {"time": HOURS, "close": put(CLOSES, 3, "many")}))
+            load_prices(["BTC"], write("BTC.csv", {"time": HOURS, "close": put(put(CLOSES, 3, "many"), 1, None)}))
         with pytest.raises(PriceError, match="values of type bool"):
             load_prices(["BTC"], write("BTC.csv", {"time": HOURS, "close": [True] * 6}))
 
@@ -290,6 +290,14 @@ class TestRows:
         with pytest.raises(PriceError, match=r"data row 1: .*laid from UTC midnight"):
             load_prices(["BTC"], path)
 
+    def test_a_stamp_centuries_away_is_refused_before_it_fills_the_memory(self, write: Writer) -> None:
+        times = pd.date_range("2024-01-01", periods=5, freq="min").astype(str).to_list()
+        path = write("BTC.csv", {"time": [*times, "2924-01-01T00:00:00"], "close": CLOSES})
+        with pytest.raises(
+            PriceError, match=r"data row 6: the time 2924-01-01T00:00 follows 2024-01-01T00:04, too far"
+        ):
+            load_prices(["BTC"], path)
+
     @pytest.mark.parametrize("step", ["7min", "30s", "2D"])
     def test_bar_that_does_not_divide_a_day(self, write: Writer, step: str) -> None:
         times = pd.date_range("2024-01-01", periods=6, freq=step)
@@ -307,8 +315,8 @@ class TestGaps:
     def test_refused_by_default(self, holed: Path) -> None:
         with pytest.raises(
             PriceError,
-            match=r"forward_fill_bars = 0\. BTC in .*BTC\.csv: 1 too long, the first at 2024-01-01T02:00, 2 bars of 60 min"
-            r"\. ETH in .*ETH\.csv: .*2024-01-01T04:00, 1 bar of 60 min\. .*forward_fill_bars = 2$",
+            match=r"forward_fill_bars = 0\. BTC in .*BTC\.csv: 1 too long, the first at 2024-01-01T02:00, 2 bars of 60 "
+            r"min\. ETH in .*ETH\.csv: .*2024-01-01T04:00, 1 bar of 60 min\. .*forward_fill_bars = 2$",
         ):
             load_prices(["BTC", "ETH"], holed)
 

@@ -72,7 +72,7 @@ def test_comparison_and_hash_are_those_of_the_object() -> None:
 class TestIdentity:
     def test_is_stable(self) -> None:
         assert make().identity == make().identity
-        assert make().identity == "@STABLE@"
+        assert make().identity == "97d17d3fc206bceea76f8f7e1d1588de4c65b5fb10a48bef64632884d53058c1"
 
     def test_ignores_source_and_gaps(self) -> None:
         prices = make()
@@ -334,6 +334,8 @@ class TestFromMemory:
         times = ["2024-01-01", "2024-01-02"]
         with pytest.raises(PriceError, match=r"shape \(2,\).*ask for \(2, 1\)"):
             Prices.from_arrays(times, [1.0, 2.0], ["A"])
+        with pytest.raises(PriceError, match=r"times have shape \(2, 1\)"):
+            Prices.from_arrays([[time] for time in times], [[1.0], [2.0]], ["A"])
         with pytest.raises(PriceError, match="not numbers"):
             Prices.from_arrays(times, [["x"], ["y"]], ["A"])
         with pytest.raises(PriceError, match=r"A in arrays, data row 2: the price at 2024-01-02T00:00 is -2.0"):
@@ -384,3 +386,12 @@ class TestFromMemory:
             index for gap in prices.gaps for index in range(prices.index_of(gap.first), 1 + prices.index_of(gap.last))
         }
         assert missing == {row for row, keep in enumerate(present) if not keep}
+
+
+def test_dates_and_objects_that_are_no_times() -> None:
+    days = [date(2024, 1, 1), date(2024, 1, 2)]
+    assert Prices.from_arrays(days, [[1.0], [2.0]], ["A"]).bar_minutes == 1440
+    with pytest.raises(PriceError, match=r"arrays, data row 2: True is no time"):
+        Prices.from_arrays(np.array([days[0], True], dtype=object), [[1.0], [2.0]], ["A"])
+    with pytest.raises(PriceError, match=r"arrays, data row 1: the time is missing"):
+        Prices.from_arrays(np.array([None, days[0]], dtype=object), [[1.0], [2.0]], ["A"])
