@@ -1,0 +1,52 @@
+"""quantsim: simulates AMM pools whose weights follow a strategy, and finds good parameters by gradients and by search.
+
+Nothing is imported, and nothing configured, until a name is used.
+
+Example:
+    >>> import quantsim
+    >>> study = quantsim.Experiment.load("studies/momentum.toml")  # doctest: +SKIP
+    >>> prices = quantsim.load_prices(study.data.tokens)  # doctest: +SKIP
+    >>> result = quantsim.simulate(study, {"memory_days": 20.0}, prices)  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from quantsim.checkpoints import CheckpointStore as CheckpointStore
+    from quantsim.checkpoints import select as select
+    from quantsim.config import Experiment as Experiment
+    from quantsim.precision import enable_float64 as enable_float64
+    from quantsim.prices import Prices as Prices
+    from quantsim.prices import load_prices as load_prices
+    from quantsim.simulator import Evaluator as Evaluator
+    from quantsim.simulator import Result as Result
+    from quantsim.simulator import simulate as simulate
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "CheckpointStore": "quantsim.checkpoints",
+    "Evaluator": "quantsim.simulator",
+    "Experiment": "quantsim.config",
+    "Prices": "quantsim.prices",
+    "Result": "quantsim.simulator",
+    "enable_float64": "quantsim.precision",
+    "load_prices": "quantsim.prices",
+    "select": "quantsim.checkpoints",
+    "simulate": "quantsim.simulator",
+}
+
+__all__ = [*sorted(_HOMES), "__version__"]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'quantsim' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

@@ -84,9 +84,7 @@ def _spread(levels: Array) -> Array:
 _OLD_AND_NEW = (slice(None, -1), slice(1, None))
 
 
-def bar_pools(
-    log_reserves: Array, log_prices: Array, weights: Array, rates: FeeRates, setup: PoolSetup
-) -> list[Pool]:
+def bar_pools(log_reserves: Array, log_prices: Array, weights: Array, rates: FeeRates, setup: PoolSetup) -> list[Pool]:
     """The pool before each trade of every bar but the first, from the log reserves at the end of every bar.
 
     Returns:

@@ -1,0 +1,260 @@
+"""The evaluator: an experiment and its prices, compiled once, that answers every driver's questions."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any, cast
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from numpy.typing import ArrayLike, NDArray
+
+from quantsim.config import Experiment
+from quantsim.errors import ParameterError, PriceError, WindowError, nearest
+from quantsim.metrics import SampleShape, get_metric
+from quantsim.precision import in_float64
+from quantsim.prices import Prices
+from quantsim.simulator.evaluate import evaluate_windows, lanes
+from quantsim.simulator.plan import Path, Plan, make_plan
+from quantsim.simulator.setup import FeeRates, Market, fee_rates, market, pool_setup
+
+__all__ = ["Evaluator"]
+
+logger = logging.getLogger(__name__)
+
+FloatArray = NDArray[np.float64]
+Params = Mapping[str, ArrayLike]
+Windows = tuple[tuple[str, Plan, int], ...]
+
+
+class Evaluator:
+    """Metrics of parameter sets over windows of real prices, with gradients where asked.
+
+    Prices are cut to what the experiment needs: from ``max_memory_days`` before the training period, where the data
+    reaches back so far, to the end of the last split. All windows count bars from that cut's first bar.
+
+    Attributes:
+        experiment: as given.
+        prices: the cut, columns in the order of ``experiment.data.tokens``.
+        splits: split name → (first bar, number of bars).
+        notes: what a reader of the results should know: warm-up, gaps filled. JSON-able.
+        setup: the pool's static shape.
+
+    Raises:
+        PriceError: tokens are missing, or the prices do not cover a period.
+        ConfigError: the chunk is not a whole number of bars.
+    """
+
+    @in_float64
+    def __init__(self, experiment: Experiment, prices: Prices) -> None:
+        self.experiment = experiment
+        self.setup = pool_setup(experiment, prices.bar_minutes)
+        begin, splits = _lay_out(experiment, prices)
+        end = max(first + n_bars for first, n_bars in splits.values())
+        self.prices = _columns(prices, experiment.data.tokens).slice(begin, end)
+        self.splits = {name: (first - begin, n_bars) for name, (first, n_bars) in splits.items()}
+        self.notes = _notes(experiment, self.prices, self.splits["train"][0])
+        self.market: Market = market(self.prices.prices)
+        self.rates: FeeRates = fee_rates(experiment)
+
+    def shape(self, n_bars: int) -> SampleShape:
+        """The sample shape of a window of ``n_bars`` bars."""
+        return SampleShape(n_bars, self.prices.bars_per_day)
+
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """The objective first, then the metrics the experiment reports."""
+        objective = self.experiment.objective
+        return tuple(dict.fromkeys((objective.metric, *objective.report)))
+
+    def evaluate(self, params: Params, metrics: Sequence[str] | None = None) -> dict[str, dict[str, float]]:
+        """Metrics of one parameter set on every split, each split a fresh pool at its first bar.
+
+        Args:
+            params: raw name → (n,), complete.
+            metrics: names; the experiment's own unless given.
+
+        Returns:
+            split → metric → value.
+        """
+        many = self.evaluate_many({name: np.asarray(value)[None] for name, value in params.items()}, metrics)
+        return {split: {name: float(row[0]) for name, row in table.items()} for split, table in many.items()}
+
+    @in_float64
+    def evaluate_many(self, sets: Params, metrics: Sequence[str] | None = None) -> dict[str, dict[str, FloatArray]]:
+        """Metrics of many parameter sets on every split, in one call.
+
+        Args:
+            sets: raw name → (S, n), complete.
+            metrics: names; the experiment's own unless given.
+
+        Returns:
+            split → metric → (S,).
+        """
+        windows = self._split_windows(tuple(metrics) if metrics is not None else self.metric_names)
+        values = _evaluate_splits(windows, self.arrays(sets, 2), self.market, self.rates)
+        return {split: {name: np.asarray(row) for name, row in table.items()} for split, table in values.items()}
+
+    @in_float64
+    def evaluate_at(
+        self, params: Params, starts: ArrayLike, n_bars: int, metrics: Sequence[str], *, path: Path | str | None = None
+    ) -> dict[str, FloatArray]:
+        """Metrics of one parameter set over given windows.
+
+        Args:
+            params: raw name → (n,), complete.
+            starts: (W,) first bar of each window.
+            n_bars: length of the windows, in bars.
+            metrics: names.
+            path: how to compute; the cheapest exact one unless given.
+
+        Returns:
+            metric → (W,).
+
+        Raises:
+            WindowError: a window does not fit into the data.
+        """
+        plan, firsts = self.plan(starts, n_bars, metrics, path)
+        values = _evaluate(plan, self.arrays(params, 1), self.market, self.rates, firsts)
+        return {name: np.asarray(row) for name, row in values.items()}
+
+    @in_float64
+    def value_and_grad(
+        self, sets: Params, starts: ArrayLike, n_bars: int, metric: str, *, path: Path | str | None = None
+    ) -> tuple[FloatArray, dict[str, FloatArray]]:
+        """The mean of a metric over windows, and its gradient, for many parameter sets at once.
+
+        Args:
+            sets: raw name → (S, n), complete.
+            starts: (W,) first bar of each window.
+            n_bars: length of the windows, in bars.
+            metric: name.
+            path: how to compute; the cheapest exact one unless given.
+
+        Returns:
+            The means, (S,), and raw name → gradient (S, n).
+        """
+        plan, firsts = self.plan(starts, n_bars, (metric,), path)
+        values, gradients = _value_and_grad(plan, self.arrays(sets, 2), self.market, self.rates, firsts)
+        return np.asarray(values), {name: np.asarray(gradient) for name, gradient in gradients.items()}
+
+    def plan(
+        self, starts: ArrayLike, n_bars: int, metrics: Sequence[str], path: Path | str | None = None
+    ) -> tuple[Plan, Array]:
+        """The plan for windows, and their starts as an array; raises WindowError where one does not fit."""
+        firsts = np.atleast_1d(np.asarray(starts))
+        if not np.issubdtype(firsts.dtype, np.integer) or firsts.ndim != 1 or not firsts.size:
+            raise WindowError(f"starts = {starts!r} must be one or more whole numbers of bars")
+        last = self.prices.n_bars - n_bars
+        misfits = firsts[(firsts < 0) | (firsts > last)]
+        if n_bars < 1 or misfits.size:
+            raise WindowError(
+                f"a window of {n_bars} bars from bar {misfits[0] if misfits.size else firsts[0]} does not fit into "
+                f"{self.prices.n_bars} bars of prices"
+            )
+        for name in metrics:
+            get_metric(name)
+        phases = np.unique(firsts % self.setup.chunk_bars)
+        phase = int(phases[0]) if phases.size == 1 else None
+        return make_plan(self.setup, self.shape(n_bars), tuple(metrics), phase, path), jnp.asarray(firsts)
+
+    def _split_windows(self, metrics: tuple[str, ...]) -> Windows:
+        return tuple(
+            (name, self.plan(first, n_bars, metrics)[0], first) for name, (first, n_bars) in self.splits.items()
+        )
+
+    def arrays(self, params: Params, n_axes: int = 1) -> dict[str, Array]:
+        """Checked parameters as arguments of the compiled program: (n,) each, or (S, n) with ``n_axes = 2``."""
+        known = {spec.raw_name for spec in self.experiment.rule.parameters}
+        for name in params:
+            if name not in known:
+                raise ParameterError(f"unknown raw parameter {name!r}: {nearest(name, known)}")
+        arrays = {}
+        for name in sorted(known):
+            if name not in params:
+                raise ParameterError(
+                    f"raw parameter {name!r} is missing: Experiment.initial_parameters completes a set"
+                )
+            array = jnp.asarray(params[name], jnp.float64)
+            if array.ndim != n_axes or array.shape[-1] != self.setup.n_tokens:
+                expected = "(n,)" if n_axes == 1 else "(S, n)"
+                raise ParameterError(
+                    f"{name} has shape {array.shape}, and must be {expected}, n = {self.setup.n_tokens}"
+                )
+            arrays[name] = array
+        return arrays
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _evaluate(plan: Plan, params: dict[str, Array], prices: Market, rates: FeeRates, starts: Array) -> dict[str, Array]:
+    return evaluate_windows(plan, params, prices, rates, starts)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _evaluate_splits(
+    windows: Windows, sets: dict[str, Array], prices: Market, rates: FeeRates
+) -> dict[str, dict[str, Array]]:
+    def one(params: dict[str, Array]) -> dict[str, dict[str, Array]]:
+        tables = {}
+        for name, plan, first in windows:
+            table = evaluate_windows(plan, params, prices, rates, jnp.asarray([first]))
+            tables[name] = {metric: row[0] for metric, row in table.items()}
+        return tables
+
+    sequential = any(plan.every_bar for _, plan, _ in windows)
+    return cast(dict[str, dict[str, Array]], lanes(one, sets, sequential=sequential))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _value_and_grad(
+    plan: Plan, sets: dict[str, Array], prices: Market, rates: FeeRates, starts: Array
+) -> tuple[Array, dict[str, Array]]:
+    def objective(params: dict[str, Array]) -> Array:
+        return jnp.mean(evaluate_windows(plan, params, prices, rates, starts)[plan.metrics[0]])
+
+    return cast(tuple[Array, dict[str, Array]], lanes(jax.value_and_grad(objective), sets, sequential=plan.every_bar))
+
+
+def _columns(prices: Prices, tokens: tuple[str, ...]) -> Prices:
+    """The prices with the experiment's tokens, in its order."""
+    missing = [token for token in tokens if token not in prices.tokens]
+    if missing:
+        raise PriceError(f"the prices have no {missing[0]!r}: {nearest(missing[0], prices.tokens)}")
+    if prices.tokens == tokens:
+        return prices
+    order = [prices.tokens.index(token) for token in tokens]
+    gaps = tuple(gap for gap in prices.gaps if gap.token in tokens)
+    return Prices(prices.times, prices.prices[:, order], tokens, prices.bar_minutes, gaps, prices.source)
+
+
+def _lay_out(experiment: Experiment, prices: Prices) -> tuple[int, dict[str, tuple[int, int]]]:
+    """First bar of the history, and split → (first bar, number of bars), counted in the uncut prices."""
+    bar = timedelta(minutes=prices.bar_minutes)
+    splits = {}
+    for name, (start, end) in experiment.periods.splits().items():
+        try:
+            first, last = prices.index_of(start), prices.index_of(end - bar)
+        except PriceError as error:
+            error.add_note(f"while laying out the {name} period, {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}")
+            raise
+        splits[name] = (first, last - first + 1)
+    history = int(experiment.update.max_memory_days * prices.bars_per_day)
+    return max(0, splits["train"][0] - history), splits
+
+
+def _notes(experiment: Experiment, prices: Prices, warm_up_bars: int) -> dict[str, Any]:
+    days = warm_up_bars / prices.bars_per_day
+    wanted = experiment.update.max_memory_days
+    notes: dict[str, Any] = {"warm_up_days": days}
+    if days < wanted and experiment.rule.outputs is not None:
+        notes["warm_up"] = f"{days:g} days of history before training, fewer than max_memory_days = {wanted:g}"
+        logger.info("the estimators warm up on %s", notes["warm_up"])
+    if prices.gaps:
+        notes["gaps_filled"] = len(prices.gaps)
+        notes["bars_filled"] = sum(gap.n_bars for gap in prices.gaps)
+    return notes

@@ -1,0 +1,91 @@
+"""Which program computes what is asked: the cheapest exact path, chosen from the pool and the metrics."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from quantsim.errors import ConfigError
+from quantsim.metrics import Need, SampleShape, needs_of
+from quantsim.simulator.setup import PoolSetup
+
+__all__ = ["Path", "Plan", "make_plan"]
+
+
+class Path(enum.Enum):
+    """How the value of a pool is computed. All are exact; they differ in what they cost and in what they can serve."""
+
+    CLOSED_FORM = "closed_form"  #: zero fees, value at sample bars only: cost grows with the chunks, not the bars
+    PER_BAR = "per_bar"  #: zero fees, every bar, vectorised
+    FEES = "fees"  #: one sequential pass over the bars
+    HOLD = "hold"  #: reserves never change
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The static part of an evaluation: two evaluations of equal plan share one compiled program.
+
+    Attributes:
+        setup: of the pool.
+        shape: of the windows.
+        metrics: names of the metrics to compute.
+        path: how.
+        phase: position of the windows' chunk boundaries among the bars, ``start mod C``; one pass of the estimators serves
+            all windows. ``None`` where windows may begin at any bar, and each has a pass of its own.
+    """
+
+    setup: PoolSetup
+    shape: SampleShape
+    metrics: tuple[str, ...]
+    path: Path
+    phase: int | None
+
+    @property
+    def every_bar(self) -> bool:
+        """Whether the value is computed at every bar."""
+        return self.path in (Path.PER_BAR, Path.FEES) or bool(needs_of(self.metrics) & Need.BARS)
+
+
+def make_plan(
+    setup: PoolSetup, shape: SampleShape, metrics: tuple[str, ...], phase: int | None, path: Path | str | None = None
+) -> Plan:
+    """Chooses the path, or checks the one asked for.
+
+    Raises:
+        ConfigError: the path asked for is unknown or cannot serve this pool and these metrics; the message says why.
+    """
+    wanted = _cheapest(setup, metrics)
+    if path is not None and path != "auto":
+        try:
+            asked = Path(path)
+        except ValueError as error:
+            raise ConfigError(f"path = {path!r} must be one of auto, {', '.join(p.value for p in Path)}") from error
+        _check(asked, setup, metrics)
+        wanted = asked
+    return Plan(setup, shape, metrics, wanted, phase)
+
+
+def _cheapest(setup: PoolSetup, metrics: tuple[str, ...]) -> Path:
+    if setup.holds:
+        return Path.HOLD
+    if setup.charges:
+        return Path.FEES
+    if setup.arb_frequency > 1 or setup.optimal_ramp or needs_of(metrics) & Need.BARS:
+        return Path.PER_BAR
+    return Path.CLOSED_FORM
+
+
+def _check(path: Path, setup: PoolSetup, metrics: tuple[str, ...]) -> None:
+    reasons = {
+        "the pool never trades": setup.holds and path is not Path.HOLD,
+        "the pool trades": not setup.holds and path is Path.HOLD,
+        "trading costs something, which needs path = 'fees'": (
+            setup.charges and path in (Path.CLOSED_FORM, Path.PER_BAR)
+        ),
+        "the closed form needs an arbitrage visit every bar": setup.arb_frequency > 1 and path is Path.CLOSED_FORM,
+        "the closed form needs linear interpolation": setup.optimal_ramp and path is Path.CLOSED_FORM,
+        "a metric needs the value at every bar": bool(needs_of(metrics) & Need.BARS) and path is Path.CLOSED_FORM,
+    }
+    for reason, applies in reasons.items():
+        if applies:
+            raise ConfigError(f"path = {path.value!r} cannot serve here: {reason}")

@@ -1,0 +1,122 @@
+"""One pool, one parameter set, every bar: the result a person looks at."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+from jax import Array
+from numpy.typing import NDArray
+
+from quantsim.config import Experiment
+from quantsim.errors import ConfigError, nearest
+from quantsim.metrics import metric_names
+from quantsim.precision import in_float64
+from quantsim.prices import Prices
+from quantsim.simulator.bar_path import BarPath
+from quantsim.simulator.evaluate import window_path
+from quantsim.simulator.evaluator import Evaluator
+from quantsim.simulator.plan import Plan
+from quantsim.simulator.setup import FeeRates, Market
+
+__all__ = ["Result", "simulate"]
+
+WHOLE = "all"
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What a pool did over one period of ``T`` bars.
+
+    Attributes:
+        times: (T,) stamps, ``datetime64[s]``, UTC.
+        value: (T,) pool value, in the quote currency.
+        reserves: (T, n) tokens in the pool.
+        weights: (T, n) on the simplex; for a pool that only holds, shares of value.
+        metrics: name → value, all of the registry; ``nan`` where the period is too short for one.
+        fee_revenue: fees kept by the pool over the period, in the quote currency.
+        tokens: column names of ``reserves`` and ``weights``.
+        params: the raw parameters used, name → (n,).
+        split: the period simulated.
+        notes: what a reader should know: warm-up, gaps filled.
+    """
+
+    times: NDArray[np.datetime64]
+    value: NDArray[np.float64]
+    reserves: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    metrics: dict[str, float]
+    fee_revenue: float
+    tokens: tuple[str, ...]
+    params: dict[str, NDArray[np.float64]]
+    split: str
+    notes: dict[str, Any]
+
+
+@in_float64
+def simulate(
+    experiment: Experiment,
+    params: Mapping[str, Any] | None,
+    prices: Prices,
+    *,
+    split: str = "train",
+    path: str | None = None,
+) -> Result:
+    """Simulates an experiment's pool with one parameter set.
+
+    Args:
+        experiment: pool, update settings, fees and periods.
+        params: raw names (``logit_lamb``, ``log_k``, …) or human-readable ones (``memory_days``, ``k_per_day``, …), a number
+            or one per token; what is left out takes its default. ``None`` takes the experiment's own.
+        prices: must cover the period, and as much history before it as there is.
+        split: ``train``, ``validation``, ``test``, or ``all`` for one uninterrupted run from the start of training to the
+            end of the last split.
+        path: ``auto``, ``per_bar``, ``fees`` or ``hold``.
+
+    Raises:
+        ParameterError: a parameter is unknown, or has a wrong shape or value.
+        PriceError: the prices do not cover the period.
+        ConfigError: there is no such split or path.
+
+    Example:
+        >>> result = simulate(experiment, {"memory_days": 20.0, "k_per_day": 5.0}, prices)  # doctest: +SKIP
+        >>> result.metrics["returns_over_hodl"]  # doctest: +SKIP
+    """
+    raw = experiment.initial_parameters(params)
+    evaluator = Evaluator(experiment, prices)
+    first, n_bars = _period(evaluator, split)
+    plan, starts = evaluator.plan(first, n_bars, metric_names(), path)
+    run, metrics = _simulate(plan, evaluator.arrays(raw), evaluator.market, evaluator.rates, starts[0])
+    return Result(
+        times=evaluator.prices.times[first : first + n_bars],
+        value=np.asarray(run.value),
+        reserves=np.asarray(run.reserves),
+        weights=np.asarray(run.weights),
+        metrics={name: float(metrics[name]) for name in metric_names()},
+        fee_revenue=float(run.fee_revenue),
+        tokens=evaluator.prices.tokens,
+        params=raw,
+        split=split,
+        notes=evaluator.notes,
+    )
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _simulate(
+    plan: Plan, params: dict[str, Array], prices: Market, rates: FeeRates, start: Array
+) -> tuple[BarPath, dict[str, Array]]:
+    return window_path(plan, params, prices, rates, start)
+
+
+def _period(evaluator: Evaluator, split: str) -> tuple[int, int]:
+    if split == WHOLE:
+        first = evaluator.splits["train"][0]
+        return first, evaluator.prices.n_bars - first
+    if split not in evaluator.splits:
+        known = [*evaluator.splits, WHOLE]
+        raise ConfigError(f"split = {split!r}: {nearest(split, known)} (there are {', '.join(known)})")
+    return evaluator.splits[split]
