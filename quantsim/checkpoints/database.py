@@ -95,7 +95,9 @@ class Database:
     def _transact_once(self, work: Callable[[Connection], T], write: bool) -> T:
         options: dict[str, Any] = {_WRITES: write}
         if not write and self._engine.dialect.name == "postgresql":
-            options["isolation_level"] = "REPEATABLE READ"  # several queries, one view of the data; elsewhere the default
+            options["isolation_level"] = (
+                "REPEATABLE READ"  # several queries, one view of the data; elsewhere the default
+            )
         with self._engine.connect().execution_options(**options) as connection, connection.begin():
             return work(connection)
 
@@ -161,9 +163,13 @@ def _parse(location: Location) -> URL:
         url = make_url(text)
     except (ArgumentError, ValueError):
         # Neither the text nor the original message is shown: both may hold the password.
-        raise CheckpointError("the URL of the checkpoint store cannot be read; give dialect://user:password@host/name") from None
+        raise CheckpointError(
+            "the URL of the checkpoint store cannot be read; give dialect://user:password@host/name"
+        ) from None
     if url.get_backend_name() == "sqlite" and (
-        url.database in (None, "", ":memory:") or "memory" in url.query.get("mode", "") or "file::memory:" in str(url.database)
+        url.database in (None, "", ":memory:")
+        or "memory" in url.query.get("mode", "")
+        or "file::memory:" in str(url.database)
     ):
         raise CheckpointError(_NO_MEMORY)
     return url
@@ -200,5 +206,5 @@ def _is_contention(error: SQLAlchemyError) -> bool:
         return (code & 0xFF) in _SQLITE_CONTENTION  # the low byte is the primary code
     if (getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)) in _SQLSTATE_CONTENTION:
         return True
-    arguments = getattr(original, "args", ())
+    arguments: tuple[object, ...] = getattr(original, "args", ())
     return bool(arguments) and arguments[0] in _MYSQL_CONTENTION

@@ -16,7 +16,7 @@ from pydantic import BeforeValidator, Field, ValidationError, field_serializer, 
 from quantsim.config.base import Section, describe
 from quantsim.config.sections import Data, Fees, Objective, Periods, Pool, Search, Sgd, Update, frozen_parameters
 from quantsim.errors import ConfigError
-from quantsim.parameters import to_raw
+from quantsim.parameters import ParameterSpec, to_raw
 from quantsim.rules import Rule, get_rule
 
 __all__ = ["Experiment"]
@@ -55,6 +55,11 @@ class Experiment(Section):
             raise ValueError(
                 f"pool.minimum_weight = {self.pool.minimum_weight} must be at most 1/{n_tokens} for {n_tokens} tokens"
             )
+        if self.sgd.early_stopping_reports is not None and self.periods.validation_end is None:
+            raise ValueError(
+                f"sgd.early_stopping_reports = {self.sgd.early_stopping_reports} needs validation data: "
+                "set periods.validation_end"
+            )
         initial = self.initial_parameters()["initial_weights_logits"]
         smallest = float(np.exp(initial - initial.max()).min() / np.exp(initial - initial.max()).sum())
         if self.rule.outputs is not None and smallest < self.minimum_weight * (1 - 1e-12):
@@ -72,6 +77,20 @@ class Experiment(Section):
     def rule(self) -> Rule:
         """The rule that ``pool.rule`` names."""
         return get_rule(self.pool.rule)
+
+    @property
+    def active_parameters(self) -> tuple[ParameterSpec, ...]:
+        """The rule's parameters that matter under this experiment's settings."""
+        return tuple(
+            spec
+            for spec in self.rule.parameters
+            if spec.setting is None or getattr(self.update, spec.setting)
+        )
+
+    @property
+    def trainable(self) -> frozenset[str]:
+        """Raw names of the parameters that gradients move."""
+        return frozenset(spec.raw_name for spec in self.active_parameters if spec.trainable)
 
     @property
     def minimum_weight(self) -> float:

@@ -10,6 +10,7 @@ bar) and the adjoint (all bars at once).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -17,7 +18,7 @@ from jax import Array
 
 from quantsim.simulator.setup import FeeRates, PoolSetup
 
-__all__ = ["Moves", "Pool", "apply_moves", "band", "optimal_moves", "pool_gain", "settle"]
+__all__ = ["Moves", "Pool", "apply_moves", "band", "optimal_moves", "pool_gain", "profit", "settle", "spread"]
 
 
 class Moves(NamedTuple):
@@ -70,26 +71,42 @@ def optimal_moves(levels: Array, weights: Array, width: Array) -> Moves:
     """
     if levels.shape[-1] == 2:
         return _two_token_moves(levels, weights, width)
-    # Σ w (max(m-g-u, 0) + min(m-u, 0)) is piecewise linear in m, with breakpoints at u and u + g. Its root lies between the
-    # largest breakpoint where it is not positive and the smallest where it is not negative.
-    points = jnp.concatenate([levels, levels + width], axis=-1)
-    gaps = points[..., :, None] - levels[..., None, :]
-    pieces = jnp.maximum(gaps - width, 0.0) + jnp.minimum(gaps, 0.0)
-    balance = jnp.sum(weights[..., None, :] * pieces, axis=-1)
-    below = jnp.max(jnp.where(balance <= 0.0, points, -jnp.inf), axis=-1, keepdims=True)
-    above = jnp.min(jnp.where(balance >= 0.0, points, jnp.inf), axis=-1, keepdims=True)
+    # F(m) = Σ w (max(m-g-u, 0) + min(m-u, 0)) is piecewise linear, with breakpoints at u and u + g. Its root lies between
+    # the largest breakpoint where it is not positive and the smallest where it is not negative.
+    gaps = levels[..., :, None] - levels[..., None, :]
+    above, below = jnp.maximum(gaps, 0.0), jnp.minimum(gaps, 0.0)
+    at_levels = jnp.sum(weights[..., None, :] * (jnp.maximum(gaps - width, 0.0) + below), axis=-1)
+    at_shifted = jnp.sum(weights[..., None, :] * (above + jnp.minimum(gaps + width, 0.0)), axis=-1)
+    low = jnp.maximum(
+        _extreme(jnp.max, levels, at_levels <= 0.0, -jnp.inf),
+        _extreme(jnp.max, levels, at_shifted <= 0.0, -jnp.inf) + width,
+    )
+    high = jnp.minimum(
+        _extreme(jnp.min, levels, at_levels >= 0.0, jnp.inf),
+        _extreme(jnp.min, levels, at_shifted >= 0.0, jnp.inf) + width,
+    )
     # The sets that move follow from the bracket; given them, m is a weighted mean.
-    entering = levels + width <= below
-    leaving = levels >= above
+    entering, leaving = levels + width <= low, levels >= high
     active = jnp.where(entering | leaving, weights, 0.0)
     total = jnp.sum(active, axis=-1, keepdims=True)
     shifted = jnp.where(entering, levels + width, levels)
     level = jnp.sum(active * shifted, axis=-1, keepdims=True) / jnp.where(total > 0.0, total, 1.0)
-    trades = jnp.max(levels, axis=-1, keepdims=True) - jnp.min(levels, axis=-1, keepdims=True) > width
+    trades = spread(levels)[..., None] > width
     return Moves(
         rise=jnp.where(trades & entering, jnp.maximum(level - width - levels, 0.0), 0.0),
         fall=jnp.where(trades & leaving, jnp.minimum(level - levels, 0.0), 0.0),
     )
+
+
+def _extreme(reduce: Callable[..., Array], levels: Array, where: Array, otherwise: float) -> Array:
+    return reduce(jnp.where(where, levels, otherwise), axis=-1, keepdims=True)
+
+
+def spread(levels: Array) -> Array:
+    """``max u - min u``; (...,)."""
+    if levels.shape[-1] == 2:
+        return jnp.abs(levels[..., 0] - levels[..., 1])
+    return jnp.max(levels, axis=-1) - jnp.min(levels, axis=-1)
 
 
 def _two_token_moves(levels: Array, weights: Array, width: Array) -> Moves:

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
-from quantsim.simulator.arbitrage import Pool, settle
-from quantsim.simulator.fee_path import bar_pools, fee_log_reserves
+from quantsim.simulator.fee_run import fee_run
 from quantsim.simulator.setup import FeeRates, Market, PoolSetup
 from quantsim.simulator.weights import Ramps, bar_weights
 from quantsim.simulator.zero_fee import bar_log_values
@@ -57,33 +57,18 @@ def bar_path(
         shown = reserves * prices / value[:, None] if setup.shows_shares else weights
         return BarPath(value, reserves, shown, nothing)
 
+    every = np.arange(n_bars)
     visited = slice(None, None, setup.arb_frequency)
     if fees:
-        initial = jnp.log(setup.initial_value * weights[0]) - log_prices[0]
-        log_reserves = fee_log_reserves(setup, initial, log_prices[visited], weights[visited], rates)
-        reserves = jnp.exp(log_reserves + log_prices[visited]) / prices[visited]
-        revenue = _fee_revenue(log_reserves, log_prices[visited], weights[visited], rates, setup)
+        run = fee_run(weights, log_prices, rates, setup)
+        value = run.value_at(every)
+        reserves = run.at(every) / prices
+        revenue = run.fee_revenue(rates)
     else:
         value = setup.initial_value * jnp.exp(bar_log_values(weights[visited], log_prices[visited]))
         reserves = value[:, None] * weights[visited] / prices[visited]
         revenue = nothing
-    if setup.arb_frequency > 1:
-        reserves = jnp.repeat(reserves, setup.arb_frequency, axis=0)[:n_bars]
-    elif not fees:
-        return BarPath(value, reserves, weights, revenue)
-    return BarPath(jnp.sum(reserves * prices, axis=-1), reserves, weights, revenue)
-
-
-def _fee_revenue(log_reserves: Array, log_prices: Array, weights: Array, rates: FeeRates, setup: PoolSetup) -> Array:
-    """Fees that stay in the pool: those of the arbitrage trades and those of the noise traders that follow them."""
-    kept = rates.swap_fee * (1.0 - rates.protocol_fee_split) / (1.0 - rates.swap_fee)
-    total = jnp.zeros((), log_reserves.dtype)
-    for pool in bar_pools(log_reserves, log_prices, weights, rates, setup):
-        total += jnp.sum(kept * _volume_in(pool, rates, setup))
-    return total * (1.0 + rates.noise_trader_ratio)
-
-
-def _volume_in(pool: Pool, rates: FeeRates, setup: PoolSetup) -> Array:
-    """Value of what arbitrageurs bring in per event, before the fee is added; (T-1,)."""
-    values = jnp.exp(pool.log_reserves + pool.log_prices)
-    return jnp.sum(values * jnp.expm1(settle(pool, rates, setup).rise), axis=-1)
+        if setup.arb_frequency > 1:
+            reserves = jnp.repeat(reserves, setup.arb_frequency, axis=0)[:n_bars]
+            value = jnp.sum(reserves * prices, axis=-1)
+    return BarPath(value, reserves, weights, revenue)

@@ -10,9 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from quantsim.metrics import Sample, compute
+from quantsim.metrics import Need, Sample, compute, needs_of
 from quantsim.simulator.bar_path import BarPath, bar_path
 from quantsim.simulator.closed_form import log_values_at
+from quantsim.simulator.fee_run import fee_run
 from quantsim.simulator.plan import Path, Plan
 from quantsim.simulator.setup import FeeRates, Market, PoolSetup
 from quantsim.simulator.weights import Ramps, bar_weights, chunk_ramps
@@ -93,15 +94,19 @@ def window_path(
 
 
 def _sample(plan: Plan, ramps: Ramps, market: Market, rates: FeeRates, start: Array) -> Sample:
-    if plan.every_bar:
-        fees = plan.path is Path.FEES
-        path = bar_path(ramps, market, start, plan.shape.n_bars, rates, plan.setup, fees=fees)
-        return _bar_sample(plan, path, ramps, market, start)
     n_bars, setup = plan.shape.n_bars, plan.setup
+    if plan.path is Path.PER_BAR or needs_of(plan.metrics) & Need.BARS:
+        path = bar_path(ramps, market, start, n_bars, rates, setup, fees=plan.path is Path.FEES)
+        return _bar_sample(plan, path, ramps, market, start)
+    fee_revenue = jnp.zeros(())
     bars = np.append(np.arange(0, n_bars, plan.shape.bars_per_day), n_bars - 1)
     if plan.path is Path.HOLD:
         shares = ramps.start[0] * (market.prices[start + bars] / market.prices[start])
         values = setup.initial_value * jnp.sum(shares, axis=-1)
+    elif plan.path is Path.FEES:
+        log_prices = jax.lax.dynamic_slice_in_dim(market.log_prices, start, n_bars)
+        run = fee_run(bar_weights(ramps, n_bars, setup), log_prices, rates, setup)
+        values, fee_revenue = run.value_at(bars), run.fee_revenue(rates)
     else:
         values = setup.initial_value * jnp.exp(log_values_at(ramps, market, start, bars, setup))
     hodl, uniform = _held_values(ramps, market, start, n_bars)
@@ -113,7 +118,7 @@ def _sample(plan: Plan, ramps: Ramps, market: Market, rates: FeeRates, start: Ar
         daily_values=values[:-1],
         bar_values=None,
         weight_change=_weight_change(plan, ramps),
-        fee_revenue=jnp.zeros(()),
+        fee_revenue=fee_revenue,
     )
 
 

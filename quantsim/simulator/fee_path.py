@@ -1,12 +1,12 @@
 """Reserves of a pool that charges fees: one sequential pass forward, and its hand-written adjoint.
 
 In every bar arbitrageurs trade twice: at the new prices against the old weights, then against the new weights. Only the log
-reserves are carried. Most bars trade nothing, so the trade sits behind a condition that costs a few comparisons.
+reserves are carried. Most bars trade nothing, so each trade sits behind a condition that costs a few comparisons.
 
-Reverse-mode differentiation through the loop would take seconds. The adjoint keeps nothing but the log reserves, recomputes
-every trade for all bars at once, and leaves one linear recurrence of ``O(n)`` per bar as the only sequential part. With
-``φ_i`` the sensitivity of a log reserve to its effective move, ``A_i`` the share of token ``i`` in the weight that moves and
-``λ`` the cotangent of the log reserves after a trade,
+Reverse-mode differentiation through the loop would take seconds. The adjoint keeps nothing but the log reserves after each
+trade, reads every trade off their differences for all bars at once, and leaves one linear recurrence of ``O(n)`` per bar as
+the only sequential part. With ``φ_i`` the sensitivity of a log reserve to its effective move, ``A_i`` the share of token
+``i`` in the weight that moves and ``λ`` the cotangent of the log reserves after a trade,
 
     λ ← (1-φ) λ + (Σ φλ) A + (Σ λ) ν,
 
@@ -23,7 +23,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from quantsim.simulator.arbitrage import Moves, Pool, apply_moves, band, pool_gain, settle
+from quantsim.simulator.arbitrage import Pool, apply_moves, band, pool_gain, settle, spread
 from quantsim.simulator.setup import FeeRates, PoolSetup
 
 __all__ = ["autodiff_log_reserves", "bar_pools", "fee_log_reserves"]
@@ -33,28 +33,7 @@ def autodiff_log_reserves(
     setup: PoolSetup, initial: Array, log_prices: Array, weights: Array, rates: FeeRates
 ) -> Array:
     """The recursion itself, differentiated by JAX: the reference for :func:`fee_log_reserves`, same arguments."""
-    width = band(rates)
-    levels = log_prices[1:] - jnp.log(weights[:-1])
-    shifts = jnp.log(weights[:-1]) - jnp.log(weights[1:])
-
-    def step(log_reserves: Array, bar: tuple[Array, Array, Array, Array, Array]) -> tuple[Array, Array]:
-        level, shift, price, old, new = bar
-
-        def trade(log_reserves: Array) -> Array:
-            log_reserves = _event(Pool(log_reserves, price, old), rates, setup)
-            if not setup.moves:
-                return log_reserves
-            return _event(Pool(log_reserves, price, new), rates, setup)
-
-        before = log_reserves + level
-        quiet = _spread(before) <= width
-        if setup.moves:
-            quiet &= _spread(before + shift) <= width
-        log_reserves = jax.lax.cond(quiet, lambda same: same, trade, log_reserves)
-        return log_reserves, log_reserves
-
-    bars = (levels, shifts, log_prices[1:], weights[:-1], weights[1:])
-    return jnp.concatenate([initial[None], jax.lax.scan(step, initial, bars)[1]])
+    return _run(setup, initial, log_prices, weights, rates)[-1]
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
@@ -71,17 +50,7 @@ def fee_log_reserves(setup: PoolSetup, initial: Array, log_prices: Array, weight
     Returns:
         (T, n). Differentiable in every argument.
     """
-    return autodiff_log_reserves(setup, initial, log_prices, weights, rates)
-
-
-def _spread(levels: Array) -> Array:
-    if levels.shape[-1] == 2:
-        return jnp.abs(levels[..., 0] - levels[..., 1])
-    return jnp.max(levels, axis=-1) - jnp.min(levels, axis=-1)
-
-
-# Which weights the two trades of a bar see, among those of all bars.
-_OLD_AND_NEW = (slice(None, -1), slice(1, None))
+    return _run(setup, initial, log_prices, weights, rates)[-1]
 
 
 def bar_pools(log_reserves: Array, log_prices: Array, weights: Array, rates: FeeRates, setup: PoolSetup) -> list[Pool]:
@@ -100,100 +69,151 @@ def _event(pool: Pool, rates: FeeRates, setup: PoolSetup) -> Array:
     return apply_moves(pool, settle(pool, rates, setup), rates, setup)
 
 
+def _run(
+    setup: PoolSetup, initial: Array, log_prices: Array, weights: Array, rates: FeeRates
+) -> list[Array]:
+    """Log reserves after each trade of a bar, (T, n) per trade, the first bar being the start."""
+    width = band(rates)
+    log_weights = jnp.log(weights)
+    seen = [slice(None, -1), slice(1, None)] if setup.moves else [slice(None, -1)]
+
+    def trade(log_reserves: Array, event: tuple[Array, Array, Array]) -> Array:
+        level, log_price, weight = event
+        return jax.lax.cond(
+            spread(log_reserves + level) <= width,
+            lambda same: same,
+            lambda before: _event(Pool(before, log_price, weight), rates, setup),
+            log_reserves,
+        )
+
+    def step(log_reserves: Array, bar: tuple[list[Array], Array, list[Array]]) -> tuple[Array, list[Array]]:
+        levels, log_price, weight = bar
+        after = []
+        for event in zip(levels, [log_price] * len(levels), weight, strict=True):
+            log_reserves = trade(log_reserves, event)
+            after.append(log_reserves)
+        return log_reserves, after
+
+    bars = ([log_prices[1:] - log_weights[at] for at in seen], log_prices[1:], [weights[at] for at in seen])
+    paths = jax.lax.scan(step, initial, bars)[1]
+    return [jnp.concatenate([initial[None], path]) for path in paths]
+
+
 class _Tangent(NamedTuple):
-    """The derivative of one trade, in the terms of the module's docstring; (T-1, n) but for the sums, (T-1, 1).
+    """The derivative of one trade, in the terms of the module's docstring; (T-1, n), but ``total`` is (T-1, 1).
 
     The cotangent of the moves themselves is ``η = φ λ + (Σ λ) ψ``, and ``Σ η`` splits into ``Σ φλ + (Σ λ) Σψ``.
     """
 
     phi: Array
     share: Array  # A
-    nu: Array | None
-    psi: Array | None
-    direct: Array | None  # of the log prices through the noise volume, per Σ λ
-    moves: Moves
+    move: Array  # effective: the rise of what comes in, the fall of what goes out
     total: Array  # Σ_active w
+    noise: _Noise | None
 
 
-def _tangent(pool: Pool, rates: FeeRates, setup: PoolSetup) -> _Tangent:
-    moves = settle(pool, rates, setup)
-    entering, leaving = moves.rise > 0.0, moves.fall < 0.0
+class _Noise(NamedTuple):
+    """What noise traders add to the derivative of a trade, per Σ λ; (T-1, n)."""
+
+    nu: Array
+    psi: Array
+    direct: Array  # of the log prices through the volume and the value
+
+
+def _tangent(pool: Pool, after: Array, rates: FeeRates, setup: PoolSetup) -> _Tangent:
+    """Reads a trade off the log reserves before and after it.
+
+    Without noise the change of a log reserve is ``δ = log1p(c expm1(h))`` on the way in, so ``h = log1p(expm1(δ)/c)`` and
+    ``φ = dδ/dh = 1 + (c-1) exp(-δ)``. Noise traders hide the trade in their own growth; there it is worked out anew.
+    """
     gain = pool_gain(rates)
-    grown = jnp.expm1(moves.rise)
-    phi = jnp.where(entering, gain * (grown + 1.0) / (1.0 + gain * grown), jnp.where(leaving, 1.0, 0.0))
+    if setup.has_noise:
+        moves = settle(pool, rates, setup)
+        entering, leaving = moves.rise > 0.0, moves.fall < 0.0
+        move = moves.rise + moves.fall
+        change = jnp.log1p(gain * jnp.expm1(moves.rise))
+    else:
+        change = after - pool.log_reserves
+        entering, leaving = change > 0.0, change < 0.0
+        move = jnp.where(entering, jnp.log1p(jnp.expm1(change) / gain), change)
+    phi = jnp.where(entering, 1.0 + (gain - 1.0) * jnp.exp(-change), jnp.where(leaving, 1.0, 0.0))
     active = jnp.where(entering | leaving, pool.weights, 0.0)
     total = jnp.sum(active, axis=-1, keepdims=True)
-    share = active / jnp.where(total > 0.0, total, 1.0)
-    if not setup.has_noise:
-        return _Tangent(phi, share, None, None, None, moves, total)
+    total = jnp.where(total > 0.0, total, 1.0)
+    share = active / total
+    noise = _noise(pool, entering, move, phi, share, rates) if setup.has_noise else None
+    return _Tangent(phi, share, move, total, noise)
+
+
+def _noise(pool: Pool, entering: Array, move: Array, phi: Array, share: Array, rates: FeeRates) -> _Noise:
     kept = rates.noise_trader_ratio * rates.swap_fee * (1.0 - rates.protocol_fee_split) / (1.0 - rates.swap_fee)
     values = jnp.exp(pool.log_reserves + pool.log_prices)
-    after = values * (1.0 + gain * grown) * jnp.exp(moves.fall)
+    grown = jnp.where(entering, jnp.expm1(move), 0.0)
+    after = values * (1.0 + pool_gain(rates) * grown) * jnp.where(entering, 1.0, jnp.exp(move))
     value = jnp.sum(after, axis=-1, keepdims=True)
     bought = kept * values * grown
-    growth = value + jnp.sum(bought, axis=-1, keepdims=True)  # value · (1 + kept volume / value)
-    dilution = jnp.sum(bought, axis=-1, keepdims=True) / (value * growth) * after
+    growth = value + jnp.sum(bought, axis=-1, keepdims=True)  # the value once noise traders have paid, too
+    dilution = (growth - value) / (value * growth) * after
     psi = jnp.where(entering, kept * values * (grown + 1.0), 0.0) / growth - phi * dilution
     direct = bought / growth - dilution
-    nu = direct - psi + share * jnp.sum(psi, axis=-1, keepdims=True)
-    return _Tangent(phi, share, nu, psi, direct, moves, total)
+    return _Noise(direct - psi + share * jnp.sum(psi, axis=-1, keepdims=True), psi, direct)
 
 
 def _pull(after: Array, tangent: _Tangent) -> Array:
     """Cotangent of the log reserves before a trade, from that after it."""
-    before = after - tangent.phi * after + jnp.sum(tangent.phi * after, axis=-1, keepdims=True) * tangent.share
-    if tangent.nu is None:
+    weighted = tangent.phi * after
+    before = after - weighted + jnp.sum(weighted, axis=-1, keepdims=True) * tangent.share
+    if tangent.noise is None:
         return before
-    return before + jnp.sum(after, axis=-1, keepdims=True) * tangent.nu
+    return before + jnp.sum(after, axis=-1, keepdims=True) * tangent.noise.nu
 
 
 def _input_cotangents(after: Array, tangent: _Tangent, pool: Pool) -> tuple[Array, Array]:
     """Cotangents of the log prices and of the weights of one trade, (T-1, n) each."""
     eta = tangent.phi * after
-    if tangent.psi is not None:
-        eta = eta + jnp.sum(after, axis=-1, keepdims=True) * tangent.psi
+    if tangent.noise is not None:
+        eta = eta + jnp.sum(after, axis=-1, keepdims=True) * tangent.noise.psi
     level = jnp.sum(eta, axis=-1, keepdims=True)
     of_levels = level * tangent.share - eta
-    move = tangent.moves.rise + tangent.moves.fall
-    of_weights = -level * move / jnp.where(tangent.total > 0.0, tangent.total, 1.0) - of_levels / pool.weights
-    if tangent.direct is None:
+    of_weights = -level * tangent.move / tangent.total - of_levels / pool.weights
+    if tangent.noise is None:
         return of_levels, of_weights
-    return of_levels + jnp.sum(after, axis=-1, keepdims=True) * tangent.direct, of_weights
+    return of_levels + jnp.sum(after, axis=-1, keepdims=True) * tangent.noise.direct, of_weights
 
 
-_Residual = tuple[Array, Array, Array, FeeRates]
+_Residual = tuple[list[Array], Array, Array, FeeRates]
 
 
 def _forward(
     setup: PoolSetup, initial: Array, log_prices: Array, weights: Array, rates: FeeRates
 ) -> tuple[Array, _Residual]:
-    log_reserves = fee_log_reserves(setup, initial, log_prices, weights, rates)
-    return log_reserves, (log_reserves, log_prices, weights, rates)
+    paths = _run(setup, initial, log_prices, weights, rates)
+    return paths[-1], (paths, log_prices, weights, rates)
 
 
 def _backward(setup: PoolSetup, residual: _Residual, cotangent: Array) -> tuple[Array, Array, Array, FeeRates]:
-    log_reserves, log_prices, weights, rates = residual
-    pools = bar_pools(log_reserves, log_prices, weights, rates, setup)
-    tangents = [_tangent(pool, rates, setup) for pool in pools]
+    paths, log_prices, weights, rates = residual
+    starts = [paths[-1][:-1], *(path[1:] for path in paths[:-1])]
+    seen = [slice(None, -1), slice(1, None)][: len(paths)]
+    pools = [Pool(start, log_prices[1:], weights[at]) for start, at in zip(starts, seen, strict=True)]
+    tangents = [_tangent(pool, path[1:], rates, setup) for pool, path in zip(pools, paths, strict=True)]
 
     def step(after: Array, bar: tuple[list[_Tangent], Array]) -> tuple[Array, Array]:
         bar_tangents, added = bar
-        before = functools.reduce(_pull, reversed(bar_tangents), after)
-        return before + added, after
+        return functools.reduce(_pull, reversed(bar_tangents), after) + added, after
 
     initial_cotangent, adjoint = jax.lax.scan(step, cotangent[-1], (tangents, cotangent[:-1]), reverse=True)
 
     price_bar, weight_bar = jnp.zeros_like(log_prices), jnp.zeros_like(weights)
     after = adjoint
-    for pool, tangent, at in reversed(list(zip(pools, tangents, _OLD_AND_NEW, strict=False))):
+    for pool, tangent, at in reversed(list(zip(pools, tangents, seen, strict=True))):
         of_prices, of_weights = _input_cotangents(after, tangent, pool)
         price_bar, weight_bar = price_bar.at[1:].add(of_prices), weight_bar.at[at].add(of_weights)
         after = _pull(after, tangent)
 
     # The rates are scalars: given the adjoint, their cotangents are one vectorised pass (dropped where nobody asks).
     def bars(rates: FeeRates) -> Array:
-        last = bar_pools(log_reserves, log_prices, weights, rates, setup)[-1]
-        return _event(last, rates, setup)
+        return _event(bar_pools(paths[-1], log_prices, weights, rates, setup)[-1], rates, setup)
 
     rate_bar: FeeRates = jax.vjp(bars, rates)[1](adjoint)[0]
     return initial_cotangent, price_bar, weight_bar, rate_bar

@@ -1,0 +1,81 @@
+"""The statements of the checkpoint store that several of its methods need; each runs in the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, insert, select
+
+from quantsim.checkpoints import schema
+from quantsim.checkpoints.checkpoint import Checkpoint, Run
+from quantsim.checkpoints.rows import checkpoint_from_row, checkpoint_row, join_number, metric_rows
+from quantsim.errors import CheckpointError
+
+__all__ = ["load_checkpoints", "load_run", "replace_checkpoints", "run_from_row", "stored_extent"]
+
+_runs, _checkpoints, _metrics = schema.runs, schema.checkpoints, schema.metrics
+
+
+def load_run(connection: Connection, run_id: str) -> Run:
+    """Returns the run of that full id, or raises CheckpointError."""
+    row = connection.execute(select(_runs).where(_runs.c.run_id == run_id)).one_or_none()
+    if row is None:
+        raise CheckpointError(f"there is no run {run_id!r}")
+    return run_from_row(row)
+
+
+def run_from_row(row: Row[Any]) -> Run:
+    """Returns the run of a row of the table ``runs``."""
+    return Run(**row._mapping)
+
+
+def replace_checkpoints(connection: Connection, run_id: str, checkpoints: Sequence[Checkpoint]) -> None:
+    """Writes checkpoints of one run in place of stored ones of the same step and set. Portable, so without an upsert."""
+    keys = {(checkpoint.step, checkpoint.parameter_set) for checkpoint in checkpoints}
+    stored = select(_checkpoints.c.id, _checkpoints.c.step, _checkpoints.c.parameter_set).where(
+        _checkpoints.c.run_id == run_id, _checkpoints.c.step.in_(sorted({step for step, _ in keys}))
+    )
+    old = [row.id for row in connection.execute(stored) if (row.step, row.parameter_set) in keys]
+    if old:
+        connection.execute(delete(_metrics).where(_metrics.c.checkpoint_id.in_(old)))
+        connection.execute(delete(_checkpoints).where(_checkpoints.c.id.in_(old)))
+    connection.execute(insert(_checkpoints), [checkpoint_row(checkpoint) for checkpoint in checkpoints])
+    ids = {(row.step, row.parameter_set): row.id for row in connection.execute(stored)}
+    metrics = [
+        row
+        for checkpoint in checkpoints
+        for row in metric_rows(checkpoint, ids[checkpoint.step, checkpoint.parameter_set])
+    ]
+    if metrics:
+        connection.execute(insert(_metrics), metrics)
+
+
+def load_checkpoints(
+    connection: Connection, conditions: Sequence[ColumnElement[bool]], names: Collection[str] | None
+) -> list[Checkpoint]:
+    """Two queries, whatever their number: the checkpoints, and all their metrics."""
+
+    def of_wanted(query: Select[Any]) -> Select[Any]:
+        return query.join(_runs, _runs.c.run_id == _checkpoints.c.run_id).where(*conditions)
+
+    values = of_wanted(select(_metrics).join_from(_metrics, _checkpoints))
+    if names is not None:
+        values = values.where(_metrics.c.name.in_(sorted(names)))
+    metrics: dict[int, dict[str, dict[str, float]]] = {}
+    for row_id, split, name, value, non_finite in connection.execute(values):
+        number = join_number(value, non_finite)
+        if number is not None:
+            metrics.setdefault(row_id, {}).setdefault(split, {})[name] = number
+    rows = of_wanted(select(_checkpoints)).order_by(
+        _runs.c.started_at, _checkpoints.c.run_id, _checkpoints.c.step, _checkpoints.c.parameter_set
+    )
+    return [checkpoint_from_row(row, metrics.get(row.id, {})) for row in connection.execute(rows)]
+
+
+def stored_extent(connection: Connection, run_id: str) -> str:
+    """Returns in words which steps and parameter sets a run has."""
+    steps, sets = _checkpoints.c.step, _checkpoints.c.parameter_set
+    query = select(func.min(steps), func.max(steps), func.min(sets), func.max(sets))
+    low, high, first, last = connection.execute(query.where(_checkpoints.c.run_id == run_id)).one()
+    return "none" if low is None else f"steps {low} to {high}, sets {first} to {last}"

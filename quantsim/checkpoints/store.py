@@ -1,0 +1,383 @@
+"""The checkpoint store: runs, their checkpoints with metrics, and the state each run is resumed from."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import re
+import uuid
+from collections.abc import Collection, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, insert, select, update
+
+from quantsim.checkpoints import schema
+from quantsim.checkpoints.checkpoint import (
+    SHORT_RUN_ID,
+    STATUSES,
+    Checkpoint,
+    Run,
+    RunState,
+    check_driver,
+    utc_now,
+)
+from quantsim.checkpoints.database import Database
+from quantsim.checkpoints.queries import load_checkpoints, load_run, replace_checkpoints, run_from_row, stored_extent
+from quantsim.checkpoints.redact import redact
+from quantsim.checkpoints.rows import plain_json
+from quantsim.errors import CheckpointError, nearest
+
+__all__ = ["CheckpointStore"]
+
+_CHECKPOINT_ID = re.compile(r"([0-9a-f]{1,32}):(\d{1,18}):(\d{1,18})")
+_RUN_ID = re.compile(r"[0-9a-f]{1,32}")
+
+_BATCH = 500  # checkpoints per statement; every database takes that many bound values
+
+_runs, _checkpoints, _states = schema.runs, schema.checkpoints, schema.states
+
+
+class CheckpointStore:
+    """A store in an SQLite file, or in any database that SQLAlchemy reaches.
+
+    Several processes and threads may use one store at once. A method that writes does so in one transaction: when it
+    returns, all of it is stored and survives the death of the process; when it raises, nothing was stored.
+
+    Example:
+        >>> with CheckpointStore("results/checkpoints.db") as store:  # doctest: +SKIP
+        ...     run_id = store.begin_run(experiment_id="ab12", data_id="cd34", driver="sgd", config={}, seed=0)
+    """
+
+    def __init__(self, location: str | os.PathLike[str], *, lock_timeout_s: float = 60.0) -> None:
+        """Opens the store; creates it, and the folders above an SQLite file, if it is not there.
+
+        Args:
+            location: path of an SQLite file, or a database URL such as ``postgresql+psycopg://user@host/name``.
+            lock_timeout_s: how long a transaction waits for other writers before it gives up, in seconds.
+
+        Raises:
+            CheckpointError: it cannot be opened, or was made by another version of quantsim.
+        """
+        self._database = Database(location, lock_timeout_s)
+        try:
+            self._prepare()
+        except CheckpointError as error:
+            self._database.close()
+            if self.location in str(error):
+                raise
+            raise CheckpointError(f"cannot open checkpoint store {self.location}: {error}") from error
+
+    @classmethod
+    def open(cls, location: str | os.PathLike[str], *, lock_timeout_s: float = 60.0) -> Self:
+        """The same as ``CheckpointStore(location)``."""
+        return cls(location, lock_timeout_s=lock_timeout_s)
+
+    @property
+    def location(self) -> str:
+        """The URL of the database, without its password."""
+        return self._database.shown
+
+    def begin_run(
+        self,
+        *,
+        experiment_id: str,
+        data_id: str,
+        driver: str,
+        config: Mapping[str, Any],
+        name: str = "",
+        seed: int | None = None,
+        notes: Mapping[str, Any] | None = None,
+    ) -> str:
+        """Stores a new run with the status "running", and returns its id, 32 hexadecimal digits.
+
+        Args:
+            experiment_id: content hash of the experiment's configuration.
+            data_id: hash of the prices.
+            driver: "sgd", "search", "hybrid" or "simulate".
+            config: the full configuration as JSON values. Passwords in URLs are redacted before it is stored.
+            name: the user's name for it.
+            seed: a signed 64-bit integer; None if nothing is random.
+            notes: what should be known of the run, as JSON values.
+
+        Raises:
+            CheckpointError: an argument cannot be stored; the message names it.
+        """
+        check_driver(driver)
+        for what, value in (("experiment_id", experiment_id), ("data_id", data_id)):
+            if not 0 < len(value) <= 128:
+                raise CheckpointError(f"{what} must be a hash of at most 128 characters, not {value!r}")
+        if seed is not None and not -(2**63) <= seed < 2**63:
+            raise CheckpointError(f"seed must be a signed 64-bit integer, not {seed}")
+        now = utc_now()
+        row = {
+            "experiment_id": experiment_id,
+            "data_id": data_id,
+            "name": redact(name),
+            "driver": driver,
+            "config": plain_json(config, "config"),
+            "seed": seed,
+            "status": "running",
+            "started_at": now,
+            "updated_at": now,
+            "version": importlib.metadata.version("quantsim"),
+            "notes": plain_json(notes or {}, "notes"),
+        }
+
+        def work(connection: Connection) -> str:
+            run_id = uuid.uuid4().hex
+            while connection.scalar(select(_runs.c.run_id).where(_runs.c.run_id.startswith(run_id[:SHORT_RUN_ID]))):
+                run_id = uuid.uuid4().hex
+            connection.execute(insert(_runs).values(run_id=run_id, **row))
+            return run_id
+
+        return self._database.transact(work, write=True)
+
+    def resume_run(self, run_id: str) -> Run:
+        """Sets a run to "running" again, whatever it was, and returns it. Its state is what :meth:`load_state` returns.
+
+        Raises:
+            CheckpointError: there is no such run.
+        """
+        values = {"status": "running", "reason": None, "finished_at": None, "updated_at": utc_now()}
+        return self._update_run(run_id, values)
+
+    def finish_run(self, run_id: str, status: str = "finished", reason: str | None = None) -> Run:
+        """Sets how a run ended, and returns it.
+
+        Args:
+            run_id: the run.
+            status: "finished", "interrupted" or "failed".
+            reason: why, such as the message of an error; passwords in URLs are redacted.
+
+        Raises:
+            CheckpointError: there is no such run or status.
+        """
+        if status not in STATUSES[1:]:
+            raise CheckpointError(f"a run cannot end as {status!r}; {nearest(status, STATUSES[1:])}")
+        now = utc_now()
+        reason = None if reason is None else redact(reason)
+        return self._update_run(run_id, {"status": status, "reason": reason, "finished_at": now, "updated_at": now})
+
+    def append(
+        self,
+        run_id: str,
+        checkpoints: Sequence[Checkpoint],
+        state: bytes | None = None,
+        *,
+        state_step: int | None = None,
+    ) -> None:
+        """Stores checkpoints of a running run, with their metrics, and the state to resume from, all or nothing.
+
+        A checkpoint with the step and parameter set of a stored one takes its place, so that a driver which was killed
+        may write a step again. The state takes the place of the run's earlier one.
+
+        Args:
+            run_id: the run; the same in every checkpoint.
+            checkpoints: may be empty, to store a state only.
+            state: bytes that the driver can go on from (safetensors; never pickle). None keeps the stored one.
+            state_step: the step the state stands after; by default the largest of the checkpoints.
+
+        Raises:
+            CheckpointError: the run is unknown or not running, or a checkpoint is of another run or given twice.
+        """
+        _check_batch(run_id, checkpoints)
+        if state is not None and state_step is None:
+            if not checkpoints:
+                raise CheckpointError("a state without checkpoints needs state_step, the step it stands after")
+            state_step = max(checkpoint.step for checkpoint in checkpoints)
+
+        def work(connection: Connection) -> None:
+            now = utc_now()
+            # First of all: on a server this also locks the run's row, so that writers of one run queue up.
+            running = and_(_runs.c.run_id == run_id, _runs.c.status == "running")
+            if connection.execute(update(_runs).where(running).values(updated_at=now)).rowcount == 0:
+                run = load_run(connection, run_id)
+                raise CheckpointError(
+                    f"run {run_id} is {run.status}, not running; call resume_run first to go on with it"
+                )
+            for start in range(0, len(checkpoints), _BATCH):
+                replace_checkpoints(connection, run_id, checkpoints[start : start + _BATCH])
+            if state is not None:
+                connection.execute(delete(_states).where(_states.c.run_id == run_id))
+                row = {"run_id": run_id, "step": state_step, "blob": state, "created_at": now}
+                connection.execute(insert(_states), row)
+
+        self._database.transact(work, write=True)
+
+    def load_state(self, run_id: str) -> RunState | None:
+        """Returns the state that was last stored for the run; None if there is none.
+
+        Raises:
+            CheckpointError: there is no such run.
+        """
+
+        def work(connection: Connection) -> RunState | None:
+            load_run(connection, run_id)
+            row = connection.execute(select(_states).where(_states.c.run_id == run_id)).one_or_none()
+            return None if row is None else RunState(row.step, row.blob, row.created_at)
+
+        return self._database.transact(work, write=False)
+
+    def find_runs(
+        self,
+        *,
+        experiment_id: str | None = None,
+        data_id: str | None = None,
+        driver: str | None = None,
+        status: str | None = None,
+        name: str | None = None,
+    ) -> list[Run]:
+        """Returns the runs that agree with all that is given, the newest first.
+
+        To resume, ask for both ``experiment_id`` and ``data_id``: the same configuration on other prices is another
+        run.
+        """
+        wanted = {"experiment_id": experiment_id, "data_id": data_id, "driver": driver, "status": status, "name": name}
+        query = select(_runs).order_by(_runs.c.started_at.desc(), _runs.c.run_id)
+        for column, value in wanted.items():
+            if value is not None:
+                query = query.where(_runs.c[column] == value)
+        return self._database.transact(
+            lambda connection: [run_from_row(row) for row in connection.execute(query)], write=False
+        )
+
+    def run(self, run_id: str) -> Run:
+        """Returns the run of that id, or of the only id that starts so.
+
+        Raises:
+            CheckpointError: no run's id starts so, or several do.
+        """
+        prefix = run_id.strip().lower()
+        if not _RUN_ID.fullmatch(prefix):
+            raise CheckpointError(f"{run_id!r} is no run id: they are 32 hexadecimal digits, or the first of them")
+        query = select(_runs).where(_runs.c.run_id.startswith(prefix)).order_by(_runs.c.run_id).limit(6)
+        found = self._database.transact(lambda connection: connection.execute(query).all(), write=False)
+        if not found:
+            raise CheckpointError(f"no run in {self.location} has an id that starts with {prefix!r}")
+        if len(found) > 1:
+            ids = ", ".join(row.run_id for row in found[:5]) + (", ..." if len(found) > 5 else "")
+            raise CheckpointError(f"several runs have ids that start with {prefix!r}: {ids}; give more of the id")
+        return run_from_row(found[0])
+
+    def checkpoints(
+        self,
+        *,
+        run_id: str | None = None,
+        experiment_id: str | None = None,
+        data_id: str | None = None,
+        driver: str | None = None,
+        metrics: Collection[str] | None = None,
+    ) -> list[Checkpoint]:
+        """Returns the checkpoints that agree with all that is given, run by run, each by step and parameter set.
+
+        Args:
+            run_id: the full id of a run.
+            experiment_id: of all runs of that experiment.
+            data_id: of all runs on those prices.
+            driver: what made the checkpoint, whichever the run's driver is: "sgd" includes that part of hybrid runs.
+            metrics: names of the metrics to load, on all splits; None loads all. A few load much faster.
+
+        Raises:
+            CheckpointError: ``run_id`` is given and there is no such run.
+        """
+        conditions: list[ColumnElement[bool]] = []
+        for column, value in (
+            (_checkpoints.c.run_id, run_id),
+            (_runs.c.experiment_id, experiment_id),
+            (_runs.c.data_id, data_id),
+            (_checkpoints.c.driver, driver),
+        ):
+            if value is not None:
+                conditions.append(column == value)
+
+        def work(connection: Connection) -> list[Checkpoint]:
+            if run_id is not None:
+                load_run(connection, run_id)
+            return load_checkpoints(connection, conditions, metrics)
+
+        return self._database.transact(work, write=False)
+
+    def get(self, checkpoint_id: str) -> Checkpoint:
+        """Returns the checkpoint ``<run id>:<step>:<set>``, with the run id in full.
+
+        Raises:
+            CheckpointError: there is none, or the text is no such id.
+        """
+        run_id, step, parameter_set = _parse_checkpoint_id(checkpoint_id)
+        condition = and_(
+            _checkpoints.c.run_id == run_id, _checkpoints.c.step == step, _checkpoints.c.parameter_set == parameter_set
+        )
+
+        def work(connection: Connection) -> Checkpoint:
+            found = load_checkpoints(connection, [condition], None)
+            if found:
+                return found[0]
+            load_run(connection, run_id)
+            stored = stored_extent(connection, run_id)
+            raise CheckpointError(
+                f"run {run_id} has no checkpoint at step {step}, set {parameter_set}; it has {stored}"
+            )
+
+        return self._database.transact(work, write=False)
+
+    def resolve(self, key: str) -> Checkpoint:
+        """Returns the checkpoint ``<start of a run id>:<step>:<set>``, as a user types it.
+
+        Raises:
+            CheckpointError: the start of the run id fits no run or several, or there is no such checkpoint.
+        """
+        prefix, step, parameter_set = _parse_checkpoint_id(key)
+        return self.get(f"{self.run(prefix).run_id}:{step}:{parameter_set}")
+
+    def close(self) -> None:
+        """Closes the connections of this process; the store opens new ones if it is used again."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.location!r})"
+
+    def _prepare(self) -> None:
+        if self._database.transact(schema.has_schema, write=False):
+            return
+        try:
+            self._database.transact(schema.create_schema, write=True)
+        except CheckpointError:
+            # On a server another process may have created the tables at the same moment.
+            if not self._database.transact(schema.has_schema, write=False):
+                raise
+
+    def _update_run(self, run_id: str, values: Mapping[str, Any]) -> Run:
+        def work(connection: Connection) -> Run:
+            connection.execute(update(_runs).where(_runs.c.run_id == run_id).values(**values))
+            return load_run(connection, run_id)
+
+        return self._database.transact(work, write=True)
+
+
+def _check_batch(run_id: str, checkpoints: Sequence[Checkpoint]) -> None:
+    seen: set[tuple[int, int]] = set()
+    for checkpoint in checkpoints:
+        if checkpoint.run_id != run_id:
+            raise CheckpointError(f"checkpoint {checkpoint.checkpoint_id} cannot be appended to run {run_id}")
+        at = (checkpoint.step, checkpoint.parameter_set)
+        if at in seen:
+            raise CheckpointError(f"checkpoint {checkpoint.checkpoint_id} is given twice in one append")
+        seen.add(at)
+
+
+def _parse_checkpoint_id(text: str) -> tuple[str, int, int]:
+    match = _CHECKPOINT_ID.fullmatch(text.strip().lower())
+    if match is None:
+        raise CheckpointError(
+            f"{text!r} is no checkpoint id; it has the form <run id>:<step>:<set>, as in 3f9c01ab:120:0"
+        )
+    return match[1], int(match[2]), int(match[3])

@@ -1,0 +1,59 @@
+"""Finds the files that come with quantsim: search spaces and studies.
+
+In a checkout they lie in folders beside the package; a wheel carries them inside, under ``quantsim/bundled``.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from quantsim.errors import ConfigError, nearest
+
+__all__ = ["Kind", "bundled_names", "find_search_space", "find_study"]
+
+Kind = Literal["search_spaces", "studies"]
+
+_WORDS: dict[Kind, str] = {"search_spaces": "search space", "studies": "study"}
+_SUFFIX = ".toml"
+
+
+def bundled_names(kind: Kind) -> tuple[str, ...]:
+    """The names of the bundled files of a kind, sorted."""
+    return tuple(sorted(path.stem for path in _folder(kind).glob(f"*{_SUFFIX}")))
+
+
+def find_search_space(name_or_path: str | os.PathLike[str]) -> Path:
+    """The file of a search space.
+
+    Args:
+        name_or_path: the name of a bundled one, such as ``momentum``, or the path of a TOML file.
+
+    Raises:
+        ConfigError: there is neither; the message suggests the nearest name.
+    """
+    return _find("search_spaces", os.fspath(name_or_path))
+
+
+def find_study(name_or_path: str | os.PathLike[str]) -> Path:
+    """The file of a study; as :func:`find_search_space`."""
+    return _find("studies", os.fspath(name_or_path))
+
+
+def _find(kind: Kind, text: str) -> Path:
+    names = bundled_names(kind)
+    if text in names:
+        return _folder(kind) / f"{text}{_SUFFIX}"
+    path = Path(text).expanduser()
+    if path.is_file():
+        return path
+    raise ConfigError(
+        f"no {_WORDS[kind]} {text!r}: it is no file and none of the bundled ones; {nearest(path.stem, names)}"
+    )
+
+
+def _folder(kind: Kind) -> Path:
+    package = Path(__file__).parents[1]
+    inside = package / "bundled" / kind
+    return inside if inside.is_dir() else package.parent / kind

@@ -1,0 +1,244 @@
+"""The search space: which parameters a search moves, in which ranges, in the units people read."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Strict, ValidationError
+
+from quantsim.config import Experiment
+from quantsim.config.base import Section, describe
+from quantsim.config.locate import bundled_names, find_search_space
+from quantsim.errors import ConfigError, ParameterError, nearest
+from quantsim.parameters import ParameterSpec
+
+if TYPE_CHECKING:
+    from optuna.distributions import FloatDistribution
+    from optuna.trial import BaseTrial
+
+__all__ = ["Dimension", "SearchSpace", "load_search_space"]
+
+HumanParams = dict[str, float | list[float]]
+
+# A value that went to raw form and back differs from what was drawn by rounding; that far it may lie outside its range.
+_ROUNDING = 1e-9
+
+
+class _Table(Section):
+    """One parameter's table in a search-space file; what is left out is taken from the rule."""
+
+    low: Annotated[float, Strict()] | None = None
+    high: Annotated[float, Strict()] | None = None
+    log: Annotated[bool, Strict()] | None = None
+    scalar: Annotated[bool, Strict()] | None = None
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """The range of one parameter.
+
+    Attributes:
+        name: human-readable name, e.g. ``memory_days``.
+        low: lower end, in human units.
+        high: upper end.
+        log: whether values are drawn evenly in their logarithm.
+        scalar: whether all tokens share one value.
+    """
+
+    name: str
+    low: float
+    high: float
+    log: bool
+    scalar: bool
+
+
+@dataclass(frozen=True)
+class SearchSpace:
+    """What a search draws from: one number per trial parameter, in human units.
+
+    A parameter with one value per token is drawn under the names ``memory_days[BTC]``, ``memory_days[ETH]``, …, in the order
+    of the tokens; a scalar one under its own name.
+
+    Attributes:
+        tokens: as the experiment orders them.
+        dimensions: in the order of the rule's parameters.
+        known: human-readable names of all the rule's parameters, searched or not.
+    """
+
+    tokens: tuple[str, ...]
+    dimensions: tuple[Dimension, ...]
+    known: tuple[str, ...]
+
+    def names(self, dimension: Dimension) -> tuple[str, ...]:
+        """The trial parameters of one dimension: one for each token, or a single one."""
+        return (dimension.name,) if dimension.scalar else tuple(f"{dimension.name}[{token}]" for token in self.tokens)
+
+    def distributions(self) -> dict[str, FloatDistribution]:
+        """Trial parameter → Optuna distribution."""
+        from optuna.distributions import FloatDistribution
+
+        return {
+            name: FloatDistribution(dimension.low, dimension.high, log=dimension.log)
+            for dimension in self.dimensions
+            for name in self.names(dimension)
+        }
+
+    def describe(self) -> dict[str, list[float | bool]]:
+        """Trial parameter → ``[low, high, log]``, as JSON values; equal spaces have equal descriptions."""
+        return {
+            name: [dimension.low, dimension.high, dimension.log]
+            for dimension in self.dimensions
+            for name in self.names(dimension)
+        }
+
+    def suggest(self, trial: BaseTrial) -> HumanParams:
+        """Draws all parameters of a trial; returns them as :meth:`to_params` does."""
+        drawn = {
+            name: trial.suggest_float(name, dimension.low, dimension.high, log=dimension.log)
+            for dimension in self.dimensions
+            for name in self.names(dimension)
+        }
+        return self.to_params(drawn)
+
+    def to_params(self, trial_params: Mapping[str, float]) -> HumanParams:
+        """Trial parameters → human-readable parameters: a number where scalar, else one number per token.
+
+        Raises:
+            ParameterError: a trial parameter is missing: the trial is of another search.
+        """
+        params: HumanParams = {}
+        for dimension in self.dimensions:
+            names = self.names(dimension)
+            for name in names:
+                if name not in trial_params:
+                    raise ParameterError(f"the trial has no parameter {name!r}: {nearest(name, trial_params)}")
+            values = [float(trial_params[name]) for name in names]
+            params[dimension.name] = values[0] if dimension.scalar else values
+        return params
+
+    def from_human(self, params: Mapping[str, Any]) -> dict[str, float]:
+        """Human-readable parameters, such as a checkpoint's, → trial parameters. Nothing is clipped.
+
+        Args:
+            params: human-readable name → number or one number per token; parameters that are not searched are passed over.
+
+        Raises:
+            ParameterError: a name is unknown, a searched parameter is missing, a value lies outside its range, or differs
+                between tokens where the search has one value for all.
+        """
+        for name in params:
+            if name not in self.known:
+                raise ParameterError(f"unknown parameter {name!r}: {nearest(name, self.known)}")
+        drawn: dict[str, float] = {}
+        for dimension in self.dimensions:
+            if dimension.name not in params:
+                raise ParameterError(f"{dimension.name} is missing: a trial needs a value for every searched parameter")
+            values = self._values(dimension, params[dimension.name])
+            for name, value in zip(self.names(dimension), values, strict=True):
+                drawn[name] = _inside(dimension, name, value)
+        return drawn
+
+    def _values(self, dimension: Dimension, given: Any) -> list[float]:
+        try:
+            array: NDArray[np.float64] = np.asarray(given, np.float64)
+            values = np.broadcast_to(array, (len(self.tokens),))
+        except (TypeError, ValueError) as error:
+            raise ParameterError(
+                f"{dimension.name} = {given!r} must be a number or {len(self.tokens)} numbers, one per token"
+            ) from error
+        if not dimension.scalar:
+            return [float(value) for value in values]
+        if np.ptp(values) > _ROUNDING * np.abs(values).max():
+            raise ParameterError(
+                f"{dimension.name} = {values.tolist()} differs between tokens, and this search has one value for all; "
+                "set scalar = false in the search space"
+            )
+        return [float(values[0])]
+
+
+def load_search_space(experiment: Experiment) -> SearchSpace:
+    """The space that ``search.space`` names, or the rule's own; without a file, all the rule says can be searched.
+
+    A file has one table per searched parameter; keys left out are the rule's. Parameters whose setting is off in the
+    experiment are left out.
+
+    Raises:
+        ConfigError: the file is not there or not valid, or nothing is left to search.
+    """
+    rule = experiment.rule
+    path = _path(experiment)
+    if path is None:
+        source = f"rule {rule.name!r}"
+        tables: dict[str, Any] = {spec.human_name: {} for spec in rule.parameters if spec.searchable}
+    else:
+        source = f"search space {path}"
+        tables = _read(path)
+    specs = {spec.human_name: spec for spec in rule.parameters}
+    for name in tables:
+        if name not in specs:
+            raise ConfigError(f"{source}: unknown parameter {name!r} of rule {rule.name!r}; {nearest(name, specs)}")
+    active = {spec.human_name for spec in experiment.active_parameters}
+    found = {name: _dimension(specs[name], table, source) for name, table in tables.items()}
+    dimensions = tuple(found[name] for name in specs if name in found and name in active)
+    if not dimensions:
+        raise ConfigError(
+            f"rule {rule.name!r} has nothing to search under these settings; its parameters are "
+            f"{', '.join(specs)}, none of which {source} moves. Use simulate, or another rule"
+        )
+    return SearchSpace(experiment.data.tokens, dimensions, tuple(specs))
+
+
+def _path(experiment: Experiment) -> Path | None:
+    if experiment.search.space is not None:
+        return find_search_space(experiment.search.space)
+    name = experiment.rule.name
+    return find_search_space(name) if name in bundled_names("search_spaces") else None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"search space {path} cannot be read: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"search space {path} is not TOML: {error}") from error
+
+
+def _dimension(spec: ParameterSpec, given: Any, source: str) -> Dimension:
+    """One parameter's range, from its table and its spec."""
+    where = f"{source}: {spec.human_name}"
+    if not isinstance(given, Mapping):
+        raise ConfigError(f"{where} = {given!r} must be a table with low, high, log, scalar")
+    if not spec.searchable:
+        raise ConfigError(f"{where} cannot be searched: take it out here, and set it under [parameters]")
+    try:
+        table = _Table.model_validate(dict(given))
+    except ValidationError as error:
+        raise describe(error, where) from error
+    low = spec.low if table.low is None else table.low
+    high = spec.high if table.high is None else table.high
+    log = spec.log if table.log is None else table.log
+    if not low < high:
+        raise ConfigError(f"{where}: low < high must hold, but got low = {low}, high = {high}")
+    if log and not low > 0:
+        raise ConfigError(f"{where}: low > 0 must hold for log = true, but got low = {low}")
+    if not spec.transform.admits(np.array([low, high])).all():
+        raise ConfigError(f"{where}: low = {low} and high = {high} must both be {spec.transform.domain}")
+    return Dimension(spec.human_name, low, high, log, spec.scalar if table.scalar is None else table.scalar)
+
+
+def _inside(dimension: Dimension, name: str, value: float) -> float:
+    slack = _ROUNDING * max(abs(dimension.low), abs(dimension.high))
+    low_slack = _ROUNDING * abs(dimension.low)
+    if not dimension.low - low_slack <= value <= dimension.high + slack:
+        raise ParameterError(
+            f"{name} = {value:g} lies outside the search space, [{dimension.low:g}, {dimension.high:g}]; widen the range "
+            "there, or leave the set out"
+        )
+    return min(max(value, dimension.low), dimension.high)

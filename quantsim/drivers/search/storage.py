@@ -1,0 +1,123 @@
+"""Where studies are kept: a journal file, an SQLite file, or any database Optuna reaches; docs/search.md compares them."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from quantsim.checkpoints.redact import redact, shown_url
+from quantsim.errors import DriverError
+
+if TYPE_CHECKING:
+    from optuna.storages import BaseStorage, RDBStorage
+
+__all__ = ["Location", "default_storage", "describe_storage", "open_storage"]
+
+Location = str | os.PathLike[str]
+
+JOURNAL_SUFFIXES = (".journal", ".log")
+SQLITE_SUFFIXES = (".db", ".sqlite", ".sqlite3")
+
+_SQLITE_TIMEOUT_S = 60.0
+
+
+def open_storage(location: Location) -> BaseStorage:
+    """Opens a storage; creates it, and the folders above a file, if it is not there.
+
+    Args:
+        location: a path ending in ``.journal`` or ``.log`` (journal file) or in ``.db``, ``.sqlite`` or ``.sqlite3``, or a
+            database URL.
+
+    Raises:
+        DriverError: it cannot be opened; the message shows no password.
+    """
+    target = _parse(location)
+    shown = describe_storage(location)
+    try:
+        if isinstance(target, Path):
+            return _open_journal(target)
+        return _open_database(target)
+    except (OSError, ImportError, ValueError, SQLAlchemyError, RuntimeError) as error:
+        password = None if isinstance(target, Path) else target.password
+        text = redact(f"{type(error).__name__}: {error}", password)
+        cause = error if redact(str(error), password) == str(error) else None
+        raise DriverError(f"cannot open the study storage {shown}: {text}") from cause
+
+
+def describe_storage(location: Location) -> str:
+    """The location as it may be shown: a path, or a URL without its password."""
+    target = _parse(location)
+    return str(target) if isinstance(target, Path) else shown_url(target)
+
+
+def default_storage(store_location: str) -> str:
+    """The journal file beside a checkpoint store in a file, ``checkpoints.journal`` for ``checkpoints.db``.
+
+    Raises:
+        DriverError: the store is on a server, where a file beside it means nothing.
+    """
+    url = make_url(store_location)
+    if url.get_backend_name() != "sqlite" or not url.database or url.database.startswith("file:"):
+        raise DriverError(
+            f"the checkpoint store {shown_url(url)} is not a plain file, so there is no file beside it for the study; say "
+            "where to keep it with storage=, for instance the same database URL"
+        )
+    return str(Path(url.database).with_suffix(JOURNAL_SUFFIXES[0]))
+
+
+def _parse(location: Location) -> Path | URL:
+    text = os.fspath(location)
+    if "://" in text:
+        try:
+            return make_url(text)
+        except (ArgumentError, ValueError):
+            # Neither the text nor the original message is shown: both may hold the password.
+            raise DriverError("the URL of the study storage cannot be read; give dialect://user:password@host/name") from None
+    path = Path(text).expanduser()
+    if path.suffix in JOURNAL_SUFFIXES:
+        return path
+    if path.suffix in SQLITE_SUFFIXES:
+        return URL.create("sqlite", database=str(path))
+    raise DriverError(
+        f"study storage {text!r} is neither a database URL nor a path that ends in "
+        f"{', '.join(JOURNAL_SUFFIXES)} (journal file) or {', '.join(SQLITE_SUFFIXES)} (SQLite)"
+    )
+
+
+def _open_journal(path: Path) -> BaseStorage:
+    from optuna.storages import JournalStorage
+
+    from quantsim.drivers.search.journal import JournalFile
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        return JournalStorage(JournalFile(path))
+    except (json.JSONDecodeError, KeyError, AssertionError) as error:
+        raise ValueError(f"it holds a line that is no journal record ({error!r}); the file is damaged or of another kind") from error
+
+
+def _open_database(url: URL) -> RDBStorage:
+    from optuna.storages import RDBStorage
+
+    text = url.render_as_string(hide_password=False)
+    if url.get_backend_name() != "sqlite":
+        return RDBStorage(text, engine_kwargs={"pool_pre_ping": True, "hide_parameters": True})
+    if url.database and not url.database.startswith((":memory:", "file:")):
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    storage = RDBStorage(text, engine_kwargs={"connect_args": {"timeout": _SQLITE_TIMEOUT_S}})
+    event.listen(storage.engine, "connect", _configure_sqlite)
+    storage.engine.dispose()  # connections made so far lack the settings
+    return storage
+
+
+def _configure_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+    """Readers beside one writer, and no wait for the disk at every commit; a killed process loses nothing."""
+    for pragma in ("journal_mode = WAL", "synchronous = NORMAL"):
+        connection.execute(f"PRAGMA {pragma}").close()

@@ -1,0 +1,149 @@
+"""The ask-evaluate-tell loop: one worker, its state, and what it reports of each trial."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from optuna.samplers import TPESampler
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+
+from quantsim.config import Experiment
+from quantsim.drivers.search.space import SearchSpace
+from quantsim.drivers.search.study import METRICS, REASON
+from quantsim.errors import DriverError
+from quantsim.parameters import to_human
+from quantsim.prices import Prices
+
+__all__ = ["MAX_FAILURES_IN_A_ROW", "Evaluates", "Info", "Searcher", "State", "raw_parameters"]
+
+logger = logging.getLogger(__name__)
+
+FloatArray = NDArray[np.float64]
+
+MAX_FAILURES_IN_A_ROW = 20
+"""A study all of whose trials fail ends after this many, as many as the random trials it starts with by default."""
+
+
+class Evaluates(Protocol):
+    """What the search asks of an evaluator; :class:`quantsim.simulator.Evaluator` is one."""
+
+    @property
+    def prices(self) -> Prices:
+        """The prices it evaluates on."""
+
+    @property
+    def notes(self) -> Mapping[str, Any]:
+        """What should be known of the results, as JSON values."""
+
+    def evaluate(self, params: Mapping[str, FloatArray], /) -> Mapping[str, Mapping[str, float]]:
+        """Raw name → (n,) to split → metric → value."""
+
+
+@dataclass(frozen=True)
+class State:
+    """What a worker carries from trial to trial; everything else it needs is in the study.
+
+    Attributes:
+        settled: trials of the study that counted when the next one is drawn, as far as this worker's stream of random
+            numbers goes: those before this session, and its own.
+        failures_in_row: trials that failed since the last that did not.
+    """
+
+    settled: int
+    failures_in_row: int = 0
+
+
+@dataclass(frozen=True)
+class Info:
+    """What came of one trial.
+
+    Attributes:
+        trial: as stored.
+        reason: why it failed; None if it completed.
+    """
+
+    trial: FrozenTrial
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class Searcher:
+    """One worker's fixed parts.
+
+    Attributes:
+        experiment: what is searched.
+        space: its ranges.
+        evaluator: of this process.
+        study: opened in this process.
+        worker: 0 for the first, and so on.
+        n_workers: in this session.
+    """
+
+    experiment: Experiment
+    space: SearchSpace
+    evaluator: Evaluates
+    study: Study
+    worker: int = 0
+    n_workers: int = 1
+
+    def init(self, settled: int) -> State:
+        """The state before the first trial of a session; ``settled`` trials of the study count already."""
+        return State(settled)
+
+    def step(self, state: State) -> tuple[State, Info]:
+        """Draws a trial, evaluates it, and stores what came of it.
+
+        The sampler is made anew from (seed, worker, trials before), so that what is drawn depends on nothing but the study:
+        a study that was cut off goes on as if it had not been.
+        """
+        self.study.sampler = _sampler(self.experiment, self.worker, self.n_workers, state.settled)
+        trial = self.study.ask()
+        params = self.space.suggest(trial)
+        reason, value = None, math.nan
+        try:
+            metrics = plain_metrics(self.evaluator.evaluate(raw_parameters(self.experiment, params)))
+            value = metrics["train"][self.experiment.objective.metric]
+            if not math.isfinite(value):
+                reason = f"train {self.experiment.objective.metric} is {value}"
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+            logger.warning("trial %d failed: %s", trial.number, reason, exc_info=logger.isEnabledFor(logging.DEBUG))
+        if reason is not None:
+            trial.set_user_attr(REASON, reason)
+            stored = self.study.tell(trial, state=TrialState.FAIL)
+            return replace(state, settled=state.settled + 1, failures_in_row=state.failures_in_row + 1), Info(stored, reason)
+        trial.set_user_attr(METRICS, _json_metrics(metrics))
+        for split, table in metrics.items():
+            if split != "train":
+                # A number of its own, so that the dashboard can sort by it.
+                trial.set_user_attr(f"{split} {self.experiment.objective.metric}", table[self.experiment.objective.metric])
+        stored = self.study.tell(trial, value)
+        return State(state.settled + 1), Info(stored, None)
+
+    def run(self, n_trials: int, settled: int, watch: Callable[[Info], None]) -> State:
+        """Runs trials one after another; ``watch`` is called after each.
+
+        Raises:
+            DriverError: :data:`MAX_FAILURES_IN_A_ROW` trials failed one after another.
+        """
+        state = self.init(settled)
+        parent = os.getppid()
+        for _ in range(n_trials):
+            if os.getppid() != parent:
+                raise DriverError("the process that started this worker is gone")
+            state, info = self.step(state)
+            watch(info)
+            if state.failures_in_row >= MAX_FAILURES_IN_A_ROW:
+                raise DriverError(
+                    f"{state.failures_in_row} trials of study {self.study.study_name!r} failed one after another, the last "
+                    f"(trial {info.trial.number}) with: {info.reason}"
+                )
+        return state

@@ -1,0 +1,40 @@
+"""Training state as bytes and back, bit for bit (safetensors)."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from quantsim.drivers.sgd.step import State
+from quantsim.errors import DriverError
+
+__all__ = ["dump_state", "restore_state"]
+
+
+def dump_state(state: State) -> bytes:
+    """The leaves of a state, named by their place in the tree."""
+    leaves = jax.tree_util.tree_leaves_with_path(state)
+    return save({jax.tree_util.keystr(path): np.ascontiguousarray(leaf) for path, leaf in leaves})
+
+
+def restore_state(blob: bytes, like: State) -> State:
+    """Inverse of :func:`dump_state`, for a state of the same structure.
+
+    Raises:
+        DriverError: the bytes are damaged, or hold a state of another structure.
+    """
+    try:
+        stored = load(blob)
+    except SafetensorError as error:
+        raise DriverError(f"the stored training state is damaged ({error}); start afresh") from error
+    paths, structure = jax.tree_util.tree_flatten_with_path(like)
+    names = [jax.tree_util.keystr(path) for path, _ in paths]
+    fits = set(names) == set(stored) and all(
+        stored[name].shape == np.shape(leaf) for name, (_, leaf) in zip(names, paths, strict=True)
+    )
+    if not fits:
+        raise DriverError("the stored training state belongs to another optimiser or another shape; start afresh")
+    restored: State = jax.tree_util.tree_unflatten(structure, [jax.numpy.asarray(stored[name]) for name in names])
+    return restored

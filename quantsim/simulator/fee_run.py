@@ -1,0 +1,72 @@
+"""A window of a pool that charges fees: its reserves, and what can be read off them at any bar."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from numpy.typing import NDArray
+
+from quantsim.simulator.arbitrage import Pool, settle
+from quantsim.simulator.fee_path import bar_pools, fee_log_reserves
+from quantsim.simulator.setup import FeeRates, PoolSetup
+
+__all__ = ["FeeRun", "fee_run"]
+
+
+class FeeRun(NamedTuple):
+    """Log reserves at the bars that arbitrageurs visit, and what they came from.
+
+    Attributes:
+        log_reserves: (ceil(T/k), n), in units of value at the prices that ``log_prices`` is relative to.
+        log_prices: (T, n).
+        weights: (T, n).
+        setup: of the pool; ``k`` is its ``arb_frequency``.
+    """
+
+    log_reserves: Array
+    log_prices: Array
+    weights: Array
+    setup: PoolSetup
+
+    def at(self, bars: NDArray[np.int64]) -> Array:
+        """Value of each token's reserves at chosen bars, (S, n), in the quote currency; held between visits."""
+        every = bars.size == self.log_prices.shape[0]
+        log_prices = self.log_prices if every else self.log_prices[bars]
+        visits = bars // self.setup.arb_frequency
+        untouched = every and self.setup.arb_frequency == 1
+        return jnp.exp((self.log_reserves if untouched else self.log_reserves[visits]) + log_prices)
+
+    def value_at(self, bars: NDArray[np.int64]) -> Array:
+        """Pool value at chosen bars, (S,), in the quote currency."""
+        return jnp.sum(self.at(bars), axis=-1)
+
+    def fee_revenue(self, rates: FeeRates) -> Array:
+        """Fees that stay in the pool: those of arbitrage trades and of the noise traders that follow them; ()."""
+        visited = slice(None, None, self.setup.arb_frequency)
+        kept = rates.swap_fee * (1.0 - rates.protocol_fee_split) / (1.0 - rates.swap_fee)
+        pools = bar_pools(self.log_reserves, self.log_prices[visited], self.weights[visited], rates, self.setup)
+        volume = sum(jnp.sum(_volume_in(pool, rates, self.setup)) for pool in pools)
+        return kept * volume * (1.0 + rates.noise_trader_ratio)
+
+
+def fee_run(weights: Array, log_prices: Array, rates: FeeRates, setup: PoolSetup) -> FeeRun:
+    """Runs a pool over a window.
+
+    Args:
+        weights: (T, n).
+        log_prices: (T, n).
+        rates: fees and costs.
+        setup: of the pool.
+    """
+    visited = slice(None, None, setup.arb_frequency)
+    initial = jnp.log(setup.initial_value * weights[0]) - log_prices[0]
+    log_reserves = fee_log_reserves(setup, initial, log_prices[visited], weights[visited], rates)
+    return FeeRun(log_reserves, log_prices, weights, setup)
+
+
+def _volume_in(pool: Pool, rates: FeeRates, setup: PoolSetup) -> Array:
+    """Value of what arbitrageurs bring in per event, before the fee is added; (T-1, n)."""
+    return jnp.exp(pool.log_reserves + pool.log_prices) * jnp.expm1(settle(pool, rates, setup).rise)

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import contextlib
+import doctest
+import importlib
+import io
+import re
+from pathlib import Path
+
+import pytest
+
+from quantsim.checkpoints import SELECTION_METHODS
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "checkpoints.md"
+
+
+def test_examples_of_the_document_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        for example in re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(), re.DOTALL):
+            exec(compile(example, str(DOCUMENT), "exec"), {})  # noqa: S102 - our own document
+    assert printed.getvalue().splitlines() == [
+        "best_validation: highest validation daily_log_sharpe",
+        "0",
+        "{'logit_lamb': array([0. , 0.2])}",
+        "2 31",
+    ]
+
+
+def test_document_lists_all_methods():
+    assert re.findall(r"^\| `(\w*(?:last|best)\w*)`", DOCUMENT.read_text(), re.MULTILINE) == list(SELECTION_METHODS)
+
+
+@pytest.mark.parametrize("module", ["checkpoint", "database", "redact", "rows", "schema", "selection", "store"])
+def test_examples_of_the_docstrings_run(module):
+    assert doctest.testmod(importlib.import_module(f"quantsim.checkpoints.{module}")).failed == 0

@@ -1,0 +1,320 @@
+from __future__ import annotations
+
+import math
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quantsim.checkpoints import SELECTION_METHODS, Checkpoint, select, top
+from quantsim.errors import SelectionError
+
+NAN, INF = math.nan, math.inf
+SPLIT_OF = {"best_train": "train", "best_validation": "validation", "best_test": "test"}
+
+
+def test_methods():
+    assert set(SELECTION_METHODS) == {
+        "last",
+        "best_train",
+        "best_validation",
+        "best_test",
+        "best_train_min_test",
+        "best_test_min_train",
+        "best_train_per_set",
+    }
+
+
+@pytest.mark.parametrize(("method", "split"), SPLIT_OF.items())
+def test_best_of_each_split(make, method, split):
+    rows = [
+        make(0, train=3.0, validation=1.0, test=2.0),
+        make(1, train=1.0, validation=3.0, test=1.0),
+        make(2, train=2.0, validation=2.0, test=3.0),
+    ]
+    picked = select(rows, method, "m")
+    assert picked.checkpoint == max(rows, key=lambda row: row.metrics[split]["m"])
+    assert picked.chosen_by == split
+    assert picked.used_test_data == (split == "test")
+    assert ("test data was used" in picked.describe()) == (split == "test")
+    assert (picked.method, picked.metric, picked.minimum, picked.notes) == (method, "m", None, ())
+
+
+def test_validation_and_daily_log_sharpe_are_the_default(make):
+    rows = [make(step, metric="daily_log_sharpe", validation=value) for step, value in enumerate((1.0, 2.0, 0.0))]
+    picked = select(rows)
+    assert picked.checkpoint.step == 1
+    assert picked.method == "best_validation"
+
+
+def test_pair_of_step_and_set_is_one_row(make):
+    # The best step by the mean over sets is 1, the best set by the mean over steps is 1; the best row is neither's.
+    rows = [make(0, 0, train=9.0), make(0, 1, train=-9.0), make(1, 0, train=1.0), make(1, 1, train=8.0)]
+    assert select(rows, "best_train", "m").checkpoint.key == "r:0:0"
+
+
+@pytest.mark.parametrize("poison", [NAN, INF, -INF])
+@pytest.mark.parametrize("method", SELECTION_METHODS)
+def test_non_finite_metric_never_wins(make, method, poison):
+    good = make(1, 0, train=0.5, validation=0.5, test=0.5)
+    bad = [make(1, index, train=poison, validation=poison, test=poison) for index in (1, 2)]
+    picked = select([bad[0], good, bad[1]], method, "m")
+    assert picked.checkpoints == (good,)
+    assert "2 of 3 rows left out" in picked.notes[0]
+
+
+@pytest.mark.parametrize("poison", [NAN, INF])
+@pytest.mark.parametrize("method", SELECTION_METHODS)
+def test_non_finite_parameters_never_win(make, method, poison):
+    good = make(1, 0, train=0.5, validation=0.5, test=0.5)
+    bad = make(1, 1, train=9.0, validation=9.0, test=9.0, raw={"w": (1.0, poison)})
+    picked = select([bad, good], method, "m")
+    assert picked.checkpoints == (good,)
+    assert picked.notes[0] == "1 of 2 rows left out: raw parameters not finite"
+
+
+def test_metric_that_does_not_decide_may_be_nan(make):
+    rows = [make(0, train=1.0, test=NAN), make(1, train=0.0, test=1.0)]
+    assert select(rows, "best_train", "m").checkpoint.step == 0
+    assert select(rows, "best_train_min_test", "m").checkpoint.step == 1
+
+
+def test_all_non_finite_says_how_many(make):
+    rows = [make(0, train=NAN), make(1, train=INF), make(2, train=1.0, raw={"w": (NAN,)}), make(3)]
+    with pytest.raises(SelectionError) as caught:
+        select(rows, "best_train", "m")
+    for part in ("1 of 4 rows left out: train m not stored", "2 of 4 rows", "1 of 4 rows left out: raw parameters"):
+        assert part in str(caught.value)
+
+
+def test_ties_go_to_the_earliest_step_then_the_lowest_set(make):
+    rows = [make(2, 0, train=1.0), make(1, 1, train=1.0), make(1, 0, train=1.0), make(0, 0, train=0.0)]
+    assert select(rows, "best_train", "m").checkpoint.key == "r:1:0"
+
+
+def test_last(make):
+    rows = [make(0, 0, train=9.0), make(3, 0, train=1.0), make(3, 1, train=2.0), make(3, 2, train=NAN)]
+    picked = select(rows, "last", "m")
+    assert picked.checkpoint.key == "r:3:1"
+    assert picked.chosen_by == "last step"
+    assert not picked.used_test_data
+
+
+def test_last_does_not_go_back_silently(make):
+    with pytest.raises(SelectionError, match=r"the last step, 3, .* the last step that has is 2"):
+        select([make(2, train=1.0), make(3, train=NAN)], "last", "m")
+
+
+def test_last_takes_one_run(make):
+    with pytest.raises(SelectionError, match="one run, not of 2"):
+        select([make(0, run_id="a", train=1.0), make(9, run_id="b", train=1.0)], "last", "m")
+
+
+def test_best_train_min_test(make):
+    rows = [make(0, train=3.0, test=-0.1), make(1, train=2.0, test=0.0), make(2, train=1.0, test=0.6)]
+    picked = select(rows, "best_train_min_test", "m")
+    assert (picked.checkpoint.step, picked.minimum, picked.chosen_by) == (1, 0.0, "train")
+    assert picked.used_test_data
+    assert ">= 0" in picked.describe()
+    assert select(rows, "best_train_min_test", "m", minimum=0.5).checkpoint.step == 2
+    assert select(rows, "best_train_min_test", "m", minimum=-1).checkpoint.step == 0
+
+
+def test_best_test_min_train(make):
+    rows = [make(0, train=-1.0, test=3.0), make(1, train=1.0, test=2.0), make(2, train=2.0, test=1.0)]
+    picked = select(rows, "best_test_min_train", "m")
+    assert (picked.checkpoint.step, picked.chosen_by, picked.used_test_data) == (1, "test", True)
+
+
+def test_minimum_out_of_reach_says_how_far(make):
+    rows = [make(0, train=3.0, test=-0.5), make(1, train=2.0, test=-0.25)]
+    with pytest.raises(SelectionError, match=r"test m >= 0: of 2 rows the best has -0\.25, 0\.25 short \(r:1:0\)"):
+        select(rows, "best_train_min_test", "m")
+
+
+@pytest.mark.parametrize("minimum", [NAN, INF, -INF])
+def test_minimum_must_be_finite(make, minimum):
+    with pytest.raises(SelectionError, match="finite"):
+        select([make(train=1.0, test=1.0)], "best_train_min_test", "m", minimum=minimum)
+
+
+def test_minimum_is_refused_where_it_would_be_ignored(make):
+    with pytest.raises(SelectionError, match="takes no minimum"):
+        select([make(train=1.0)], "best_train", "m", minimum=0.0)
+
+
+def test_best_train_per_set(make):
+    rows = [
+        make(0, 0, train=1.0),
+        make(1, 0, train=2.0),
+        make(0, 1, train=5.0),
+        make(1, 1, train=4.0),
+        make(0, 2, train=NAN),
+    ]
+    picked = select(rows, "best_train_per_set", "m")
+    assert [row.key for row in picked.checkpoints] == ["r:1:0", "r:0:1"]
+    assert "parameter set 2 of run r has no row that can win" in picked.notes
+    with pytest.raises(SelectionError, match=r"2 checkpoints.*\.checkpoints"):
+        _ = picked.checkpoint
+    with pytest.raises(SelectionError, match="2 checkpoints"):
+        _ = picked.params
+
+
+def test_sets_of_two_runs_are_different_sets(make):
+    rows = [make(0, 0, run_id="b", train=1.0), make(0, 0, run_id="a", train=2.0)]
+    assert [row.run_id for row in select(rows, "best_train_per_set", "m").checkpoints] == ["a", "b"]
+
+
+def test_params_are_arrays(make):
+    row = make(train=1.0, raw={"w": (0.1, 0.2), "k": (3.0,)})
+    params = select([row], "best_train", "m").params
+    assert list(params) == ["w", "k"]
+    np.testing.assert_array_equal(params["w"], np.array([0.1, 0.2]))
+    assert params["k"].shape == (1,)
+
+
+def test_unknown_method_suggests(make):
+    with pytest.raises(SelectionError, match="did you mean 'best_validation'"):
+        select([make(train=1.0)], "best_validaton", "m")
+
+
+def test_unknown_metric_names_what_is_stored(make):
+    with pytest.raises(SelectionError, match=r"did you mean 'sharpe'.*stored: sharpe"):
+        select([make(train=1.0, metric="sharpe")], "best_train", "sharp")
+
+
+def test_without_validation_there_is_no_fallback(make):
+    rows = [make(train=1.0, test=1.0)]
+    with pytest.raises(
+        SelectionError, match=r"no validation metrics are stored; stored: train, test; give the experim"
+    ):
+        select(rows, "best_validation", "m")
+
+
+def test_without_any_metrics(make):
+    with pytest.raises(SelectionError, match="stored: none"):
+        select([make()], "best_train", "m")
+
+
+@pytest.mark.parametrize("method", SELECTION_METHODS)
+def test_nothing_to_select_from(method):
+    with pytest.raises(SelectionError, match="nothing to select from"):
+        select([], method)
+
+
+def test_rows_without_the_metric_are_passed_over(make):
+    rows = [make(0, train=1.0, validation=0.5), make(1, train=2.0)]
+    picked = select(rows, "best_validation", "m")
+    assert picked.checkpoint.step == 0
+    assert picked.notes == ("1 of 2 rows left out: validation m not stored",)
+
+
+def test_top(make):
+    rows = [
+        make(0, train=1.0, raw={"a": (1.0,), "b": (2.0,)}),
+        make(1, train=3.0, raw={"a": (5.0,), "b": (2.0,)}),
+        make(2, train=3.0, raw={"b": (2.0,), "a": (5.0,)}),  # the same parameters as step 1
+        make(3, train=NAN),
+        make(4, train=2.0),
+    ]
+    assert [row.step for row in top(rows, 2, "train", "m")] == [1, 4]
+    assert [row.step for row in top(rows, 9, "train", "m")] == [1, 4, 0]
+
+
+def test_top_refuses(make):
+    with pytest.raises(SelectionError, match="at least 1"):
+        top([make(train=1.0)], 0, "train", "m")
+    with pytest.raises(SelectionError, match="did you mean 'train'"):
+        top([make(train=1.0)], 1, "trian", "m")
+    with pytest.raises(SelectionError, match="no test metrics"):
+        top([make(train=1.0)], 1, "test", "m")
+
+
+# Few values, so that ties and duplicates are common.
+numbers = st.sampled_from([-1.0, -0.0, 0.0, 0.5, 1.0, NAN, INF, -INF])
+tables = st.dictionaries(
+    st.tuples(st.integers(0, 4), st.integers(0, 2)),
+    st.tuples(numbers, numbers, numbers, st.sampled_from([0.0, 1.0, NAN])),
+    min_size=1,
+    max_size=12,
+)
+
+
+def build(table) -> list[Checkpoint]:
+    return [
+        Checkpoint(
+            "r",
+            step,
+            index,
+            "sgd",
+            {"w": (weight,)},
+            metrics={"train": {"m": train}, "validation": {"m": validation}, "test": {"m": test}},
+        )
+        for (step, index), (train, validation, test, weight) in table.items()
+    ]
+
+
+def brute_force(rows, method) -> list[tuple[int, int]]:
+    """The winners' (step, set), by looking at every row; empty if none."""
+
+    def number(row, split):
+        return row.metrics[split]["m"]
+
+    split, guard = {
+        "last": ("train", None),
+        "best_train_per_set": ("train", None),
+        "best_train_min_test": ("train", "test"),
+        "best_test_min_train": ("test", "train"),
+    }.get(method) or (SPLIT_OF[method], None)
+    able = []
+    for row in rows:
+        fine = math.isfinite(number(row, split)) and math.isfinite(row.raw["w"][0])
+        if guard is not None:
+            fine = fine and math.isfinite(number(row, guard)) and number(row, guard) >= 0
+        if method == "last":
+            fine = fine and row.step == max(other.step for other in rows)
+        if fine:
+            able.append(row)
+    winners = {}
+    for row in able:
+        group = row.parameter_set if method == "best_train_per_set" else 0
+        now = winners.get(group)
+        if now is None or (
+            number(row, split) > number(now, split)
+            or (
+                number(row, split) == number(now, split)
+                and (row.step, row.parameter_set) < (now.step, now.parameter_set)
+            )
+        ):
+            winners[group] = row
+    return [(winners[group].step, winners[group].parameter_set) for group in sorted(winners)]
+
+
+@given(table=tables, method=st.sampled_from(SELECTION_METHODS), seed=st.integers(0, 2**16))
+def test_winner_is_that_of_brute_force_in_any_order(table, method, seed):
+    rows = build(table)
+    expected = brute_force(rows, method)
+    shuffled = random.Random(seed).sample(rows, len(rows))  # noqa: S311
+    for order in (rows, shuffled):
+        if expected:
+            assert [(row.step, row.parameter_set) for row in select(order, method, "m").checkpoints] == expected
+        else:
+            with pytest.raises(SelectionError):
+                select(order, method, "m")
+
+
+@given(table=tables, n=st.integers(1, 4))
+def test_top_is_sorted_distinct_and_led_by_the_best(table, n):
+    rows = build(table)
+    if not brute_force(rows, "best_train"):
+        with pytest.raises(SelectionError):
+            top(rows, n, "train", "m")
+        return
+    best = top(rows, n, "train", "m")
+    able = [row for row in rows if math.isfinite(row.metrics["train"]["m"]) and row.raw_is_finite]
+    assert best[0] == select(rows, "best_train", "m").checkpoint
+    assert len({row.raw["w"] for row in best}) == len(best) == min(n, len({row.raw["w"] for row in able}))
+    values = [row.metrics["train"]["m"] for row in best]
+    assert values == sorted(values, reverse=True)
