@@ -6,11 +6,18 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from quantsim.commands import XLA_FLAGS
 
 os.environ["XLA_FLAGS"] = XLA_FLAGS
 os.environ["JAX_ENABLE_X64"] = "1"
+
+# Compilation falls into the first example, so a deadline means nothing. The same examples on every run, so that a failure
+# is one of the change under test; look for new ones with --hypothesis-profile=search.
+settings.register_profile("repeatable", deadline=None, derandomize=True)
+settings.register_profile("search", deadline=None, max_examples=500)
+settings.load_profile("repeatable")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

@@ -40,10 +40,11 @@ _STIRLING = (
     1 / 156,
     -3617 / 122400,
     43867 / 244188,
+    -174611 / 125400,
 )
 
-# Error allowed in the log value of one ramp. Rounding of the prices' prefix sums is of this size.
-_TOLERANCE = 1e-16
+# Error allowed in the log value of one ramp, in the worst case; a few units in the last place of a weight.
+_TOLERANCE = 1e-15
 
 
 def series_terms(setup: PoolSetup) -> int | None:

@@ -13,18 +13,14 @@ reads and writes the same file. Writing differs in three ways:
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from optuna.storages.journal import BaseJournalBackend, JournalFileBackend, JournalFileOpenLock, JournalFileSymlinkLock
-
-try:
-    import fcntl
-except ImportError:  # not a POSIX system
-    fcntl = None  # type: ignore[assignment]
 
 __all__ = ["JournalFile"]
 
@@ -42,9 +38,13 @@ class JournalFile(BaseJournalBackend):
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = _Lock(path)
-        self._reader = JournalFileBackend(str(path), lock_obj=self._lock.others)  # type: ignore[no-untyped-call]
+        self._reader = JournalFileBackend(str(path), lock_obj=self._lock.others)
         with self._lock:
             self._cut_torn_line()
+
+    def close(self) -> None:
+        """Lets go of the file; a journal that is closed cannot be written."""
+        self._lock.close()
 
     def read_logs(self, log_number_from: int) -> Iterable[dict[str, Any]]:
         """Returns the records from that number on."""
@@ -79,10 +79,9 @@ class JournalFile(BaseJournalBackend):
             file.truncate(0)
 
 
-def _byte_at(file: Any, position: int) -> bytes:
+def _byte_at(file: BinaryIO, position: int) -> bytes:
     file.seek(position)
-    byte: bytes = file.read(1)
-    return byte
+    return file.read(1)
 
 
 class _Lock:
@@ -90,30 +89,17 @@ class _Lock:
 
     def __init__(self, path: Path) -> None:
         path.touch()
-        self._descriptor: int | None = None
+        self._file = open(path, "r+b") if _kernel_locks(path) else None  # noqa: SIM115 - open while this object is
         self.others: JournalFileSymlinkLock | JournalFileOpenLock
-        if fcntl is None:
+        if os.name == "nt":  # symbolic links need a privilege there
             self.others = JournalFileOpenLock(str(path), _OPTUNA_STALE_LOCK_SECONDS)
-            return
-        descriptor = os.open(path, os.O_RDWR)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            fcntl.flock(descriptor, fcntl.LOCK_UN)
-            works = True
-        except BlockingIOError:
-            works = True  # somebody holds it, so there is one
-        except OSError:
-            works = False  # some network file systems have none
-        if works:
-            self._descriptor = descriptor
-            self.others = JournalFileSymlinkLock(str(path), _STALE_LOCK_SECONDS)
         else:
-            os.close(descriptor)
-            self.others = JournalFileSymlinkLock(str(path), _OPTUNA_STALE_LOCK_SECONDS)
+            grace = _OPTUNA_STALE_LOCK_SECONDS if self._file is None else _STALE_LOCK_SECONDS
+            self.others = JournalFileSymlinkLock(str(path), grace)
 
     def __enter__(self) -> None:
-        if self._descriptor is not None:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        if self._file is not None:
+            _flock(self._file, "LOCK_EX")
         try:
             self.others.acquire()
         except BaseException:
@@ -122,14 +108,33 @@ class _Lock:
 
     def __exit__(self, *_: object) -> None:
         try:
-            self.others.release()  # type: ignore[no-untyped-call]
+            self.others.release()
         finally:
             self._release_kernel_lock()
 
     def _release_kernel_lock(self) -> None:
-        if self._descriptor is not None:
-            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+        if self._file is not None:
+            _flock(self._file, "LOCK_UN")
 
-    def __del__(self) -> None:
-        if getattr(self, "_descriptor", None) is not None:
-            os.close(self._descriptor)  # type: ignore[arg-type]
+    def close(self) -> None:
+        """Lets go of the file; the lock must not be held."""
+        if self._file is not None:
+            self._file.close()
+
+
+def _kernel_locks(path: Path) -> bool:
+    """Whether the system and the file system have locks that end with the process that holds them."""
+    if importlib.util.find_spec("fcntl") is None:  # not a POSIX system
+        return False
+    with open(path, "r+b") as file:
+        try:
+            _flock(file, "LOCK_EX")
+        except OSError:  # some network file systems have none
+            return False
+    return True
+
+
+def _flock(file: BinaryIO, operation: str) -> None:
+    import fcntl
+
+    fcntl.flock(file, getattr(fcntl, operation))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
 import sqlite3
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +17,9 @@ from quantsim.checkpoints.redact import redact, shown_url
 from quantsim.errors import DriverError
 
 if TYPE_CHECKING:
-    from optuna.storages import BaseStorage, RDBStorage
+    from optuna.storages import BaseStorage
 
-__all__ = ["Location", "default_storage", "describe_storage", "open_storage"]
+__all__ = ["Location", "default_storage", "describe_storage", "opened_storage"]
 
 Location = str | os.PathLike[str]
 
@@ -28,8 +29,11 @@ SQLITE_SUFFIXES = (".db", ".sqlite", ".sqlite3")
 _SQLITE_TIMEOUT_S = 60.0
 
 
-def open_storage(location: Location) -> BaseStorage:
-    """Opens a storage; creates it, and the folders above a file, if it is not there.
+@contextlib.contextmanager
+def opened_storage(location: Location) -> Iterator[BaseStorage]:
+    """Opens a storage, and closes its files or connections at the end of the block.
+
+    It is created, with the folders above a file, if it is not there.
 
     Args:
         location: a path ending in ``.journal`` or ``.log`` (journal file) or in ``.db``, ``.sqlite`` or ``.sqlite3``, or a
@@ -39,16 +43,17 @@ def open_storage(location: Location) -> BaseStorage:
         DriverError: it cannot be opened; the message shows no password.
     """
     target = _parse(location)
-    shown = describe_storage(location)
     try:
-        if isinstance(target, Path):
-            return _open_journal(target)
-        return _open_database(target)
+        storage, close = _open_journal(target) if isinstance(target, Path) else _open_database(target)
     except (OSError, ImportError, ValueError, SQLAlchemyError, RuntimeError) as error:
         password = None if isinstance(target, Path) else target.password
         text = redact(f"{type(error).__name__}: {error}", password)
         cause = error if redact(str(error), password) == str(error) else None
-        raise DriverError(f"cannot open the study storage {shown}: {text}") from cause
+        raise DriverError(f"cannot open the study storage {describe_storage(location)}: {text}") from cause
+    try:
+        yield storage
+    finally:
+        close()
 
 
 def describe_storage(location: Location) -> str:
@@ -79,7 +84,9 @@ def _parse(location: Location) -> Path | URL:
             return make_url(text)
         except (ArgumentError, ValueError):
             # Neither the text nor the original message is shown: both may hold the password.
-            raise DriverError("the URL of the study storage cannot be read; give dialect://user:password@host/name") from None
+            raise DriverError(
+                "the URL of the study storage cannot be read; give dialect://user:password@host/name"
+            ) from None
     path = Path(text).expanduser()
     if path.suffix in JOURNAL_SUFFIXES:
         return path
@@ -91,30 +98,45 @@ def _parse(location: Location) -> Path | URL:
     )
 
 
-def _open_journal(path: Path) -> BaseStorage:
+def _open_journal(path: Path) -> tuple[BaseStorage, Callable[[], None]]:
     from optuna.storages import JournalStorage
 
     from quantsim.drivers.search.journal import JournalFile
 
     path.parent.mkdir(parents=True, exist_ok=True)
+    journal = JournalFile(path)
     try:
-        return JournalStorage(JournalFile(path))
-    except (json.JSONDecodeError, KeyError, AssertionError) as error:
-        raise ValueError(f"it holds a line that is no journal record ({error!r}); the file is damaged or of another kind") from error
+        return JournalStorage(journal), journal.close
+    except Exception as error:
+        journal.close()
+        if isinstance(error, OSError):
+            raise
+        # Optuna trusts the file, so a wrong one shows as whatever its replay trips over.
+        raise ValueError(
+            f"a line is no record of a journal ({error!r}); the file is damaged, or of another kind"
+        ) from error
 
 
-def _open_database(url: URL) -> RDBStorage:
+def _open_database(url: URL) -> tuple[BaseStorage, Callable[[], None]]:
     from optuna.storages import RDBStorage
 
     text = url.render_as_string(hide_password=False)
-    if url.get_backend_name() != "sqlite":
-        return RDBStorage(text, engine_kwargs={"pool_pre_ping": True, "hide_parameters": True})
-    if url.database and not url.database.startswith((":memory:", "file:")):
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    storage = RDBStorage(text, engine_kwargs={"connect_args": {"timeout": _SQLITE_TIMEOUT_S}})
-    event.listen(storage.engine, "connect", _configure_sqlite)
-    storage.engine.dispose()  # connections made so far lack the settings
-    return storage
+    sqlite = url.get_backend_name() == "sqlite"
+    options: dict[str, Any] = {"pool_pre_ping": True, "hide_parameters": True}
+    if sqlite:
+        if url.database and not url.database.startswith((":memory:", "file:")):
+            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        options = {"connect_args": {"timeout": _SQLITE_TIMEOUT_S}, "hide_parameters": True}
+    storage = RDBStorage(text, engine_kwargs=options)
+    if sqlite:
+        event.listen(storage.engine, "connect", _configure_sqlite)
+        storage.engine.dispose()  # connections made so far lack the settings
+
+    def close() -> None:
+        storage.remove_session()
+        storage.engine.dispose()
+
+    return storage, close
 
 
 def _configure_sqlite(connection: sqlite3.Connection, _record: Any) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import logging
 import os
 import socket
 import uuid
@@ -31,10 +30,12 @@ __all__ = [
     "abandon_running",
     "hold",
     "identify",
+    "load_study",
     "open_study",
     "quiet_optuna",
     "release",
     "settled_trials",
+    "study_id",
 ]
 
 METRICS = "metrics"
@@ -80,7 +81,12 @@ class StudyIdentity:
 
 def identify(experiment: Experiment, data_id: str, space: SearchSpace) -> StudyIdentity:
     """The identity of the study that searches this space of this experiment on these prices."""
-    left_out = {"name": True, "description": True, "sgd": True, "search": {"trials", "jobs", "space"}}
+    left_out: dict[str, bool | set[str]] = {
+        "name": True,
+        "description": True,
+        "sgd": True,
+        "search": {"trials", "jobs", "space"},
+    }
     return StudyIdentity(experiment.model_dump(mode="json", exclude=left_out), data_id, space.describe())
 
 
@@ -92,7 +98,9 @@ def open_study(storage: BaseStorage, name: str, identity: StudyIdentity) -> Stud
     """
     study = optuna.create_study(storage=storage, study_name=name, direction="maximize", load_if_exists=True)
     if study.directions != [StudyDirection.MAXIMIZE]:
-        raise DriverError(f"study {name!r} does not maximise one objective: it is of another program; give another name")
+        raise DriverError(
+            f"study {name!r} does not maximise one objective: it is of another program; give another name"
+        )
     stored = study.user_attrs.get(_IDENTITY)
     if stored is None:
         if study.get_trials(deepcopy=False):
@@ -107,6 +115,11 @@ def open_study(storage: BaseStorage, name: str, identity: StudyIdentity) -> Stud
             f"{'; '.join(differences)}. Give another study name, or restore what was changed"
         )
     return study
+
+
+def load_study(storage: BaseStorage, name: str) -> Study:
+    """The study of that name, which is there: the driver opened it."""
+    return optuna.load_study(storage=storage, study_name=name)
 
 
 def study_id(study: Study) -> str:

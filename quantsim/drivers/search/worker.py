@@ -6,23 +6,23 @@ import logging
 import math
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from optuna.samplers import TPESampler
 from optuna.study import Study
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState
 
 from quantsim.config import Experiment
+from quantsim.drivers.search.records import json_number, plain_metrics, raw_parameters
 from quantsim.drivers.search.space import SearchSpace
 from quantsim.drivers.search.study import METRICS, REASON
 from quantsim.errors import DriverError
-from quantsim.parameters import to_human
 from quantsim.prices import Prices
 
-__all__ = ["MAX_FAILURES_IN_A_ROW", "Evaluates", "Info", "Searcher", "State", "raw_parameters"]
+__all__ = ["MAX_FAILURES_IN_A_ROW", "Evaluates", "Info", "Searcher", "State"]
 
 logger = logging.getLogger(__name__)
 
@@ -119,14 +119,19 @@ class Searcher:
         if reason is not None:
             trial.set_user_attr(REASON, reason)
             stored = self.study.tell(trial, state=TrialState.FAIL)
-            return replace(state, settled=state.settled + 1, failures_in_row=state.failures_in_row + 1), Info(stored, reason)
-        trial.set_user_attr(METRICS, _json_metrics(metrics))
+            return State(state.settled + 1, state.failures_in_row + 1), Info(stored, reason)
+        self._attach(trial, metrics)
+        return State(state.settled + 1), Info(self.study.tell(trial, value), None)
+
+    def _attach(self, trial: Trial, metrics: Mapping[str, Mapping[str, float]]) -> None:
+        """Stores the metrics with the trial: all in one attribute, and those the dashboard should sort by in their own."""
+        objective = self.experiment.objective.metric
+        trial.set_user_attr(
+            METRICS, {split: {name: json_number(x) for name, x in table.items()} for split, table in metrics.items()}
+        )
         for split, table in metrics.items():
-            if split != "train":
-                # A number of its own, so that the dashboard can sort by it.
-                trial.set_user_attr(f"{split} {self.experiment.objective.metric}", table[self.experiment.objective.metric])
-        stored = self.study.tell(trial, value)
-        return State(state.settled + 1), Info(stored, None)
+            if split != "train" and objective in table:  # on train it is the trial's value
+                trial.set_user_attr(f"{split} {objective}", json_number(table[objective]))
 
     def run(self, n_trials: int, settled: int, watch: Callable[[Info], None]) -> State:
         """Runs trials one after another; ``watch`` is called after each.
@@ -147,3 +152,14 @@ class Searcher:
                     f"(trial {info.trial.number}) with: {info.reason}"
                 )
         return state
+
+
+def _sampler(experiment: Experiment, worker: int, n_workers: int, settled: int) -> TPESampler:
+    """The sampler of one trial. Its seed is a hash of where the trial stands, so that no two draws share their noise."""
+    words = np.random.SeedSequence([experiment.seed, worker, settled]).generate_state(1)
+    return TPESampler(
+        n_startup_trials=experiment.search.n_startup_trials,
+        multivariate=experiment.search.multivariate,
+        constant_liar=n_workers > 1,  # keeps workers apart; a single one has nobody to keep from, and saves a write
+        seed=int(words[0]),
+    )

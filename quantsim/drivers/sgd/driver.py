@@ -157,8 +157,10 @@ class _Training:
         for run in reversed(candidates):
             stored = self.store.load_state(run.run_id)
             if stored is not None:
+                state = restore_state(stored.blob, fresh)
+                self.store.resume_run(run.run_id)
                 logger.info("resuming run %s at step %d", run.run_id, stored.step)
-                return run.run_id, restore_state(stored.blob, fresh)
+                return run.run_id, state
         run_id = self.store.begin_run(
             experiment_id=self.experiment.identity,
             data_id=self.evaluator.prices.identity,
@@ -196,7 +198,7 @@ class _Training:
             n_steps = min(settings.report_every - step % settings.report_every, settings.steps - step)
             state, info = advance(self.program, state, self.inputs, jnp.asarray(n_steps))
             skipped += int(info.skipped.sum())
-            if (refused := int(info.skipped.sum())):
+            if refused := int(info.skipped.sum()):
                 logger.warning("steps %d to %d: %d updates refused, not finite", step, step + n_steps, refused)
 
     def _report(
@@ -204,9 +206,9 @@ class _Training:
         run_id: str,
         state: State,
         info: Info | None,
-        best: "_Patience",
+        best: _Patience,
         progress: Callable[[Progress], None] | None,
-    ) -> "_Patience":
+    ) -> _Patience:
         step = int(state.step)
         sets = {**state.params, **self.inputs.frozen}
         metrics = self.evaluator.evaluate_many(sets)
@@ -214,7 +216,7 @@ class _Training:
             self._checkpoint(run_id, step, index, {name: np.asarray(rows[index]) for name, rows in sets.items()}, metrics)
             for index in range(next(iter(sets.values())).shape[0])
         ]
-        self.store.append(run_id, rows, state=(step, dump_state(state)))
+        self.store.append(run_id, rows, state=dump_state(state), state_step=step)
         metric = self.experiment.objective.metric
         best = best.update(_highest(metrics[self.decides][metric]), step)
         if progress is not None:
@@ -229,7 +231,7 @@ class _Training:
         self, run_id: str, step: int, index: int, raw: Sets, metrics: Mapping[str, Mapping[str, FloatArray]]
     ) -> Checkpoint:
         experiment = self.experiment
-        human = to_human(experiment.rule.parameters, raw, chunk_minutes=experiment.update.chunk_minutes)
+        human = to_human(experiment.active_parameters, raw, chunk_minutes=experiment.update.chunk_minutes)
         return Checkpoint(
             run_id=run_id,
             step=step,
@@ -241,7 +243,7 @@ class _Training:
             objective=float(metrics["train"][experiment.objective.metric][index]),
         )
 
-    def _replay(self, run_id: str) -> "_Patience":
+    def _replay(self, run_id: str) -> _Patience:
         """Patience as it stood at the last stored report."""
         metric = self.experiment.objective.metric
         by_step: dict[int, list[float]] = {}
@@ -264,7 +266,7 @@ class _Patience:
     def stale(self) -> int:
         return self.best.stale
 
-    def update(self, value: float, step: int) -> "_Patience":
+    def update(self, value: float, step: int) -> _Patience:
         return _Patience(self.best.update(value, step), step)
 
 
@@ -275,9 +277,9 @@ def _starting_sets(experiment: Experiment, start: Sequence[Mapping[str, Any]]) -
         return {name: np.stack([centre[name] for centre in centres]) for name in centres[0]}
     settings = experiment.sgd
     return gaussian_sets(
-        experiment.rule.parameters,
         centres[0],
         settings.n_parameter_sets,
+        moved=experiment.trainable,
         spread=settings.initial_spread,
         seed=experiment.seed,
     )

@@ -1,0 +1,132 @@
+"""What a trial costs in each study storage, without its evaluation: ``python benchmarks/search_storage.py``.
+
+Six parameters, 27 metrics a trial, an evaluator that costs nothing. The storages take turns within each round, so that a busy
+disk or machine meets all of them. Shown are the medians over all trials of the time per trial, what that is above the
+sampler alone (a study in memory), and the ratio to the journal file. The last two lines are whole searches, with the copy of
+each trial into the checkpoint store: time per trial as a mean, since the copies come in batches.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
+
+from quantsim import CheckpointStore, Experiment, Prices
+from quantsim.drivers.search import load_search_space, run_search
+from quantsim.drivers.search.storage import opened_storage
+from quantsim.drivers.search.worker import Searcher
+
+EXPERIMENT = Experiment.from_dict(
+    {
+        "data": {"tokens": ["BTC", "ETH", "LTC"]},
+        "periods": {"train_start": "2024-01-01T00:00:00Z", "train_end": "2024-02-01T00:00:00Z"},
+        "pool": {"rule": "momentum"},
+    }
+)
+PRICES = Prices.from_arrays(["2024-01-01", "2024-01-02"], np.ones((2, 3)), EXPERIMENT.data.tokens)
+SPLITS = ("train", "validation", "test")
+METRICS = EXPERIMENT.objective.report
+
+
+class FreeEvaluator:
+    """Answers at once."""
+
+    notes: Mapping[str, Any] = {}
+
+    def __init__(self, experiment: Experiment, prices: Prices) -> None:
+        self.prices = prices
+
+    def evaluate(self, params: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+        value = -float(sum(np.square(array - 1.0).sum() for array in params.values()))
+        return {split: {name: value + index for index, name in enumerate(METRICS)} for split in SPLITS}
+
+
+@contextmanager
+def optunas_journal(folder: Path) -> Iterator[BaseStorage]:
+    yield JournalStorage(JournalFileBackend(str(folder / "optuna.log")))
+
+
+@contextmanager
+def sqlite_as_delivered(folder: Path) -> Iterator[BaseStorage]:
+    storage = RDBStorage(f"sqlite:///{folder / 'plain.db'}")
+    yield storage
+    storage.remove_session()
+    storage.engine.dispose()
+
+
+@contextmanager
+def in_memory(folder: Path) -> Iterator[BaseStorage]:
+    yield InMemoryStorage()
+
+
+STORAGES: dict[str, Callable[[Path], Any]] = {
+    "in memory (sampler alone)": in_memory,
+    "journal file": lambda folder: opened_storage(folder / "study.journal"),
+    "journal file, Optuna's writer": optunas_journal,
+    "SQLite, WAL": lambda folder: opened_storage(folder / "study.db"),
+    "SQLite as delivered": sqlite_as_delivered,
+}
+
+
+def time_trials(opened: Callable[[Path], Any], n_trials: int, seconds: list[float]) -> None:
+    space = load_search_space(EXPERIMENT)
+    with tempfile.TemporaryDirectory() as folder, opened(Path(folder)) as storage:
+        study = optuna.create_study(storage=storage, direction="maximize")
+        searcher = Searcher(EXPERIMENT, space, FreeEvaluator(EXPERIMENT, PRICES), study)
+        state = searcher.init(0)
+        for _ in range(n_trials):
+            begun = time.perf_counter()
+            state, _ = searcher.step(state)
+            seconds.append(time.perf_counter() - begun)
+
+
+def time_search(suffix: str, n_trials: int) -> float:
+    with tempfile.TemporaryDirectory() as folder, CheckpointStore(Path(folder) / "checkpoints.db") as store:
+        begun = time.perf_counter()
+        run_search(
+            EXPERIMENT,
+            PRICES,
+            store,
+            storage=Path(folder) / f"study{suffix}",
+            trials=n_trials,
+            make_evaluator=FreeEvaluator,
+        )
+        return (time.perf_counter() - begun) / n_trials
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--trials", type=int, default=200, help="trials per storage and round (default: 200)")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds (default: 3)")
+    arguments = parser.parse_args()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    times: dict[str, list[float]] = {name: [] for name in STORAGES}
+    searches: dict[str, list[float]] = {".journal": [], ".db": []}
+    for _ in range(arguments.rounds):
+        for name, opened in STORAGES.items():
+            time_trials(opened, arguments.trials, times[name])
+        for suffix, measured in searches.items():
+            measured.append(time_search(suffix, arguments.trials))
+    medians = {name: 1e3 * statistics.median(measured) for name, measured in times.items()}
+    memory, journal = medians["in memory (sampler alone)"], medians["journal file"]
+    print(f"{'storage':38}{'ms/trial':>10}{'above':>10}{'ratio':>8}")
+    for name, median in medians.items():
+        print(f"{name:38}{median:10.2f}{median - memory:10.2f}{median / journal:8.2f}")
+    for suffix, measured in searches.items():
+        mean = 1e3 * statistics.median(measured)
+        print(f"{'search with store, study in ' + suffix:38}{mean:10.2f}{mean - memory:10.2f}{mean / journal:8.2f}")
+
+
+if __name__ == "__main__":
+    main()

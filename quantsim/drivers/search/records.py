@@ -1,0 +1,89 @@
+"""From trials to checkpoints: complete parameters, plain metrics, and copying into the checkpoint store."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+from optuna.trial import FrozenTrial, TrialState
+
+from quantsim.checkpoints import Checkpoint, CheckpointStore
+from quantsim.config import Experiment
+from quantsim.drivers.search.space import HumanParams, SearchSpace
+from quantsim.drivers.search.study import METRICS
+from quantsim.parameters import to_human
+
+__all__ = ["Recorder", "checkpoint_of", "json_number", "plain_metrics", "raw_parameters"]
+
+FloatArray = NDArray[np.float64]
+
+# A transaction of the store costs several times what the study's own records do, so trials are copied in batches; what a
+# killed process left uncopied is copied when the study is taken up.
+_FLUSH_SECONDS = 1.0
+_FLUSH_TRIALS = 100
+
+
+def raw_parameters(experiment: Experiment, params: HumanParams) -> dict[str, FloatArray]:
+    """Completes what a trial drew with the experiment's own parameters; raw name → (n,)."""
+    drawn = {spec.raw_name for spec in experiment.rule.parameters if spec.human_name in params}
+    kept = {name: value for name, value in experiment.parameters if name not in params and name not in drawn}
+    return experiment.initial_parameters({**kept, **params})
+
+
+def plain_metrics(metrics: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
+    """The metrics as Python floats, whatever the evaluator made them of: the one place where they are converted."""
+    return {split: {name: float(value) for name, value in table.items()} for split, table in metrics.items()}
+
+
+def json_number(value: float) -> float | str:
+    """The number as a JSON value; one that is not finite, which JSON lacks, as text that ``float`` reads."""
+    return value if math.isfinite(value) else str(value)
+
+
+def checkpoint_of(trial: FrozenTrial, run_id: str, experiment: Experiment, space: SearchSpace) -> Checkpoint:
+    """The checkpoint of a completed trial; its step is the trial's number."""
+    raw = raw_parameters(experiment, space.to_params(trial.params))
+    human = to_human(experiment.rule.parameters, raw, chunk_minutes=experiment.update.chunk_minutes)
+    completed = trial.datetime_complete  # local and naive, as Optuna keeps times
+    return Checkpoint(
+        run_id=run_id,
+        step=trial.number,
+        parameter_set=0,
+        driver="search",
+        raw={name: tuple(values.tolist()) for name, values in raw.items()},
+        human={name: tuple(values.tolist()) for name, values in human.items()},
+        metrics=trial.user_attrs[METRICS],
+        objective=trial.value,
+        created_at=datetime.now(UTC) if completed is None else completed.astimezone(UTC),
+    )
+
+
+class Recorder:
+    """Copies completed trials into a run of the checkpoint store, each once, several at a time."""
+
+    def __init__(self, store: CheckpointStore, run_id: str, experiment: Experiment, space: SearchSpace) -> None:
+        self._store, self.run_id = store, run_id
+        self._experiment, self._space = experiment, space
+        self._copied = {checkpoint.step for checkpoint in store.checkpoints(run_id=run_id, metrics=())}
+        self._pending: list[Checkpoint] = []
+        self._flushed_at = time.monotonic()
+
+    def add(self, trial: FrozenTrial) -> None:
+        """Takes a settled trial; writes what has gathered when there is much of it, or it is old."""
+        if trial.state is not TrialState.COMPLETE or trial.number in self._copied:
+            return
+        self._copied.add(trial.number)
+        self._pending.append(checkpoint_of(trial, self.run_id, self._experiment, self._space))
+        if len(self._pending) >= _FLUSH_TRIALS or time.monotonic() - self._flushed_at >= _FLUSH_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Writes what has gathered, in one transaction."""
+        if self._pending:
+            self._store.append(self.run_id, self._pending)
+            self._pending = []
+        self._flushed_at = time.monotonic()

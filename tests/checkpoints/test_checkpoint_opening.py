@@ -1,0 +1,227 @@
+"""Where a store is, how it is opened, what it refuses, and that passwords stay out of sight."""
+
+from __future__ import annotations
+
+import pickle
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.schema import CreateTable
+
+from quantsim.checkpoints import Checkpoint, CheckpointStore, schema
+from quantsim.checkpoints.database import Database
+from quantsim.errors import CheckpointError
+
+BEGIN = {"experiment_id": "e1", "data_id": "d1", "driver": "sgd", "config": {}}
+
+
+def sql(path: Path, statement: str) -> list[tuple[object, ...]]:
+    connection = sqlite3.connect(path)
+    try:
+        with connection:
+            return connection.execute(statement).fetchall()
+    finally:
+        connection.close()
+
+
+def test_file_is_created_with_its_folders_and_settings(store, path):
+    assert path.is_file()
+    with store._database._engine.connect().execution_options(quantsim_writes=False) as connection:
+        pragmas = [
+            connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys")
+        ]
+    assert pragmas == ["wal", 1, 1]
+
+
+def test_closed_store_is_one_file_and_can_be_used_again(path):
+    store = CheckpointStore.open(path)
+    run_id = store.begin_run(**BEGIN)
+    store.close()
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+    assert store.run(run_id).run_id == run_id
+    store.close()
+
+
+def test_url_and_path_are_the_same_store(store, path, run_id):
+    with CheckpointStore(f"sqlite:///{path}") as other:
+        assert other.run(run_id) == store.run(run_id)
+        assert repr(other) == f"CheckpointStore('sqlite:///{path}')" == repr(store)
+
+
+def test_store_can_be_sent_to_another_process(store, run_id):
+    with pickle.loads(pickle.dumps(store)) as other:  # noqa: S301 - our own bytes
+        assert other.run(run_id) == store.run(run_id)
+
+
+def test_names_cannot_inject(store, run_id):
+    evil = "x'); DROP TABLE runs; --"
+    store.append(run_id, [Checkpoint(run_id, 0, 0, "sgd", {evil: (1.0,)}, metrics={"train": {evil: 1.0}})])
+    assert store.find_runs(name=evil) == []
+    assert store.checkpoints(metrics=[evil])[0].metrics == {"train": {evil: 1.0}}
+
+
+def test_newer_and_older_schemas_are_refused(store, path):
+    store.close()
+    for version, word in ((99, "newer"), (0, "older")):
+        sql(path, f"UPDATE checkpoint_schema SET version = {version}")  # noqa: S608
+        with pytest.raises(CheckpointError, match=rf"cannot open .*checkpoints\.db: it was made by an? {word}"):
+            CheckpointStore(path)
+    sql(path, "DELETE FROM checkpoint_schema")
+    with pytest.raises(CheckpointError, match="not created to its end"):
+        CheckpointStore(path)
+
+
+def test_tables_of_another_program_are_left_alone(tmp_path):
+    path = tmp_path / "other.db"
+    sql(path, "CREATE TABLE runs (id INTEGER)")
+    with pytest.raises(CheckpointError, match="tables named runs that are not a checkpoint store"):
+        CheckpointStore(path)
+    assert sql(path, "SELECT name FROM sqlite_master") == [("runs",)]
+
+
+def test_what_is_no_database(tmp_path):
+    file = tmp_path / "text.db"
+    file.write_text("no database " * 100)
+    with pytest.raises(CheckpointError, match="not a database"):
+        CheckpointStore(file)
+    with pytest.raises(CheckpointError, match="unable to open"):
+        CheckpointStore(tmp_path)
+    with pytest.raises(CheckpointError, match="cannot make the folder"):
+        CheckpointStore(file / "below.db")
+
+
+@pytest.mark.parametrize("location", [":memory:", "sqlite://", "sqlite:///:memory:", "sqlite:///file:x?mode=memory"])
+def test_no_store_in_memory(location):
+    with pytest.raises(CheckpointError, match="in memory"):
+        CheckpointStore(location)
+
+
+def test_empty_location_and_timeout():
+    with pytest.raises(CheckpointError, match="empty"):
+        CheckpointStore("")
+    with pytest.raises(CheckpointError, match="lock_timeout_s"):
+        CheckpointStore("x.db", lock_timeout_s=0)
+
+
+SECRET = "hunter2secret"  # noqa: S105 - the point of the tests below
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"nosuchdialect://ann:{SECRET}@host/db",
+        f"postgresql+nosuchdriver://ann:{SECRET}@host/db",
+        f"postgresql://ann:{SECRET}@host:notaport/db",
+        f"postgresql+nosuchdriver:///db?user=ann&password={SECRET}",
+        f"sqlite://ann:{SECRET}@host/x.db",
+        f"://ann:{SECRET}@host",
+    ],
+)
+def test_password_is_in_no_error(url, monkeypatch):
+    monkeypatch.setattr(Path, "mkdir", lambda *_args, **_options: None)
+    with pytest.raises(CheckpointError) as caught:
+        CheckpointStore(url)
+    error: BaseException | None = caught.value
+    while error is not None:
+        assert SECRET not in str(error)
+        assert SECRET not in "".join(getattr(error, "__notes__", []))
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def test_password_in_the_words_of_the_driver_is_redacted(path):
+    database = Database(path, 1.0)
+    database.url = database.url.set(password=SECRET)
+
+    def work(_connection):
+        raise OperationalError("SELECT", None, sqlite3.OperationalError(f"login with {SECRET} failed"))
+
+    with pytest.raises(CheckpointError, match=r"login with \*\*\* failed") as caught:
+        database.transact(work, write=False)
+    database.close()
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+
+
+def test_password_is_not_stored(store, path):
+    url = f"postgresql://ann:{SECRET}@host/db"
+    run_id = store.begin_run(**(BEGIN | {"config": {"store": [url]}, "notes": {"at": url}, "name": url}))
+    store.finish_run(run_id, "failed", f"cannot reach {url}")
+    store.close()
+    assert SECRET.encode() not in path.read_bytes()
+    run = store.run(run_id)
+    assert run.config == {"store": ["postgresql://ann:***@host/db"]}
+    assert run.reason == "cannot reach postgresql://ann:***@host/db"
+    store.close()
+
+
+def test_password_is_not_in_repr(monkeypatch):
+    monkeypatch.setattr(CheckpointStore, "_prepare", lambda _self: None)
+    store = CheckpointStore("sqlite:///x.db?uri=true&password=" + SECRET)
+    assert SECRET not in repr(store)
+    assert "***" in repr(store)
+    assert SECRET in str(store._database.__reduce__())  # it must work where it arrives
+
+
+def test_lock_that_stays_is_a_clear_error(store, run_id, path, make, monkeypatch):
+    monkeypatch.setattr("quantsim.checkpoints.database._BUSY_TIMEOUT_S", 0.05)
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    try:
+        with CheckpointStore(path, lock_timeout_s=0.2) as hasty:
+            with pytest.raises(CheckpointError, match=r"is locked by another process, .* within 0\.2 s"):
+                hasty.append(run_id, [make(run_id=run_id)])
+            assert hasty.checkpoints(run_id=run_id) == []  # readers do not wait
+            holder.execute("ROLLBACK")
+            hasty.append(run_id, [make(run_id=run_id)])
+    finally:
+        holder.close()
+    assert len(store.checkpoints(run_id=run_id)) == 1
+
+
+@pytest.mark.parametrize("dialect", [sqlite.dialect(), postgresql.dialect(), mysql.dialect()], ids=lambda d: d.name)
+def test_tables_have_a_form_in_every_database(dialect):
+    tables = {name: str(CreateTable(table).compile(dialect=dialect)) for name, table in schema.metadata.tables.items()}
+    assert "DOUBLE" in tables["metrics"]
+    assert "BLOB(4294967295)" in tables["states"] or dialect.name != "mysql"
+    assert ("WITHOUT ROWID" in tables["metrics"]) == (dialect.name == "sqlite")
+    assert "TIMESTAMP" not in "".join(tables.values())
+
+
+def test_store_knows_neither_jax_nor_optuna():
+    code = (
+        "import sys, quantsim.checkpoints.store\n"
+        "known = [n for n in sys.modules if n.split('.')[0] in ('jax', 'optuna')]\n"
+        "ours = {'quantsim', 'quantsim.errors', 'quantsim.checkpoints'}\n"
+        "print(known, [n for n in sys.modules if n.startswith('quantsim.') and n not in ours "
+        "and not n.startswith('quantsim.checkpoints.')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[] []"
+
+
+class ServerError(Exception):
+    def __init__(self, *args, sqlstate=None):
+        super().__init__(*args)
+        self.sqlstate = sqlstate
+
+
+@pytest.mark.parametrize("original", [ServerError("deadlock", sqlstate="40P01"), ServerError(1213, "Deadlock found")])
+def test_deadlocks_of_servers_are_tried_again(path, original):
+    calls: list[int] = []
+
+    def work(_connection):
+        calls.append(1)
+        if len(calls) < 3:
+            raise OperationalError("UPDATE", None, original)
+        return "done"
+
+    database = Database(path, 10.0)
+    assert database.transact(work, write=True) == "done"
+    database.close()
+    assert len(calls) == 3

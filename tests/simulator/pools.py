@@ -1,0 +1,150 @@
+"""Random prices, parameters and experiments for the tests of the simulator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import reference
+
+from quantsim import Evaluator, Experiment, Prices
+
+TOKENS = ("BTC", "ETH", "XRP", "LTC", "EOS", "SUI", "ADA", "DOT")
+FIRST = datetime(2021, 3, 1, tzinfo=UTC)
+
+FEES: dict[str, dict[str, float]] = {
+    "zero": {},
+    "fee": {"swap_fee": 0.003},
+    "gas": {"swap_fee": 0.003, "arb_fee": 0.001, "gas_cost_usd": 4.0},
+    "noise": {"swap_fee": 0.003, "noise_trader_ratio": 1.5},
+    "protocol": {"swap_fee": 0.004, "arb_fee": 0.0005, "protocol_fee_split": 0.5},
+}
+RULES = ("momentum", "anti_momentum", "balancer", "hodl")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Bars, chunks and periods of a test; by default the window starts inside a chunk of the grid laid from bar 0."""
+
+    bar_minutes: int
+    chunk_minutes: int
+    ramp_minutes: int
+    history: int
+    n_bars: int
+    max_memory_days: float
+    volatility: float
+    test_bars: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.history + self.n_bars + self.test_bars
+
+
+HALF_HOURS = Layout(30, 240, 240, history=237, n_bars=203, max_memory_days=5.0, volatility=0.008)
+MINUTES = Layout(1, 60, 45, history=337, n_bars=251, max_memory_days=0.25, volatility=0.0015)
+LAYOUTS = {"30min": HALF_HOURS, "minute": MINUTES}
+
+
+def random_prices(layout: Layout, n_tokens: int, seed: int, bars: int | None = None) -> Prices:
+    """Correlated random walks, with a jump now and then."""
+    generator = np.random.default_rng([seed, n_tokens])
+    bars = layout.total if bars is None else bars
+    steps = generator.standard_normal((bars, n_tokens)) + 0.7 * generator.standard_normal((bars, 1))
+    steps *= np.where(generator.random((bars, 1)) < 0.02, 5.0, 1.0) * layout.volatility
+    levels = np.exp(generator.uniform(-5, 11, n_tokens))
+    return prices_of(layout, levels * np.exp(np.cumsum(steps, axis=0)))
+
+
+def prices_of(layout: Layout, prices: np.ndarray, tokens: tuple[str, ...] | None = None) -> Prices:
+    minutes = layout.bar_minutes * np.arange(prices.shape[0])
+    times = np.datetime64(FIRST.replace(tzinfo=None), "s") + minutes.astype("timedelta64[m]")
+    return Prices(times, prices, tokens or TOKENS[: prices.shape[1]], layout.bar_minutes)
+
+
+def random_params(rule: str, layout: Layout, n_tokens: int, seed: int, strength: float = 1.0) -> dict[str, Any]:
+    """Human-readable parameters of a rule; ``strength`` scales how hard it pushes the weights."""
+    generator = np.random.default_rng([seed, n_tokens, 7])
+    shares = 0.3 / n_tokens + 0.7 * generator.dirichlet(np.full(n_tokens, 2.0))
+    params: dict[str, Any] = {"initial_weights": (shares / shares.sum()).tolist()}
+    if rule not in ("balancer", "hodl"):
+        longest = layout.max_memory_days
+        params["memory_days"] = (longest * np.exp(generator.uniform(-3.0, -0.2, n_tokens))).tolist()
+        k = np.exp(generator.uniform(0.0, 3.0, n_tokens)) * strength / longest
+        params["k_per_day"] = k.tolist()
+    return params
+
+
+def make_experiment(
+    rule: str,
+    n_tokens: int,
+    layout: Layout,
+    *,
+    fees: Mapping[str, float] | None = None,
+    tokens: tuple[str, ...] | None = None,
+    **tables: Mapping[str, Any],
+) -> Experiment:
+    """An experiment whose training period is the layout's window, with further settings per table."""
+    start = FIRST + timedelta(minutes=layout.bar_minutes * layout.history)
+    end = start + timedelta(minutes=layout.bar_minutes * layout.n_bars)
+    periods: dict[str, Any] = {"train_start": start, "train_end": end}
+    if layout.test_bars:
+        periods["test_end"] = end + timedelta(minutes=layout.bar_minutes * layout.test_bars)
+    update = {
+        "chunk_minutes": layout.chunk_minutes,
+        "interpolation_minutes": layout.ramp_minutes,
+        "max_memory_days": layout.max_memory_days,
+    }
+    values: dict[str, Any] = {
+        "data": {"tokens": list(tokens or TOKENS[:n_tokens])},
+        "periods": periods,
+        "pool": {"rule": rule, **tables.get("pool", {})},
+        "update": {**update, **tables.get("update", {})},
+        "fees": dict(fees or {}),
+        **{name: dict(table) for name, table in tables.items() if name not in ("pool", "update")},
+    }
+    return Experiment.from_dict(values)
+
+
+def expected(experiment: Experiment, params: Mapping[str, Any], prices: Prices, split: str = "train") -> reference.Run:
+    """The same experiment through the plain reference."""
+    start, end = experiment.periods.splits()[split]
+    bar = timedelta(minutes=prices.bar_minutes)
+    raw = experiment.initial_parameters(params)
+    weights = np.exp(raw["initial_weights_logits"])
+    pool, update, fees = experiment.pool, experiment.update, experiment.fees
+    return reference.run(
+        reference.Market(
+            prices=np.array(prices.prices),
+            start=round((start - FIRST) / bar),
+            n_bars=round((end - start) / bar),
+            bar_minutes=prices.bar_minutes,
+            chunk_minutes=update.chunk_minutes,
+            ramp_minutes=update.interpolation_minutes or update.chunk_minutes,
+            minimum_weight=0.1 / weights.size if pool.minimum_weight is None else pool.minimum_weight,
+            rule=pool.rule,
+            logit_lamb=raw.get("logit_lamb"),
+            log_k=raw.get("log_k"),
+            logit_delta_lamb=raw.get("logit_delta_lamb") if update.use_alt_lamb else None,
+            initial_weights=weights / weights.sum(),
+            max_memory_days=update.max_memory_days,
+            maximum_change_per_minute=update.maximum_change_per_minute,
+            initial_value=pool.initial_value_usd,
+            swap_fee=fees.swap_fee,
+            arb_fee=fees.arb_fee,
+            gas_cost=fees.gas_cost_usd,
+            noise_trader_ratio=fees.noise_trader_ratio,
+            protocol_fee_split=fees.protocol_fee_split,
+            arb_frequency=pool.arb_frequency,
+            do_arb=pool.do_arb,
+            optimal_ramp=update.interpolation == "optimal",
+        )
+    )
+
+
+def stacked(evaluator: Evaluator, *sets: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Parameter sets as the evaluator takes them: raw name → (S, n)."""
+    raw = [evaluator.experiment.initial_parameters(params) for params in sets]
+    return {name: np.stack([one[name] for one in raw]) for name in raw[0]}

@@ -1,0 +1,187 @@
+"""A second simulator, in plain Python loops over bars, written from the mathematics alone: what the fast paths must equal.
+
+Nothing of the package is used. It does one thing at a time, in the order in which it happens, and finds the level of an
+arbitrage trade by bisection, for any number of tokens.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass
+class Market:
+    """What an experiment says, in the units of a study file."""
+
+    prices: np.ndarray  # (T_all, n), with what history there is
+    start: int  # first bar of the window
+    n_bars: int
+    bar_minutes: int
+    chunk_minutes: int
+    ramp_minutes: int
+    minimum_weight: float
+    rule: str
+    logit_lamb: np.ndarray | None = None
+    log_k: np.ndarray | None = None
+    logit_delta_lamb: np.ndarray | None = None  # given: the divisor has a memory of its own
+    initial_weights: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    max_memory_days: float = 365.0
+    maximum_change_per_minute: float = 3e-4
+    initial_value: float = 1e6
+    swap_fee: float = 0.0
+    arb_fee: float = 0.0
+    gas_cost: float = 0.0
+    noise_trader_ratio: float = 0.0
+    protocol_fee_split: float = 0.0
+    arb_frequency: int = 1
+    do_arb: bool = True
+    optimal_ramp: bool = False
+
+
+@dataclass
+class Run:
+    value: np.ndarray
+    reserves: np.ndarray
+    weights: np.ndarray
+    fee_revenue: float
+    profits: list[float]
+
+
+def run(pool: Market) -> Run:
+    """Every bar of the window, both events of each."""
+    weights = _weights(pool)
+    prices = pool.prices[pool.start : pool.start + pool.n_bars]
+    reserves = pool.initial_value * weights[0] / prices[0]
+    revenue, profits, rows = 0.0, [], [reserves]
+    trades = pool.do_arb and pool.rule != "hodl"
+    weights_before = weights[0]
+    for bar in range(1, pool.n_bars):
+        if trades and bar % pool.arb_frequency == 0:
+            for at in (weights_before, weights[bar]):
+                reserves, fees, profit = _arbitrage(pool, reserves, prices[bar], at)
+                revenue += fees
+                profits.append(profit)
+            weights_before = weights[bar]
+        rows.append(reserves)
+    table = np.array(rows)
+    value = (table * prices).sum(axis=1)
+    shown = table * prices / value[:, None] if pool.rule == "hodl" else weights
+    return Run(value, table, shown, revenue, profits)
+
+
+def level(values_per_weight: np.ndarray, weights: np.ndarray, width: float) -> float:
+    """The root m of Σ w (max(m - g - u, 0) + min(m - u, 0)), by bisection."""
+    low, high = values_per_weight.min(), values_per_weight.max() + width
+    for _ in range(200):
+        middle = 0.5 * (low + high)
+        rise = np.maximum(middle - width - values_per_weight, 0.0)
+        fall = np.minimum(middle - values_per_weight, 0.0)
+        low, high = (low, middle) if (weights * (rise + fall)).sum() > 0 else (middle, high)
+    return 0.5 * (low + high)
+
+
+def _arbitrage(
+    pool: Market, reserves: np.ndarray, prices: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, float, float]:
+    """Reserves after one event, the fees the pool kept, and what the arbitrageur earned."""
+    gamma, cost = 1.0 - pool.swap_fee, pool.arb_fee
+    width = -np.log(gamma) + np.log((1 + cost / 2) / (1 - cost / 2))
+    per_weight = np.log(reserves * prices / weights)
+    if per_weight.max() - per_weight.min() <= width:
+        return reserves, 0.0, 0.0
+    m = level(per_weight, weights, width)
+    rise = np.maximum(m - width - per_weight, 0.0)
+    fall = np.minimum(m - per_weight, 0.0)
+    brought = reserves * np.expm1(rise) / gamma
+    taken = -reserves * np.expm1(fall)
+    paid, received = (brought * prices).sum(), (taken * prices).sum()
+    profit = received - paid - 0.5 * cost * (received + paid)
+    if profit < pool.gas_cost:
+        return reserves, 0.0, 0.0
+    after = reserves + brought * (1.0 - (1.0 - gamma) * pool.protocol_fee_split) - taken
+    kept = (1.0 - gamma) * (1.0 - pool.protocol_fee_split) * paid
+    noise = pool.noise_trader_ratio * kept
+    return after * (1.0 + noise / (after * prices).sum()), kept + noise, profit - pool.gas_cost
+
+
+def _weights(pool: Market) -> np.ndarray:
+    """(T, n): a decision at each chunk boundary, from the weights reached, spread over the ramp."""
+    chunk, ramp = pool.chunk_minutes // pool.bar_minutes, pool.ramp_minutes // pool.bar_minutes
+    if pool.rule in ("balancer", "hodl"):
+        return np.tile(pool.initial_weights, (pool.n_bars, 1))
+    outputs = _outputs(pool, chunk)
+    fastest = pool.maximum_change_per_minute * pool.bar_minutes
+    weights, position = np.empty((pool.n_bars, pool.initial_weights.size)), pool.initial_weights
+    for first in range(0, pool.n_bars, chunk):
+        step = np.zeros_like(position)
+        if first > 0:
+            step = (guarded(position + outputs[first], pool.minimum_weight) - position) / ramp
+            step *= min(1.0, fastest / np.abs(step).max()) if step.any() else 1.0
+        end = position + ramp * step
+        for inside in range(min(chunk, pool.n_bars - first)):
+            now = position + inside * step if inside < ramp else end
+            if pool.optimal_ramp and inside < ramp:
+                now = 0.5 * (now + position * (end / position) ** (inside / (ramp + 1)))
+                now = now / now.sum()
+            weights[first + inside] = now
+        position = end
+    return weights
+
+
+def guarded(weights: np.ndarray, minimum: float) -> np.ndarray:
+    """Normalised, clipped, and the free weights rescaled until none of them lies below the minimum."""
+    n = weights.size
+    weights = np.clip(weights / weights.sum(), minimum, 1.0 - (n - 1) * minimum)
+    free = weights > minimum
+    while free.any():
+        weights = np.where(free, weights * (1.0 - minimum * (~free).sum()) / weights[free].sum(), minimum)
+        if (weights >= minimum).all():
+            break
+        free &= weights > minimum
+    return weights
+
+
+def _outputs(pool: Market, chunk: int) -> dict[int, np.ndarray]:
+    """Bar of the window → what the momentum rule says there."""
+    bars_per_day = 1440 // pool.bar_minutes
+    begin = max(0, pool.start - int(pool.max_memory_days * bars_per_day))
+    begin += (pool.start - begin) % chunk
+    sign = {"momentum": 1.0, "anti_momentum": -1.0}[pool.rule]
+    assert pool.logit_lamb is not None
+    assert pool.log_k is not None
+    longest = _logit_of_memory(pool.max_memory_days, pool.chunk_minutes)
+    logit = np.minimum(pool.logit_lamb, longest)
+    lamb = 1 / (1 + np.exp(-logit))
+    divisor_lamb = lamb
+    if pool.logit_delta_lamb is not None:
+        divisor_lamb = 1 / (1 + np.exp(-np.minimum(pool.logit_lamb + pool.logit_delta_lamb, longest)))
+    k = 2.0**pool.log_k * memory_of_lamb(lamb, pool.chunk_minutes)
+    outputs = {}
+    average = divisor = pool.prices[begin]
+    slope_sum = np.zeros_like(average)
+    for bar in range(begin, pool.start + pool.n_bars, chunk):
+        price = pool.prices[bar]
+        average = average + (1 - lamb) * (price - average)
+        divisor = divisor + (1 - divisor_lamb) * (price - divisor)
+        slope_sum = lamb * slope_sum + (price - average) / (1 - lamb)
+        slope = slope_sum * (1 - lamb) ** 3 / (lamb * divisor)
+        outputs[bar - pool.start] = sign * k * (slope - (k * slope).sum() / k.sum())
+    return outputs
+
+
+def memory_of_lamb(lamb: np.ndarray, chunk_minutes: float) -> np.ndarray:
+    """The definition, as it stands."""
+    return np.cbrt(6 * lamb / (1 - lamb) ** 3) * 2 * chunk_minutes / 1440
+
+
+def _logit_of_memory(days: float, chunk_minutes: float) -> float:
+    """Its inverse, by bisection on the logit."""
+    low, high = -60.0, 60.0
+    for _ in range(200):
+        middle = 0.5 * (low + high)
+        mu = 1 / (1 + np.exp(middle))
+        memory = np.cbrt(6 * np.exp(middle) / mu**2) * 2 * chunk_minutes / 1440
+        low, high = (middle, high) if memory < days else (low, middle)
+    return 0.5 * (low + high)
