@@ -10,10 +10,11 @@ bar) and the adjoint (all bars at once).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from quantsim.simulator.setup import FeeRates, PoolSetup
@@ -71,22 +72,9 @@ def optimal_moves(levels: Array, weights: Array, width: Array) -> Moves:
     """
     if levels.shape[-1] == 2:
         return _two_token_moves(levels, weights, width)
-    # F(m) = Σ w (max(m-g-u, 0) + min(m-u, 0)) is piecewise linear, with breakpoints at u and u + g. Its root lies between
-    # the largest breakpoint where it is not positive and the smallest where it is not negative.
-    gaps = levels[..., :, None] - levels[..., None, :]
-    above, below = jnp.maximum(gaps, 0.0), jnp.minimum(gaps, 0.0)
-    at_levels = jnp.sum(weights[..., None, :] * (jnp.maximum(gaps - width, 0.0) + below), axis=-1)
-    at_shifted = jnp.sum(weights[..., None, :] * (above + jnp.minimum(gaps + width, 0.0)), axis=-1)
-    low = jnp.maximum(
-        _extreme(jnp.max, levels, at_levels <= 0.0, -jnp.inf),
-        _extreme(jnp.max, levels, at_shifted <= 0.0, -jnp.inf) + width,
-    )
-    high = jnp.minimum(
-        _extreme(jnp.min, levels, at_levels >= 0.0, jnp.inf),
-        _extreme(jnp.min, levels, at_shifted >= 0.0, jnp.inf) + width,
-    )
-    # The sets that move follow from the bracket; given them, m is a weighted mean.
-    entering, leaving = levels + width <= low, levels >= high
+    level = jax.lax.stop_gradient(_root(levels, weights, width))
+    # The sets that move follow from the root; given them, it is a weighted mean, and that form has the exact gradient.
+    entering, leaving = levels + width < level, levels > level
     active = jnp.where(entering | leaving, weights, 0.0)
     total = jnp.sum(active, axis=-1, keepdims=True)
     shifted = jnp.where(entering, levels + width, levels)
@@ -98,8 +86,35 @@ def optimal_moves(levels: Array, weights: Array, width: Array) -> Moves:
     )
 
 
-def _extreme(reduce: Callable[..., Array], levels: Array, where: Array, otherwise: float) -> Array:
-    return reduce(jnp.where(where, levels, otherwise), axis=-1, keepdims=True)
+# Newton's method needs 2 to 4 iterations; the bracket it is kept in halves at worst, so 64 exhaust float64.
+_MOST_ITERATIONS = 64
+_ROUNDING = 4 * np.finfo(np.float64).eps
+
+
+def _root(levels: Array, weights: Array, width: Array) -> Array:
+    """Root in ``m`` of ``F(m) = Σ w (max(m-g-u, 0) + min(m-u, 0))``, (..., 1); anything where there is no trade.
+
+    ``F`` rises and is piecewise linear, so Newton's method is exact once it has found the piece: the weighted mean of the
+    breakpoints of the tokens that move. Kept between ``min u + g``, where ``F ≤ 0``, and ``max u``, where ``F ≥ 0``.
+    """
+
+    def improve(state: tuple[Array, Array, Array, Array, Array]) -> tuple[Array, Array, Array, Array, Array]:
+        low, high, level, _, iteration = state
+        entering, leaving = levels + width < level, levels > level
+        active = jnp.where(entering | leaving, weights, 0.0)
+        total = jnp.sum(active, axis=-1, keepdims=True)
+        moment = jnp.sum(active * jnp.where(entering, levels + width, levels), axis=-1, keepdims=True)
+        newton = jnp.where(total > 0.0, moment / jnp.where(total > 0.0, total, 1.0), level)
+        low, high = jnp.where(newton >= level, level, low), jnp.where(newton <= level, level, high)
+        inside = (newton >= low) & (newton <= high)
+        done = jnp.abs(newton - level) <= _ROUNDING * (1.0 + jnp.abs(level))
+        return low, high, jnp.where(inside, newton, 0.5 * (low + high)), jnp.all(done), iteration + 1
+
+    levels, weights, width = jax.lax.stop_gradient((levels, weights, width))
+    low = jnp.min(levels, axis=-1, keepdims=True) + width
+    high = jnp.max(levels, axis=-1, keepdims=True)
+    start = (low, high, 0.5 * (low + high), jnp.asarray(False), jnp.asarray(0))
+    return jax.lax.while_loop(lambda state: ~state[3] & (state[4] < _MOST_ITERATIONS), improve, start)[2]
 
 
 def spread(levels: Array) -> Array:
@@ -142,7 +157,8 @@ def apply_moves(pool: Pool, moves: Moves, rates: FeeRates, setup: PoolSetup) -> 
     Noise volume in proportion ``ρ`` to the arbitrage volume lets all reserves grow by ``1 + ρ (1-γ') Σ_in δ p / Σ R p``
     (arXiv:2012.08040 App. B, arXiv:2307.02074 §5.3), where ``1-γ' = (1-γ)(1-f)`` is the pool's share of the fee.
     """
-    after = pool.log_reserves + jnp.log1p(pool_gain(rates) * jnp.expm1(moves.rise)) + moves.fall
+    # log1p and expm1 would save digits of a small move that its addition to a log reserve loses anyway, at twice the cost.
+    after = pool.log_reserves + jnp.log(1.0 + pool_gain(rates) * (jnp.exp(moves.rise) - 1.0)) + moves.fall
     if not setup.has_noise:
         return after
     volume = jnp.sum(jnp.exp(pool.log_reserves + pool.log_prices) * jnp.expm1(moves.rise), axis=-1, keepdims=True)

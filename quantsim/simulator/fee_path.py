@@ -204,19 +204,23 @@ def _backward(setup: PoolSetup, residual: _Residual, cotangent: Array) -> tuple[
 
     initial_cotangent, adjoint = jax.lax.scan(step, cotangent[-1], (tangents, cotangent[:-1]), reverse=True)
 
-    price_bar, weight_bar = jnp.zeros_like(log_prices), jnp.zeros_like(weights)
+    price_bar, weight_bar = jnp.zeros_like(adjoint), []
     after = adjoint
-    for pool, tangent, at in reversed(list(zip(pools, tangents, seen, strict=True))):
+    for pool, tangent in zip(reversed(pools), reversed(tangents), strict=True):
         of_prices, of_weights = _input_cotangents(after, tangent, pool)
-        price_bar, weight_bar = price_bar.at[1:].add(of_prices), weight_bar.at[at].add(of_weights)
+        price_bar += of_prices
+        weight_bar.append(of_weights)
         after = _pull(after, tangent)
+    nothing = jnp.zeros_like(initial_cotangent)[None]
+    of_new = weight_bar[0] if setup.moves else jnp.zeros_like(adjoint)
+    weights_cotangent = jnp.concatenate([weight_bar[-1], nothing]) + jnp.concatenate([nothing, of_new])
 
     # The rates are scalars: given the adjoint, their cotangents are one vectorised pass (dropped where nobody asks).
     def bars(rates: FeeRates) -> Array:
         return _event(bar_pools(paths[-1], log_prices, weights, rates, setup)[-1], rates, setup)
 
     rate_bar: FeeRates = jax.vjp(bars, rates)[1](adjoint)[0]
-    return initial_cotangent, price_bar, weight_bar, rate_bar
+    return initial_cotangent, jnp.concatenate([nothing, price_bar]), weights_cotangent, rate_bar
 
 
 fee_log_reserves.defvjp(_forward, _backward)

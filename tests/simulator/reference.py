@@ -73,13 +73,14 @@ def run(pool: Market) -> Run:
 
 def level(values_per_weight: np.ndarray, weights: np.ndarray, width: float) -> float:
     """The root m of Σ w (max(m - g - u, 0) + min(m - u, 0)), by bisection."""
-    low, high = values_per_weight.min(), values_per_weight.max() + width
-    for _ in range(200):
-        middle = 0.5 * (low + high)
-        rise = np.maximum(middle - width - values_per_weight, 0.0)
-        fall = np.minimum(middle - values_per_weight, 0.0)
-        low, high = (low, middle) if (weights * (rise + fall)).sum() > 0 else (middle, high)
-    return 0.5 * (low + high)
+    tokens = list(zip(values_per_weight.tolist(), weights.tolist(), strict=True))
+    low, high = float(values_per_weight.min()), float(values_per_weight.max()) + width
+    while low < (middle := 0.5 * (low + high)) < high:
+        balance = 0.0
+        for u, w in tokens:
+            balance += w * (max(middle - width - u, 0.0) + min(middle - u, 0.0))
+        low, high = (low, middle) if balance > 0 else (middle, high)
+    return middle
 
 
 def _arbitrage(
@@ -98,7 +99,7 @@ def _arbitrage(
     taken = -reserves * np.expm1(fall)
     paid, received = (brought * prices).sum(), (taken * prices).sum()
     profit = received - paid - 0.5 * cost * (received + paid)
-    if profit < pool.gas_cost:
+    if pool.gas_cost > 0 and profit < pool.gas_cost:  # without gas an optimal trade never loses, but for rounding
         return reserves, 0.0, 0.0
     after = reserves + brought * (1.0 - (1.0 - gamma) * pool.protocol_fee_split) - taken
     kept = (1.0 - gamma) * (1.0 - pool.protocol_fee_split) * paid

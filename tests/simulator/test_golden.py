@@ -24,7 +24,9 @@ ABSENT = "reference vectors absent"
 
 def _cases() -> list[Any]:
     if not VECTORS.exists():
-        return [pytest.param({}, id=ABSENT, marks=pytest.mark.skip(reason=f"no reference data: {VECTORS} is not there"))]
+        return [
+            pytest.param({}, id=ABSENT, marks=pytest.mark.skip(reason=f"no reference data: {VECTORS} is not there"))
+        ]
     return [_param(case) for case in json.loads(VECTORS.read_text())["cases"]]
 
 

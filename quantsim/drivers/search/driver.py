@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -184,7 +185,7 @@ class _Search:
             searcher.run(missing, settled, lambda info: monitor.observe(info.trial))
             return
         parts = (self.experiment, self.prices, self.space, self.make_evaluator, self.location, self.name)
-        workers = [Job(*parts, worker, len(quotas), quota, settled) for worker, quota in enumerate(quotas)]
+        workers = [Job(*parts, worker, len(quotas), quota, settled, os.getpid()) for worker, quota in enumerate(quotas)]
         with polling(monitor, self.location, self.name):
             run_jobs(workers)
 

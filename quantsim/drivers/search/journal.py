@@ -28,6 +28,9 @@ __all__ = ["JournalFile"]
 # file format). They reach the disk with the record that finishes the trial.
 _FILLS_IN_TRIAL = frozenset({5, 7, 8, 9})
 
+_HEAD = b'{"op_code":'
+"""How every record begins; a file that does not is somebody else's, and nothing is cut off there."""
+
 _STALE_LOCK_SECONDS = 3  # the least that Optuna takes without a warning
 _OPTUNA_STALE_LOCK_SECONDS = 30  # Optuna's own, where there is no kernel lock to keep live writers apart
 
@@ -36,11 +39,20 @@ class JournalFile(BaseJournalBackend):
     """A journal in one file; see the module."""
 
     def __init__(self, path: Path) -> None:
+        """Opens the file, creates it if it is not there, and repairs its end.
+
+        Raises:
+            ValueError: the file is not a journal; it is left as it is.
+        """
         self._path = path
         self._lock = _Lock(path)
         self._reader = JournalFileBackend(str(path), lock_obj=self._lock.others)
-        with self._lock:
-            self._cut_torn_line()
+        try:
+            with self._lock:
+                self._cut_torn_line()
+        except BaseException:
+            self._lock.close()
+            raise
 
     def close(self) -> None:
         """Lets go of the file; a journal that is closed cannot be written."""
@@ -67,6 +79,9 @@ class JournalFile(BaseJournalBackend):
             size = file.seek(0, os.SEEK_END)
             if size == 0 or _byte_at(file, size - 1) == b"\n":
                 return
+            file.seek(0)
+            if not _HEAD.startswith(file.read(len(_HEAD))):
+                raise ValueError(f"it does not begin with {_HEAD.decode()}, as journals do")
             end, block = size, 4096
             while end > 0:
                 start = max(0, end - block)

@@ -68,12 +68,13 @@ class Monitor:
         )
 
     def observe(self, trial: FrozenTrial) -> None:
-        """Takes in one settled trial, and tells of it."""
+        """Takes in one settled trial, writes it to the store, and tells of it."""
         if self._take(trial):
+            self._recorder.flush()
             self._tell()
 
     def catch_up(self, study: Study) -> None:
-        """Takes in all settled trials of the study, and writes them to the store."""
+        """Takes in all settled trials of the study, and writes those the store lacks in one transaction."""
         new = [trial for trial in settled_trials(study) if self._take(trial)]
         self._recorder.flush()
         if new:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from quantsim.config import Experiment
 from quantsim.drivers.search.space import SearchSpace
 from quantsim.drivers.search.storage import Location, opened_storage
 from quantsim.drivers.search.study import load_study, quiet_optuna
-from quantsim.drivers.search.worker import Evaluates, Searcher
+from quantsim.drivers.search.worker import Evaluates, Info, Searcher
 from quantsim.errors import DriverError
 from quantsim.prices import Prices
 
@@ -34,6 +35,7 @@ class Job:
         n_workers: in this session.
         n_trials: this worker's share.
         settled: trials that counted when the session began.
+        driver: process id of the driver.
     """
 
     experiment: Experiment
@@ -46,6 +48,7 @@ class Job:
     n_workers: int
     n_trials: int
     settled: int
+    driver: int
 
 
 def shares(n_trials: int, n_workers: int) -> list[int]:
@@ -81,4 +84,11 @@ def _run_job(job: Job) -> None:
         study = load_study(storage, job.study_name)
         evaluator = job.make_evaluator(job.experiment, job.prices)
         searcher = Searcher(job.experiment, job.space, evaluator, study, job.worker, job.n_workers)
-        searcher.run(job.n_trials, job.settled, lambda info: None)
+        is_child = os.getppid() == job.driver
+
+        def stop_with_driver(_: Info) -> None:
+            # A worker whose driver was killed would go on with its share, beside whoever takes the study up.
+            if is_child and os.getppid() != job.driver:
+                raise DriverError("the process that started this worker is gone")
+
+        searcher.run(job.n_trials, job.settled, stop_with_driver)

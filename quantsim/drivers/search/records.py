@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -20,11 +19,6 @@ from quantsim.parameters import to_human
 __all__ = ["Recorder", "checkpoint_of", "json_number", "plain_metrics", "raw_parameters"]
 
 FloatArray = NDArray[np.float64]
-
-# A transaction of the store costs several times what the study's own records do, so trials are copied in batches; what a
-# killed process left uncopied is copied when the study is taken up.
-_FLUSH_SECONDS = 1.0
-_FLUSH_TRIALS = 100
 
 
 def raw_parameters(experiment: Experiment, params: HumanParams) -> dict[str, FloatArray]:
@@ -63,27 +57,23 @@ def checkpoint_of(trial: FrozenTrial, run_id: str, experiment: Experiment, space
 
 
 class Recorder:
-    """Copies completed trials into a run of the checkpoint store, each once, several at a time."""
+    """Copies completed trials into a run of the checkpoint store, each once."""
 
     def __init__(self, store: CheckpointStore, run_id: str, experiment: Experiment, space: SearchSpace) -> None:
         self._store, self.run_id = store, run_id
         self._experiment, self._space = experiment, space
         self._copied = {checkpoint.step for checkpoint in store.checkpoints(run_id=run_id, metrics=())}
         self._pending: list[Checkpoint] = []
-        self._flushed_at = time.monotonic()
 
     def add(self, trial: FrozenTrial) -> None:
-        """Takes a settled trial; writes what has gathered when there is much of it, or it is old."""
+        """Takes a settled trial, to be written by :meth:`flush`."""
         if trial.state is not TrialState.COMPLETE or trial.number in self._copied:
             return
         self._copied.add(trial.number)
         self._pending.append(checkpoint_of(trial, self.run_id, self._experiment, self._space))
-        if len(self._pending) >= _FLUSH_TRIALS or time.monotonic() - self._flushed_at >= _FLUSH_SECONDS:
-            self.flush()
 
     def flush(self) -> None:
         """Writes what has gathered, in one transaction."""
         if self._pending:
             self._store.append(self.run_id, self._pending)
             self._pending = []
-        self._flushed_at = time.monotonic()

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import math
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from optuna.samplers import TPESampler
+from optuna.distributions import FloatDistribution
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from quantsim.checkpoints.redact import redact
 from quantsim.config import Experiment
 from quantsim.drivers.search.records import json_number, plain_metrics, raw_parameters
+from quantsim.drivers.search.sampler import trial_sampler
 from quantsim.drivers.search.space import SearchSpace
 from quantsim.drivers.search.study import METRICS, REASON
 from quantsim.errors import DriverError
@@ -94,6 +96,11 @@ class Searcher:
     worker: int = 0
     n_workers: int = 1
 
+    @functools.cached_property
+    def distributions(self) -> dict[str, FloatDistribution]:
+        """Trial parameter → Optuna distribution."""
+        return self.space.distributions()
+
     def init(self, settled: int) -> State:
         """The state before the first trial of a session; ``settled`` trials of the study count already."""
         return State(settled)
@@ -104,7 +111,13 @@ class Searcher:
         The sampler is made anew from (seed, worker, trials before), so that what is drawn depends on nothing but the study:
         a study that was cut off goes on as if it had not been.
         """
-        self.study.sampler = _sampler(self.experiment, self.worker, self.n_workers, state.settled)
+        self.study.sampler = trial_sampler(
+            self.experiment,
+            self.distributions,
+            worker=self.worker,
+            n_workers=self.n_workers,
+            settled=state.settled,
+        )
         trial = self.study.ask()
         params = self.space.suggest(trial)
         reason, value = None, math.nan
@@ -114,7 +127,7 @@ class Searcher:
             if not math.isfinite(value):
                 reason = f"train {self.experiment.objective.metric} is {value}"
         except Exception as error:
-            reason = f"{type(error).__name__}: {error}"
+            reason = redact(f"{type(error).__name__}: {error}")
             logger.warning("trial %d failed: %s", trial.number, reason, exc_info=logger.isEnabledFor(logging.DEBUG))
         if reason is not None:
             trial.set_user_attr(REASON, reason)
@@ -140,10 +153,7 @@ class Searcher:
             DriverError: :data:`MAX_FAILURES_IN_A_ROW` trials failed one after another.
         """
         state = self.init(settled)
-        parent = os.getppid()
         for _ in range(n_trials):
-            if os.getppid() != parent:
-                raise DriverError("the process that started this worker is gone")
             state, info = self.step(state)
             watch(info)
             if state.failures_in_row >= MAX_FAILURES_IN_A_ROW:
@@ -152,14 +162,3 @@ class Searcher:
                     f"(trial {info.trial.number}) with: {info.reason}"
                 )
         return state
-
-
-def _sampler(experiment: Experiment, worker: int, n_workers: int, settled: int) -> TPESampler:
-    """The sampler of one trial. Its seed is a hash of where the trial stands, so that no two draws share their noise."""
-    words = np.random.SeedSequence([experiment.seed, worker, settled]).generate_state(1)
-    return TPESampler(
-        n_startup_trials=experiment.search.n_startup_trials,
-        multivariate=experiment.search.multivariate,
-        constant_liar=n_workers > 1,  # keeps workers apart; a single one has nobody to keep from, and saves a write
-        seed=int(words[0]),
-    )

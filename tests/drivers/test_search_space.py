@@ -1,0 +1,124 @@
+"""Search spaces: files, validation, names, and the way between trials and human-readable parameters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import optuna
+import pytest
+from search_support import TOKENS, make_experiment
+
+from quantsim.config.locate import bundled_names, find_search_space, find_study
+from quantsim.drivers.search import load_search_space
+from quantsim.errors import ConfigError, ParameterError
+
+
+def space_of(tmp_path: Path, text: str, **tables):
+    path = tmp_path / "space.toml"
+    path.write_text(text)
+    return load_search_space(make_experiment(search={"space": str(path)}, **tables))
+
+
+@pytest.mark.parametrize("rule", ["momentum", "anti_momentum"])
+def test_bundled_space_has_one_range_per_token_in_the_users_order(rule):
+    space = load_search_space(make_experiment(pool={"rule": rule}))
+    names = [f"{name}[{token}]" for name in ("memory_days", "k_per_day") for token in TOKENS]
+    assert list(space.distributions()) == names
+    assert space.describe()["memory_days[ETH]"] == [1.0, 200.0, True]
+
+
+def test_parameters_whose_setting_is_off_are_not_searched():
+    on = load_search_space(make_experiment(update={"use_alt_lamb": True}))
+    assert [dimension.name for dimension in on.dimensions] == ["memory_days", "alt_memory_days", "k_per_day"]
+
+
+def test_keys_left_out_are_the_rules_and_parameters_left_out_are_not_searched(tmp_path):
+    space = space_of(tmp_path, "[k_per_day]\nhigh = 10\nscalar = true\n")
+    assert space.describe() == {"k_per_day": [0.1, 10.0, True]}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[k_per_day]\nlow = 3.0\nhigh = 2.0", "low < high must hold, but got low = 3.0, high = 2.0"),
+        ("[k_per_day]\nlow = 5000", "low < high must hold, but got low = 5000.0, high = 1000.0"),
+        ("[k_per_day]\nlow = 0", "low > 0 must hold for log = true, but got low = 0.0"),
+        ("[k_per_day]\nlow = -1.0\nlog = false", "must both be a positive number"),
+        ("[memory_day]\nlow = 2.0", "unknown parameter 'memory_day' .* did you mean 'memory_days'"),
+        ("[memory_days]\nlwo = 2.0", "unknown key 'lwo': did you mean 'low'"),
+        ("[memory_days]\nlow = '2'", "low: .*number.*got '2'"),
+        ("[memory_days]\nlow = inf", "low: .*finite"),
+        ("[memory_days]\nlog = 1", "log: .*got 1"),
+        ("memory_days = 3", "must be a table"),
+        ("[initial_weights]\nlow = 0.1", "cannot be searched"),
+        ("[memory_days\n", "is not TOML"),
+        ("", "nothing to search"),
+    ],
+)
+def test_invalid_files_are_refused(tmp_path, text, message):
+    with pytest.raises(ConfigError, match=message):
+        space_of(tmp_path, text)
+
+
+@pytest.mark.parametrize("rule", ["balancer", "hodl"])
+def test_rules_without_anything_to_search_say_so(rule):
+    with pytest.raises(ConfigError, match=f"rule '{rule}' has nothing to search"):
+        load_search_space(make_experiment(pool={"rule": rule}))
+
+
+def test_suggest_draws_inside_the_ranges(tmp_path):
+    space = space_of(tmp_path, "[k_per_day]\nscalar = true\n[memory_days]\nlow = 2\nhigh = 3\nlog = false\n")
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    trial = study.ask()
+    params = space.suggest(trial)
+    assert params == space.to_params(trial.params)
+    assert isinstance(params["k_per_day"], float)
+    assert all(2 <= value <= 3 for value in params["memory_days"])
+    assert trial.distributions == space.distributions()
+
+
+def test_human_parameters_go_there_and_back(tmp_path):
+    space = space_of(tmp_path, "[k_per_day]\nscalar = true\n[memory_days]\n")
+    drawn = space.from_human({"initial_weights": [0.3, 0.7], "memory_days": [5, 6.5], "k_per_day": [2.0, 2.0]})
+    assert drawn == {"memory_days[ETH]": 5.0, "memory_days[BTC]": 6.5, "k_per_day": 2.0}
+    assert space.to_params(drawn) == {"memory_days": [5.0, 6.5], "k_per_day": 2.0}
+
+
+def test_rounding_at_the_ends_of_a_range_is_forgiven(tmp_path):
+    space = space_of(tmp_path, "[memory_days]\n")
+    drawn = space.from_human({"memory_days": [200 * (1 + 1e-14), 1 - 1e-14]})
+    assert drawn == {"memory_days[ETH]": 200.0, "memory_days[BTC]": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"memory_days": [5.0, 201.0], "k_per_day": 1}, r"memory_days\[BTC\] = 201 lies outside .*\[1, 200\]"),
+        ({"memory_days": float("nan"), "k_per_day": 1}, r"memory_days\[ETH\] = nan lies outside"),
+        ({"memory_days": 5.0}, "k_per_day is missing"),
+        ({"memory_days": 5.0, "k_per_da": 1}, "unknown parameter 'k_per_da': did you mean 'k_per_day'"),
+        ({"memory_days": [5.0, 6.0, 7.0], "k_per_day": 1}, "must be a number or 2 numbers"),
+        ({"memory_days": 5.0, "k_per_day": [1, 2]}, "differs between tokens"),
+    ],
+)
+def test_human_parameters_that_do_not_fit_are_refused(tmp_path, params, message):
+    space = space_of(tmp_path, "[k_per_day]\nscalar = true\n[memory_days]\n")
+    with pytest.raises(ParameterError, match=message):
+        space.from_human(params)
+
+
+def test_a_trial_of_another_search_is_refused():
+    with pytest.raises(ParameterError, match=r"no parameter 'memory_days\[ETH\]'"):
+        load_search_space(make_experiment()).to_params({"memory_days[LTC]": 1.0})
+
+
+def test_files_are_found_by_name_and_by_path(tmp_path):
+    assert "momentum" in bundled_names("search_spaces")
+    assert find_search_space("momentum").name == "momentum.toml"
+    path = tmp_path / "momentum.toml"
+    path.touch()
+    assert find_search_space(path) == path
+    with pytest.raises(ConfigError, match=r"no search space 'momentun'.* did you mean 'momentum'"):
+        find_search_space("momentun")
+    with pytest.raises(ConfigError, match=r"no study 'nowhere/x.toml'"):
+        find_study("nowhere/x.toml")

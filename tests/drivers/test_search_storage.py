@@ -1,0 +1,140 @@
+"""Study storages: what survives a kill, what others can read, and what messages show."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import TrialState
+
+from quantsim.drivers.search.storage import default_storage, describe_storage, opened_storage
+from quantsim.errors import DriverError
+
+
+@pytest.fixture(autouse=True)
+def _quiet():
+    level = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    yield
+    optuna.logging.set_verbosity(level)
+
+
+def add_trials(location: Path | str, n_trials: int) -> list[float]:
+    """Runs trials; returns the values of all there are."""
+    with opened_storage(location) as storage:
+        study = optuna.create_study(storage=storage, study_name="s", load_if_exists=True)
+        for _ in range(n_trials):
+            trial = study.ask()
+            trial.set_user_attr("note", "n")
+            study.tell(trial, trial.suggest_float("x", 0, 1))
+        return [trial.value for trial in study.get_trials(states=(TrialState.COMPLETE,))]
+
+
+@pytest.mark.parametrize("torn", [b'{"op_code":6,"worker', b"{", b'{"op_code":8}' + b"x" * 10_000])
+def test_a_torn_last_line_is_cut_off(tmp_path, torn):
+    path = tmp_path / "study.journal"
+    before = add_trials(path, 3)
+    whole = path.read_bytes()
+    path.write_bytes(whole + torn)
+    assert add_trials(path, 0) == before
+    path.write_bytes(whole + torn)
+    assert add_trials(path, 1)[:3] == before
+    assert all(json.loads(line) for line in path.read_bytes().splitlines())
+
+
+def test_a_line_torn_by_another_live_writer_is_cut_off(tmp_path):
+    path = tmp_path / "study.log"
+    with opened_storage(path) as storage:
+        study = optuna.create_study(storage=storage)
+        with path.open("ab") as file:
+            file.write(b'{"op_code"')
+        study.tell(study.ask(), 1.0)
+        assert len(study.trials) == 1
+    assert all(json.loads(line) for line in path.read_bytes().splitlines())
+
+
+def test_a_file_of_one_torn_line_starts_afresh(tmp_path):
+    path = tmp_path / "study.journal"
+    path.write_bytes(b'{"op_code":0')
+    assert len(add_trials(path, 1)) == 1
+
+
+def test_a_lock_left_by_a_killed_process_gives_way(tmp_path):
+    path = tmp_path / "study.journal"
+    add_trials(path, 1)
+    Path(f"{path}.lock").symlink_to(path)
+    assert len(add_trials(path, 1)) == 2
+
+
+def test_optuna_reads_and_writes_the_same_file(tmp_path):
+    path = tmp_path / "study.journal"
+    add_trials(path, 2)
+    study = optuna.load_study(storage=JournalStorage(JournalFileBackend(str(path))), study_name="s")
+    study.tell(study.ask(), 5.0)
+    assert add_trials(path, 1)[2] == 5.0
+
+
+def test_the_dashboard_reads_the_file(tmp_path):
+    storage_url = pytest.importorskip("optuna_dashboard._storage_url")
+    path = tmp_path / "study.journal"
+    add_trials(path, 2)
+    storage = storage_url.get_storage(str(path))
+    assert [len(storage.get_all_trials(study._study_id)) for study in storage.get_all_studies()] == [2]
+
+
+@pytest.mark.parametrize("suffix", [".journal", ".db"])
+def test_writers_at_once_lose_nothing(tmp_path, suffix):
+    path = tmp_path / f"study{suffix}"
+    add_trials(path, 1)
+    threads = [threading.Thread(target=add_trials, args=(path, 10)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(add_trials(path, 0)) == 31
+
+
+def test_sqlite_is_opened_with_a_write_ahead_log(tmp_path):
+    with opened_storage(tmp_path / "folder" / "study.sqlite3") as storage, storage.engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 1
+
+
+@pytest.mark.parametrize("text", ["what I did today\nnothing\n", "what I did today\nnothing", "x", '{"a": 1}\n{"b"'])
+def test_a_file_that_is_no_journal_is_refused_and_left_as_it_is(tmp_path, text):
+    path = tmp_path / "notes.log"
+    path.write_text(text)
+    with pytest.raises(DriverError, match=r"cannot open the study storage .*notes.log: "):
+        add_trials(path, 1)
+    assert path.read_text() == text
+
+
+def test_other_suffixes_are_refused(tmp_path):
+    with pytest.raises(DriverError, match=r"neither a database URL nor a path that ends in .journal, .log"):
+        add_trials(tmp_path / "study.txt", 1)
+
+
+@pytest.mark.parametrize("url", ["postgresql://ann:hunter2@localhost:1/x", "nosuch://ann:hunter2@localhost/x"])
+def test_passwords_are_never_shown(url):
+    assert describe_storage(url).count("***") == 1
+    with pytest.raises(DriverError) as caught:
+        add_trials(url, 1)
+    assert "hunter2" not in str(caught.value) + repr(caught.value.__cause__)
+    assert "ann:***@localhost" in str(caught.value)
+
+
+def test_a_url_that_cannot_be_read_is_not_shown():
+    with pytest.raises(DriverError) as caught:
+        describe_storage("postgresql://ann:hunter2@host:port/x")
+    assert "hunter2" not in str(caught.value)
+
+
+def test_the_default_lies_beside_the_store(tmp_path):
+    assert default_storage(f"sqlite:///{tmp_path}/checkpoints.db") == f"{tmp_path}/checkpoints.journal"
+    with pytest.raises(DriverError, match=r"user:\*\*\*@host.* say where to keep it with storage="):
+        default_storage("postgresql://user:***@host/name")

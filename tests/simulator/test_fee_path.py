@@ -1,0 +1,155 @@
+"""The hand-written adjoint of the fee recursion: against automatic differentiation, and against finite differences."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from pools import FEES, Layout, make_experiment, random_params, random_prices
+
+from quantsim.simulator.evaluate import chunk_outputs, window_ramps
+from quantsim.simulator.fee_path import autodiff_log_reserves, bar_pools, fee_log_reserves
+from quantsim.simulator.setup import FeeRates, PoolSetup, fee_rates, market, pool_setup
+from quantsim.simulator.weights import bar_weights
+
+LAYOUT = Layout(30, 240, 150, history=61, n_bars=121, max_memory_days=1.0, volatility=0.006)
+VARIANTS: dict[str, dict[str, float]] = {
+    **{name: rates for name, rates in FEES.items() if name != "zero"},
+    "arb_fee": {"swap_fee": 0.002, "arb_fee": 0.004},
+    "arb_fee_alone": {"arb_fee": 0.004},
+    "protocol_all": {"swap_fee": 0.004, "protocol_fee_split": 1.0},
+    "noise_gas_protocol": {
+        "swap_fee": 0.003, "arb_fee": 0.001, "gas_cost_usd": 4.0, "noise_trader_ratio": 2.0, "protocol_fee_split": 0.25
+    },
+    "high_fee": {"swap_fee": 0.3},
+}  # fmt: skip
+Arguments = tuple[jax.Array, jax.Array, jax.Array, FeeRates]
+
+
+@functools.cache
+def case(rule: str, n_tokens: int, variant: str, seed: int = 0) -> tuple[PoolSetup, Arguments]:
+    """A pool as the evaluator would run it."""
+    experiment = make_experiment(rule, n_tokens, LAYOUT, fees=VARIANTS[variant])
+    setup = pool_setup(experiment, LAYOUT.bar_minutes)
+    layout = dataclasses.replace(LAYOUT, volatility=0.1) if variant == "high_fee" else LAYOUT
+    data = market(random_prices(layout, n_tokens, seed).prices)
+    raw = experiment.initial_parameters(random_params(rule, LAYOUT, n_tokens, seed))
+    start, phase = LAYOUT.history, LAYOUT.history % setup.chunk_bars
+    raw = {name: jnp.asarray(value) for name, value in raw.items()}
+    ramps = window_ramps(setup, raw, chunk_outputs(setup, raw, data, phase), start, phase, LAYOUT.n_bars)
+    weights = bar_weights(ramps, LAYOUT.n_bars, setup)
+    log_prices = data.log_prices[start:]
+    # Not quite in balance at the first bar, so that the first trade is one, too.
+    uneven = 0.01 * jnp.arange(n_tokens)
+    initial = jnp.log(setup.initial_value * weights[0]) - log_prices[0] + uneven
+    return setup, (initial, log_prices, weights, fee_rates(experiment))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def both_pullbacks(setup: PoolSetup, arguments: Arguments, cotangent: jax.Array) -> list[tuple[jax.Array, Arguments]]:
+    found = []
+    for function in (fee_log_reserves, autodiff_log_reserves):
+        path, pull = jax.vjp(functools.partial(function, setup), *arguments)
+        found.append((path, pull(cotangent)))
+    return found
+
+
+# Where no fee stays in the pool, a trade leaves it exactly on the edge of the band. A second event at the same weights then
+# sits on a kink, where rounding decides which of the two events a cotangent goes to; only their sum means anything.
+ON_THE_EDGE = ("arb_fee_alone", "protocol_all")
+CASES = [
+    *(("momentum", variant, n_tokens) for n_tokens in (2, 3) for variant in VARIANTS),
+    *(("balancer", variant, 3) for variant in VARIANTS),
+    *((rule, variant, 5) for rule, variant in (("momentum", "fee"), ("momentum", "noise_gas_protocol"))),
+    ("balancer", "fee", 2),
+]
+
+
+@pytest.mark.parametrize(("rule", "variant", "n_tokens"), CASES)
+def test_the_adjoint_equals_autodiff(rule: str, variant: str, n_tokens: int) -> None:
+    for seed in range(2):
+        setup, arguments = case(rule, n_tokens, variant, seed)
+        cotangent = np.random.default_rng(seed).standard_normal(arguments[1].shape)
+        for of in (cotangent, np.where(np.arange(LAYOUT.n_bars)[:, None] == LAYOUT.n_bars - 1, cotangent, 0.0)):
+            (path, written), (plain, automatic) = both_pullbacks(setup, arguments, jnp.asarray(of))
+            np.testing.assert_array_equal(path, plain)
+            weights = [np.asarray(found[2]) for found in (written, automatic)]
+            if on_the_edge := variant in ON_THE_EDGE and setup.moves:
+                weights = [by_runs(part, np.asarray(arguments[2])) for part in weights]
+            assert_close("initial", written[0], automatic[0])
+            assert_close("log_prices", written[1], automatic[1])
+            assert_close("weights", *weights)
+            for name in FeeRates._fields if not on_the_edge else ():
+                if name != "noise_trader_ratio" or setup.has_noise:
+                    assert_close(name, getattr(written[3], name), getattr(automatic[3], name))
+
+
+def by_runs(cotangent: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Sums over runs of bars with equal weights."""
+    starts = np.flatnonzero(np.r_[True, (np.diff(weights, axis=0) != 0).any(axis=1)])
+    return np.add.reduceat(cotangent, starts, axis=0)
+
+
+def assert_close(name: str, mine: Any, wanted: Any) -> None:
+    assert np.isfinite(mine).all(), name
+    np.testing.assert_allclose(mine, wanted, rtol=0, atol=1e-10 * max(np.abs(wanted).max(), 1e-3), err_msg=name)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def scalar_and_gradient(setup: PoolSetup, arguments: Arguments, mix: jax.Array) -> Any:
+    def objective(*of: Any) -> jax.Array:
+        return jnp.sum(mix * fee_log_reserves(setup, *of))
+
+    return jax.value_and_grad(objective, argnums=(0, 1, 2, 3))(*arguments)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def trading(setup: PoolSetup, arguments: Arguments) -> jax.Array:
+    """Which tokens move, and which way, at every event: constant between two kinks."""
+    path = fee_log_reserves(setup, *arguments)
+    pools = bar_pools(path, arguments[1], arguments[2], arguments[3], setup)
+    after = [pool.log_reserves for pool in pools[1:]] + [path[1:]]
+    return jnp.stack([jnp.sign(then - pool.log_reserves) for pool, then in zip(pools, after, strict=True)])
+
+
+@pytest.mark.parametrize(("variant", "n_tokens"), [("arb_fee", 2), ("gas", 3), ("noise", 3), ("noise_gas_protocol", 3)])
+def test_the_adjoint_equals_finite_differences(variant: str, n_tokens: int) -> None:
+    """Along random directions in each argument, between kinks: where the same tokens trade on either side."""
+    setup, arguments = case("momentum", n_tokens, variant, 1)
+    generator = np.random.default_rng(5)
+    mix = jnp.asarray(generator.standard_normal(arguments[1].shape))
+    _, gradient = scalar_and_gradient(setup, arguments, mix)
+    usable = 0
+    for part in range(4):
+        for _ in range(3):
+            direction = jax.tree.map(jnp.zeros_like, arguments)
+            moved = jax.tree.map(lambda leaf: jnp.asarray(generator.standard_normal(leaf.shape)), arguments[part])
+            if part == 3:  # a direction of the rates that stays inside their bounds, in their own units
+                moved = FeeRates(*(0.3 * rate * float(step) for rate, step in zip(arguments[3], moved, strict=True)))
+            direction = (*direction[:part], moved, *direction[part + 1 :])
+            step = 1e-7
+            ends = [jax.tree.map(lambda a, d, h=h: a + h * d, arguments, direction) for h in (step, -step)]
+            if not np.array_equal(trading(setup, ends[0]), trading(setup, ends[1])):
+                continue
+            usable += 1
+            up, down = (float(scalar_and_gradient(setup, end, mix)[0]) for end in ends)
+            wanted = sum(jax.tree.leaves(jax.tree.map(lambda g, d: float(jnp.sum(g * d)), gradient, direction)))
+            assert (up - down) / (2 * step) == pytest.approx(wanted, rel=1e-5, abs=1e-5)
+    assert usable >= 6
+
+
+def test_no_trade_at_all() -> None:
+    """Constant prices and weights: the reserves stay, and the adjoint is the sum of the cotangents."""
+    setup, (_, log_prices, weights, rates) = case("momentum", 3, "noise_gas_protocol")
+    still, even = jnp.zeros_like(log_prices), jnp.full_like(weights, 1 / 3)
+    initial = jnp.log(setup.initial_value * even[0])
+    cotangent = jnp.ones_like(still)
+    (path, written), _ = both_pullbacks(setup, (initial, still, even, rates), cotangent)
+    np.testing.assert_array_equal(path, jnp.broadcast_to(initial, path.shape))
+    np.testing.assert_array_equal(written[0], np.full(3, LAYOUT.n_bars))
+    assert not any(np.asarray(part).any() for part in jax.tree.leaves(written[1:]))
