@@ -1,18 +1,23 @@
-"""The command line: one file, one command. ``main`` is what the installed ``quantsim`` and ``cli.py`` run."""
+"""The command line: one file, one command. ``main`` is what the installed ``quantsim`` and ``cli.py`` run.
+
+Importing this package, or the commands in it, loads neither JAX nor Optuna nor pandas; a command does when it runs.
+"""
 
 from __future__ import annotations
 
-import os
+import sys
+
+from quantsim.commands.environment import XLA_FLAGS, prepare_environment
 
 __all__ = ["XLA_FLAGS", "main"]
-
-XLA_FLAGS = "--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=1000000000"
-"""Keeps the bodies of long scans compiled as one loop on the CPU; some gradients are 12 times faster with it."""
 
 
 def main() -> None:
     """Prepares the process (before JAX is imported) and runs the command line."""
-    os.environ.setdefault("XLA_FLAGS", XLA_FLAGS)
-    from quantsim.commands.app import app
+    prepare_environment()
+    try:
+        from quantsim.commands.app import app
 
-    app()
+        app()
+    except KeyboardInterrupt:  # before a command was reached; from there on, the commands see to it
+        sys.exit(130)

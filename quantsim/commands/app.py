@@ -1,0 +1,46 @@
+"""Assembles the command line from the commands."""
+
+from __future__ import annotations
+
+import typer
+
+from quantsim import __version__
+from quantsim.commands import dashboard, optuna, prices, select, sgd, simulate
+from quantsim.commands.options import Verbose
+from quantsim.commands.session import CommandGroup
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="quantsim",
+    cls=CommandGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # they would show local variables, and with them passwords
+    help=(
+        "Simulates AMM pools whose weights follow a strategy, and finds good parameters by gradients and by search. "
+        "Every command runs without options, on a bundled study and bundled prices."
+    ),
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"quantsim {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _global_options(
+    version: bool = typer.Option(False, "--version", callback=_show_version, is_eager=True, help="Show the version."),
+    verbose: Verbose = False,
+) -> None:
+    pass
+
+
+app.command("optuna")(optuna.optuna)
+app.command("sgd")(sgd.sgd)
+app.command("simulate")(simulate.simulate)
+app.command("select")(select.select)
+app.command("dashboard")(dashboard.dashboard)
+app.command("prices")(prices.prices)

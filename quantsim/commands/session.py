@@ -1,0 +1,198 @@
+"""What every command does alike: where it writes, how errors and interrupts end it, how its inputs are opened."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+import threading
+import traceback
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.console import Console, RenderableType
+from rich.logging import RichHandler
+from rich.text import Text
+from typer.core import TyperGroup
+
+from quantsim.commands.options import VERBOSE
+from quantsim.errors import CheckpointError, QuantsimError
+
+if TYPE_CHECKING:
+    from quantsim.checkpoints import CheckpointStore
+    from quantsim.config import Experiment
+    from quantsim.prices import Prices
+
+__all__ = [
+    "ERR",
+    "OUT",
+    "CommandGroup",
+    "Terminated",
+    "load_study",
+    "note",
+    "open_existing_store",
+    "open_store",
+    "prices_of",
+    "say",
+    "show",
+]
+
+OUT = Console(highlight=False)
+"""Results go here."""
+
+ERR = Console(stderr=True, highlight=False)
+"""Progress, notes, errors and logs go here, so that results can be piped."""
+
+EXIT_ERROR = 2
+EXIT_INTERRUPTED = 128 + signal.SIGINT
+EXIT_TERMINATED = 128 + signal.SIGTERM
+
+_PIPED_WIDTH = 120  # of tables in files and pipes, which have no width of their own
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came: to drivers the same as Ctrl-C, so that they leave all in order."""
+
+
+class CommandGroup(TyperGroup):
+    """The commands, with one way to end for each kind of trouble.
+
+    A :class:`~quantsim.errors.QuantsimError` is one message and exit code 2 (the traceback with ``-v``), Ctrl-C exit code
+    130, SIGTERM 143. Notes that were added to the exception on its way up are shown. Anything else is a bug, and is raised.
+    """
+
+    def invoke(self, ctx: Any) -> Any:
+        """Runs the command that was asked for."""
+        with _logging(verbose=VERBOSE in ctx.meta), _signals():
+            try:
+                return super().invoke(ctx)
+            except QuantsimError as error:
+                _show_error(error, verbose=VERBOSE in ctx.meta)
+                raise typer.Exit(EXIT_ERROR) from error
+            except KeyboardInterrupt as interrupt:
+                terminated = isinstance(interrupt, Terminated)
+                _line(ERR, "Terminated." if terminated else "Interrupted.", "yellow")
+                for line in getattr(interrupt, "__notes__", ()):
+                    _line(ERR, line)
+                raise typer.Exit(EXIT_TERMINATED if terminated else EXIT_INTERRUPTED) from interrupt
+
+
+def say(text: str = "", style: str = "") -> None:
+    """Writes one line of the result, never broken."""
+    _line(OUT, text, style)
+
+
+def note(text: str) -> None:
+    """Writes one line that is not part of the result."""
+    _line(ERR, text, "dim")
+
+
+def show(renderable: RenderableType) -> None:
+    """Writes a table of the result; into a file or a pipe as wide as it needs to be."""
+    OUT.print(renderable, width=None if OUT.is_terminal else max(OUT.width, _PIPED_WIDTH))
+
+
+def load_study(name_or_path: str, settings: Iterable[str] | None = None) -> Experiment:
+    """The study of that name or file, with changes applied.
+
+    Raises:
+        ConfigError: there is no such study, or a key or value is wrong.
+    """
+    from quantsim.config import Experiment
+    from quantsim.config.locate import find_study
+
+    experiment = Experiment.load(find_study(name_or_path))
+    return experiment.override(settings) if settings else experiment
+
+
+def prices_of(experiment: Experiment) -> Prices:
+    """The prices that the experiment's ``data`` table names.
+
+    Raises:
+        PriceError: as :func:`quantsim.prices.load_prices`.
+    """
+    from quantsim.prices import load_prices
+
+    data = experiment.data
+    return load_prices(
+        data.tokens, data.source, bar_minutes=data.bar_minutes, forward_fill_bars=data.forward_fill_bars
+    )
+
+
+def open_store(location: str) -> CheckpointStore:
+    """The checkpoint store there, made if there is none.
+
+    Raises:
+        CheckpointError: it cannot be opened.
+    """
+    from quantsim.checkpoints import CheckpointStore
+
+    return CheckpointStore(location)
+
+
+def open_existing_store(location: str) -> CheckpointStore:
+    """The checkpoint store there, which must be there.
+
+    Raises:
+        CheckpointError: it is not, or cannot be opened; the message says what to run first.
+    """
+    if "://" not in location and not Path(location).expanduser().is_file():
+        raise CheckpointError(
+            f"there are no results yet: {location} is not there; run `quantsim sgd` or `quantsim optuna` first, or say "
+            "where they are with --store"
+        )
+    return open_store(location)
+
+
+def _line(console: Console, text: str, style: str = "") -> None:
+    console.print(Text(text, style=style), soft_wrap=True)
+
+
+def _show_error(error: QuantsimError, *, verbose: bool) -> None:
+    from quantsim.checkpoints.redact import redact
+
+    if verbose:
+        _line(ERR, redact("".join(traceback.format_exception(error))).rstrip(), "dim")
+    _line(ERR, redact(f"Error: {error}"), "bold red")
+    for line in getattr(error, "__notes__", ()):
+        _line(ERR, redact(f"  {line}"), "red")
+
+
+@contextlib.contextmanager
+def _logging(*, verbose: bool) -> Iterator[None]:
+    """Sends quantsim's log to the error stream while a command runs: warnings, and with ``-v`` all there is to tell."""
+    handler: logging.Handler
+    if ERR.is_terminal:
+        handler = RichHandler(console=ERR, show_path=False, omit_repeated_times=False)
+    else:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s", "%H:%M:%S"))
+    logger = logging.getLogger("quantsim")
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO if verbose else logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[None]:
+    """Turns SIGTERM into :class:`Terminated` while a command runs."""
+
+    def terminate(_signal: int, _frame: FrameType | None) -> None:
+        raise Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

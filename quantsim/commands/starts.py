@@ -1,0 +1,139 @@
+"""What ``--from`` means: a stored checkpoint by its key, or the pick of a selection method among runs that fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quantsim.checkpoints import SELECTION_METHODS, Checkpoint, Run, Selection, select
+from quantsim.config import Experiment
+from quantsim.errors import ConfigError, SelectionError, nearest
+
+if TYPE_CHECKING:
+    from quantsim.checkpoints import CheckpointStore
+
+__all__ = ["BEST", "Start", "comparable_runs", "default_method", "find_starts", "is_method"]
+
+BEST = "best"
+"""Stands for ``best_validation`` where there is validation, and for ``best_train`` where there is none."""
+
+_DECIDES_METRICS = ("data", "periods", "pool", "update", "fees")
+"""The tables of a study that decide what a parameter set is worth. The rest is how it was looked for."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """A stored parameter set to start from.
+
+    Attributes:
+        checkpoint: as stored.
+        run: that wrote it.
+        reason: why this one, in words.
+    """
+
+    checkpoint: Checkpoint
+    run: Run
+    reason: str
+
+    def raw_for(self, experiment: Experiment) -> dict[str, NDArray[np.float64]]:
+        """The raw parameters that mean in this experiment what they meant in their own, raw name → (n,).
+
+        Raises:
+            ConfigError: they are of other tokens or another rule.
+        """
+        theirs, own = self.run.config, experiment
+        tokens, rule = tuple(theirs["data"]["tokens"]), theirs["pool"]["rule"]
+        if tokens != own.data.tokens or rule != own.pool.rule:
+            raise ConfigError(
+                f"checkpoint {self.checkpoint.key} is of {rule} on {', '.join(tokens)}, and study {own.name!r} of "
+                f"{own.pool.rule} on {', '.join(own.data.tokens)}: rule, tokens and their order must agree"
+            )
+        # Raw memories are counted in chunks. Where these agree, raw values are taken over bit for bit.
+        same_chunk = theirs["update"]["chunk_minutes"] == own.update.chunk_minutes
+        return own.initial_parameters(self.checkpoint.raw if same_chunk else self.checkpoint.human)
+
+    def describe(self) -> str:
+        """One line: which one, of which run, and why."""
+        return f"{self.checkpoint.key} of run {self.run.name!r} ({self.run.driver}), {self.reason}"
+
+
+def is_method(text: str) -> bool:
+    """Whether ``--from`` names a selection method; a checkpoint's key has colons in it."""
+    return ":" not in text
+
+
+def default_method(experiment: Experiment) -> str:
+    """How to pick where nothing is said: by validation where there is any."""
+    return "best_train" if experiment.periods.validation_end is None else "best_validation"
+
+
+def find_starts(store: CheckpointStore, experiment: Experiment, texts: Iterable[str]) -> tuple[Start, ...]:
+    """The stored parameter sets that ``--from`` names.
+
+    A method picks by the experiment's objective among the runs of the same data, periods, pool, updates and fees; if there
+    are none, among those of the same tokens and rule. Unfinished gradient runs of the very same experiment do not take
+    part, so that the same command names the same start when it is given again to go on with one.
+
+    Raises:
+        CheckpointError: there is no such checkpoint.
+        SelectionError: the method is unknown, or nothing is stored that it could pick.
+    """
+    starts: list[Start] = []
+    for text in texts:
+        if is_method(text):
+            starts += _picked(store, experiment, text)
+        else:
+            checkpoint = store.resolve(text)
+            starts.append(Start(checkpoint, store.run(checkpoint.run_id), "as asked for"))
+    return tuple(starts)
+
+
+def comparable_runs(runs: Iterable[Run], config: dict[str, Any]) -> list[Run]:
+    """The runs whose metrics can be compared with those of that configuration."""
+    wanted = [config[table] for table in _DECIDES_METRICS]
+    return [run for run in runs if [run.config.get(table) for table in _DECIDES_METRICS] == wanted]
+
+
+def _picked(store: CheckpointStore, experiment: Experiment, name: str) -> list[Start]:
+    method = default_method(experiment) if name == BEST else name
+    if method not in SELECTION_METHODS:
+        remedy = nearest(name, (BEST, *SELECTION_METHODS))
+        raise SelectionError(f"--from {name!r} is neither a checkpoint such as 3f9c01ab:120:0 nor a method; {remedy}")
+    runs = _runs_to_pick_from(store, experiment)
+    if method == "last":
+        runs = runs[:1]
+    by_id = {run.run_id: run for run in runs}
+    metric = experiment.objective.metric
+    rows = [row for run in runs for row in store.checkpoints(run_id=run.run_id, metrics=[metric])]
+    selection = select(rows, method, metric)
+    return [Start(row, by_id[row.run_id], _reason(selection, runs)) for row in selection.checkpoints]
+
+
+def _runs_to_pick_from(store: CheckpointStore, experiment: Experiment) -> list[Run]:
+    """The newest first."""
+    settled = [
+        run
+        for run in store.find_runs()
+        if run.driver != "sgd" or run.status == "finished" or run.experiment_id != experiment.identity
+    ]
+    found = comparable_runs(settled, experiment.model_dump(mode="json")) or [
+        run
+        for run in settled
+        if tuple(run.config["data"]["tokens"]) == experiment.data.tokens
+        and run.config["pool"]["rule"] == experiment.pool.rule
+    ]
+    if not found:
+        raise SelectionError(
+            f"{store.location} has no run of {experiment.pool.rule} on {', '.join(experiment.data.tokens)} to start from: "
+            "run `quantsim optuna` or `quantsim sgd` without --from first"
+        )
+    return found
+
+
+def _reason(selection: Selection, runs: Sequence[Run]) -> str:
+    count = f"{len(runs)} runs" if len(runs) > 1 else "1 run"
+    return f"{selection.describe()} of {count}"

@@ -1,0 +1,51 @@
+"""Numbers as people read them."""
+
+from __future__ import annotations
+
+import math
+
+__all__ = ["metric_text", "number_text", "unit_text"]
+
+_FRACTION = "fraction"
+
+
+def number_text(value: float | None) -> str:
+    """Four significant digits, thousands apart; a dash where there is no number.
+
+    Example:
+        >>> number_text(20.0), number_text(0.123456), number_text(1234567.0), number_text(None)
+        ('20', '0.1235', '1,235,000', '–')
+    """
+    if value is None or math.isnan(value):
+        return "–"
+    if not math.isfinite(value) or value == 0.0:
+        return f"{value:g}"
+    if abs(value) < 1e-4:
+        return f"{value:.3e}"
+    decimals = 3 - math.floor(math.log10(abs(value)))
+    text = f"{round(value, decimals):,.{max(decimals, 0)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def metric_text(value: float | None, unit: str) -> str:
+    """A metric's value in the unit that :func:`unit_text` gives; four significant digits, but percentages to 0.01.
+
+    Example:
+        >>> metric_text(0.1234, "fraction"), metric_text(1.5, "ratio, annualised")
+        ('+12.34', '1.500')
+    """
+    if value is None or math.isnan(value):
+        return "–"
+    if unit.startswith(_FRACTION):
+        return f"{100 * value:+,.2f}"
+    return f"{value:,.3f}"
+
+
+def unit_text(unit: str) -> str:
+    """The unit that values are shown in: fractions as percentages.
+
+    Example:
+        >>> unit_text("fraction per year"), unit_text("ratio, annualised")
+        ('% per year', 'ratio, annualised')
+    """
+    return "%" + unit.removeprefix(_FRACTION) if unit.startswith(_FRACTION) else unit

@@ -1,0 +1,129 @@
+"""Tables for the terminal: pure functions from data to what rich renders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.table import Table
+
+from quantsim.report.formats import metric_text, number_text, unit_text
+
+if TYPE_CHECKING:
+    from quantsim.parameters import ParameterSpec
+    from quantsim.prices import Coverage, Gap
+
+__all__ = ["coverage_table", "gaps_table", "hodl_returns", "metrics_table", "parameters_table"]
+
+Metrics = Mapping[str, Mapping[str, float]]
+
+
+def parameters_table(
+    specs: Sequence[ParameterSpec], human: Mapping[str, Sequence[float]], tokens: Sequence[str], title: str = "Parameters"
+) -> Table:
+    """One row per parameter, one column per token, in human units.
+
+    Args:
+        specs: those to show.
+        human: human-readable name → (n,).
+        tokens: (n,).
+        title: above the table.
+    """
+    table = _table(title)
+    table.add_column("parameter")
+    for token in tokens:
+        table.add_column(token, justify="right")
+    table.add_column("unit", style="dim")
+    for spec in specs:
+        if spec.human_name in human:
+            values = [number_text(float(value)) for value in human[spec.human_name]]
+            table.add_row(spec.human_name, *values, spec.unit or "1")
+    return table
+
+
+def metrics_table(metrics: Metrics, units: Mapping[str, str], objective: str, title: str = "Metrics") -> Table:
+    """One row per metric, the objective first, one column per split; below them what HODL returned.
+
+    Args:
+        metrics: split → metric → value.
+        units: metric → unit.
+        objective: name of the metric that was maximised.
+        title: above the table.
+    """
+    table = _table(title)
+    table.add_column("metric")
+    for split in metrics:
+        table.add_column(split, justify="right")
+    table.add_column("unit", style="dim")
+    names = dict.fromkeys([objective, *(name for values in metrics.values() for name in values)])
+    for name in names:
+        unit = units.get(name, "")
+        cells = [metric_text(values.get(name), unit) for values in metrics.values()]
+        chosen = name == objective
+        table.add_row(f"{name} (objective)" if chosen else name, *cells, unit_text(unit), style="bold" if chosen else "")
+    held = hodl_returns(metrics)
+    if any(value is not None for value in held.values()):
+        table.add_section()
+        table.add_row("HODL returns", *(metric_text(held[split], "fraction") for split in metrics), "%")
+    return table
+
+
+def hodl_returns(metrics: Metrics) -> dict[str, float | None]:
+    """What holding the first reserves returned: split → ``(1 + returns) / (1 + returns_over_hodl) - 1``.
+
+    None where one of the two is not known, or where all was lost and the ratio says nothing.
+    """
+    held: dict[str, float | None] = {}
+    for split, values in metrics.items():
+        returns, over_hodl = values.get("returns"), values.get("returns_over_hodl")
+        known = returns is not None and over_hodl is not None and 1.0 + over_hodl > 0.0
+        held[split] = (1.0 + returns) / (1.0 + over_hodl) - 1.0 if known else None  # type: ignore[operator]
+    return held
+
+
+def coverage_table(covered: Sequence[Coverage], title: str) -> Table:
+    """What a price source holds, one row per token."""
+    table = _table(title)
+    table.add_column("token")
+    table.add_column("first price (UTC)")
+    table.add_column("last price (UTC)")
+    table.add_column("bar, min", justify="right")
+    table.add_column("bars", justify="right")
+    table.add_column("gaps", justify="right")
+    table.add_column("bars missing", justify="right")
+    table.add_column("longest gap, bars", justify="right")
+    for token in covered:
+        lengths = [gap.n_bars for gap in token.gaps]
+        table.add_row(
+            token.token,
+            _stamp(token.first),
+            _stamp(token.last),
+            f"{token.bar_minutes}",
+            f"{token.n_bars:,}",
+            f"{len(lengths)}",
+            f"{sum(lengths)}",
+            f"{max(lengths, default=0)}",
+        )
+    return table
+
+
+def gaps_table(gaps: Sequence[Gap], title: str = "Gaps") -> Table:
+    """Place and length of gaps."""
+    table = _table(title)
+    table.add_column("token")
+    table.add_column("first missing bar (UTC)")
+    table.add_column("last missing bar (UTC)")
+    table.add_column("bars", justify="right")
+    table.add_column("minutes", justify="right")
+    for gap in gaps:
+        table.add_row(gap.token, _stamp(gap.first), _stamp(gap.last), f"{gap.n_bars}", f"{gap.minutes:,}")
+    return table
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+
+
+def _stamp(time: object) -> str:
+    return str(time).replace("T", " ").removesuffix(":00")
