@@ -21,7 +21,7 @@ def enable_float64() -> None:
     """
     import jax
 
-    jax.config.update("jax_enable_x64", True)
+    jax.config.update("jax_enable_x64", True)  # type: ignore[no-untyped-call]
 
 
 def in_float64(function: Callable[P, R]) -> Callable[P, R]:

@@ -12,7 +12,10 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def test_wheel_carries_prices_studies_and_search_spaces(tmp_path: Path) -> None:
     subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)], cwd=ROOT, check=True, capture_output=True
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
     )
     (wheel,) = tmp_path.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
@@ -28,6 +31,9 @@ def test_wheel_carries_prices_studies_and_search_spaces(tmp_path: Path) -> None:
 def test_ci_runs_the_test_command_of_the_readme() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-    for command in ("python3 -m venv .venv && .venv/bin/pip install -q -e '.[test]'", ".venv/bin/python -m pytest -n auto"):
+    for command in (
+        "python3 -m venv .venv && .venv/bin/pip install -q -e '.[test]'",
+        ".venv/bin/python -m pytest -n auto",
+    ):
         assert command in readme
         assert command in script

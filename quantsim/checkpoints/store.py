@@ -133,13 +133,19 @@ class CheckpointStore:
 
         return self._database.transact(work, write=True)
 
-    def resume_run(self, run_id: str) -> Run:
+    def resume_run(self, run_id: str, notes: Mapping[str, Any] | None = None) -> Run:
         """Sets a run to "running" again, whatever it was, and returns it. Its state is what :meth:`load_state` returns.
 
+        Args:
+            run_id: the run.
+            notes: replace or join the run's own, key by key.
+
         Raises:
-            CheckpointError: there is no such run.
+            CheckpointError: there is no such run, or a note is not plain JSON.
         """
-        values = {"status": "running", "reason": None, "finished_at": None, "updated_at": utc_now()}
+        values: dict[str, Any] = {"status": "running", "reason": None, "finished_at": None, "updated_at": utc_now()}
+        if notes:
+            values["notes"] = plain_json({**self.run(run_id).notes, **notes}, "notes")
         return self._update_run(run_id, values)
 
     def finish_run(self, run_id: str, status: str = "finished", reason: str | None = None) -> Run:

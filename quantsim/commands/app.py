@@ -14,6 +14,7 @@ __all__ = ["app"]
 app = typer.Typer(
     name="quantsim",
     cls=CommandGroup,
+    rich_markup_mode="markdown",  # lines of docstrings flow
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,  # they would show local variables, and with them passwords

@@ -50,7 +50,10 @@ Settings = Annotated[
 Store = Annotated[
     str,
     typer.Option(
-        "--store", metavar="FILE|URL", envvar="QUANTSIM_STORE", help="Checkpoint store: an SQLite file, or a database URL."
+        "--store",
+        metavar="FILE|URL",
+        envvar="QUANTSIM_STORE",
+        help="Checkpoint store: an SQLite file, or a database URL.",
     ),
 ]
 Storage = Annotated[

@@ -35,9 +35,11 @@ __all__ = [
     "note",
     "open_existing_store",
     "open_store",
+    "place_of",
     "prices_of",
     "say",
     "show",
+    "study_storage",
 ]
 
 OUT = Console(highlight=False)
@@ -92,7 +94,8 @@ def note(text: str) -> None:
 
 def show(renderable: RenderableType) -> None:
     """Writes a table of the result; into a file or a pipe as wide as it needs to be."""
-    OUT.print(renderable, width=None if OUT.is_terminal else max(OUT.width, _PIPED_WIDTH))
+    console = OUT if OUT.is_terminal else Console(highlight=False, width=max(OUT.width, _PIPED_WIDTH))
+    console.print(renderable)
 
 
 def load_study(name_or_path: str, settings: Iterable[str] | None = None) -> Experiment:
@@ -117,9 +120,7 @@ def prices_of(experiment: Experiment) -> Prices:
     from quantsim.prices import load_prices
 
     data = experiment.data
-    return load_prices(
-        data.tokens, data.source, bar_minutes=data.bar_minutes, forward_fill_bars=data.forward_fill_bars
-    )
+    return load_prices(data.tokens, data.source, bar_minutes=data.bar_minutes, forward_fill_bars=data.forward_fill_bars)
 
 
 def open_store(location: str) -> CheckpointStore:
@@ -145,6 +146,26 @@ def open_existing_store(location: str) -> CheckpointStore:
             "where they are with --store"
         )
     return open_store(location)
+
+
+def place_of(store: CheckpointStore) -> str:
+    """Where a store is, as the user would write it."""
+    return store.location.removeprefix("sqlite:///")
+
+
+def study_storage(storage: str | None, store: str) -> str:
+    """Where Optuna's study is kept: as asked for, beside a store in a file, or in the database of a store on a server.
+
+    Raises:
+        DriverError: the storage is neither a path of a known kind nor a URL.
+    """
+    from quantsim.drivers.search.storage import default_storage, describe_storage
+
+    if storage is None:
+        url = store if "://" in store else f"sqlite:///{Path(store).expanduser()}"
+        storage = default_storage(url) if url.startswith("sqlite") else store
+    describe_storage(storage)  # raises where it is not valid
+    return storage
 
 
 def _line(console: Console, text: str, style: str = "") -> None:

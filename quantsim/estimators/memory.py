@@ -22,4 +22,5 @@ def capped_logit(logit_lamb: Array, max_memory_days: float, chunk_minutes: float
 
 def capped_memory_days(logit_lamb: Array, max_memory_days: float, chunk_minutes: float) -> Array:
     """Memory in days of ``λ = sigmoid(logit_lamb)``, at most ``max_memory_days``; shape as given."""
-    return transforms.memory_days_from_logit(capped_logit(logit_lamb, max_memory_days, chunk_minutes), chunk_minutes)
+    capped = capped_logit(logit_lamb, max_memory_days, chunk_minutes)
+    return jnp.asarray(transforms.memory_days_from_logit(capped, chunk_minutes))

@@ -27,7 +27,7 @@ def proportional_slope(prices: Array, logit_lamb: Array, divisor_logit_lamb: Arr
     Returns:
         (K, n) slope per chunk; zero at the first boundary.
     """
-    relative = prices / prices[0] - 1.0
+    relative = (prices - prices[0]) / prices[0]  # in this form constant prices give exact zeros
     rest = jnp.zeros_like(relative[0])
     lamb, mu = sigmoid(logit_lamb), sigmoid(-logit_lamb)
     average = linear_recurrence(lamb, mu * relative, rest)
@@ -35,4 +35,5 @@ def proportional_slope(prices: Array, logit_lamb: Array, divisor_logit_lamb: Arr
     trend = linear_recurrence(lamb, relative - before, rest)
     if divisor_logit_lamb is not None:
         average = linear_recurrence(sigmoid(divisor_logit_lamb), sigmoid(-divisor_logit_lamb) * relative, rest)
-    return trend * (mu * mu) / (1.0 + average)
+    slope: Array = trend * (mu * mu) / (1.0 + average)
+    return slope

@@ -1,0 +1,5 @@
+"""What people look at: tables for the terminal, and pictures (with the extra ``plots``)."""
+
+from quantsim.report.tables import coverage_table, gaps_table, hodl_returns, metrics_table, parameters_table
+
+__all__ = ["coverage_table", "gaps_table", "hodl_returns", "metrics_table", "parameters_table"]

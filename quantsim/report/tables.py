@@ -20,7 +20,10 @@ Metrics = Mapping[str, Mapping[str, float]]
 
 
 def parameters_table(
-    specs: Sequence[ParameterSpec], human: Mapping[str, Sequence[float]], tokens: Sequence[str], title: str = "Parameters"
+    specs: Sequence[ParameterSpec],
+    human: Mapping[str, Sequence[float]],
+    tokens: Sequence[str],
+    title: str = "Parameters",
 ) -> Table:
     """One row per parameter, one column per token, in human units.
 
@@ -61,7 +64,9 @@ def metrics_table(metrics: Metrics, units: Mapping[str, str], objective: str, ti
         unit = units.get(name, "")
         cells = [metric_text(values.get(name), unit) for values in metrics.values()]
         chosen = name == objective
-        table.add_row(f"{name} (objective)" if chosen else name, *cells, unit_text(unit), style="bold" if chosen else "")
+        table.add_row(
+            f"{name} (objective)" if chosen else name, *cells, unit_text(unit), style="bold" if chosen else ""
+        )
     held = hodl_returns(metrics)
     if any(value is not None for value in held.values()):
         table.add_section()
@@ -77,8 +82,10 @@ def hodl_returns(metrics: Metrics) -> dict[str, float | None]:
     held: dict[str, float | None] = {}
     for split, values in metrics.items():
         returns, over_hodl = values.get("returns"), values.get("returns_over_hodl")
-        known = returns is not None and over_hodl is not None and 1.0 + over_hodl > 0.0
-        held[split] = (1.0 + returns) / (1.0 + over_hodl) - 1.0 if known else None  # type: ignore[operator]
+        if returns is None or over_hodl is None or not over_hodl > -1.0:
+            held[split] = None
+        else:
+            held[split] = (1.0 + returns) / (1.0 + over_hodl) - 1.0
     return held
 
 
@@ -86,13 +93,13 @@ def coverage_table(covered: Sequence[Coverage], title: str) -> Table:
     """What a price source holds, one row per token."""
     table = _table(title)
     table.add_column("token")
-    table.add_column("first price (UTC)")
-    table.add_column("last price (UTC)")
+    table.add_column("first (UTC)", no_wrap=True)
+    table.add_column("last (UTC)", no_wrap=True)
     table.add_column("bar, min", justify="right")
     table.add_column("bars", justify="right")
     table.add_column("gaps", justify="right")
-    table.add_column("bars missing", justify="right")
-    table.add_column("longest gap, bars", justify="right")
+    table.add_column("missing", justify="right")
+    table.add_column("longest", justify="right")
     for token in covered:
         lengths = [gap.n_bars for gap in token.gaps]
         table.add_row(

@@ -1,10 +1,10 @@
 """From prices and parameters to the value of a pool: estimators' outputs, weights, arbitrage, and the one evaluator.
 
-``evaluate.py`` holds the traced core, ``evaluator.py`` the host's side of it, ``simulate.py`` the full path of one pool.
+``evaluate.py`` holds the traced core, ``evaluator.py`` the host's side of it, ``result.py`` the full path of one pool.
 """
 
 from quantsim.simulator.evaluator import Evaluator
 from quantsim.simulator.plan import Path, Plan
-from quantsim.simulator.simulate import Result, simulate
+from quantsim.simulator.result import Result, simulate
 
 __all__ = ["Evaluator", "Path", "Plan", "Result", "simulate"]

@@ -79,12 +79,13 @@ def _run(
 
     def trade(log_reserves: Array, event: tuple[Array, Array, Array]) -> Array:
         level, log_price, weight = event
-        return jax.lax.cond(
+        traded: Array = jax.lax.cond(
             spread(log_reserves + level) <= width,
             lambda same: same,
             lambda before: _event(Pool(before, log_price, weight), rates, setup),
             log_reserves,
         )
+        return traded
 
     def step(log_reserves: Array, bar: tuple[list[Array], Array, list[Array]]) -> tuple[Array, list[Array]]:
         levels, log_price, weight = bar

@@ -43,7 +43,8 @@ def guardrail(weights: Array, minimum: float) -> Array:
     for _ in range(max(1, n_tokens - 2)):
         pinned = bounded <= minimum
         share = 1.0 - minimum * jnp.sum(pinned)
-        bounded = jnp.where(pinned, minimum, bounded * (share / jnp.sum(jnp.where(pinned, 0.0, bounded))))
+        free = jnp.sum(jnp.where(pinned, 0.0, bounded))  # nothing is, where minimum = 1/n
+        bounded = jnp.where(pinned, minimum, bounded * (share / jnp.where(free > 0.0, free, 1.0)))
     return bounded
 
 
@@ -69,8 +70,8 @@ def chunk_ramps(outputs: Array | None, initial: Array, n_chunks: int, setup: Poo
         return weights + setup.ramp_bars * step, Ramps(weights, step)
 
     later = jax.lax.scan(decide, initial, outputs[1:n_chunks])[1]
-    first = Ramps(initial[None], jnp.zeros_like(initial)[None])
-    return jax.tree.map(lambda head, tail: jnp.concatenate([head, tail]), first, later)
+    rest = jnp.zeros_like(initial)[None]
+    return Ramps(jnp.concatenate([initial[None], later.start]), jnp.concatenate([rest, later.step]))
 
 
 def _speed_limit(step: Array, setup: PoolSetup) -> Array:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
-import socket
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from quantsim.checkpoints.redact import redact
 from quantsim.config import Experiment
+from quantsim.drivers.process import may_live, process_mark
 from quantsim.drivers.search.space import SearchSpace
 from quantsim.errors import DriverError
 
@@ -169,12 +168,12 @@ def hold(study: Study, *, take_over: bool) -> None:
         DriverError: another process is at it, here or, as far as can be known, on another machine.
     """
     runner = study.user_attrs.get(_RUNNER)
-    if runner is not None and not take_over and _may_live(runner):
+    if runner is not None and not take_over and may_live(runner):
         raise DriverError(
             f"study {study.study_name!r} is being run by process {runner['pid']} on {runner['host']}; wait for it, or, if it "
             "is gone, say take_over=True"
         )
-    study.set_user_attr(_RUNNER, {"host": socket.gethostname(), "pid": os.getpid()})
+    study.set_user_attr(_RUNNER, process_mark())
 
 
 def release(study: Study) -> None:
@@ -191,21 +190,6 @@ def quiet_optuna() -> Iterator[None]:
         yield
     finally:
         optuna.logging.set_verbosity(level)
-
-
-def _may_live(runner: Mapping[str, Any]) -> bool:
-    if runner["host"] != socket.gethostname():
-        return True
-    pid = int(runner["pid"])
-    if pid == os.getpid():
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _differences(stored: Any, wanted: Any, key: str = "") -> Iterator[str]:

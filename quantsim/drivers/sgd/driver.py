@@ -158,7 +158,7 @@ class _Training:
             stored = self.store.load_state(run.run_id)
             if stored is not None:
                 state = restore_state(stored.blob, fresh)
-                self.store.resume_run(run.run_id)
+                self.store.resume_run(run.run_id, process_mark())
                 logger.info("resuming run %s at step %d", run.run_id, stored.step)
                 return run.run_id, state
         run_id = self.store.begin_run(

@@ -16,7 +16,7 @@ __all__ = ["dump_state", "restore_state"]
 def dump_state(state: State) -> bytes:
     """The leaves of a state, named by their place in the tree."""
     leaves = jax.tree_util.tree_leaves_with_path(state)
-    return save({jax.tree_util.keystr(path): np.ascontiguousarray(leaf) for path, leaf in leaves})
+    return save({jax.tree_util.keystr(path): np.asarray(leaf, order="C") for path, leaf in leaves})
 
 
 def restore_state(blob: bytes, like: State) -> State:

@@ -117,7 +117,7 @@ def _step(program: Program, state: State, info: Info, inputs: Inputs) -> tuple[S
     losses, gradients = lanes(one, (state.params, inputs.frozen), sequential=plan.every_bar)
     updates, optimiser_state = jax.vmap(optimiser(settings).update)(gradients, state.optimiser, state.params)
     proposed = (optax.apply_updates(state.params, updates), optimiser_state)
-    norms = jax.vmap(optax.global_norm)(gradients)
+    norms = jax.vmap(optax.tree.norm)(gradients)
     accepted = _accept(losses, norms)
     params, optimiser_state = jax.tree.map(
         lambda new, old: jnp.where(accepted.reshape(-1, *(1,) * (new.ndim - 1)), new, old),

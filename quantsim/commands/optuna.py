@@ -1,0 +1,140 @@
+"""``quantsim optuna``: searches."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from quantsim.commands.options import DEFAULT_STORE, From, Quiet, Settings, Storage, Store, Study, Verbose
+from quantsim.commands.session import (
+    load_study,
+    note,
+    open_existing_store,
+    open_store,
+    place_of,
+    prices_of,
+    say,
+    study_storage,
+)
+from quantsim.commands.watch import Report, Watcher, watching
+from quantsim.errors import QuantsimError
+
+if TYPE_CHECKING:
+    from quantsim.checkpoints import CheckpointStore
+    from quantsim.config import Experiment
+    from quantsim.drivers.search import SearchProgress, SearchRun
+    from quantsim.prices import Prices
+
+__all__ = ["optuna"]
+
+DEFAULT_STUDY = "momentum_fees"
+
+
+def optuna(
+    study: Study = DEFAULT_STUDY,
+    settings: Settings = None,
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="How many trials the study shall have in the end, failed ones included.")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Worker processes; with more than 1 no run repeats exactly.")
+    ] = None,
+    storage: Storage = None,
+    study_name: Annotated[
+        str | None, typer.Option(help="Name of the Optuna study. Default: the study's and a hash of what it holds.")
+    ] = None,
+    store: Store = DEFAULT_STORE,
+    start: From = None,
+    take_over: Annotated[
+        bool, typer.Option("--take-over", help="Go on with a study that a process on another machine held and left.")
+    ] = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Finds parameters by search, with Optuna.
+
+    Each trial is one parameter set over the whole of every split; the training value of the objective guides the search,
+    and validation data choose what is shown. With --from, stored checkpoints are tried first. A search that was cut off is
+    taken up: give the same command again. `quantsim dashboard` shows the study in the browser.
+    """
+    from quantsim.commands.outcome import show_next, show_notes, show_run
+    from quantsim.commands.starts import find_starts
+    from quantsim.drivers.search import load_search_space
+
+    experiment = load_study(study or DEFAULT_STUDY, settings)
+    load_search_space(experiment)
+    place = study_storage(storage, store)
+    with open_existing_store(store) if start else open_store(store) as results:
+        starts = find_starts(results, experiment, start or ())
+        for one in starts:
+            note(f"Trying first {one.describe()}.")
+        options = {
+            "storage": place,
+            "study_name": study_name,
+            "jobs": jobs,
+            "trials": trials,
+            "enqueue": [_human(experiment, one.raw_for(experiment)) for one in starts],
+            "take_over": take_over,
+        }
+        run = _search(experiment, prices_of(experiment), results, options, quiet)
+        show_notes(results.run(run.run_id).notes)
+        say(_summary(experiment, run))
+        best = show_run(results, experiment, run.run_id)
+        say(f"Checkpoints: {place_of(results)}, run {run.run_id[:8]}")
+        say(f"Optuna study: {run.storage}, name {run.study_name}")
+        show_next(store, f"simulate --from {best.key} --plot pool.png")
+        show_next(store, "dashboard" if storage is None else f"dashboard --storage {shlex.quote(run.storage)}")
+
+
+def _search(
+    experiment: Experiment, prices: Prices, store: CheckpointStore, options: dict[str, Any], quiet: bool
+) -> SearchRun:
+    from quantsim.drivers.search import run_search
+
+    last: SearchProgress | None = None
+
+    def report(progress: SearchProgress) -> None:
+        nonlocal last
+        last = progress
+        watch(_report(progress))
+
+    watch: Watcher
+    try:
+        with watching("trial", quiet=quiet) as watch:
+            return run_search(experiment, prices, store, progress=report, **options)
+    except KeyboardInterrupt as interrupt:
+        if last is not None:
+            interrupt.add_note(
+                f"Kept: {last.finished} of {last.total} trials, in the study and in {place_of(store)}. "
+                "Give the same command again to go on."
+            )
+        raise
+    except QuantsimError as error:
+        if "take_over=True" in str(error):
+            error.add_note("on the command line that is --take-over")
+        raise
+
+
+def _human(experiment: Experiment, raw: dict[str, Any]) -> dict[str, Any]:
+    from quantsim.parameters import to_human
+
+    return dict(to_human(experiment.active_parameters, raw, chunk_minutes=experiment.update.chunk_minutes))
+
+
+def _report(progress: SearchProgress) -> Report:
+    if progress.best_value is None:
+        text = "no trial completed yet"
+    else:
+        text = f"best {progress.best_value:.4g} (trial {progress.best_trial})"
+    if progress.failed:
+        text += f", {progress.failed} failed"
+    return Report(progress.finished, progress.total, text)
+
+
+def _summary(experiment: Experiment, run: SearchRun) -> str:
+    text = f"Study {experiment.name!r}: {run.n_trials} trials, {run.seconds:.1f} s"
+    if run.n_failed:
+        text += f", {run.n_failed} failed"
+    return f"{text}; highest train {experiment.objective.metric}: {run.best_value:.4g} (trial {run.best_trial})."

@@ -1,0 +1,102 @@
+"""Shows what was found: which checkpoint, chosen by what, its parameters and its metrics on every split."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from quantsim.checkpoints import Checkpoint, Selection, select
+from quantsim.checkpoints.checkpoint import SPLITS
+from quantsim.checkpoints.redact import redact
+from quantsim.commands.options import DEFAULT_STORE
+from quantsim.commands.session import note, say, show
+from quantsim.commands.starts import default_method
+from quantsim.config import Experiment
+from quantsim.metrics import get_metric
+from quantsim.parameters import to_human
+from quantsim.report import metrics_table, parameters_table
+
+if TYPE_CHECKING:
+    from quantsim.checkpoints import CheckpointStore
+
+__all__ = [
+    "in_time_order",
+    "show_checkpoint",
+    "show_metrics",
+    "show_next",
+    "show_notes",
+    "show_parameters",
+    "show_run",
+    "show_selection",
+]
+
+
+def show_run(store: CheckpointStore, experiment: Experiment, run_id: str) -> Checkpoint:
+    """Shows the best checkpoint of a run that has just ended, and returns it.
+
+    Raises:
+        SelectionError: no checkpoint of the run has finite metrics.
+    """
+    selection = select(store.checkpoints(run_id=run_id), default_method(experiment), experiment.objective.metric)
+    show_selection(selection)
+    show_checkpoint(experiment, selection.checkpoint)
+    return selection.checkpoint
+
+
+def show_selection(selection: Selection) -> None:
+    """Says what was picked, and which split chose; in a line of its own where that was the test split."""
+    picked = ", ".join(checkpoint.key for checkpoint in selection.checkpoints)
+    chooser = "the last step" if selection.chosen_by == "last step" else f"{selection.chosen_by} data"
+    say(f"Selected {picked}, chosen by {chooser} ({selection.describe()}).")
+    if selection.used_test_data:
+        say("Test data decided: the test metrics below are not out of sample.", "bold yellow")
+    for line in selection.notes:
+        note(f"Note: {line}")
+
+
+def show_checkpoint(experiment: Experiment, checkpoint: Checkpoint) -> None:
+    """Shows a stored checkpoint's parameters and metrics."""
+    show_parameters(experiment, checkpoint.raw)
+    show_metrics(experiment, checkpoint.metrics)
+
+
+def show_parameters(experiment: Experiment, raw: Mapping[str, Sequence[float] | Any]) -> None:
+    """Shows the parameters that matter, in human units."""
+    specs = experiment.active_parameters
+    human = to_human(specs, raw, chunk_minutes=experiment.update.chunk_minutes)
+    values = {name: tuple(row.tolist()) for name, row in human.items()}
+    show(parameters_table(specs, values, experiment.data.tokens))
+
+
+def show_metrics(experiment: Experiment, metrics: Mapping[str, Mapping[str, float]]) -> None:
+    """Shows the objective and the metrics the experiment reports, split by split."""
+    wanted = dict.fromkeys((experiment.objective.metric, *experiment.objective.report))
+    kept = {
+        split: {name: metrics[split][name] for name in wanted if name in metrics[split]}
+        for split in in_time_order(metrics)
+    }
+    units = {name: get_metric(name).unit for name in wanted}
+    show(metrics_table(kept, units, experiment.objective.metric))
+
+
+def in_time_order(splits: Iterable[str]) -> list[str]:
+    """Splits as time has them; what is none of them comes last."""
+    return sorted(splits, key=lambda split: SPLITS.index(split) if split in SPLITS else len(SPLITS))
+
+
+def show_notes(notes: Mapping[str, Any]) -> None:
+    """Says once what a reader of the results should know: a shortened warm-up, gaps that were filled."""
+    if "warm_up" in notes:
+        note(f"Note: the estimators warm up on {notes['warm_up']}.")
+    if "gaps_filled" in notes:
+        note(
+            f"Note: {notes['bars_filled']} bars in {notes['gaps_filled']} gaps of the prices are filled with the price "
+            "before them; `quantsim prices` lists them."
+        )
+
+
+def show_next(store: str, *commands: str) -> None:
+    """Says what could be done next, as it would be typed."""
+    option = "" if store == DEFAULT_STORE else f" --store {redact(shlex.quote(store))}"
+    say("Next: " + " or ".join(f"quantsim {command}{option}" for command in commands))

@@ -1,0 +1,34 @@
+"""``quantsim prices``: what price data there is."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from quantsim.commands.options import Verbose
+from quantsim.commands.session import say, show
+
+__all__ = ["prices"]
+
+
+def prices(
+    source: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME|FOLDER|FILE", help="The bundled prices, a folder with one file per token, or one file."
+        ),
+    ] = "bundled",
+    verbose: Verbose = False,
+) -> None:
+    """Shows tokens, range, bar length, and every gap with its place and length."""
+    from quantsim.prices import available
+    from quantsim.report import coverage_table, gaps_table
+
+    covered = available(source)
+    show(coverage_table(covered, f"Prices: {source}"))
+    gaps = [gap for token in covered for gap in token.gaps]
+    if gaps:
+        show(gaps_table(gaps))
+    else:
+        say("No gaps.")

@@ -1,0 +1,178 @@
+"""``quantsim select``: picks a stored checkpoint, and says what it was picked by."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from quantsim.commands.options import DEFAULT_STORE, Settings, Store, Study, Verbose
+from quantsim.commands.session import load_study, note, open_existing_store, say
+from quantsim.errors import SelectionError
+
+if TYPE_CHECKING:
+    from quantsim.checkpoints import Checkpoint, CheckpointStore, Run, Selection
+    from quantsim.config import Experiment
+
+__all__ = ["select"]
+
+
+def select(
+    method: Annotated[
+        str | None,
+        typer.Option(
+            help=(
+                "best_validation (default where there is validation), best_train, last, best_train_per_set; by test data: "
+                "best_test, best_train_min_test, best_test_min_train."
+            )
+        ),
+    ] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="The stored metric that decides; maximised. Default: the study's objective.")
+    ] = None,
+    split_minimum: Annotated[
+        float | None,
+        typer.Option(
+            "--split-minimum",
+            help="For the two _min_ methods: the least value of the metric on the other split, in its unit. Default: 0.",
+        ),
+    ] = None,
+    study: Study = None,
+    settings: Settings = None,
+    run: Annotated[
+        str | None, typer.Option("--run", metavar="ID", help="Only this run, by the first of its id.")
+    ] = None,
+    store: Store = DEFAULT_STORE,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON, with human-readable and raw parameters; NaN is null.")
+    ] = False,
+    verbose: Verbose = False,
+) -> None:
+    """Picks the best stored checkpoint, whoever wrote it.
+
+    Compares the runs of the newest run's study (or of --study, or only --run): those with the same prices, periods, pool,
+    updates and fees, since metrics of others do not compare.
+    """
+    from quantsim.commands.outcome import show_checkpoint, show_selection
+    from quantsim.commands.starts import BEST, default_method
+    from quantsim.config import Experiment
+
+    wanted = load_study(study, settings) if study is not None else None
+    if settings and study is None:
+        raise SelectionError("--set changes a study: name it with --study")
+    with open_existing_store(store) as results:
+        runs = _runs(results, wanted, run)
+        experiment = wanted or Experiment.from_dict(runs[0].config, f"the configuration of run {runs[0].run_id}")
+        method = default_method(experiment) if method in (None, BEST) else method
+        selection = _select(results, runs, method, metric or experiment.objective.metric, split_minimum)
+    if as_json:
+        # Not by rich: nothing may be broken or coloured.
+        typer.echo(json.dumps(_as_json(experiment, selection, runs), indent=2, allow_nan=False))
+        return
+    count = f"{len(runs)} runs" if len(runs) > 1 else f"run {runs[0].run_id[:8]}"
+    say(f"Study {experiment.name!r}: {experiment.pool.rule} on {', '.join(experiment.data.tokens)}, {count}.")
+    show_selection(selection)
+    for checkpoint in selection.checkpoints:
+        if len(selection.checkpoints) > 1:
+            say(f"\nCheckpoint {checkpoint.key}, parameter set {checkpoint.parameter_set}")
+        show_checkpoint(experiment, checkpoint)
+    _show_raw(selection.checkpoints)
+
+
+def _runs(store: CheckpointStore, experiment: Experiment | None, run_id: str | None) -> list[Run]:
+    """The runs to compare, the newest first."""
+    from quantsim.commands.starts import comparable_runs
+
+    if run_id is not None:
+        return [store.run(run_id)]
+    runs = store.find_runs()
+    if experiment is not None:
+        runs = comparable_runs(runs, experiment.model_dump(mode="json"))
+        if not runs:
+            raise SelectionError(
+                f"no run of study {experiment.name!r} is stored: run `quantsim optuna --study ...` or "
+                "`quantsim sgd --study ...` first, with the same --set"
+            )
+    if not runs:
+        raise SelectionError("no run is stored yet: run `quantsim sgd` or `quantsim optuna` first")
+    comparable = [run for run in comparable_runs(runs, dict(runs[0].config)) if run.data_id == runs[0].data_id]
+    others = len(store.find_runs()) - len(comparable)
+    if experiment is None and others:
+        note(f"Note: {others} other runs do not compare with the newest one; --study or --run picks among them.")
+    return comparable
+
+
+def _select(
+    store: CheckpointStore, runs: Sequence[Run], method: str | None, metric: str, minimum: float | None
+) -> Selection:
+    """Picks by one metric, and reads all the others of the winner only."""
+    from dataclasses import replace
+
+    from quantsim.checkpoints import select as pick
+
+    if method == "last":
+        runs = runs[:1]
+    rows = [row for run in runs for row in store.checkpoints(run_id=run.run_id, metrics=[metric])]
+    if rows and not any(row.metrics for row in rows):
+        rows = store.checkpoints(run_id=runs[0].run_id)  # so that the message can say what is stored
+    selection = pick(rows, method or "", metric, minimum=minimum)
+    return replace(selection, checkpoints=tuple(store.get(row.checkpoint_id) for row in selection.checkpoints))
+
+
+def _show_raw(checkpoints: Sequence[Checkpoint]) -> None:
+    for checkpoint in checkpoints:
+        say(f"Raw parameters of {checkpoint.key}, as the simulator takes them:")
+        for name, values in checkpoint.raw.items():
+            say(f"  {name} = {list(values)}")
+
+
+def _as_json(experiment: Experiment, selection: Selection, runs: Sequence[Run]) -> dict[str, Any]:
+    units = {spec.human_name: spec.unit for spec in experiment.active_parameters}
+    return {
+        "study": experiment.name,
+        "rule": experiment.pool.rule,
+        "tokens": list(experiment.data.tokens),
+        "method": selection.method,
+        "metric": selection.metric,
+        "minimum": selection.minimum,
+        "chosen_by": selection.chosen_by,
+        "used_test_data": selection.used_test_data,
+        "notes": list(selection.notes),
+        "runs": [run.run_id for run in runs],
+        "checkpoints": [_checkpoint_as_json(checkpoint, units) for checkpoint in selection.checkpoints],
+    }
+
+
+def _checkpoint_as_json(checkpoint: Checkpoint, units: Mapping[str, str]) -> dict[str, Any]:
+    from quantsim.commands.outcome import in_time_order
+
+    return {
+        "key": checkpoint.key,
+        "id": checkpoint.checkpoint_id,
+        "driver": checkpoint.driver,
+        "step": checkpoint.step,
+        "parameter_set": checkpoint.parameter_set,
+        "created_at": checkpoint.created_at.isoformat(),
+        "parameters": {
+            name: {"values": _numbers(checkpoint.human[name]), "unit": unit}
+            for name, unit in units.items()
+            if name in checkpoint.human
+        },
+        "raw": {name: _numbers(values) for name, values in checkpoint.raw.items()},
+        "objective": _number(checkpoint.objective),
+        "metrics": {
+            split: {name: _number(value) for name, value in checkpoint.metrics[split].items()}
+            for split in in_time_order(checkpoint.metrics)
+        },
+    }
+
+
+def _numbers(values: Sequence[float]) -> list[float | None]:
+    return [_number(value) for value in values]
+
+
+def _number(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

@@ -1,0 +1,104 @@
+"""``quantsim sgd``: follows gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from quantsim.commands.options import DEFAULT_STORE, From, Quiet, Settings, Store, Study, Verbose
+from quantsim.commands.session import load_study, note, open_existing_store, open_store, place_of, prices_of, say
+from quantsim.commands.watch import Report, Watcher, watching
+
+if TYPE_CHECKING:
+    from quantsim.checkpoints import CheckpointStore
+    from quantsim.config import Experiment
+    from quantsim.drivers.sgd import Progress, SgdRun
+    from quantsim.prices import Prices
+
+__all__ = ["sgd"]
+
+DEFAULT_STUDY = "momentum_zero_fee"
+
+
+def sgd(
+    study: Study = DEFAULT_STUDY,
+    settings: Settings = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Gradient steps; the same as --set sgd.steps=N.")] = None,
+    store: Store = DEFAULT_STORE,
+    start: From = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Begin anew, even if there is an unfinished run to go on with.")
+    ] = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Finds parameters by gradient ascent.
+
+    Trains several parameter sets at once on windows of the training period, evaluates them on every split, and shows the
+    set that validation data choose. A run that was cut off is taken up where it was: give the same command again.
+    """
+    from quantsim.commands.outcome import show_next, show_notes, show_run
+    from quantsim.commands.starts import find_starts
+
+    extra = [] if steps is None else [f"sgd.steps={steps}"]
+    experiment = load_study(study or DEFAULT_STUDY, [*(settings or ()), *extra])
+    with open_existing_store(store) if start else open_store(store) as results:
+        starts = find_starts(results, experiment, start or ())
+        for one in starts:
+            note(f"Starting from {one.describe()}.")
+        run = _train(
+            experiment, prices_of(experiment), results, [one.raw_for(experiment) for one in starts], fresh, quiet
+        )
+        show_notes(results.run(run.run_id).notes)
+        say(_summary(experiment, run))
+        best = show_run(results, experiment, run.run_id)
+        say(f"Checkpoints: {place_of(results)}, run {run.run_id[:8]}")
+        show_next(store, f"simulate --from {best.key} --plot pool.png")
+
+
+def _train(
+    experiment: Experiment,
+    prices: Prices,
+    store: CheckpointStore,
+    start: Sequence[Mapping[str, Any]],
+    fresh: bool,
+    quiet: bool,
+) -> SgdRun:
+    from quantsim.drivers.sgd import run_sgd
+
+    done = 0
+
+    def report(progress: Progress) -> None:
+        nonlocal done
+        done = progress.step
+        watch(_report(progress))
+
+    watch: Watcher
+    try:
+        with watching("step", quiet=quiet) as watch:
+            return run_sgd(experiment, prices, store, start=start, resume=not fresh, progress=report)
+    except KeyboardInterrupt as interrupt:
+        if done:
+            interrupt.add_note(
+                f"Kept: all checkpoints up to step {done} of {experiment.sgd.steps}, in {place_of(store)}. "
+                "Give the same command again (without --fresh) to go on from there."
+            )
+        raise
+
+
+def _report(progress: Progress) -> Report:
+    text = f"objective {progress.objective:.4g}, best {progress.best:.4g}, learning rate {progress.learning_rate:.3g}"
+    return Report(progress.step, progress.steps, text)
+
+
+def _summary(experiment: Experiment, run: SgdRun) -> str:
+    text = f"Study {experiment.name!r}: {run.steps} steps, {run.seconds:.1f} s"
+    if run.resumed_at:
+        text += f", resumed at step {run.resumed_at}"
+    if run.stopped_early:
+        text += ", stopped early: no improvement"
+    if run.skipped:
+        text += f", {run.skipped} updates refused (not finite)"
+    return text + "."

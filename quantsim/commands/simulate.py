@@ -1,0 +1,194 @@
+"""``quantsim simulate``: what one parameter set does, bar by bar."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from quantsim.commands.options import DEFAULT_STORE, Settings, Store, Study, Verbose
+from quantsim.commands.session import load_study, note, open_existing_store, prices_of, say
+from quantsim.errors import ConfigError, nearest
+
+if TYPE_CHECKING:
+    from quantsim.config import Experiment
+    from quantsim.prices import Prices
+    from quantsim.simulator import Result
+
+__all__ = ["simulate"]
+
+DEFAULT_STUDY = "momentum_zero_fee"
+
+
+class Split(enum.StrEnum):
+    """What to simulate; ``all`` is one uninterrupted run over every split."""
+
+    train = "train"
+    validation = "validation"
+    test = "test"
+    all = "all"
+
+
+def simulate(
+    study: Study = None,
+    settings: Settings = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="CHECKPOINT|METHOD",
+            help="A stored checkpoint, e.g. 3f9c01ab:120:0 (its own study unless --study), or a selection method: best, ...",
+        ),
+    ] = None,
+    parameters: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--param",
+            metavar="NAME=VALUE",
+            help="A parameter, one value or one per token: memory_days=20 (days), k_per_day=[5,10] (per day). Repeatable.",
+        ),
+    ] = None,
+    split: Annotated[Split, typer.Option(help="The period; all is one uninterrupted run.")] = Split.all,
+    csv: Annotated[
+        Path | None,
+        typer.Option("--csv", metavar="FILE", help="Writes time, value, weights and reserves; .csv or .parquet."),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option("--plot", metavar="FILE", help="Draws value against HODL, and weights; .png, .svg or .pdf."),
+    ] = None,
+    store: Store = DEFAULT_STORE,
+    verbose: Verbose = False,
+) -> None:
+    """Simulates one pool with one parameter set: the study's own, a stored one, or the one given.
+
+    Metrics of a split are those of a fresh pool at its start; `all` is one pool over the whole.
+    """
+    _check_files(csv, plot)
+    experiment, raw = _experiment_and_parameters(study, settings, start, parameters or (), store)
+    if split is not Split.all and split not in experiment.periods.splits():
+        known = (*experiment.periods.splits(), Split.all.value)
+        raise ConfigError(f"study {experiment.name!r} has no {split} period; there are {', '.join(known)}")
+    from quantsim.commands.outcome import show_metrics, show_notes, show_parameters
+    from quantsim.simulator import Evaluator
+    from quantsim.simulator import simulate as run
+
+    prices = prices_of(experiment)
+    result = run(experiment, raw, prices, split=split.value)
+    metrics = {split.value: result.metrics}
+    if split is Split.all:
+        metrics = {**Evaluator(experiment, prices).evaluate(raw), **metrics}
+    show_notes(result.notes)
+    say(
+        f"Study {experiment.name!r}: {experiment.pool.rule} on {', '.join(result.tokens)}, "
+        f"{result.times.size:,} bars of {prices.bar_minutes} min; value {result.value[0]:,.0f} to {result.value[-1]:,.0f} "
+        f"USD, fee revenue {result.fee_revenue:,.0f} USD."
+    )
+    show_parameters(experiment, result.params)
+    show_metrics(experiment, metrics)
+    _write_files(experiment, result, prices, metrics, csv, plot)
+
+
+def _check_files(csv: Path | None, plot: Path | None) -> None:
+    """Refuses what cannot be written, before anything long begins."""
+    if csv is not None:
+        _check_suffix(csv, "--csv", (".csv", ".parquet"))
+    if plot is not None:
+        from quantsim.report.plots import SUFFIXES, require_matplotlib
+
+        _check_suffix(plot, "--plot", SUFFIXES)
+        require_matplotlib()
+    for path in filter(None, (csv, plot)):
+        if not path.absolute().parent.is_dir():
+            raise ConfigError(f"{path} cannot be written: there is no folder {path.absolute().parent}")
+
+
+def _check_suffix(path: Path, option: str, suffixes: tuple[str, ...]) -> None:
+    if path.suffix.lower() not in suffixes:
+        raise ConfigError(f"{option} {path}: the name must end in {' or '.join(suffixes)}")
+
+
+def _experiment_and_parameters(
+    study: str | None, settings: list[str] | None, start: str | None, parameters: Iterable[str], store: str
+) -> tuple[Experiment, dict[str, Any]]:
+    """The experiment, and the complete raw parameters to simulate."""
+    from quantsim.commands.starts import find_starts, is_method
+    from quantsim.config import Experiment
+
+    given = dict(_parameter(text) for text in parameters)
+    if start is None:
+        experiment = load_study(study or DEFAULT_STUDY, settings)
+        return experiment, experiment.initial_parameters(_replaced(experiment, dict(experiment.parameters), given))
+    with open_existing_store(store) as results:
+        if study is None and not is_method(start):
+            run = results.run(results.resolve(start).run_id)
+            experiment = Experiment.from_dict(run.config, f"the configuration of run {run.run_id}")
+            experiment = experiment.override(settings) if settings else experiment
+        else:
+            experiment = load_study(study or DEFAULT_STUDY, settings)
+        starts = find_starts(results, experiment, [start])
+    if len(starts) != 1:
+        keys = ", ".join(one.checkpoint.key for one in starts)
+        raise ConfigError(
+            f"--from {start} names {len(starts)} checkpoints, and one can be simulated: give one of {keys}"
+        )
+    note(f"Simulating {starts[0].describe()}.")
+    raw = starts[0].raw_for(experiment)
+    return experiment, experiment.initial_parameters(_replaced(experiment, raw, given))
+
+
+def _parameter(text: str) -> tuple[str, Any]:
+    name, equals, value = (part.strip() for part in text.partition("="))
+    try:
+        numbers = [float(number) for number in value.removeprefix("[").removesuffix("]").split(",")]
+    except ValueError:
+        numbers = []
+    if not equals or not numbers:
+        raise ConfigError(
+            f"--param {text!r} must have the form name=number or name=[number,number], e.g. memory_days=20"
+        )
+    return name, numbers if len(numbers) > 1 else numbers[0]
+
+
+def _replaced(experiment: Experiment, values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """The values with those given in their place, whether raw or human-readable names are used on either side."""
+    known = {name for spec in experiment.rule.parameters for name in (spec.raw_name, spec.human_name)}
+    for name in given:
+        if name not in known:
+            raise ConfigError(
+                f"--param {name}: rule {experiment.pool.rule!r} has no such parameter; {nearest(name, known)}"
+            )
+    aliases = [{spec.raw_name, spec.human_name} for spec in experiment.rule.parameters]
+    replaced = {name for pair in aliases if pair & given.keys() for name in pair}
+    return {name: value for name, value in values.items() if name not in replaced} | given
+
+
+def _write_files(
+    experiment: Experiment,
+    result: Result,
+    prices: Prices,
+    metrics: dict[str, dict[str, float]],
+    csv: Path | None,
+    plot: Path | None,
+) -> None:
+    from quantsim.report.paths import hodl_values, path_frame
+
+    try:
+        if csv is not None:
+            frame = path_frame(result, prices)
+            if csv.suffix.lower() == ".parquet":
+                frame.to_parquet(csv, index=False)
+            else:
+                frame.to_csv(csv, index=False)
+            say(f"Path: {csv} ({len(frame):,} rows)")
+        if plot is not None:
+            from quantsim.report.plots import pool_figure, save_figure
+
+            figure = pool_figure(experiment, result, hodl_values(result, prices), metrics)
+            save_figure(figure, plot)
+            say(f"Plot: {plot}")
+    except OSError as error:
+        raise ConfigError(f"cannot write {error.filename or csv or plot}: {error.strerror or error}") from error

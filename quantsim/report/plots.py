@@ -1,0 +1,183 @@
+"""Pictures of a pool, drawn with matplotlib (the extra ``plots``) and without a display."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quantsim.errors import ConfigError
+from quantsim.report.tables import hodl_returns
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from quantsim.config import Experiment
+    from quantsim.simulator import Result
+
+__all__ = ["SUFFIXES", "pool_figure", "require_matplotlib", "save_figure"]
+
+SUFFIXES = (".png", ".svg", ".pdf")
+
+_INCHES = (16.0, 9.0)
+_DOTS_PER_INCH = 100  # 1600 x 900 pixels
+_MOST_POINTS = 4000  # more than there are pixels in a line; minutes of years would make huge files
+
+_INK, _MUTED, _GRID = "#1f2933", "#616e7c", "#e4e7eb"
+_POOL, _HODL = "#1b6ca8", "#d9822b"
+_TOKENS = ("#1b6ca8", "#7cb5d6", "#2a9d8f", "#a8d5a2", "#e9b44c", "#d9822b", "#b5485d", "#8e6c8a")
+_SPLITS = {"train": "#ffffff", "validation": "#f2f5f9", "test": "#fdf3e4"}
+
+_STYLE: Any = {
+    "font.size": 13.0,
+    "font.family": "sans-serif",
+    "text.color": _INK,
+    "axes.labelcolor": _INK,
+    "axes.edgecolor": _MUTED,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": _GRID,
+    "xtick.color": _MUTED,
+    "ytick.color": _MUTED,
+    "legend.frameon": False,
+    "svg.fonttype": "none",
+}
+
+
+def require_matplotlib() -> None:
+    """Raises ConfigError, with the remedy, if matplotlib is not installed."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError as error:
+        raise ConfigError(
+            "pictures need matplotlib, which is not installed: pip install 'quantsim[plots]' (or pip install matplotlib)"
+        ) from error
+
+
+def pool_figure(
+    experiment: Experiment,
+    result: Result,
+    hodl_value: NDArray[np.float64],
+    metrics: Mapping[str, Mapping[str, float]] | None = None,
+) -> Figure:
+    """Draws a pool's value against HODL, and its weights below, over the splits it covers.
+
+    Args:
+        experiment: its name and splits are shown.
+        result: of a simulation, T bars.
+        hodl_value: value of the first bar's reserves, held, (T,).
+        metrics: split → metric → value; the return over HODL in test (or in what there is) goes into the title.
+
+    Raises:
+        ConfigError: matplotlib is not installed.
+    """
+    require_matplotlib()
+    import matplotlib.dates
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    stride = max(1, math.ceil(result.times.size / _MOST_POINTS))
+    bars = np.unique(np.append(np.arange(0, result.times.size, stride), result.times.size - 1))
+    times = result.times[bars].astype("datetime64[s]").astype(object)
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=_INCHES, dpi=_DOTS_PER_INCH, facecolor="white", layout="constrained")
+        FigureCanvasAgg(figure)  # draws without a display; savefig picks others by suffix
+        value_axes, weight_axes = figure.subplots(2, 1, sharex=True, height_ratios=[2.2, 1.0])
+        _draw_value(value_axes, times, result.value[bars], hodl_value[bars])
+        _draw_weights(weight_axes, times, result.weights[bars], result.tokens)
+        _shade_splits(value_axes, experiment, times[0], times[-1])
+        months = times[-1] - times[0] > timedelta(days=120)
+        dates: Any = matplotlib.dates  # not typed
+        weight_axes.xaxis.set_major_locator(dates.AutoDateLocator(minticks=5, maxticks=12))
+        weight_axes.xaxis.set_major_formatter(dates.DateFormatter("%b %Y" if months else "%d %b %Y"))
+        weight_axes.set_xlim(times[0], times[-1])
+        weight_axes.set_xlabel("date (UTC)")
+        name = f"{experiment.name}: {experiment.pool.rule} on {', '.join(result.tokens)}"
+        value_axes.set_title(name, loc="left", fontsize=19, fontweight="bold", pad=34)
+        value_axes.annotate(
+            _outcome(result, metrics or {}),
+            (0.0, 1.0),
+            (0, 12),
+            "axes fraction",
+            textcoords="offset points",
+            color=_MUTED,
+            fontsize=14,
+            va="bottom",
+        )
+    return figure
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Writes the figure; the suffix says as what.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    import matplotlib
+
+    with matplotlib.rc_context(_STYLE):
+        figure.savefig(path, dpi=_DOTS_PER_INCH)
+
+
+def _draw_value(axes: Axes, times: Any, value: NDArray[np.float64], hodl_value: NDArray[np.float64]) -> None:
+    from matplotlib.ticker import EngFormatter
+
+    axes.plot(times, hodl_value, color=_HODL, linewidth=1.4, label="HODL: the first reserves, held")
+    axes.plot(times, value, color=_POOL, linewidth=1.8, label="pool")
+    axes.fill_between(times, value, hodl_value, color=_POOL, alpha=0.08, linewidth=0.0)
+    axes.set_ylabel("value, USD")
+    axes.yaxis.set_major_formatter(EngFormatter(sep=""))
+    handles, labels = axes.get_legend_handles_labels()
+    axes.legend(handles[::-1], labels[::-1], loc="upper right", bbox_to_anchor=(1.0, 0.93))
+
+
+def _draw_weights(axes: Axes, times: Any, weights: NDArray[np.float64], tokens: tuple[str, ...]) -> None:
+    colours = [_TOKENS[index % len(_TOKENS)] for index in range(len(tokens))]
+    axes.stackplot(times, 100.0 * weights.T, labels=tokens, colors=colours, alpha=0.9, linewidth=0.0)
+    axes.set_ylim(0.0, 100.0)
+    axes.set_ylabel("weight, %")
+    axes.grid(visible=False)
+    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.5)
+
+
+def _shade_splits(axes: Axes, experiment: Experiment, first: datetime, last: datetime) -> None:
+    """Colours the background by split, with the split's name at the top."""
+    for name, period in experiment.periods.splits().items():
+        start, end = (moment.replace(tzinfo=None) for moment in period)
+        start, end = max(start, first), min(end, last)
+        if start >= end:
+            continue
+        axes.axvspan(start, end, color=_SPLITS[name], zorder=0.0, linewidth=0.0)  # type: ignore[arg-type]
+        if start > first:
+            axes.axvline(start, color=_MUTED, linewidth=0.8, linestyle=(0, (4, 4)))  # type: ignore[arg-type]
+        axes.annotate(
+            name,
+            xy=(start + (end - start) / 2, 1.0),  # type: ignore[arg-type]
+            xycoords=("data", "axes fraction"),
+            xytext=(0, -8),
+            textcoords="offset points",
+            ha="center",
+            va="top",
+            color=_MUTED,
+            fontsize=12,
+        )
+
+
+def _outcome(result: Result, metrics: Mapping[str, Mapping[str, float]]) -> str:
+    """Returns of pool and HODL in test, or in what was simulated where there is no test."""
+    split = next((name for name in ("test", result.split) if name in metrics), None)
+    returns, held = (metrics[split].get("returns"), hodl_returns(metrics)[split]) if split else (None, None)
+    if returns is None or held is None:
+        return ""
+    where = "Overall" if split == "all" else f"In {split}"
+    fresh = ", begun anew where it starts" if split != result.split else ""
+    over = (1.0 + returns) / (1.0 + held) - 1.0
+    return f"{where}{fresh}: pool {100 * returns:+.1f} %, HODL {100 * held:+.1f} %, pool over HODL {100 * over:+.1f} %"

@@ -1,0 +1,123 @@
+"""The registry, and what each rule says on given prices."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from quantsim.errors import ConfigError
+from quantsim.estimators import proportional_slope
+from quantsim.parameters import to_raw
+from quantsim.rules import Output, Rule, RuleSettings, centre, get_rule, rule_names
+
+SETTINGS = RuleSettings(chunk_minutes=1440, max_memory_days=60.0)
+WITH_OUTPUTS = [name for name in rule_names() if get_rule(name).outputs is not None]
+
+
+def prices(n_tokens: int = 3, seed: int = 0) -> jax.Array:
+    steps = 0.03 * np.random.default_rng(seed).standard_normal((50, n_tokens))
+    return jnp.asarray(100 * np.exp(np.cumsum(steps, axis=0)))
+
+
+def params(rule: str, n_tokens: int = 3, **values: object) -> dict[str, jax.Array]:
+    raw = to_raw(get_rule(rule).parameters, values, n_tokens=n_tokens, chunk_minutes=1440)
+    return {name: jnp.asarray(value) for name, value in raw.items()}
+
+
+def outputs(rule: str, values: dict[str, jax.Array], at: jax.Array, settings: RuleSettings = SETTINGS) -> jax.Array:
+    function = get_rule(rule).outputs
+    assert function is not None
+    return function(values, at, settings)
+
+
+def test_the_registry_knows_every_file() -> None:
+    assert {"momentum", "anti_momentum", "balancer", "hodl"} <= set(rule_names())
+    for name in rule_names():
+        rule = get_rule(name)
+        assert isinstance(rule, Rule)
+        assert rule.name == name
+        assert rule.description
+        assert get_rule(name) is rule
+        assert hash(rule) == hash(get_rule(name))
+        names = [one for spec in rule.parameters for one in (spec.raw_name, spec.human_name)]
+        assert len(names) == len(set(names)), "a name stands for one parameter"
+        assert rule.parameters[0].raw_name == "initial_weights_logits"
+
+
+def test_an_unknown_rule_names_the_nearest() -> None:
+    with pytest.raises(ConfigError, match=r"'momentun'.*did you mean 'momentum'"):
+        get_rule("momentun")
+    with pytest.raises(ConfigError, match="known: .*balancer"):
+        get_rule("zzzzzz")
+
+
+def test_a_rule_is_either_constant_or_has_outputs() -> None:
+    with pytest.raises(ValueError, match="'half'"):
+        Rule(name="half", description="", parameters=(), output=Output.CHANGE)
+
+
+@pytest.mark.parametrize("name", [name for name in WITH_OUTPUTS if get_rule(name).output is Output.CHANGE])
+def test_changes_sum_to_zero_and_look_at_no_future(name: str) -> None:
+    values, before = params(name), prices()
+    found = outputs(name, values, before)
+    assert found.shape == before.shape
+    np.testing.assert_allclose(found.sum(axis=1), 0.0, atol=1e-12 * np.abs(found).max())
+    assert np.abs(found).max() > 0
+    later = before.at[20:].multiply(jnp.linspace(1.1, 3.0, 30)[:, None])
+    np.testing.assert_array_equal(outputs(name, values, later)[:20], found[:20])
+
+
+@pytest.mark.parametrize("name", WITH_OUTPUTS)
+@pytest.mark.parametrize("at", ["constant prices", "no memory", "beyond the cap"])
+def test_outputs_and_gradients_are_finite_at_the_edges(name: str, at: str) -> None:
+    values = params(name)
+    if "logit_lamb" in values and at != "constant prices":
+        values["logit_lamb"] = jnp.full(3, -50.0 if at == "no memory" else 50.0)
+    where = jnp.full((50, 3), 7.25) if at == "constant prices" else prices()
+    function = jax.jit(lambda values: outputs(name, values, where))
+    assert np.isfinite(function(values)).all()
+    for key, part in jax.jacrev(function)(values).items():
+        assert np.isfinite(part).all(), key
+
+
+def test_momentum_is_the_centred_slope() -> None:
+    values, at = params("momentum", memory_days=[3.0, 9.0, 200.0], k_per_day=[1.0, 20.0, 5.0]), prices()
+    memory = np.array([3.0, 9.0, 60.0])  # the last is capped
+    k = np.array([1.0, 20.0, 5.0]) * memory
+    logits = params("momentum", memory_days=memory.tolist())["logit_lamb"]
+    slope = np.asarray(proportional_slope(at, logits))
+    wanted = k * (slope - (k * slope).sum(axis=1, keepdims=True) / k.sum())
+    np.testing.assert_allclose(outputs("momentum", values, at), wanted, rtol=1e-10, atol=1e-14)
+    np.testing.assert_array_equal(outputs("anti_momentum", values, at), -outputs("momentum", values, at))
+
+
+def test_a_second_memory_matters_only_where_it_is_on() -> None:
+    at, on = prices(), RuleSettings(1440, 60.0, use_alt_lamb=True)
+    plain = params("momentum", memory_days=5.0)
+    other = params("momentum", memory_days=5.0, alt_memory_days=30.0)
+    np.testing.assert_array_equal(outputs("momentum", plain, at), outputs("momentum", other, at))
+    with_it = outputs("momentum", other, at, on)
+    assert (np.asarray(with_it[1:]) != np.asarray(outputs("momentum", plain, at)[1:])).any()
+    same = params("momentum", memory_days=5.0, alt_memory_days=5.0)
+    np.testing.assert_allclose(
+        outputs("momentum", same, at, on), outputs("momentum", plain, at), rtol=1e-11, atol=1e-15
+    )
+
+
+def test_the_rising_token_gains_weight_with_momentum() -> None:
+    at = jnp.asarray(np.exp(0.01 * np.arange(50.0))[:, None] * np.ones(3) * [1.0, 1.0, 1.0])
+    at = at.at[:, 1].set(1.0)
+    found = np.asarray(outputs("momentum", params("momentum"), at)[-1])
+    assert found[0] > 0
+    assert found[2] > 0
+    assert found[1] < 0
+
+
+def test_centre_takes_out_the_weighted_mean() -> None:
+    signal, k = jnp.asarray(np.random.default_rng(0).standard_normal((7, 4))), jnp.array([0.1, 1.0, 5.0, 40.0])
+    found = centre(signal, k)
+    np.testing.assert_allclose(found.sum(axis=1), 0.0, atol=1e-13)
+    np.testing.assert_allclose(centre(signal + 3.0, k), found, atol=1e-12)
+    np.testing.assert_allclose((found / k)[:, 0] - (found / k)[:, 3], signal[:, 0] - signal[:, 3], atol=1e-12)
