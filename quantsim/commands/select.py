@@ -56,7 +56,6 @@ def select(
     Compares the runs of the newest run's study (or of --study, or only --run): those with the same prices, periods, pool,
     updates and fees, since metrics of others do not compare.
     """
-    from quantsim.commands.outcome import show_checkpoint, show_selection
     from quantsim.commands.starts import BEST, default_method
     from quantsim.config import Experiment
 
@@ -72,14 +71,7 @@ def select(
         # Not by rich: nothing may be broken or coloured.
         typer.echo(json.dumps(_as_json(experiment, selection, runs), indent=2, allow_nan=False))
         return
-    count = f"{len(runs)} runs" if len(runs) > 1 else f"run {runs[0].run_id[:8]}"
-    say(f"Study {experiment.name!r}: {experiment.pool.rule} on {', '.join(experiment.data.tokens)}, {count}.")
-    show_selection(selection)
-    for checkpoint in selection.checkpoints:
-        if len(selection.checkpoints) > 1:
-            say(f"\nCheckpoint {checkpoint.key}, parameter set {checkpoint.parameter_set}")
-        show_checkpoint(experiment, checkpoint)
-    _show_raw(selection.checkpoints)
+    _show(experiment, selection, runs)
 
 
 def _runs(store: CheckpointStore, experiment: Experiment | None, run_id: str | None) -> list[Run]:
@@ -99,9 +91,10 @@ def _runs(store: CheckpointStore, experiment: Experiment | None, run_id: str | N
     if not runs:
         raise SelectionError("no run is stored yet: run `quantsim sgd` or `quantsim optuna` first")
     comparable = [run for run in comparable_runs(runs, dict(runs[0].config)) if run.data_id == runs[0].data_id]
-    others = len(store.find_runs()) - len(comparable)
-    if experiment is None and others:
-        note(f"Note: {others} other runs do not compare with the newest one; --study or --run picks among them.")
+    others = len(runs) - len(comparable)
+    if others:
+        count = "1 other run does" if others == 1 else f"{others} other runs do"
+        note(f"Note: {count} not compare with the newest one; --study or --run picks among them.")
     return comparable
 
 
@@ -120,6 +113,19 @@ def _select(
         rows = store.checkpoints(run_id=runs[0].run_id)  # so that the message can say what is stored
     selection = pick(rows, method or "", metric, minimum=minimum)
     return replace(selection, checkpoints=tuple(store.get(row.checkpoint_id) for row in selection.checkpoints))
+
+
+def _show(experiment: Experiment, selection: Selection, runs: Sequence[Run]) -> None:
+    from quantsim.commands.outcome import show_checkpoint, show_selection
+
+    count = f"{len(runs)} runs" if len(runs) > 1 else f"run {runs[0].run_id[:8]}"
+    say(f"Study {experiment.name!r}: {experiment.pool.rule} on {', '.join(experiment.data.tokens)}, {count}.")
+    show_selection(selection)
+    for checkpoint in selection.checkpoints:
+        if len(selection.checkpoints) > 1:
+            say(f"\nCheckpoint {checkpoint.key}, parameter set {checkpoint.parameter_set}")
+        show_checkpoint(experiment, checkpoint)
+    _show_raw(selection.checkpoints)
 
 
 def _show_raw(checkpoints: Sequence[Checkpoint]) -> None:

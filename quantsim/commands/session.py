@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import signal
+import sys
 import threading
 import traceback
 from collections.abc import Iterable, Iterator
@@ -37,6 +38,7 @@ __all__ = [
     "open_store",
     "place_of",
     "prices_of",
+    "raise_if_stopped",
     "say",
     "show",
     "study_storage",
@@ -204,16 +206,42 @@ def _logging(*, verbose: bool) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _signals() -> Iterator[None]:
-    """Turns SIGTERM into :class:`Terminated` while a command runs."""
-
-    def terminate(_signal: int, _frame: FrameType | None) -> None:
-        raise Terminated
-
+    """Has Ctrl-C and SIGTERM stop a command, so that neither is lost."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, terminate)
+    _stops.clear()
+    unraisable, sys.unraisablehook = sys.unraisablehook, _hide_stops
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:  # as under nohup
+            signal.signal(number, _stop)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        sys.unraisablehook = unraisable
+
+
+def _stop(number: int, _frame: FrameType | None) -> None:
+    stop = Terminated() if number == signal.SIGTERM else KeyboardInterrupt()
+    _stops.append(stop)
+    raise stop
+
+
+_stops: list[KeyboardInterrupt] = []
+
+
+def _hide_stops(unraisable: sys.UnraisableHookArgs) -> None:
+    if unraisable.exc_value not in _stops:  # those are raised again
+        sys.__unraisablehook__(unraisable)
+
+
+def raise_if_stopped() -> None:
+    """Raises a Ctrl-C again that Python could not raise where it came.
+
+    It then was in a callback, such as JAX's of the garbage collector, and only printed as ignored.
+    """
+    if _stops and threading.current_thread() is threading.main_thread():
+        raise _stops[-1]

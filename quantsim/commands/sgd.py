@@ -68,7 +68,7 @@ def _train(
 ) -> SgdRun:
     from quantsim.drivers.sgd import run_sgd
 
-    done = 0
+    done: int | None = None
 
     def report(progress: Progress) -> None:
         nonlocal done
@@ -80,7 +80,7 @@ def _train(
         with watching("step", quiet=quiet) as watch:
             return run_sgd(experiment, prices, store, start=start, resume=not fresh, progress=report)
     except KeyboardInterrupt as interrupt:
-        if done:
+        if done is not None:
             interrupt.add_note(
                 f"Kept: all checkpoints up to step {done} of {experiment.sgd.steps}, in {place_of(store)}. "
                 "Give the same command again (without --fresh) to go on from there."

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from quantsim.commands.session import ERR, note
+from quantsim.commands.session import ERR, note, raise_if_stopped
 
 __all__ = ["Report", "Watcher", "watching"]
 
@@ -43,7 +43,7 @@ def watching(what: str, *, quiet: bool) -> Iterator[Watcher]:
         quiet: whether to show nothing.
     """
     if quiet:
-        yield lambda _: None
+        yield lambda _: raise_if_stopped()
     elif ERR.is_terminal:
         columns = (
             TextColumn(f"{what}s"),
@@ -55,7 +55,12 @@ def watching(what: str, *, quiet: bool) -> Iterator[Watcher]:
         )
         with Progress(*columns, console=ERR, transient=True, expand=True) as progress:
             bar = progress.add_task(what, total=None, text="compiling ...")
-            yield lambda report: progress.update(bar, completed=report.done, total=report.total, text=report.text)
+
+            def update(report: Report) -> None:
+                raise_if_stopped()
+                progress.update(bar, completed=report.done, total=report.total, text=report.text)
+
+            yield update
     else:
         yield _Lines(what)
 
@@ -68,6 +73,7 @@ class _Lines:
         self._due = 0.0
 
     def __call__(self, report: Report) -> None:
+        raise_if_stopped()
         now = time.monotonic()
         if now >= self._due or report.done >= report.total:
             note(f"{self._what} {report.done} of {report.total}: {report.text}")

@@ -108,6 +108,19 @@ _OPTIMISATION_WITHOUT_EFFECT = frozenset(
         "val_fraction",
     }
 )
+_OPTUNA_WITHOUT_EFFECT = frozenset(
+    {
+        "study_name",
+        "storage",
+        "timeout",
+        "early_stopping",
+        "multi_objective",
+        "make_scalar",
+        "expand_around",
+        "overfitting_penalty",
+        "parameter_config",
+    }
+)
 _OPTIMISATION_ONLY_VALUE: dict[str, tuple[Any, ...]] = {
     "train_on_hessian_trace": (False,),
     "include_flipped_training_data": (False,),
@@ -194,6 +207,12 @@ def _check_optimisation(settings: Mapping[str, Any]) -> None:
         if key not in known:
             raise ConfigError(f"unknown fingerprint key optimisation_settings.{key!r}: {nearest(key, known)}")
         _check_only_value(f"optimisation_settings.{key}", value, _OPTIMISATION_ONLY_VALUE.get(key))
+    known = {*_OPTUNA, *_OPTUNA_WITHOUT_EFFECT}
+    for key in settings.get("optuna_settings") or {}:
+        if key not in known:
+            raise ConfigError(
+                f"unknown fingerprint key optimisation_settings.optuna_settings.{key!r}: {nearest(key, known)}"
+            )
 
 
 def _check_only_value(key: str, value: Any, allowed: tuple[Any, ...] | None) -> None:

@@ -83,12 +83,14 @@ def pool_figure(
     import matplotlib.dates
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     stride = max(1, math.ceil(result.times.size / _MOST_POINTS))
     bars = np.unique(np.append(np.arange(0, result.times.size, stride), result.times.size - 1))
     times = result.times[bars].astype("datetime64[s]").astype(object)
     with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=_INCHES, dpi=_DOTS_PER_INCH, facecolor="white", layout="constrained")
+        layout = ConstrainedLayoutEngine(w_pad=0.15, h_pad=0.15)  # inches
+        figure = Figure(figsize=_INCHES, dpi=_DOTS_PER_INCH, facecolor="white", layout=layout)
         FigureCanvasAgg(figure)  # draws without a display; savefig picks others by suffix
         value_axes, weight_axes = figure.subplots(2, 1, sharex=True, height_ratios=[2.2, 1.0])
         _draw_value(value_axes, times, result.value[bars], hodl_value[bars])
@@ -160,7 +162,7 @@ def _shade_splits(axes: Axes, experiment: Experiment, first: datetime, last: dat
             axes.axvline(start, color=_MUTED, linewidth=0.8, linestyle=(0, (4, 4)))  # type: ignore[arg-type]
         axes.annotate(
             name,
-            xy=(start + (end - start) / 2, 1.0),  # type: ignore[arg-type]
+            xy=(start + (end - start) / 2, 1.0),
             xycoords=("data", "axes fraction"),
             xytext=(0, -8),
             textcoords="offset points",
@@ -177,7 +179,7 @@ def _outcome(result: Result, metrics: Mapping[str, Mapping[str, float]]) -> str:
     returns, held = (metrics[split].get("returns"), hodl_returns(metrics)[split]) if split else (None, None)
     if returns is None or held is None:
         return ""
-    where = "Overall" if split == "all" else f"In {split}"
-    fresh = ", begun anew where it starts" if split != result.split else ""
+    where = "Whole period" if split == "all" else f"{str(split).capitalize()} period"
+    fresh = ", a pool begun at its start" if split != result.split else ""
     over = (1.0 + returns) / (1.0 + held) - 1.0
-    return f"{where}{fresh}: pool {100 * returns:+.1f} %, HODL {100 * held:+.1f} %, pool over HODL {100 * over:+.1f} %"
+    return f"{where}{fresh}: {100 * returns:+.1f} %, HODL {100 * held:+.1f} %, over HODL {100 * over:+.1f} %"

@@ -45,16 +45,15 @@ def parameters_table(
     return table
 
 
-def metrics_table(metrics: Metrics, units: Mapping[str, str], objective: str, title: str = "Metrics") -> Table:
+def metrics_table(metrics: Metrics, units: Mapping[str, str], objective: str) -> Table:
     """One row per metric, the objective first, one column per split; below them what HODL returned.
 
     Args:
         metrics: split → metric → value.
         units: metric → unit.
         objective: name of the metric that was maximised.
-        title: above the table.
     """
-    table = _table(title)
+    table = _table(f"Metrics; the objective is {objective}")
     table.add_column("metric")
     for split in metrics:
         table.add_column(split, justify="right")
@@ -63,10 +62,7 @@ def metrics_table(metrics: Metrics, units: Mapping[str, str], objective: str, ti
     for name in names:
         unit = units.get(name, "")
         cells = [metric_text(values.get(name), unit) for values in metrics.values()]
-        chosen = name == objective
-        table.add_row(
-            f"{name} (objective)" if chosen else name, *cells, unit_text(unit), style="bold" if chosen else ""
-        )
+        table.add_row(name, *cells, unit_text(unit), style="bold" if name == objective else "")
     held = hodl_returns(metrics)
     if any(value is not None for value in held.values()):
         table.add_section()

@@ -42,11 +42,18 @@ class Pool(NamedTuple):
             ``log_prices`` gives log values in the quote currency.
         log_prices: (..., n) relative to the first bar.
         weights: (..., n).
+        log_weights: (..., n), given so that a sequential pass need not take logarithms.
     """
 
     log_reserves: Array
     log_prices: Array
     weights: Array
+    log_weights: Array
+
+    @property
+    def levels(self) -> Array:
+        """Log value per weight, ``u``; (..., n)."""
+        return self.log_reserves + (self.log_prices - self.log_weights)
 
 
 def band(rates: FeeRates) -> Array:
@@ -143,8 +150,7 @@ def profit(pool: Pool, moves: Moves, rates: FeeRates) -> Array:
 
 def settle(pool: Pool, rates: FeeRates, setup: PoolSetup) -> Moves:
     """The trade that takes place: the optimal one, or none where it does not earn its gas."""
-    levels = pool.log_reserves + pool.log_prices - jnp.log(pool.weights)
-    moves = optimal_moves(levels, pool.weights, band(rates))
+    moves = optimal_moves(pool.levels, pool.weights, band(rates))
     if not setup.has_gas:
         return moves
     worth = (profit(pool, moves, rates) >= rates.gas_cost)[..., None]

@@ -96,9 +96,10 @@ class Evaluator:
         Returns:
             split → metric → (S,).
         """
-        windows = self._split_windows(tuple(metrics) if metrics is not None else self.metric_names)
-        values = _evaluate_splits(windows, self.arrays(sets, 2), self.market, self.rates)
-        return {split: {name: np.asarray(row) for name, row in table.items()} for split, table in values.items()}
+        names = tuple(metrics) if metrics is not None else self.metric_names
+        values = _evaluate_splits(self._split_windows(names), self.arrays(sets, 2), self.market, self.rates)
+        # jit returns its tables sorted by key
+        return {split: {name: np.asarray(values[split][name]) for name in names} for split in self.splits}
 
     @in_float64
     def evaluate_at(
@@ -121,7 +122,7 @@ class Evaluator:
         """
         plan, firsts = self.plan(starts, n_bars, metrics, path)
         values = _evaluate(plan, self.arrays(params, 1), self.market, self.rates, firsts)
-        return {name: np.asarray(row) for name, row in values.items()}
+        return {name: np.asarray(values[name]) for name in plan.metrics}
 
     @in_float64
     def value_and_grad(

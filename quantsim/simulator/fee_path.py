@@ -59,10 +59,11 @@ def bar_pools(log_reserves: Array, log_prices: Array, weights: Array, rates: Fee
     Returns:
         One pool of (T-1, n) arrays per trade of a bar: against the old weights, and, where weights ever move, the new.
     """
-    first = Pool(log_reserves[:-1], log_prices[1:], weights[:-1])
+    log_weights = jnp.log(weights)
+    first = Pool(log_reserves[:-1], log_prices[1:], weights[:-1], log_weights[:-1])
     if not setup.moves:
         return [first]
-    return [first, Pool(_event(first, rates, setup), log_prices[1:], weights[1:])]
+    return [first, Pool(_event(first, rates, setup), log_prices[1:], weights[1:], log_weights[1:])]
 
 
 def _event(pool: Pool, rates: FeeRates, setup: PoolSetup) -> Array:
@@ -75,29 +76,31 @@ def _run(
     """Log reserves after each trade of a bar, (T, n) per trade, the first bar being the start."""
     width = band(rates)
     log_weights = jnp.log(weights)
-    seen = [slice(None, -1), slice(1, None)] if setup.moves else [slice(None, -1)]
+    seen = _seen(setup)
 
     def trade(log_reserves: Array, event: tuple[Array, Array, Array]) -> Array:
-        level, log_price, weight = event
-        traded: Array = jax.lax.cond(
-            spread(log_reserves + level) <= width,
-            lambda same: same,
-            lambda before: _event(Pool(before, log_price, weight), rates, setup),
-            log_reserves,
+        pool = Pool(log_reserves, *event)
+        after: Array = jax.lax.cond(
+            spread(pool.levels) <= width, lambda pool: pool.log_reserves, lambda pool: _event(pool, rates, setup), pool
         )
-        return traded
+        return after
 
-    def step(log_reserves: Array, bar: tuple[list[Array], Array, list[Array]]) -> tuple[Array, list[Array]]:
-        levels, log_price, weight = bar
+    def step(log_reserves: Array, bar: tuple[Array, list[tuple[Array, Array]]]) -> tuple[Array, list[Array]]:
+        log_price, events = bar
         after = []
-        for event in zip(levels, [log_price] * len(levels), weight, strict=True):
-            log_reserves = trade(log_reserves, event)
+        for weight, log_weight in events:
+            log_reserves = trade(log_reserves, (log_price, weight, log_weight))
             after.append(log_reserves)
         return log_reserves, after
 
-    bars = ([log_prices[1:] - log_weights[at] for at in seen], log_prices[1:], [weights[at] for at in seen])
+    bars = (log_prices[1:], [(weights[at], log_weights[at]) for at in seen])
     paths = jax.lax.scan(step, initial, bars)[1]
     return [jnp.concatenate([initial[None], path]) for path in paths]
+
+
+def _seen(setup: PoolSetup) -> list[slice]:
+    """Which weights the trades of a bar are against: the old, and, where weights ever move, the new."""
+    return [slice(None, -1), slice(1, None)] if setup.moves else [slice(None, -1)]
 
 
 class _Tangent(NamedTuple):
@@ -195,8 +198,11 @@ def _forward(
 def _backward(setup: PoolSetup, residual: _Residual, cotangent: Array) -> tuple[Array, Array, Array, FeeRates]:
     paths, log_prices, weights, rates = residual
     starts = [paths[-1][:-1], *(path[1:] for path in paths[:-1])]
-    seen = [slice(None, -1), slice(1, None)][: len(paths)]
-    pools = [Pool(start, log_prices[1:], weights[at]) for start, at in zip(starts, seen, strict=True)]
+    log_weights = jnp.log(weights)
+    pools = [
+        Pool(start, log_prices[1:], weights[at], log_weights[at])
+        for start, at in zip(starts, _seen(setup), strict=True)
+    ]
     tangents = [_tangent(pool, path[1:], rates, setup) for pool, path in zip(pools, paths, strict=True)]
 
     def step(after: Array, bar: tuple[list[_Tangent], Array]) -> tuple[Array, Array]:

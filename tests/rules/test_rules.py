@@ -49,7 +49,7 @@ def test_the_registry_knows_every_file() -> None:
 def test_an_unknown_rule_names_the_nearest() -> None:
     with pytest.raises(ConfigError, match=r"'momentun'.*did you mean 'momentum'"):
         get_rule("momentun")
-    with pytest.raises(ConfigError, match="known: .*balancer"):
+    with pytest.raises(ConfigError, match=r"known: .*balancer"):
         get_rule("zzzzzz")
 
 

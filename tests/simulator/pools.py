@@ -116,6 +116,7 @@ def make_experiment(
 def expected(experiment: Experiment, params: Mapping[str, Any], prices: Prices, split: str = "train") -> reference.Run:
     """The same experiment through the plain reference."""
     start, end = experiment.periods.splits()[split]
+    warm_up = round(experiment.update.max_memory_days * prices.bars_per_day)
     bar = timedelta(minutes=prices.bar_minutes)
     raw = experiment.initial_parameters(params)
     weights = np.exp(raw["initial_weights_logits"])
@@ -123,6 +124,7 @@ def expected(experiment: Experiment, params: Mapping[str, Any], prices: Prices, 
     return reference.run(
         reference.Market(
             prices=np.array(prices.prices),
+            begin=max(0, round((experiment.periods.train_start - FIRST) / bar) - warm_up),
             start=round((start - FIRST) / bar),
             n_bars=round((end - start) / bar),
             bar_minutes=prices.bar_minutes,

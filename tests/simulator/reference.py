@@ -16,6 +16,7 @@ class Market:
     """What an experiment says, in the units of a study file."""
 
     prices: np.ndarray  # (T_all, n), with what history there is
+    begin: int  # first bar that the estimators see
     start: int  # first bar of the window
     n_bars: int
     bar_minutes: int
@@ -146,9 +147,7 @@ def guarded(weights: np.ndarray, minimum: float) -> np.ndarray:
 
 def _outputs(pool: Market, chunk: int) -> dict[int, np.ndarray]:
     """Bar of the window → what the momentum rule says there."""
-    bars_per_day = 1440 // pool.bar_minutes
-    begin = max(0, pool.start - int(pool.max_memory_days * bars_per_day))
-    begin += (pool.start - begin) % chunk
+    begin = pool.begin + (pool.start - pool.begin) % chunk
     sign = {"momentum": 1.0, "anti_momentum": -1.0}[pool.rule]
     assert pool.logit_lamb is not None
     assert pool.log_k is not None

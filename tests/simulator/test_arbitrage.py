@@ -27,9 +27,7 @@ def setup_of(n_tokens: int, fees: str = "protocol") -> PoolSetup:
     return pool_setup(make_experiment("balancer", n_tokens, HALF_HOURS, fees=FEES[fees]), 30)
 
 
-def random_pool(
-    n_tokens: int, seed: int, disorders: tuple[float, ...] = (1e-3, 1e-2, 0.3)
-) -> tuple[Pool, FeeRates]:
+def random_pool(n_tokens: int, seed: int, disorders: tuple[float, ...] = (1e-3, 1e-2, 0.3)) -> tuple[Pool, FeeRates]:
     """A pool of any shape, out of balance by much, little, or almost nothing, and any fee."""
     draw = np.random.default_rng([seed, n_tokens])
     weights = 0.01 + draw.dirichlet(np.full(n_tokens, 0.7))
@@ -38,7 +36,9 @@ def random_pool(
     log_prices = draw.uniform(-3, 3, n_tokens)
     log_reserves = np.log(weights) + draw.uniform(5, 16) + disorder - log_prices
     rates = (draw.choice([1e-4, 3e-3, 0.03]), draw.choice([0.0, 1e-3, 0.02]), 0.0, 0.0, 0.0)
-    return Pool(*map(jnp.asarray, (log_reserves, log_prices, weights))), FeeRates(*map(jnp.asarray, rates))
+    return Pool(*map(jnp.asarray, (log_reserves, log_prices, weights, np.log(weights)))), FeeRates(
+        *map(jnp.asarray, rates)
+    )
 
 
 @functools.partial(jax.jit, static_argnums=0)

@@ -10,7 +10,7 @@ from pools import FEES, HALF_HOURS, make_experiment, prices_of, random_params, r
 
 from quantsim import Evaluator
 
-STEP = 2e-6
+STEP = 1e-4  # below that, the rounding of the values weighs more than their curvature
 # rule, tokens, fees, path, metric
 CASES = [
     ("momentum", 2, "zero", "closed_form", "daily_log_sharpe"),
@@ -51,7 +51,7 @@ def test_gradients_are_those_of_finite_differences(
     for row, (name, at) in enumerate(coordinates):
         slope = (values[1 + 2 * row] - values[2 + 2 * row]) / (2 * STEP)
         wanted = 0.0 if name == "initial_weights_logits" else slope  # the pool starts where it starts
-        assert gradients[name][0, at] == pytest.approx(wanted, rel=1e-5, abs=1e-6 * largest + 1e-9), (name, at)
+        assert gradients[name][0, at] == pytest.approx(wanted, rel=1e-6, abs=2e-7 * largest), (name, at)
 
 
 EDGES: dict[str, dict[str, Any]] = {

@@ -57,7 +57,10 @@ def test_metrics_of_earlier_windows_and_splits_stay(fees: str) -> None:
     assert tables[0]["test"]["returns"] != tables[1]["test"]["returns"]
     windows = [5, 85, 165, 245]
     names = ("returns", "daily_log_sharpe", "turnover")
-    rows = [Evaluator(experiment, table).evaluate_at(raw, windows, 203, names) for table in (prices, changed_after(prices, 367))]
+    rows = [
+        Evaluator(experiment, table).evaluate_at(raw, windows, 203, names)
+        for table in (prices, changed_after(prices, 367))
+    ]
     for name in names:
         np.testing.assert_array_equal(rows[0][name][:3], rows[1][name][:3], err_msg=name)
         assert rows[0][name][3] != rows[1][name][3]

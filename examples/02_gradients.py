@@ -1,0 +1,34 @@
+"""Trains a momentum pool by gradients, and shows what validation data choose."""
+
+from __future__ import annotations
+
+import tempfile
+
+from quantsim import CheckpointStore, Experiment, load_prices, select
+from quantsim.config.locate import find_study
+from quantsim.drivers.sgd import run_sgd
+
+# The study of `quantsim sgd`, made small.
+settings = [
+    "sgd.steps=20",
+    "sgd.report_every=10",
+    "sgd.n_parameter_sets=2",
+    "sgd.batch_size=4",
+    "sgd.learning_rate=0.1",
+]
+experiment = Experiment.load(find_study("momentum_zero_fee")).override(settings)
+prices = load_prices(experiment.data.tokens, bar_minutes=60)
+
+with tempfile.TemporaryDirectory() as folder, CheckpointStore(f"{folder}/checkpoints.db") as store:
+    run = run_sgd(
+        experiment,
+        prices,
+        store,
+        progress=lambda now: print(f"step {now.step}: {now.objective:.3f}, best in validation {now.best:.3f}"),
+    )
+    rows = store.checkpoints(run_id=run.run_id)
+
+picked = select(rows, "best_validation", experiment.objective.metric)
+print(picked.describe())
+print({name: [round(value, 2) for value in values] for name, values in picked.checkpoint.human.items()})
+print(f"over HODL in test: {100 * picked.checkpoint.metrics['test']['returns_over_hodl']:+.1f} %")

@@ -1,0 +1,24 @@
+"""Picks from a store in several ways, and shows how much looking at test data flatters."""
+
+from __future__ import annotations
+
+import tempfile
+
+from quantsim import CheckpointStore, Experiment, load_prices, select
+from quantsim.config.locate import find_study
+from quantsim.drivers.search import run_search
+
+experiment = Experiment.load(find_study("momentum_zero_fee")).override(["search.n_startup_trials=10"])
+prices = load_prices(experiment.data.tokens, bar_minutes=60)
+
+with tempfile.TemporaryDirectory() as folder, CheckpointStore(f"{folder}/checkpoints.db") as store:
+    run = run_search(experiment, prices, store, trials=20)
+    rows = store.checkpoints(run_id=run.run_id)
+
+for method in ("best_train", "best_validation", "best_test"):
+    picked = select(rows, method, "daily_log_sharpe")
+    values = [picked.checkpoint.value(split, "daily_log_sharpe") for split in ("train", "validation", "test")]
+    print("train {:.2f}, validation {:.2f}, test {:.2f}".format(*values), f"- {picked.describe()}")
+
+guarded = select(rows, "best_test_min_train", "returns_over_hodl", minimum=0.0)
+print(f"{guarded.describe()}: trial {guarded.checkpoint.step}")

@@ -1,0 +1,75 @@
+"""The command line as such: help, version, what is imported, what is set for JAX."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from quantsim import __version__
+from quantsim.checkpoints import SELECTION_METHODS
+from quantsim.commands.environment import compilation_cache, prepare_environment
+
+COMMANDS = ("optuna", "sgd", "simulate", "select", "dashboard", "prices")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(cli, command):
+    result = cli(command, "--help")
+    assert result.exit_code == 0
+    assert "--verbose" in result.stdout
+
+
+def test_help_lists_all_commands(cli):
+    result = cli("--help")
+    assert result.exit_code == 0
+    assert all(command in result.stdout for command in COMMANDS)
+
+
+def test_no_arguments_show_the_help(cli):
+    assert "Commands" in cli().output
+
+
+def test_version(cli):
+    result = cli("--version")
+    assert (result.exit_code, result.stdout) == (0, f"quantsim {__version__}\n")
+
+
+def test_help_of_select_names_every_method(cli, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "400")
+    text = cli("select", "--help").stdout
+    assert [method for method in SELECTION_METHODS if method not in text] == []
+
+
+def test_importing_the_commands_loads_nothing_heavy():
+    code = (
+        "import sys, quantsim.commands.app\n"
+        "heavy = {'jax', 'numpy', 'pandas', 'optuna', 'sqlalchemy', 'matplotlib'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_environment_for_jax():
+    environment = {"XDG_CACHE_HOME": "/caches"}
+    prepare_environment(environment)
+    assert environment["JAX_ENABLE_X64"] == "1"
+    assert Path(environment["JAX_COMPILATION_CACHE_DIR"]) == Path("/caches/quantsim/xla")
+    assert environment["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] == "0"
+    assert environment["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] == "-1"
+
+
+def test_environment_keeps_what_the_user_has_set():
+    environment = {"JAX_COMPILATION_CACHE_DIR": "/mine", "XLA_FLAGS": "--xla_mine"}
+    prepare_environment(environment)
+    assert environment["JAX_COMPILATION_CACHE_DIR"] == "/mine"
+    assert environment["XLA_FLAGS"] == "--xla_mine"
+
+
+def test_cache_folder_of_each_platform():
+    home = Path.home()
+    assert compilation_cache({}, "linux") == home / ".cache" / "quantsim" / "xla"
+    assert compilation_cache({}, "darwin") == home / "Library" / "Caches" / "quantsim" / "xla"
+    assert compilation_cache({"LOCALAPPDATA": "/local"}, "win32") == Path("/local/quantsim/xla")

@@ -1,0 +1,174 @@
+"""Each command end to end, in this process: what it prints and what it writes."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from command_support import SMALL_SEARCH, SMALL_SGD
+
+from quantsim import CheckpointStore, Experiment, load_prices, simulate
+from quantsim.commands.outcome import show_notes
+from quantsim.config.locate import find_study
+
+KEY = re.compile(r"Selected ([0-9a-f]{8}:\d+:\d+)")
+
+
+def test_sgd_stores_and_shows(cli, tmp_path: Path):
+    result = cli("sgd", *SMALL_SGD)
+    assert result.exit_code == 0, result.output
+    assert "momentum_zero_fee" in result.stdout
+    assert "4 steps" in result.stdout
+    assert "chosen by validation data" in result.stdout
+    assert "HODL returns" in result.stdout
+    assert "quantsim-results/checkpoints.db" in result.stdout
+    assert "step 4 of 4: objective" in result.stderr
+    assert result.stderr.count("gaps of the prices are filled") == 1
+    with CheckpointStore("quantsim-results/checkpoints.db") as store:
+        (run,) = store.find_runs(driver="sgd", status="finished")
+        assert len(store.checkpoints(run_id=run.run_id)) == 2 * 3  # parameter sets, reports
+
+
+def test_optuna_stores_and_shows(cli, tmp_path: Path):
+    result = cli("optuna", *SMALL_SEARCH, "--quiet", "--store", "here/checkpoints.db")
+    assert result.exit_code == 0, result.output
+    assert "5 trials" in result.stdout
+    assert "here/checkpoints.journal" in result.stdout
+    assert "--store here/checkpoints.db" in result.stdout
+    assert "trial 5" not in result.stderr
+    assert (tmp_path / "here" / "checkpoints.journal").is_file()
+    again = cli("optuna", *SMALL_SEARCH, "--store", "here/checkpoints.db", "--trials", "6")
+    assert "6 trials" in again.stdout
+    with CheckpointStore("here/checkpoints.db") as store:
+        assert [row.step for row in store.checkpoints()] == list(range(6))
+
+
+def test_optuna_storage_and_name_as_asked_for(cli, tmp_path: Path):
+    result = cli("optuna", "--trials", "1", "--storage", "elsewhere/study.db", "--study-name", "mine")
+    assert result.exit_code == 0, result.output
+    assert "name mine" in result.stdout
+    assert (tmp_path / "elsewhere" / "study.db").is_file()
+
+
+def test_a_short_history_is_said(capsys):
+    show_notes({"warm_up": "182 days of history before training, fewer than max_memory_days = 300"})
+    assert "warm up on 182 days of history" in capsys.readouterr().err
+
+
+def test_search_tries_stored_checkpoints_first(cli, own_results: Path):
+    key = KEY.search(cli("select", "--store", own_results, "--study", "momentum_zero_fee").stdout)[1]
+    result = cli("optuna", "--trials", "1", "--store", own_results, "--storage", "other.journal", "--from", key)
+    assert result.exit_code == 0, result.output
+    assert f"Trying first {key}" in result.stderr
+    picked = KEY.search(result.stdout)[1]
+    with CheckpointStore(own_results) as store:
+        given, tried = store.resolve(key), store.resolve(picked)
+    np.testing.assert_allclose(tried.human["memory_days"], given.human["memory_days"], rtol=1e-9)
+
+
+def test_gradients_start_where_the_search_ended(cli, own_results: Path):
+    with CheckpointStore(own_results) as store:
+        row = store.checkpoints(driver="search")[-1]
+    result = cli("sgd", *SMALL_SGD, "--set", "sgd.initial_spread=0", "--from", row.key, "--store", own_results)
+    assert result.exit_code == 0, result.output
+    with CheckpointStore(own_results) as store:
+        run = store.find_runs(driver="sgd")[0]
+        first = store.checkpoints(run_id=run.run_id)[0]
+    assert first.raw["logit_lamb"] == row.raw["logit_lamb"]
+
+
+def test_gradients_start_from_a_method(cli, own_results: Path):
+    result = cli("sgd", *SMALL_SGD, "--from", "best", "--store", own_results)
+    assert result.exit_code == 0, result.output
+    assert "best_validation: highest validation daily_log_sharpe" in result.stderr
+
+
+def test_simulate_shows_every_split(cli):
+    result = cli("simulate")
+    assert result.exit_code == 0, result.output
+    header = next(line for line in result.stdout.splitlines() if line.strip().startswith("metric"))
+    assert header.split() == ["metric", "train", "validation", "test", "all", "unit"]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_simulate_writes_the_path(cli, suffix):
+    result = cli("simulate", "--split", "test", "--param", "memory_days=[15,25]", "--csv", f"path{suffix}")
+    assert result.exit_code == 0, result.output
+    frame = pd.read_csv("path.csv", parse_dates=["time"]) if suffix == ".csv" else pd.read_parquet("path.parquet")
+    study = Experiment.load(find_study("momentum_zero_fee"))
+    prices = load_prices(study.data.tokens)
+    expected = simulate(study, {"memory_days": [15.0, 25.0], "k_per_day": 20.0}, prices, split="test")
+    assert [*frame] == ["time", "value", "hodl_value", "weight_BTC", "weight_ETH", "reserve_BTC", "reserve_ETH"]
+    np.testing.assert_allclose(frame["value"], expected.value, rtol=1e-12)
+    np.testing.assert_allclose(frame["reserve_ETH"], expected.reserves[:, 1], rtol=1e-12)
+    assert frame["time"].iloc[0] == pd.Timestamp("2019-04-01", tz="UTC")
+    over_hodl = frame["value"].iloc[-1] / frame["hodl_value"].iloc[-1] - 1
+    np.testing.assert_allclose(over_hodl, expected.metrics["returns_over_hodl"], rtol=1e-9)
+
+
+def test_simulate_takes_a_checkpoint_with_its_study(cli, results: Path):
+    with CheckpointStore(results) as store:
+        row = store.checkpoints(driver="search")[0]
+    result = cli("simulate", "--from", row.key, "--store", results, "--split", "test", "--plot", "pool.png")
+    assert result.exit_code == 0, result.output
+    assert "momentum_fees" in result.stdout
+    assert f"{100 * row.metrics['test']['returns_over_hodl']:+.2f}" in result.stdout
+    assert Path("pool.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_select_compares_like_with_like(cli, results: Path):
+    fees = cli("select", "--study", "momentum_fees", "--store", results)
+    zero = cli("select", "--study", "momentum_zero_fee", "--store", results)
+    assert fees.exit_code == zero.exit_code == 0
+    assert "Study 'momentum_fees'" in fees.stdout
+    assert KEY.search(fees.stdout)[1] != KEY.search(zero.stdout)[1]
+    assert "logit_lamb" in fees.stdout
+
+
+def test_select_says_when_test_data_decided(cli, results: Path):
+    honest, peeking = (cli("select", "--method", method, "--store", results) for method in ("best_train", "best_test"))
+    assert "Test data decided" not in honest.output
+    assert "Test data decided" in peeking.stdout
+
+
+def test_select_shows_one_per_set(cli, results: Path):
+    result = cli("select", "--method", "best_train_per_set", "--study", "momentum_zero_fee", "--store", results)
+    assert result.exit_code == 0, result.output
+    assert "parameter set 1" in result.stdout
+
+
+def test_select_prints_json(cli, results: Path):
+    arguments = ("--metric", "returns", "--method", "best_test_min_train", "--split-minimum", "-0.9", "--json")
+    result = cli("select", "--study", "momentum_fees", *arguments, "--store", results)
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert found["chosen_by"] == "test"
+    assert found["used_test_data"] is True
+    assert found["minimum"] == -0.9
+    (checkpoint,) = found["checkpoints"]
+    assert checkpoint["parameters"]["memory_days"]["unit"] == "days"
+    assert [*checkpoint["metrics"]] == ["train", "validation", "test"]
+    with CheckpointStore(results) as store:
+        row = store.get(checkpoint["id"])
+    assert tuple(checkpoint["raw"]["logit_lamb"]) == row.raw["logit_lamb"]
+    assert checkpoint["metrics"]["test"] == row.metrics["test"]
+
+
+def test_prices_shows_range_and_gaps(cli):
+    result = cli("prices")
+    assert result.exit_code == 0
+    assert "2017-10-01 00:30" in result.stdout
+    assert re.search(r"BTC +2019-01-07 11:00 +2019-01-07 13:00 +5 +150", result.stdout)
+
+
+def test_prices_of_a_folder(cli, tmp_path: Path):
+    times = pd.date_range("2024-01-01", periods=5, freq="1h", tz="UTC")
+    pd.DataFrame({"time": times, "close": [1.0, 2.0, 3.0, 4.0, 5.0]}).to_csv(tmp_path / "ABC.csv", index=False)
+    result = cli("prices", "--source", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert "ABC" in result.stdout
+    assert "No gaps" in result.stdout

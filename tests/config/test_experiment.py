@@ -1,0 +1,306 @@
+"""Experiments: what is refused and how it is said, identity, overrides, and the tables of a study file."""
+
+from __future__ import annotations
+
+import copy
+import os
+import pickle
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from quantsim import Experiment
+from quantsim.errors import ConfigError, QuantsimError
+
+STUDY: dict[str, Any] = {
+    "name": "two tokens",
+    "data": {"tokens": ["BTC", "ETH"]},
+    "periods": {"train_start": "2018-01-01", "train_end": "2018-06-01", "test_end": "2018-09-01"},
+    "pool": {"rule": "momentum"},
+    "parameters": {"memory_days": [10.0, 20.0], "k_per_day": 5.0},
+}
+
+
+def study(**changes: Any) -> dict[str, Any]:
+    """The study with ``table__key=value`` set."""
+    values = copy.deepcopy(STUDY)
+    for path, value in changes.items():
+        *tables, key = path.split("__")
+        target = values
+        for table in tables:
+            target = target.setdefault(table, {})
+        target[key] = value
+    return values
+
+
+# what is changed → what the message has to say: the key, the value, the remedy
+BAD: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "misspelt table": ({"fes": {"swap_fee": 0.1}}, ("'fes'", "did you mean 'fees'?")),
+    "misspelt key": ({"fees__swap_fees": 0.003}, ("fees", "'swap_fees'", "did you mean 'swap_fee'?")),
+    "misspelt key of a driver": ({"sgd__learning_rat": 0.1}, ("sgd", "did you mean 'learning_rate'?")),
+    "fee of 150 percent": ({"fees__swap_fee": 1.5}, ("fees.swap_fee", "less than 1", "1.5")),
+    "fee of one": ({"fees__swap_fee": 1.0}, ("fees.swap_fee", "less than 1")),
+    "negative fee": ({"fees__swap_fee": -0.01}, ("fees.swap_fee", "greater than or equal to 0", "-0.01")),
+    "negative cost": ({"fees__arb_fee": -0.01}, ("fees.arb_fee", "-0.01")),
+    "negative gas": ({"fees__gas_cost_usd": -1}, ("fees.gas_cost_usd", "-1")),
+    "negative noise": ({"fees__noise_trader_ratio": -0.5}, ("fees.noise_trader_ratio", "-0.5")),
+    "split beyond one": ({"fees__protocol_fee_split": 1.1}, ("fees.protocol_fee_split", "1.1", "less than or equal to 1")),
+    "nan fee": ({"fees__swap_fee": float("nan")}, ("fees.swap_fee", "finite")),
+    "infinite gas": ({"fees__gas_cost_usd": float("inf")}, ("fees.gas_cost_usd", "finite")),
+    "fee as text": ({"fees__swap_fee": "low"}, ("fees.swap_fee", "'low'", "number")),
+    "no room between guardrails": ({"pool__minimum_weight": 0.6}, ("pool.minimum_weight = 0.6", "at most 1/2", "2 tokens")),
+    "no minimum weight": ({"pool__minimum_weight": 0.0}, ("pool.minimum_weight", "greater than 0")),
+    "negative pool value": ({"pool__initial_value_usd": -5.0}, ("pool.initial_value_usd", "-5.0", "greater than 0")),
+    "empty pool": ({"pool__initial_value_usd": 0}, ("pool.initial_value_usd", "greater than 0")),
+    "unknown rule": ({"pool__rule": "momentun"}, ("pool.rule", "'momentun'", "did you mean 'momentum'?")),
+    "unknown metric": ({"objective__metric": "daily_shape"}, ("objective.metric", "'daily_shape'", "'daily_sharpe'?")),
+    "unknown reported metric": ({"objective__report": ["returns", "nope"]}, ("objective.report.1", "'nope'")),
+    "dates out of order": ({"periods__train_end": "2017-06-01"}, ("train_end = 2017-06-01", "after train_start = 2018-01-01")),
+    "empty period": ({"periods__test_end": "2018-06-01"}, ("test_end = 2018-06-01", "after train_end = 2018-06-01")),
+    "validation after test": (
+        {"periods__validation_end": "2018-10-01"},
+        ("test_end = 2018-09-01", "after validation_end = 2018-10-01"),
+    ),
+    "no date": ({"periods__train_start": "soon"}, ("periods.train_start", "'soon'")),
+    "ramp longer than its chunk": (
+        {"update__chunk_minutes": 60, "update__interpolation_minutes": 90},
+        ("interpolation_minutes = 90", "chunk_minutes = 60"),
+    ),
+    "no chunk": ({"update__chunk_minutes": 0}, ("update.chunk_minutes", "greater than 0")),
+    "broken chunk": ({"update__chunk_minutes": 1.5}, ("update.chunk_minutes", "1.5")),
+    "unknown interpolation": ({"update__interpolation": "cubic"}, ("update.interpolation", "'cubic'", "'linear'", "'optimal'")),
+    "tokens twice": ({"data__tokens": ["BTC", "ETH", "BTC"]}, ("data.tokens", "BTC", "each token once")),
+    "one token": ({"data__tokens": ["BTC"]}, ("data.tokens", "at least 2")),
+    "unknown parameter": ({"parameters__memory_day": 3.0}, ("'memory_day'", "did you mean 'memory_days'?")),
+    "parameter in both forms": ({"parameters__logit_lamb": 3.0}, ("'logit_lamb'", "'memory_days'", "give one of them")),
+    "parameter of a wrong shape": ({"parameters__k_per_day": [1.0, 2.0, 3.0]}, ("k_per_day", "(3,)", "2 numbers")),
+    "weight below the minimum": (
+        {"parameters__initial_weights": [0.04, 0.96]},
+        ("parameters.initial_weights", "0.04", "pool.minimum_weight = 0.05"),
+    ),
+    "weights that do not add up": ({"parameters__initial_weights": [0.5, 0.6]}, ("initial_weights", "1.1", "sum to 1")),
+    "weight decay without its optimiser": ({"sgd__weight_decay": 0.1}, ("weight_decay = 0.1", "adamw")),
+    "warm-up longer than the run": ({"sgd__warmup_steps": 500}, ("warmup_steps = 500", "steps = 500")),
+    "no steps": ({"sgd__steps": 0}, ("sgd.steps", "greater than 0")),
+    "negative seed": ({"seed": -1}, ("seed", "-1")),
+    "several at once": ({"fees__swap_fee": 2.0, "pool__arb_frequency": 0}, ("fees.swap_fee", "pool.arb_frequency")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_refused(name: str) -> None:
+    changes, said = BAD[name]
+    with pytest.raises(ConfigError) as caught:
+        Experiment.from_dict(study(**changes), "momentum.toml")
+    message = str(caught.value)
+    assert message.startswith("momentum.toml is not valid")
+    for part in said:
+        assert part in message, message
+    assert isinstance(caught.value, QuantsimError)
+    assert isinstance(caught.value, ValueError)
+
+
+@pytest.mark.parametrize("table", ["data", "periods", "pool"])
+def test_a_missing_table_is_named(table: str) -> None:
+    values = study()
+    del values[table]
+    with pytest.raises(ConfigError, match=f"{table}: Field required"):
+        Experiment.from_dict(values)
+
+
+def test_what_is_at_its_bound_is_accepted() -> None:
+    Experiment.from_dict(study(pool__minimum_weight=0.5, parameters__initial_weights=[0.5, 0.5]))
+    Experiment.from_dict(study(parameters__initial_weights=[0.05, 0.95]))
+    Experiment.from_dict(study(fees__swap_fee=0.0, fees__protocol_fee_split=1.0))
+    Experiment.from_dict(study(update__chunk_minutes=60, update__interpolation_minutes=60))
+    hold = study(pool__rule="hodl", parameters__initial_weights=[0.01, 0.99])
+    del hold["parameters"]["memory_days"], hold["parameters"]["k_per_day"]
+    Experiment.from_dict(hold)  # nothing moves, so there is no guardrail to keep
+
+
+def test_frozen_and_hashable() -> None:
+    one, other = Experiment.from_dict(study()), Experiment.from_dict(study())
+    with pytest.raises(ValidationError, match="frozen"):
+        one.seed = 3  # type: ignore[misc]
+    with pytest.raises(ValidationError, match="frozen"):
+        one.fees.swap_fee = 0.5  # type: ignore[misc]
+    assert one == other
+    assert hash(one) == hash(other)
+    assert len({one, other, one.override(["seed=1"])}) == 2
+    assert pickle.loads(pickle.dumps(one)) == one  # noqa: S301
+
+
+def test_identity_is_the_content() -> None:
+    plain = Experiment.from_dict(study())
+    assert len(plain.identity) == 64
+    assert plain.identity == Experiment.from_dict(study(name="other", description="words")).identity
+    reordered = {
+        key: dict(reversed(value.items())) if isinstance(value, dict) else value for key, value in STUDY.items()
+    }
+    assert Experiment.from_dict(dict(reversed(reordered.items()))).identity == plain.identity
+    assert Experiment.from_dict(study(fees__swap_fee=0.0)).identity == plain.identity  # the default, spelt out
+    assert Experiment.from_dict(study(periods__train_start="2018-01-01T01:00:00+01:00")).identity == plain.identity
+    assert Experiment.from_dict(study(periods__train_start=datetime(2018, 1, 1, tzinfo=UTC))).identity == plain.identity
+    assert Experiment.from_dict(study(pool__initial_value_usd=1_000_000)).identity == plain.identity
+    whole = study(parameters__k_per_day=5, parameters__memory_days=[10, 20])
+    assert Experiment.from_dict(whole).identity == plain.identity
+    assert Experiment.from_dict(plain.model_dump(mode="json")).identity == plain.identity
+    changes: list[dict[str, Any]] = [
+        {"seed": 1},
+        {"data__tokens": ["ETH", "BTC"]},
+        {"data__source": "elsewhere"},
+        {"periods__test_end": "2018-09-02"},
+        {"fees__swap_fee": 1e-12},
+        {"update__chunk_minutes": 720},
+        {"parameters__memory_days": [10.0, 20.000001]},
+        {"parameters__memory_days": [20.0, 10.0]},
+        {"objective__metric": "returns"},
+        {"sgd__steps": 499},
+        {"search__trials": 201},
+    ]
+    identities = {Experiment.from_dict(study(**change)).identity for change in changes}
+    assert len(identities | {plain.identity}) == len(changes) + 1
+
+
+def test_identity_is_the_same_in_every_process() -> None:
+    code = f"import quantsim; print(quantsim.Experiment.from_dict({STUDY!r}).identity)"
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed, "TZ": zone},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+        for seed, zone in (("1", "UTC"), ("2", "Asia/Tokyo"))
+    }
+    assert found == {Experiment.from_dict(study()).identity}
+
+
+def test_moments_without_a_zone_are_utc() -> None:
+    periods = Experiment.from_dict(study(periods__test_end="2018-09-01T02:00:00+02:00")).periods
+    assert periods.splits() == {
+        "train": (datetime(2018, 1, 1, tzinfo=UTC), datetime(2018, 6, 1, tzinfo=UTC)),
+        "test": (datetime(2018, 6, 1, tzinfo=UTC), datetime(2018, 9, 1, tzinfo=UTC)),
+    }
+    three = Experiment.from_dict(study(periods__validation_end="2018-07-01")).periods.splits()
+    assert list(three) == ["train", "validation", "test"]
+    assert three["validation"][1] == three["test"][0]
+
+
+def test_parameters_in_the_order_of_the_tokens() -> None:
+    experiment = Experiment.from_dict(study(data__tokens=["ETH", "BTC"], parameters__memory_days=[30.0, 3.0]))
+    raw = experiment.initial_parameters()
+    assert raw["logit_lamb"][0] > raw["logit_lamb"][1]
+    assert set(raw) == {"initial_weights_logits", "logit_lamb", "logit_delta_lamb", "log_k"}
+    given = experiment.initial_parameters({"memory_days": [3.0, 30.0]})
+    np.testing.assert_array_equal(given["logit_lamb"], raw["logit_lamb"][::-1])
+    assert (given["log_k"] != raw["log_k"]).all(), "what is given replaces the experiment's own table"
+
+
+def test_defaults_depend_on_the_pool() -> None:
+    experiment = Experiment.from_dict(study(update__chunk_minutes=360))
+    assert experiment.minimum_weight == pytest.approx(0.05)
+    assert experiment.interpolation_minutes == 360
+    assert experiment.trainable == {"logit_lamb", "log_k"}
+    assert Experiment.from_dict(study(update__use_alt_lamb=True)).trainable == {
+        "logit_lamb",
+        "log_k",
+        "logit_delta_lamb",
+    }
+
+
+# Overrides
+
+
+def test_overrides_are_read_as_toml() -> None:
+    plain = Experiment.from_dict(study())
+    changed = plain.override(
+        [
+            "fees.swap_fee=0.003",
+            "sgd.steps = 1_000",
+            "pool.rule=anti_momentum",  # a bare word is a string
+            'description="a = b"',
+            "data.tokens=['ETH', 'BTC']",
+            "pool.do_arb=false",
+            "periods.test_end=2018-08-01",
+            "parameters.k_per_day=[1.0, 2.0]",
+            "objective.report=['returns']",
+        ]
+    )
+    assert changed.fees.swap_fee == 0.003
+    assert changed.sgd.steps == 1000
+    assert changed.pool.rule == "anti_momentum"
+    assert changed.description == "a = b"
+    assert changed.data.tokens == ("ETH", "BTC")
+    assert changed.pool.do_arb is False
+    assert changed.periods.test_end == datetime(2018, 8, 1, tzinfo=UTC)
+    assert dict(changed.parameters)["k_per_day"] == (1.0, 2.0)
+    assert dict(changed.parameters)["memory_days"] == (10.0, 20.0)
+    assert changed.objective.report == ("returns",)
+    assert plain == Experiment.from_dict(study()), "the original stays"
+    assert plain.override([]) == plain
+
+
+@pytest.mark.parametrize(
+    ("assignment", "said"),
+    [
+        ("fees.swap_fee", "'fees.swap_fee' must have the form key=value"),
+        ("fees.swap_fees=0.1", "did you mean 'swap_fee'?"),
+        ("fee.swap_fee=0.1", "did you mean 'fees'?"),
+        ("fees.swap_fee=much", "fees.swap_fee"),
+        ("fees.swap_fee=1.5", "less than 1"),
+        ("seed.value=1", "'seed' is not a table"),
+        ("pool.rule=momentun", "did you mean 'momentum'?"),
+    ],
+)
+def test_bad_overrides_are_refused(assignment: str, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Experiment.from_dict(study()).override([assignment])
+    assert said in str(caught.value)
+
+
+# Files
+
+TOML = """
+[data]
+tokens = ["BTC", "ETH"]
+
+[periods]
+train_start = 2018-01-01
+train_end = 2018-06-01T00:00:00Z
+test_end = "2018-09-01"
+
+[pool]
+rule = "momentum"
+
+[parameters]
+memory_days = [10.0, 20.0]
+k_per_day = 5.0
+"""
+
+
+def test_a_study_file_is_the_same_experiment(tmp_path: Path) -> None:
+    path = tmp_path / "two.toml"
+    path.write_text(TOML)
+    experiment = Experiment.load(path)
+    assert experiment.name == "two"
+    assert experiment.identity == Experiment.from_dict(study()).identity
+
+
+def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"missing\.toml cannot be read: No such file"):
+        Experiment.load(tmp_path / "missing.toml")
+    broken, wrong = tmp_path / "broken.toml", tmp_path / "wrong.toml"
+    broken.write_text("[data\n")
+    wrong.write_text(TOML.replace("k_per_day", "k_per_dya"))
+    with pytest.raises(ConfigError, match=r"broken\.toml is not TOML"):
+        Experiment.load(broken)
+    with pytest.raises(ConfigError, match=r"wrong\.toml is not valid(.|\n)*did you mean 'k_per_day'"):
+        Experiment.load(wrong)

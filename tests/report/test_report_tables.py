@@ -1,0 +1,78 @@
+"""Tables: what is in them, in which unit."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from quantsim.prices import Gap, available
+from quantsim.report import coverage_table, gaps_table, hodl_returns, metrics_table, parameters_table
+from quantsim.report.formats import metric_text, number_text, unit_text
+from quantsim.rules import get_rule
+
+
+def text_of(table) -> str:
+    console = Console(width=200, force_terminal=False)
+    with console.capture() as capture:
+        console.print(table)
+    return capture.get()
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (20.0, "20"),
+        (0.0, "0"),
+        (14.7, "14.7"),
+        (0.123456, "0.1235"),
+        (123456.0, "123,500"),
+        (-3.0, "-3"),
+        (1e-9, "1.000e-09"),
+        (math.nan, "–"),
+        (None, "–"),
+        (math.inf, "inf"),
+        (99999.0, "100,000"),
+    ],
+)
+def test_numbers(value, text):
+    assert number_text(value) == text
+
+
+def test_fractions_are_shown_as_percentages():
+    assert metric_text(0.1234, "fraction per year") == "+12.34"
+    assert unit_text("fraction per year") == "% per year"
+    assert metric_text(-1.5, "ratio, annualised") == "-1.500"
+    assert metric_text(math.nan, "fraction") == "–"
+
+
+def test_hodl_returns_are_what_holding_earned():
+    metrics = {"train": {"returns": 0.1, "returns_over_hodl": -0.2}, "test": {"returns": 0.1}}
+    assert hodl_returns(metrics) == {"train": pytest.approx(1.1 / 0.8 - 1), "test": None}
+
+
+def test_metrics_table_has_the_objective_first_and_hodl_last():
+    metrics = {"train": {"returns": 0.1, "sharpe": 2.0, "returns_over_hodl": 0.0}, "test": {"returns": 0.2}}
+    units = {"returns": "fraction", "sharpe": "ratio", "returns_over_hodl": "fraction"}
+    lines = text_of(metrics_table(metrics, units, "sharpe")).splitlines()
+    rows = [line.split() for line in lines if line.strip()]
+    assert rows[0][-1] == "sharpe"
+    assert rows[1] == ["metric", "train", "test", "unit"]
+    assert rows[3] == ["sharpe", "2.000", "–", "ratio"]
+    assert rows[-1] == ["HODL", "returns", "+10.00", "–", "%"]
+
+
+def test_parameters_table_has_units_and_tokens():
+    text = text_of(parameters_table(get_rule("momentum").parameters, {"memory_days": (20.0, 3.5)}, ("ETH", "BTC")))
+    words = [word for word in text.split() if not word.startswith("─")]
+    assert words == ["Parameters", "parameter", "ETH", "BTC", "unit", "memory_days", "20", "3.5", "days"]
+
+
+def test_price_tables_show_place_and_length():
+    gap = Gap("BTC", np.datetime64("2019-01-07T11:00:00"), 5, 30)
+    assert "2019-01-07 11:00" in (text := text_of(gaps_table([gap])))
+    assert "2019-01-07 13:00" in text
+    assert "150" in text
+    assert "35,019" in text_of(coverage_table(available(), "Prices"))
