@@ -16,23 +16,23 @@ from quantsim.commands import XLA_FLAGS
 
 os.environ.setdefault("XLA_FLAGS", XLA_FLAGS)
 
-import argparse  # noqa: E402
-import statistics  # noqa: E402
-import time  # noqa: E402
-from collections.abc import Callable  # noqa: E402
-from pathlib import Path  # noqa: E402
-from typing import Any  # noqa: E402
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
-import jax  # noqa: E402
-import numpy as np  # noqa: E402
-from rich.console import Console  # noqa: E402
-from rich.table import Table  # noqa: E402
-from yardstick import fee_recursion  # noqa: E402
+import jax
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from yardstick import fee_recursion
 
-from quantsim import Evaluator, Experiment, Prices, load_prices  # noqa: E402
-from quantsim.prices import available  # noqa: E402
-from quantsim.simulator import evaluate  # noqa: E402
-from quantsim.simulator.setup import PoolSetup  # noqa: E402
+from quantsim import Evaluator, Experiment, Prices, load_prices
+from quantsim.prices import available
+from quantsim.simulator import evaluate
+from quantsim.simulator.setup import PoolSetup
 
 DAYS, WARM_UP_DAYS = 151, 150
 MINUTES = 1440 * (DAYS + WARM_UP_DAYS)
@@ -104,7 +104,9 @@ class Case:
         raw = evaluator.experiment.initial_parameters()
         moved = evaluator.experiment.trainable
         sets = {
-            name: np.stack([value + 0.3 * generator.standard_normal(value.shape) * (name in moved) for _ in range(n_lanes)])
+            name: np.stack(
+                [value + 0.3 * generator.standard_normal(value.shape) * (name in moved) for _ in range(n_lanes)]
+            )
             for name, value in raw.items()
         }
         self.sets = evaluator.arrays(sets, 2)

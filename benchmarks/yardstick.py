@@ -92,9 +92,7 @@ def _any_tokens(log_prices, weights, start, fee):  # type: ignore[no-untyped-def
                 if below < point < above:
                     balance = 0.0
                     for i in range(n):
-                        balance += weights[row, i] * (
-                            max(point - band - level[i], 0.0) + min(point - level[i], 0.0)
-                        )
+                        balance += weights[row, i] * (max(point - band - level[i], 0.0) + min(point - level[i], 0.0))
                     if balance <= 0.0:
                         below = point
                     else:

@@ -16,7 +16,7 @@ from pydantic import BeforeValidator, Field, ValidationError, field_serializer, 
 from quantsim.config.base import Section, describe
 from quantsim.config.sections import Data, Fees, Objective, Periods, Pool, Search, Sgd, Update, frozen_parameters
 from quantsim.errors import ConfigError
-from quantsim.parameters import ParameterSpec, to_raw
+from quantsim.parameters import ParameterSpec, to_human, to_raw
 from quantsim.rules import Rule, get_rule
 
 __all__ = ["Experiment"]
@@ -82,9 +82,7 @@ class Experiment(Section):
     def active_parameters(self) -> tuple[ParameterSpec, ...]:
         """The rule's parameters that matter under this experiment's settings."""
         return tuple(
-            spec
-            for spec in self.rule.parameters
-            if spec.setting is None or getattr(self.update, spec.setting)
+            spec for spec in self.rule.parameters if spec.setting is None or getattr(self.update, spec.setting)
         )
 
     @property
@@ -120,6 +118,10 @@ class Experiment(Section):
             n_tokens=len(self.data.tokens),
             chunk_minutes=self.update.chunk_minutes,
         )
+
+    def human_parameters(self, raw: Mapping[str, Any]) -> dict[str, NDArray[np.float64]]:
+        """The human-readable form, ``(n,)`` each, of a complete raw set; parameters that do not matter here are left out."""
+        return to_human(self.active_parameters, raw, chunk_minutes=self.update.chunk_minutes)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], source: str = "experiment") -> Self:

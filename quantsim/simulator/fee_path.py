@@ -70,9 +70,7 @@ def _event(pool: Pool, rates: FeeRates, setup: PoolSetup) -> Array:
     return apply_moves(pool, settle(pool, rates, setup), rates, setup)
 
 
-def _run(
-    setup: PoolSetup, initial: Array, log_prices: Array, weights: Array, rates: FeeRates
-) -> list[Array]:
+def _run(setup: PoolSetup, initial: Array, log_prices: Array, weights: Array, rates: FeeRates) -> list[Array]:
     """Log reserves after each trade of a bar, (T, n) per trade, the first bar being the start."""
     width = band(rates)
     log_weights = jnp.log(weights)

@@ -20,10 +20,12 @@ LONG_SEARCH = ("optuna", "--trials", "100000")
 
 def wait_for_report(process: subprocess.Popen[str], what: str) -> None:
     assert process.stderr is not None
+    seen = []
     for line in process.stderr:
         if line.startswith(what):
             return
-    raise AssertionError(f"the process ended with {process.wait()} before it reported")
+        seen.append(line)
+    raise AssertionError(f"the process ended with {process.wait()} before it reported:\n{''.join(seen)}")
 
 
 def stop(process: subprocess.Popen[str], number: signal.Signals) -> str:

@@ -51,5 +51,5 @@ def test_one_possible_start_is_evaluated_once() -> None:
 
 
 def test_an_offset_that_leaves_nothing_is_refused() -> None:
-    with pytest.raises(WindowError, match="bout_offset_days = 24.5 leaves less than one chunk"):
+    with pytest.raises(WindowError, match=r"bout_offset_days = 24\.5 leaves less than one chunk"):
         training_windows(_evaluator(bout_offset_days=24.5))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from quantsim.checkpoints import Checkpoint, CheckpointStore
 from quantsim.config import Experiment
+from quantsim.drivers.evaluated import evaluated
 from quantsim.drivers.search.space import HumanParams, SearchSpace
 from quantsim.drivers.search.study import METRICS
-from quantsim.parameters import to_human
 
 __all__ = ["Recorder", "checkpoint_of", "json_number", "plain_metrics", "raw_parameters"]
 
@@ -41,18 +41,15 @@ def json_number(value: float) -> float | str:
 def checkpoint_of(trial: FrozenTrial, run_id: str, experiment: Experiment, space: SearchSpace) -> Checkpoint:
     """The checkpoint of a completed trial; its step is the trial's number."""
     raw = raw_parameters(experiment, space.to_params(trial.params))
-    human = to_human(experiment.rule.parameters, raw, chunk_minutes=experiment.update.chunk_minutes)
     completed = trial.datetime_complete  # local and naive, as Optuna keeps times
-    return Checkpoint(
+    return evaluated(
+        experiment,
+        raw,
+        trial.user_attrs[METRICS],
         run_id=run_id,
-        step=trial.number,
-        parameter_set=0,
         driver="search",
-        raw={name: tuple(values.tolist()) for name, values in raw.items()},
-        human={name: tuple(values.tolist()) for name, values in human.items()},
-        metrics=trial.user_attrs[METRICS],
-        objective=trial.value,
-        created_at=datetime.now(UTC) if completed is None else completed.astimezone(UTC),
+        step=trial.number,
+        created_at=None if completed is None else completed.astimezone(UTC),
     )
 
 

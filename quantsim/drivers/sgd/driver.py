@@ -8,7 +8,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
@@ -16,16 +16,17 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from quantsim.checkpoints import Checkpoint, CheckpointStore, Run
+from quantsim.checkpoints import CheckpointStore, Run
 from quantsim.config import Experiment
 from quantsim.drivers.best import Best
+from quantsim.drivers.evaluated import evaluated
 from quantsim.drivers.process import is_abandoned, process_mark
 from quantsim.drivers.sgd.optimiser import learning_rate
 from quantsim.drivers.sgd.state_io import dump_state, restore_state
 from quantsim.drivers.sgd.step import Info, Inputs, Program, State, advance, init
 from quantsim.drivers.windows import training_windows
 from quantsim.errors import ConfigError
-from quantsim.parameters import gaussian_sets, to_human
+from quantsim.parameters import gaussian_sets
 from quantsim.precision import in_float64
 from quantsim.prices import Prices
 from quantsim.simulator import Evaluator
@@ -179,9 +180,7 @@ class _Training:
         same_start = [run for run in runs if run.notes.get("start") == self.start_digest]
         return sorted(filter(is_abandoned, same_start), key=lambda run: run.started_at)
 
-    def loop(
-        self, run_id: str, state: State, progress: Callable[[Progress], None] | None
-    ) -> tuple[State, int, bool]:
+    def loop(self, run_id: str, state: State, progress: Callable[[Progress], None] | None) -> tuple[State, int, bool]:
         """Steps and reports until done; returns the state, the updates refused, and whether patience ran out."""
         settings = self.experiment.sgd
         best = self._replay(run_id)
@@ -213,7 +212,15 @@ class _Training:
         sets = {**state.params, **self.inputs.frozen}
         metrics = self.evaluator.evaluate_many(sets)
         rows = [
-            self._checkpoint(run_id, step, index, {name: np.asarray(rows[index]) for name, rows in sets.items()}, metrics)
+            evaluated(
+                self.experiment,
+                {name: np.asarray(rows[index]) for name, rows in sets.items()},
+                {s: {m: float(values[index]) for m, values in table.items()} for s, table in metrics.items()},
+                run_id=run_id,
+                driver="sgd",
+                step=step,
+                parameter_set=index,
+            )
             for index in range(next(iter(sets.values())).shape[0])
         ]
         self.store.append(run_id, rows, state=dump_state(state), state_step=step)
@@ -223,25 +230,11 @@ class _Training:
             alive = len(rows) if info is None else int(np.isfinite(info.objective).sum())
             rate = float(np.asarray(learning_rate(self.experiment.sgd)(state.step)))
             progress(
-                Progress(step, self.experiment.sgd.steps, _highest(metrics["train"][metric]), best.best.value, rate, alive)
+                Progress(
+                    step, self.experiment.sgd.steps, _highest(metrics["train"][metric]), best.best.value, rate, alive
+                )
             )
         return best
-
-    def _checkpoint(
-        self, run_id: str, step: int, index: int, raw: Sets, metrics: Mapping[str, Mapping[str, FloatArray]]
-    ) -> Checkpoint:
-        experiment = self.experiment
-        human = to_human(experiment.active_parameters, raw, chunk_minutes=experiment.update.chunk_minutes)
-        return Checkpoint(
-            run_id=run_id,
-            step=step,
-            parameter_set=index,
-            driver="sgd",
-            raw={name: tuple(values.tolist()) for name, values in raw.items()},
-            human={name: tuple(values.tolist()) for name, values in human.items()},
-            metrics={s: {m: float(values[index]) for m, values in table.items()} for s, table in metrics.items()},
-            objective=float(metrics["train"][experiment.objective.metric][index]),
-        )
 
     def _replay(self, run_id: str) -> _Patience:
         """Patience as it stood at the last stored report."""
@@ -251,7 +244,9 @@ class _Training:
             value = row.value(self.decides, metric)
             by_step.setdefault(row.step, []).append(np.nan if value is None else value)
         return functools.reduce(
-            lambda patience, step: patience.update(_highest(np.asarray(by_step[step])), step), sorted(by_step), _Patience()
+            lambda patience, step: patience.update(_highest(np.asarray(by_step[step])), step),
+            sorted(by_step),
+            _Patience(),
         )
 
 
@@ -259,7 +254,7 @@ class _Training:
 class _Patience:
     """Best-so-far together with the last step seen."""
 
-    best: Best = Best()
+    best: Best = field(default_factory=Best)
     step: int = -1
 
     @property

@@ -1,0 +1,58 @@
+"""From an evaluated parameter set to its checkpoint: the one place where arrays become plain numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quantsim.checkpoints import Checkpoint
+from quantsim.config import Experiment
+
+__all__ = ["evaluated"]
+
+FloatArray = NDArray[np.float64]
+
+
+def evaluated(
+    experiment: Experiment,
+    raw: Mapping[str, FloatArray],
+    metrics: Mapping[str, Mapping[str, float]],
+    *,
+    run_id: str,
+    driver: str,
+    step: int,
+    parameter_set: int = 0,
+    created_at: datetime | None = None,
+) -> Checkpoint:
+    """The checkpoint of a set; its objective is the train metric that the experiment maximises.
+
+    Args:
+        experiment: says what the parameters are called and what is maximised.
+        raw: raw name → (n,), complete.
+        metrics: split → metric → value.
+        run_id: of the store.
+        driver: what evaluated it.
+        step: SGD step, or trial number.
+        parameter_set: index within the step.
+        created_at: now unless given.
+    """
+    times: dict[str, Any] = {} if created_at is None else {"created_at": created_at}
+    return Checkpoint(
+        run_id=run_id,
+        step=step,
+        parameter_set=parameter_set,
+        driver=driver,
+        raw=_plain(raw),
+        human=_plain(experiment.human_parameters(raw)),
+        metrics=metrics,
+        objective=metrics["train"][experiment.objective.metric],
+        **times,
+    )
+
+
+def _plain(arrays: Mapping[str, FloatArray]) -> dict[str, tuple[float, ...]]:
+    return {name: tuple(values.tolist()) for name, values in arrays.items()}
