@@ -57,7 +57,7 @@ def test_refused_with_the_remedy(cli, tmp_path: Path, arguments, message):
         (("select", "--split-minimum", "1"), "takes no minimum"),
         (("select", "--study", "momentum_fees", "--set", "fees.swap_fee=0.1"), "no run of study"),
         (("select", "--set", "fees.swap_fee=0.1"), "--study"),
-        (("select", "--run", "0"), "no run"),
+        (("select", "--run", "latest"), "is no run id"),
         (("simulate", "--from", "best_trian"), "did you mean 'best_train'?"),
         (("simulate", "--from", "00000000:1:0"), "00000000"),
         (("simulate", "--from", "best_train_per_set"), "names 2 checkpoints"),

@@ -34,7 +34,6 @@ SHAPES: dict[str, tuple[Layout, int, float | None, bool]] = {
     "minute_tiny_weights": (Layout(1, 40, 40, 70, 160, 0.05, 0.002), 5, 0.003, True),
     "half_hour": (Layout(30, 240, 240, 70, 85, 1.0, 0.01), 2, None, True),
     "half_hour_short_ramp": (Layout(30, 360, 150, 70, 100, 1.0, 0.01), 3, None, False),
-    "hour": (Layout(60, 1440, 1440, 70, 110, 2.0, 0.02), 3, None, False),
     "hour_tiny_weights": (Layout(60, 600, 420, 70, 90, 2.0, 0.02), 5, 0.001, False),
 }
 

@@ -19,7 +19,8 @@ from quantsim.simulator import Path
 
 Counting = Callable[[], AbstractContextManager[list[str]]]
 
-TWO_SPLITS = dataclasses.replace(HALF_HOURS, test_bars=150)
+# Of equal length and whole chunks, so that one program serves both.
+TWO_SPLITS = dataclasses.replace(HALF_HOURS, n_bars=200, test_bars=200)
 ENDS = (
     "returns",
     "returns_over_hodl",
