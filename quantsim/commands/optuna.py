@@ -75,7 +75,7 @@ def optuna(
             "study_name": study_name,
             "jobs": jobs,
             "trials": trials,
-            "enqueue": [_human(experiment, one.raw_for(experiment)) for one in starts],
+            "enqueue": [experiment.human_parameters(one.raw_for(experiment)) for one in starts],
             "take_over": take_over,
         }
         run = _search(experiment, prices_of(experiment), results, options, quiet)
@@ -115,12 +115,6 @@ def _search(
         if "take_over=True" in str(error):
             error.add_note("on the command line that is --take-over")
         raise
-
-
-def _human(experiment: Experiment, raw: dict[str, Any]) -> dict[str, Any]:
-    from quantsim.parameters import to_human
-
-    return dict(to_human(experiment.active_parameters, raw, chunk_minutes=experiment.update.chunk_minutes))
 
 
 def _report(progress: SearchProgress) -> Report:

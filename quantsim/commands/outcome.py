@@ -14,7 +14,6 @@ from quantsim.commands.session import note, say, show
 from quantsim.commands.starts import default_method
 from quantsim.config import Experiment
 from quantsim.metrics import get_metric
-from quantsim.parameters import to_human
 from quantsim.report import metrics_table, parameters_table
 
 if TYPE_CHECKING:
@@ -64,8 +63,7 @@ def show_checkpoint(experiment: Experiment, checkpoint: Checkpoint) -> None:
 def show_parameters(experiment: Experiment, raw: Mapping[str, Sequence[float] | Any]) -> None:
     """Shows the parameters that matter, in human units."""
     specs = experiment.active_parameters
-    human = to_human(specs, raw, chunk_minutes=experiment.update.chunk_minutes)
-    values = {name: tuple(row.tolist()) for name, row in human.items()}
+    values = {name: tuple(row.tolist()) for name, row in experiment.human_parameters(raw).items()}
     show(parameters_table(specs, values, experiment.data.tokens))
 
 
