@@ -132,13 +132,13 @@ def save_figure(figure: Figure, path: Path) -> None:
 def _draw_value(axes: Axes, times: Any, value: NDArray[np.float64], hodl_value: NDArray[np.float64]) -> None:
     from matplotlib.ticker import EngFormatter
 
-    axes.plot(times, hodl_value, color=_HODL, linewidth=1.4, label="HODL: the first reserves, held")
+    axes.plot(times, hodl_value, color=_HODL, linewidth=1.4, label="HODL")
     axes.plot(times, value, color=_POOL, linewidth=1.8, label="pool")
     axes.fill_between(times, value, hodl_value, color=_POOL, alpha=0.08, linewidth=0.0)
     axes.set_ylabel("value, USD")
     axes.yaxis.set_major_formatter(EngFormatter(sep=""))
     handles, labels = axes.get_legend_handles_labels()
-    axes.legend(handles[::-1], labels[::-1], loc="upper right", bbox_to_anchor=(1.0, 0.93))
+    axes.legend(handles[::-1], labels[::-1], loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.5)
 
 
 def _draw_weights(axes: Axes, times: Any, weights: NDArray[np.float64], tokens: tuple[str, ...]) -> None:
