@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from quantsim.parameters.spec import ALT_MEMORY_DAYS, K_PER_DAY, MEMORY_DAYS, SIMPLEX, ParameterSpec
+from quantsim.parameters.spec import ALT_MEMORY_DAYS, LOG2, MEMORY_DAYS, SIMPLEX, SQUAREPLUS, ParameterSpec
 
-__all__ = ["alt_memory_days", "initial_weights", "k_per_day", "memory_days"]
+__all__ = [
+    "alt_memory_days",
+    "exponents",
+    "initial_weights",
+    "k_per_day",
+    "memory_days",
+    "pre_exp_scaling",
+]
 
 initial_weights = ParameterSpec(
     raw_name="initial_weights_logits",
@@ -49,9 +56,32 @@ k_per_day = ParameterSpec(
     human_name="k_per_day",
     unit="per day",
     description="aggressiveness: weight change per unit of signal, for each day of memory",
-    transform=K_PER_DAY,
+    transform=LOG2,
     default=20.0,
     low=0.1,
     high=1000.0,
+    log=True,
+)
+
+exponents = ParameterSpec(
+    raw_name="raw_exponents",
+    human_name="exponents",
+    unit="",
+    description="power of the response to the price slope",
+    transform=SQUAREPLUS,
+    default=1.5,
+    low=1.0,
+    high=5.0,
+)
+
+pre_exp_scaling = ParameterSpec(
+    raw_name="raw_pre_exp_scaling",
+    human_name="pre_exp_scaling",
+    unit="per chunk",
+    description="slope that counts as one half before the power is taken",
+    transform=LOG2,
+    default=0.5,
+    low=0.01,
+    high=2.0,
     log=True,
 )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from quantsim.parameters import transforms
 
-__all__ = ["ALT_MEMORY_DAYS", "IDENTITY", "K_PER_DAY", "MEMORY_DAYS", "SIMPLEX", "ParameterSpec", "Transform"]
+__all__ = ["ALT_MEMORY_DAYS", "LOG2", "MEMORY_DAYS", "SIMPLEX", "SQUAREPLUS", "ParameterSpec", "Transform"]
 
 FloatArray = NDArray[np.float64]
 RawValues = Mapping[str, FloatArray]
@@ -66,8 +66,6 @@ def _memory_from_offset(offset: FloatArray, raw: RawValues, chunk_minutes: float
     return memory
 
 
-IDENTITY = Transform(to_raw=lambda value, _, __: value, to_human=lambda value, _, __: value)
-
 MEMORY_DAYS = Transform(
     to_raw=lambda days, _, chunk_minutes: transforms.logit_from_memory_days(days, chunk_minutes),
     to_human=lambda logit, _, chunk_minutes: transforms.memory_days_from_logit(logit, chunk_minutes),
@@ -79,13 +77,21 @@ MEMORY_DAYS = Transform(
 ALT_MEMORY_DAYS = Transform(_offset_from_memory, _memory_from_offset, "a positive number of days", _positive)
 """Memory of a second EWMA in days ↔ its ``logit λ`` minus that of the first (``logit_delta_lamb``)."""
 
-K_PER_DAY = Transform(
-    to_raw=lambda k, _, __: np.log2(k),
-    to_human=lambda log_k, _, __: np.exp2(log_k),
+LOG2 = Transform(
+    to_raw=lambda value, _, __: np.log2(value),
+    to_human=lambda logarithm, _, __: np.exp2(logarithm),
     domain="a positive number",
     admits=_positive,
 )
-"""Aggressiveness per day of memory ↔ ``log2 k``."""
+"""A positive number ↔ its binary logarithm."""
+
+SQUAREPLUS = Transform(
+    to_raw=lambda value, _, __: transforms.inverse_squareplus(value),
+    to_human=lambda raw, _, __: transforms.squareplus(raw),
+    domain="a positive number",
+    admits=_positive,
+)
+"""A positive number ↔ the argument of ``squareplus``."""
 
 SIMPLEX = Transform(_log_weights, _softmax, "positive weights that sum to 1", _positive)
 """Weights on the simplex ↔ softmax logits."""

@@ -11,7 +11,7 @@ from quantsim.estimators import capped_logit, capped_memory_days, proportional_s
 from quantsim.parameters import common
 from quantsim.rules.base import Output, Rule, RuleSettings, centre
 
-__all__ = ["RULE", "momentum_outputs"]
+__all__ = ["RULE", "aggressiveness", "momentum_outputs", "slope_of"]
 
 
 def momentum_outputs(params: Mapping[str, Array], prices: Array, settings: RuleSettings) -> Array:
@@ -25,13 +25,22 @@ def momentum_outputs(params: Mapping[str, Array], prices: Array, settings: RuleS
     Returns:
         (K, n) weight changes, rows summing to zero.
     """
+    return centre(slope_of(params, prices, settings), aggressiveness(params, settings))
+
+
+def slope_of(params: Mapping[str, Array], prices: Array, settings: RuleSettings) -> Array:
+    """The proportional slope, (K, n), with the memories of ``params`` capped as the experiment says."""
     limits = (settings.max_memory_days, settings.chunk_minutes)
-    logit_lamb = capped_logit(params["logit_lamb"], *limits)
     divisor = None
     if settings.use_alt_lamb:
         divisor = capped_logit(params["logit_lamb"] + params["logit_delta_lamb"], *limits)
-    slope = proportional_slope(prices, logit_lamb, divisor)
-    return centre(slope, jnp.exp2(params["log_k"]) * capped_memory_days(params["logit_lamb"], *limits))
+    return proportional_slope(prices, capped_logit(params["logit_lamb"], *limits), divisor)
+
+
+def aggressiveness(params: Mapping[str, Array], settings: RuleSettings) -> Array:
+    """``k = 2^log_k · memory_days``, (n,)."""
+    memory = capped_memory_days(params["logit_lamb"], settings.max_memory_days, settings.chunk_minutes)
+    return jnp.exp2(params["log_k"]) * memory
 
 
 RULE = Rule(

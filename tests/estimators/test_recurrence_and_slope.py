@@ -74,6 +74,7 @@ def slope_loop(prices: np.ndarray, lamb: np.ndarray, divisor_lamb: np.ndarray) -
 
 
 slope = jax.jit(proportional_slope)
+slope_jacobian = jax.jit(jax.jacrev(proportional_slope, argnums=1))
 
 
 @settings(max_examples=25)
@@ -110,14 +111,14 @@ def test_constant_prices_have_no_slope() -> None:
     prices = np.full((LENGTH, TOKENS), 123.456)
     logits = jnp.array([1.0, 3.0, 5.0])
     assert not np.asarray(slope(prices, logits)).any()
-    assert np.isfinite(jax.jacrev(proportional_slope, argnums=1)(jnp.asarray(prices), logits)).all()
+    assert np.isfinite(slope_jacobian(prices, logits)).all()
 
 
 @pytest.mark.parametrize("logit", [-800.0, -40.0, 36.0])
 def test_no_memory_and_endless_memory_are_finite(logit: float) -> None:
     logits = jnp.full(TOKENS, logit)
     assert np.isfinite(slope(walk(1), logits)).all()
-    assert np.isfinite(jax.jacrev(proportional_slope, argnums=1)(jnp.asarray(walk(1)), logits)).all()
+    assert np.isfinite(slope_jacobian(walk(1), logits)).all()
 
 
 def test_without_memory_the_slope_is_the_last_return() -> None:

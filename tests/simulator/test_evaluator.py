@@ -81,11 +81,11 @@ def test_the_last_window_that_fits() -> None:
 
 @pytest.mark.parametrize("fees", ["zero", "noise"])
 def test_windows_at_any_bar_equal_those_at_one_phase(fees: str) -> None:
-    evaluator = evaluator_of(n_tokens=3, fees=fees)
-    raw, starts = raw_of(evaluator), [0, 3, 8, 101, 150, 237]
+    evaluator = evaluator_of(fees=fees)
+    raw, starts = raw_of(evaluator), [5, 3, 8, 101, 150, 237]
     assert evaluator.plan(starts, 200, ENDS)[0].phase is None
     mixed = evaluator.evaluate_at(raw, starts, 200, ENDS)
-    for at, start in enumerate(starts[:4]):
+    for at, start in enumerate(starts[:2]):
         plan, _ = evaluator.plan([start], 200, ENDS)
         assert plan.phase == start % evaluator.setup.chunk_bars
         alone = evaluator.evaluate_at(raw, [start], 200, ENDS)
@@ -109,8 +109,8 @@ def test_one_pass_serves_windows_of_one_phase() -> None:
 
 @pytest.mark.parametrize("fees", ["zero", "fee"])
 def test_many_sets_are_each_set_alone(fees: str) -> None:
-    evaluator = evaluator_of(TWO_SPLITS, n_tokens=3, fees=fees)
-    sets = stacked(evaluator, *(random_params("momentum", HALF_HOURS, 3, seed) for seed in range(4)))
+    evaluator = evaluator_of(TWO_SPLITS, fees=fees)
+    sets = stacked(evaluator, *(random_params("momentum", HALF_HOURS, 2, seed) for seed in range(4)))
     many = evaluator.evaluate_many(sets, ENDS)
     assert list(many) == ["train", "test"]
     for row in range(4):
@@ -121,10 +121,10 @@ def test_many_sets_are_each_set_alone(fees: str) -> None:
                 assert many[split][name][row] == pytest.approx(value, rel=1e-10, abs=1e-12), (split, name)
 
 
-@pytest.mark.parametrize("fees", ["zero", "gas"])
+@pytest.mark.parametrize("fees", ["zero", "fee"])
 def test_evaluate_gives_the_metrics_of_simulate(fees: str) -> None:
-    evaluator = evaluator_of(TWO_SPLITS, n_tokens=3, fees=fees)
-    prices, params = random_prices(TWO_SPLITS, 3, 0), random_params("momentum", HALF_HOURS, 3, 2)
+    evaluator = evaluator_of(TWO_SPLITS, fees=fees)
+    prices, params = random_prices(TWO_SPLITS, 2, 0), random_params("momentum", HALF_HOURS, 2, 2)
     table = evaluator.evaluate(evaluator.experiment.initial_parameters(params))
     assert set(table) == {"train", "test"}
     for split, metrics in table.items():
@@ -276,9 +276,9 @@ def test_the_cheapest_path_is_taken(changes: dict[str, Any], metric: str, path: 
 
 
 def test_fees_of_next_to_nothing_are_the_path_without_fees() -> None:
-    prices, params = random_prices(HALF_HOURS, 3, 6), random_params("momentum", HALF_HOURS, 3, 6)
-    free = Evaluator(make_experiment("momentum", 3, HALF_HOURS), prices)
-    cheap = Evaluator(make_experiment("momentum", 3, HALF_HOURS, fees={"swap_fee": 1e-13}), prices)
+    prices, params = random_prices(TWO_SPLITS, 2, 6), random_params("momentum", HALF_HOURS, 2, 6)
+    free = Evaluator(make_experiment("momentum", 2, TWO_SPLITS), prices)
+    cheap = Evaluator(make_experiment("momentum", 2, TWO_SPLITS, fees={"swap_fee": 1e-13}), prices)
     raw = free.experiment.initial_parameters(params)
     one, other = free.evaluate(raw, ENDS)["train"], cheap.evaluate(raw, ENDS)["train"]
     assert cheap.plan([0], 100, ENDS)[0].path is Path.FEES

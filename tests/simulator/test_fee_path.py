@@ -64,8 +64,8 @@ def both_pullbacks(setup: PoolSetup, arguments: Arguments, cotangent: jax.Array)
 ON_THE_EDGE = ("arb_fee_alone", "protocol_all")
 CASES = [
     *(("momentum", variant, n_tokens) for n_tokens in (2, 3) for variant in VARIANTS),
-    *(("balancer", variant, 3) for variant in VARIANTS),
-    *((rule, variant, 5) for rule, variant in (("momentum", "fee"), ("momentum", "noise_gas_protocol"))),
+    *(("balancer", variant, 3) for variant in ("fee", "high_fee", "noise_gas_protocol", *ON_THE_EDGE)),
+    ("momentum", "noise_gas_protocol", 5),
     ("balancer", "fee", 2),
 ]
 
@@ -117,7 +117,7 @@ def trading(setup: PoolSetup, arguments: Arguments) -> jax.Array:
     return jnp.stack([jnp.sign(then - pool.log_reserves) for pool, then in zip(pools, after, strict=True)])
 
 
-@pytest.mark.parametrize(("variant", "n_tokens"), [("arb_fee", 2), ("gas", 3), ("noise", 3), ("noise_gas_protocol", 3)])
+@pytest.mark.parametrize(("variant", "n_tokens"), [("arb_fee", 2), ("noise_gas_protocol", 3)])
 def test_the_adjoint_equals_finite_differences(variant: str, n_tokens: int) -> None:
     """Along random directions in each argument, between kinks: where the same tokens trade on either side."""
     setup, arguments = case("momentum", n_tokens, variant, 1)

@@ -13,15 +13,13 @@ from quantsim import Evaluator
 STEP = 1e-4  # below that, the rounding of the values weighs more than their curvature
 # rule, tokens, fees, path, metric
 CASES = [
-    ("momentum", 2, "zero", "closed_form", "daily_log_sharpe"),
     ("momentum", 3, "zero", "closed_form", "daily_log_sharpe"),
     ("momentum", 3, "zero", "per_bar", "returns_over_hodl"),
-    ("anti_momentum", 3, "zero", "closed_form", "returns"),
+    ("anti_momentum", 2, "zero", "closed_form", "returns"),
     ("momentum", 2, "fee", None, "daily_log_sharpe"),
     ("momentum", 3, "gas", None, "daily_log_sharpe"),
     ("momentum", 3, "noise", None, "returns"),
-    ("anti_momentum", 3, "fee", "fees", "returns_over_hodl"),
-    ("momentum", 3, "protocol", None, "fee_revenue_over_value"),
+    ("anti_momentum", 3, "protocol", "fees", "fee_revenue_over_value"),
 ]
 
 
@@ -75,21 +73,19 @@ def test_gradients_are_finite_at_the_edges(fees: str, constant: bool) -> None:
         prices = prices_of(HALF_HOURS, np.repeat(prices.prices[:1], HALF_HOURS.total, axis=0))
     evaluator = Evaluator(experiment, prices)
     first, n_bars = evaluator.splits["train"]
-    for metric in ("returns", "daily_log_sharpe"):
-        sets = stacked(evaluator, *EDGES.values())
-        values, gradients = evaluator.value_and_grad(sets, [first], n_bars, metric)
-        assert np.isfinite(values).all()
-        for name, part in gradients.items():
-            for row, edge in enumerate(EDGES):
-                assert np.isfinite(part[row]).all(), (edge, name, metric)
-        if constant:
-            np.testing.assert_allclose(values, 0.0, atol=1e-15)
-            continue
-        edges = list(EDGES)
-        np.testing.assert_array_equal(gradients["logit_lamb"][edges.index("memory beyond the cap")], 0.0)
-        hardly = edges.index("hardly moving")
-        for name in gradients:
-            np.testing.assert_allclose(gradients[name][hardly], 0.0, atol=1e-13)
+    sets = stacked(evaluator, *EDGES.values())
+    values, gradients = evaluator.value_and_grad(sets, [first], n_bars, "daily_log_sharpe")
+    assert np.isfinite(values).all()
+    for name, part in gradients.items():
+        for row, edge in enumerate(EDGES):
+            assert np.isfinite(part[row]).all(), (edge, name)
+    if constant:
+        np.testing.assert_allclose(values, 0.0, atol=1e-15)
+        return
+    edges = list(EDGES)
+    np.testing.assert_array_equal(gradients["logit_lamb"][edges.index("memory beyond the cap")], 0.0)
+    for name in gradients:
+        np.testing.assert_allclose(gradients[name][edges.index("hardly moving")], 0.0, atol=1e-12)
 
 
 @pytest.mark.parametrize("fees", ["zero", "fee"])

@@ -35,14 +35,18 @@ def test_nothing_depends_on_later_prices(rule: str, fees: str) -> None:
 
 
 def test_a_decision_uses_the_price_at_its_own_boundary() -> None:
-    """The ramp begins at the boundary, so the weights differ from the bar after it on, and no later."""
+    """Its ramp begins there: the weights of the bar after it know that price, and up to the next boundary no later one."""
     experiment = make_experiment("momentum", 3, HALF_HOURS)
     prices, params = random_prices(HALF_HOURS, 3, 2), random_params("momentum", HALF_HOURS, 3, 2, strength=0.1)
     plain = bar_by_bar(experiment, params, prices).weights
-    boundary = 7 * HALF_HOURS.chunk_minutes // HALF_HOURS.bar_minutes
+    chunk = HALF_HOURS.chunk_minutes // HALF_HOURS.bar_minutes
+    boundary = 7 * chunk
     other = bar_by_bar(experiment, params, changed_after(prices, HALF_HOURS.history + boundary - 1)).weights
     np.testing.assert_array_equal(other[: boundary + 1], plain[: boundary + 1])
     assert (other[boundary + 1] != plain[boundary + 1]).all()
+    later = bar_by_bar(experiment, params, changed_after(prices, HALF_HOURS.history + boundary)).weights
+    np.testing.assert_array_equal(later[: boundary + chunk + 1], plain[: boundary + chunk + 1])
+    assert (later[boundary + chunk + 1] != plain[boundary + chunk + 1]).all()
 
 
 @pytest.mark.parametrize("fees", ["zero", "fee"])
