@@ -171,7 +171,7 @@ def test_the_series_keeps_its_bound(maximum_change: float | None, n_tokens: int)
             start[0], step[0] = 1 - sum(start[1:]), -sum(step[1:])
             exact = _loss_by_bars(start, step, setup.ramp_bars)
             error = abs(_loss_by_series(start, step, setup.ramp_bars, terms) - exact)
-            assert error <= closed_form._TOLERANCE
+            assert error <= 1e-15
 
 
 def _loss_by_bars(start: list[Decimal], step: list[Decimal], length: int) -> Decimal:
