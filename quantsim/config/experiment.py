@@ -60,8 +60,7 @@ class Experiment(Section):
                 f"sgd.early_stopping_reports = {self.sgd.early_stopping_reports} needs validation data: "
                 "set periods.validation_end"
             )
-        initial = self.initial_parameters()["initial_weights_logits"]
-        smallest = float(np.exp(initial - initial.max()).min() / np.exp(initial - initial.max()).sum())
+        smallest = float(self.human_parameters(self.initial_parameters())["initial_weights"].min())
         if self.rule.outputs is not None and smallest < self.minimum_weight * (1 - 1e-12):
             raise ValueError(
                 f"parameters.initial_weights: the smallest is {smallest:.6g}, and must be at least "

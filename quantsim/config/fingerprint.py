@@ -27,7 +27,7 @@ _DEFAULTS: dict[str, Any] = {
     "do_arb": True,
     "noise_trader_ratio": 0.0,
     "protocol_fee_split": 0.0,
-    "bout_offset": 1440 * 7,
+    "bout_offset": 0,  # seven days there; here a study trains on what it says
     "return_val": "sharpe",
     "endTestDateString": None,
     "optimisation_settings": {},
@@ -174,7 +174,7 @@ def tables_from_fingerprint(fingerprint: Mapping[str, Any]) -> dict[str, Any]:
         },
         "objective": {
             "metric": values["return_val"],
-            "bout_offset_days": values["bout_offset"] / 1440 if "bout_offset" in fingerprint else 0.0,
+            "bout_offset_days": values["bout_offset"] / 1440,
         },
         "parameters": _parameters(values),
         "sgd": {},

@@ -19,7 +19,18 @@ from jax import Array
 
 from quantsim.simulator.setup import FeeRates, PoolSetup
 
-__all__ = ["Moves", "Pool", "apply_moves", "band", "optimal_moves", "pool_gain", "profit", "settle", "spread"]
+__all__ = [
+    "Moves",
+    "Pool",
+    "apply_moves",
+    "band",
+    "kept_fee",
+    "optimal_moves",
+    "pool_gain",
+    "profit",
+    "settle",
+    "spread",
+]
 
 
 class Moves(NamedTuple):
@@ -64,6 +75,11 @@ def band(rates: FeeRates) -> Array:
 def pool_gain(rates: FeeRates) -> Array:
     """What the pool receives per effective unit of input: ``(1 - (1-γ) f) / γ``."""
     return (1.0 - rates.swap_fee * rates.protocol_fee_split) / (1.0 - rates.swap_fee)
+
+
+def kept_fee(rates: FeeRates) -> Array:
+    """The pool's own fee per effective unit of input: ``(1-γ)(1-f) / γ``."""
+    return rates.swap_fee * (1.0 - rates.protocol_fee_split) / (1.0 - rates.swap_fee)
 
 
 def optimal_moves(levels: Array, weights: Array, width: Array) -> Moves:
@@ -169,5 +185,4 @@ def apply_moves(pool: Pool, moves: Moves, rates: FeeRates, setup: PoolSetup) -> 
         return after
     volume = jnp.sum(jnp.exp(pool.log_reserves + pool.log_prices) * jnp.expm1(moves.rise), axis=-1, keepdims=True)
     value = jnp.sum(jnp.exp(after + pool.log_prices), axis=-1, keepdims=True)
-    kept = rates.noise_trader_ratio * rates.swap_fee * (1.0 - rates.protocol_fee_split)
-    return after + jnp.log1p(kept * volume / ((1.0 - rates.swap_fee) * value))
+    return after + jnp.log1p(rates.noise_trader_ratio * kept_fee(rates) * volume / value)

@@ -23,7 +23,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from quantsim.simulator.arbitrage import Pool, apply_moves, band, pool_gain, settle, spread
+from quantsim.simulator.arbitrage import Pool, apply_moves, band, kept_fee, pool_gain, settle, spread
 from quantsim.simulator.setup import FeeRates, PoolSetup
 
 __all__ = ["autodiff_log_reserves", "bar_pools", "fee_log_reserves"]
@@ -148,7 +148,7 @@ def _tangent(pool: Pool, after: Array, rates: FeeRates, setup: PoolSetup) -> _Ta
 
 
 def _noise(pool: Pool, entering: Array, move: Array, phi: Array, share: Array, rates: FeeRates) -> _Noise:
-    kept = rates.noise_trader_ratio * rates.swap_fee * (1.0 - rates.protocol_fee_split) / (1.0 - rates.swap_fee)
+    kept = rates.noise_trader_ratio * kept_fee(rates)
     values = jnp.exp(pool.log_reserves + pool.log_prices)
     grown = jnp.where(entering, jnp.expm1(move), 0.0)
     after = values * (1.0 + pool_gain(rates) * grown) * jnp.where(entering, 1.0, jnp.exp(move))

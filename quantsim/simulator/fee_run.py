@@ -9,7 +9,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from quantsim.simulator.arbitrage import Pool, settle
+from quantsim.simulator.arbitrage import Pool, kept_fee, settle
 from quantsim.simulator.fee_path import bar_pools, fee_log_reserves
 from quantsim.simulator.setup import FeeRates, PoolSetup
 
@@ -46,10 +46,9 @@ class FeeRun(NamedTuple):
     def fee_revenue(self, rates: FeeRates) -> Array:
         """Fees that stay in the pool: those of arbitrage trades and of the noise traders that follow them; ()."""
         visited = slice(None, None, self.setup.arb_frequency)
-        kept = rates.swap_fee * (1.0 - rates.protocol_fee_split) / (1.0 - rates.swap_fee)
         pools = bar_pools(self.log_reserves, self.log_prices[visited], self.weights[visited], rates, self.setup)
         volume = sum(jnp.sum(_volume_in(pool, rates, self.setup)) for pool in pools)
-        return kept * volume * (1.0 + rates.noise_trader_ratio)
+        return kept_fee(rates) * volume * (1.0 + rates.noise_trader_ratio)
 
 
 def fee_run(weights: Array, log_prices: Array, rates: FeeRates, setup: PoolSetup) -> FeeRun:

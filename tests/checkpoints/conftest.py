@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from checkpoint_support import BEGIN
 
 from quantsim.checkpoints import Checkpoint, CheckpointStore
-
-BEGIN = {"experiment_id": "e1", "data_id": "d1", "driver": "sgd", "config": {}}
 
 
 @pytest.fixture

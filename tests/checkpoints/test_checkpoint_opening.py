@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from checkpoint_support import BEGIN, sql
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.schema import CreateTable
@@ -16,17 +17,6 @@ from sqlalchemy.schema import CreateTable
 from quantsim.checkpoints import Checkpoint, CheckpointStore, schema
 from quantsim.checkpoints.database import Database
 from quantsim.errors import CheckpointError
-
-BEGIN = {"experiment_id": "e1", "data_id": "d1", "driver": "sgd", "config": {}}
-
-
-def sql(path: Path, statement: str) -> list[tuple[object, ...]]:
-    connection = sqlite3.connect(path)
-    try:
-        with connection:
-            return connection.execute(statement).fetchall()
-    finally:
-        connection.close()
 
 
 def test_file_is_created_with_its_folders_and_settings(store, path):

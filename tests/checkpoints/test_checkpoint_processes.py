@@ -10,10 +10,9 @@ import threading
 import time
 
 import pytest
+from checkpoint_support import BEGIN
 
 from quantsim.checkpoints import CheckpointStore
-
-BEGIN = {"experiment_id": "e1", "data_id": "d1", "driver": "sgd", "config": {}}
 
 WRITER = """
 import sys

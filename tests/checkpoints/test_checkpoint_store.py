@@ -1,12 +1,11 @@
 from __future__ import annotations
 
 import math
-import sqlite3
 from datetime import timedelta
-from pathlib import Path
 
 import numpy as np
 import pytest
+from checkpoint_support import BEGIN, sql
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event
@@ -15,16 +14,6 @@ from quantsim.checkpoints import Checkpoint, select
 from quantsim.errors import CheckpointError
 
 NAN, INF = math.nan, math.inf
-BEGIN = {"experiment_id": "e1", "data_id": "d1", "driver": "sgd", "config": {}}
-
-
-def sql(path: Path, statement: str) -> list[tuple[object, ...]]:
-    connection = sqlite3.connect(path)
-    try:
-        with connection:
-            return connection.execute(statement).fetchall()
-    finally:
-        connection.close()
 
 
 def same(left: float, right: float) -> bool:
