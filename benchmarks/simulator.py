@@ -31,8 +31,9 @@ from yardstick import fee_recursion
 
 from quantsim import Evaluator, Experiment, Prices, load_prices
 from quantsim.prices import available
-from quantsim.simulator import evaluate
+from quantsim.simulator import evaluate, signals
 from quantsim.simulator.setup import PoolSetup
+from quantsim.simulator.weights import bar_weights
 
 DAYS, WARM_UP_DAYS = 151, 150
 MINUTES = 1440 * (DAYS + WARM_UP_DAYS)
@@ -129,9 +130,9 @@ def window_inputs(evaluator: Evaluator) -> tuple[np.ndarray, np.ndarray]:
     first, n_bars = evaluator.splits["train"]
     setup: PoolSetup = evaluator.setup
     params = evaluator.arrays(evaluator.experiment.initial_parameters())
-    outputs = evaluate.chunk_outputs(setup, params, evaluator.market, 0)
-    ramps = evaluate.window_ramps(setup, params, outputs, jax.numpy.asarray(first), 0, n_bars)
-    weights = evaluate.bar_weights(ramps, n_bars, setup)
+    outputs = signals.chunk_signals(setup, params, evaluator.market, 0)
+    ramps = signals.window_ramps(setup, params, outputs, jax.numpy.asarray(first), 0, n_bars)
+    weights = bar_weights(ramps, n_bars, setup)
     return np.asarray(evaluator.market.log_prices[first : first + n_bars]), np.asarray(weights)
 
 

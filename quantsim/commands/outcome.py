@@ -62,9 +62,8 @@ def show_checkpoint(experiment: Experiment, checkpoint: Checkpoint) -> None:
 
 def show_parameters(experiment: Experiment, raw: Mapping[str, Sequence[float] | Any]) -> None:
     """Shows the parameters that matter, in human units."""
-    specs = experiment.active_parameters
     values = {name: tuple(row.tolist()) for name, row in experiment.human_parameters(raw).items()}
-    show(parameters_table(specs, values, experiment.data.tokens))
+    show(parameters_table(experiment.active_parameters, values, experiment.tokens))
 
 
 def show_metrics(experiment: Experiment, metrics: Mapping[str, Mapping[str, float]]) -> None:

@@ -119,7 +119,7 @@ def _show(experiment: Experiment, selection: Selection, runs: Sequence[Run]) -> 
     from quantsim.commands.outcome import show_checkpoint, show_selection
 
     count = f"{len(runs)} runs" if len(runs) > 1 else f"run {runs[0].run_id[:8]}"
-    say(f"Study {experiment.name!r}: {experiment.pool.rule} on {', '.join(experiment.data.tokens)}, {count}.")
+    say(f"Study {experiment.name!r}: {experiment.pool.strategy_name} on {', '.join(experiment.tokens)}, {count}.")
     show_selection(selection)
     for checkpoint in selection.checkpoints:
         if len(selection.checkpoints) > 1:
@@ -136,11 +136,11 @@ def _show_raw(checkpoints: Sequence[Checkpoint]) -> None:
 
 
 def _as_json(experiment: Experiment, selection: Selection, runs: Sequence[Run]) -> dict[str, Any]:
-    units = {spec.human_name: spec.unit for spec in experiment.active_parameters}
+    units = {parameter.human_name: parameter.spec.unit for parameter in experiment.active_parameters}
     return {
         "study": experiment.name,
-        "rule": experiment.pool.rule,
-        "tokens": list(experiment.data.tokens),
+        "rule": experiment.pool.strategy_name,
+        "tokens": list(experiment.tokens),
         "method": selection.method,
         "metric": selection.metric,
         "minimum": selection.minimum,

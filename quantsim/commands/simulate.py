@@ -83,7 +83,7 @@ def simulate(
         metrics = {**Evaluator(experiment, prices).evaluate(raw), **metrics}
     show_notes(result.notes)
     say(
-        f"Study {experiment.name!r}: {experiment.pool.rule} on {', '.join(result.tokens)}, "
+        f"Study {experiment.name!r}: {experiment.pool.strategy_name} on {', '.join(result.tokens)}, "
         f"{result.times.size:,} bars of {prices.bar_minutes} min; value {result.value[0]:,.0f} to {result.value[-1]:,.0f} "
         f"USD, fee revenue {result.fee_revenue:,.0f} USD."
     )
@@ -155,13 +155,13 @@ def _parameter(text: str) -> tuple[str, Any]:
 
 def _replaced(experiment: Experiment, values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     """The values with those given in their place, whether raw or human-readable names are used on either side."""
-    known = {name for spec in experiment.rule.parameters for name in (spec.raw_name, spec.human_name)}
+    known = {name for parameter in experiment.layout for name in (parameter.raw_name, parameter.human_name)}
     for name in given:
         if name not in known:
             raise ConfigError(
-                f"--param {name}: rule {experiment.pool.rule!r} has no such parameter; {nearest(name, known)}"
+                f"--param {name}: rule {experiment.pool.strategy_name!r} has no such parameter; {nearest(name, known)}"
             )
-    aliases = [{spec.raw_name, spec.human_name} for spec in experiment.rule.parameters]
+    aliases = [{parameter.raw_name, parameter.human_name} for parameter in experiment.layout]
     replaced = {name for pair in aliases if pair & given.keys() for name in pair}
     return {name: value for name, value in values.items() if name not in replaced} | given
 
@@ -178,7 +178,7 @@ def _write_files(
 
     try:
         if csv is not None:
-            frame = path_frame(result, prices)
+            frame = path_frame(result)
             if csv.suffix.lower() == ".parquet":
                 frame.to_parquet(csv, index=False)
             else:
@@ -187,7 +187,7 @@ def _write_files(
         if plot is not None:
             from quantsim.report.plots import pool_figure, save_figure
 
-            figure = pool_figure(experiment, result, hodl_values(result, prices), metrics)
+            figure = pool_figure(experiment, result, hodl_values(result), metrics)
             save_figure(figure, plot)
             say(f"Plot: {plot}")
     except OSError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ __all__ = ["BEST", "Start", "comparable_runs", "default_method", "find_starts", 
 BEST = "best"
 """Stands for ``best_validation`` where there is validation, and for ``best_train`` where there is none."""
 
-_DECIDES_METRICS = ("data", "periods", "pool", "update", "fees")
+_DECIDES_METRICS = ("data", "periods", "pool", "subsidiaries", "update", "fees", "series")
 """The tables of a study that decide what a parameter set is worth. The rest is how it was looked for."""
 
 
@@ -46,11 +46,10 @@ class Start:
             ConfigError: they are of other tokens or another rule.
         """
         theirs, own = self.run.config, experiment
-        tokens, rule = tuple(theirs["data"]["tokens"]), theirs["pool"]["rule"]
-        if tokens != own.data.tokens or rule != own.pool.rule:
+        if _strategy(theirs) != _strategy(own.model_dump(mode="json")):
             raise ConfigError(
-                f"checkpoint {self.checkpoint.key} is of {rule} on {', '.join(tokens)}, and study {own.name!r} of "
-                f"{own.pool.rule} on {', '.join(own.data.tokens)}: rule, tokens and their order must agree"
+                f"checkpoint {self.checkpoint.key} is of {_describe(theirs)}, and study {own.name!r} of "
+                f"{own.pool.strategy_name} on {', '.join(own.tokens)}: rule, tokens and their order must agree"
             )
         # Raw memories are counted in chunks. Where these agree, raw values are taken over bit for bit.
         same_chunk = theirs["update"]["chunk_minutes"] == own.update.chunk_minutes
@@ -120,18 +119,27 @@ def _runs_to_pick_from(store: CheckpointStore, experiment: Experiment) -> list[R
         for run in store.find_runs()
         if run.driver != "sgd" or run.status == "finished" or run.experiment_id != experiment.identity
     ]
-    found = comparable_runs(settled, experiment.model_dump(mode="json")) or [
-        run
-        for run in settled
-        if tuple(run.config["data"]["tokens"]) == experiment.data.tokens
-        and run.config["pool"]["rule"] == experiment.pool.rule
-    ]
+    config = experiment.model_dump(mode="json")
+    found = comparable_runs(settled, config) or [run for run in settled if _strategy(run.config) == _strategy(config)]
     if not found:
         raise SelectionError(
-            f"{store.location} has no run of {experiment.pool.rule} on {', '.join(experiment.data.tokens)} to start from: "
+            f"{store.location} has no run of {experiment.pool.strategy_name} on {', '.join(experiment.tokens)} to start from: "
             "run `quantsim optuna` or `quantsim sgd` without --from first"
         )
     return found
+
+
+def _strategy(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a configuration that decides what its parameters are."""
+    pool = config["pool"]
+    tokens = pool.get("tokens") or config["data"]["tokens"]
+    parts = {name: (part["tokens"], part["rule"], part["ensemble"]) for name, part in config["subsidiaries"].items()}
+    return {"tokens": tokens, "rule": pool["rule"], "ensemble": pool["ensemble"], "subsidiaries": parts}
+
+
+def _describe(config: Mapping[str, Any]) -> str:
+    strategy = _strategy(config)
+    return f"{strategy['rule'] or strategy['ensemble']} on {', '.join(strategy['tokens'])}"
 
 
 def _reason(selection: Selection, runs: Sequence[Run]) -> str:

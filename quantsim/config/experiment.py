@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import tomllib
@@ -14,14 +15,33 @@ from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field, ValidationError, field_serializer, model_validator
 
 from quantsim.config.base import Section, describe
-from quantsim.config.sections import Data, Fees, Objective, Periods, Pool, Search, Sgd, Update, frozen_parameters
+from quantsim.config.pools import PoolView, check_groups, check_pool, pool_parameters, pool_views
+from quantsim.config.sections import (
+    Data,
+    Fees,
+    GroupName,
+    Objective,
+    Periods,
+    Pool,
+    Search,
+    Series,
+    Sgd,
+    Subsidiary,
+    Update,
+    flat_table,
+    frozen_parameters,
+    pairs,
+)
+from quantsim.discovery import is_in_file, source_digest
 from quantsim.errors import ConfigError
-from quantsim.parameters import ParameterSpec, to_human, to_raw
-from quantsim.rules import Rule, get_rule
+from quantsim.parameters import Parameter, scoped, to_human, to_raw
+from quantsim.parameters.parameter import in_group
+from quantsim.rules import Rule
 
 __all__ = ["Experiment"]
 
 Frozen = tuple[tuple[str, float | tuple[float, ...]], ...]
+Subsidiaries = tuple[tuple[GroupName, Subsidiary], ...]
 
 
 class Experiment(Section):
@@ -41,8 +61,10 @@ class Experiment(Section):
     data: Data
     periods: Periods
     pool: Pool
+    subsidiaries: Annotated[Subsidiaries, BeforeValidator(pairs)] = ()
     update: Update = Update()
     fees: Fees = Fees()
+    series: Series = Series()
     objective: Objective = Objective()
     sgd: Sgd = Sgd()
     search: Search = Search()
@@ -50,21 +72,19 @@ class Experiment(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        n_tokens = len(self.data.tokens)
-        if self.pool.minimum_weight is not None and self.pool.minimum_weight * n_tokens > 1.0:
-            raise ValueError(
-                f"pool.minimum_weight = {self.pool.minimum_weight} must be at most 1/{n_tokens} for {n_tokens} tokens"
-            )
         if self.sgd.early_stopping_reports is not None and self.periods.validation_end is None:
             raise ValueError(
                 f"sgd.early_stopping_reports = {self.sgd.early_stopping_reports} needs validation data: "
                 "set periods.validation_end"
             )
-        smallest = float(self.human_parameters(self.initial_parameters())["initial_weights"].min())
-        if self.rule.outputs is not None and smallest < self.minimum_weight * (1 - 1e-12):
+        check_groups(self.pools)
+        human = to_human(self.layout, self.initial_parameters())
+        for pool in self.pools:
+            check_pool(pool, scoped(human, pool.group), self.series)
+        if self.fees.swap_fee and self.pools[-1].tunes_fee:
             raise ValueError(
-                f"parameters.initial_weights: the smallest is {smallest:.6g}, and must be at least "
-                f"pool.minimum_weight = {self.minimum_weight:.6g}"
+                f"fees.swap_fee = {self.fees.swap_fee} and parameters.swap_fee both set the fee: give the latter, which "
+                "training and search may move, or the former, which they may not"
             )
         return self
 
@@ -72,55 +92,84 @@ class Experiment(Section):
     def _parameters_as_table(self, parameters: Frozen) -> dict[str, Any]:
         return dict(parameters)
 
-    @property
-    def rule(self) -> Rule:
-        """The rule that ``pool.rule`` names."""
-        return get_rule(self.pool.rule)
+    @field_serializer("subsidiaries")
+    def _subsidiaries_as_table(self, subsidiaries: Subsidiaries) -> dict[str, Any]:
+        return {name: subsidiary.model_dump(mode="json") for name, subsidiary in subsidiaries}
+
+    @functools.cached_property
+    def pools(self) -> tuple[PoolView, ...]:
+        """All pools, each after those whose shares it holds; the experiment's own is the last."""
+        return pool_views(
+            self.pool,
+            self.tokens,
+            self.update,
+            self.fees,
+            dict(self.subsidiaries),
+            self.data.tokens,
+            dict(self.parameters),
+        )
+
+    @functools.cached_property
+    def layout(self) -> tuple[Parameter, ...]:
+        """Every parameter of every pool, in dependency order."""
+        return tuple(parameter for pool in self.pools for parameter in pool_parameters(pool))
 
     @property
-    def active_parameters(self) -> tuple[ParameterSpec, ...]:
-        """The rule's parameters that matter under this experiment's settings."""
-        return tuple(
-            spec for spec in self.rule.parameters if spec.setting is None or getattr(self.update, spec.setting)
-        )
+    def tokens(self) -> tuple[str, ...]:
+        """What the pool holds, in its order: ``pool.tokens``, or those of the data."""
+        return self.pool.tokens or self.data.tokens
+
+    @property
+    def rule(self) -> Rule:
+        """The rule that ``pool`` names, or its ensemble as one."""
+        return self.pool.strategy()
+
+    @property
+    def active_parameters(self) -> tuple[Parameter, ...]:
+        """The parameters that matter under this experiment's settings."""
+        return tuple(parameter for parameter in self.layout if parameter.active)
 
     @property
     def trainable(self) -> frozenset[str]:
         """Raw names of the parameters that gradients move."""
-        return frozenset(spec.raw_name for spec in self.active_parameters if spec.trainable)
-
-    @property
-    def minimum_weight(self) -> float:
-        """The lower guardrail: as set, or ``0.1/n``."""
-        return self.pool.minimum_weight if self.pool.minimum_weight is not None else 0.1 / len(self.data.tokens)
-
-    @property
-    def interpolation_minutes(self) -> int:
-        """The length of a weight ramp, in minutes: as set, or the chunk."""
-        return self.update.interpolation_minutes or self.update.chunk_minutes
+        return frozenset(parameter.raw_name for parameter in self.layout if parameter.trainable)
 
     @property
     def identity(self) -> str:
-        """SHA-256 of the content as canonical JSON; name and description do not count."""
+        """SHA-256 of the content as canonical JSON; name and description do not count, the code of user-written rules does."""
         content = self.model_dump(mode="json", exclude={"name", "description"})
+        if files := sorted(filter(is_in_file, self._rule_names())):
+            content["rule_sources"] = {name: source_digest(name) for name in files}
         return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
+    def _rule_names(self) -> set[str]:
+        pools = [view.pool for view in self.pools]
+        names = {name for pool in pools for name in (pool.rule, *dict(pool.ensemble).values())}
+        return {name for name in names | {view.fees.rule for view in self.pools} if name is not None}
+
     def initial_parameters(self, values: Mapping[str, Any] | None = None) -> dict[str, NDArray[np.float64]]:
-        """Raw parameters, ``(n,)`` each: those given, or the experiment's own where ``values`` is None.
+        """Raw parameters, one value per label each: those given, or the experiment's own where ``values`` is None.
+
+        Args:
+            values: raw or human-readable name → number or one per label; groups as nested tables or dotted names.
 
         Raises:
             ParameterError: a name, shape or value is wrong.
         """
-        return to_raw(
-            self.rule.parameters,
-            dict(self.parameters) if values is None else values,
-            n_tokens=len(self.data.tokens),
-            chunk_minutes=self.update.chunk_minutes,
-        )
+        own = dict(self.parameters)
+        given = own if values is None else flat_table(dict(values))
+        for pool in self.pools:
+            for name in pool.rule.ignores:
+                given = {key: value for key, value in given.items() if key != in_group(pool.group, name)}
+        # What is a parameter only because the study gives it a value has no other default.
+        for parameter in self.layout:
+            if parameter.spec.opt_in and not {parameter.raw_name, parameter.human_name} & given.keys():
+                given |= {name: own[name] for name in (parameter.raw_name, parameter.human_name) if name in own}
+        return to_raw(self.layout, given)
 
     def human_parameters(self, raw: Mapping[str, Any]) -> dict[str, NDArray[np.float64]]:
-        """The human-readable form, ``(n,)`` each, of a complete raw set; parameters that do not matter here are left out."""
-        return to_human(self.active_parameters, raw, chunk_minutes=self.update.chunk_minutes)
+        """The human-readable form of a complete raw set; parameters that do not matter here are left out."""
+        return to_human(self.active_parameters, raw)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], source: str = "experiment") -> Self:

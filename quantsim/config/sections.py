@@ -3,16 +3,39 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    field_serializer,
+    model_validator,
+)
 
 from quantsim.config.base import Section
+from quantsim.fee_rules import get_fee_rule
 from quantsim.metrics import get_metric
-from quantsim.rules import get_rule
+from quantsim.parameters.parameter import in_group
+from quantsim.rules import Rule, Trading, ensemble_of, get_rule
 
-__all__ = ["Data", "Fees", "Objective", "Periods", "Pool", "Search", "Sgd", "Update"]
+__all__ = [
+    "Data",
+    "Fees",
+    "Objective",
+    "Periods",
+    "Pool",
+    "PoolRules",
+    "Search",
+    "Series",
+    "Sgd",
+    "Subsidiary",
+    "Update",
+]
 
 DEFAULT_REPORT = (
     "daily_log_sharpe",
@@ -32,7 +55,13 @@ def _to_utc(moment: datetime) -> datetime:
 
 
 def _known_rule(name: str) -> str:
-    return get_rule(name).name
+    get_rule(name)
+    return name
+
+
+def _known_fee_rule(name: str) -> str:
+    get_fee_rule(name)
+    return name
 
 
 def _known_metric(name: str) -> str:
@@ -46,6 +75,14 @@ def _distinct(tokens: tuple[str, ...]) -> tuple[str, ...]:
     return tokens
 
 
+def pairs(values: Any) -> Any:
+    """A table as pairs, which are hashable; leaves anything else to validation."""
+    return tuple(values.items()) if isinstance(values, dict) else values
+
+
+GroupName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]  # a bare key of TOML
+Members = tuple[tuple[GroupName, Annotated[str, AfterValidator(_known_rule)]], ...]
+Bound = Annotated[float, Field(gt=0.0, lt=1.0)]
 UtcTime = Annotated[datetime, AfterValidator(_to_utc)]
 MetricName = Annotated[str, AfterValidator(_known_metric)]
 
@@ -90,18 +127,67 @@ class Periods(Section):
         return found
 
 
-class Pool(Section):
-    """The pool itself. ``minimum_weight`` is ``0.1/n`` unless set; ``arb_frequency`` is in bars."""
+class PoolRules(Section):
+    """What decides a pool's weights: a rule or an ensemble of rules, and the bounds of the weights.
 
-    rule: Annotated[str, AfterValidator(_known_rule)]
-    initial_value_usd: PositiveFloat = 1_000_000.0
-    minimum_weight: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
+    ``minimum_weight`` is ``0.1/n`` unless set; bounds are one number, or one per token. ``arb_frequency`` is in bars.
+    """
+
+    rule: Annotated[str, AfterValidator(_known_rule)] | None = None
+    ensemble: Annotated[Members, BeforeValidator(pairs)] = ()
+    minimum_weight: Bound | tuple[Bound, ...] | None = None
+    maximum_weight: Bound | tuple[Bound, ...] | None = None
     do_arb: bool = True
     arb_frequency: PositiveInt = 1
+    arb_quality: Annotated[float, Field(ge=0.0, le=1.0)] = 1.0
+
+    @model_validator(mode="after")
+    def _one_strategy(self) -> Self:
+        if (self.rule is None) == (not self.ensemble):
+            raise ValueError("give either rule, or ensemble (a table of member = rule)")
+        if len(self.ensemble) == 1:
+            raise ValueError(f"ensemble has one member, {self.ensemble[0][0]!r}: give it as rule")
+        if self.ensemble:
+            self.strategy()  # raises where the members do not fit together
+        if self.arb_quality != 1.0 and self.strategy().trading is not Trading.BATCHES:
+            raise ValueError(f"arb_quality = {self.arb_quality} is for pools that trade in batches: set rule = 'cow'")
+        return self
+
+    @field_serializer("ensemble")
+    def _ensemble_as_table(self, ensemble: Members) -> dict[str, str]:
+        return dict(ensemble)
+
+    def strategy(self) -> Rule:
+        """The rule, or the ensemble as one."""
+        if self.rule is not None:
+            return get_rule(self.rule)
+        return ensemble_of(tuple((name, get_rule(rule)) for name, rule in self.ensemble))
+
+    def members(self) -> tuple[tuple[str, Rule], ...]:
+        """The rules whose parameters the pool has, each with its group: empty for the only one."""
+        if self.rule is not None:
+            return (("", get_rule(self.rule)),)
+        return tuple((name, get_rule(rule)) for name, rule in self.ensemble)
+
+    @property
+    def strategy_name(self) -> str:
+        """The rule's name; the members of an ensemble with theirs."""
+        return self.rule or "ensemble of " + ", ".join(f"{name} = {rule}" for name, rule in self.ensemble)
+
+
+class Pool(PoolRules):
+    """The pool itself. ``tokens`` are those of ``data`` unless set; subsidiary pools may stand among them."""
+
+    tokens: Annotated[tuple[str, ...], Field(min_length=2), AfterValidator(_distinct)] | None = None
+    initial_value_usd: PositiveFloat = 1_000_000.0
 
 
 class Update(Section):
-    """When and how fast the weights move. ``interpolation_minutes`` is the whole chunk unless set."""
+    """When and how fast the weights move. ``interpolation_minutes`` is the whole chunk unless set.
+
+    ``published_look_ahead`` steers a chunk with the output of its end instead of its beginning, for rules that output
+    weights: the published implementation does so, no pool could. Only for reproducing its figures.
+    """
 
     chunk_minutes: PositiveInt = 1440
     interpolation_minutes: PositiveInt | None = None
@@ -109,6 +195,8 @@ class Update(Section):
     maximum_change_per_minute: PositiveFloat = 3e-4
     max_memory_days: PositiveFloat = 365.0
     use_alt_lamb: bool = False
+    pre_exp_scaling: Literal["off", "log2", "logistic"] = "log2"
+    published_look_ahead: bool = False
 
     @model_validator(mode="after")
     def _ramp_fits(self) -> Self:
@@ -119,18 +207,68 @@ class Update(Section):
 
 
 class Fees(Section):
-    """What trading costs: shares of the trade, but for ``gas_cost_usd``, which is per trade."""
+    """What trading costs: shares of the trade, but for ``gas_cost_usd``, which is per trade.
+
+    ``rule`` names a fee rule, which sets the swap fee chunk by chunk. ``rebalancing_cost`` is paid by nobody: it is what the
+    yardstick of the metric ``rvr`` pays per value traded.
+    """
 
     swap_fee: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    rule: Annotated[str, AfterValidator(_known_fee_rule)] | None = None
     arb_fee: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     gas_cost_usd: Annotated[float, Field(ge=0.0)] = 0.0
     noise_trader_ratio: Annotated[float, Field(ge=0.0)] = 0.0
     protocol_fee_split: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
+    rebalancing_cost: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0005
+
+    @model_validator(mode="after")
+    def _one_swap_fee(self) -> Self:
+        if self.rule is not None and self.swap_fee:
+            raise ValueError(f"swap_fee = {self.swap_fee} and rule = {self.rule!r} both set the fee: give one of them")
+        return self
+
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """The numbers among the settings, in the order in which the simulator takes them."""
+        return (
+            self.swap_fee,
+            self.arb_fee,
+            self.gas_cost_usd,
+            self.noise_trader_ratio,
+            self.protocol_fee_split,
+            self.rebalancing_cost,
+        )
 
     @property
     def any(self) -> bool:
         """Whether trading costs anything."""
-        return self.swap_fee > 0 or self.arb_fee > 0 or self.gas_cost_usd > 0
+        return self.swap_fee > 0 or self.rule is not None or self.arb_fee > 0 or self.gas_cost_usd > 0
+
+
+class Subsidiary(PoolRules):
+    """A pool whose shares another pool holds. It updates as that one does unless it says otherwise, and has its own fees."""
+
+    tokens: Annotated[tuple[str, ...], Field(min_length=2), AfterValidator(_distinct)]
+    update: Update | None = None
+    fees: Fees = Fees()
+
+
+class Series(Section):
+    """Files (CSV or Parquet) with a series in time each: a column of times, and one of values, held until the next.
+
+    ``oracle`` has a column per token of the pool. ``trades`` lists swaps: when, what comes in, what goes out, and one amount.
+    """
+
+    swap_fee: str | None = None
+    arb_fee: str | None = None
+    gas_cost_usd: str | None = None
+    oracle: str | None = None
+    trades: str | None = None
+
+    @property
+    def costs(self) -> tuple[str, ...]:
+        """The fee settings that vary in time."""
+        return tuple(name for name in ("swap_fee", "arb_fee", "gas_cost_usd") if getattr(self, name) is not None)
 
 
 class Objective(Section):
@@ -182,7 +320,20 @@ class Search(Section):
 
 
 def frozen_parameters(values: Any) -> Any:
-    """Turns a table of numbers and lists into sorted pairs of hashable values; leaves anything else to validation."""
-    if isinstance(values, dict):
-        return tuple(sorted((str(name), tuple(v) if isinstance(v, list) else v) for name, v in values.items()))
-    return values
+    """Turns nested tables of numbers and lists into sorted pairs of dotted names and hashable values.
+
+    Anything else is left to validation.
+    """
+    return tuple(sorted(flat_table(values).items())) if isinstance(values, dict) else values
+
+
+def flat_table(table: Mapping[str, Any], group: str = "") -> dict[str, Any]:
+    """Nested tables as one, with dotted names; lists become tuples, and of two values for one name the later counts."""
+    flat: dict[str, Any] = {}
+    for name, value in table.items():
+        key = in_group(group, str(name))
+        if isinstance(value, Mapping):
+            flat |= flat_table(value, key)
+        else:
+            flat[key] = tuple(value) if isinstance(value, list) else value
+    return flat

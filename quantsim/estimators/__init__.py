@@ -3,5 +3,6 @@
 from quantsim.estimators.memory import capped_logit, capped_memory_days
 from quantsim.estimators.recurrence import linear_recurrence
 from quantsim.estimators.slope import proportional_slope
+from quantsim.estimators.variance import return_variance
 
-__all__ = ["capped_logit", "capped_memory_days", "linear_recurrence", "proportional_slope"]
+__all__ = ["capped_logit", "capped_memory_days", "linear_recurrence", "proportional_slope", "return_variance"]

@@ -1,16 +1,20 @@
-"""Parameter specs that several rules share, so that a memory is a memory everywhere."""
+"""Parameter specs that pools have in common or several rules share, so that a memory is a memory everywhere."""
 
 from __future__ import annotations
 
-from quantsim.parameters.spec import ALT_MEMORY_DAYS, LOG2, MEMORY_DAYS, SIMPLEX, SQUAREPLUS, ParameterSpec
+from quantsim.parameters.spec import ALT_MEMORY_DAYS, LOG2, LOGISTIC, MEMORY_DAYS, SIMPLEX, SQUAREPLUS, ParameterSpec
 
 __all__ = [
     "alt_memory_days",
+    "bounded_pre_exp_scaling",
     "exponents",
     "initial_weights",
     "k_per_day",
+    "maximum_weights",
     "memory_days",
+    "minimum_weights",
     "pre_exp_scaling",
+    "swap_fee",
 ]
 
 initial_weights = ParameterSpec(
@@ -48,7 +52,7 @@ alt_memory_days = ParameterSpec(
     low=1.0,
     high=200.0,
     log=True,
-    setting="use_alt_lamb",
+    setting=("use_alt_lamb", True),
 )
 
 k_per_day = ParameterSpec(
@@ -84,4 +88,54 @@ pre_exp_scaling = ParameterSpec(
     low=0.01,
     high=2.0,
     log=True,
+    setting=("pre_exp_scaling", "log2"),
+)
+
+bounded_pre_exp_scaling = ParameterSpec(
+    raw_name="logit_pre_exp_scaling",
+    human_name="bounded_pre_exp_scaling",
+    unit="per chunk",
+    description="the same, held below 1 (with update.pre_exp_scaling = 'logistic')",
+    transform=LOGISTIC,
+    default=0.5,
+    low=0.01,
+    high=0.99,
+    setting=("pre_exp_scaling", "logistic"),
+)
+
+swap_fee = ParameterSpec(
+    raw_name="logit_swap_fee",
+    human_name="swap_fee",
+    unit="share",
+    description="swap fee, as a parameter",
+    transform=LOGISTIC,
+    default=None,
+    low=1e-4,
+    high=0.03,
+    log=True,
+    opt_in=True,
+)
+
+minimum_weights = ParameterSpec(
+    raw_name="logit_minimum_weights",
+    human_name="minimum_weights",
+    unit="",
+    description="lower bounds of the weights, as parameters",
+    transform=LOGISTIC,
+    default=None,
+    low=0.02,
+    high=0.3,
+    opt_in=True,
+)
+
+maximum_weights = ParameterSpec(
+    raw_name="logit_maximum_weights",
+    human_name="maximum_weights",
+    unit="",
+    description="upper bounds of the weights, as parameters",
+    transform=LOGISTIC,
+    default=None,
+    low=0.5,
+    high=0.98,
+    opt_in=True,
 )

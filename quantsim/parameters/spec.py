@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quantsim.parameters import transforms
 
-__all__ = ["ALT_MEMORY_DAYS", "LOG2", "MEMORY_DAYS", "SIMPLEX", "SQUAREPLUS", "ParameterSpec", "Transform"]
+__all__ = [
+    "ALT_MEMORY_DAYS",
+    "LOG2",
+    "LOGISTIC",
+    "MEMORY_DAYS",
+    "SIMPLEX",
+    "SQUAREPLUS",
+    "ParameterSpec",
+    "Transform",
+]
 
 FloatArray = NDArray[np.float64]
 RawValues = Mapping[str, FloatArray]
@@ -40,8 +50,8 @@ def _positive(value: FloatArray) -> NDArray[np.bool_]:
     return np.isfinite(value) & (value > 0)
 
 
-def _not_negative(value: FloatArray) -> NDArray[np.bool_]:
-    return np.isfinite(value) & (value >= 0)
+def _inside_unit(value: FloatArray) -> NDArray[np.bool_]:
+    return np.isfinite(value) & (value > 0) & (value < 1)
 
 
 def _log_weights(weights: FloatArray, _: RawValues, __: float) -> FloatArray:
@@ -93,6 +103,14 @@ SQUAREPLUS = Transform(
 )
 """A positive number ↔ the argument of ``squareplus``."""
 
+LOGISTIC = Transform(
+    to_raw=lambda value, _, __: transforms.logit(value),
+    to_human=lambda raw, _, __: transforms.sigmoid(raw),
+    domain="above 0 and below 1",
+    admits=_inside_unit,
+)
+"""A share ↔ its logit."""
+
 SIMPLEX = Transform(_log_weights, _softmax, "positive weights that sum to 1", _positive)
 """Weights on the simplex ↔ softmax logits."""
 
@@ -115,8 +133,9 @@ class ParameterSpec:
         scalar: whether the search uses one value for all tokens.
         trainable: whether gradients move it.
         searchable: whether the search moves it.
-        setting: name of the rule setting that must be on for the parameter to matter; where it is off, neither gradients
-            nor the search move it.
+        setting: the pool setting, and its value, that the parameter matters under; under another, neither gradients nor
+            the search move it.
+        opt_in: whether it is a parameter only where the study gives it a value; otherwise a plain setting serves.
     """
 
     raw_name: str
@@ -131,4 +150,9 @@ class ParameterSpec:
     scalar: bool = False
     trainable: bool = True
     searchable: bool = True
-    setting: str | None = None
+    setting: tuple[str, Any] | None = None
+    opt_in: bool = False
+
+    def matters(self, settings: Mapping[str, Any]) -> bool:
+        """Whether the parameter has any effect under the settings of a pool."""
+        return self.setting is None or settings[self.setting[0]] == self.setting[1]

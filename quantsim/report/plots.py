@@ -102,7 +102,7 @@ def pool_figure(
         weight_axes.xaxis.set_major_formatter(dates.DateFormatter("%b %Y" if months else "%d %b %Y"))
         weight_axes.set_xlim(times[0], times[-1])
         weight_axes.set_xlabel("date (UTC)")
-        name = f"{experiment.name}: {experiment.pool.rule} on {', '.join(result.tokens)}"
+        name = f"{experiment.name}: {experiment.pool.strategy_name} on {', '.join(result.tokens)}"
         value_axes.set_title(name, loc="left", fontsize=19, fontweight="bold", pad=34)
         value_axes.annotate(
             _outcome(result, metrics or {}),

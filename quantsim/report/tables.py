@@ -11,7 +11,7 @@ from rich.table import Table
 from quantsim.report.formats import metric_text, number_text, unit_text
 
 if TYPE_CHECKING:
-    from quantsim.parameters import ParameterSpec
+    from quantsim.parameters import Parameter
     from quantsim.prices import Coverage, Gap
 
 __all__ = ["coverage_table", "gaps_table", "hodl_returns", "metrics_table", "parameters_table"]
@@ -20,17 +20,17 @@ Metrics = Mapping[str, Mapping[str, float]]
 
 
 def parameters_table(
-    specs: Sequence[ParameterSpec],
+    parameters: Sequence[Parameter],
     human: Mapping[str, Sequence[float]],
     tokens: Sequence[str],
     title: str = "Parameters",
 ) -> Table:
-    """One row per parameter, one column per token, in human units.
+    """One row per parameter, one column per token, in human units; what has other labels takes a row per label.
 
     Args:
-        specs: those to show.
-        human: human-readable name → (n,).
-        tokens: (n,).
+        parameters: those to show.
+        human: human-readable name → (m,).
+        tokens: of the pool, (n,).
         title: above the table.
     """
     table = _table(title)
@@ -38,10 +38,17 @@ def parameters_table(
     for token in tokens:
         table.add_column(token, justify="right")
     table.add_column("unit", style="dim")
-    for spec in specs:
-        if spec.human_name in human:
-            values = [number_text(float(value)) for value in human[spec.human_name]]
-            table.add_row(spec.human_name, *values, spec.unit or "1")
+    for parameter in parameters:
+        if parameter.human_name not in human:
+            continue
+        name, unit = parameter.human_name, parameter.spec.unit or "1"
+        cells = [number_text(float(value)) for value in human[name]]
+        if parameter.labels == tuple(tokens):
+            table.add_row(name, *cells, unit)
+            continue
+        for label, cell in zip(parameter.labels, cells, strict=True):
+            shown = name if parameter.size == 1 else f"{name}[{label}]"
+            table.add_row(shown, cell, *[""] * (len(tokens) - 1), unit)
     return table
 
 

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from jax import Array
 
 from quantsim.rules import momentum
-from quantsim.rules.base import Output, Rule, RuleSettings
+from quantsim.rules.base import Observed, Output, Rule, RuleSettings
 
 __all__ = ["RULE", "anti_momentum_outputs"]
 
 
-def anti_momentum_outputs(params: Mapping[str, Array], prices: Array, settings: RuleSettings) -> Array:
+def anti_momentum_outputs(params: Mapping[str, Array], observed: Observed, settings: RuleSettings) -> Array:
     """``-centre(s)``: the momentum rule with its sign turned; shapes as in :func:`momentum.momentum_outputs`."""
-    return -momentum.momentum_outputs(params, prices, settings)
+    return -momentum.momentum_outputs(params, observed, settings)
 
 
 RULE = Rule(

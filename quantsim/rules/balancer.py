@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from quantsim.parameters import common
 from quantsim.rules.base import Output, Rule
 
 __all__ = ["RULE"]
@@ -10,6 +9,6 @@ __all__ = ["RULE"]
 RULE = Rule(
     name="balancer",
     description="constant weights",
-    parameters=(common.initial_weights,),
+    parameters=(),
     output=Output.CONSTANT,
 )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from quantsim.parameters import common
-from quantsim.rules.base import Output, Rule
+from quantsim.rules.base import Output, Rule, Trading
 
 __all__ = ["RULE"]
 
 RULE = Rule(
     name="hodl",
     description="the initial reserves, held without trading",
-    parameters=(common.initial_weights,),
-    output=Output.HOLD,
+    parameters=(),
+    output=Output.CONSTANT,
+    trading=Trading.NONE,
 )

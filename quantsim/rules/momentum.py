@@ -9,23 +9,23 @@ from jax import Array
 
 from quantsim.estimators import capped_logit, capped_memory_days, proportional_slope
 from quantsim.parameters import common
-from quantsim.rules.base import Output, Rule, RuleSettings, centre
+from quantsim.rules.base import Observed, Output, Rule, RuleSettings, centre
 
 __all__ = ["RULE", "aggressiveness", "momentum_outputs", "slope_of"]
 
 
-def momentum_outputs(params: Mapping[str, Array], prices: Array, settings: RuleSettings) -> Array:
+def momentum_outputs(params: Mapping[str, Array], observed: Observed, settings: RuleSettings) -> Array:
     """``centre(s)``, with ``s`` the proportional slope and ``k = 2^log_k · memory_days``.
 
     Args:
         params: ``logit_lamb``, ``log_k``, and ``logit_delta_lamb`` with ``use_alt_lamb``; each (n,).
-        prices: (K, n) chunk-boundary prices.
+        observed: prices at the chunk boundaries, (K, n).
         settings: of the experiment.
 
     Returns:
         (K, n) weight changes, rows summing to zero.
     """
-    return centre(slope_of(params, prices, settings), aggressiveness(params, settings))
+    return centre(slope_of(params, observed.prices, settings), aggressiveness(params, settings))
 
 
 def slope_of(params: Mapping[str, Array], prices: Array, settings: RuleSettings) -> Array:
@@ -46,7 +46,7 @@ def aggressiveness(params: Mapping[str, Array], settings: RuleSettings) -> Array
 RULE = Rule(
     name="momentum",
     description="weight flows to the tokens whose price rises fastest",
-    parameters=(common.initial_weights, common.memory_days, common.alt_memory_days, common.k_per_day),
+    parameters=(common.memory_days, common.alt_memory_days, common.k_per_day),
     output=Output.CHANGE,
     outputs=momentum_outputs,
 )

@@ -5,7 +5,7 @@ The arbitrageur solves a concave problem whose optimum is one number, a level ``
 notation: docs/mathematics.md.
 
 All functions act on the last axis and broadcast over leading ones, so that the same code serves the sequential pass (one
-bar) and the adjoint (all bars at once).
+bar) and the adjoint (all bars at once). Rates are constants () or have the leading axes, and lack the last.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from quantsim.simulator.setup import FeeRates, PoolSetup
+from quantsim.simulator.market import FeeRates
+from quantsim.simulator.setup import PoolSetup
 
 __all__ = [
     "Moves",
@@ -26,6 +27,7 @@ __all__ = [
     "band",
     "kept_fee",
     "optimal_moves",
+    "per_event",
     "pool_gain",
     "profit",
     "settle",
@@ -68,7 +70,7 @@ class Pool(NamedTuple):
 
 
 def band(rates: FeeRates) -> Array:
-    """Width ``g`` of the no-trade band of ``max u - min u``: ``-log γ + log((1 + a/2)/(1 - a/2))``."""
+    """Width ``g`` of the no-trade band of ``max u - min u``: ``-log γ + log((1 + a/2)/(1 - a/2))``; of the rates' shape."""
     return -jnp.log1p(-rates.swap_fee) + jnp.log1p(0.5 * rates.arb_fee) - jnp.log1p(-0.5 * rates.arb_fee)
 
 
@@ -82,17 +84,23 @@ def kept_fee(rates: FeeRates) -> Array:
     return rates.swap_fee * (1.0 - rates.protocol_fee_split) / (1.0 - rates.swap_fee)
 
 
+def per_event(values: Array) -> Array:
+    """Values with one per event, (...,), shaped to meet the tokens' axis: (..., 1)."""
+    return values[..., None]
+
+
 def optimal_moves(levels: Array, weights: Array, width: Array) -> Moves:
     """The trade of largest profit before fixed costs.
 
     Args:
         levels: (..., n) values per weight, ``u``.
         weights: (..., n).
-        width: () of the no-trade band, ``g``.
+        width: () or (...,) of the no-trade band, ``g``.
 
     Returns:
         The moves; all zero where ``max u - min u ≤ g``.
     """
+    width = per_event(width)
     if levels.shape[-1] == 2:
         return _two_token_moves(levels, weights, width)
     level = jax.lax.stop_gradient(_root(levels, weights, width))
@@ -102,7 +110,7 @@ def optimal_moves(levels: Array, weights: Array, width: Array) -> Moves:
     total = jnp.sum(active, axis=-1, keepdims=True)
     shifted = jnp.where(entering, levels + width, levels)
     level = jnp.sum(active * shifted, axis=-1, keepdims=True) / jnp.where(total > 0.0, total, 1.0)
-    trades = spread(levels)[..., None] > width
+    trades = per_event(spread(levels)) > width
     return Moves(
         rise=jnp.where(trades & entering, jnp.maximum(level - width - levels, 0.0), 0.0),
         fall=jnp.where(trades & leaving, jnp.minimum(level - levels, 0.0), 0.0),
@@ -169,7 +177,7 @@ def settle(pool: Pool, rates: FeeRates, setup: PoolSetup) -> Moves:
     moves = optimal_moves(pool.levels, pool.weights, band(rates))
     if not setup.has_gas:
         return moves
-    worth = (profit(pool, moves, rates) >= rates.gas_cost)[..., None]
+    worth = per_event(profit(pool, moves, rates) >= rates.gas_cost)
     return Moves(jnp.where(worth, moves.rise, 0.0), jnp.where(worth, moves.fall, 0.0))
 
 
@@ -180,9 +188,9 @@ def apply_moves(pool: Pool, moves: Moves, rates: FeeRates, setup: PoolSetup) -> 
     (arXiv:2012.08040 App. B, arXiv:2307.02074 §5.3), where ``1-γ' = (1-γ)(1-f)`` is the pool's share of the fee.
     """
     # log1p and expm1 would save digits of a small move that its addition to a log reserve loses anyway, at twice the cost.
-    after = pool.log_reserves + jnp.log(1.0 + pool_gain(rates) * (jnp.exp(moves.rise) - 1.0)) + moves.fall
+    after = pool.log_reserves + jnp.log(1.0 + per_event(pool_gain(rates)) * (jnp.exp(moves.rise) - 1.0)) + moves.fall
     if not setup.has_noise:
         return after
     volume = jnp.sum(jnp.exp(pool.log_reserves + pool.log_prices) * jnp.expm1(moves.rise), axis=-1, keepdims=True)
     value = jnp.sum(jnp.exp(after + pool.log_prices), axis=-1, keepdims=True)
-    return after + jnp.log1p(rates.noise_trader_ratio * kept_fee(rates) * volume / value)
+    return after + jnp.log1p(per_event(rates.noise_trader_ratio * kept_fee(rates)) * volume / value)

@@ -10,7 +10,8 @@ import numpy as np
 from jax import Array
 
 from quantsim.simulator.fee_run import fee_run
-from quantsim.simulator.setup import FeeRates, Market, PoolSetup
+from quantsim.simulator.market import FeeRates, Market
+from quantsim.simulator.setup import PoolSetup
 from quantsim.simulator.weights import Ramps, bar_weights
 from quantsim.simulator.zero_fee import bar_log_values
 
@@ -24,12 +25,14 @@ class BarPath(NamedTuple):
         value: (T,) pool value, in the quote currency.
         reserves: (T, n) tokens in the pool.
         weights: (T, n); for a pool that only holds, shares of value.
+        prices: (T, n) of what the pool holds, in the quote currency.
         fee_revenue: () fees kept by the pool over the window, in the quote currency.
     """
 
     value: Array
     reserves: Array
     weights: Array
+    prices: Array
     fee_revenue: Array
 
 
@@ -43,7 +46,7 @@ def bar_path(
         market: prices, (T_all, n).
         start: () index of the first bar.
         n_bars: length of the window, ``T``.
-        rates: fees and costs.
+        rates: fees and costs of the window, () or (T,).
         setup: of the pool.
         fees: whether to run the recursion that charges fees; the closed form serves otherwise.
     """
@@ -55,7 +58,7 @@ def bar_path(
         reserves = jnp.broadcast_to(setup.initial_value * weights[0] / prices[0], prices.shape)
         value = jnp.sum(reserves * prices, axis=-1)
         shown = reserves * prices / value[:, None] if setup.shows_shares else weights
-        return BarPath(value, reserves, shown, nothing)
+        return BarPath(value, reserves, shown, prices, nothing)
 
     every = np.arange(n_bars)
     visited = slice(None, None, setup.arb_frequency)
@@ -71,4 +74,4 @@ def bar_path(
         if setup.arb_frequency > 1:
             reserves = jnp.repeat(reserves, setup.arb_frequency, axis=0)[:n_bars]
             value = jnp.sum(reserves * prices, axis=-1)
-    return BarPath(value, reserves, weights, revenue)
+    return BarPath(value, reserves, weights, prices, revenue)

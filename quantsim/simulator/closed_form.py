@@ -24,7 +24,8 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from quantsim.simulator.setup import Market, PoolSetup
+from quantsim.simulator.market import Market
+from quantsim.simulator.setup import PoolSetup
 from quantsim.simulator.weights import Ramps
 
 __all__ = ["log_values_at", "series_terms"]

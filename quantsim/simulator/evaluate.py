@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,12 +13,14 @@ from jax import Array
 from quantsim.metrics import Need, Sample, compute, needs_of
 from quantsim.simulator.bar_path import BarPath, bar_path
 from quantsim.simulator.closed_form import log_values_at
+from quantsim.simulator.composite import pool_market
 from quantsim.simulator.fee_run import fee_run
+from quantsim.simulator.market import FeeRates, Market
 from quantsim.simulator.plan import Path, Plan
-from quantsim.simulator.setup import FeeRates, Market, PoolSetup
-from quantsim.simulator.weights import Ramps, bar_weights, chunk_ramps
+from quantsim.simulator.signals import Signals, chunk_signals, window_ramps, window_rates
+from quantsim.simulator.weights import Ramps, bar_weights
 
-__all__ = ["chunk_outputs", "evaluate_windows", "lanes", "window_path", "window_ramps"]
+__all__ = ["evaluate_windows", "lanes", "window_path"]
 
 Params = Mapping[str, Array]
 
@@ -33,50 +35,25 @@ def lanes(function: Callable[[Any], Any], arguments: Any, *, sequential: bool) -
     return jax.vmap(function)(arguments)
 
 
-def chunk_outputs(setup: PoolSetup, params: Params, market: Market, phase: Array | int) -> Array | None:
-    """Rule outputs at all chunk boundaries of the data, (K, n), from history to the last bar; ``None`` for a rule without.
-
-    Estimators are causal, so one pass serves every window whose boundaries lie at this phase.
-    """
-    if setup.rule.outputs is None:
-        return None
-    n_bars = market.prices.shape[0]
-    n_boundaries = -(-n_bars // setup.chunk_bars)
-    # With a phase the last boundary can lie behind the data; no window that fits reaches it.
-    bars = jnp.minimum(phase + setup.chunk_bars * jnp.arange(n_boundaries), n_bars - 1)
-    return setup.rule.outputs(params, market.prices[bars], setup.settings)
-
-
-def window_ramps(
-    setup: PoolSetup, params: Params, outputs: Array | None, start: Array, phase: Array | int, n_bars: int
-) -> Ramps:
-    """Weights of the window of ``n_bars`` bars from bar ``start``."""
-    n_chunks = -(-n_bars // setup.chunk_bars)
-    if outputs is not None:
-        outputs = jax.lax.dynamic_slice_in_dim(outputs, (start - phase) // setup.chunk_bars, n_chunks)
-    return chunk_ramps(outputs, jax.nn.softmax(params["initial_weights_logits"]), n_chunks, setup)
-
-
 def evaluate_windows(plan: Plan, params: Params, market: Market, rates: FeeRates, starts: Array) -> dict[str, Array]:
     """Metrics of one parameter set over several windows of equal length.
 
     Args:
         plan: what to compute and how; static.
-        params: raw name → (n,).
-        market: prices, (T_all, n).
+        params: raw name → (m,).
+        market: of the tokens of the data, (T_all, n_data).
         rates: fees and costs.
         starts: (W,) index of each window's first bar; each window has to fit into the data.
 
     Returns:
         metric name → (W,).
     """
-    shared = None if plan.phase is None else chunk_outputs(plan.setup, params, market, plan.phase)
+    setup, market = plan.setup, pool_market(plan.setup, params, market)
+    shared = None if plan.phase is None else chunk_signals(setup, params, market, plan.phase)
 
     def one(start: Array) -> dict[str, Array]:
-        phase = plan.phase if plan.phase is not None else start % plan.setup.chunk_bars
-        outputs = shared if plan.phase is not None else chunk_outputs(plan.setup, params, market, phase)
-        ramps = window_ramps(plan.setup, params, outputs, start, phase, plan.shape.n_bars)
-        return compute(plan.metrics, _sample(plan, ramps, market, rates, start), plan.shape)
+        window = _window(plan, params, market, rates, start, shared)
+        return compute(plan.metrics, _sample(plan, window, market), plan.shape)
 
     values: dict[str, Array] = lanes(one, starts, sequential=plan.every_bar)
     return values
@@ -86,18 +63,41 @@ def window_path(
     plan: Plan, params: Params, market: Market, rates: FeeRates, start: Array
 ) -> tuple[BarPath, dict[str, Array]]:
     """The full path of one window, and its metrics; arguments as in :func:`evaluate_windows`."""
-    phase = start % plan.setup.chunk_bars if plan.phase is None else plan.phase
-    outputs = chunk_outputs(plan.setup, params, market, phase)
-    ramps = window_ramps(plan.setup, params, outputs, start, phase, plan.shape.n_bars)
-    path = bar_path(ramps, market, start, plan.shape.n_bars, rates, plan.setup, fees=plan.path is Path.FEES)
-    return path, compute(plan.metrics, _bar_sample(plan, path, ramps, market, start), plan.shape)
+    market = pool_market(plan.setup, params, market)
+    window = _window(plan, params, market, rates, start)
+    path = _bar_path(plan, window, market)
+    return path, compute(plan.metrics, _bar_sample(plan, path, window, market), plan.shape)
 
 
-def _sample(plan: Plan, ramps: Ramps, market: Market, rates: FeeRates, start: Array) -> Sample:
+class _Window(NamedTuple):
+    """One window's decisions: its first bar, weights, and costs."""
+
+    start: Array
+    ramps: Ramps
+    rates: FeeRates
+
+
+def _window(
+    plan: Plan, params: Params, market: Market, rates: FeeRates, start: Array, signals: Signals | None = None
+) -> _Window:
+    setup, n_bars = plan.setup, plan.shape.n_bars
+    phase = start % setup.chunk_bars if plan.phase is None else plan.phase
+    if signals is None:
+        signals = chunk_signals(setup, params, market, phase)
+    ramps = window_ramps(setup, params, signals, start, phase, n_bars)
+    return _Window(start, ramps, window_rates(setup, params, signals, rates, start, phase, n_bars))
+
+
+def _bar_path(plan: Plan, window: _Window, market: Market) -> BarPath:
+    start, ramps, rates = window
+    return bar_path(ramps, market, start, plan.shape.n_bars, rates, plan.setup, fees=plan.path is Path.FEES)
+
+
+def _sample(plan: Plan, window: _Window, market: Market) -> Sample:
     n_bars, setup = plan.shape.n_bars, plan.setup
     if plan.path is Path.PER_BAR or needs_of(plan.metrics) & Need.BARS:
-        path = bar_path(ramps, market, start, n_bars, rates, setup, fees=plan.path is Path.FEES)
-        return _bar_sample(plan, path, ramps, market, start)
+        return _bar_sample(plan, _bar_path(plan, window, market), window, market)
+    start, ramps, rates = window
     fee_revenue = jnp.zeros(())
     bars = np.append(np.arange(0, n_bars, plan.shape.bars_per_day), n_bars - 1)
     if plan.path is Path.HOLD:
@@ -122,14 +122,14 @@ def _sample(plan: Plan, ramps: Ramps, market: Market, rates: FeeRates, start: Ar
     )
 
 
-def _bar_sample(plan: Plan, path: BarPath, ramps: Ramps, market: Market, start: Array) -> Sample:
-    hodl, uniform = _held_values(ramps, market, start, plan.shape.n_bars)
+def _bar_sample(plan: Plan, path: BarPath, window: _Window, market: Market) -> Sample:
+    hodl, uniform = _held_values(window.ramps, market, window.start, plan.shape.n_bars)
     return Sample.from_bars(
         path.value,
         plan.shape.bars_per_day,
         hodl_end_value=path.value[0] * hodl,
         uniform_hodl_end_value=path.value[0] * uniform,
-        weight_change=_weight_change(plan, ramps),
+        weight_change=_weight_change(plan, window.ramps),
         fee_revenue=path.fee_revenue,
     )
 

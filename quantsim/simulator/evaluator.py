@@ -20,8 +20,9 @@ from quantsim.metrics import SampleShape, get_metric
 from quantsim.precision import in_float64
 from quantsim.prices import Prices
 from quantsim.simulator.evaluate import evaluate_windows, lanes
+from quantsim.simulator.market import FeeRates, Market, fee_rates, market
 from quantsim.simulator.plan import Path, Plan, make_plan
-from quantsim.simulator.setup import FeeRates, Market, fee_rates, market, pool_setup
+from quantsim.simulator.setup import pool_setup
 
 __all__ = ["Evaluator"]
 
@@ -76,7 +77,7 @@ class Evaluator:
         """Metrics of one parameter set on every split, each split a fresh pool at its first bar.
 
         Args:
-            params: raw name → (n,), complete.
+            params: raw name → (m,), complete.
             metrics: names; the experiment's own unless given.
 
         Returns:
@@ -90,7 +91,7 @@ class Evaluator:
         """Metrics of many parameter sets on every split, in one call.
 
         Args:
-            sets: raw name → (S, n), complete.
+            sets: raw name → (S, m), complete.
             metrics: names; the experiment's own unless given.
 
         Returns:
@@ -108,7 +109,7 @@ class Evaluator:
         """Metrics of one parameter set over given windows.
 
         Args:
-            params: raw name → (n,), complete.
+            params: raw name → (m,), complete.
             starts: (W,) first bar of each window.
             n_bars: length of the windows, in bars.
             metrics: names.
@@ -131,14 +132,14 @@ class Evaluator:
         """The mean of a metric over windows, and its gradient, for many parameter sets at once.
 
         Args:
-            sets: raw name → (S, n), complete.
+            sets: raw name → (S, m), complete.
             starts: (W,) first bar of each window.
             n_bars: length of the windows, in bars.
             metric: name.
             path: how to compute; the cheapest exact one unless given.
 
         Returns:
-            The means, (S,), and raw name → gradient (S, n).
+            The means, (S,), and raw name → gradient (S, m).
         """
         plan, firsts = self.plan(starts, n_bars, (metric,), path)
         values, gradients = _value_and_grad(plan, self.arrays(sets, 2), self.market, self.rates, firsts)
@@ -170,23 +171,21 @@ class Evaluator:
         )
 
     def arrays(self, params: Params, n_axes: int = 1) -> dict[str, Array]:
-        """Checked parameters as arguments of the compiled program: (n,) each, or (S, n) with ``n_axes = 2``."""
-        known = {spec.raw_name for spec in self.experiment.rule.parameters}
+        """Checked parameters as arguments of the compiled program: (m,) each, or (S, m) with ``n_axes = 2``."""
+        sizes = {parameter.raw_name: parameter.size for parameter in self.experiment.layout}
         for name in params:
-            if name not in known:
-                raise ParameterError(f"unknown raw parameter {name!r}: {nearest(name, known)}")
+            if name not in sizes:
+                raise ParameterError(f"unknown raw parameter {name!r}: {nearest(name, sizes)}")
         arrays = {}
-        for name in sorted(known):
+        for name, size in sorted(sizes.items()):
             if name not in params:
                 raise ParameterError(
                     f"raw parameter {name!r} is missing: Experiment.initial_parameters completes a set"
                 )
             array = jnp.asarray(params[name], jnp.float64)
-            if array.ndim != n_axes or array.shape[-1] != self.setup.n_tokens:
-                expected = "(n,)" if n_axes == 1 else "(S, n)"
-                raise ParameterError(
-                    f"{name} has shape {array.shape}, and must be {expected}, n = {self.setup.n_tokens}"
-                )
+            if array.ndim != n_axes or array.shape[-1] != size:
+                expected = f"({size},)" if n_axes == 1 else f"(S, {size})"
+                raise ParameterError(f"{name} has shape {array.shape}, and must be {expected}")
             arrays[name] = array
         return arrays
 
@@ -252,7 +251,7 @@ def _notes(experiment: Experiment, prices: Prices, warm_up_bars: int) -> dict[st
     days = warm_up_bars / prices.bars_per_day
     wanted = experiment.update.max_memory_days
     notes: dict[str, Any] = {"warm_up_days": days}
-    if days < wanted and experiment.rule.outputs is not None:
+    if days < wanted and any(view.rule.outputs is not None for view in experiment.pools):
         notes["warm_up"] = f"{days:g} days of history before training, fewer than max_memory_days = {wanted:g}"
         logger.info("the estimators warm up on %s", notes["warm_up"])
     if prices.gaps:

@@ -23,8 +23,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from quantsim.simulator.arbitrage import Pool, apply_moves, band, kept_fee, pool_gain, settle, spread
-from quantsim.simulator.setup import FeeRates, PoolSetup
+from quantsim.simulator.arbitrage import Pool, apply_moves, band, kept_fee, per_event, pool_gain, settle, spread
+from quantsim.simulator.market import FeeRates, at_bars
+from quantsim.simulator.setup import PoolSetup
 
 __all__ = ["autodiff_log_reserves", "bar_pools", "fee_log_reserves"]
 
@@ -45,7 +46,7 @@ def fee_log_reserves(setup: PoolSetup, initial: Array, log_prices: Array, weight
         initial: (n,) log reserves at the first bar, in units of value at the prices that ``log_prices`` is relative to.
         log_prices: (T, n) relative log prices of the bars visited.
         weights: (T, n).
-        rates: fees and costs.
+        rates: fees and costs, () or (T,).
 
     Returns:
         (T, n). Differentiable in every argument.
@@ -59,7 +60,7 @@ def bar_pools(log_reserves: Array, log_prices: Array, weights: Array, rates: Fee
     Returns:
         One pool of (T-1, n) arrays per trade of a bar: against the old weights, and, where weights ever move, the new.
     """
-    log_weights = jnp.log(weights)
+    log_weights, rates = jnp.log(weights), at_bars(rates, slice(1, None))
     first = Pool(log_reserves[:-1], log_prices[1:], weights[:-1], log_weights[:-1])
     if not setup.moves:
         return [first]
@@ -70,28 +71,33 @@ def _event(pool: Pool, rates: FeeRates, setup: PoolSetup) -> Array:
     return apply_moves(pool, settle(pool, rates, setup), rates, setup)
 
 
+# Of one bar, or of all: log prices, weights and their logarithms per trade, and those costs that vary in time.
+_Bar = tuple[Array, list[tuple[Array, Array]], list[Array | None]]
+
+
 def _run(setup: PoolSetup, initial: Array, log_prices: Array, weights: Array, rates: FeeRates) -> list[Array]:
     """Log reserves after each trade of a bar, (T, n) per trade, the first bar being the start."""
-    width = band(rates)
-    log_weights = jnp.log(weights)
-    seen = _seen(setup)
+    log_weights, rates = jnp.log(weights), at_bars(rates, slice(1, None))
+    costs = [band(rates), *rates]
 
-    def trade(log_reserves: Array, event: tuple[Array, Array, Array]) -> Array:
+    def trade(log_reserves: Array, event: tuple[Array, Array, Array], width: Array, rates: FeeRates) -> Array:
         pool = Pool(log_reserves, *event)
         after: Array = jax.lax.cond(
             spread(pool.levels) <= width, lambda pool: pool.log_reserves, lambda pool: _event(pool, rates, setup), pool
         )
         return after
 
-    def step(log_reserves: Array, bar: tuple[Array, list[tuple[Array, Array]]]) -> tuple[Array, list[Array]]:
-        log_price, events = bar
+    def step(log_reserves: Array, bar: _Bar) -> tuple[Array, list[Array]]:
+        log_price, events, varying = bar
+        width, *now = (cost if of_bar is None else of_bar for cost, of_bar in zip(costs, varying, strict=True))
         after = []
         for weight, log_weight in events:
-            log_reserves = trade(log_reserves, (log_price, weight, log_weight))
+            log_reserves = trade(log_reserves, (log_price, weight, log_weight), width, FeeRates(*now))
             after.append(log_reserves)
         return log_reserves, after
 
-    bars = (log_prices[1:], [(weights[at], log_weights[at]) for at in seen])
+    events = [(weights[at], log_weights[at]) for at in _seen(setup)]
+    bars: _Bar = (log_prices[1:], events, [cost if cost.ndim else None for cost in costs])
     paths = jax.lax.scan(step, initial, bars)[1]
     return [jnp.concatenate([initial[None], path]) for path in paths]
 
@@ -128,7 +134,7 @@ def _tangent(pool: Pool, after: Array, rates: FeeRates, setup: PoolSetup) -> _Ta
     Without noise the change of a log reserve is ``δ = log1p(c expm1(h))`` on the way in, so ``h = log1p(expm1(δ)/c)`` and
     ``φ = dδ/dh = 1 + (c-1) exp(-δ)``. Noise traders hide the trade in their own growth; there it is worked out anew.
     """
-    gain = pool_gain(rates)
+    gain = per_event(pool_gain(rates))
     if setup.has_noise:
         moves = settle(pool, rates, setup)
         entering, leaving = moves.rise > 0.0, moves.fall < 0.0
@@ -148,10 +154,10 @@ def _tangent(pool: Pool, after: Array, rates: FeeRates, setup: PoolSetup) -> _Ta
 
 
 def _noise(pool: Pool, entering: Array, move: Array, phi: Array, share: Array, rates: FeeRates) -> _Noise:
-    kept = rates.noise_trader_ratio * kept_fee(rates)
+    kept = per_event(rates.noise_trader_ratio * kept_fee(rates))
     values = jnp.exp(pool.log_reserves + pool.log_prices)
     grown = jnp.where(entering, jnp.expm1(move), 0.0)
-    after = values * (1.0 + pool_gain(rates) * grown) * jnp.where(entering, 1.0, jnp.exp(move))
+    after = values * (1.0 + per_event(pool_gain(rates)) * grown) * jnp.where(entering, 1.0, jnp.exp(move))
     value = jnp.sum(after, axis=-1, keepdims=True)
     bought = kept * values * grown
     growth = value + jnp.sum(bought, axis=-1, keepdims=True)  # the value once noise traders have paid, too
@@ -201,7 +207,8 @@ def _backward(setup: PoolSetup, residual: _Residual, cotangent: Array) -> tuple[
         Pool(start, log_prices[1:], weights[at], log_weights[at])
         for start, at in zip(starts, _seen(setup), strict=True)
     ]
-    tangents = [_tangent(pool, path[1:], rates, setup) for pool, path in zip(pools, paths, strict=True)]
+    after_first = at_bars(rates, slice(1, None))
+    tangents = [_tangent(pool, path[1:], after_first, setup) for pool, path in zip(pools, paths, strict=True)]
 
     def step(after: Array, bar: tuple[list[_Tangent], Array]) -> tuple[Array, Array]:
         bar_tangents, added = bar
@@ -220,9 +227,10 @@ def _backward(setup: PoolSetup, residual: _Residual, cotangent: Array) -> tuple[
     of_new = weight_bar[0] if setup.moves else jnp.zeros_like(adjoint)
     weights_cotangent = jnp.concatenate([weight_bar[-1], nothing]) + jnp.concatenate([nothing, of_new])
 
-    # The rates are scalars: given the adjoint, their cotangents are one vectorised pass (dropped where nobody asks).
+    # Given the adjoint, the cotangents of the rates are one vectorised pass (dropped where nobody asks).
     def bars(rates: FeeRates) -> Array:
-        return _event(bar_pools(paths[-1], log_prices, weights, rates, setup)[-1], rates, setup)
+        last = bar_pools(paths[-1], log_prices, weights, rates, setup)[-1]
+        return _event(last, at_bars(rates, slice(1, None)), setup)
 
     rate_bar: FeeRates = jax.vjp(bars, rates)[1](adjoint)[0]
     return initial_cotangent, jnp.concatenate([nothing, price_bar]), weights_cotangent, rate_bar

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from quantsim.simulator.arbitrage import Pool, kept_fee, settle
 from quantsim.simulator.fee_path import bar_pools, fee_log_reserves
-from quantsim.simulator.setup import FeeRates, PoolSetup
+from quantsim.simulator.market import FeeRates, at_bars
+from quantsim.simulator.setup import PoolSetup
 
 __all__ = ["FeeRun", "fee_run"]
 
@@ -46,9 +47,11 @@ class FeeRun(NamedTuple):
     def fee_revenue(self, rates: FeeRates) -> Array:
         """Fees that stay in the pool: those of arbitrage trades and of the noise traders that follow them; ()."""
         visited = slice(None, None, self.setup.arb_frequency)
+        rates = at_bars(rates, visited)
         pools = bar_pools(self.log_reserves, self.log_prices[visited], self.weights[visited], rates, self.setup)
-        volume = sum(jnp.sum(_volume_in(pool, rates, self.setup)) for pool in pools)
-        return kept_fee(rates) * volume * (1.0 + rates.noise_trader_ratio)
+        rates = at_bars(rates, slice(1, None))
+        volume = sum(_volume_in(pool, rates, self.setup) for pool in pools)
+        return jnp.sum(kept_fee(rates) * volume * (1.0 + rates.noise_trader_ratio))
 
 
 def fee_run(weights: Array, log_prices: Array, rates: FeeRates, setup: PoolSetup) -> FeeRun:
@@ -57,15 +60,16 @@ def fee_run(weights: Array, log_prices: Array, rates: FeeRates, setup: PoolSetup
     Args:
         weights: (T, n).
         log_prices: (T, n).
-        rates: fees and costs.
+        rates: fees and costs, () or (T,).
         setup: of the pool.
     """
     visited = slice(None, None, setup.arb_frequency)
     initial = jnp.log(setup.initial_value * weights[0]) - log_prices[0]
-    log_reserves = fee_log_reserves(setup, initial, log_prices[visited], weights[visited], rates)
+    log_reserves = fee_log_reserves(setup, initial, log_prices[visited], weights[visited], at_bars(rates, visited))
     return FeeRun(log_reserves, log_prices, weights, setup)
 
 
 def _volume_in(pool: Pool, rates: FeeRates, setup: PoolSetup) -> Array:
-    """Value of what arbitrageurs bring in per event, before the fee is added; (T-1, n)."""
-    return jnp.exp(pool.log_reserves + pool.log_prices) * jnp.expm1(settle(pool, rates, setup).rise)
+    """Value of what arbitrageurs bring in per event, before the fee is added; (T-1,)."""
+    values = jnp.exp(pool.log_reserves + pool.log_prices)
+    return jnp.sum(values * jnp.expm1(settle(pool, rates, setup).rise), axis=-1)

@@ -20,8 +20,8 @@ from quantsim.prices import Prices
 from quantsim.simulator.bar_path import BarPath
 from quantsim.simulator.evaluate import window_path
 from quantsim.simulator.evaluator import Evaluator
+from quantsim.simulator.market import FeeRates, Market
 from quantsim.simulator.plan import Plan
-from quantsim.simulator.setup import FeeRates, Market
 
 __all__ = ["Result", "simulate"]
 
@@ -37,10 +37,11 @@ class Result:
         value: (T,) pool value, in the quote currency.
         reserves: (T, n) tokens in the pool.
         weights: (T, n) on the simplex; for a pool that only holds, shares of value.
+        prices: (T, n) of what the pool holds, in the quote currency.
         metrics: name → value, all of the registry; ``nan`` where the period is too short for one.
         fee_revenue: fees kept by the pool over the period, in the quote currency.
-        tokens: column names of ``reserves`` and ``weights``.
-        params: the raw parameters used, name → (n,).
+        tokens: column names of ``reserves``, ``weights`` and ``prices``.
+        params: the raw parameters used, name → (m,).
         split: the period simulated.
         notes: what a reader should know: warm-up, gaps filled.
     """
@@ -49,6 +50,7 @@ class Result:
     value: NDArray[np.float64]
     reserves: NDArray[np.float64]
     weights: NDArray[np.float64]
+    prices: NDArray[np.float64]
     metrics: dict[str, float]
     fee_revenue: float
     tokens: tuple[str, ...]
@@ -96,9 +98,10 @@ def simulate(
         value=np.asarray(run.value),
         reserves=np.asarray(run.reserves),
         weights=np.asarray(run.weights),
+        prices=np.asarray(run.prices),
         metrics={name: float(metrics[name]) for name in metric_names()},
         fee_revenue=float(run.fee_revenue),
-        tokens=evaluator.prices.tokens,
+        tokens=experiment.tokens,
         params=raw,
         split=split,
         notes=evaluator.notes,

@@ -1,20 +1,16 @@
-"""What the compiled programs take: the static shape of a pool, and the arrays that are never static."""
+"""The static shape of a pool: everything a compiled program is specialised to."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
-
-import jax.numpy as jnp
-import numpy as np
-from jax import Array
-from numpy.typing import NDArray
 
 from quantsim.config import Experiment
+from quantsim.config.pools import PoolView
 from quantsim.errors import ConfigError
-from quantsim.rules import Output, Rule, RuleSettings
+from quantsim.fee_rules import FeeRule, get_fee_rule
+from quantsim.rules import Output, Rule, RuleSettings, Trading
 
-__all__ = ["FeeRates", "Market", "PoolSetup", "fee_rates", "market", "pool_setup"]
+__all__ = ["PoolSetup", "Subsidiary", "pool_setup"]
 
 
 @dataclass(frozen=True)
@@ -29,14 +25,23 @@ class PoolSetup:
         chunk_bars: bars between decisions, ``C``.
         ramp_bars: bars over which a decided change is spread, ``I ≤ C``.
         maximum_change: largest weight change per bar.
-        minimum_weight: lower guardrail.
+        minimum_weight: lower guardrail; of the tokens' lower bounds, the lowest.
+        bounds: (lower, upper) of each token, where they have bounds of their own; None where the guardrail is all there is.
+        tuned_bounds: raw names of the bounds that are parameters.
         optimal_ramp: whether the ramp is the approximately optimal one instead of the linear one.
+        look_ahead: whether a chunk is steered by the output of its end, as in the published implementation.
         initial_value: pool value at the first bar, in the quote currency.
-        trades: whether arbitrageurs trade at all.
+        do_arb: whether arbitrageurs trade at all.
         arb_frequency: bars between their visits.
+        arb_quality: of a pool that trades in batches: 1 for perfect competition, 0 for a single arbitrageur.
         charges: whether any fee, gas or arbitrage cost applies.
         has_gas: whether a trade has to earn a fixed cost.
         has_noise: whether noise traders follow the arbitrageurs.
+        has_trades: whether given trades are executed.
+        tunes_fee: whether the swap fee is a parameter.
+        fee_rule: sets the swap fee chunk by chunk; None for a fee that is set otherwise.
+        subsidiaries: the pools whose shares it or another subsidiary holds, each after those that it holds.
+        columns: where the pool's tokens are among those of the data, followed by the subsidiaries.
     """
 
     rule: Rule
@@ -47,100 +52,134 @@ class PoolSetup:
     ramp_bars: int
     maximum_change: float
     minimum_weight: float
+    bounds: tuple[tuple[float, ...], tuple[float, ...]] | None
+    tuned_bounds: tuple[str, ...]
     optimal_ramp: bool
+    look_ahead: bool
     initial_value: float
-    trades: bool
+    do_arb: bool
     arb_frequency: int
+    arb_quality: float
     charges: bool
     has_gas: bool
     has_noise: bool
+    has_trades: bool = False
+    tunes_fee: bool = False
+    fee_rule: FeeRule | None = None
+    subsidiaries: tuple[Subsidiary, ...] = ()
+    columns: tuple[int, ...] = ()
 
     @property
     def holds(self) -> bool:
         """Whether the reserves never change."""
-        return not self.trades or self.rule.output is Output.HOLD
+        return (not self.do_arb or self.rule.trading is Trading.NONE) and not self.has_trades
+
+    @property
+    def batches(self) -> bool:
+        """Whether trade is in batches at one price."""
+        return self.rule.trading is Trading.BATCHES
 
     @property
     def shows_shares(self) -> bool:
         """Whether the pool has no weights of its own, so that its shares of value are shown as weights."""
-        return self.rule.output is Output.HOLD
+        return self.rule.trading is Trading.NONE
 
     @property
     def moves(self) -> bool:
         """Whether the weights ever change."""
-        return self.rule.output not in (Output.CONSTANT, Output.HOLD)
+        return self.rule.output is not Output.CONSTANT
+
+    @property
+    def starts_at_target(self) -> bool:
+        """Whether the first chunk is steered, too, and the pool starts at the rule's first output."""
+        return self.rule.output is Output.WEIGHTS
 
 
-class FeeRates(NamedTuple):
-    """What trading costs; scalars ().
-
-    Attributes:
-        swap_fee: share of what goes in, ``1 - γ``.
-        arb_fee: the arbitrageur's own proportional cost, ``a``, half on each leg.
-        gas_cost: fixed cost of a trade, in the quote currency.
-        noise_trader_ratio: noise volume over arbitrage volume, ``ρ``.
-        protocol_fee_split: share of the swap fee that leaves the pool, ``f``.
-    """
-
-    swap_fee: Array
-    arb_fee: Array
-    gas_cost: Array
-    noise_trader_ratio: Array
-    protocol_fee_split: Array
-
-
-class Market(NamedTuple):
-    """Prices as the compiled program takes them: always arguments, never constants folded into it.
+@dataclass(frozen=True)
+class Subsidiary:
+    """A pool whose shares another pool holds.
 
     Attributes:
-        prices: (T, n), quote currency per token.
-        log_prices: (T, n), relative to the first bar (only differences are ever used).
-        summed: (T, n), inclusive prefix sum of ``log_prices``; makes the closed form ``O(chunks)``.
+        group: of its parameters.
+        setup: its own.
+        rates: what trading with it costs, in the order of :class:`~quantsim.simulator.market.FeeRates`.
     """
 
-    prices: Array
-    log_prices: Array
-    summed: Array
+    group: str
+    setup: PoolSetup
+    rates: tuple[float, ...]
 
 
 def pool_setup(experiment: Experiment, bar_minutes: int) -> PoolSetup:
     """The setup of an experiment on bars of a given length.
 
     Raises:
-        ConfigError: the chunk or the ramp is not a whole number of bars.
+        ConfigError: a chunk or a ramp is not a whole number of bars.
     """
-    update, fees = experiment.update, experiment.fees
-    return PoolSetup(
-        rule=experiment.rule,
-        settings=RuleSettings(update.chunk_minutes, update.max_memory_days, update.use_alt_lamb),
-        n_tokens=len(experiment.data.tokens),
-        bar_minutes=bar_minutes,
-        chunk_bars=_whole_bars("update.chunk_minutes", update.chunk_minutes, bar_minutes),
-        ramp_bars=_whole_bars("update.interpolation_minutes", experiment.interpolation_minutes, bar_minutes),
-        maximum_change=update.maximum_change_per_minute * bar_minutes,
-        minimum_weight=experiment.minimum_weight,
-        optimal_ramp=update.interpolation == "optimal",
+    *subsidiary_views, main = experiment.pools
+    positions = {token: column for column, token in enumerate(experiment.data.tokens)}
+    subsidiaries = []
+    for view in subsidiary_views:
+        setup = _setup(view, bar_minutes, initial_value=1.0, columns=_columns(view, positions))
+        subsidiaries.append(Subsidiary(view.group, setup, view.fees.rates))
+        positions[view.group] = len(positions)
+    return _setup(
+        main,
+        bar_minutes,
         initial_value=experiment.pool.initial_value_usd,
-        trades=experiment.pool.do_arb,
-        arb_frequency=experiment.pool.arb_frequency,
-        charges=fees.any,
-        has_gas=fees.gas_cost_usd > 0,
-        has_noise=fees.noise_trader_ratio > 0 and fees.swap_fee > 0,
+        columns=_columns(main, positions),
+        subsidiaries=tuple(subsidiaries),
+        varying=experiment.series.costs,
+        has_trades=experiment.series.trades is not None,
     )
 
 
-def fee_rates(experiment: Experiment) -> FeeRates:
-    """The fees of an experiment, as arguments of the compiled program."""
-    fees = experiment.fees
-    rates = (fees.swap_fee, fees.arb_fee, fees.gas_cost_usd, fees.noise_trader_ratio, fees.protocol_fee_split)
-    return FeeRates(*(jnp.asarray(rate, jnp.float64) for rate in rates))
+def _columns(view: PoolView, positions: dict[str, int]) -> tuple[int, ...]:
+    return tuple(positions[token] for token in view.tokens)
 
 
-def market(prices: NDArray[np.float64]) -> Market:
-    """Prices ``(T, n)`` as arguments of the compiled program. The prefix sums are made here, once per data set."""
-    log_prices = np.log(prices / prices[0])
-    summed = np.cumsum(log_prices, axis=0, dtype=np.longdouble).astype(np.float64)
-    return Market(jnp.asarray(prices), jnp.asarray(log_prices), jnp.asarray(summed))
+def _setup(
+    view: PoolView,
+    bar_minutes: int,
+    *,
+    initial_value: float,
+    columns: tuple[int, ...],
+    subsidiaries: tuple[Subsidiary, ...] = (),
+    varying: tuple[str, ...] = (),
+    has_trades: bool = False,
+) -> PoolSetup:
+    update, fees = view.update, view.fees
+    where = f"subsidiaries.{view.group}." if view.group else ""
+    lower, upper = view.bounds()
+    has_fee = fees.swap_fee > 0 or fees.rule is not None or view.tunes_fee or "swap_fee" in varying
+    return PoolSetup(
+        rule=view.rule,
+        settings=RuleSettings(
+            update.chunk_minutes, update.max_memory_days, update.use_alt_lamb, update.pre_exp_scaling
+        ),
+        n_tokens=len(view.tokens),
+        bar_minutes=bar_minutes,
+        chunk_bars=_whole_bars(f"{where}update.chunk_minutes", update.chunk_minutes, bar_minutes),
+        ramp_bars=_whole_bars(f"{where}update.interpolation_minutes", view.interpolation_minutes, bar_minutes),
+        maximum_change=update.maximum_change_per_minute * bar_minutes,
+        minimum_weight=min(lower),
+        bounds=(lower, upper) if view.has_token_bounds else None,
+        tuned_bounds=tuple(spec.raw_name for spec in view.tuned_bounds),
+        optimal_ramp=update.interpolation == "optimal",
+        look_ahead=update.published_look_ahead,
+        initial_value=initial_value,
+        do_arb=view.pool.do_arb,
+        arb_frequency=view.pool.arb_frequency,
+        arb_quality=view.pool.arb_quality,
+        charges=fees.any or has_fee or bool(varying),
+        has_gas=fees.gas_cost_usd > 0 or "gas_cost_usd" in varying,
+        has_noise=fees.noise_trader_ratio > 0 and has_fee,
+        has_trades=has_trades,
+        tunes_fee=view.tunes_fee,
+        fee_rule=None if fees.rule is None else get_fee_rule(fees.rule),
+        subsidiaries=subsidiaries,
+        columns=columns,
+    )
 
 
 def _whole_bars(key: str, minutes: int, bar_minutes: int) -> int:

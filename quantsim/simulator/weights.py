@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
+from quantsim.parameters import common
+from quantsim.parameters.transforms import sigmoid
 from quantsim.simulator.setup import PoolSetup
 
-__all__ = ["Ramps", "bar_weights", "chunk_ramps", "guardrail"]
+__all__ = ["Bounds", "Ramps", "bar_weights", "chunk_ramps", "guardrail", "token_bounds", "within_bounds"]
 
 
 class Ramps(NamedTuple):
@@ -23,6 +26,18 @@ class Ramps(NamedTuple):
 
     start: Array
     step: Array
+
+
+class Bounds(NamedTuple):
+    """Bounds of each weight.
+
+    Attributes:
+        lower: (n,).
+        upper: (n,).
+    """
+
+    lower: Array
+    upper: Array
 
 
 def guardrail(weights: Array, minimum: float) -> Array:
@@ -48,27 +63,103 @@ def guardrail(weights: Array, minimum: float) -> Array:
     return bounded
 
 
-def chunk_ramps(outputs: Array | None, initial: Array, n_chunks: int, setup: PoolSetup) -> Ramps:
+def within_bounds(weights: Array, lower: Array, upper: Array) -> Array:
+    """Scales weights by one factor, clipped to bounds of each token, so that the sum is 1: ``clip(c·w, lower, upper)``.
+
+    The sum rises with ``c`` and is linear between ``lower/w`` and ``upper/w`` of each token, so ``c`` follows from its values
+    at these ``2n`` points.
+
+    Args:
+        weights: (n,); what is not positive ends at its lower bound.
+        lower: (n,), positive, of sum at most 1.
+        upper: (n,), not below ``lower``, of sum at least 1.
+
+    Returns:
+        (n,) weights on the simplex, within their bounds.
+    """
+    positive = weights > 0.0
+    safe = jnp.where(positive, weights, 1.0)
+
+    def pinned(scale: Array) -> tuple[Array, Array]:
+        return ~positive | (scale * safe <= lower), positive & (scale * safe >= upper)
+
+    points = jax.lax.stop_gradient(jnp.where(positive, jnp.stack([lower, upper]) / safe, 0.0).ravel())
+    at_points = jnp.where(positive, jnp.clip(points[:, None] * safe, lower, upper), lower).sum(axis=-1)
+    below = jnp.max(jnp.where(at_points <= 1.0, points, 0.0))
+    above = jnp.min(jnp.where(at_points > 1.0, points, jnp.inf))
+    inside = jnp.where(jnp.isfinite(above), 0.5 * (below + above), below)
+    low, high = pinned(inside)
+    free = ~(low | high)
+    rest = 1.0 - jnp.sum(jnp.where(low, lower, jnp.where(high, upper, 0.0)))
+    total = jnp.sum(jnp.where(free, safe, 0.0))
+    return jnp.where(free, safe * (rest / jnp.where(total > 0.0, total, 1.0)), jnp.where(low, lower, upper))
+
+
+def token_bounds(params: Mapping[str, Array], setup: PoolSetup) -> Bounds | None:
+    """The bounds of each token, fixed or from the parameters; None where the guardrail is all there is.
+
+    Parameters may contradict each other. Lower bounds that sum to more than 1 are scaled down to it; upper bounds are raised
+    to the lower ones, and, where their sum is below 1, towards 1 all by one share of what each lacks.
+    """
+    if setup.bounds is None:
+        return None
+    lower, upper = (jnp.asarray(bound) for bound in setup.bounds)
+    if common.minimum_weights.raw_name in setup.tuned_bounds:
+        lower = sigmoid(params[common.minimum_weights.raw_name])
+    if common.maximum_weights.raw_name in setup.tuned_bounds:
+        upper = sigmoid(params[common.maximum_weights.raw_name])
+    if setup.tuned_bounds:
+        lower = lower / jnp.maximum(jnp.sum(lower), 1.0)
+        upper = jnp.maximum(upper, lower)
+        lack = jnp.maximum(1.0 - jnp.sum(upper), 0.0)
+        room = jnp.sum(1.0 - upper)
+        upper = upper + (1.0 - upper) * (lack / jnp.where(room > 0.0, room, 1.0))
+    return Bounds(lower, upper)
+
+
+def chunk_ramps(
+    outputs: Array | None,
+    initial: Array,
+    n_chunks: int,
+    setup: PoolSetup,
+    bounds: Bounds | None = None,
+    persistence: Array | None = None,
+) -> Ramps:
     """Runs the decisions of a window: each is taken from the position actually reached.
 
-    The first chunk holds the initial weights. Every later one moves towards ``guardrail(w + output)`` in ``I`` equal steps,
-    all scaled down by one factor where the largest would exceed ``maximum_change``.
+    A rule that outputs changes holds the initial weights for the first chunk, and every later one moves towards ``w + output``,
+    within the guardrail or the tokens' bounds, in ``I`` equal steps, all scaled down by one factor where the largest would
+    exceed ``maximum_change``. A rule that outputs weights starts at its first output, and every chunk moves towards
+    ``Λ w + (1-Λ) output``.
 
     Args:
         outputs: (M, n) rule outputs at the chunk boundaries of the window; ``None`` for a rule without any.
-        initial: (n,) weights at the first bar; no gradient flows into them.
+        initial: (n,) weights at the first bar, for a rule that does not set them; no gradient flows into them.
         n_chunks: number of chunks in the window, ``M``.
         setup: of the pool.
+        bounds: of each token; the guardrail serves unless given.
+        persistence: (n,) share ``Λ`` of the weights reached, for a rule that outputs weights; zero unless given.
     """
     initial = jax.lax.stop_gradient(initial)
     if outputs is None:
         start = jnp.broadcast_to(initial, (n_chunks, *initial.shape))
         return Ramps(start, jnp.zeros_like(start))
 
+    def limit(weights: Array) -> Array:
+        if bounds is None:
+            return guardrail(weights, setup.minimum_weight)
+        return within_bounds(weights, *bounds)
+
     def decide(weights: Array, output: Array) -> tuple[Array, Ramps]:
-        step = _speed_limit((guardrail(weights + output, setup.minimum_weight) - weights) / setup.ramp_bars, setup)
+        target = weights + output
+        if setup.starts_at_target:
+            target = output if persistence is None else persistence * weights + (1.0 - persistence) * output
+        step = _speed_limit((limit(target) - weights) / setup.ramp_bars, setup)
         return weights + setup.ramp_bars * step, Ramps(weights, step)
 
+    if setup.starts_at_target:
+        return jax.lax.scan(decide, limit(outputs[0]), outputs[:n_chunks])[1]
+    initial = initial if bounds is None else limit(initial)
     later = jax.lax.scan(decide, initial, outputs[1:n_chunks])[1]
     rest = jnp.zeros_like(initial)[None]
     return Ramps(jnp.concatenate([initial[None], later.start]), jnp.concatenate([rest, later.step]))

@@ -10,11 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantsim.errors import ParameterError, QuantsimError
-from quantsim.parameters import gaussian_sets, to_human, to_raw
+from quantsim.parameters import Parameter, bind, common, gaussian_sets, to_human, to_raw
 from quantsim.parameters.transforms import logit_from_memory_days
 from quantsim.rules import get_rule
 
-SPECS = get_rule("momentum").parameters
+SPECS = (common.initial_weights, *get_rule("momentum").parameters)
+
+
+def bound(n_tokens: int = 3, chunk_minutes: float = 60.0) -> tuple[Parameter, ...]:
+    return bind(SPECS, ("BTC", "ETH", "SUI")[:n_tokens], chunk_minutes)
+
+
 HUMAN = {
     "initial_weights": [0.2, 0.5, 0.3],
     "memory_days": [1.0, 20.0, 150.0],
@@ -24,7 +30,7 @@ HUMAN = {
 
 
 def raw_of(values: dict[str, Any], n_tokens: int = 3, chunk_minutes: float = 60.0) -> dict[str, np.ndarray]:
-    return to_raw(SPECS, values, n_tokens=n_tokens, chunk_minutes=chunk_minutes)
+    return to_raw(bound(n_tokens, chunk_minutes), values)
 
 
 def test_human_values_become_raw_ones() -> None:
@@ -51,7 +57,7 @@ def test_to_human_is_the_inverse(
 ) -> None:
     weights = (np.array(shares) / sum(shares)).tolist()
     human = {"initial_weights": weights, "memory_days": memory, "alt_memory_days": alt, "k_per_day": k}
-    back = to_human(SPECS, raw_of(human, chunk_minutes=chunk_minutes), chunk_minutes=chunk_minutes)
+    back = to_human(bound(3, chunk_minutes), raw_of(human, chunk_minutes=chunk_minutes))
     assert set(back) == set(human)
     for name, value in human.items():
         np.testing.assert_allclose(back[name], value, rtol=1e-11, err_msg=name)
@@ -76,7 +82,7 @@ def test_a_number_stands_for_every_token_and_defaults_fill_in() -> None:
     for value in raw.values():
         assert value.shape == (3,)
         assert value.dtype == np.float64
-    human = to_human(SPECS, raw, chunk_minutes=60.0)
+    human = to_human(bound(), raw)
     np.testing.assert_allclose(human["memory_days"], 7.0, rtol=1e-13)
     np.testing.assert_allclose(human["initial_weights"], 1 / 3, rtol=1e-15)
     for spec in SPECS:

@@ -11,8 +11,8 @@ import pytest
 
 from quantsim.errors import ConfigError
 from quantsim.estimators import proportional_slope
-from quantsim.parameters import to_raw
-from quantsim.rules import Output, Rule, RuleSettings, centre, get_rule, rule_names
+from quantsim.parameters import bind, to_raw
+from quantsim.rules import Observed, Output, Rule, RuleSettings, centre, get_rule, rule_names
 
 SETTINGS = RuleSettings(chunk_minutes=1440, max_memory_days=60.0)
 WITH_OUTPUTS = [name for name in rule_names() if get_rule(name).outputs is not None]
@@ -24,7 +24,7 @@ def prices(n_tokens: int = 3, seed: int = 0) -> jax.Array:
 
 
 def params(rule: str, n_tokens: int = 3, **values: object) -> dict[str, jax.Array]:
-    raw = to_raw(get_rule(rule).parameters, values, n_tokens=n_tokens, chunk_minutes=1440)
+    raw = to_raw(bind(get_rule(rule).parameters, tuple("ABCDEFGH"[:n_tokens]), 1440), values)
     return {name: jnp.asarray(value) for name, value in raw.items()}
 
 
@@ -32,7 +32,7 @@ def params(rule: str, n_tokens: int = 3, **values: object) -> dict[str, jax.Arra
 def outputs(rule: str, values: dict[str, jax.Array], at: jax.Array, settings: RuleSettings = SETTINGS) -> jax.Array:
     function = get_rule(rule).outputs
     assert function is not None
-    return function(values, at, settings)
+    return function(values, Observed(at), settings)
 
 
 def test_the_registry_knows_every_file() -> None:
@@ -46,7 +46,7 @@ def test_the_registry_knows_every_file() -> None:
         assert hash(rule) == hash(get_rule(name))
         names = [one for spec in rule.parameters for one in (spec.raw_name, spec.human_name)]
         assert len(names) == len(set(names)), "a name stands for one parameter"
-        assert rule.parameters[0].raw_name == "initial_weights_logits"
+        assert "initial_weights_logits" not in names, "every pool has it"
 
 
 def test_an_unknown_rule_names_the_nearest() -> None:

@@ -17,7 +17,8 @@ from pools import FEES, HALF_HOURS, make_experiment
 from scipy.optimize import minimize_scalar
 
 from quantsim.simulator.arbitrage import Moves, Pool, apply_moves, band, optimal_moves, profit, settle, spread
-from quantsim.simulator.setup import FeeRates, PoolSetup, pool_setup
+from quantsim.simulator.market import FeeRates
+from quantsim.simulator.setup import PoolSetup, pool_setup
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -35,7 +36,7 @@ def random_pool(n_tokens: int, seed: int, disorders: tuple[float, ...] = (1e-3, 
     disorder = draw.choice(disorders) * draw.standard_normal(n_tokens)
     log_prices = draw.uniform(-3, 3, n_tokens)
     log_reserves = np.log(weights) + draw.uniform(5, 16) + disorder - log_prices
-    rates = (draw.choice([1e-4, 3e-3, 0.03]), draw.choice([0.0, 1e-3, 0.02]), 0.0, 0.0, 0.0)
+    rates = (draw.choice([1e-4, 3e-3, 0.03]), draw.choice([0.0, 1e-3, 0.02]), 0.0, 0.0, 0.0, 0.0)
     return Pool(*map(jnp.asarray, (log_reserves, log_prices, weights, np.log(weights)))), FeeRates(
         *map(jnp.asarray, rates)
     )

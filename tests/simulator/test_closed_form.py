@@ -20,8 +20,9 @@ from pools import Layout, make_experiment, random_params, random_prices
 from quantsim import Evaluator
 from quantsim.simulator import closed_form
 from quantsim.simulator.closed_form import log_values_at, series_terms
-from quantsim.simulator.evaluate import chunk_outputs, window_ramps
-from quantsim.simulator.setup import Market, PoolSetup, market, pool_setup
+from quantsim.simulator.market import Market, market
+from quantsim.simulator.setup import PoolSetup, pool_setup
+from quantsim.simulator.signals import chunk_signals, window_ramps
 from quantsim.simulator.weights import Ramps, bar_weights
 from quantsim.simulator.zero_fee import bar_log_values
 
@@ -52,7 +53,7 @@ def program(shape: str) -> Callable[..., Any]:
 
     def of(params: dict[str, jax.Array], data: Market, start: jax.Array, *, closed: bool) -> jax.Array:
         phase = start % setup.chunk_bars
-        ramps = window_ramps(setup, params, chunk_outputs(setup, params, data, phase), start, phase, layout.n_bars)
+        ramps = window_ramps(setup, params, chunk_signals(setup, params, data, phase), start, phase, layout.n_bars)
         if closed:
             return log_values_at(ramps, data, start, bars, setup)
         log_prices = jax.lax.dynamic_slice_in_dim(data.log_prices, start, layout.n_bars)

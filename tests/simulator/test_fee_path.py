@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from pools import FEES, Layout, make_experiment, random_params, random_prices
 
-from quantsim.simulator.evaluate import chunk_outputs, window_ramps
 from quantsim.simulator.fee_path import autodiff_log_reserves, bar_pools, fee_log_reserves
-from quantsim.simulator.setup import FeeRates, PoolSetup, fee_rates, market, pool_setup
+from quantsim.simulator.market import FeeRates, fee_rates, market
+from quantsim.simulator.setup import PoolSetup, pool_setup
+from quantsim.simulator.signals import chunk_signals, window_ramps
 from quantsim.simulator.weights import bar_weights
 
 LAYOUT = Layout(30, 240, 150, history=61, n_bars=121, max_memory_days=1.0, volatility=0.006)
@@ -41,7 +42,7 @@ def case(rule: str, n_tokens: int, variant: str, seed: int = 0) -> tuple[PoolSet
     raw = experiment.initial_parameters(random_params(rule, LAYOUT, n_tokens, seed))
     start, phase = LAYOUT.history, LAYOUT.history % setup.chunk_bars
     raw = {name: jnp.asarray(value) for name, value in raw.items()}
-    ramps = window_ramps(setup, raw, chunk_outputs(setup, raw, data, phase), start, phase, LAYOUT.n_bars)
+    ramps = window_ramps(setup, raw, chunk_signals(setup, raw, data, phase), start, phase, LAYOUT.n_bars)
     weights = bar_weights(ramps, LAYOUT.n_bars, setup)
     log_prices = data.log_prices[start:]
     # Not quite in balance at the first bar, so that the first trade is one, too.

@@ -22,8 +22,8 @@ FloatArray = NDArray[np.float64]
 
 
 def raw_parameters(experiment: Experiment, params: HumanParams) -> dict[str, FloatArray]:
-    """Completes what a trial drew with the experiment's own parameters; raw name → (n,)."""
-    drawn = {spec.raw_name for spec in experiment.rule.parameters if spec.human_name in params}
+    """Completes what a trial drew with the experiment's own parameters; raw name → (m,)."""
+    drawn = {parameter.raw_name for parameter in experiment.layout if parameter.human_name in params}
     kept = {name: value for name, value in experiment.parameters if name not in params and name not in drawn}
     return experiment.initial_parameters({**kept, **params})
 

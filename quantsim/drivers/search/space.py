@@ -16,7 +16,8 @@ from quantsim.config import Experiment
 from quantsim.config.base import Section, describe
 from quantsim.config.locate import bundled_names, find_search_space
 from quantsim.errors import ConfigError, ParameterError, nearest
-from quantsim.parameters import ParameterSpec
+from quantsim.parameters import Parameter
+from quantsim.parameters.parameter import in_group
 
 if TYPE_CHECKING:
     from optuna.distributions import FloatDistribution
@@ -49,6 +50,7 @@ class Dimension:
         high: upper end.
         log: whether values are drawn evenly in their logarithm.
         scalar: whether all tokens share one value.
+        labels: what each value belongs to where they do not: the pool's tokens.
     """
 
     name: str
@@ -56,6 +58,12 @@ class Dimension:
     high: float
     log: bool
     scalar: bool
+    labels: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its trial parameters: a single one, or one for each label."""
+        return (self.name,) if self.scalar else tuple(f"{self.name}[{label}]" for label in self.labels)
 
 
 @dataclass(frozen=True)
@@ -63,21 +71,15 @@ class SearchSpace:
     """What a search draws from: one number per trial parameter, in human units.
 
     A parameter with one value per token is drawn under the names ``memory_days[BTC]``, ``memory_days[ETH]``, …, in the order
-    of the tokens; a scalar one under its own name.
+    of the tokens; a scalar one under its own name. Those of a group bear its name first, as in ``fast.memory_days[BTC]``.
 
     Attributes:
-        tokens: as the experiment orders them.
-        dimensions: in the order of the rule's parameters.
-        known: human-readable names of all the rule's parameters, searched or not.
+        dimensions: in the order of the experiment's parameters.
+        known: human-readable names of all its parameters, searched or not.
     """
 
-    tokens: tuple[str, ...]
     dimensions: tuple[Dimension, ...]
     known: tuple[str, ...]
-
-    def names(self, dimension: Dimension) -> tuple[str, ...]:
-        """The trial parameters of one dimension: one for each token, or a single one."""
-        return (dimension.name,) if dimension.scalar else tuple(f"{dimension.name}[{token}]" for token in self.tokens)
 
     def distributions(self) -> dict[str, FloatDistribution]:
         """Trial parameter → Optuna distribution."""
@@ -86,7 +88,7 @@ class SearchSpace:
         return {
             name: FloatDistribution(dimension.low, dimension.high, log=dimension.log)
             for dimension in self.dimensions
-            for name in self.names(dimension)
+            for name in dimension.names
         }
 
     def describe(self) -> dict[str, list[float | bool]]:
@@ -94,7 +96,7 @@ class SearchSpace:
         return {
             name: [dimension.low, dimension.high, dimension.log]
             for dimension in self.dimensions
-            for name in self.names(dimension)
+            for name in dimension.names
         }
 
     def suggest(self, trial: BaseTrial) -> HumanParams:
@@ -102,7 +104,7 @@ class SearchSpace:
         drawn = {
             name: trial.suggest_float(name, dimension.low, dimension.high, log=dimension.log)
             for dimension in self.dimensions
-            for name in self.names(dimension)
+            for name in dimension.names
         }
         return self.to_params(drawn)
 
@@ -114,7 +116,7 @@ class SearchSpace:
         """
         params: HumanParams = {}
         for dimension in self.dimensions:
-            names = self.names(dimension)
+            names = dimension.names
             for name in names:
                 if name not in trial_params:
                     raise ParameterError(f"the trial has no parameter {name!r}: {nearest(name, trial_params)}")
@@ -140,17 +142,18 @@ class SearchSpace:
             if dimension.name not in params:
                 raise ParameterError(f"{dimension.name} is missing: a trial needs a value for every searched parameter")
             values = self._values(dimension, params[dimension.name])
-            for name, value in zip(self.names(dimension), values, strict=True):
+            for name, value in zip(dimension.names, values, strict=True):
                 drawn[name] = _inside(dimension, name, value)
         return drawn
 
     def _values(self, dimension: Dimension, given: Any) -> list[float]:
         try:
             array: NDArray[np.float64] = np.asarray(given, np.float64)
-            values = np.broadcast_to(array, (len(self.tokens),))
+            values = np.broadcast_to(array, (len(dimension.labels),))
         except (TypeError, ValueError) as error:
             raise ParameterError(
-                f"{dimension.name} = {given!r} must be a number or {len(self.tokens)} numbers, one per token"
+                f"{dimension.name} = {given!r} must be a number or {len(dimension.labels)} numbers, one for each of "
+                f"{', '.join(dimension.labels)}"
             ) from error
         if not dimension.scalar:
             return [float(value) for value in values]
@@ -163,7 +166,7 @@ class SearchSpace:
 
 
 def load_search_space(experiment: Experiment) -> SearchSpace:
-    """The space that ``search.space`` names, or the rule's own; without a file, all the rule says can be searched.
+    """The space that ``search.space`` names, or the rule's own; without a file, all that can be searched is.
 
     A file has one table per searched parameter; keys left out are the rule's. Parameters whose setting is off in the
     experiment are left out.
@@ -171,34 +174,45 @@ def load_search_space(experiment: Experiment) -> SearchSpace:
     Raises:
         ConfigError: the file is not there or not valid, or nothing is left to search.
     """
-    rule = experiment.rule
     path = _path(experiment)
+    known = {parameter.human_name: parameter for parameter in experiment.layout}
+    strategy = f"rule {experiment.pool.strategy_name!r}"
     if path is None:
-        source = f"rule {rule.name!r}"
-        tables: dict[str, Any] = {spec.human_name: {} for spec in rule.parameters if spec.searchable}
+        source = strategy
+        tables: dict[str, Any] = {name: {} for name, parameter in known.items() if parameter.spec.searchable}
     else:
         source = f"search space {path}"
-        tables = _read(path)
-    specs = {spec.human_name: spec for spec in rule.parameters}
+        tables = _by_parameter(_read(path))
     for name in tables:
-        if name not in specs:
-            raise ConfigError(f"{source}: unknown parameter {name!r} of rule {rule.name!r}; {nearest(name, specs)}")
-    active = {spec.human_name for spec in experiment.active_parameters}
-    found = {name: _dimension(specs[name], table, source) for name, table in tables.items()}
-    dimensions = tuple(found[name] for name in specs if name in found and name in active)
+        if name not in known:
+            raise ConfigError(f"{source}: unknown parameter {name!r} of {strategy}; {nearest(name, known)}")
+    found = {name: _dimension(known[name], table, source) for name, table in tables.items()}
+    dimensions = tuple(found[name] for name, parameter in known.items() if name in found and parameter.active)
     if not dimensions:
         raise ConfigError(
-            f"rule {rule.name!r} has nothing to search under these settings; its parameters are "
-            f"{', '.join(specs)}, none of which {source} moves. Use simulate, or another rule"
+            f"{strategy} has nothing to search under these settings; its parameters are "
+            f"{', '.join(known)}, none of which {source} moves. Use simulate, or another rule"
         )
-    return SearchSpace(experiment.data.tokens, dimensions, tuple(specs))
+    return SearchSpace(dimensions, tuple(known))
 
 
 def _path(experiment: Experiment) -> Path | None:
     if experiment.search.space is not None:
         return find_search_space(experiment.search.space)
-    name = experiment.rule.name
+    name = experiment.pool.rule
     return find_search_space(name) if name in bundled_names("search_spaces") else None
+
+
+def _by_parameter(tables: Mapping[str, Any], group: str = "") -> dict[str, Any]:
+    """The tables of parameters, those of groups under dotted names: a table that holds none but tables is a group."""
+    found: dict[str, Any] = {}
+    for name, table in tables.items():
+        key = in_group(group, name)
+        if isinstance(table, Mapping) and table and all(isinstance(value, Mapping) for value in table.values()):
+            found |= _by_parameter(table, key)
+        else:
+            found[key] = table
+    return found
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -210,9 +224,10 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"search space {path} is not TOML: {error}") from error
 
 
-def _dimension(spec: ParameterSpec, given: Any, source: str) -> Dimension:
+def _dimension(parameter: Parameter, given: Any, source: str) -> Dimension:
     """One parameter's range, from its table and its spec."""
-    where = f"{source}: {spec.human_name}"
+    spec = parameter.spec
+    where = f"{source}: {parameter.human_name}"
     if not isinstance(given, Mapping):
         raise ConfigError(f"{where} = {given!r} must be a table with low, high, log, scalar")
     if not spec.searchable:
@@ -230,7 +245,8 @@ def _dimension(spec: ParameterSpec, given: Any, source: str) -> Dimension:
         raise ConfigError(f"{where}: low > 0 must hold for log = true, but got low = {low}")
     if not spec.transform.admits(np.array([low, high])).all():
         raise ConfigError(f"{where}: low = {low} and high = {high} must both be {spec.transform.domain}")
-    return Dimension(spec.human_name, low, high, log, spec.scalar if table.scalar is None else table.scalar)
+    scalar = spec.scalar if table.scalar is None else table.scalar
+    return Dimension(parameter.human_name, low, high, log, scalar or parameter.size == 1, parameter.labels)
 
 
 def _inside(dimension: Dimension, name: str, value: float) -> float:

@@ -140,7 +140,7 @@ class _Training:
         sets = _starting_sets(experiment, start)
         trainable = experiment.trainable
         if not trainable:
-            raise ConfigError(f"rule {experiment.pool.rule!r} has no parameter that gradients could train")
+            raise ConfigError(f"rule {experiment.pool.strategy_name!r} has no parameter that gradients could train")
         self.initial = {name: jnp.asarray(rows) for name, rows in sets.items() if name in trainable}
         self.inputs = Inputs(
             self.evaluator.market,

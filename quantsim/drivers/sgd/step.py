@@ -15,8 +15,8 @@ from quantsim.config.sections import Sgd
 from quantsim.drivers.sgd.optimiser import optimiser
 from quantsim.drivers.windows import TrainingWindows
 from quantsim.simulator.evaluate import evaluate_windows, lanes
+from quantsim.simulator.market import FeeRates, Market
 from quantsim.simulator.plan import Plan
-from quantsim.simulator.setup import FeeRates, Market
 
 __all__ = ["Info", "Inputs", "Program", "State", "advance", "init"]
 

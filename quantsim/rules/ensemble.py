@@ -1,0 +1,54 @@
+"""An ensemble: several rules, whose outputs are averaged before the weights are built."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+
+from jax import Array
+
+from quantsim.errors import ConfigError
+from quantsim.parameters import scoped
+from quantsim.rules.base import Observed, Output, Rule, RuleSettings, Trading
+
+__all__ = ["ensemble_of"]
+
+Members = tuple[tuple[str, Rule], ...]
+
+
+@functools.cache
+def ensemble_of(members: Members) -> Rule:
+    """The rule whose outputs are the mean of its members' outputs; gradients flow through all of them.
+
+    A member reads the parameters of its own group: ``logit_lamb`` of the member ``fast`` is ``fast.logit_lamb``.
+
+    Args:
+        members: pairs of a name and a rule; all outputs must mean the same.
+
+    Raises:
+        ConfigError: outputs differ in kind, or there are none.
+    """
+    kinds = {rule.output for _, rule in members}
+    listed = ", ".join(f"{name} = {rule.name} ({rule.output.value})" for name, rule in members)
+    if len(kinds) != 1 or not kinds <= {Output.CHANGE, Output.WEIGHTS}:
+        raise ConfigError(f"an ensemble needs rules that all output changes, or all weights, but got {listed}")
+    if any(rule.trading is not Trading.SWAPS for _, rule in members):
+        raise ConfigError(f"an ensemble is for pools that trade by swaps, but got {listed}")
+
+    def outputs(params: Mapping[str, Array], observed: Observed, settings: RuleSettings) -> Array:
+        each = [rule.outputs(scoped(params, name), observed, settings) for name, rule in members if rule.outputs]
+        return sum(each[1:], each[0]) / len(members)
+
+    def persistence(params: Mapping[str, Array], settings: RuleSettings) -> Array:
+        each = [rule.persistence(scoped(params, name), settings) for name, rule in members if rule.persistence]
+        return sum(each[1:], each[0]) / len(members)  # a member without any has a persistence of zero
+
+    return Rule(
+        name="ensemble",
+        description=f"the mean of {listed}",
+        parameters=(),
+        output=kinds.pop(),
+        outputs=outputs,
+        persistence=persistence if any(rule.persistence for _, rule in members) else None,
+        needs_oracle=any(rule.needs_oracle for _, rule in members),
+    )

@@ -1,0 +1,67 @@
+"""Composite pools: shares of subsidiary pools are tokens whose price is what the subsidiary is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import jax.numpy as jnp
+from jax import Array
+
+from quantsim.parameters import scoped
+from quantsim.simulator.bar_path import bar_path
+from quantsim.simulator.market import FeeRates, Market
+from quantsim.simulator.setup import PoolSetup, Subsidiary
+from quantsim.simulator.signals import chunk_signals, window_ramps, window_rates
+
+__all__ = ["pool_market"]
+
+
+def pool_market(setup: PoolSetup, params: Mapping[str, Array], market: Market) -> Market:
+    """The market of what a pool holds: tokens of the data, and shares of its subsidiaries.
+
+    A subsidiary runs without interruption from the first bar of the data, history included, whatever the window: a share
+    of it costs 1 there, and is worth what it holds later. Gradients flow through it into its parameters.
+
+    Args:
+        setup: of the pool.
+        params: raw name → (m,), those of subsidiaries in their groups.
+        market: of the tokens of the data, (T, n_data).
+
+    Returns:
+        (T, n) arrays.
+    """
+    n_data = market.prices.shape[-1]
+    if setup.columns == tuple(range(n_data)):
+        return market
+    if not setup.subsidiaries:
+        return _columns(market, setup.columns)
+    for subsidiary in setup.subsidiaries:
+        prices = _share_price(subsidiary, params, _columns(market, subsidiary.setup.columns))
+        log_prices = jnp.log(prices)
+        added = (prices, log_prices, jnp.cumsum(log_prices))
+        parts = (market.prices, market.log_prices, market.summed)
+        market = market._replace(
+            **{
+                name: jnp.concatenate([part, column[:, None]], axis=1)
+                for name, part, column in zip(("prices", "log_prices", "summed"), parts, added, strict=True)
+            }
+        )
+    return _columns(market, setup.columns)
+
+
+def _columns(market: Market, columns: tuple[int, ...]) -> Market:
+    """Some columns of a market; the oracle, which is of the pool's own tokens, stays."""
+    at = jnp.asarray(columns)
+    return Market(market.prices[:, at], market.log_prices[:, at], market.summed[:, at], market.oracle)
+
+
+def _share_price(subsidiary: Subsidiary, params: Mapping[str, Array], market: Market) -> Array:
+    """What a share of a subsidiary is worth at every bar, (T,); 1 at the first."""
+    setup, own = subsidiary.setup, scoped(params, subsidiary.group)
+    n_bars, start = market.prices.shape[0], jnp.asarray(0)
+    market = market._replace(oracle=None)
+    signals = chunk_signals(setup, own, market, 0)
+    ramps = window_ramps(setup, own, signals, start, 0, n_bars)
+    rates = FeeRates(*(jnp.asarray(rate) for rate in subsidiary.rates))
+    rates = window_rates(setup, own, signals, rates, start, 0, n_bars)
+    return bar_path(ramps, market, start, n_bars, rates, setup, fees=setup.charges).value
