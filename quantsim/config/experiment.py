@@ -88,6 +88,11 @@ class Experiment(Section):
             )
         return self
 
+    def __getstate__(self) -> dict[Any, Any]:
+        """Without what is derived from the content: it is cheap to make again, and rules are not for pickling."""
+        state = super().__getstate__()
+        return {**state, "__dict__": {name: state["__dict__"][name] for name in type(self).model_fields}}
+
     @field_serializer("parameters")
     def _parameters_as_table(self, parameters: Frozen) -> dict[str, Any]:
         return dict(parameters)
