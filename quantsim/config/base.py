@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
@@ -27,13 +27,33 @@ class Section(BaseModel):
         return values
 
 
-def describe(error: ValidationError, source: str) -> ConfigError:
-    """Rewords a pydantic error: one line per problem, each with its key, its value and what would be right."""
+def describe(error: ValidationError, source: str, values: Any = None) -> ConfigError:
+    """Rewords a pydantic error: one line per problem, each with its key, its value and what would be right.
+
+    Args:
+        error: as raised.
+        source: what was read, as the user knows it.
+        values: what was validated; tells the keys of tables that are kept as pairs.
+    """
     lines = []
     for problem in error.errors(include_url=False):
-        key = ".".join(str(part) for part in problem["loc"])
+        key = ".".join(_keys(problem["loc"], values))
         message = problem["msg"].removeprefix("Value error, ")
         given = problem["input"]
         shown = "" if isinstance(given, Mapping | BaseModel) or problem["type"] == "missing" else f" (got {given!r})"
         lines.append(f"{key}: {message}{shown}" if key else f"{message}{shown}")
     return ConfigError(f"{source} is not valid:\n  " + "\n  ".join(lines))
+
+
+def _keys(location: tuple[int | str, ...], values: Any) -> Iterator[str]:
+    """The keys on the way to a value; pydantic counts the pairs of a table, and their halves, where it is kept as pairs."""
+    parts = iter(location)
+    for part in parts:
+        if isinstance(part, int) and isinstance(values, Mapping):
+            name = list(values)[part]
+            next(parts, None)  # 0 for the key itself, 1 for its value
+        else:
+            name = part
+        known = isinstance(values, Mapping) and name in values
+        values = values[name] if known else None
+        yield str(name)

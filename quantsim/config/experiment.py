@@ -182,7 +182,7 @@ class Experiment(Section):
         try:
             return cls.model_validate(dict(values))
         except ValidationError as error:
-            raise describe(error, source) from error
+            raise describe(error, source, values) from error
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

@@ -47,14 +47,17 @@ def guardrail(weights: Array, minimum: float) -> Array:
     the rest is rescaled again; ``n - 2`` passes are always enough, so the result keeps within its bounds.
 
     Args:
-        weights: (n,), finite, with a positive sum.
+        weights: (n,), finite, of a sum that is 1 but for rounding.
         minimum: lower bound, dimensionless.
 
     Returns:
         (n,) weights on the simplex, none below ``minimum``.
     """
     n_tokens = weights.shape[-1]
-    bounded = jnp.clip(weights / jnp.sum(weights), minimum, 1.0 - (n_tokens - 1) * minimum)
+    total = jnp.sum(weights)
+    # It is 1 but for rounding, which for a target of 1e18 can be anything; then its clipped parts still say where to go.
+    sound = jnp.abs(total - 1.0) < 0.5
+    bounded = jnp.clip(weights / jnp.where(sound, total, 1.0), minimum, 1.0 - (n_tokens - 1) * minimum)
     for _ in range(max(1, n_tokens - 2)):
         pinned = bounded <= minimum
         share = 1.0 - minimum * jnp.sum(pinned)
@@ -63,36 +66,35 @@ def guardrail(weights: Array, minimum: float) -> Array:
     return bounded
 
 
+_NEXT_TO_NOTHING = 1e-9  # relative to weights of about 1, in place of targets that are not positive
+
+
 def within_bounds(weights: Array, lower: Array, upper: Array) -> Array:
     """Scales weights by one factor, clipped to bounds of each token, so that the sum is 1: ``clip(c·w, lower, upper)``.
 
-    The sum rises with ``c`` and is linear between ``lower/w`` and ``upper/w`` of each token, so ``c`` follows from its values
-    at these ``2n`` points.
+    The sum rises with ``c`` and is linear between the points ``lower/w`` and ``upper/w`` of all tokens. Its values there tell
+    which tokens end at a bound, and the others share the rest.
 
     Args:
-        weights: (n,); what is not positive ends at its lower bound.
+        weights: (n,); what is not positive counts as next to nothing: it ends at its lower bound, and above it only where
+            the upper bounds of the others leave something.
         lower: (n,), positive, of sum at most 1.
         upper: (n,), not below ``lower``, of sum at least 1.
 
     Returns:
         (n,) weights on the simplex, within their bounds.
     """
-    positive = weights > 0.0
-    safe = jnp.where(positive, weights, 1.0)
-
-    def pinned(scale: Array) -> tuple[Array, Array]:
-        return ~positive | (scale * safe <= lower), positive & (scale * safe >= upper)
-
-    points = jax.lax.stop_gradient(jnp.where(positive, jnp.stack([lower, upper]) / safe, 0.0).ravel())
-    at_points = jnp.where(positive, jnp.clip(points[:, None] * safe, lower, upper), lower).sum(axis=-1)
-    below = jnp.max(jnp.where(at_points <= 1.0, points, 0.0))
-    above = jnp.min(jnp.where(at_points > 1.0, points, jnp.inf))
-    inside = jnp.where(jnp.isfinite(above), 0.5 * (below + above), below)
-    low, high = pinned(inside)
-    free = ~(low | high)
-    rest = 1.0 - jnp.sum(jnp.where(low, lower, jnp.where(high, upper, 0.0)))
-    total = jnp.sum(jnp.where(free, safe, 0.0))
-    return jnp.where(free, safe * (rest / jnp.where(total > 0.0, total, 1.0)), jnp.where(low, lower, upper))
+    weights = jnp.maximum(weights, _NEXT_TO_NOTHING)
+    points = jax.lax.stop_gradient(jnp.concatenate([lower / weights, upper / weights]))
+    sums = jnp.sum(jnp.clip(points[:, None] * weights, lower, upper), axis=-1)
+    below = jnp.max(jnp.where(sums <= 1.0, points, 0.0))
+    above = jnp.min(jnp.where(sums > 1.0, points, jnp.inf))
+    factor = jnp.where(jnp.isfinite(above), 0.5 * (below + above), below)
+    low, high = factor * weights <= lower, factor * weights >= upper
+    pinned = jnp.where(low, lower, upper)
+    rest = 1.0 - jnp.sum(jnp.where(low | high, pinned, 0.0))
+    total = jnp.sum(jnp.where(low | high, 0.0, weights))
+    return jnp.where(low | high, pinned, weights * (rest / jnp.where(total > 0.0, total, 1.0)))
 
 
 def token_bounds(params: Mapping[str, Array], setup: PoolSetup) -> Bounds | None:

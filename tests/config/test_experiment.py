@@ -206,8 +206,8 @@ def test_parameters_in_the_order_of_the_tokens() -> None:
 
 def test_defaults_depend_on_the_pool() -> None:
     experiment = Experiment.from_dict(study(update__chunk_minutes=360))
-    assert experiment.minimum_weight == pytest.approx(0.05)
-    assert experiment.interpolation_minutes == 360
+    assert experiment.pools[-1].bounds()[0][0] == pytest.approx(0.05)
+    assert experiment.pools[-1].interpolation_minutes == 360
     assert experiment.trainable == {"logit_lamb", "log_k"}
     assert Experiment.from_dict(study(update__use_alt_lamb=True)).trainable == {
         "logit_lamb",

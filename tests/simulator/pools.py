@@ -169,3 +169,25 @@ def bar_by_bar(experiment: Experiment, params: Mapping[str, Any], prices: Prices
     plan, starts = evaluator.plan(first, n_bars, ())
     raw = evaluator.arrays(experiment.initial_parameters(params))
     return jax.tree.map(np.asarray, _path(plan, raw, evaluator.market, evaluator.rates, starts[0]))
+
+
+def drawn_params(experiment: Experiment, seed: int, strength: float = 1.0) -> dict[str, Any]:
+    """Human-readable parameters of any pool, inside what its parameters admit, under their names in groups."""
+    generator = np.random.default_rng([seed, 11])
+    longest = experiment.update.max_memory_days
+    params: dict[str, Any] = {}
+    for parameter in experiment.active_parameters:
+        spec, size = parameter.spec, parameter.size
+        if spec.human_name == "initial_weights":
+            shares = 0.4 / size + 0.6 * generator.dirichlet(np.full(size, 2.0))
+            values = shares / shares.sum()
+        elif spec.human_name.endswith("memory_days"):
+            values = longest * np.exp(generator.uniform(-3.0, -0.2, size))
+        elif spec.human_name == "k_per_day":
+            values = strength * np.exp(generator.uniform(0.0, 3.0, size)) / longest
+        elif spec.log:
+            values = np.exp(generator.uniform(np.log(spec.low), np.log(spec.high), size))
+        else:
+            values = generator.uniform(spec.low, min(spec.high, 2.0), size)
+        params[parameter.human_name] = values.tolist()
+    return params

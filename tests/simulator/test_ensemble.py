@@ -1,0 +1,104 @@
+"""Ensembles: the mean of what the members say, each with parameters of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from pools import FEES, HALF_HOURS, bar_by_bar, drawn_params, make_experiment, random_prices, stacked
+
+from quantsim import Evaluator, Experiment
+from quantsim.errors import ConfigError, ParameterError
+from quantsim.parameters import scoped
+from quantsim.rules import Observed, Output, RuleSettings, ensemble_of, get_rule
+
+ALIKE = {"rule": None, "ensemble": {"one": "momentum", "two": "momentum", "three": "momentum"}}
+MIXED = {"rule": None, "ensemble": {"fast": "momentum", "channel": "power_channel"}}
+
+
+def of_pool(pool: dict[str, Any], **tables: Any) -> Experiment:
+    return make_experiment("momentum", 3, HALF_HOURS, pool=pool, **tables)
+
+
+def test_members_that_agree_are_the_rule_itself() -> None:
+    prices, single = random_prices(HALF_HOURS, 3, 4), make_experiment("momentum", 3, HALF_HOURS)
+    params = drawn_params(single, 4)
+    own = {name: value for name, value in params.items() if name != "initial_weights"}
+    alike = {f"{name}.{key}": value for name in ("one", "two", "three") for key, value in own.items()}
+    found = bar_by_bar(of_pool(ALIKE), {"initial_weights": params["initial_weights"], **alike}, prices)
+    np.testing.assert_allclose(found.value, bar_by_bar(single, params, prices).value, rtol=1e-12)
+
+
+def test_outputs_are_the_mean_of_the_members() -> None:
+    experiment = of_pool(MIXED)
+    raw = {name: jnp.asarray(value) for name, value in experiment.initial_parameters(drawn_params(experiment, 1)).items()}
+    observed, settings = Observed(jnp.asarray(random_prices(HALF_HOURS, 3, 1).prices[:40])), RuleSettings(30, 1.0)
+    members = [get_rule(name).outputs for name in ("momentum", "power_channel")]
+    assert experiment.rule.outputs is not None
+    each = [
+        function(scoped(raw, group), observed, settings)
+        for function, group in zip(members, ("fast", "channel"), strict=True)
+        if function is not None
+    ]
+    np.testing.assert_allclose(experiment.rule.outputs(raw, observed, settings), (each[0] + each[1]) / 2, rtol=1e-13)
+    assert np.abs(each[0] - each[1]).max() > 0
+
+
+@pytest.mark.parametrize("fees", ["zero", "fee"])
+def test_gradients_reach_every_member(fees: str) -> None:
+    experiment = of_pool(MIXED, fees=FEES[fees])
+    evaluator = Evaluator(experiment, random_prices(HALF_HOURS, 3, 3))
+    first, n_bars = evaluator.splits["train"]
+    sets, step = stacked(evaluator, drawn_params(experiment, 3, strength=0.5)), 1e-5
+    names = sorted(experiment.trainable)
+    assert {name.partition(".")[0] for name in names} == {"fast", "channel"}
+    many = {name: np.repeat(value, 1 + 2 * len(names), axis=0) for name, value in sets.items()}
+    for row, name in enumerate(names):
+        many[name][1 + 2 * row, 1] += step
+        many[name][2 + 2 * row, 1] -= step
+    values, gradients = evaluator.value_and_grad(many, [first], n_bars, "returns")
+    slopes = [(values[1 + 2 * row] - values[2 + 2 * row]) / (2 * step) for row in range(len(names))]
+    found = np.array([gradients[name][0, 1] for name in names])
+    np.testing.assert_allclose(found, slopes, rtol=1e-5, atol=1e-6 * np.abs(found).max())
+    assert (found != 0).all()
+
+
+def test_weights_and_changes_do_not_mix() -> None:
+    with pytest.raises(ConfigError, match=r"all output changes, or all weights.*fast = momentum \(change\)"):
+        of_pool({"rule": None, "ensemble": {"fast": "momentum", "slow": "balancer"}})
+    assert ensemble_of((("a", get_rule("momentum")), ("b", get_rule("power_channel")))).output is Output.CHANGE
+
+
+@pytest.mark.parametrize(
+    ("pool", "said"),
+    [
+        ({"rule": "momentum", "ensemble": {"a": "momentum", "b": "momentum"}}, "either rule, or ensemble"),
+        ({"rule": None}, "either rule, or ensemble"),
+        ({"rule": None, "ensemble": {"a": "momentum"}}, "one member, 'a'"),
+        ({"rule": None, "ensemble": {"a": "momentum", "fee": "momentum"}}, "'fee'.*choose another"),
+        ({"rule": None, "ensemble": {"a": "momentum", "b.c": "momentum"}}, "ensemble"),
+        ({"rule": None, "ensemble": {"a": "momentum", "b": "momentun"}}, "did you mean 'momentum'"),
+    ],
+)
+def test_what_is_no_ensemble_is_refused(pool: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        of_pool(pool)
+
+
+def test_parameters_are_given_by_group() -> None:
+    nested = of_pool(MIXED, parameters={"fast": {"memory_days": 2.0}, "channel": {"exponents": [1.5, 2.0, 3.0]}})
+    dotted = of_pool(MIXED, parameters={"fast.memory_days": 2.0, "channel.exponents": [1.5, 2.0, 3.0]})
+    assert nested.identity == dotted.identity
+    human = nested.human_parameters(nested.initial_parameters())
+    np.testing.assert_allclose(human["fast.memory_days"], 2.0)
+    np.testing.assert_allclose(human["channel.exponents"], [1.5, 2.0, 3.0])
+    assert human["channel.memory_days"][0] == pytest.approx(10.0), "the default of the rule"
+    with pytest.raises(ParameterError, match=r"'fast\.memori_days'.*did you mean 'fast\.memory_days'"):
+        nested.initial_parameters({"fast": {"memori_days": 2.0}})
+    with pytest.raises(ParameterError, match="unknown parameter 'memory_days'"):
+        nested.initial_parameters({"memory_days": 2.0})
+    assert nested.override(["parameters.fast.memory_days=3"]).initial_parameters()["fast.logit_lamb"][0] > (
+        nested.initial_parameters()["fast.logit_lamb"][0]
+    )

@@ -1,0 +1,92 @@
+"""Every rule × {zero fee, fee} × {2, 3, 5 tokens}: all paths agree, gradients are right, nothing compiles twice."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import pytest
+from pools import FEES, HALF_HOURS, drawn_params, make_experiment, random_prices, stacked
+
+from quantsim import Evaluator
+from quantsim.rules import Trading, get_rule, rule_names
+from quantsim.simulator import evaluator as compiled
+
+STEP = {"zero": 1e-5, "fee": 5e-5}
+CLOSE = {"zero": 1e-5, "fee": 1e-4}  # with fees, kinks lie close to each other: where tokens begin or cease to trade
+ROUNDING = 1e-13  # of a value after some hundred trades
+SWAPPED = [name for name in rule_names() if get_rule(name).trading is Trading.SWAPS]
+METRIC = "returns"
+
+
+@functools.cache
+def evaluator_of(rule: str, n_tokens: int, fees: str) -> Evaluator:
+    experiment = make_experiment(rule, n_tokens, HALF_HOURS, fees=FEES[fees])
+    return Evaluator(experiment, random_prices(HALF_HOURS, n_tokens, 3))
+
+
+def neighbours(sets: dict[str, np.ndarray], names: list[str], step: float) -> dict[str, np.ndarray]:
+    """The set itself, and per name one up and one down along a direction of its own, (1 + 2·names) sets."""
+    many = {name: np.repeat(value, 1 + 2 * len(names), axis=0) for name, value in sets.items()}
+    for row, name in enumerate(names):
+        direction = step * np.linspace(1.0, -0.5, sets[name].shape[1])
+        many[name][1 + 2 * row] += direction
+        many[name][2 + 2 * row] -= direction
+    return many
+
+
+@pytest.mark.parametrize("n_tokens", [2, 3, 5])
+@pytest.mark.parametrize("fees", ["zero", "fee"])
+@pytest.mark.parametrize("rule", SWAPPED)
+def test_matrix(rule: str, fees: str, n_tokens: int) -> None:
+    evaluator = evaluator_of(rule, n_tokens, fees)
+    first, n_bars = evaluator.splits["train"]
+    names = sorted(evaluator.experiment.trainable)
+    sets = neighbours(stacked(evaluator, drawn_params(evaluator.experiment, 3, strength=0.3)), names, STEP[fees])
+    paths = ["fees"] if fees == "fee" else ["closed_form", "per_bar", "fees"]
+    found = {path: evaluator.value_and_grad(sets, [first], n_bars, METRIC, path=path) for path in paths}
+    values, gradients = found[paths[0]]
+    assert np.isfinite(values).all()
+    for path in paths[1:]:
+        np.testing.assert_allclose(found[path][0], values, rtol=1e-9, err_msg=path)
+        for name in names:
+            largest = np.abs(gradients[name]).max()
+            np.testing.assert_allclose(found[path][1][name], gradients[name], rtol=1e-6, atol=1e-8 * largest)
+    directions = {name: np.linspace(1.0, -0.5, sets[name].shape[1]) for name in names}
+    slopes = {name: (values[1 + 2 * row] - values[2 + 2 * row]) / (2 * STEP[fees]) for row, name in enumerate(names)}
+    along = {name: float(gradients[name][0] @ directions[name]) for name in names}
+    scale = max((abs(slope) for slope in along.values()), default=1.0)
+    for name in names:
+        assert along[name] == pytest.approx(slopes[name], rel=CLOSE[fees], abs=1e-6 * scale + ROUNDING / STEP[fees]), name
+    if names:
+        assert scale > 1e-6, "the case is to have something to follow"
+
+    misses = compiled._value_and_grad._cache_size()
+    changed = {name: rows + 0.01 for name, rows in sets.items()}
+    evaluator.value_and_grad(changed, [first], n_bars, METRIC, path=paths[0])
+    assert compiled._value_and_grad._cache_size() == misses, "a second call must not compile again"
+
+
+@pytest.mark.parametrize("constant", [False, True], ids=["moving prices", "constant prices"])
+@pytest.mark.parametrize("rule", [name for name in SWAPPED if get_rule(name).outputs is not None])
+def test_gradients_are_finite_at_the_edges(rule: str, *, constant: bool) -> None:
+    """Where prices do not move, ``|x|^β`` is taken at zero; with ever more aggressiveness all guardrails bind."""
+    experiment = make_experiment(rule, 3, HALF_HOURS)
+    prices = random_prices(HALF_HOURS, 3, 9)
+    if constant:
+        still = np.repeat(prices.prices[:1], HALF_HOURS.total, axis=0)
+        prices = type(prices)(prices.times, still, prices.tokens, prices.bar_minutes)
+    evaluator = Evaluator(experiment, prices)
+    first, n_bars = evaluator.splits["train"]
+    base = stacked(evaluator, drawn_params(experiment, 5))
+    names = sorted(experiment.trainable)
+    far = [-60.0, -8.0, 0.0, 8.0, 60.0]
+    sets = {name: np.repeat(rows, len(far) * len(names), axis=0) for name, rows in base.items()}
+    for row, name in enumerate(names):
+        for column, value in enumerate(far):
+            sets[name][row * len(far) + column] = value
+    values, gradients = evaluator.value_and_grad(sets, [first], n_bars, "daily_log_sharpe")
+    assert np.isfinite(values).all()
+    for name in gradients:
+        bad = ~np.isfinite(gradients[name]).all(axis=1)
+        assert not bad.any(), (name, [(names[row // len(far)], far[row % len(far)]) for row in np.flatnonzero(bad)])
