@@ -18,6 +18,7 @@ from quantsim.config.locate import bundled_names, find_search_space
 from quantsim.errors import ConfigError, ParameterError, nearest
 from quantsim.parameters import Parameter
 from quantsim.parameters.parameter import in_group
+from quantsim.rules import get_rule
 
 if TYPE_CHECKING:
     from optuna.distributions import FloatDistribution
@@ -166,7 +167,7 @@ class SearchSpace:
 
 
 def load_search_space(experiment: Experiment) -> SearchSpace:
-    """The space that ``search.space`` names, or the rule's own; without a file, all that can be searched is.
+    """The space that ``search.space`` names; unless it names one, the rules' own, and all else that can be searched.
 
     A file has one table per searched parameter; keys left out are the rule's. Parameters whose setting is off in the
     experiment are left out.
@@ -174,15 +175,13 @@ def load_search_space(experiment: Experiment) -> SearchSpace:
     Raises:
         ConfigError: the file is not there or not valid, or nothing is left to search.
     """
-    path = _path(experiment)
     known = {parameter.human_name: parameter for parameter in experiment.layout}
     strategy = f"rule {experiment.pool.strategy_name!r}"
-    if path is None:
-        source = strategy
-        tables: dict[str, Any] = {name: {} for name, parameter in known.items() if parameter.spec.searchable}
+    if experiment.search.space is None:
+        source, tables = strategy, _own_tables(experiment)
     else:
-        source = f"search space {path}"
-        tables = _by_parameter(_read(path))
+        path = find_search_space(experiment.search.space)
+        source, tables = f"search space {path}", _by_parameter(_read(path))
     for name in tables:
         if name not in known:
             raise ConfigError(f"{source}: unknown parameter {name!r} of {strategy}; {nearest(name, known)}")
@@ -196,11 +195,19 @@ def load_search_space(experiment: Experiment) -> SearchSpace:
     return SearchSpace(dimensions, tuple(known))
 
 
-def _path(experiment: Experiment) -> Path | None:
-    if experiment.search.space is not None:
-        return find_search_space(experiment.search.space)
-    name = experiment.pool.rule
-    return find_search_space(name) if name in bundled_names("search_spaces") else None
+def _own_tables(experiment: Experiment) -> dict[str, Any]:
+    """What moves where no space is named: the bundled space of every rule, in its group, and all that rules do not own."""
+    tables: dict[str, Any] = {one.human_name: {} for one in experiment.layout if one.spec.searchable}
+    for view in experiment.pools:
+        rules = {"": view.pool.rule} if view.pool.rule is not None else dict(view.pool.ensemble)
+        for member, rule in rules.items():
+            if rule not in bundled_names("search_spaces"):
+                continue
+            group = in_group(view.group, member) if member else view.group
+            own = {in_group(group, spec.human_name) for spec in get_rule(rule).parameters}
+            tables = {name: table for name, table in tables.items() if name not in own}
+            tables |= _by_parameter(_read(find_search_space(rule)), group)
+    return tables
 
 
 def _by_parameter(tables: Mapping[str, Any], group: str = "") -> dict[str, Any]:
