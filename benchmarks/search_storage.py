@@ -45,7 +45,7 @@ class FreeEvaluator:
     notes: Mapping[str, Any] = {}
 
     def __init__(self, experiment: Experiment, prices: Prices) -> None:
-        self.prices = prices
+        self.data_id = prices.identity
 
     def evaluate(self, params: Mapping[str, Any]) -> dict[str, dict[str, float]]:
         value = -float(sum(np.square(array - 1.0).sum() for array in params.values()))

@@ -69,16 +69,17 @@ def make_prices(n_tokens: int, folder: Path | None) -> tuple[Prices, int]:
     return Prices(times, np.stack(columns, axis=1), TOKENS[:n_tokens], 1), len(real)
 
 
-def make_evaluator(prices: Prices, fee: float) -> Evaluator:
+def make_evaluator(prices: Prices, fee: float, rule: str = "momentum", **tables: Any) -> Evaluator:
     start = prices.times[1440 * WARM_UP_DAYS]
     end = prices.times[-1] + np.timedelta64(60, "s")
     study = {
         "data": {"tokens": list(prices.tokens)},
         "periods": {"train_start": str(start), "train_end": str(end)},
-        "pool": {"rule": "momentum"},
+        "pool": {"rule": rule},
         "update": {"max_memory_days": float(WARM_UP_DAYS)},
         "fees": {"swap_fee": fee},
-        "parameters": {"memory_days": 20.0, "k_per_day": 20.0},
+        "parameters": {"memory_days": 20.0, "k_per_day": 20.0} if rule == "momentum" else {},
+        **tables,
     }
     return Evaluator(Experiment.from_dict(study), prices)
 

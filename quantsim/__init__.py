@@ -21,19 +21,23 @@ if TYPE_CHECKING:
     from quantsim.precision import enable_float64 as enable_float64
     from quantsim.prices import Prices as Prices
     from quantsim.prices import load_prices as load_prices
+    from quantsim.simulator import Axis as Axis
     from quantsim.simulator import Evaluator as Evaluator
     from quantsim.simulator import Result as Result
+    from quantsim.simulator import evaluate_grid as evaluate_grid
     from quantsim.simulator import simulate as simulate
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Axis": "quantsim.simulator",
     "CheckpointStore": "quantsim.checkpoints",
     "Evaluator": "quantsim.simulator",
     "Experiment": "quantsim.config",
     "Prices": "quantsim.prices",
     "Result": "quantsim.simulator",
     "enable_float64": "quantsim.precision",
+    "evaluate_grid": "quantsim.simulator",
     "load_prices": "quantsim.prices",
     "select": "quantsim.checkpoints",
     "simulate": "quantsim.simulator",

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from quantsim.commands.files import check_files, write_table, writing
 from quantsim.commands.options import DEFAULT_STORE, Settings, Store, Study, Verbose
-from quantsim.commands.session import load_study, note, open_existing_store, prices_of, say
+from quantsim.commands.session import load_study, note, prices_of, say
 from quantsim.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def simulate(
 
     Metrics of a split are those of a fresh pool at its start; `all` is one pool over the whole.
     """
-    _check_files(csv, plot)
+    check_files(csv, plot)
     experiment, raw = _experiment_and_parameters(study, settings, start, parameters or (), store)
     if split is not Split.all and split not in experiment.periods.splits():
         known = (*experiment.periods.splits(), Split.all.value)
@@ -92,51 +93,19 @@ def simulate(
     _write_files(experiment, result, prices, metrics, csv, plot)
 
 
-def _check_files(csv: Path | None, plot: Path | None) -> None:
-    """Refuses what cannot be written, before anything long begins."""
-    if csv is not None:
-        _check_suffix(csv, "--csv", (".csv", ".parquet"))
-    if plot is not None:
-        from quantsim.report.plots import SUFFIXES, require_matplotlib
-
-        _check_suffix(plot, "--plot", SUFFIXES)
-        require_matplotlib()
-    for path in filter(None, (csv, plot)):
-        if not path.absolute().parent.is_dir():
-            raise ConfigError(f"{path} cannot be written: there is no folder {path.absolute().parent}")
-
-
-def _check_suffix(path: Path, option: str, suffixes: tuple[str, ...]) -> None:
-    if path.suffix.lower() not in suffixes:
-        raise ConfigError(f"{option} {path}: the name must end in {' or '.join(suffixes)}")
-
-
 def _experiment_and_parameters(
     study: str | None, settings: list[str] | None, start: str | None, parameters: Iterable[str], store: str
 ) -> tuple[Experiment, dict[str, Any]]:
     """The experiment, and the complete raw parameters to simulate."""
-    from quantsim.commands.starts import find_starts, is_method
-    from quantsim.config import Experiment
+    from quantsim.commands.starts import study_and_start
 
     given = dict(_parameter(text) for text in parameters)
     if start is None:
         experiment = load_study(study or DEFAULT_STUDY, settings)
         return experiment, experiment.initial_parameters(_replaced(experiment, dict(experiment.parameters), given))
-    with open_existing_store(store) as results:
-        if study is None and not is_method(start):
-            run = results.run(results.resolve(start).run_id)
-            experiment = Experiment.from_dict(run.config, f"the configuration of run {run.run_id}")
-            experiment = experiment.override(settings) if settings else experiment
-        else:
-            experiment = load_study(study or DEFAULT_STUDY, settings)
-        starts = find_starts(results, experiment, [start])
-    if len(starts) != 1:
-        keys = ", ".join(one.checkpoint.key for one in starts)
-        raise ConfigError(
-            f"--from {start} names {len(starts)} checkpoints, and one can be simulated: give one of {keys}"
-        )
-    note(f"Simulating {starts[0].describe()}.")
-    raw = starts[0].raw_for(experiment)
+    experiment, found = study_and_start(start, study, settings, store, default=DEFAULT_STUDY)
+    note(f"Simulating {found.describe()}.")
+    raw = found.raw_for(experiment)
     return experiment, experiment.initial_parameters(_replaced(experiment, raw, given))
 
 
@@ -176,19 +145,15 @@ def _write_files(
 ) -> None:
     from quantsim.report.paths import hodl_values, path_frame
 
-    try:
-        if csv is not None:
-            frame = path_frame(result)
-            if csv.suffix.lower() == ".parquet":
-                frame.to_parquet(csv, index=False)
-            else:
-                frame.to_csv(csv, index=False)
-            say(f"Path: {csv} ({len(frame):,} rows)")
-        if plot is not None:
-            from quantsim.report.plots import pool_figure, save_figure
+    if csv is not None:
+        frame = path_frame(result)
+        with writing(csv):
+            write_table(frame, csv)
+        say(f"Path: {csv} ({len(frame):,} rows)")
+    if plot is not None:
+        from quantsim.report.plots import pool_figure, save_figure
 
-            figure = pool_figure(experiment, result, hodl_values(result), metrics)
+        figure = pool_figure(experiment, result, hodl_values(result), metrics)
+        with writing(plot):
             save_figure(figure, plot)
-            say(f"Plot: {plot}")
-    except OSError as error:
-        raise ConfigError(f"cannot write {error.filename or csv or plot}: {error.strerror or error}") from error
+        say(f"Plot: {plot}")

@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quantsim.checkpoints import SELECTION_METHODS, Checkpoint, Run, Selection, select
+from quantsim.commands.session import load_study, open_existing_store
 from quantsim.config import Experiment
 from quantsim.errors import ConfigError, SelectionError, nearest
 
 if TYPE_CHECKING:
     from quantsim.checkpoints import CheckpointStore
 
-__all__ = ["BEST", "Start", "comparable_runs", "default_method", "find_starts", "is_method"]
+__all__ = ["BEST", "Start", "comparable_runs", "default_method", "find_starts", "is_method", "study_and_start"]
 
 BEST = "best"
 """Stands for ``best_validation`` where there is validation, and for ``best_train`` where there is none."""
@@ -33,11 +34,13 @@ class Start:
         checkpoint: as stored.
         run: that wrote it.
         reason: why this one, in words.
+        selection: by which it was picked; None where it was asked for by its key.
     """
 
     checkpoint: Checkpoint
     run: Run
     reason: str
+    selection: Selection | None = None
 
     def raw_for(self, experiment: Experiment) -> dict[str, NDArray[np.float64]]:
         """The raw parameters that mean in this experiment what they meant in their own, raw name → (n,).
@@ -91,6 +94,37 @@ def find_starts(store: CheckpointStore, experiment: Experiment, texts: Iterable[
     return tuple(starts)
 
 
+def study_and_start(
+    text: str, study: str | None, settings: Iterable[str] | None, store: str, *, default: str
+) -> tuple[Experiment, Start]:
+    """The one stored parameter set that ``text`` names, and the experiment that it is wanted for.
+
+    Args:
+        text: a checkpoint's key, or a selection method.
+        study: of the user; without it a checkpoint's own, and ``default`` for a method.
+        settings: changes to the study.
+        store: where checkpoints are.
+        default: name of a study.
+
+    Raises:
+        ConfigError: the method picks several.
+        CheckpointError: as :func:`find_starts`.
+        SelectionError: as :func:`find_starts`.
+    """
+    with open_existing_store(store) as results:
+        if study is None and not is_method(text):
+            run = results.run(results.resolve(text).run_id)
+            experiment = Experiment.from_dict(run.config, f"the configuration of run {run.run_id}")
+            experiment = experiment.override(settings) if settings else experiment
+        else:
+            experiment = load_study(study or default, settings)
+        starts = find_starts(results, experiment, [text])
+    if len(starts) != 1:
+        keys = ", ".join(start.checkpoint.key for start in starts)
+        raise ConfigError(f"{text} names {len(starts)} checkpoints, and one is wanted: give one of {keys}")
+    return experiment, starts[0]
+
+
 def comparable_runs(runs: Iterable[Run], config: dict[str, Any]) -> list[Run]:
     """The runs whose metrics can be compared with those of that configuration."""
     wanted = [config[table] for table in _DECIDES_METRICS]
@@ -101,7 +135,7 @@ def _picked(store: CheckpointStore, experiment: Experiment, name: str) -> list[S
     method = default_method(experiment) if name == BEST else name
     if method not in SELECTION_METHODS:
         remedy = nearest(name, (BEST, *SELECTION_METHODS))
-        raise SelectionError(f"--from {name!r} is neither a checkpoint such as 3f9c01ab:120:0 nor a method; {remedy}")
+        raise SelectionError(f"{name!r} is neither a checkpoint such as 3f9c01ab:120:0 nor a method; {remedy}")
     runs = _runs_to_pick_from(store, experiment)
     if method == "last":
         runs = runs[:1]
@@ -109,7 +143,7 @@ def _picked(store: CheckpointStore, experiment: Experiment, name: str) -> list[S
     metric = experiment.objective.metric
     rows = [row for run in runs for row in store.checkpoints(run_id=run.run_id, metrics=[metric])]
     selection = select(rows, method, metric)
-    return [Start(row, by_id[row.run_id], _reason(selection, runs)) for row in selection.checkpoints]
+    return [Start(row, by_id[row.run_id], _reason(selection, runs), selection) for row in selection.checkpoints]
 
 
 def _runs_to_pick_from(store: CheckpointStore, experiment: Experiment) -> list[Run]:

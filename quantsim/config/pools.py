@@ -191,6 +191,8 @@ def check_pool(view: PoolView, human: Mapping[str, NDArray[np.float64]], series:
     if rule.needs_oracle and (view.group or series.oracle is None):
         remedy = "set series.oracle" if not view.group else "which a subsidiary cannot have"
         raise ValueError(f"{where}pool.rule = {rule.name!r} needs an oracle series: {remedy}")
+    if not view.group:
+        _check_series(view, series)
     if view.update.published_look_ahead and rule.output is not Output.WEIGHTS:
         raise ValueError(f"{where}update.published_look_ahead is for rules that output weights, not {rule.name!r}")
     if rule.output is not Output.CHANGE or view.tuned_bounds:
@@ -202,6 +204,20 @@ def check_pool(view: PoolView, human: Mapping[str, NDArray[np.float64]], series:
                 f"parameters.{in_group(view.group, 'initial_weights')}: that of {token} is {weight:.6g}, and must lie within "
                 f"pool.minimum_weight = {low:.6g} and pool.maximum_weight = {high:.6g}"
             )
+
+
+def _check_series(view: PoolView, series: Series) -> None:
+    """Raises ValueError where a setting is given as a series and otherwise, too, or the pool cannot take given trades."""
+    for name in series.costs:
+        if number := getattr(view.fees, name):
+            raise ValueError(f"fees.{name} = {number} and series.{name} = {getattr(series, name)!r}: give one of them")
+    if series.swap_fee is not None and (view.fees.rule is not None or view.tunes_fee):
+        other = "parameters.swap_fee" if view.tunes_fee else f"fees.rule = {view.fees.rule!r}"
+        raise ValueError(f"{other} and series.swap_fee = {series.swap_fee!r} both set the fee: give one of them")
+    if series.trades is not None and view.rule.trading is not Trading.SWAPS:
+        raise ValueError(
+            f"series.trades = {series.trades!r} is for pools that trade by swaps, not for pool.rule = {view.rule.name!r}"
+        )
 
 
 def _given(parameters: Mapping[str, Any], group: str) -> frozenset[str]:

@@ -257,6 +257,7 @@ class Series(Section):
     """Files (CSV or Parquet) with a series in time each: a column of times, and one of values, held until the next.
 
     ``oracle`` has a column per token of the pool. ``trades`` lists swaps: when, what comes in, what goes out, and one amount.
+    A fee setting that is a series is no number at the same time; zero, the default, counts as none.
     """
 
     swap_fee: str | None = None
@@ -285,11 +286,16 @@ class Objective(Section):
 
 
 class Sgd(Section):
-    """The gradient driver."""
+    """The gradient driver. ``initial`` says where parameter sets beside the first start, ``initial_scale`` in which units.
+
+    ``initial_spread`` is of gaussian sets; the others fill the ranges of the parameters' specs.
+    """
 
     steps: PositiveInt = 500
     batch_size: PositiveInt = 8
     n_parameter_sets: PositiveInt = 4
+    initial: Literal["gaussian", "latin_hypercube", "sobol", "grid"] = "gaussian"
+    initial_scale: Literal["human", "raw"] = "human"
     initial_spread: Annotated[float, Field(ge=0.0)] = 0.5
     optimiser: Literal["adam", "adamw", "sgd"] = "adam"
     learning_rate: PositiveFloat = 0.05

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jax import Array
 
-from quantsim.parameters import ParameterSpec
+from quantsim.parameters import ParameterSpec, common
 from quantsim.rules import Observed, RuleSettings
 
-__all__ = ["FeeRule"]
+__all__ = ["HIGHEST_FEE", "FeeRule", "base_fee"]
 
 FeeFunction = Callable[[Mapping[str, Array], Observed, RuleSettings], Array]
+
+HIGHEST_FEE = 0.1
+"""No fee of the rules here is higher: ten percent stops all trade there is."""
+
+base_fee = replace(
+    common.swap_fee,
+    raw_name="logit_base_fee",
+    human_name="base_fee",
+    description="fee of a still market",
+    default=0.0005,
+    opt_in=False,
+)
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,16 +9,13 @@ import jax.numpy as jnp
 from jax import Array
 
 from quantsim.estimators import capped_logit, return_variance
-from quantsim.fee_rules.base import FeeRule
+from quantsim.fee_rules.base import HIGHEST_FEE, FeeRule, base_fee
 from quantsim.parameters import ParameterSpec, common
 from quantsim.parameters.spec import LOG2
 from quantsim.parameters.transforms import MINUTES_PER_DAY, sigmoid
 from quantsim.rules import Observed, RuleSettings
 
 __all__ = ["FEE_RULE", "volatility_fees"]
-
-HIGHEST = 0.1
-"""No fee is higher: ten percent stops all trade there is."""
 
 
 def volatility_fees(params: Mapping[str, Array], observed: Observed, settings: RuleSettings) -> Array:
@@ -38,7 +35,7 @@ def volatility_fees(params: Mapping[str, Array], observed: Observed, settings: R
     still = mean <= 0.0  # the root has no derivative there
     volatility = jnp.where(still, 0.0, jnp.sqrt(jnp.where(still, 1.0, mean)))
     fees: Array = sigmoid(params["logit_base_fee"]) + jnp.exp2(params["log_fee_per_volatility"]) * volatility
-    return jnp.minimum(fees, HIGHEST)
+    return jnp.minimum(fees, HIGHEST_FEE)
 
 
 FEE_RULE = FeeRule(
@@ -46,14 +43,7 @@ FEE_RULE = FeeRule(
     description="a base fee, and a share of the volatility of the prices",
     parameters=(
         replace(common.memory_days, description="effective memory of the volatility", default=5.0),
-        replace(
-            common.swap_fee,
-            raw_name="logit_base_fee",
-            human_name="base_fee",
-            description="fee of a still market",
-            default=0.0005,
-            opt_in=False,
-        ),
+        base_fee,
         ParameterSpec(
             raw_name="log_fee_per_volatility",
             human_name="fee_per_volatility",

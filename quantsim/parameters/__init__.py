@@ -1,8 +1,18 @@
 """Strategy parameters: how they are named, transformed, checked, and drawn as starting points."""
 
-from quantsim.parameters.initial import gaussian_sets
+from quantsim.parameters.initial import gaussian_sets, range_sets
 from quantsim.parameters.parameter import Parameter, bind, scoped
 from quantsim.parameters.resolve import to_human, to_raw
 from quantsim.parameters.spec import ParameterSpec, Transform
 
-__all__ = ["Parameter", "ParameterSpec", "Transform", "bind", "gaussian_sets", "scoped", "to_human", "to_raw"]
+__all__ = [
+    "Parameter",
+    "ParameterSpec",
+    "Transform",
+    "bind",
+    "gaussian_sets",
+    "range_sets",
+    "scoped",
+    "to_human",
+    "to_raw",
+]

@@ -14,7 +14,7 @@ from quantsim.prices.gap import Gap, describe_gaps, find_gaps
 from quantsim.prices.grid import DAY_MINUTES, Grid, check_bar_minutes
 from quantsim.prices.instants import MINUTE_US, Time, row_text, text
 
-__all__ = ["Aligned", "RawSeries", "RegularSeries", "align", "on_grid", "regularize"]
+__all__ = ["Aligned", "RawSeries", "RegularSeries", "align", "check_order", "on_grid", "regularize"]
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ def regularize(raw: RawSeries, *, only_bar_minutes: int | None = None, stamps_op
     """
     if raw.times_us.size == 0:
         raise PriceError(f"{raw.token} in {raw.where} has no rows")
-    _check_order(raw)
+    check_order(raw)
     _check_prices(raw)
     bar_minutes = _spacing_minutes(raw, only_bar_minutes)
     minutes = _whole_minutes(raw, bar_minutes)
@@ -174,7 +174,8 @@ def align(
     return Aligned(grid, prices, tuple(gap for gap in gaps if gap is not None))
 
 
-def _check_order(raw: RawSeries) -> None:
+def check_order(raw: RawSeries) -> None:
+    """Raises PriceError where a stamp does not come after the one before; the message names the row."""
     steps = np.diff(raw.times_us)
     if steps.size == 0 or steps.min() > 0:
         return

@@ -20,7 +20,7 @@ from quantsim.prices.align import RawSeries
 from quantsim.prices.instants import microseconds_of, row_text
 from quantsim.prices.names import find_name, token_of
 
-__all__ = ["SUFFIXES", "Layout", "layout_of", "read_columns", "read_single"]
+__all__ = ["SUFFIXES", "Layout", "layout_of", "read_columns", "read_named", "read_single"]
 
 SUFFIXES = (".parquet", ".csv")
 # In order of preference where a file has several, as some exchanges' downloads do (unix and date).
@@ -105,6 +105,41 @@ def read_columns(path: Path, tokens: Sequence[str] | None) -> list[RawSeries]:
     for token in tokens or ():
         find_name(token, [path.stem], str(path))
     return [read_single(path, token) for token in tokens or [held]]
+
+
+def read_named(
+    path: Path, *, numbers: Sequence[str] = (), texts: Sequence[str] = (), optional: Sequence[str] = ()
+) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]]]:
+    """Returns the times of a file, ``(N,)``, and its columns of the given names, whatever their case.
+
+    Args:
+        path: a file with a time column.
+        numbers: columns of numbers, each ``(N,)`` float64; NaN where a cell is empty.
+        texts: columns of text, each ``(N,)`` of ``str``; ``""`` where a cell is empty.
+        optional: which of them may be missing, and then are empty throughout.
+
+    Raises:
+        PriceError: the file cannot be read, a column is missing, or holds something else.
+    """
+    layout, (header, _) = layout_of(path), _header(path)
+    found = {name: _first_of((name,), header) for name in (*numbers, *texts)}
+    missing = [name for name, column in found.items() if column is None and name not in optional]
+    if missing:
+        raise PriceError(
+            f"{path} has no column {missing[0]!r}: its columns are {', '.join(header)}; name one of them so"
+        )
+    table = _read(path, [layout.time, *(column for column in found.values() if column is not None)])
+    times = _times(table, layout)
+    columns: dict[str, NDArray[Any]] = {}
+    for name, column in found.items():
+        if column is None:
+            columns[name] = np.full(times.size, np.nan) if name in numbers else np.full(times.size, "", object)
+        elif name in numbers:
+            columns[name] = _prices(table, column, path)
+        else:
+            cells = ["" if cell is None else str(cell).strip() for cell in table.column(column).to_pylist()]
+            columns[name] = np.array(cells, object)
+    return times, columns
 
 
 def _read_wide(layout: Layout, tokens: Sequence[str] | None) -> list[RawSeries]:
@@ -210,7 +245,7 @@ def _prices(table: Any, name: str, path: Path) -> NDArray[np.float64]:
     if pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind):
         return np.asarray(column.cast("float64").to_numpy(), dtype=np.float64)
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
-        raise PriceError(f"{path}, column {name!r} holds values of type {kind}; prices must be numbers")
+        raise PriceError(f"{path}, column {name!r} holds values of type {kind}; they must be numbers")
     import pandas as pd
 
     strings = pd.Series(column.to_pylist(), dtype=object)

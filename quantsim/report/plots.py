@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from quantsim.errors import ConfigError
+from quantsim.report.canvas import MUTED, STYLE, SUFFIXES, TOKENS, blank_figure, require_matplotlib, save_figure
 from quantsim.report.tables import hodl_returns
 
 if TYPE_CHECKING:
@@ -23,43 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = ["SUFFIXES", "pool_figure", "require_matplotlib", "save_figure"]
 
-SUFFIXES = (".png", ".svg", ".pdf")
-
-_INCHES = (16.0, 9.0)
-_DOTS_PER_INCH = 100  # 1600 x 900 pixels
 _MOST_POINTS = 4000  # more than there are pixels in a line; minutes of years would make huge files
 
-_INK, _MUTED, _GRID = "#1f2933", "#616e7c", "#e4e7eb"
 _POOL, _HODL = "#1b6ca8", "#d9822b"
-_TOKENS = ("#1b6ca8", "#7cb5d6", "#2a9d8f", "#a8d5a2", "#e9b44c", "#d9822b", "#b5485d", "#8e6c8a")
 _SPLITS = {"train": "#ffffff", "validation": "#f2f5f9", "test": "#fdf3e4"}
-
-_STYLE: Any = {
-    "font.size": 13.0,
-    "font.family": "sans-serif",
-    "text.color": _INK,
-    "axes.labelcolor": _INK,
-    "axes.edgecolor": _MUTED,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": _GRID,
-    "xtick.color": _MUTED,
-    "ytick.color": _MUTED,
-    "legend.frameon": False,
-    "svg.fonttype": "none",
-}
-
-
-def require_matplotlib() -> None:
-    """Raises ConfigError, with the remedy, if matplotlib is not installed."""
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise ConfigError(
-            "pictures need matplotlib, which is not installed: pip install 'quantsim[plots]' (or pip install matplotlib)"
-        ) from error
 
 
 def pool_figure(
@@ -81,17 +47,12 @@ def pool_figure(
     """
     require_matplotlib()
     import matplotlib.dates
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     stride = max(1, math.ceil(result.times.size / _MOST_POINTS))
     bars = np.unique(np.append(np.arange(0, result.times.size, stride), result.times.size - 1))
     times = result.times[bars].astype("datetime64[s]").astype(object)
-    with matplotlib.rc_context(_STYLE):
-        layout = ConstrainedLayoutEngine(w_pad=0.15, h_pad=0.15)  # inches
-        figure = Figure(figsize=_INCHES, dpi=_DOTS_PER_INCH, facecolor="white", layout=layout)
-        FigureCanvasAgg(figure)  # draws without a display; savefig picks others by suffix
+    with matplotlib.rc_context(STYLE):
+        figure = blank_figure()
         value_axes, weight_axes = figure.subplots(2, 1, sharex=True, height_ratios=[2.2, 1.0])
         _draw_value(value_axes, times, result.value[bars], hodl_value[bars])
         _draw_weights(weight_axes, times, result.weights[bars], result.tokens)
@@ -110,23 +71,11 @@ def pool_figure(
             (0, 12),
             "axes fraction",
             textcoords="offset points",
-            color=_MUTED,
+            color=MUTED,
             fontsize=14,
             va="bottom",
         )
     return figure
-
-
-def save_figure(figure: Figure, path: Path) -> None:
-    """Writes the figure; the suffix says as what.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
-    import matplotlib
-
-    with matplotlib.rc_context(_STYLE):
-        figure.savefig(path, dpi=_DOTS_PER_INCH)
 
 
 def _draw_value(axes: Axes, times: Any, value: NDArray[np.float64], hodl_value: NDArray[np.float64]) -> None:
@@ -142,7 +91,7 @@ def _draw_value(axes: Axes, times: Any, value: NDArray[np.float64], hodl_value: 
 
 
 def _draw_weights(axes: Axes, times: Any, weights: NDArray[np.float64], tokens: tuple[str, ...]) -> None:
-    colours = [_TOKENS[index % len(_TOKENS)] for index in range(len(tokens))]
+    colours = [TOKENS[index % len(TOKENS)] for index in range(len(tokens))]
     axes.stackplot(times, 100.0 * weights.T, labels=tokens, colors=colours, alpha=0.9, linewidth=0.0)
     axes.set_ylim(0.0, 100.0)
     axes.set_ylabel("weight, %")
@@ -159,7 +108,7 @@ def _shade_splits(axes: Axes, experiment: Experiment, first: datetime, last: dat
             continue
         axes.axvspan(start, end, color=_SPLITS[name], zorder=0.0, linewidth=0.0)  # type: ignore[arg-type]
         if start > first:
-            axes.axvline(start, color=_MUTED, linewidth=0.8, linestyle=(0, (4, 4)))  # type: ignore[arg-type]
+            axes.axvline(start, color=MUTED, linewidth=0.8, linestyle=(0, (4, 4)))  # type: ignore[arg-type]
         axes.annotate(
             name,
             xy=(start + (end - start) / 2, 1.0),
@@ -168,7 +117,7 @@ def _shade_splits(axes: Axes, experiment: Experiment, first: datetime, last: dat
             textcoords="offset points",
             ha="center",
             va="top",
-            color=_MUTED,
+            color=MUTED,
             fontsize=12,
         )
 

@@ -10,6 +10,7 @@ import numpy as np
 from jax import Array
 
 from quantsim.simulator.fee_run import fee_run
+from quantsim.simulator.given_trades import Fills, window_orders
 from quantsim.simulator.market import FeeRates, Market
 from quantsim.simulator.setup import PoolSetup
 from quantsim.simulator.weights import Ramps, bar_weights
@@ -27,6 +28,7 @@ class BarPath(NamedTuple):
         weights: (T, n); for a pool that only holds, shares of value.
         prices: (T, n) of what the pool holds, in the quote currency.
         fee_revenue: () fees kept by the pool over the window, in the quote currency.
+        fills: what became of given trades, (N,); None where there are none.
     """
 
     value: Array
@@ -34,6 +36,7 @@ class BarPath(NamedTuple):
     weights: Array
     prices: Array
     fee_revenue: Array
+    fills: Fills | None = None
 
 
 def bar_path(
@@ -62,11 +65,13 @@ def bar_path(
 
     every = np.arange(n_bars)
     visited = slice(None, None, setup.arb_frequency)
+    fills = None
     if fees:
-        run = fee_run(weights, log_prices, rates, setup)
+        run = fee_run(weights, log_prices, rates, setup, window_orders(market, start, n_bars))
         value = run.value_at(every)
         reserves = run.at(every) / prices
         revenue = run.fee_revenue(rates)
+        fills = run.fills(rates, market.prices[0] * jnp.exp(-market.log_prices[0]))
     else:
         value = setup.initial_value * jnp.exp(bar_log_values(weights[visited], log_prices[visited]))
         reserves = value[:, None] * weights[visited] / prices[visited]
@@ -74,4 +79,4 @@ def bar_path(
         if setup.arb_frequency > 1:
             reserves = jnp.repeat(reserves, setup.arb_frequency, axis=0)[:n_bars]
             value = jnp.sum(reserves * prices, axis=-1)
-    return BarPath(value, reserves, weights, prices, revenue)
+    return BarPath(value, reserves, weights, prices, revenue, fills)

@@ -40,26 +40,26 @@ def pool_market(setup: PoolSetup, params: Mapping[str, Array], market: Market) -
         log_prices = jnp.log(prices)
         added = (prices, log_prices, jnp.cumsum(log_prices))
         parts = (market.prices, market.log_prices, market.summed)
-        market = market._replace(
-            **{
-                name: jnp.concatenate([part, column[:, None]], axis=1)
-                for name, part, column in zip(("prices", "log_prices", "summed"), parts, added, strict=True)
-            }
-        )
+        joined = [
+            jnp.concatenate([part, of_share[:, None]], axis=1) for part, of_share in zip(parts, added, strict=True)
+        ]
+        market = market._replace(prices=joined[0], log_prices=joined[1], summed=joined[2])
     return _columns(market, setup.columns)
 
 
 def _columns(market: Market, columns: tuple[int, ...]) -> Market:
-    """Some columns of a market; the oracle, which is of the pool's own tokens, stays."""
+    """Some columns of a market; the oracle and given trades, which are of the pool's own tokens, stay."""
     at = jnp.asarray(columns)
-    return Market(market.prices[:, at], market.log_prices[:, at], market.summed[:, at], market.oracle)
+    return market._replace(
+        prices=market.prices[:, at], log_prices=market.log_prices[:, at], summed=market.summed[:, at]
+    )
 
 
 def _share_price(subsidiary: Subsidiary, params: Mapping[str, Array], market: Market) -> Array:
     """What a share of a subsidiary is worth at every bar, (T,); 1 at the first."""
     setup, own = subsidiary.setup, scoped(params, subsidiary.group)
     n_bars, start = market.prices.shape[0], jnp.asarray(0)
-    market = market._replace(oracle=None)
+    market = market._replace(oracle=None, orders=None)
     signals = chunk_signals(setup, own, market, 0)
     ramps = window_ramps(setup, own, signals, start, 0, n_bars)
     rates = FeeRates(*(jnp.asarray(rate) for rate in subsidiary.rates))

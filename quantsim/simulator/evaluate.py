@@ -15,6 +15,7 @@ from quantsim.simulator.bar_path import BarPath, bar_path
 from quantsim.simulator.closed_form import log_values_at
 from quantsim.simulator.composite import pool_market
 from quantsim.simulator.fee_run import fee_run
+from quantsim.simulator.given_trades import window_orders
 from quantsim.simulator.market import FeeRates, Market
 from quantsim.simulator.plan import Path, Plan
 from quantsim.simulator.signals import Signals, chunk_signals, window_ramps, window_rates
@@ -105,7 +106,8 @@ def _sample(plan: Plan, window: _Window, market: Market) -> Sample:
         values = setup.initial_value * jnp.sum(shares, axis=-1)
     elif plan.path is Path.FEES:
         log_prices = jax.lax.dynamic_slice_in_dim(market.log_prices, start, n_bars)
-        run = fee_run(bar_weights(ramps, n_bars, setup), log_prices, rates, setup)
+        orders = window_orders(market, start, n_bars)
+        run = fee_run(bar_weights(ramps, n_bars, setup), log_prices, rates, setup, orders)
         values, fee_revenue = run.value_at(bars), run.fee_revenue(rates)
     else:
         values = setup.initial_value * jnp.exp(log_values_at(ramps, market, start, bars, setup))

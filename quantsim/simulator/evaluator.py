@@ -20,9 +20,11 @@ from quantsim.metrics import SampleShape, get_metric
 from quantsim.precision import in_float64
 from quantsim.prices import Prices
 from quantsim.simulator.evaluate import evaluate_windows, lanes
+from quantsim.simulator.given_trades import orders_of
 from quantsim.simulator.market import FeeRates, Market, fee_rates, market
 from quantsim.simulator.plan import Path, Plan, make_plan
 from quantsim.simulator.setup import pool_setup
+from quantsim.simulator.varying import Varying, load_varying
 
 __all__ = ["Evaluator"]
 
@@ -37,7 +39,13 @@ class Evaluator:
     """Metrics of parameter sets over windows of real prices, with gradients where asked.
 
     Prices are cut to what the experiment needs: from ``max_memory_days`` before the training period, where the data
-    reaches back so far, to the end of the last split. All windows count bars from that cut's first bar.
+    reaches back so far, to the end of the last split. All windows count bars from that cut's first bar. Series are cut alike.
+
+    Args:
+        experiment: with its ``series``, if any.
+        prices: must cover all its periods.
+        series: setting → what takes the place of the file that ``experiment.series`` names: a value for every bar of
+            ``prices``, (T,), or (T, n) for the oracle, or :class:`~quantsim.prices.trades.Trades`.
 
     Attributes:
         experiment: as given.
@@ -45,14 +53,16 @@ class Evaluator:
         splits: split name → (first bar, number of bars).
         notes: what a reader of the results should know: warm-up, gaps filled. JSON-able.
         setup: the pool's static shape.
+        series: what varies in time.
+        data_id: identity of the prices and of the series.
 
     Raises:
-        PriceError: tokens are missing, or the prices do not cover a period.
-        ConfigError: the chunk is not a whole number of bars.
+        PriceError: tokens are missing, the prices do not cover a period, or a series is wrong or begins too late.
+        ConfigError: the chunk is not a whole number of bars, or ``series`` has what the experiment does not name.
     """
 
     @in_float64
-    def __init__(self, experiment: Experiment, prices: Prices) -> None:
+    def __init__(self, experiment: Experiment, prices: Prices, series: Mapping[str, Any] | None = None) -> None:
         self.experiment = experiment
         self.setup = pool_setup(experiment, prices.bar_minutes)
         begin, splits = _lay_out(experiment, prices)
@@ -60,8 +70,12 @@ class Evaluator:
         self.prices = _columns(prices, experiment.data.tokens).slice(begin, end)
         self.splits = {name: (first - begin, n_bars) for name, (first, n_bars) in splits.items()}
         self.notes = _notes(experiment, self.prices, self.splits["train"][0])
-        self.market: Market = market(self.prices.prices)
-        self.rates: FeeRates = fee_rates(experiment)
+        self.series: Varying = load_varying(experiment, prices, begin, end, self.splits["train"][0], series)
+        self.data_id = self.series.data_id(self.prices)
+        trades = self.series.trades
+        orders = None if trades is None else orders_of(trades, experiment.tokens, self.prices.grid)
+        self.market: Market = market(self.prices.prices, self.series.oracle, orders)
+        self.rates: FeeRates = fee_rates(experiment, self.series.costs)
 
     def shape(self, n_bars: int) -> SampleShape:
         """The sample shape of a window of ``n_bars`` bars."""
@@ -158,6 +172,10 @@ class Evaluator:
             raise WindowError(
                 f"a window of {n_bars} bars from bar {misfits[0] if misfits.size else firsts[0]} does not fit into "
                 f"{self.prices.n_bars} bars of prices"
+            )
+        if firsts.min() < self.series.begins:
+            raise WindowError(
+                f"a window from bar {firsts.min()} begins before the series do, at bar {self.series.begins}: add earlier rows"
             )
         for name in metrics:
             get_metric(name)

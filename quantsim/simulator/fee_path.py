@@ -12,22 +12,26 @@ the only sequential part. With ``φ_i`` the sensitivity of a log reserve to its 
 
 where ``ν`` is the part of the noise traders, who scale all reserves alike, and zero without them. The derivation is in
 docs/mathematics.md.
+
+With given trades every bar is run, they follow the arbitrage of theirs, and JAX differentiates the loop.
 """
 
 from __future__ import annotations
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from quantsim.simulator.arbitrage import Pool, apply_moves, band, kept_fee, per_event, pool_gain, settle, spread
-from quantsim.simulator.market import FeeRates, at_bars
+from quantsim.simulator.given_trades import fill_bar
+from quantsim.simulator.market import FeeRates, Orders, at_bars
 from quantsim.simulator.setup import PoolSetup
 
-__all__ = ["autodiff_log_reserves", "bar_pools", "fee_log_reserves"]
+__all__ = ["autodiff_log_reserves", "bar_pools", "event_pools", "fee_log_reserves", "traded_log_reserves"]
 
 
 def autodiff_log_reserves(
@@ -35,6 +39,21 @@ def autodiff_log_reserves(
 ) -> Array:
     """The recursion itself, differentiated by JAX: the reference for :func:`fee_log_reserves`, same arguments."""
     return _run(setup, initial, log_prices, weights, rates)[-1]
+
+
+def traded_log_reserves(
+    setup: PoolSetup, initial: Array, log_prices: Array, weights: Array, rates: FeeRates, orders: Orders
+) -> tuple[Array, Array]:
+    """Log reserves with given trades, differentiated by JAX.
+
+    Arguments as of :func:`fee_log_reserves`, but of every bar, whether arbitrageurs visit it or not; ``orders`` are those
+    of the window.
+
+    Returns:
+        (T, n) each: after the arbitrage of every bar, and after its given trades.
+    """
+    *earlier, end = _run(setup, initial, log_prices, weights, rates, orders)
+    return earlier[-1] if earlier else jnp.concatenate([initial[None], end[:-1]]), end
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
@@ -60,8 +79,13 @@ def bar_pools(log_reserves: Array, log_prices: Array, weights: Array, rates: Fee
     Returns:
         One pool of (T-1, n) arrays per trade of a bar: against the old weights, and, where weights ever move, the new.
     """
+    return event_pools(log_reserves[:-1], log_prices, weights, rates, setup)
+
+
+def event_pools(before: Array, log_prices: Array, weights: Array, rates: FeeRates, setup: PoolSetup) -> list[Pool]:
+    """As :func:`bar_pools`, from the log reserves at the beginning of every bar but the first, (T-1, n)."""
     log_weights, rates = jnp.log(weights), at_bars(rates, slice(1, None))
-    first = Pool(log_reserves[:-1], log_prices[1:], weights[:-1], log_weights[:-1])
+    first = Pool(before, log_prices[1:], weights[:-1], log_weights[:-1])
     if not setup.moves:
         return [first]
     return [first, Pool(_event(first, rates, setup), log_prices[1:], weights[1:], log_weights[1:])]
@@ -71,14 +95,22 @@ def _event(pool: Pool, rates: FeeRates, setup: PoolSetup) -> Array:
     return apply_moves(pool, settle(pool, rates, setup), rates, setup)
 
 
-# Of one bar, or of all: log prices, weights and their logarithms per trade, and those costs that vary in time.
-_Bar = tuple[Array, list[tuple[Array, Array]], list[Array | None]]
+# Of one bar, or of all: log prices, weights and their logarithms per trade, those costs that vary in time, and given trades.
+_Bar = tuple[Array, list[tuple[Array, Array]], list[Array | None], tuple[Array, Array] | None]
 
 
-def _run(setup: PoolSetup, initial: Array, log_prices: Array, weights: Array, rates: FeeRates) -> list[Array]:
-    """Log reserves after each trade of a bar, (T, n) per trade, the first bar being the start."""
+def _run(
+    setup: PoolSetup, initial: Array, log_prices: Array, weights: Array, rates: FeeRates, orders: Orders | None = None
+) -> list[Array]:
+    """Log reserves after each trade of a bar, (T, n) per trade, the first bar being the start; given trades count as one."""
     log_weights, rates = jnp.log(weights), at_bars(rates, slice(1, None))
-    costs = [band(rates), *rates]
+    width: Array = band(rates)
+    old: Any = _OLD
+    if orders is not None and setup.arb_frequency > 1:
+        bars = np.arange(1, log_prices.shape[0])
+        width = jnp.where(bars % setup.arb_frequency == 0, width, jnp.inf)  # nobody looks at the pool in between
+        old = np.maximum(bars - setup.arb_frequency, 0)
+    costs = [width, *rates]
 
     def trade(log_reserves: Array, event: tuple[Array, Array, Array], width: Array, rates: FeeRates) -> Array:
         pool = Pool(log_reserves, *event)
@@ -87,24 +119,40 @@ def _run(setup: PoolSetup, initial: Array, log_prices: Array, weights: Array, ra
         )
         return after
 
+    def fill(log_reserves: Array, slot: Array, weight: Array, rates: FeeRates, orders: Orders) -> Array:
+        after: Array = jax.lax.cond(
+            slot > 0,
+            lambda before: fill_bar(before, weight, rates, orders, orders.table[slot])[0],
+            lambda before: before,
+            log_reserves,
+        )
+        return after
+
     def step(log_reserves: Array, bar: _Bar) -> tuple[Array, list[Array]]:
-        log_price, events, varying = bar
+        log_price, events, varying, given = bar
         width, *now = (cost if of_bar is None else of_bar for cost, of_bar in zip(costs, varying, strict=True))
         after = []
         for weight, log_weight in events:
             log_reserves = trade(log_reserves, (log_price, weight, log_weight), width, FeeRates(*now))
             after.append(log_reserves)
+        if orders is not None and given is not None:
+            log_reserves = fill(log_reserves, *given, FeeRates(*now), orders)
+            after.append(log_reserves)
         return log_reserves, after
 
-    events = [(weights[at], log_weights[at]) for at in _seen(setup)]
-    bars: _Bar = (log_prices[1:], events, [cost if cost.ndim else None for cost in costs])
-    paths = jax.lax.scan(step, initial, bars)[1]
+    events = [(weights[at], log_weights[at]) for at in _seen(setup, old)] if setup.do_arb else []
+    given = None if orders is None else (orders.slots[1:], weights[1:])
+    of_bars: _Bar = (log_prices[1:], events, [cost if cost.ndim else None for cost in costs], given)
+    paths = jax.lax.scan(step, initial, of_bars)[1]
     return [jnp.concatenate([initial[None], path]) for path in paths]
 
 
-def _seen(setup: PoolSetup) -> list[slice]:
+_OLD = slice(None, -1)
+
+
+def _seen(setup: PoolSetup, old: Any = _OLD) -> list[Any]:
     """Which weights the trades of a bar are against: the old, and, where weights ever move, the new."""
-    return [slice(None, -1), slice(1, None)] if setup.moves else [slice(None, -1)]
+    return [old, slice(1, None)] if setup.moves else [old]
 
 
 class _Tangent(NamedTuple):

@@ -10,34 +10,41 @@ from jax import Array
 from numpy.typing import NDArray
 
 from quantsim.simulator.arbitrage import Pool, kept_fee, settle
-from quantsim.simulator.fee_path import bar_pools, fee_log_reserves
-from quantsim.simulator.market import FeeRates, at_bars
+from quantsim.simulator.fee_path import event_pools, fee_log_reserves, traded_log_reserves
+from quantsim.simulator.given_trades import Fills, fills_of
+from quantsim.simulator.market import FeeRates, Orders, at_bars
 from quantsim.simulator.setup import PoolSetup
 
 __all__ = ["FeeRun", "fee_run"]
 
 
 class FeeRun(NamedTuple):
-    """Log reserves at the bars that arbitrageurs visit, and what they came from.
+    """Log reserves at the bars where they may change, and what they came from.
 
     Attributes:
-        log_reserves: (ceil(T/k), n), in units of value at the prices that ``log_prices`` is relative to.
+        log_reserves: (ceil(T/k), n), in units of value at the prices that ``log_prices`` is relative to; of every bar, (T, n),
+            where there are given trades.
         log_prices: (T, n).
         weights: (T, n).
         setup: of the pool; ``k`` is its ``arb_frequency``.
+        orders: given trades of the window; None where there are none.
+        arbitraged: (T, n) log reserves of every bar before its given trades; None where there are none.
     """
 
     log_reserves: Array
     log_prices: Array
     weights: Array
     setup: PoolSetup
+    orders: Orders | None = None
+    arbitraged: Array | None = None
 
     def at(self, bars: NDArray[np.int64]) -> Array:
         """Value of each token's reserves at chosen bars, (S, n), in the quote currency; held between visits."""
         every = bars.size == self.log_prices.shape[0]
         log_prices = self.log_prices if every else self.log_prices[bars]
-        visits = bars // self.setup.arb_frequency
-        untouched = every and self.setup.arb_frequency == 1
+        stride = self.setup.arb_frequency if self.orders is None else 1
+        visits = bars // stride
+        untouched = every and stride == 1
         return jnp.exp((self.log_reserves if untouched else self.log_reserves[visits]) + log_prices)
 
     def value_at(self, bars: NDArray[np.int64]) -> Array:
@@ -45,16 +52,35 @@ class FeeRun(NamedTuple):
         return jnp.sum(self.at(bars), axis=-1)
 
     def fee_revenue(self, rates: FeeRates) -> Array:
-        """Fees that stay in the pool: those of arbitrage trades and of the noise traders that follow them; ()."""
-        visited = slice(None, None, self.setup.arb_frequency)
+        """Fees that stay in the pool: of arbitrage trades, of the noise traders that follow them, and of given trades; ()."""
+        fills = self.fills(rates, jnp.ones(self.setup.n_tokens))
+        of_given = jnp.zeros(()) if fills is None else jnp.sum(fills.fee)
+        if not self.setup.do_arb:
+            return of_given
+        stride = self.setup.arb_frequency
+        visited = slice(None, None, stride)
         rates = at_bars(rates, visited)
-        pools = bar_pools(self.log_reserves, self.log_prices[visited], self.weights[visited], rates, self.setup)
+        before = self.log_reserves[:-1] if self.orders is None else self.log_reserves[stride - 1 : -1 : stride]
+        pools = event_pools(before, self.log_prices[visited], self.weights[visited], rates, self.setup)
         rates = at_bars(rates, slice(1, None))
         volume = sum(_volume_in(pool, rates, self.setup) for pool in pools)
-        return jnp.sum(kept_fee(rates) * volume * (1.0 + rates.noise_trader_ratio))
+        return jnp.sum(kept_fee(rates) * volume * (1.0 + rates.noise_trader_ratio)) + of_given
+
+    def fills(self, rates: FeeRates, base: Array) -> Fills | None:
+        """What became of given trades; None where there are none.
+
+        Args:
+            rates: of the window.
+            base: (n,) prices that ``log_prices`` are relative to.
+        """
+        if self.orders is None or self.arbitraged is None:
+            return None
+        return fills_of(self.arbitraged, self.log_prices, self.weights, rates, self.orders, base)
 
 
-def fee_run(weights: Array, log_prices: Array, rates: FeeRates, setup: PoolSetup) -> FeeRun:
+def fee_run(
+    weights: Array, log_prices: Array, rates: FeeRates, setup: PoolSetup, orders: Orders | None = None
+) -> FeeRun:
     """Runs a pool over a window.
 
     Args:
@@ -62,9 +88,13 @@ def fee_run(weights: Array, log_prices: Array, rates: FeeRates, setup: PoolSetup
         log_prices: (T, n).
         rates: fees and costs, () or (T,).
         setup: of the pool.
+        orders: given trades of the window.
     """
     visited = slice(None, None, setup.arb_frequency)
     initial = jnp.log(setup.initial_value * weights[0]) - log_prices[0]
+    if orders is not None:
+        arbitraged, log_reserves = traded_log_reserves(setup, initial, log_prices, weights, rates, orders)
+        return FeeRun(log_reserves, log_prices, weights, setup, orders, arbitraged)
     log_reserves = fee_log_reserves(setup, initial, log_prices[visited], weights[visited], at_bars(rates, visited))
     return FeeRun(log_reserves, log_prices, weights, setup)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import jax
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from quantsim.config import Experiment
 
-__all__ = ["FeeRates", "Market", "at_bars", "fee_rates", "market", "window_of"]
+__all__ = ["FeeRates", "Market", "Orders", "at_bars", "fee_rates", "market", "window_of"]
 
 
 class FeeRates(NamedTuple):
@@ -35,6 +36,28 @@ class FeeRates(NamedTuple):
     rebalancing_cost: Array
 
 
+class Orders(NamedTuple):
+    """Given trades, as arrays; see :mod:`quantsim.simulator.given_trades`. The last of the ``N+1`` entries is a blank.
+
+    Attributes:
+        token_in: (N+1,) position of what comes in among the pool's tokens.
+        token_out: (N+1,) of what goes out.
+        amount: (N+1,) tokens that come in or go out.
+        exact_in: (N+1,) whether that is the amount in.
+        slots: (T,) the row of ``table`` that holds the trades of each bar; 0 for none.
+        table: (B+1, M) trades in their order, padded with the blank; row 0 is empty.
+        bars: (B,) the bar of every other row.
+    """
+
+    token_in: Array
+    token_out: Array
+    amount: Array
+    exact_in: Array
+    slots: Array
+    table: Array
+    bars: Array
+
+
 class Market(NamedTuple):
     """Prices, and what else varies in time.
 
@@ -43,25 +66,36 @@ class Market(NamedTuple):
         log_prices: (T, n), relative to the first bar (only differences are ever used).
         summed: (T, n), inclusive prefix sum of ``log_prices``; makes the closed form ``O(chunks)``.
         oracle: (T, n), the supplied series that rules may read; None where there is none.
+        orders: given trades with the pool; None where there are none.
     """
 
     prices: Array
     log_prices: Array
     summed: Array
     oracle: Array | None = None
+    orders: Orders | None = None
 
 
-def market(prices: NDArray[np.float64], oracle: NDArray[np.float64] | None = None) -> Market:
+def market(
+    prices: NDArray[np.float64], oracle: NDArray[np.float64] | None = None, orders: Orders | None = None
+) -> Market:
     """Prices ``(T, n)`` as arguments of the compiled program. The prefix sums are made here, once per data set."""
     log_prices = np.log(prices / prices[0])
     summed = np.cumsum(log_prices, axis=0, dtype=np.longdouble).astype(np.float64)
     seen = None if oracle is None else jnp.asarray(oracle)
-    return Market(jnp.asarray(prices), jnp.asarray(log_prices), jnp.asarray(summed), seen)
+    return Market(jnp.asarray(prices), jnp.asarray(log_prices), jnp.asarray(summed), seen, orders)
 
 
-def fee_rates(experiment: Experiment) -> FeeRates:
-    """The fees of an experiment, constant in time, as arguments of the compiled program."""
-    return FeeRates(*(jnp.asarray(rate, jnp.float64) for rate in experiment.fees.rates))
+def fee_rates(experiment: Experiment, varying: Mapping[str, NDArray[np.float64]] | None = None) -> FeeRates:
+    """The fees of an experiment as arguments of the compiled program.
+
+    Args:
+        experiment: has those that are constant in time.
+        varying: of ``swap_fee``, ``arb_fee`` and ``gas_cost_usd`` those that are not, (T,) each.
+    """
+    rates = FeeRates(*(jnp.asarray(rate, jnp.float64) for rate in experiment.fees.rates))
+    fields = {"gas_cost" if name == "gas_cost_usd" else name: rate for name, rate in (varying or {}).items()}
+    return rates._replace(**{name: jnp.asarray(rate, jnp.float64) for name, rate in fields.items()})
 
 
 def at_bars(rates: FeeRates, bars: slice) -> FeeRates:

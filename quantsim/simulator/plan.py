@@ -68,7 +68,7 @@ def make_plan(
 def _cheapest(setup: PoolSetup, metrics: tuple[str, ...]) -> Path:
     if setup.holds:
         return Path.HOLD
-    if setup.charges:
+    if setup.charges or setup.has_trades:
         return Path.FEES
     if setup.arb_frequency > 1 or setup.optimal_ramp or needs_of(metrics) & Need.BARS:
         return Path.PER_BAR
@@ -82,6 +82,7 @@ def _check(path: Path, setup: PoolSetup, metrics: tuple[str, ...]) -> None:
         "trading costs something, which needs path = 'fees'": (
             setup.charges and path in (Path.CLOSED_FORM, Path.PER_BAR)
         ),
+        "given trades need path = 'fees'": setup.has_trades and path in (Path.CLOSED_FORM, Path.PER_BAR),
         "the closed form needs an arbitrage visit every bar": setup.arb_frequency > 1 and path is Path.CLOSED_FORM,
         "the closed form needs linear interpolation": setup.optimal_ramp and path is Path.CLOSED_FORM,
         "a metric needs the value at every bar": bool(needs_of(metrics) & Need.BARS) and path is Path.CLOSED_FORM,

@@ -17,15 +17,44 @@ from quantsim.errors import ConfigError, nearest
 from quantsim.metrics import metric_names
 from quantsim.precision import in_float64
 from quantsim.prices import Prices
+from quantsim.prices.trades import Trades
 from quantsim.simulator.bar_path import BarPath
 from quantsim.simulator.evaluate import window_path
 from quantsim.simulator.evaluator import Evaluator
+from quantsim.simulator.given_trades import Fills, Outcome
 from quantsim.simulator.market import FeeRates, Market
 from quantsim.simulator.plan import Plan
 
-__all__ = ["Result", "simulate"]
+__all__ = ["ExecutedTrades", "Result", "simulate"]
 
 WHOLE = "all"
+
+
+@dataclass(frozen=True, eq=False)
+class ExecutedTrades:
+    """What became of ``N`` given trades, in their order; amounts and fees are zero for those that were not executed.
+
+    Attributes:
+        times: (N,) as given, ``datetime64[us]``, UTC.
+        token_in: what came in.
+        token_out: what went out.
+        amount_in: (N,) tokens, the fee included.
+        amount_out: (N,) tokens.
+        fee: (N,) what the pool keeps, in the quote currency at the trade's bar.
+        outcome: of each trade; ``outcome.reason`` says it in words.
+    """
+
+    times: NDArray[np.datetime64]
+    token_in: tuple[str, ...]
+    token_out: tuple[str, ...]
+    amount_in: NDArray[np.float64]
+    amount_out: NDArray[np.float64]
+    fee: NDArray[np.float64]
+    outcome: tuple[Outcome, ...]
+
+    def count(self) -> dict[str, int]:
+        """Outcome → number of trades, of those that occur."""
+        return {outcome.name.lower(): self.outcome.count(outcome) for outcome in Outcome if outcome in self.outcome}
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +72,8 @@ class Result:
         tokens: column names of ``reserves``, ``weights`` and ``prices``.
         params: the raw parameters used, name → (m,).
         split: the period simulated.
-        notes: what a reader should know: warm-up, gaps filled.
+        notes: what a reader should know: warm-up, gaps filled, how many given trades were executed.
+        trades: what became of given trades; None where there are none.
     """
 
     times: NDArray[np.datetime64]
@@ -57,6 +87,7 @@ class Result:
     params: dict[str, NDArray[np.float64]]
     split: str
     notes: dict[str, Any]
+    trades: ExecutedTrades | None = None
 
 
 @in_float64
@@ -67,6 +98,7 @@ def simulate(
     *,
     split: str = "train",
     path: str | None = None,
+    series: Mapping[str, Any] | None = None,
 ) -> Result:
     """Simulates an experiment's pool with one parameter set.
 
@@ -78,10 +110,11 @@ def simulate(
         split: ``train``, ``validation``, ``test``, or ``all`` for one uninterrupted run from the start of training to the
             end of the last split.
         path: ``auto``, ``per_bar``, ``fees`` or ``hold``.
+        series: in place of files that ``experiment.series`` names; see :class:`~quantsim.simulator.Evaluator`.
 
     Raises:
         ParameterError: a parameter is unknown, or has a wrong shape or value.
-        PriceError: the prices do not cover the period.
+        PriceError: the prices do not cover the period, or a series is wrong.
         ConfigError: there is no such split or path.
 
     Example:
@@ -89,10 +122,11 @@ def simulate(
         >>> result.metrics["returns_over_hodl"]  # doctest: +SKIP
     """
     raw = experiment.initial_parameters(params)
-    evaluator = Evaluator(experiment, prices)
+    evaluator = Evaluator(experiment, prices, series)
     first, n_bars = _period(evaluator, split)
     plan, starts = evaluator.plan(first, n_bars, metric_names(), path)
     run, metrics = _simulate(plan, evaluator.arrays(raw), evaluator.market, evaluator.rates, starts[0])
+    trades = _executed(evaluator.series.trades, run.fills)
     return Result(
         times=evaluator.prices.times[first : first + n_bars],
         value=np.asarray(run.value),
@@ -104,7 +138,8 @@ def simulate(
         tokens=experiment.tokens,
         params=raw,
         split=split,
-        notes=evaluator.notes,
+        notes=evaluator.notes if trades is None else {**evaluator.notes, "trades": trades.count()},
+        trades=trades,
     )
 
 
@@ -113,6 +148,20 @@ def _simulate(
     plan: Plan, params: dict[str, Array], prices: Market, rates: FeeRates, start: Array
 ) -> tuple[BarPath, dict[str, Array]]:
     return window_path(plan, params, prices, rates, start)
+
+
+def _executed(trades: Trades | None, fills: Fills | None) -> ExecutedTrades | None:
+    if trades is None or fills is None:
+        return None
+    return ExecutedTrades(
+        times=trades.times,
+        token_in=trades.token_in,
+        token_out=trades.token_out,
+        amount_in=np.asarray(fills.amount_in),
+        amount_out=np.asarray(fills.amount_out),
+        fee=np.asarray(fills.fee),
+        outcome=tuple(Outcome(int(code)) for code in np.asarray(fills.outcome)),
+    )
 
 
 def _period(evaluator: Evaluator, split: str) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from quantsim import __version__
 from quantsim.checkpoints import SELECTION_METHODS
 from quantsim.commands.environment import compilation_cache, prepare_environment
 
-COMMANDS = ("optuna", "sgd", "simulate", "select", "dashboard", "prices")
+COMMANDS = ("optuna", "sgd", "simulate", "grid", "select", "export", "dashboard", "prices")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -45,7 +45,7 @@ class Fake:
     """A smooth objective with its maximum at a memory of 1 day and k of 16 per day in raw units, and no cost."""
 
     def __init__(self, experiment: Experiment, prices: Prices) -> None:
-        self.experiment, self.prices, self.notes = experiment, prices, {"warm_up_days": 1.0}
+        self.experiment, self.data_id, self.notes = experiment, prices.identity, {"warm_up_days": 1.0}
         self.calls = 0
 
     def evaluate(self, params: Mapping[str, Any]) -> dict[str, dict[str, float]]:

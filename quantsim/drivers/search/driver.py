@@ -116,7 +116,7 @@ def run_search(
     queue = [space.from_human(params) for params in enqueue]
     make_evaluator = make_evaluator or _default_evaluator
     evaluator = make_evaluator(experiment, prices)
-    identity = identify(experiment, evaluator.prices.identity, space)
+    identity = identify(experiment, evaluator.data_id, space)
     name = study_name or f"{experiment.name}-{identity.digest[:8]}"
     location = default_storage(store.location) if storage is None else storage
     search = _Search(experiment, prices, space, evaluator, make_evaluator, store, location, name, identity)

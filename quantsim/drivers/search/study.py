@@ -58,7 +58,7 @@ class StudyIdentity:
     Attributes:
         experiment: the experiment as JSON values, less its names, the gradient driver's table, and the search's number of
             trials and jobs.
-        data_id: identity of the prices.
+        data_id: identity of the prices, and of the series where there are any.
         space: the ranges, by trial parameter; the content of the file counts, not its name.
     """
 

@@ -22,7 +22,6 @@ from quantsim.drivers.search.sampler import trial_sampler
 from quantsim.drivers.search.space import SearchSpace
 from quantsim.drivers.search.study import METRICS, REASON
 from quantsim.errors import DriverError
-from quantsim.prices import Prices
 
 __all__ = ["MAX_FAILURES_IN_A_ROW", "Evaluates", "Info", "Searcher", "State"]
 
@@ -38,8 +37,8 @@ class Evaluates(Protocol):
     """What the search asks of an evaluator; :class:`quantsim.simulator.Evaluator` is one."""
 
     @property
-    def prices(self) -> Prices:
-        """The prices it evaluates on."""
+    def data_id(self) -> str:
+        """Identity of the data it evaluates on."""
 
     @property
     def notes(self) -> Mapping[str, Any]:

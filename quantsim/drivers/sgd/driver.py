@@ -26,7 +26,7 @@ from quantsim.drivers.sgd.state_io import dump_state, restore_state
 from quantsim.drivers.sgd.step import Info, Inputs, Program, State, advance, init
 from quantsim.drivers.windows import training_windows
 from quantsim.errors import ConfigError
-from quantsim.parameters import gaussian_sets
+from quantsim.parameters import gaussian_sets, range_sets
 from quantsim.precision import in_float64
 from quantsim.prices import Prices
 from quantsim.simulator import Evaluator
@@ -37,6 +37,11 @@ logger = logging.getLogger(__name__)
 
 FloatArray = NDArray[np.float64]
 Sets = dict[str, FloatArray]
+
+_GIVEN_TRADES = (
+    "with given trades (series.trades) gradients go by automatic differentiation through the bars, which takes several times "
+    "as long as without, and memory for every bar"
+)
 
 
 @dataclass(frozen=True)
@@ -133,6 +138,8 @@ class _Training:
     ) -> None:
         self.experiment, self.store = experiment, store
         self.evaluator = Evaluator(experiment, prices)
+        if self.evaluator.setup.has_trades:
+            logger.warning(_GIVEN_TRADES)
         settings, metric = experiment.sgd, experiment.objective.metric
         windows = training_windows(self.evaluator)
         plan, _ = self.evaluator.plan(windows.starts, windows.n_bars, (metric,))
@@ -164,7 +171,7 @@ class _Training:
                 return run.run_id, state
         run_id = self.store.begin_run(
             experiment_id=self.experiment.identity,
-            data_id=self.evaluator.prices.identity,
+            data_id=self.evaluator.data_id,
             name=self.experiment.name,
             driver="sgd",
             config=self.experiment.model_dump(mode="json"),
@@ -175,7 +182,7 @@ class _Training:
 
     def _unfinished(self) -> list[Run]:
         runs = self.store.find_runs(
-            experiment_id=self.experiment.identity, driver="sgd", data_id=self.evaluator.prices.identity
+            experiment_id=self.experiment.identity, driver="sgd", data_id=self.evaluator.data_id
         )
         same_start = [run for run in runs if run.notes.get("start") == self.start_digest]
         return sorted(filter(is_abandoned, same_start), key=lambda run: run.started_at)
@@ -270,13 +277,19 @@ def _starting_sets(experiment: Experiment, start: Sequence[Mapping[str, Any]]) -
     centres = [experiment.initial_parameters(values) for values in (start or [dict(experiment.parameters)])]
     if len(centres) > 1:
         return {name: np.stack([centre[name] for centre in centres]) for name in centres[0]}
-    settings = experiment.sgd
-    return gaussian_sets(
+    settings, moved, seed = experiment.sgd, experiment.trainable, experiment.seed
+    if settings.initial == "gaussian":
+        spread = settings.initial_spread
+        return gaussian_sets(centres[0], settings.n_parameter_sets, moved=moved, spread=spread, seed=seed)
+    return range_sets(
+        settings.initial,
+        experiment.layout,
         centres[0],
         settings.n_parameter_sets,
-        moved=experiment.trainable,
-        spread=settings.initial_spread,
-        seed=experiment.seed,
+        moved=moved,
+        seed=seed,
+        scale=settings.initial_scale,
+        max_memory_days=experiment.update.max_memory_days,
     )
 
 

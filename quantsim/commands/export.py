@@ -1,0 +1,69 @@
+"""``quantsim export``: a parameter set as a deployment takes it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from quantsim.commands.files import check_files, writing
+from quantsim.commands.options import DEFAULT_STORE, Settings, Store, Study, Verbose
+from quantsim.commands.session import load_study, note, say
+
+__all__ = ["export"]
+
+DEFAULT_STUDY = "momentum_zero_fee"
+
+
+def export(
+    start: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[CHECKPOINT|METHOD]",
+            show_default=False,
+            help=(
+                "A stored checkpoint, e.g. 3f9c01ab:120:0 (its own study unless --study), or a selection method: best, "
+                "best_validation, ... Without it the study's own parameters."
+            ),
+        ),
+    ] = None,
+    study: Study = None,
+    settings: Settings = None,
+    store: Store = DEFAULT_STORE,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Where to write; the standard output unless given."),
+    ] = None,
+    verbose: Verbose = False,
+) -> None:
+    """Writes a parameter set in on-chain form, with the pool's settings, as JSON.
+
+    Every number is there as the exact decimal value of its float64, and as an integer with 18 decimals. The JSON says which
+    experiment and checkpoint it comes from, and which split chose that.
+    """
+    check_files(other=output)
+    from quantsim.commands.starts import study_and_start
+    from quantsim.report.deployment import deployment
+
+    if start is None:
+        experiment = load_study(study or DEFAULT_STUDY, settings)
+        found = deployment(experiment, experiment.initial_parameters())
+    else:
+        experiment, stored = study_and_start(start, study, settings, store, default=DEFAULT_STUDY)
+        note(f"Exporting {stored.describe()}.")
+        raw = stored.raw_for(experiment)
+        found = deployment(experiment, raw, checkpoint=stored.checkpoint, selection=stored.selection)
+        if stored.selection is not None and stored.selection.used_test_data:
+            note("Test data decided which checkpoint this is.")
+    for pool in found["pools"]:
+        for remark in pool["remarks"]:
+            note(f"Note: {pool['name']}: {remark}")
+    text = json.dumps(found, indent=2, allow_nan=False, ensure_ascii=False)
+    if output is None:
+        typer.echo(text)  # not by rich: nothing may be broken or coloured
+        return
+    with writing(output):
+        output.write_text(text + "\n", encoding="utf-8")
+    say(f"Deployment: {output}")

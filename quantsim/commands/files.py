@@ -1,0 +1,62 @@
+"""Files that commands write: refused before anything long begins where they cannot be written."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from quantsim.errors import ConfigError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["check_files", "write_table", "writing"]
+
+_TABLES = (".csv", ".parquet")
+
+
+def check_files(table: Path | None = None, plot: Path | None = None, other: Path | None = None) -> None:
+    """Refuses what cannot be written.
+
+    Args:
+        table: of ``--csv``.
+        plot: of ``--plot``.
+        other: of an option that takes any name.
+
+    Raises:
+        ConfigError: a suffix is wrong, a folder is missing, or a picture is wanted without matplotlib.
+    """
+    if table is not None:
+        _check_suffix(table, "--csv", _TABLES)
+    if plot is not None:
+        from quantsim.report.canvas import SUFFIXES, require_matplotlib
+
+        _check_suffix(plot, "--plot", SUFFIXES)
+        require_matplotlib()
+    for path in filter(None, (table, plot, other)):
+        if not path.absolute().parent.is_dir():
+            raise ConfigError(f"{path} cannot be written: there is no folder {path.absolute().parent}")
+
+
+def write_table(frame: pd.DataFrame, path: Path) -> None:
+    """Writes a table as the suffix says."""
+    if path.suffix.lower() == ".parquet":
+        frame.to_parquet(path, index=False)
+    else:
+        frame.to_csv(path, index=False)
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turns what the system says of a file that cannot be written into a ConfigError."""
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(f"cannot write {error.filename or path}: {error.strerror or error}") from error
+
+
+def _check_suffix(path: Path, option: str, suffixes: tuple[str, ...]) -> None:
+    if path.suffix.lower() not in suffixes:
+        raise ConfigError(f"{option} {path}: the name must end in {' or '.join(suffixes)}")

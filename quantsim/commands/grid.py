@@ -1,0 +1,166 @@
+"""``quantsim grid``: what parameters are worth over a grid of them."""
+
+from __future__ import annotations
+
+import enum
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from quantsim.commands.files import check_files, write_table, writing
+from quantsim.commands.options import Settings, Study, Verbose
+from quantsim.commands.session import load_study, note, prices_of, say, show
+from quantsim.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from quantsim.config import Experiment
+    from quantsim.simulator.grid import Axis, Cell, Grid
+
+__all__ = ["grid"]
+
+DEFAULT_STUDY = "momentum_zero_fee"
+DEFAULT_AXES = ("memory_days=2:100:16:log", "k_per_day=1:200:16:log")
+_BLOCK_CELLS = 1024  # some 100 MB on the bundled study
+
+
+class Split(enum.StrEnum):
+    """On which data the best cell is chosen."""
+
+    train = "train"
+    validation = "validation"
+    test = "test"
+
+
+def grid(
+    study: Study = None,
+    settings: Settings = None,
+    axis: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--axis",
+            metavar="NAME=LOW:HIGH:N[:log]",
+            help=(
+                "A parameter's range in human units and its number of values: memory_days=1:100:16:log for all tokens, "
+                "memory_days[BTC]=... for one, fast.memory_days=... in a group. Repeatable. Default: "
+                f"{' and '.join(DEFAULT_AXES)}."
+            ),
+        ),
+    ] = None,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(help="A metric; the first decides, all are written. Repeatable. Default: those of the study."),
+    ] = None,
+    split: Annotated[
+        Split, typer.Option(help="The split that chooses the best cell, and that is drawn.")
+    ] = Split.train,
+    csv: Annotated[
+        Path | None,
+        typer.Option(
+            "--csv", metavar="FILE", help="Writes every cell with its metrics on every split; .csv or .parquet."
+        ),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            "--plot", metavar="FILE", help="Draws a heat map of two axes, a line over one; .png, .svg or .pdf."
+        ),
+    ] = None,
+    block: Annotated[
+        int, typer.Option(min=1, metavar="CELLS", help="Cells evaluated at once: fewer take less memory.")
+    ] = _BLOCK_CELLS,
+    verbose: Verbose = False,
+) -> None:
+    """Evaluates a grid of parameters on every split, and shows the best cell.
+
+    What has no axis keeps the study's value. The best cell is chosen on train, unless --split names another.
+    """
+    axes = [_axis(text) for text in axis or DEFAULT_AXES]
+    check_files(csv, plot)
+    _check_picture(plot, axes)
+    experiment = load_study(study or DEFAULT_STUDY, settings)
+    _check_split(experiment, split)
+    from quantsim.metrics import get_metric
+    from quantsim.simulator import evaluate_grid
+    from quantsim.simulator.grid import grid_sets
+
+    metrics = tuple(dict.fromkeys(get_metric(name).name for name in metric)) if metric else None
+    grid_sets(experiment, axes)  # raises before the prices are read
+    found = evaluate_grid(experiment, axes, prices_of(experiment), metrics=metrics, block_cells=block)
+    best = found.best(split=split.value)
+    _show(experiment, found, best)
+    _write_files(experiment, found, best, csv, plot)
+
+
+def _axis(text: str) -> Axis:
+    from quantsim.simulator.grid import Axis
+
+    name, equals, value = (part.strip() for part in text.partition("="))
+    parts = value.split(":")
+    log = len(parts) == 4 and parts[3] in ("log", "linear")
+    try:
+        low, high, n_points = float(parts[0]), float(parts[1]), int(parts[2])
+    except (ValueError, IndexError):
+        n_points = 0
+    if not (name and equals and n_points and (len(parts) == 3 or log)):
+        raise ConfigError(
+            f"--axis {text!r} must have the form name=low:high:number or name=low:high:number:log, "
+            "e.g. memory_days=1:100:16:log"
+        )
+    return Axis(name, low, high, n_points, log=parts[-1] == "log")
+
+
+def _check_picture(plot: Path | None, axes: Sequence[Axis]) -> None:
+    from quantsim.report.grids import MOST_AXES
+
+    if plot is not None and len(axes) > MOST_AXES:
+        raise ConfigError(f"--plot draws one or two axes, not {len(axes)}: leave out --plot, or an --axis")
+
+
+def _check_split(experiment: Experiment, split: Split) -> None:
+    known = experiment.periods.splits()
+    if split.value not in known:
+        raise ConfigError(f"study {experiment.name!r} has no {split} period; there are {', '.join(known)}")
+
+
+def _show(experiment: Experiment, grid: Grid, best: Cell) -> None:
+    from quantsim.commands.outcome import show_notes, show_parameters
+    from quantsim.metrics import get_metric
+    from quantsim.report import metrics_table
+    from quantsim.report.formats import number_text
+
+    show_notes(grid.notes)
+    shape = " x ".join(str(axis.n_points) for axis in grid.axes)
+    say(
+        f"Study {experiment.name!r}: {experiment.pool.strategy_name} on {', '.join(experiment.tokens)}, "
+        f"{math.prod(grid.shape):,} cells ({shape})."
+    )
+    where = ", ".join(f"{name} = {number_text(value)}" for name, value in best.values.items())
+    say(f"Best cell: {where}; chosen on {best.chosen_by} data (highest {best.metric}).")
+    if best.chosen_by == "test":
+        say("Test data decided: the test metrics below are not out of sample.", "bold yellow")
+    if best.at_end_of:
+        note(f"Note: it lies at the end of {' and '.join(best.at_end_of)}; beyond might be better.")
+    show_parameters(experiment, best.raw)
+    units = {name: get_metric(name).unit for name in best.metrics[best.chosen_by]}
+    show(metrics_table(best.metrics, units, best.metric))
+
+
+def _write_files(experiment: Experiment, grid: Grid, best: Cell, csv: Path | None, plot: Path | None) -> None:
+    from quantsim.report.grids import grid_figure, grid_frame
+
+    if csv is not None:
+        frame = grid_frame(grid)
+        with writing(csv):
+            write_table(frame, csv)
+        say(f"Cells: {csv} ({len(frame):,} rows)")
+    if plot is not None:
+        from quantsim.report.canvas import save_figure
+
+        figure = grid_figure(experiment, grid, best)
+        with writing(plot):
+            save_figure(figure, plot)
+        say(f"Plot: {plot}")

@@ -1,0 +1,202 @@
+"""Numbers as contracts take them: exact decimals, and integers with 18 decimals.
+
+A rule on chain is not given what the optimiser moves, nor what people state, but a third form: the decay ``λ`` instead of a
+memory or its logit, ``κ = k_per_day · memory_days`` instead of either factor. :func:`on_chain` knows that form for every raw
+name of which it differs from the human-readable one; all other parameters go on chain as people state them.
+
+A float64 is a binary fraction, so it has a finite decimal expansion. The decimal strings are that expansion, to the last
+digit; the integers are the exact value times ``10^18``, rounded half to even.
+"""
+
+from __future__ import annotations
+
+import decimal
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quantsim.errors import ParameterError
+from quantsim.parameters import transforms
+from quantsim.parameters.parameter import Parameter, in_group, scoped
+from quantsim.parameters.resolve import to_human
+from quantsim.parameters.spec import ALT_MEMORY_DAYS, MEMORY_DAYS
+
+__all__ = ["DECIMALS", "OnChain", "exact_decimal", "fixed_point", "fixed_weights", "on_chain"]
+
+FloatArray = NDArray[np.float64]
+
+DECIMALS = 18
+"""Of the fixed-point numbers of the contracts (SD59x18)."""
+
+# A float64 has at most 767 significant digits (the largest subnormals); the context must not round any of them.
+_EXACT = decimal.Context(prec=800, rounding=decimal.ROUND_HALF_EVEN, Emin=-9999, Emax=9999)
+
+_LARGEST = 2**255 - 1  # of a signed 256-bit integer
+
+# What rules multiply by the memory, in days, before they use it: raw name → name on chain.
+_TIMES_MEMORY = {"log_k": "kappa", "log_amplitude": "amplitude"}
+
+# The same thing on chain, whichever way it was parametrised.
+_RENAMED = {"logit_pre_exp_scaling": "pre_exp_scaling"}
+
+
+@dataclass(frozen=True)
+class OnChain:
+    """One parameter in the form that goes on chain.
+
+    Attributes:
+        parameter: what it was made from.
+        name: on chain, in its group: ``lambda``, ``fast.kappa``.
+        values: (m,), one per label.
+        remarks: what whoever deploys it should know: values held back by a cap, or that 18 decimals cannot hold.
+    """
+
+    parameter: Parameter
+    name: str
+    values: tuple[float, ...]
+    remarks: tuple[str, ...] = ()
+
+
+def exact_decimal(value: float) -> str:
+    """The exact value of a float64 as a decimal number, never in scientific notation; ``float()`` gives the same float back.
+
+    Raises:
+        ParameterError: it is not finite.
+
+    Example:
+        >>> exact_decimal(0.1)
+        '0.1000000000000000055511151231257827021181583404541015625'
+    """
+    return format(Decimal(_finite(value)), "f")
+
+
+def fixed_point(value: float, decimals: int = DECIMALS) -> str:
+    """The integer nearest to the exact value times ``10^decimals``, half to even.
+
+    Raises:
+        ParameterError: it is not finite.
+
+    Example:
+        >>> fixed_point(0.1), fixed_point(2.0)
+        ('100000000000000006', '2000000000000000000')
+    """
+    scaled = _EXACT.scaleb(Decimal(_finite(value)), decimals)
+    return str(int(scaled.to_integral_value(rounding=decimal.ROUND_HALF_EVEN)))
+
+
+def fixed_weights(weights: Sequence[float], decimals: int = DECIMALS) -> tuple[str, ...]:
+    """Weights as integers that sum to ``10^decimals`` exactly, as contracts demand: the largest one takes the difference.
+
+    Raises:
+        ParameterError: the weights are not finite, or sum to something else than 1.
+
+    Example:
+        >>> fixed_weights([0.1, 0.2, 0.7], decimals=1)
+        ('1', '2', '7')
+    """
+    total = math.fsum(_finite(weight) for weight in weights)
+    if abs(total - 1.0) > 1e-9:
+        raise ParameterError(f"weights {list(weights)} sum to {total:.12g}, and must sum to 1")
+    fixed = [int(fixed_point(weight, decimals)) for weight in weights]
+    fixed[fixed.index(max(fixed))] += 10**decimals - sum(fixed)
+    return tuple(map(str, fixed))
+
+
+def on_chain(
+    parameters: Sequence[Parameter],
+    raw: Mapping[str, Any],
+    max_memory_days: float = math.inf,
+    least: Mapping[str, float] | None = None,
+) -> tuple[OnChain, ...]:
+    """The parameters that matter, as they go on chain.
+
+    | raw | on chain |
+    |---|---|
+    | ``logit_lamb``, and any other memory | ``λ = sigmoid(logit)``, of a memory of at most ``max_memory_days`` |
+    | ``logit_delta_lamb``, and any other stated as an offset | ``λ`` of the sum of the two logits, likewise |
+    | ``log_k`` | ``κ = 2^log_k · memory_days``, with the memory of ``logit_lamb``, likewise |
+    | ``log_amplitude`` | ``2^log_amplitude · memory_days`` |
+    | ``logit_pre_exp_scaling`` | the human-readable value, as ``pre_exp_scaling`` |
+    | all others | the human-readable value, under its name |
+
+    Args:
+        parameters: of one pool, in dependency order; those that do not matter are left out.
+        raw: raw name → (m,), those of the whole experiment.
+        max_memory_days: longest memory that the simulator uses, in days; longer ones never had an effect.
+        least: raw name → smallest human-readable value that the rule uses, where it has one.
+
+    Raises:
+        ParameterError: a value is not finite.
+    """
+    arrays = {name: np.asarray(value, np.float64) for name, value in raw.items()}
+    least = least or {}
+    with np.errstate(over="ignore"):  # what overflows is refused by name
+        return tuple(
+            _on_chain(parameter, arrays, max_memory_days, least.get(parameter.raw_name, -math.inf))
+            for parameter in parameters
+            if parameter.active
+        )
+
+
+def _on_chain(parameter: Parameter, raw: Mapping[str, FloatArray], max_memory_days: float, least: float) -> OnChain:
+    spec, chunk_minutes = parameter.spec, parameter.chunk_minutes
+    human = to_human((parameter,), raw)[parameter.human_name]
+    remarks: list[str] = []
+    if spec.transform in (MEMORY_DAYS, ALT_MEMORY_DAYS):
+        name = spec.human_name.replace("memory_days", "lambda")
+        if (human > max_memory_days).any():
+            remarks.append(
+                f"memories beyond max_memory_days = {max_memory_days:g} count as that long, as in the simulation"
+            )
+        logit = raw[parameter.raw_name]
+        if spec.transform is ALT_MEMORY_DAYS:
+            logit = logit + scoped(raw, parameter.group)["logit_lamb"]
+        values = _decay(logit, chunk_minutes, max_memory_days)
+    elif spec.raw_name in _TIMES_MEMORY and in_group(parameter.group, "logit_lamb") in raw:
+        name = _TIMES_MEMORY[spec.raw_name]
+        memory = transforms.memory_days_from_logit(scoped(raw, parameter.group)["logit_lamb"], chunk_minutes)
+        values = human * np.minimum(memory, max_memory_days)
+    else:
+        name, values = _RENAMED.get(spec.raw_name, spec.human_name), np.maximum(human, least)
+        if (human < least).any():
+            remarks.append(f"{name} below {least:g} count as {least:g}, as in the simulation")
+    name = in_group(parameter.group, name)
+    if not np.isfinite(values).all():
+        raise ParameterError(
+            f"{name} = {values.tolist()} (from {parameter.raw_name}) is not finite: it cannot go on chain"
+        )
+    plain = tuple(values.tolist())
+    return OnChain(parameter, name, plain, (*remarks, *_misfits(name, plain)))
+
+
+def _decay(logit: FloatArray, chunk_minutes: float, max_memory_days: float) -> FloatArray:
+    """``λ``, (m,), of memories held to the cap."""
+    if math.isfinite(max_memory_days):
+        cap = np.asarray(max_memory_days, np.float64)
+        logit = np.minimum(logit, transforms.logit_from_memory_days(cap, chunk_minutes))
+    return np.asarray(transforms.sigmoid(logit))
+
+
+def _misfits(name: str, values: Sequence[float]) -> list[str]:
+    """What 18 decimals of a signed 256-bit integer do to values."""
+    remarks = []
+    for value in values:
+        fixed = int(fixed_point(value))
+        if fixed == 0 and value != 0.0:
+            remarks.append(f"{name} = {value:g} is 0 with {DECIMALS} decimals")
+        elif abs(fixed) > _LARGEST:
+            remarks.append(f"{name} = {value:g} is too large for a signed 256-bit integer with {DECIMALS} decimals")
+        elif name.endswith("lambda") and fixed >= 10**DECIMALS:
+            remarks.append(f"{name} = {value!r} is 1 with {DECIMALS} decimals, and must be below")
+    return remarks
+
+
+def _finite(value: float) -> float:
+    if not math.isfinite(value):
+        raise ParameterError(f"{value} has no decimal value: it must be finite")
+    return float(value)

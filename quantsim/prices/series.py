@@ -1,0 +1,131 @@
+"""Settings that vary in time: a file of times and values, each value held from its stamp until the next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from quantsim.errors import PriceError, nearest
+from quantsim.prices.align import RawSeries, check_order
+from quantsim.prices.grid import Grid
+from quantsim.prices.instants import MINUTE_US, text
+from quantsim.prices.read import SUFFIXES, read_columns, read_named
+
+__all__ = ["ORACLE", "SETTINGS", "check_source", "check_values", "load_series"]
+
+FloatArray = NDArray[np.float64]
+
+ORACLE = "oracle"
+"""The setting with one value per token of the pool."""
+
+VALUE = "value"
+
+
+@dataclass(frozen=True)
+class _Range:
+    """What values of a setting must be: elementwise test, and the same in words."""
+
+    admits: Callable[[FloatArray], NDArray[np.bool_]]
+    words: str
+
+
+_SHARE = _Range(lambda values: (values >= 0.0) & (values < 1.0), "at least 0 and below 1")
+_COST = _Range(lambda values: (values >= 0.0) & np.isfinite(values), "finite, and 0 or more")
+_POSITIVE = _Range(lambda values: (values > 0.0) & np.isfinite(values), "finite, and above 0")
+
+SETTINGS = {"swap_fee": _SHARE, "arb_fee": _SHARE, "gas_cost_usd": _COST, ORACLE: _POSITIVE}
+"""Setting → what its values must be."""
+
+
+def load_series(
+    setting: str, source: str | Path, grid: Grid, *, needed_from: int = 0, tokens: Sequence[str] = ()
+) -> FloatArray:
+    """Reads a series and lays it on bars: the value of a bar is the last one stamped at or before it.
+
+    Args:
+        setting: one of :data:`SETTINGS`.
+        source: a CSV or Parquet file with a time column as in price files, and a column ``value``; for the oracle a column
+            per token instead, or the long layout of price files.
+        grid: the bars.
+        needed_from: first bar whose value is used.
+        tokens: of the pool, in its order; only for the oracle.
+
+    Returns:
+        ``(T,)``, or ``(T, n)`` for the oracle. Bars before the first stamp, none of which is used, are NaN.
+
+    Raises:
+        PriceError: the file cannot be read or lacks a column; times are not ordered and distinct; a value is empty or
+            outside what the setting admits; the first stamp is later than the first bar used. The message names file and
+            row.
+    """
+    path = check_source(setting, source)
+    if setting == ORACLE:
+        columns = [_held(setting, raw, grid, needed_from) for raw in read_columns(path, list(tokens))]
+        return np.stack(columns, axis=1)
+    times, columns_by_name = read_named(path, numbers=(VALUE,))
+    return _held(setting, RawSeries(setting, str(path), times, columns_by_name[VALUE]), grid, needed_from)
+
+
+def check_source(setting: str, source: str | Path) -> Path:
+    """Returns the path of a series' file.
+
+    Raises:
+        PriceError: there is no such file, or it is neither CSV nor Parquet.
+    """
+    path = Path(source).expanduser()
+    if not path.is_file():
+        raise PriceError(f"series.{setting} = {str(source)!r} is no file; paths count from where the command runs")
+    if path.suffix.lower() not in SUFFIXES:
+        raise PriceError(f"series.{setting} = {str(source)!r}: its name must end in {' or '.join(SUFFIXES)}")
+    return path
+
+
+def check_values(setting: str, values: ArrayLike, shape: tuple[int, ...]) -> FloatArray:
+    """Checks a series in memory, one value per bar.
+
+    Raises:
+        PriceError: its shape is another, or a value is not finite or outside what the setting admits.
+    """
+    array = np.asarray(values, np.float64)
+    if array.shape != shape:
+        raise PriceError(
+            f"series.{setting} has shape {array.shape}, and must be {shape}: a value for every bar of prices"
+        )
+    allowed = _range(setting)
+    bad = ~allowed.admits(array)
+    if bad.any():
+        at = tuple(int(index) for index in np.argwhere(bad)[0])
+        raise PriceError(f"series.{setting} at bar {at[0]} is {array[at]}; it must be {allowed.words}")
+    return array
+
+
+def _range(setting: str) -> _Range:
+    if setting not in SETTINGS:
+        raise PriceError(f"series.{setting}: there is no such setting; {nearest(setting, SETTINGS)}")
+    return SETTINGS[setting]
+
+
+def _held(setting: str, raw: RawSeries, grid: Grid, needed_from: int) -> FloatArray:
+    """The values of one column at every bar, ``(T,)``."""
+    if raw.times_us.size == 0:
+        raise PriceError(f"{raw.token} in {raw.where} has no rows")
+    check_order(raw)
+    allowed = _range(setting)
+    bad = ~allowed.admits(raw.prices)
+    if bad.any():
+        row = int(np.argmax(bad))
+        value = "empty" if np.isnan(raw.prices[row]) else raw.prices[row]
+        stamp = text(int(raw.times_us[row]))
+        raise PriceError(f"{raw.at(row)}: the {setting} at {stamp} is {value}; it must be {allowed.words}. Correct it")
+    bars = (grid.first_minute + grid.bar_minutes * np.arange(grid.n_bars, dtype=np.int64)) * MINUTE_US
+    latest = np.searchsorted(raw.times_us, bars, side="right") - 1
+    if latest[needed_from] < 0:
+        raise PriceError(
+            f"{raw.at(0)}: the first time, {text(int(raw.times_us[0]))}, is later than {text(int(bars[needed_from]))}, the "
+            "first bar that uses the series; add a row for that time or an earlier one"
+        )
+    return np.where(latest < 0, np.nan, raw.prices[latest])

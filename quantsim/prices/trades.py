@@ -1,0 +1,112 @@
+"""Swaps that a study gives: when, what comes in, what goes out, and one of the two amounts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quantsim.errors import PriceError, nearest
+from quantsim.prices.instants import microseconds_of, row_text, text
+from quantsim.prices.read import read_named
+from quantsim.prices.series import check_source
+
+__all__ = ["Trades", "load_trades"]
+
+
+@dataclass(frozen=True, eq=False)
+class Trades:
+    """``N`` swaps in time order. Of each row one amount is given, and the other is NaN: the pool decides it.
+
+    Attributes:
+        times: ``(N,)`` stamps, ``datetime64[us]`` in UTC; given as what price tables take. Equal ones keep their order.
+        token_in: ``(N,)`` names of what comes in.
+        token_out: ``(N,)`` names of what goes out.
+        amount_in: ``(N,)`` tokens, the fee included; NaN where the amount out is given.
+        amount_out: ``(N,)`` tokens; NaN where the amount in is given.
+        source: for messages.
+
+    Raises:
+        PriceError: lengths differ, times are not in order, a token is traded for itself, or of the two amounts not exactly
+            one is given, positive and finite. The message names the row.
+    """
+
+    times: NDArray[np.datetime64]
+    token_in: tuple[str, ...]
+    token_out: tuple[str, ...]
+    amount_in: NDArray[np.float64]
+    amount_out: NDArray[np.float64]
+    source: str = field(default="trades")
+
+    def __post_init__(self) -> None:
+        stamps = microseconds_of(np.asarray(self.times), self.source)
+        amounts = [np.asarray(amount, np.float64) for amount in (self.amount_in, self.amount_out)]
+        tokens = [tuple(map(str, names)) for names in (self.token_in, self.token_out)]
+        sizes = {stamps.size, *(len(names) for names in tokens), *(amount.size for amount in amounts)}
+        if len(sizes) != 1 or any(amount.ndim != 1 for amount in amounts):
+            raise PriceError(f"{self.source}: times, tokens and amounts must have one entry per trade each")
+        for row in range(stamps.size):
+            if problem := _problem(stamps, tokens, amounts, row):
+                raise PriceError(f"{self.source}, {row_text(row)}: {problem}")
+        names = ("times", "token_in", "token_out", "amount_in", "amount_out")
+        for name, value in zip(names, (stamps.view("datetime64[us]"), *tokens, *amounts), strict=True):
+            object.__setattr__(self, name, value)
+
+    @property
+    def size(self) -> int:
+        """The number of trades, ``N``."""
+        return len(self.token_in)
+
+    def check_tokens(self, tokens: tuple[str, ...]) -> None:
+        """Raises PriceError where a trade is in a token that the pool does not hold."""
+        for row, names in enumerate(zip(self.token_in, self.token_out, strict=True)):
+            for name in names:
+                if name not in tokens:
+                    raise PriceError(
+                        f"{self.source}, {row_text(row)}: the pool has no token {name!r}; {nearest(name, tokens)}"
+                    )
+
+
+def load_trades(source: str | Path) -> Trades:
+    """Reads trades from a CSV or Parquet file.
+
+    Its columns are a time as in price files, ``token_in``, ``token_out``, ``amount_in`` and ``amount_out``; a row fills one
+    of the amounts, and a column that no row fills may be missing.
+
+    Raises:
+        PriceError: the file cannot be read, lacks a column, or a row is wrong; the message names file and row.
+    """
+    path = check_source("trades", source)
+    amounts = ("amount_in", "amount_out")
+    times, columns = read_named(path, numbers=amounts, texts=("token_in", "token_out"), optional=amounts)
+    return Trades(
+        times.view("datetime64[us]"),
+        tuple(columns["token_in"]),
+        tuple(columns["token_out"]),
+        columns["amount_in"],
+        columns["amount_out"],
+        str(path),
+    )
+
+
+def _problem(
+    stamps: NDArray[np.int64], tokens: list[tuple[str, ...]], amounts: list[NDArray[np.float64]], row: int
+) -> str | None:
+    """What is wrong with a row, if anything."""
+    if row and stamps[row] < stamps[row - 1]:
+        before = text(int(stamps[row - 1]))
+        return f"the time {text(int(stamps[row]))} comes after {before}, which is later; sort the trades by time"
+    token_in, token_out = (names[row] for names in tokens)
+    if not token_in or not token_out:
+        return f"{'token_out' if token_in else 'token_in'} is empty; it must name a token of the pool"
+    if token_in == token_out:
+        return f"{token_in} is traded for itself; token_in and token_out must differ"
+    given = [amount[row] for amount in amounts if not np.isnan(amount[row])]
+    if len(given) != 1:
+        shown = "both amount_in and amount_out are given" if given else "neither amount_in nor amount_out is given"
+        return f"{shown}; fill one of them, and the pool decides the other"
+    if not (np.isfinite(given[0]) and given[0] > 0.0):
+        return f"the amount is {given[0]}; it must be positive and finite"
+    return None

@@ -1,0 +1,77 @@
+"""What every picture has in common: colours, size, and a figure that needs no display."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from quantsim.errors import ConfigError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["GRID", "INK", "MUTED", "STYLE", "SUFFIXES", "TOKENS", "blank_figure", "require_matplotlib", "save_figure"]
+
+SUFFIXES = (".png", ".svg", ".pdf")
+
+INK, MUTED, GRID = "#1f2933", "#616e7c", "#e4e7eb"
+TOKENS = ("#1b6ca8", "#7cb5d6", "#2a9d8f", "#a8d5a2", "#e9b44c", "#d9822b", "#b5485d", "#8e6c8a")
+
+_INCHES = (16.0, 9.0)
+_DOTS_PER_INCH = 100  # 1600 x 900 pixels
+
+STYLE: Any = {
+    "font.size": 13.0,
+    "font.family": "sans-serif",
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": MUTED,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "legend.frameon": False,
+    "svg.fonttype": "none",
+}
+
+
+def require_matplotlib() -> None:
+    """Raises ConfigError, with the remedy, if matplotlib is not installed."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError as error:
+        raise ConfigError(
+            "pictures need matplotlib, which is not installed: pip install 'quantsim[plots]' (or pip install matplotlib)"
+        ) from error
+
+
+def blank_figure() -> Figure:
+    """A white page to draw on; call it, and draw, with ``STYLE`` in force.
+
+    Raises:
+        ConfigError: matplotlib is not installed.
+    """
+    require_matplotlib()
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    layout = ConstrainedLayoutEngine(w_pad=0.15, h_pad=0.15)  # inches
+    figure = Figure(figsize=_INCHES, dpi=_DOTS_PER_INCH, facecolor="white", layout=layout)
+    FigureCanvasAgg(figure)  # draws without a display; savefig picks others by suffix
+    return figure
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Writes the figure; the suffix says as what.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    import matplotlib
+
+    with matplotlib.rc_context(STYLE):
+        figure.savefig(path, dpi=_DOTS_PER_INCH)

@@ -1,0 +1,153 @@
+"""A parameter set as a deployment takes it: on-chain numbers, the pool's settings, and where the numbers come from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from quantsim import __version__
+from quantsim.config.pools import pool_parameters
+from quantsim.parameters import to_human
+from quantsim.parameters.onchain import DECIMALS, OnChain, exact_decimal, fixed_point, fixed_weights, on_chain
+from quantsim.parameters.parameter import in_group
+from quantsim.parameters.spec import SIMPLEX
+
+if TYPE_CHECKING:
+    from quantsim.checkpoints import Checkpoint, Selection
+    from quantsim.config import Experiment
+    from quantsim.config.pools import PoolView
+
+__all__ = ["FORMAT", "FORMAT_VERSION", "deployment"]
+
+FORMAT, FORMAT_VERSION = "quantsim-deployment", 1
+
+_SECONDS_PER_MINUTE = 60
+
+# Rules that use a smaller value of a parameter as if it were this one.
+_LEAST = {("power_channel", "raw_exponents"): 1.0}
+
+
+def deployment(
+    experiment: Experiment,
+    raw: Mapping[str, Any],
+    *,
+    checkpoint: Checkpoint | None = None,
+    selection: Selection | None = None,
+) -> dict[str, Any]:
+    """Everything of a parameter set that a deployment needs, as JSON values.
+
+    Args:
+        experiment: whose pools are to be deployed.
+        raw: raw name → (m,), complete.
+        checkpoint: that the parameters are of.
+        selection: by which it was picked.
+
+    Returns:
+        ``format`` and ``version``; ``experiment``, ``checkpoint`` and ``selection``, which say where the numbers come from
+        and which split chose them; ``pools``, subsidiaries first, each with its tokens in order, ``settings`` and
+        ``parameters``. A number is ``{"decimal": …, "fixed": …}``: the exact value of the float64, and that times ``10^18``
+        as an integer.
+
+    Raises:
+        ParameterError: a value is not finite.
+    """
+    return {
+        "format": FORMAT,
+        "version": FORMAT_VERSION,
+        "decimals": DECIMALS,
+        "quantsim": __version__,
+        "experiment": {"name": experiment.name, "identity": experiment.identity},
+        "checkpoint": None if checkpoint is None else _checkpoint(checkpoint),
+        "selection": None if selection is None else _selection(selection),
+        "pools": [_pool(experiment, view, raw) for view in experiment.pools],
+    }
+
+
+def _checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
+    return {
+        "key": checkpoint.key,
+        "id": checkpoint.checkpoint_id,
+        "driver": checkpoint.driver,
+        "step": checkpoint.step,
+        "parameter_set": checkpoint.parameter_set,
+        "created_at": checkpoint.created_at.isoformat(),
+    }
+
+
+def _selection(selection: Selection) -> dict[str, Any]:
+    return {
+        "method": selection.method,
+        "metric": selection.metric,
+        "chosen_by": selection.chosen_by,
+        "used_test_data": selection.used_test_data,
+    }
+
+
+def _pool(experiment: Experiment, view: PoolView, raw: Mapping[str, Any]) -> dict[str, Any]:
+    least = {
+        in_group(in_group(view.group, member) if member else view.group, name): value
+        for member, rule in view.pool.members()
+        for (rule_name, name), value in _LEAST.items()
+        if rule.name == rule_name
+    }
+    found = on_chain(pool_parameters(view), raw, view.update.max_memory_days, least)
+    settings, remarks = _settings(experiment, view)
+    return {
+        "name": view.group or experiment.name,
+        "rule": view.pool.strategy_name,
+        "tokens": list(view.tokens),
+        "settings": settings,
+        "parameters": [_parameter(one, raw) for one in found],
+        "remarks": [*remarks, *(remark for one in found for remark in one.remarks)],
+    }
+
+
+def _settings(experiment: Experiment, view: PoolView) -> tuple[dict[str, Any], list[str]]:
+    """What of the study a deployment sets, and what it cannot."""
+    update, fees, (lower, upper) = view.update, view.fees, view.bounds()
+    remarks = []
+    settings: dict[str, Any] = {
+        "update_interval_seconds": _SECONDS_PER_MINUTE * update.chunk_minutes,
+        "interpolation_seconds": _SECONDS_PER_MINUTE * view.interpolation_minutes,
+        # The ramp is as steep as the fastest weight may change, for as long as it lasts.
+        "maximum_change_per_update": _number(update.maximum_change_per_minute * view.interpolation_minutes),
+        "maximum_change_per_minute": _number(update.maximum_change_per_minute),
+    }
+    tuned = {spec.human_name for spec in view.tuned_bounds}
+    if not view.has_token_bounds:
+        settings["minimum_weight"] = _number(min(lower))
+    else:
+        bounds = {"minimum_weights": lower, "maximum_weights": upper}
+        settings |= {name: [_number(bound) for bound in each] for name, each in bounds.items() if name not in tuned}
+        remarks.append("weights have bounds per token; a contract with a single guard rail cannot hold them")
+    varies = not view.group and "swap_fee" in experiment.series.costs
+    if varies or fees.rule is not None:
+        remarks.append("the swap fee varies in time: " + (fees.rule or "series.swap_fee"))
+    elif not view.tunes_fee:
+        settings["swap_fee"] = _number(fees.swap_fee)
+    if update.interpolation != "linear":
+        remarks.append(f"weights move along {update.interpolation!r} ramps; contracts interpolate linearly")
+    return settings, remarks
+
+
+def _parameter(one: OnChain, raw: Mapping[str, Any]) -> dict[str, Any]:
+    parameter = one.parameter
+    arrays = {name: np.asarray(value, np.float64) for name, value in raw.items()}
+    human = to_human((parameter,), arrays)[parameter.human_name]
+    entry: dict[str, Any] = {
+        "name": one.name,
+        "of": list(parameter.labels),
+        "decimal": [exact_decimal(value) for value in one.values],
+        "fixed": [fixed_point(value) for value in one.values],
+        "human": {"name": parameter.human_name, "unit": parameter.spec.unit, "values": human.tolist()},
+        "raw": {"name": parameter.raw_name, "values": arrays[parameter.raw_name].tolist()},
+    }
+    if parameter.spec.transform is SIMPLEX:
+        entry["fixed_summing_to_one"] = list(fixed_weights(one.values))
+    return entry
+
+
+def _number(value: float) -> dict[str, str]:
+    return {"decimal": exact_decimal(value), "fixed": fixed_point(value)}

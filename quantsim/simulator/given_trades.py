@@ -1,0 +1,219 @@
+"""Given trades: swaps against the weighted geometric mean, executed or refused as the pools on chain do.
+
+With fee ``1-γ`` and effective input ``γ a``, a swap holds ``R_in^w_in · R_out^w_out``. In logs of reserves that is linear: what
+comes in raises its reserve, in effect, by ``h``, and what goes out lowers its own by ``h w_in / w_out``, where
+
+    amount in given:   h = log1p(γ a / R_in)
+    amount out given:  h = -(w_out / w_in) log1p(-b / R_out),
+
+and the other amount follows: ``a = R_in expm1(h) / γ`` or ``b = -R_out expm1(-h w_in / w_out)``. The fee stays in the pool,
+less its protocol share ``f``, so the reserve that grows does so by ``log1p(c expm1(h))``, ``c = (1 - (1-γ) f)/γ``.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from quantsim.prices.grid import Grid
+from quantsim.prices.instants import MINUTE_US
+from quantsim.prices.trades import Trades
+from quantsim.simulator.arbitrage import pool_gain
+from quantsim.simulator.market import FeeRates, Market, Orders
+
+__all__ = ["MAX_IN_RATIO", "MAX_OUT_RATIO", "Fills", "Outcome", "fill_bar", "fills_of", "orders_of", "window_orders"]
+
+MAX_IN_RATIO = 0.3
+"""Largest amount in, less its fee, over the reserve it goes into: the limit of Balancer's weighted pools."""
+
+MAX_OUT_RATIO = 0.3
+"""Largest amount out that may be asked for, over the reserve it comes from: the limit of Balancer's weighted pools."""
+
+
+class Outcome(enum.IntEnum):
+    """What became of a given trade."""
+
+    EXECUTED = 0
+    OUTSIDE_WINDOW = 1
+    MAX_IN_RATIO = 2
+    MAX_OUT_RATIO = 3
+    EMPTIES_POOL = 4
+
+    @property
+    def reason(self) -> str:
+        """The outcome in words."""
+        return _REASONS[self]
+
+
+_REASONS = {
+    Outcome.EXECUTED: "executed",
+    Outcome.OUTSIDE_WINDOW: "before the bar after the one the pool opens in, or after the last bar",
+    Outcome.MAX_IN_RATIO: f"the amount in, less its fee, is above {MAX_IN_RATIO:.0%} of the reserve",
+    Outcome.MAX_OUT_RATIO: f"the amount out is above {MAX_OUT_RATIO:.0%} of the reserve",
+    Outcome.EMPTIES_POOL: "the pool does not hold the amount out",
+}
+
+
+class Fills(NamedTuple):
+    """What became of trades; zeros for those that were not executed.
+
+    Attributes:
+        amount_in: (N,) tokens, the fee included.
+        amount_out: (N,) tokens.
+        fee: (N,) what the pool keeps, in the quote currency.
+        outcome: (N,) codes of :class:`Outcome`.
+    """
+
+    amount_in: Array
+    amount_out: Array
+    fee: Array
+    outcome: Array
+
+
+def orders_of(trades: Trades, tokens: tuple[str, ...], grid: Grid) -> Orders:
+    """Trades as arguments of the compiled program. A trade belongs to the last bar stamped at or before it.
+
+    Args:
+        trades: checked.
+        tokens: of the pool, in its order.
+        grid: the bars of the data; what lies outside them is never executed.
+
+    Raises:
+        PriceError: a trade is in a token that the pool does not hold.
+    """
+    trades.check_tokens(tokens)
+    bar_us = grid.bar_minutes * MINUTE_US
+    bars = (trades.times.astype(np.int64) - grid.first_minute * MINUTE_US) // bar_us
+    inside = (bars >= 0) & (bars < grid.n_bars)
+    busy, row, counts = np.unique(bars[inside], return_inverse=True, return_counts=True)
+    table = np.full((busy.size + 1, int(counts.max(initial=1))), trades.size, np.int64)
+    firsts = np.cumsum(counts) - counts
+    table[row + 1, np.arange(row.size) - firsts[row]] = np.flatnonzero(inside)  # times are in order, so rows are
+    slots = np.zeros(grid.n_bars, np.int64)
+    slots[busy] = 1 + np.arange(busy.size)
+    exact_in = ~np.isnan(trades.amount_in)
+    blank = np.zeros(1)
+    return Orders(
+        token_in=jnp.asarray([*map(tokens.index, trades.token_in), 0]),
+        token_out=jnp.asarray([*map(tokens.index, trades.token_out), 1]),
+        amount=jnp.asarray(np.concatenate([np.where(exact_in, trades.amount_in, trades.amount_out), blank])),
+        exact_in=jnp.asarray(np.concatenate([exact_in, blank > 0])),
+        slots=jnp.asarray(slots),
+        table=jnp.asarray(table),
+        bars=jnp.asarray(busy),
+    )
+
+
+def window_orders(market: Market, start: Array, n_bars: int) -> Orders | None:
+    """The orders of the window of ``n_bars`` bars from bar ``start``, amounts in units of the pass; None without any.
+
+    Log reserves are in units of value at the prices that log prices are relative to, and so are these amounts.
+    """
+    orders = market.orders
+    if orders is None:
+        return None
+    base = market.prices[0] * jnp.exp(-market.log_prices[0])
+    return orders._replace(
+        amount=orders.amount * base[jnp.where(orders.exact_in, orders.token_in, orders.token_out)],
+        slots=jax.lax.dynamic_slice_in_dim(orders.slots, start, n_bars),
+        bars=orders.bars - start,
+    )
+
+
+class _Fill(NamedTuple):
+    """One trade, amounts in units of the pass."""
+
+    amount_in: Array
+    amount_out: Array
+    outcome: Array
+
+
+def _fill(log_reserves: Array, weights: Array, order: Orders, rates: FeeRates) -> tuple[Array, _Fill]:
+    """Executes one order, or refuses it; all of its fields are ()."""
+    here, there, gamma = order.token_in, order.token_out, 1.0 - rates.swap_fee
+    reserve_in, reserve_out = jnp.exp(log_reserves[here]), jnp.exp(log_reserves[there])
+    share_in = jnp.where(order.exact_in, gamma * order.amount / reserve_in, 0.0)
+    share_out = jnp.where(order.exact_in, 0.0, order.amount / reserve_out)
+    outcome = jnp.where(share_in > MAX_IN_RATIO, Outcome.MAX_IN_RATIO, Outcome.EXECUTED)
+    outcome = jnp.where(share_out > MAX_OUT_RATIO, Outcome.MAX_OUT_RATIO, outcome)
+    outcome = jnp.where(share_out >= 1.0, Outcome.EMPTIES_POOL, outcome)
+    executed = outcome == Outcome.EXECUTED
+    share_in, share_out = jnp.where(executed, share_in, 0.0), jnp.where(executed, share_out, 0.0)
+    ratio = weights[here] / weights[there]
+    rise = jnp.where(order.exact_in, jnp.log1p(share_in), -jnp.log1p(-share_out) / ratio)
+    fall = -ratio * rise
+    grown = jnp.expm1(rise)
+    amount_in = jnp.where(order.exact_in, share_in / gamma, grown / gamma) * reserve_in
+    amount_out = jnp.where(order.exact_in, -jnp.expm1(fall), share_out) * reserve_out
+    after = log_reserves.at[here].add(jnp.log1p(pool_gain(rates) * grown)).at[there].add(fall)
+    return after, _Fill(amount_in, amount_out, outcome)
+
+
+def fill_bar(log_reserves: Array, weights: Array, rates: FeeRates, orders: Orders, rows: Array) -> tuple[Array, _Fill]:
+    """Executes the trades of one bar, one after another.
+
+    Args:
+        log_reserves: (n,) after the arbitrage of the bar.
+        weights: (n,) of the bar.
+        rates: of the bar, each ().
+        orders: of the window.
+        rows: (M,) which orders; the blank one pads.
+
+    Returns:
+        (n,) log reserves after the last trade, and the fills, (M,).
+    """
+
+    def one(log_reserves: Array, row: Array) -> tuple[Array, _Fill]:
+        fields = (orders.token_in[row], orders.token_out[row], orders.amount[row], orders.exact_in[row])
+        return _fill(log_reserves, weights, Orders(*fields, orders.slots, orders.table, orders.bars), rates)
+
+    after, fills = jax.lax.scan(one, log_reserves, rows)
+    return after, fills
+
+
+def fills_of(
+    arbitraged: Array, log_prices: Array, weights: Array, rates: FeeRates, orders: Orders, base: Array
+) -> Fills:
+    """What became of all trades in a window, read off the log reserves before them.
+
+    Args:
+        arbitraged: (T, n) log reserves of every bar before its trades.
+        log_prices: (T, n).
+        weights: (T, n).
+        rates: of the window, () or (T,).
+        orders: of the window.
+        base: (n,) prices that log prices are relative to.
+    """
+    n_bars, n_trades = arbitraged.shape[0], orders.amount.shape[0] - 1
+    nothing = jnp.zeros(n_trades)
+    outside = jnp.full(n_trades, Outcome.OUTSIDE_WINDOW, jnp.int64)
+    if not orders.bars.shape[0]:
+        return Fills(nothing, nothing, nothing, outside)
+    inside = (orders.bars > 0) & (orders.bars < n_bars)
+    at, rows = jnp.clip(orders.bars, 0, n_bars - 1), orders.table[1:]
+    then = FeeRates(*(jnp.broadcast_to(rate, (n_bars,))[at] for rate in rates))
+
+    def bar(log_reserves: Array, weight: Array, now: FeeRates, row: Array) -> _Fill:
+        return fill_bar(log_reserves, weight, now, orders, row)[1]
+
+    fills = jax.vmap(bar)(arbitraged[at], weights[at], then, rows)
+    here, there = orders.token_in[rows], orders.token_out[rows]
+    value = fills.amount_in * jnp.exp(jnp.take_along_axis(log_prices[at], here, axis=-1))
+    kept = (then.swap_fee * (1.0 - then.protocol_fee_split))[:, None] * value
+    # What pads the table, or lies outside the window, is dropped.
+    target = jnp.where(inside[:, None], rows, n_trades).reshape(-1)
+
+    def placed(values: Array, empty: Array) -> Array:
+        return empty.at[target].set(values.reshape(-1), mode="drop")
+
+    return Fills(
+        placed(fills.amount_in / base[here], nothing),
+        placed(fills.amount_out / base[there], nothing),
+        placed(kept, nothing),
+        placed(fills.outcome, outside),
+    )

@@ -1,0 +1,315 @@
+"""What parameters are worth over a grid of them: the product of ranges, evaluated in one call."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quantsim.config import Experiment
+from quantsim.errors import ConfigError, ParameterError, nearest
+from quantsim.metrics import get_metric
+from quantsim.parameters import Parameter, common, scoped, to_human
+from quantsim.parameters.spec import SIMPLEX
+from quantsim.prices import Prices
+from quantsim.simulator.evaluator import Evaluator
+
+__all__ = ["Axis", "Cell", "Grid", "evaluate_grid", "grid_sets"]
+
+FloatArray = NDArray[np.float64]
+Table = dict[str, dict[str, FloatArray]]
+
+_OPT_IN = {spec.human_name for spec in (common.swap_fee, common.minimum_weights, common.maximum_weights)}
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One side of a grid: a parameter, and the values it takes.
+
+    Attributes:
+        name: human-readable name, for all its labels (``memory_days``) or one (``memory_days[BTC]``), with its group where
+            it has one (``fast.memory_days``).
+        low: first value, in human units.
+        high: last value.
+        n_points: number of values, the ends among them.
+        log: whether they are even in the logarithm.
+
+    Raises:
+        ParameterError: ``low < high`` does not hold, an end is not finite, or not positive on a logarithmic axis, or there
+            are fewer than two points.
+    """
+
+    name: str
+    low: float
+    high: float
+    n_points: int
+    log: bool = False
+
+    def __post_init__(self) -> None:
+        ends = f"axis {self.name}: low = {self.low:g}, high = {self.high:g}"
+        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
+            raise ParameterError(f"{ends}: give finite ends with low < high")
+        if self.log and self.low <= 0:
+            raise ParameterError(f"{ends}: a logarithmic axis needs low > 0; raise low, or make the axis linear")
+        if self.n_points < 2:
+            raise ParameterError(f"axis {self.name}: {self.n_points} points are no range: give 2 or more")
+
+    @property
+    def values(self) -> FloatArray:
+        """(n_points,), in human units."""
+        space = np.geomspace if self.log else np.linspace
+        return np.asarray(space(self.low, self.high, self.n_points), np.float64)
+
+    @property
+    def parameter(self) -> str:
+        """The parameter's name without a label."""
+        return self.name.partition("[")[0]
+
+    @property
+    def label(self) -> str | None:
+        """What of the parameter's labels is meant; None for all."""
+        _, bracket, label = self.name.partition("[")
+        return label.removesuffix("]") if bracket else None
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a grid, and what chose it.
+
+    Attributes:
+        index: its place, one number per axis.
+        values: axis name → value, in human units.
+        raw: the whole parameter set, raw name → (m,).
+        metrics: split → metric → value.
+        metric: that was maximised.
+        chosen_by: split that it was maximised on.
+        at_end_of: names of the axes at whose end it lies, so that what is beyond might be better.
+    """
+
+    index: tuple[int, ...]
+    values: dict[str, float]
+    raw: dict[str, FloatArray]
+    metrics: dict[str, dict[str, float]]
+    metric: str
+    chosen_by: str
+    at_end_of: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """Metrics over a grid.
+
+    Attributes:
+        axes: the sides.
+        metrics: split → metric → array of the grid's shape.
+        sets: raw name → (number of cells, m), the last axis running fastest.
+        notes: what a reader should know: warm-up, gaps filled.
+    """
+
+    axes: tuple[Axis, ...]
+    metrics: Table
+    sets: dict[str, FloatArray]
+    notes: dict[str, Any]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Points per axis."""
+        return tuple(axis.n_points for axis in self.axes)
+
+    def best(self, metric: str | None = None, split: str = "train") -> Cell:
+        """The cell with the highest value of a metric on a split; of equal ones the first. Cells that are not finite never win.
+
+        Args:
+            metric: one of those evaluated; the first unless given.
+            split: that chooses. Test data choose only where asked to by name.
+
+        Raises:
+            ConfigError: there is no such split or metric, or all its values are not finite.
+        """
+        if split not in self.metrics:
+            raise ConfigError(f"split = {split!r}: {nearest(split, self.metrics)}")
+        table = self.metrics[split]
+        metric = next(iter(table)) if metric is None else metric
+        if metric not in table:
+            raise ConfigError(f"metric {metric!r} was not evaluated; {nearest(metric, table)}")
+        values = table[metric]
+        if not np.isfinite(values).any():
+            raise ConfigError(f"{split} {metric} is finite nowhere on the grid: choose another metric, or other ranges")
+        flat = int(np.argmax(np.where(np.isfinite(values), values, -np.inf)))
+        index = tuple(int(place) for place in np.unravel_index(flat, self.shape))
+        ends = [axis.name for axis, place in zip(self.axes, index, strict=True) if place in (0, axis.n_points - 1)]
+        return Cell(
+            index=index,
+            values={axis.name: float(axis.values[place]) for axis, place in zip(self.axes, index, strict=True)},
+            raw={name: rows[flat] for name, rows in self.sets.items()},
+            metrics={
+                name: {key: float(array[index]) for key, array in arrays.items()}
+                for name, arrays in self.metrics.items()
+            },
+            metric=metric,
+            chosen_by=split,
+            at_end_of=tuple(ends),
+        )
+
+
+def evaluate_grid(
+    experiment: Experiment,
+    axes: Sequence[Axis],
+    prices: Prices,
+    *,
+    params: Mapping[str, Any] | None = None,
+    metrics: Sequence[str] | None = None,
+    block_cells: int | None = None,
+    series: Mapping[str, Any] | None = None,
+) -> Grid:
+    """Evaluates the product of ranges of parameters on every split.
+
+    Args:
+        experiment: pool, periods, fees.
+        axes: one or more; ``memory_days`` and ``memory_days[BTC]`` exclude each other.
+        prices: must cover the periods.
+        params: the values of all other parameters, as :meth:`Experiment.initial_parameters` takes them; the experiment's
+            own unless given.
+        metrics: names; the experiment's objective and reported metrics unless given.
+        block_cells: cells per call of the compiled program, which bounds the memory it takes; all in one call unless given.
+        series: as :class:`~quantsim.simulator.Evaluator` takes them.
+
+    Raises:
+        ParameterError: an axis names no parameter that matters here, or one twice, or has values it cannot take.
+        ConfigError: a metric is unknown, or ``block_cells`` is not positive.
+        PriceError: the prices do not cover the periods.
+
+    Example:
+        >>> axes = [Axis("memory_days", 1.0, 100.0, 16, log=True), Axis("k_per_day", 1.0, 50.0, 16, log=True)]
+        >>> grid = evaluate_grid(experiment, axes, prices)  # doctest: +SKIP
+        >>> grid.metrics["train"]["daily_log_sharpe"].shape  # doctest: +SKIP
+        (16, 16)
+    """
+    sets = grid_sets(experiment, axes, params)
+    for name in metrics or ():
+        get_metric(name)
+    n_cells = math.prod(axis.n_points for axis in axes)
+    block = n_cells if block_cells is None else min(block_cells, n_cells)
+    if block < 1:
+        raise ConfigError(f"block_cells = {block_cells} must be at least 1")
+    evaluator = Evaluator(experiment, prices, series)
+    # The last block is filled up with the last cell, so that all have one shape and one compiled program.
+    places = [np.minimum(np.arange(first, first + block), n_cells - 1) for first in range(0, n_cells, block)]
+    tables = [evaluator.evaluate_many({name: rows[at] for name, rows in sets.items()}, metrics) for at in places]
+    shape = tuple(axis.n_points for axis in axes)
+    found = {
+        split: {
+            name: np.concatenate([table[split][name] for table in tables])[:n_cells].reshape(shape) for name in values
+        }
+        for split, values in tables[0].items()
+    }
+    return Grid(tuple(axes), found, sets, evaluator.notes)
+
+
+def grid_sets(
+    experiment: Experiment, axes: Sequence[Axis], params: Mapping[str, Any] | None = None
+) -> dict[str, FloatArray]:
+    """The parameter sets of a grid, raw name → (number of cells, m), the last axis running fastest.
+
+    What has no axis keeps its human-readable value: a second memory stays as many days as it was when the first one moves.
+
+    Raises:
+        ParameterError: as :func:`evaluate_grid`.
+    """
+    of_axes = _resolve(experiment, axes)
+    centre = experiment.initial_parameters(params)
+    human = to_human(experiment.layout, centre)
+    columns = np.meshgrid(*(axis.values for axis in axes), indexing="ij")
+    n_cells = columns[0].size
+    sets: dict[str, FloatArray] = {}
+    for parameter in experiment.layout:
+        values = np.tile(human[parameter.human_name], (n_cells, 1))
+        mine = [(axis, column) for axis, column, of in zip(axes, columns, of_axes, strict=True) if of is parameter]
+        for axis, column in mine:
+            label = slice(None) if axis.label is None else [parameter.labels.index(axis.label)]
+            values[:, label] = column.reshape(-1, 1)
+        sets[parameter.raw_name] = _to_raw(parameter, values, centre, sets, moved=bool(mine))
+    return sets
+
+
+def _to_raw(
+    parameter: Parameter,
+    human: FloatArray,
+    centre: Mapping[str, FloatArray],
+    sets: Mapping[str, FloatArray],
+    *,
+    moved: bool,
+) -> FloatArray:
+    """Raw values of all cells, (S, m). What is not moved is that of the centre bit for bit, unless it depends on what is."""
+    own = np.tile(centre[parameter.raw_name], (human.shape[0], 1))
+    transform, group = parameter.spec.transform, parameter.group
+    if not moved and transform is SIMPLEX:
+        return own
+    raw = transform.to_raw(human, scoped(sets, group), parameter.chunk_minutes)
+    if moved:
+        return raw
+    unmoved = transform.to_raw(human, scoped(centre, group), parameter.chunk_minutes)
+    return np.where(raw == unmoved, own, raw)
+
+
+def _resolve(experiment: Experiment, axes: Sequence[Axis]) -> list[Parameter]:
+    """The parameter of each axis."""
+    if not axes:
+        raise ParameterError("a grid needs at least one axis, such as Axis('memory_days', 1.0, 100.0, 16, log=True)")
+    found = [_parameter_of(experiment, axis) for axis in axes]
+    taken: dict[tuple[str, str], str] = {}
+    for axis, parameter in zip(axes, found, strict=True):
+        for label in parameter.labels if axis.label is None else (axis.label,):
+            value = (parameter.human_name, label)
+            if value in taken:
+                both = f"axes {taken[value]} and {axis.name} both set {parameter.human_name} of {label}"
+                raise ParameterError(f"{both}: leave one out")
+            taken[value] = axis.name
+    return found
+
+
+def _parameter_of(experiment: Experiment, axis: Axis) -> Parameter:
+    layout = {parameter.human_name: parameter for parameter in experiment.layout}
+    raw = {parameter.raw_name: parameter.human_name for parameter in experiment.layout}
+    name = axis.parameter
+    if name not in layout:
+        raise ParameterError(f"axis {axis.name}: {_remedy(experiment, name, layout, raw)}")
+    parameter = layout[name]
+    spec = parameter.spec
+    if not parameter.active:
+        remedy = (
+            "take the axis out" if spec.setting is None else f"set update.{spec.setting[0]} = {_toml(spec.setting[1])}"
+        )
+        raise ParameterError(f"axis {axis.name}: {name} has no effect under the study's settings: {remedy}")
+    if spec.transform is SIMPLEX:
+        raise ParameterError(
+            f"axis {axis.name}: {name} must sum to 1, so that there is no range of one: set [parameters]"
+        )
+    if axis.label is not None and (axis.label not in parameter.labels or not axis.name.endswith("]")):
+        known = ", ".join(f"{name}[{label}]" for label in parameter.labels)
+        raise ParameterError(
+            f"axis {axis.name}: there is no such value of {name}; there are {known}, or {name} for all"
+        )
+    outside = axis.values[~spec.transform.admits(axis.values)]
+    if outside.size:
+        raise ParameterError(
+            f"axis {axis.name}: {outside[0]:g} is outside its range: it must be {spec.transform.domain}"
+        )
+    return parameter
+
+
+def _remedy(experiment: Experiment, name: str, layout: Mapping[str, Parameter], raw: Mapping[str, str]) -> str:
+    if name in raw:
+        return f"{name} is a raw name; give {raw[name]}, in human units"
+    if name.rpartition(".")[2] in _OPT_IN:
+        return f"{name} is a parameter only where the study gives it a value: set parameters.{name}"
+    matters = [key for key, parameter in layout.items() if parameter.active and parameter.spec.transform is not SIMPLEX]
+    return f"{experiment.pool.strategy_name!r} has no such parameter; {nearest(name, matters)}"
+
+
+def _toml(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else repr(value)

@@ -1,0 +1,103 @@
+"""What an experiment's ``series`` table names, read, checked, and laid on the bars of the prices."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quantsim.config import Experiment
+from quantsim.errors import ConfigError, PriceError
+from quantsim.prices import Prices
+from quantsim.prices.series import ORACLE, check_values, load_series
+from quantsim.prices.trades import Trades, load_trades
+
+__all__ = ["Varying", "load_varying"]
+
+TRADES = "trades"
+
+
+@dataclass(frozen=True, eq=False)
+class Varying:
+    """The series of an experiment on the ``T`` bars of its prices.
+
+    Attributes:
+        costs: setting → (T,), of ``swap_fee``, ``arb_fee`` and ``gas_cost_usd`` those that vary; NaN before they begin.
+        oracle: (T, n); None where there is none.
+        trades: given trades; None where there are none.
+    """
+
+    costs: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    oracle: NDArray[np.float64] | None = None
+    trades: Trades | None = None
+
+    @property
+    def begins(self) -> int:
+        """The first bar at which all costs are known: no window may begin before it."""
+        return max((int(np.argmax(~np.isnan(cost))) for cost in self.costs.values()), default=0)
+
+    def data_id(self, prices: Prices) -> str:
+        """The identity of the prices, or SHA-256, in hex, of that and of what the series hold."""
+        arrays: dict[str, Any] = dict(self.costs)
+        if self.oracle is not None:
+            arrays[ORACLE] = self.oracle
+        if self.trades is not None:
+            arrays |= {f"{TRADES}.{name}": getattr(self.trades, name) for name in ("times", "amount_in", "amount_out")}
+            arrays |= {f"{TRADES}.{name}": "\n".join(getattr(self.trades, name)) for name in ("token_in", "token_out")}
+        if not arrays:
+            return prices.identity
+        digest = hashlib.sha256(f"quantsim series 1\n{prices.identity}\n".encode())
+        for name, array in sorted(arrays.items()):
+            content = array.encode() if isinstance(array, str) else np.ascontiguousarray(array).tobytes()
+            digest.update(f"{name} {len(content)}\n".encode() + content)
+        return digest.hexdigest()
+
+
+def load_varying(
+    experiment: Experiment, prices: Prices, begin: int, end: int, used_from: int, given: Mapping[str, Any] | None = None
+) -> Varying:
+    """Loads the series of an experiment, cut like its prices.
+
+    Args:
+        experiment: its ``series`` table says what varies, and in which files.
+        prices: uncut.
+        begin: first bar of the cut; the oracle has to begin there or before, as rules see history.
+        end: bar after the last of the cut.
+        used_from: first bar of the experiment's periods, among those of the cut; costs have to begin there or before.
+        given: setting → what takes the place of its file: a value per bar of ``prices``, (T_all,), or (T_all, n) for the
+            oracle, or :class:`~quantsim.prices.trades.Trades`. The experiment names the setting all the same.
+
+    Raises:
+        PriceError: a series is malformed, or begins too late.
+        ConfigError: ``given`` has what the experiment does not name.
+    """
+    named = {name: source for name, source in experiment.series.model_dump().items() if source is not None}
+    given = dict(given or {})
+    for name in given:
+        if name not in named:
+            raise ConfigError(
+                f"series {name!r} is given, and the experiment has none: set series.{name}, to any text, so that it says what "
+                "varies"
+            )
+    grid, tokens = prices.slice(begin, end).grid, experiment.tokens
+
+    def laid(name: str) -> NDArray[np.float64]:
+        oracle = name == ORACLE
+        if name in given:
+            shape = (prices.n_bars, len(tokens)) if oracle else (prices.n_bars,)
+            return check_values(name, given[name], shape)[begin:end]
+        needed_from, columns = (0, tokens) if oracle else (used_from, ())
+        return load_series(name, named[name], grid, needed_from=needed_from, tokens=columns)
+
+    trades = None
+    if TRADES in named:
+        trades = given[TRADES] if TRADES in given else load_trades(named[TRADES])
+        if not isinstance(trades, Trades):
+            raise PriceError(f"series trades is a {type(trades).__name__}; give quantsim.prices.trades.Trades")
+        trades.check_tokens(tokens)
+    costs = {name: laid(name) for name in experiment.series.costs}
+    return Varying(costs, laid(ORACLE) if ORACLE in named else None, trades)

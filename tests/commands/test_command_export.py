@@ -1,0 +1,151 @@
+"""``quantsim export``: the numbers of a checkpoint, or of a study, as a deployment takes them."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from quantsim import CheckpointStore, Experiment
+from quantsim.config.locate import find_study
+from quantsim.parameters.transforms import memory_days_from_logit
+from quantsim.report.deployment import deployment
+
+
+def by_name(pool: dict) -> dict[str, dict]:
+    return {parameter["name"]: parameter for parameter in pool["parameters"]}
+
+
+def test_the_study_s_own_parameters(cli):
+    result = cli(
+        "export", "--study", "momentum_fees", "--set", "update.chunk_minutes=720", "--set", "parameters.k_per_day=4.0"
+    )
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert (found["format"], found["version"], found["decimals"]) == ("quantsim-deployment", 1, 18)
+    assert found["checkpoint"] is found["selection"] is None
+    study = Experiment.load(find_study("momentum_fees")).override(
+        ["update.chunk_minutes=720", "parameters.k_per_day=4.0"]
+    )
+    assert found["experiment"] == {"name": "momentum_fees", "identity": study.identity}
+    (pool,) = found["pools"]
+    assert (pool["tokens"], pool["rule"], pool["remarks"]) == (["BTC", "ETH"], "momentum", [])
+    settings = pool["settings"]
+    assert settings["update_interval_seconds"] == settings["interpolation_seconds"] == 12 * 3600
+    assert float(settings["maximum_change_per_update"]["decimal"]) == pytest.approx(3e-4 * 720)
+    assert float(settings["minimum_weight"]["decimal"]) == 0.05
+    assert settings["swap_fee"]["fixed"] == "3000000000000000"
+    assert Fraction(settings["swap_fee"]["decimal"]) == Fraction(0.003)
+    parameters = by_name(pool)
+    assert list(parameters) == ["initial_weights", "lambda", "kappa"]
+    assert parameters["kappa"]["human"]["name"] == "k_per_day"
+    assert parameters["kappa"]["human"]["unit"] == "per day"
+    np.testing.assert_allclose([float(value) for value in parameters["kappa"]["decimal"]], 4.0 * 20.0, rtol=1e-12)
+    decay = float(parameters["lambda"]["decimal"][0])
+    np.testing.assert_allclose(memory_days_from_logit(np.log(np.array(decay / (1 - decay))), 720), 20.0, rtol=1e-9)
+    assert sum(map(int, parameters["initial_weights"]["fixed_summing_to_one"])) == 10**18
+
+
+def test_a_checkpoint_by_method_and_by_key(cli, results: Path):
+    picked = cli("export", "best", "--study", "momentum_fees", "--store", results, "--output", "pool.json")
+    assert picked.exit_code == 0, picked.output
+    assert "Deployment: pool.json" in picked.stdout
+    found = json.loads(Path("pool.json").read_text())
+    assert found["selection"] == {
+        "method": "best_validation",
+        "metric": "daily_log_sharpe",
+        "chosen_by": "validation",
+        "used_test_data": False,
+    }
+    key = found["checkpoint"]["key"]
+    by_key = json.loads(cli("export", key, "--store", results).stdout)
+    assert by_key["selection"] is None
+    assert by_key["checkpoint"] == found["checkpoint"]
+    assert by_key["pools"] == found["pools"]
+    with CheckpointStore(results) as store:
+        row = store.resolve(key)
+    parameters = by_name(found["pools"][0])
+    assert tuple(parameters["lambda"]["raw"]["values"]) == row.raw["logit_lamb"]
+    assert tuple(parameters["lambda"]["human"]["values"]) == row.human["memory_days"]
+    for parameter in parameters.values():
+        for decimal, fixed in zip(parameter["decimal"], parameter["fixed"], strict=True):
+            assert int(fixed) == round(Fraction(decimal) * 10**18)
+
+
+def test_a_choice_by_test_data_is_said(cli, results: Path):
+    result = cli("export", "best_test", "--study", "momentum_fees", "--store", results)
+    found = json.loads(result.stdout)
+    assert (found["selection"]["chosen_by"], found["selection"]["used_test_data"]) == ("test", True)
+    assert "Test data decided" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("best_trian",), "did you mean 'best_train'?"),
+        (("00000000:1:0",), "00000000"),
+        (("best_train_per_set",), "names 2 checkpoints"),
+        (("best", "--set", 'data.tokens=["BTC","LTC"]'), "BTC, LTC"),
+        (("--output", "nowhere/pool.json"), "there is no folder"),
+        (("--study", "momentum_fee"), "did you mean 'momentum_fees'?"),
+    ],
+)
+def test_refused_with_the_remedy(cli, results: Path, arguments, message):
+    result = cli("export", *arguments, "--store", results)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert result.stdout == ""
+
+
+def study(**tables: object) -> Experiment:
+    return Experiment.from_dict(
+        {
+            "name": "basket",
+            "data": {"tokens": ["BTC", "ETH", "SUI"]},
+            "periods": {"train_start": "2023-01-21", "train_end": "2023-04-21"},
+            "pool": {"rule": "momentum"},
+            **tables,
+        }
+    )
+
+
+def test_subsidiaries_and_groups_are_pools_and_prefixes():
+    experiment = study(
+        pool={"ensemble": {"fast": "momentum", "steep": "power_channel"}, "tokens": ["pair", "SUI"]},
+        subsidiaries={"pair": {"tokens": ["ETH", "BTC"], "rule": "momentum", "update": {"chunk_minutes": 60}}},
+        parameters={"pair": {"memory_days": 3.0}, "steep": {"exponents": 0.5}, "swap_fee": 0.01},
+    )
+    pair, own = deployment(experiment, experiment.initial_parameters())["pools"]
+    assert (pair["name"], pair["tokens"], pair["settings"]["update_interval_seconds"]) == ("pair", ["ETH", "BTC"], 3600)
+    assert list(by_name(pair)) == ["pair.initial_weights", "pair.lambda", "pair.kappa"]
+    assert {"fast.lambda", "steep.kappa", "steep.exponents", "steep.pre_exp_scaling", "swap_fee"} < set(by_name(own))
+    # The power channel takes smaller exponents as 1, so 1 is what was simulated.
+    assert [float(value) for value in by_name(own)["steep.exponents"]["decimal"]] == [1.0, 1.0]
+    assert by_name(own)["steep.exponents"]["human"]["values"] == pytest.approx([0.5, 0.5])
+    assert any("exponents below 1 count as 1" in remark for remark in own["remarks"])
+    assert (own["name"], by_name(own)["swap_fee"]["of"]) == ("basket", ["pool"])
+    assert "swap_fee" not in own["settings"], "it is a parameter"
+
+
+def test_what_contracts_cannot_hold_is_remarked_on():
+    experiment = study(
+        pool={"rule": "momentum", "minimum_weight": [0.05, 0.1, 0.1]},
+        update={"interpolation": "optimal", "max_memory_days": 8.0},
+        fees={"rule": "volatility"},
+        parameters={"memory_days": 9.0},
+    )
+    (pool,) = deployment(experiment, experiment.initial_parameters())["pools"]
+    said = " | ".join(pool["remarks"])
+    for part in (
+        "bounds per token",
+        "the swap fee varies in time: volatility",
+        "interpolate linearly",
+        "max_memory_days = 8",
+    ):
+        assert part in said
+    assert [float(bound["decimal"]) for bound in pool["settings"]["minimum_weights"]] == [0.05, 0.1, 0.1]
+    assert "fee.lambda" in by_name(pool)
+    assert "fee.base_fee" in by_name(pool)
