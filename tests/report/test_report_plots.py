@@ -21,14 +21,14 @@ def study() -> Experiment:
 
 @pytest.fixture(scope="module")
 def prices(study: Experiment) -> Prices:
-    return load_prices(["ETH", "BTC"])  # not in the order of the study
+    return load_prices(["BTC", "ETH"])
 
 
 @pytest.fixture(scope="module")
 def result(study: Experiment, prices: Prices) -> Result:
     """A pool of constant reserves over all splits, so of the same value as HODL but for a factor that grows."""
     first, last = prices.index_of("2018-04-01"), prices.index_of("2019-10-01")
-    held = prices.prices[first:last, ::-1]
+    held = prices.prices[first:last]
     growth = np.linspace(1.0, 1.5, len(held))[:, None]
     reserves = growth * np.array([50.0, 1000.0])
     value = (reserves * held).sum(axis=1)
@@ -37,6 +37,7 @@ def result(study: Experiment, prices: Prices) -> Result:
         value=value,
         reserves=reserves,
         weights=reserves * held / value[:, None],
+        prices=held,
         metrics={"returns": 0.5, "returns_over_hodl": 0.5},
         fee_revenue=0.0,
         tokens=("BTC", "ETH"),
@@ -46,23 +47,23 @@ def result(study: Experiment, prices: Prices) -> Result:
     )
 
 
-def test_hodl_values_follow_the_tokens_not_the_columns(result: Result, prices: Prices):
-    held = hodl_values(result, prices)
+def test_hodl_values_are_those_of_the_first_reserves(result: Result):
+    held = hodl_values(result)
     assert held[0] == pytest.approx(result.value[0], rel=1e-12)
     assert held[-1] == pytest.approx(result.value[-1] / 1.5, rel=1e-12)
 
 
-def test_frame_has_a_column_for_each_token(result: Result, prices: Prices):
-    frame = path_frame(result, prices)
+def test_frame_has_a_column_for_each_token(result: Result):
+    frame = path_frame(result)
     assert [*frame] == ["time", "value", "hodl_value", "weight_BTC", "weight_ETH", "reserve_BTC", "reserve_ETH"]
     assert str(frame["time"].dtype).endswith("UTC]")
 
 
-def test_picture_names_study_splits_tokens_and_outcome(study: Experiment, result: Result, prices: Prices):
+def test_picture_names_study_splits_tokens_and_outcome(study: Experiment, result: Result):
     figure = pool_figure(
         study,
         result,
-        hodl_values(result, prices),
+        hodl_values(result),
         {"test": {"returns": 0.2, "returns_over_hodl": 0.1}, "all": result.metrics},
     )
     value_axes, weight_axes = figure.axes
@@ -77,9 +78,9 @@ def test_picture_names_study_splits_tokens_and_outcome(study: Experiment, result
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_picture_is_written(study: Experiment, result: Result, prices: Prices, tmp_path: Path, suffix: str):
+def test_picture_is_written(study: Experiment, result: Result, tmp_path: Path, suffix: str):
     path = tmp_path / f"pool{suffix}"
-    save_figure(pool_figure(study, result, hodl_values(result, prices)), path)
+    save_figure(pool_figure(study, result, hodl_values(result)), path)
     assert path.stat().st_size > 10_000
     if suffix == ".png":
         header = path.read_bytes()[16:24]

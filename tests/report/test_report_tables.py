@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from quantsim.parameters import bind, common
 from quantsim.prices import Gap, available
 from quantsim.report import coverage_table, gaps_table, hodl_returns, metrics_table, parameters_table
 from quantsim.report.formats import metric_text, number_text, unit_text
@@ -65,9 +66,23 @@ def test_metrics_table_has_the_objective_first_and_hodl_last():
 
 
 def test_parameters_table_has_units_and_tokens():
-    text = text_of(parameters_table(get_rule("momentum").parameters, {"memory_days": (20.0, 3.5)}, ("ETH", "BTC")))
+    parameters = bind(get_rule("momentum").parameters, ("ETH", "BTC"), 1440)
+    text = text_of(parameters_table(parameters, {"memory_days": (20.0, 3.5)}, ("ETH", "BTC")))
     words = [word for word in text.split() if not word.startswith("─")]
     assert words == ["Parameters", "parameter", "ETH", "BTC", "unit", "memory_days", "20", "3.5", "days"]
+
+
+def test_what_has_other_labels_takes_a_row_per_label():
+    nested = bind(get_rule("momentum").parameters, ("LTC", "XRP"), 1440, group="alts")
+    fee = bind((common.swap_fee,), ("pool",), 1440)
+    human = {"alts.memory_days": (20.0, 3.5), "swap_fee": (0.003,)}
+    text = text_of(parameters_table((*nested, *fee), human, ("ETH", "BTC")))
+    rows = [line.split() for line in text.splitlines()[4:] if line.strip()]
+    assert rows == [
+        ["alts.memory_days[LTC]", "20", "days"],
+        ["alts.memory_days[XRP]", "3.5", "days"],
+        ["swap_fee", "0.003", "share"],
+    ]
 
 
 def test_price_tables_show_place_and_length():
