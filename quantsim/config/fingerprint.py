@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from quantsim.errors import ConfigError, nearest
+from quantsim.parameters.parameter import in_group
+from quantsim.rules import get_rule
 
 __all__ = ["tables_from_fingerprint"]
 
@@ -35,6 +37,12 @@ _DEFAULTS: dict[str, Any] = {
     "initial_memory_length_delta": 0.0,
     "initial_k_per_day": 20.0,
     "initial_weights_logits": None,
+    "use_pre_exp_scaling": True,
+    "initial_log_amplitude": 0.0,
+    "initial_raw_width": 0.0,
+    "initial_raw_exponents": 0.0,
+    "initial_pre_exp_scaling": 0.5,
+    "n_ensemble_members": 1,
 }
 
 _REQUIRED = ("tokens", "rule", "startDateString", "endDateString")
@@ -46,18 +54,12 @@ _ONLY_VALUE: dict[str, tuple[Any, ...]] = {
     "subsidary_pools": ([], ()),
     "do_trades": (False,),
     "arb_quality": (1, 1.0),
-    "n_ensemble_members": (1,),
     "ste_max_change": (False,),
     "ste_min_max_weight": (False,),
 }
 _WITHOUT_EFFECT = frozenset(
     {
         "n_assets",
-        "use_pre_exp_scaling",
-        "initial_log_amplitude",
-        "initial_raw_width",
-        "initial_raw_exponents",
-        "initial_pre_exp_scaling",
         "weight_calculation_method",
         "ensemble_init_method",
         "ensemble_init_scale",
@@ -66,6 +68,7 @@ _WITHOUT_EFFECT = frozenset(
     }
 )
 
+_LOOKS_AHEAD = frozenset({"min_variance"})
 _INTERPOLATIONS = {"linear": "linear", "approx_optimal": "optimal", "optimal": "optimal"}
 
 # key of the fingerprint's optimisation_settings → (table, key, conversion)
@@ -151,7 +154,7 @@ def tables_from_fingerprint(fingerprint: Mapping[str, Any]) -> dict[str, Any]:
         "data": {"tokens": list(values["tokens"])},
         "periods": _periods(values, float(optimisation.get("val_fraction") or 0.0)),
         "pool": {
-            "rule": values["rule"],
+            **_strategy(values),
             "initial_value_usd": values["initial_pool_value"],
             "minimum_weight": values["minimum_weight"],
             "do_arb": values["do_arb"],
@@ -164,6 +167,10 @@ def tables_from_fingerprint(fingerprint: Mapping[str, Any]) -> dict[str, Any]:
             "maximum_change_per_minute": values["maximum_change"],
             "max_memory_days": values["max_memory_days"],
             "use_alt_lamb": values["use_alt_lamb"],
+            "pre_exp_scaling": _pre_exp_scaling(values),
+            # There, output j of a rule that outputs weights knows the price at the end of the chunk that it steers. A
+            # translated configuration is to give the figures it gave; docs/rules.md says what that is worth.
+            "published_look_ahead": values["rule"] in _LOOKS_AHEAD,
         },
         "fees": {
             "swap_fee": values["fees"],
@@ -242,17 +249,37 @@ def _periods(values: Mapping[str, Any], validation_fraction: float) -> dict[str,
     return periods
 
 
+def _pre_exp_scaling(values: Mapping[str, Any]) -> str:
+    return "log2" if values["use_pre_exp_scaling"] else "off"
+
+
+def _strategy(values: Mapping[str, Any]) -> dict[str, Any]:
+    rule, n_members = values["rule"], values["n_ensemble_members"]
+    if n_members == 1:
+        return {"rule": rule}
+    return {"ensemble": {f"member{number}": rule for number in range(1, n_members + 1)}}
+
+
 def _parameters(values: Mapping[str, Any]) -> dict[str, Any]:
-    if values["rule"] in ("balancer", "hodl"):
-        parameters: dict[str, Any] = {}
-    else:
-        memory = values["initial_memory_length"]
-        parameters = {"memory_days": memory, "k_per_day": values["initial_k_per_day"]}
-        if values["use_alt_lamb"]:
-            parameters["alt_memory_days"] = memory + values["initial_memory_length_delta"]
-    logits = values["initial_weights_logits"]
-    if logits is not None:
-        parameters["initial_weights_logits"] = logits
+    """Initial values, for the rule or for every member of its ensemble; those that the rule lacks are left out."""
+    memory = values["initial_memory_length"]
+    given = {
+        "memory_days": memory,
+        "k_per_day": values["initial_k_per_day"],
+        "alt_memory_days": memory + values["initial_memory_length_delta"],
+        "weight_memory_days": memory + values["initial_memory_length_delta"],
+        "log_amplitude": values["initial_log_amplitude"],
+        "raw_width": values["initial_raw_width"],
+        "raw_exponents": values["initial_raw_exponents"],
+        "pre_exp_scaling": values["initial_pre_exp_scaling"],
+    }
+    settings = {"use_alt_lamb": values["use_alt_lamb"], "pre_exp_scaling": _pre_exp_scaling(values)}
+    specs = [spec for spec in get_rule(values["rule"]).parameters if spec.matters(settings)]
+    own = {name: given[name] for spec in specs for name in (spec.raw_name, spec.human_name) if name in given}
+    groups = _strategy(values).get("ensemble", {"": None})
+    parameters = {in_group(group, name) if group else name: value for group in groups for name, value in own.items()}
+    if values["initial_weights_logits"] is not None:
+        parameters["initial_weights_logits"] = values["initial_weights_logits"]
     return parameters
 
 

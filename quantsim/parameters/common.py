@@ -6,6 +6,7 @@ from quantsim.parameters.spec import ALT_MEMORY_DAYS, LOG2, LOGISTIC, MEMORY_DAY
 
 __all__ = [
     "alt_memory_days",
+    "amplitude_per_day",
     "bounded_pre_exp_scaling",
     "exponents",
     "initial_weights",
@@ -15,6 +16,7 @@ __all__ = [
     "minimum_weights",
     "pre_exp_scaling",
     "swap_fee",
+    "width",
 ]
 
 initial_weights = ParameterSpec(
@@ -101,6 +103,30 @@ bounded_pre_exp_scaling = ParameterSpec(
     low=0.01,
     high=0.99,
     setting=("pre_exp_scaling", "logistic"),
+)
+
+width = ParameterSpec(
+    raw_name="raw_width",
+    human_name="width",
+    unit="per chunk",
+    description="half width of the channel: slopes well inside revert, slopes well outside go on",
+    transform=LOG2,
+    default=0.01,
+    low=0.001,
+    high=0.2,
+    log=True,
+)
+
+amplitude_per_day = ParameterSpec(
+    raw_name="log_amplitude",
+    human_name="amplitude_per_day",
+    unit="per day",
+    description="strength of the reversion inside the channel, for each day of memory",
+    transform=LOG2,
+    default=0.5,
+    low=0.01,
+    high=10.0,
+    log=True,
 )
 
 swap_fee = ParameterSpec(

@@ -9,5 +9,6 @@ from __future__ import annotations
 from quantsim.prices.gap import Gap
 from quantsim.prices.load import Coverage, available, load_prices
 from quantsim.prices.table import Prices
+from quantsim.prices.trades import Trades
 
-__all__ = ["Coverage", "Gap", "Prices", "available", "load_prices"]
+__all__ = ["Coverage", "Gap", "Prices", "Trades", "available", "load_prices"]

@@ -45,7 +45,7 @@ class Evaluator:
         experiment: with its ``series``, if any.
         prices: must cover all its periods.
         series: setting → what takes the place of the file that ``experiment.series`` names: a value for every bar of
-            ``prices``, (T,), or (T, n) for the oracle, or :class:`~quantsim.prices.trades.Trades`.
+            ``prices``, (T,), or (T, n) for the oracle, or :class:`~quantsim.prices.Trades`.
 
     Attributes:
         experiment: as given.
@@ -74,8 +74,13 @@ class Evaluator:
         self.data_id = self.series.data_id(self.prices)
         trades = self.series.trades
         orders = None if trades is None else orders_of(trades, experiment.tokens, self.prices.grid)
-        self.market: Market = market(self.prices.prices, self.series.oracle, orders)
+        self.market: Market = market(self._seen(prices, begin, end), self.series.oracle, orders)
         self.rates: FeeRates = fee_rates(experiment, self.series.costs)
+
+    def _seen(self, prices: Prices, begin: int, end: int) -> FloatArray:
+        """Prices of the cut, (T, n); with the published look-ahead also the bar behind it, where the data has one."""
+        last = min(end + 1, prices.n_bars) if self.setup.look_ahead else end
+        return _columns(prices, self.experiment.data.tokens).slice(begin, last).prices
 
     def shape(self, n_bars: int) -> SampleShape:
         """The sample shape of a window of ``n_bars`` bars."""

@@ -69,7 +69,7 @@ def load_varying(
         end: bar after the last of the cut.
         used_from: first bar of the experiment's periods, among those of the cut; costs have to begin there or before.
         given: setting → what takes the place of its file: a value per bar of ``prices``, (T_all,), or (T_all, n) for the
-            oracle, or :class:`~quantsim.prices.trades.Trades`. The experiment names the setting all the same.
+            oracle, or :class:`~quantsim.prices.Trades`. The experiment names the setting all the same.
 
     Raises:
         PriceError: a series is malformed, or begins too late.
@@ -97,7 +97,7 @@ def load_varying(
     if TRADES in named:
         trades = given[TRADES] if TRADES in given else load_trades(named[TRADES])
         if not isinstance(trades, Trades):
-            raise PriceError(f"series trades is a {type(trades).__name__}; give quantsim.prices.trades.Trades")
+            raise PriceError(f"series trades is a {type(trades).__name__}; give quantsim.prices.Trades")
         trades.check_tokens(tokens)
     costs = {name: laid(name) for name in experiment.series.costs}
     return Varying(costs, laid(ORACLE) if ORACLE in named else None, trades)

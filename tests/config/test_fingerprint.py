@@ -29,7 +29,7 @@ def test_what_is_left_out_takes_the_defaults_of_that_implementation() -> None:
     assert experiment.periods.splits() == {
         "train": (datetime(2023, 1, 1, tzinfo=UTC), datetime(2023, 6, 1, tzinfo=UTC))
     }
-    assert experiment.update.chunk_minutes == experiment.interpolation_minutes == 1440
+    assert experiment.update.chunk_minutes == experiment.update.interpolation_minutes == 1440
     assert experiment.update.maximum_change_per_minute == 3e-4
     assert experiment.update.max_memory_days == 365.0
     assert experiment.pool.initial_value_usd == 1e6
@@ -91,9 +91,15 @@ def test_every_key_that_counts_is_translated() -> None:
         "gas_cost_usd": 7.0,
         "noise_trader_ratio": 1.5,
         "protocol_fee_split": 0.25,
+        "rule": None,
+        "rebalancing_cost": 0.0005,
     }
     assert experiment.pool.model_dump() == {
         "rule": "anti_momentum",
+        "ensemble": {},
+        "tokens": None,
+        "maximum_weight": None,
+        "arb_quality": 1.0,
         "initial_value_usd": 5e4,
         "minimum_weight": 0.02,
         "do_arb": False,
@@ -135,7 +141,6 @@ def test_tables_given_extend_the_translated_ones() -> None:
         ({"optimisation_settings": {"optuna_settings": {"n_trails": 5}}}, ("'n_trails'", "did you mean 'n_trials'?")),
         ({"freq": "hour"}, ("freq = 'hour'", "not supported", "'minute'")),
         ({"arb_quality": 0.8}, ("arb_quality = 0.8", "not supported", "1")),
-        ({"n_ensemble_members": 4}, ("n_ensemble_members = 4", "not supported")),
         ({"numeraire": "ETH"}, ("numeraire = 'ETH'", "not supported")),
         ({"optimisation_settings": {"use_swa": True}}, ("optimisation_settings.use_swa = True", "not supported")),
         ({"optimisation_settings": {"val_fraction": 1.0}}, ("val_fraction = 1.0", "below 1")),
@@ -161,3 +166,38 @@ def test_what_cannot_be_meant_is_refused(changes: dict[str, Any], said: tuple[st
 def test_required_keys(key: str) -> None:
     with pytest.raises(ConfigError, match=f"no '{key}', and it is required"):
         Experiment.from_fingerprint({name: value for name, value in SMALLEST.items() if name != key})
+
+
+def test_parameters_of_the_channel_rules_are_translated() -> None:
+    experiment = read(
+        rule="mean_reversion_channel",
+        initial_log_amplitude=1.0,
+        initial_raw_width=-5.0,
+        initial_raw_exponents=0.5,
+        initial_pre_exp_scaling=0.25,
+    )
+    raw = experiment.initial_parameters()
+    assert experiment.update.pre_exp_scaling == "log2"
+    for name, value in {
+        "log_amplitude": 1.0,
+        "raw_width": -5.0,
+        "raw_exponents": 0.5,
+        "raw_pre_exp_scaling": -2.0,
+    }.items():
+        np.testing.assert_allclose(raw[name], value, err_msg=name)
+    off = read(rule="power_channel", use_pre_exp_scaling=False)
+    assert off.update.pre_exp_scaling == "off"
+    assert "raw_pre_exp_scaling" not in off.trainable
+
+
+def test_the_published_look_ahead_comes_with_the_rule_that_has_it() -> None:
+    assert read(rule="min_variance").update.published_look_ahead
+    assert not read(rule="momentum").update.published_look_ahead
+
+
+def test_ensembles_become_members_of_one_rule() -> None:
+    experiment = read(rule="momentum", n_ensemble_members=3, initial_memory_length=7.0)
+    assert experiment.pool.ensemble == tuple((f"member{number}", "momentum") for number in (1, 2, 3))
+    human = experiment.human_parameters(experiment.initial_parameters())
+    for number in (1, 2, 3):
+        np.testing.assert_allclose(human[f"member{number}.memory_days"], 7.0)

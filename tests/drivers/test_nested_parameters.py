@@ -82,7 +82,9 @@ def test_gradients_move_every_group(store: CheckpointStore) -> None:
         *(f"pair.{member}.{name}" for member in ("fast", "slow") for name in ("log_k", "logit_lamb")),
     }
     again = Evaluator(experiment, prices).evaluate(rows[-1].params)
-    assert again["validation"]["returns_over_hodl"] == pytest.approx(rows[-1].metrics["validation"]["returns_over_hodl"])
+    assert again["validation"]["returns_over_hodl"] == pytest.approx(
+        rows[-1].metrics["validation"]["returns_over_hodl"]
+    )
 
 
 def test_a_search_moves_what_its_space_names(store: CheckpointStore, tmp_path: Path) -> None:

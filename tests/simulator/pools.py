@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import numpy as np
 import reference
 
 from quantsim import Evaluator, Experiment, Prices
+from quantsim.rules import get_rule
 from quantsim.simulator import Plan
 from quantsim.simulator.bar_path import BarPath
 from quantsim.simulator.evaluate import window_path
@@ -113,42 +115,43 @@ def make_experiment(
     return Experiment.from_dict(values)
 
 
-def expected(experiment: Experiment, params: Mapping[str, Any], prices: Prices, split: str = "train") -> reference.Run:
-    """The same experiment through the plain reference."""
+def expected(
+    experiment: Experiment, params: Mapping[str, Any], prices: Prices, split: str = "train", **varying: Any
+) -> reference.Run:
+    """The same experiment through the plain reference; ``varying`` takes the place of costs, per bar of the split."""
     start, end = experiment.periods.splits()[split]
     warm_up = round(experiment.update.max_memory_days * prices.bars_per_day)
     bar = timedelta(minutes=prices.bar_minutes)
     raw = experiment.initial_parameters(params)
     weights = np.exp(raw["initial_weights_logits"])
     pool, update, fees = experiment.pool, experiment.update, experiment.fees
-    return reference.run(
-        reference.Market(
-            prices=np.array(prices.prices),
-            begin=max(0, round((experiment.periods.train_start - FIRST) / bar) - warm_up),
-            start=round((start - FIRST) / bar),
-            n_bars=round((end - start) / bar),
-            bar_minutes=prices.bar_minutes,
-            chunk_minutes=update.chunk_minutes,
-            ramp_minutes=update.interpolation_minutes or update.chunk_minutes,
-            minimum_weight=0.1 / weights.size if pool.minimum_weight is None else pool.minimum_weight,
-            rule=pool.rule,
-            logit_lamb=raw.get("logit_lamb"),
-            log_k=raw.get("log_k"),
-            logit_delta_lamb=raw.get("logit_delta_lamb") if update.use_alt_lamb else None,
-            initial_weights=weights / weights.sum(),
-            max_memory_days=update.max_memory_days,
-            maximum_change_per_minute=update.maximum_change_per_minute,
-            initial_value=pool.initial_value_usd,
-            swap_fee=fees.swap_fee,
-            arb_fee=fees.arb_fee,
-            gas_cost=fees.gas_cost_usd,
-            noise_trader_ratio=fees.noise_trader_ratio,
-            protocol_fee_split=fees.protocol_fee_split,
-            arb_frequency=pool.arb_frequency,
-            do_arb=pool.do_arb,
-            optimal_ramp=update.interpolation == "optimal",
-        )
+    market = reference.Market(
+        prices=np.array(prices.prices),
+        begin=max(0, round((experiment.periods.train_start - FIRST) / bar) - warm_up),
+        start=round((start - FIRST) / bar),
+        n_bars=round((end - start) / bar),
+        bar_minutes=prices.bar_minutes,
+        chunk_minutes=update.chunk_minutes,
+        ramp_minutes=update.interpolation_minutes or update.chunk_minutes,
+        minimum_weight=0.1 / weights.size if pool.minimum_weight is None else pool.minimum_weight,
+        rule=pool.rule,
+        logit_lamb=raw.get("logit_lamb"),
+        log_k=raw.get("log_k"),
+        logit_delta_lamb=raw.get("logit_delta_lamb") if update.use_alt_lamb else None,
+        initial_weights=weights / weights.sum(),
+        max_memory_days=update.max_memory_days,
+        maximum_change_per_minute=update.maximum_change_per_minute,
+        initial_value=pool.initial_value_usd,
+        swap_fee=fees.swap_fee,
+        arb_fee=fees.arb_fee,
+        gas_cost=fees.gas_cost_usd,
+        noise_trader_ratio=fees.noise_trader_ratio,
+        protocol_fee_split=fees.protocol_fee_split,
+        arb_frequency=pool.arb_frequency,
+        do_arb=pool.do_arb,
+        optimal_ramp=update.interpolation == "optimal",
     )
+    return reference.run(dataclasses.replace(market, **varying))
 
 
 def stacked(evaluator: Evaluator, *sets: Mapping[str, Any]) -> dict[str, np.ndarray]:
@@ -162,9 +165,15 @@ def _path(plan: Plan, *arguments: Any) -> BarPath:
     return window_path(plan, *arguments)[0]
 
 
-def bar_by_bar(experiment: Experiment, params: Mapping[str, Any], prices: Prices, split: str = "train") -> BarPath:
+def bar_by_bar(
+    experiment: Experiment,
+    params: Mapping[str, Any],
+    prices: Prices,
+    split: str = "train",
+    series: Mapping[str, Any] | None = None,
+) -> BarPath:
     """What ``simulate`` computes, less the metrics: those take longer to compile than all the rest."""
-    evaluator = Evaluator(experiment, prices)
+    evaluator = Evaluator(experiment, prices, series)
     first, n_bars = evaluator.splits[split]
     plan, starts = evaluator.plan(first, n_bars, ())
     raw = evaluator.arrays(experiment.initial_parameters(params))
@@ -191,3 +200,15 @@ def drawn_params(experiment: Experiment, seed: int, strength: float = 1.0) -> di
             values = generator.uniform(spec.low, min(spec.high, 2.0), size)
         params[parameter.human_name] = values.tolist()
     return params
+
+
+def oracle_table(rule: str | None) -> dict[str, Any]:
+    """What a study says where the rule needs an oracle; :func:`oracle_series` takes the place of the file."""
+    return {"series": {"oracle": "oracle.csv"}} if rule is not None and get_rule(rule).needs_oracle else {}
+
+
+def oracle_series(rule: str | None, prices: Prices) -> dict[str, Any] | None:
+    """Market caps, as it were, which rise faster than prices, and begin at the same order for all tokens."""
+    if not oracle_table(rule):
+        return None
+    return {"oracle": 1e9 * (prices.prices / prices.prices[0]) ** 1.5}

@@ -12,6 +12,17 @@ import numpy as np
 
 
 @dataclass
+class Trade:
+    """A given trade: bar of the window, what comes in, what goes out, and one of the amounts."""
+
+    bar: int
+    token_in: int
+    token_out: int
+    amount_in: float | None = None
+    amount_out: float | None = None
+
+
+@dataclass
 class Market:
     """What an experiment says, in the units of a study file."""
 
@@ -31,14 +42,15 @@ class Market:
     max_memory_days: float = 365.0
     maximum_change_per_minute: float = 3e-4
     initial_value: float = 1e6
-    swap_fee: float = 0.0
-    arb_fee: float = 0.0
-    gas_cost: float = 0.0
+    swap_fee: float | np.ndarray = 0.0  # these three may be (n_bars,)
+    arb_fee: float | np.ndarray = 0.0
+    gas_cost: float | np.ndarray = 0.0
     noise_trader_ratio: float = 0.0
     protocol_fee_split: float = 0.0
     arb_frequency: int = 1
     do_arb: bool = True
     optimal_ramp: bool = False
+    trades: list[Trade] = field(default_factory=list)
 
 
 @dataclass
@@ -48,6 +60,7 @@ class Run:
     weights: np.ndarray
     fee_revenue: float
     profits: list[float]
+    fills: list[tuple[float, float, float, str]]  # of trades: in, out, fee kept in value, what became of it
 
 
 def run(pool: Market) -> Run:
@@ -58,18 +71,53 @@ def run(pool: Market) -> Run:
     revenue, profits, rows = 0.0, [], [reserves]
     trades = pool.do_arb and pool.rule != "hodl"
     weights_before = weights[0]
+    fills = [(0.0, 0.0, 0.0, "outside_window") for _ in pool.trades]
     for bar in range(1, pool.n_bars):
         if trades and bar % pool.arb_frequency == 0:
             for at in (weights_before, weights[bar]):
-                reserves, fees, profit = _arbitrage(pool, reserves, prices[bar], at)
+                reserves, fees, profit = _arbitrage(pool, bar, reserves, prices[bar], at)
                 revenue += fees
                 profits.append(profit)
             weights_before = weights[bar]
+        for row, trade in enumerate(pool.trades):
+            if trade.bar == bar:
+                reserves, fills[row] = _swap(pool, trade, reserves, prices[bar], weights[bar])
+                revenue += fills[row][2]
         rows.append(reserves)
     table = np.array(rows)
     value = (table * prices).sum(axis=1)
     shown = table * prices / value[:, None] if pool.rule == "hodl" else weights
-    return Run(value, table, shown, revenue, profits)
+    return Run(value, table, shown, revenue, profits, fills)
+
+
+def _swap(
+    pool: Market, trade: Trade, reserves: np.ndarray, prices: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, tuple[float, float, float, str]]:
+    """Reserves after a given trade, and what became of it: the swap formulas of a weighted pool, as they stand."""
+    i, o, fee = trade.token_in, trade.token_out, _at(pool.swap_fee, trade.bar)
+    if trade.amount_in is not None:
+        brought, amount_in = trade.amount_in * (1 - fee), trade.amount_in
+        if brought > 0.3 * reserves[i]:
+            return reserves, (0.0, 0.0, 0.0, "max_in_ratio")
+        amount_out = reserves[o] * (1 - (reserves[i] / (reserves[i] + brought)) ** (weights[i] / weights[o]))
+    else:
+        assert trade.amount_out is not None
+        amount_out = trade.amount_out
+        if amount_out >= reserves[o]:
+            return reserves, (0.0, 0.0, 0.0, "empties_pool")
+        if amount_out > 0.3 * reserves[o]:
+            return reserves, (0.0, 0.0, 0.0, "max_out_ratio")
+        brought = reserves[i] * ((reserves[o] / (reserves[o] - amount_out)) ** (weights[o] / weights[i]) - 1)
+        amount_in = brought / (1 - fee)
+    paid = amount_in * fee
+    after = reserves.copy()
+    after[i] += amount_in - pool.protocol_fee_split * paid
+    after[o] -= amount_out
+    return after, (amount_in, amount_out, (1 - pool.protocol_fee_split) * paid * prices[i], "executed")
+
+
+def _at(rate: float | np.ndarray, bar: int) -> float:
+    return float(rate[bar]) if isinstance(rate, np.ndarray) else rate
 
 
 def level(values_per_weight: np.ndarray, weights: np.ndarray, width: float) -> float:
@@ -85,10 +133,10 @@ def level(values_per_weight: np.ndarray, weights: np.ndarray, width: float) -> f
 
 
 def _arbitrage(
-    pool: Market, reserves: np.ndarray, prices: np.ndarray, weights: np.ndarray
+    pool: Market, bar: int, reserves: np.ndarray, prices: np.ndarray, weights: np.ndarray
 ) -> tuple[np.ndarray, float, float]:
     """Reserves after one event, the fees the pool kept, and what the arbitrageur earned."""
-    gamma, cost = 1.0 - pool.swap_fee, pool.arb_fee
+    gamma, cost, gas = 1.0 - _at(pool.swap_fee, bar), _at(pool.arb_fee, bar), _at(pool.gas_cost, bar)
     width = -np.log(gamma) + np.log((1 + cost / 2) / (1 - cost / 2))
     per_weight = np.log(reserves * prices / weights)
     if per_weight.max() - per_weight.min() <= width:
@@ -100,12 +148,12 @@ def _arbitrage(
     taken = -reserves * np.expm1(fall)
     paid, received = (brought * prices).sum(), (taken * prices).sum()
     profit = received - paid - 0.5 * cost * (received + paid)
-    if pool.gas_cost > 0 and profit < pool.gas_cost:  # without gas an optimal trade never loses, but for rounding
+    if gas > 0 and profit < gas:  # without gas an optimal trade never loses, but for rounding
         return reserves, 0.0, 0.0
     after = reserves + brought * (1.0 - (1.0 - gamma) * pool.protocol_fee_split) - taken
     kept = (1.0 - gamma) * (1.0 - pool.protocol_fee_split) * paid
     noise = pool.noise_trader_ratio * kept
-    return after * (1.0 + noise / (after * prices).sum()), kept + noise, profit - pool.gas_cost
+    return after * (1.0 + noise / (after * prices).sum()), kept + noise, profit - gas
 
 
 def _weights(pool: Market) -> np.ndarray:

@@ -136,7 +136,10 @@ def test_a_pool_may_hold_some_of_the_tokens_in_its_own_order() -> None:
         ({"subsidiaries": {"XRP": {"tokens": ["ETH", "BTC"], "rule": "hodl"}}}, "subsidiaries.XRP.*another name"),
         ({"subsidiaries": {"pair": {"tokens": ["ETH", "XRP"], "rule": "index_market_cap"}}}, "oracle"),
         ({"subsidiaries": {"pair": {"tokens": ["ETH", "XRP"]}}}, r"subsidiaries\.pair: give either rule, or ensemble"),
-        ({"subsidiaries": {"pair": {**PAIR, "rule": "momentun"}}}, r"subsidiaries\.pair\.rule: .*did you mean 'momentum'"),
+        (
+            {"subsidiaries": {"pair": {**PAIR, "rule": "momentun"}}},
+            r"subsidiaries\.pair\.rule: .*did you mean 'momentum'",
+        ),
     ],
 )
 def test_what_cannot_be_composed_is_refused(tables: dict[str, Any], said: str) -> None:

@@ -33,7 +33,9 @@ def test_members_that_agree_are_the_rule_itself() -> None:
 
 def test_outputs_are_the_mean_of_the_members() -> None:
     experiment = of_pool(MIXED)
-    raw = {name: jnp.asarray(value) for name, value in experiment.initial_parameters(drawn_params(experiment, 1)).items()}
+    raw = {
+        name: jnp.asarray(value) for name, value in experiment.initial_parameters(drawn_params(experiment, 1)).items()
+    }
     observed, settings = Observed(jnp.asarray(random_prices(HALF_HOURS, 3, 1).prices[:40])), RuleSettings(30, 1.0)
     members = [get_rule(name).outputs for name in ("momentum", "power_channel")]
     assert experiment.rule.outputs is not None
@@ -99,6 +101,7 @@ def test_parameters_are_given_by_group() -> None:
         nested.initial_parameters({"fast": {"memori_days": 2.0}})
     with pytest.raises(ParameterError, match="unknown parameter 'memory_days'"):
         nested.initial_parameters({"memory_days": 2.0})
-    assert nested.override(["parameters.fast.memory_days=3"]).initial_parameters()["fast.logit_lamb"][0] > (
-        nested.initial_parameters()["fast.logit_lamb"][0]
+    assert (
+        nested.override(["parameters.fast.memory_days=3"]).initial_parameters()["fast.logit_lamb"][0]
+        > (nested.initial_parameters()["fast.logit_lamb"][0])
     )

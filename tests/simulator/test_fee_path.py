@@ -13,7 +13,7 @@ import pytest
 from pools import FEES, Layout, make_experiment, random_params, random_prices
 
 from quantsim.simulator.fee_path import autodiff_log_reserves, bar_pools, fee_log_reserves
-from quantsim.simulator.market import FeeRates, fee_rates, market
+from quantsim.simulator.market import FeeRates, at_bars, fee_rates, market
 from quantsim.simulator.setup import PoolSetup, pool_setup
 from quantsim.simulator.signals import chunk_signals, window_ramps
 from quantsim.simulator.weights import bar_weights
@@ -33,9 +33,11 @@ Arguments = tuple[jax.Array, jax.Array, jax.Array, FeeRates]
 
 
 @functools.cache
-def case(rule: str, n_tokens: int, variant: str, seed: int = 0) -> tuple[PoolSetup, Arguments]:
-    """A pool as the evaluator would run it."""
-    experiment = make_experiment(rule, n_tokens, LAYOUT, fees=VARIANTS[variant])
+def case(
+    rule: str, n_tokens: int, variant: str, seed: int = 0, *, varying: bool = False, every: int = 1
+) -> tuple[PoolSetup, Arguments]:
+    """A pool as the evaluator would run it, on the bars that are visited; with costs that differ from bar to bar if asked."""
+    experiment = make_experiment(rule, n_tokens, LAYOUT, fees=VARIANTS[variant], pool={"arb_frequency": every})
     setup = pool_setup(experiment, LAYOUT.bar_minutes)
     layout = dataclasses.replace(LAYOUT, volatility=0.1) if variant == "high_fee" else LAYOUT
     data = market(random_prices(layout, n_tokens, seed).prices)
@@ -48,7 +50,17 @@ def case(rule: str, n_tokens: int, variant: str, seed: int = 0) -> tuple[PoolSet
     # Not quite in balance at the first bar, so that the first trade is one, too.
     uneven = 0.01 * jnp.arange(n_tokens)
     initial = jnp.log(setup.initial_value * weights[0]) - log_prices[0] + uneven
-    return setup, (initial, log_prices, weights, fee_rates(experiment))
+    rates = fee_rates(experiment)
+    if varying:
+        # Steps; zeros among those of costs that stay nowhere, but a bar without a swap fee ends on the edge (see below).
+        factors = np.random.default_rng(seed).choice([0.0, 0.5, 1.0, 1.5], (3, LAYOUT.n_bars)).repeat(3, axis=1)
+        factors[0] = np.maximum(factors[0], 0.2)
+        swap_fee, arb_fee, gas_cost = (jnp.asarray(row) for row in factors[:, : LAYOUT.n_bars])
+        rates = rates._replace(
+            swap_fee=rates.swap_fee * swap_fee, arb_fee=rates.arb_fee * arb_fee, gas_cost=rates.gas_cost * gas_cost
+        )
+    visited = slice(None, None, every)
+    return setup, (initial, log_prices[visited], weights[visited], at_bars(rates, visited))
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -88,6 +100,32 @@ def test_the_adjoint_equals_autodiff(rule: str, variant: str, n_tokens: int) -> 
             for name in FeeRates._fields if not on_the_edge else ():
                 if name != "noise_trader_ratio" or setup.has_noise:
                     assert_close(name, getattr(written[3], name), getattr(automatic[3], name))
+
+
+@pytest.mark.parametrize("every", [1, 4])
+@pytest.mark.parametrize(
+    ("rule", "variant", "n_tokens"),
+    [
+        ("momentum", "arb_fee", 2),
+        ("momentum", "noise_gas_protocol", 2),
+        ("momentum", "gas", 3),
+        ("momentum", "noise_gas_protocol", 3),
+        ("balancer", "noise_gas_protocol", 3),
+    ],
+)
+def test_the_adjoint_equals_autodiff_where_costs_vary(rule: str, variant: str, n_tokens: int, every: int) -> None:
+    """The cotangents of costs, too, bar by bar: those of a fee that a rule sets reach its parameters through them."""
+    setup, arguments = case(rule, n_tokens, variant, 1, varying=True, every=every)
+    assert arguments[3].swap_fee.shape == arguments[1].shape[:1]
+    cotangent = np.random.default_rng(2).standard_normal(arguments[1].shape)
+    (path, written), (plain, automatic) = both_pullbacks(setup, arguments, jnp.asarray(cotangent))
+    np.testing.assert_array_equal(path, plain)
+    for name, mine, wanted in zip(("initial", "log_prices", "weights"), written[:3], automatic[:3], strict=True):
+        assert_close(name, mine, wanted)
+    for name in FeeRates._fields:
+        if name != "noise_trader_ratio" or setup.has_noise:
+            assert_close(name, getattr(written[3], name), getattr(automatic[3], name))
+    assert np.count_nonzero(written[3].swap_fee) > 3
 
 
 def by_runs(cotangent: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -9,10 +9,21 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pools import FEES, HALF_HOURS, bar_by_bar, drawn_params, make_experiment, prices_of, random_prices
+from pools import (
+    FEES,
+    HALF_HOURS,
+    bar_by_bar,
+    drawn_params,
+    make_experiment,
+    oracle_series,
+    oracle_table,
+    prices_of,
+    random_prices,
+)
 
-from quantsim import Experiment
+from quantsim import Experiment, Prices
 from quantsim.rules import Trading, get_rule, rule_names
+from quantsim.simulator.bar_path import BarPath
 
 SEEDS = st.integers(0, 10_000)
 N_TOKENS = 3
@@ -24,7 +35,11 @@ FEW = settings(max_examples=8)
 @functools.cache
 def pool(rule: str, fees: str, initial_value: float = 1e6, minimum: float | None = None) -> Experiment:
     table: dict[str, Any] = {"initial_value_usd": initial_value, "minimum_weight": minimum}
-    return make_experiment(rule, N_TOKENS, HALF_HOURS, fees=FEES[fees], pool=table)
+    return make_experiment(rule, N_TOKENS, HALF_HOURS, fees=FEES[fees], pool=table, **oracle_table(rule))
+
+
+def path_of(experiment: Experiment, params: dict[str, Any], prices: Prices) -> BarPath:
+    return bar_by_bar(experiment, params, prices, series=oracle_series(experiment.pool.rule, prices))
 
 
 @pytest.mark.parametrize("rule", MOVING)
@@ -35,7 +50,7 @@ def test_weights_stay_on_the_simplex_within_bounds_and_below_the_speed_limit(
 ) -> None:
     experiment = pool(rule, "zero", minimum=0.07)
     params = drawn_params(experiment, seed, strength)
-    weights = bar_by_bar(experiment, params, random_prices(HALF_HOURS, N_TOKENS, seed)).weights
+    weights = path_of(experiment, params, random_prices(HALF_HOURS, N_TOKENS, seed)).weights
     np.testing.assert_allclose(weights.sum(axis=1), 1.0, atol=1e-12)
     assert (weights >= 0.07 - 1e-12).all()
     assert (weights <= 1.0 - 2 * 0.07 + 1e-12).all()
@@ -50,7 +65,7 @@ def test_weights_stay_on_the_simplex_within_bounds_and_below_the_speed_limit(
 def test_value_is_proportional_to_the_initial_value(rule: str, fees: str, seed: int, factor: float) -> None:
     prices, small, large = random_prices(HALF_HOURS, N_TOKENS, seed), pool(rule, fees), pool(rule, fees, factor * 1e6)
     params = drawn_params(small, seed)
-    one, other = bar_by_bar(small, params, prices), bar_by_bar(large, params, prices)
+    one, other = path_of(small, params, prices), path_of(large, params, prices)
     np.testing.assert_allclose(other.value, factor * one.value, rtol=1e-11)
     np.testing.assert_allclose(other.reserves, factor * one.reserves, rtol=1e-11)
 
@@ -63,8 +78,8 @@ def test_permuting_the_tokens_permutes_the_result(rule: str, fees: str, seed: in
     prices, experiment = random_prices(HALF_HOURS, N_TOKENS, seed), pool(rule, fees)
     params = drawn_params(experiment, seed)
     permuted = {name: [values[at] for at in order] for name, values in params.items()}
-    found = bar_by_bar(experiment, permuted, prices_of(HALF_HOURS, prices.prices[:, order], prices.tokens))
-    wanted = bar_by_bar(experiment, params, prices)
+    found = path_of(experiment, permuted, prices_of(HALF_HOURS, prices.prices[:, order], prices.tokens))
+    wanted = path_of(experiment, params, prices)
     np.testing.assert_allclose(found.value, wanted.value, rtol=1e-10)
     np.testing.assert_allclose(found.weights, wanted.weights[:, order], rtol=1e-9)
     np.testing.assert_allclose(found.reserves, wanted.reserves[:, order], rtol=1e-9)
@@ -78,8 +93,8 @@ def test_the_unit_of_the_prices_does_not_matter(rule: str, fees: str, seed: int,
     """Rules see proportional slopes and returns, and so does the arbitrageur."""
     prices, experiment = random_prices(HALF_HOURS, N_TOKENS, seed), pool(rule, fees)
     params = drawn_params(experiment, seed)
-    found = bar_by_bar(experiment, params, prices_of(HALF_HOURS, factor * prices.prices))
-    wanted = bar_by_bar(experiment, params, prices)
+    found = path_of(experiment, params, prices_of(HALF_HOURS, factor * prices.prices))
+    wanted = path_of(experiment, params, prices)
     np.testing.assert_allclose(found.value, wanted.value, rtol=1e-10)
     np.testing.assert_allclose(found.weights, wanted.weights, rtol=1e-9)
 
@@ -95,6 +110,6 @@ def test_a_constant_pool_beats_hodl_alike_in_any_numeraire(rule: str, fees: str,
     quoted = prices_of(HALF_HOURS, prices.prices / prices.prices[:, [token]])
     ratios = []
     for series in (prices, quoted):
-        path = bar_by_bar(experiment, params, series)
+        path = path_of(experiment, params, series)
         ratios.append(path.value / (path.prices @ path.reserves[0]))
     np.testing.assert_allclose(ratios[1], ratios[0], rtol=1e-10)

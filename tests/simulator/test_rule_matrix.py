@@ -6,9 +6,19 @@ import functools
 
 import numpy as np
 import pytest
-from pools import FEES, HALF_HOURS, drawn_params, make_experiment, random_prices, stacked
+from pools import (
+    FEES,
+    HALF_HOURS,
+    drawn_params,
+    make_experiment,
+    oracle_series,
+    oracle_table,
+    prices_of,
+    random_prices,
+    stacked,
+)
 
-from quantsim import Evaluator
+from quantsim import Evaluator, Prices
 from quantsim.rules import Trading, get_rule, rule_names
 from quantsim.simulator import evaluator as compiled
 
@@ -21,8 +31,12 @@ METRIC = "returns"
 
 @functools.cache
 def evaluator_of(rule: str, n_tokens: int, fees: str) -> Evaluator:
-    experiment = make_experiment(rule, n_tokens, HALF_HOURS, fees=FEES[fees])
-    return Evaluator(experiment, random_prices(HALF_HOURS, n_tokens, 3))
+    return made(rule, n_tokens, fees, random_prices(HALF_HOURS, n_tokens, 3))
+
+
+def made(rule: str, n_tokens: int, fees: str, prices: Prices) -> Evaluator:
+    experiment = make_experiment(rule, n_tokens, HALF_HOURS, fees=FEES[fees], **oracle_table(rule))
+    return Evaluator(experiment, prices, oracle_series(rule, prices))
 
 
 def neighbours(sets: dict[str, np.ndarray], names: list[str], step: float) -> dict[str, np.ndarray]:
@@ -43,7 +57,7 @@ def test_matrix(rule: str, fees: str, n_tokens: int) -> None:
     first, n_bars = evaluator.splits["train"]
     names = sorted(evaluator.experiment.trainable)
     sets = neighbours(stacked(evaluator, drawn_params(evaluator.experiment, 3, strength=0.3)), names, STEP[fees])
-    paths = ["fees"] if fees == "fee" else ["closed_form", "per_bar", "fees"]
+    paths = {"fee": ["fees"], "zero": ["closed_form", "per_bar", *(["fees"] if n_tokens == 2 else [])]}[fees]
     found = {path: evaluator.value_and_grad(sets, [first], n_bars, METRIC, path=path) for path in paths}
     values, gradients = found[paths[0]]
     assert np.isfinite(values).all()
@@ -57,7 +71,9 @@ def test_matrix(rule: str, fees: str, n_tokens: int) -> None:
     along = {name: float(gradients[name][0] @ directions[name]) for name in names}
     scale = max((abs(slope) for slope in along.values()), default=1.0)
     for name in names:
-        assert along[name] == pytest.approx(slopes[name], rel=CLOSE[fees], abs=1e-6 * scale + ROUNDING / STEP[fees]), name
+        assert along[name] == pytest.approx(slopes[name], rel=CLOSE[fees], abs=1e-6 * scale + ROUNDING / STEP[fees]), (
+            name
+        )
     if names:
         assert scale > 1e-6, "the case is to have something to follow"
 
@@ -71,12 +87,11 @@ def test_matrix(rule: str, fees: str, n_tokens: int) -> None:
 @pytest.mark.parametrize("rule", [name for name in SWAPPED if get_rule(name).outputs is not None])
 def test_gradients_are_finite_at_the_edges(rule: str, *, constant: bool) -> None:
     """Where prices do not move, ``|x|^β`` is taken at zero; with ever more aggressiveness all guardrails bind."""
-    experiment = make_experiment(rule, 3, HALF_HOURS)
     prices = random_prices(HALF_HOURS, 3, 9)
     if constant:
-        still = np.repeat(prices.prices[:1], HALF_HOURS.total, axis=0)
-        prices = type(prices)(prices.times, still, prices.tokens, prices.bar_minutes)
-    evaluator = Evaluator(experiment, prices)
+        prices = prices_of(HALF_HOURS, np.repeat(prices.prices[:1], HALF_HOURS.total, axis=0))
+    evaluator = made(rule, 3, "zero", prices)
+    experiment = evaluator.experiment
     first, n_bars = evaluator.splits["train"]
     base = stacked(evaluator, drawn_params(experiment, 5))
     names = sorted(experiment.trainable)

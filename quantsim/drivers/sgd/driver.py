@@ -39,8 +39,8 @@ FloatArray = NDArray[np.float64]
 Sets = dict[str, FloatArray]
 
 _GIVEN_TRADES = (
-    "with given trades (series.trades) gradients go by automatic differentiation through the bars, which takes several times "
-    "as long as without, and memory for every bar"
+    "with given trades (series.trades) gradients go by automatic differentiation through the bars, which takes two to "
+    "four times as long as without, and memory for every bar"
 )
 
 
