@@ -1,0 +1,102 @@
+"""Rules of users' own files: found by name, part of the identity, and at work in both drivers."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from quantsim import CheckpointStore, Evaluator, Experiment, Prices
+from quantsim.drivers.search import run_search
+from quantsim.drivers.sgd import run_sgd
+from quantsim.errors import ConfigError
+from quantsim.rules import get_rule
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "own_rule.py"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return Path(shutil.copy(EXAMPLE, tmp_path / "mine.py"))
+
+
+def make_prices() -> Prices:
+    generator = np.random.default_rng(3)
+    times = np.datetime64("2023-01-01", "s") + np.arange(4 * 120) * np.timedelta64(6 * 3600, "s")
+    return Prices(times, np.exp(np.cumsum(0.015 * generator.standard_normal((480, 2)), axis=0)), ("A", "B"), 360)
+
+
+def make_experiment(rule: str, **tables: Any) -> Experiment:
+    return Experiment.from_dict(
+        {
+            "data": {"tokens": ["A", "B"]},
+            "periods": {"train_start": "2023-01-21", "train_end": "2023-03-31", "validation_end": "2023-04-21"},
+            "pool": {"rule": rule},
+            "update": {"max_memory_days": 20.0},
+            "objective": {"report": ["returns_over_hodl"]},
+            "sgd": {"steps": 4, "report_every": 2, "batch_size": 1, "n_parameter_sets": 2},
+            **tables,
+        }
+    )
+
+
+def test_a_rule_is_found_in_its_file(file: Path) -> None:
+    rule = get_rule(f"{file}:calm_momentum")
+    assert rule.name == "calm_momentum"
+    assert get_rule(f"{file}:calm_momentum") is rule, "one program for one rule"
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "said"),
+    [
+        (None, "calm_momentum", "cannot be read"),
+        ("x = 1\n", "calm_momentum", "has no 'calm_momentum'; it has none"),
+        ("calm_momentum = 1\n", "calm_momentum", "'calm_momentum' that is no Rule"),
+        ("raise RuntimeError('broken')\n", "calm_momentum", "cannot be run: RuntimeError: broken"),
+        ("def f(:\n", "calm_momentum", "cannot be run: SyntaxError"),
+        (EXAMPLE.read_text(), "calm_momentun", "has no 'calm_momentun'; it has calm_momentum"),
+    ],
+)
+def test_what_is_no_rule_is_told(tmp_path: Path, content: str | None, name: str, said: str) -> None:
+    path = tmp_path / "rules.py"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(ConfigError) as caught:
+        make_experiment(f"{path}:{name}")
+    assert said in str(caught.value)
+    assert "pool.rule" in str(caught.value)
+
+
+def test_the_code_is_part_of_the_identity(file: Path) -> None:
+    before = make_experiment(f"{file}:calm_momentum").identity
+    assert make_experiment(f"{file}:calm_momentum").identity == before
+    file.write_text(file.read_text().replace("default=0.02", "default=0.03"))
+    changed = make_experiment(f"{file}:calm_momentum")
+    assert changed.identity != before
+    assert changed.human_parameters(changed.initial_parameters())["ceiling"][0] == pytest.approx(0.03)
+
+
+def test_a_high_ceiling_is_plain_momentum(file: Path) -> None:
+    prices = make_prices()
+    values = []
+    for rule, own in (("momentum", {}), (f"{file}:calm_momentum", {"ceiling": 1e4})):
+        experiment = make_experiment(rule)
+        raw = experiment.initial_parameters({"memory_days": 5.0, "k_per_day": 1.0, **own})
+        values.append(Evaluator(experiment, prices).evaluate(raw)["train"]["returns_over_hodl"])
+    assert values[0] == pytest.approx(values[1], rel=1e-6)
+
+
+def test_gradients_and_search_take_it(file: Path, tmp_path: Path) -> None:
+    experiment = make_experiment(f"{file}:calm_momentum", search={"trials": 4, "n_startup_trials": 2, "jobs": 2})
+    assert "log_ceiling" in experiment.trainable
+    with CheckpointStore(tmp_path / "checkpoints.db") as store:
+        run_sgd(experiment, make_prices(), store)
+        trained = [row.params["log_ceiling"] for row in store.checkpoints() if row.parameter_set == 0]
+        assert (np.asarray(trained[0]) != np.asarray(trained[-1])).all()
+        run_search(experiment, make_prices(), store, storage=str(tmp_path / "study.log"))
+        found = [row for row in store.checkpoints() if row.driver == "search"]
+    assert len(found) == 4, "both worker processes read the file"
+    assert len({row.human["ceiling"] for row in found}) == 4
