@@ -7,23 +7,61 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import importlib
 import importlib.util
 import pkgutil
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Generic, TypeVar
 
-from quantsim.errors import ConfigError
+from quantsim.errors import ConfigError, nearest
 
-__all__ = ["from_file", "is_in_file", "module_names", "source_digest"]
+__all__ = ["Registry", "is_in_file", "source_digest"]
 
 _SUFFIX = ".py"
 
+T = TypeVar("T")
 
-def module_names(package: ModuleType, *, without: frozenset[str]) -> tuple[str, ...]:
-    """The names of a package's modules, sorted; nothing is imported to find them."""
-    return tuple(sorted({module.name for module in pkgutil.iter_modules(package.__path__)} - without))
+
+@dataclass(frozen=True)
+class Registry(Generic[T]):
+    """All objects of a kind: one per module of a package, and those of users' files.
+
+    Attributes:
+        package: name of the package.
+        attribute: what a module calls its object.
+        kind: of the objects.
+        called: what users call the kind.
+        others: modules of the package that hold none.
+    """
+
+    package: str
+    attribute: str
+    kind: type[T]
+    called: str
+    others: frozenset[str]
+
+    def names(self) -> tuple[str, ...]:
+        """The names of all objects that come with quantsim, sorted; nothing but the package is imported to find them."""
+        modules = pkgutil.iter_modules(importlib.import_module(self.package).__path__)
+        return tuple(sorted({module.name for module in modules} - self.others))
+
+    def get(self, name: str) -> T:
+        """The object of that name, or the one that ``path/to/file.py:name`` stands for.
+
+        Raises:
+            ConfigError: there is none; the message suggests the nearest.
+        """
+        if is_in_file(name):
+            return _from_file(name, self.kind)
+        names = self.names()
+        if name not in names:
+            remedy = f"{nearest(name, names)}, or path/to/file.py:name for your own"
+            raise ConfigError(f"unknown {self.called} {name!r}: {remedy}")
+        found: T = getattr(importlib.import_module(f"{self.package}.{name}"), self.attribute)
+        return found
 
 
 def is_in_file(name: str) -> bool:
@@ -31,7 +69,7 @@ def is_in_file(name: str) -> bool:
     return name.rpartition(":")[0].endswith(_SUFFIX)
 
 
-def from_file(name: str, kind: type[Any]) -> Any:
+def _from_file(name: str, kind: type[T]) -> T:
     """The object that ``path/to/file.py:name`` stands for; the same one as long as the file is the same.
 
     Raises:

@@ -22,8 +22,9 @@ __all__ = ["RULE", "triple_threat_outputs"]
 def triple_threat_outputs(params: Mapping[str, Array], observed: Observed, settings: RuleSettings) -> Array:
     """``centre(-c A E (z - z³/6) / 0.5415 + t (1-E) sign(s_t) |s_t / (2α)|^β)``.
 
-    ``E = exp(-i s_i²/(2W²))`` and ``z = π s_c / (3W)``. The slopes of channel, trend and interaction, ``s_c``, ``s_t`` and ``s_i``, have memories of their own; the channel's also
-    scales ``A`` and ``k``. With all memories equal and the weights ``c = t = i = 1`` this is the mean-reversion channel.
+    ``E = exp(-i s_i²/(2W²))`` and ``z = π s_c / (3W)``. The slopes of channel, trend and interaction, ``s_c``, ``s_t`` and
+    ``s_i``, have memories of their own; the channel's also scales ``A`` and ``k``. With all memories equal and the weights
+    ``c = t = i = 1`` this is the mean-reversion channel.
 
     Args:
         params: those of the mean-reversion channel, ``logit_trend_lamb``, ``logit_interaction_lamb``, ``log_channel_weight``,

@@ -212,3 +212,17 @@ def oracle_series(rule: str | None, prices: Prices) -> dict[str, Any] | None:
     if not oracle_table(rule):
         return None
     return {"oracle": 1e9 * (prices.prices / prices.prices[0]) ** 1.5}
+
+
+def along_coordinates(
+    evaluator: Evaluator, sets: Mapping[str, np.ndarray], coordinates: list[tuple[str, int]], step: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Derivatives of the return over the training period along coordinates: the gradient's, and finite differences."""
+    first, n_bars = evaluator.splits["train"]
+    many = {name: np.repeat(value, 1 + 2 * len(coordinates), axis=0) for name, value in sets.items()}
+    for row, (name, at) in enumerate(coordinates):
+        many[name][1 + 2 * row, at] += step
+        many[name][2 + 2 * row, at] -= step
+    values, gradients = evaluator.value_and_grad(many, [first], n_bars, "returns")
+    slopes = (values[1::2] - values[2::2]) / (2 * step)
+    return np.array([gradients[name][0, at] for name, at in coordinates]), slopes

@@ -10,6 +10,7 @@ import pytest
 from pools import (
     FEES,
     HALF_HOURS,
+    along_coordinates,
     bar_by_bar,
     drawn_params,
     expected,
@@ -73,17 +74,10 @@ def test_a_share_is_a_token_whose_price_is_the_value_of_its_pool(rule: str, inne
 def test_gradients_reach_the_parameters_of_the_subsidiary(fees: str) -> None:
     experiment = composite({"fees": FEES[fees]}, fees=FEES[fees])
     evaluator = Evaluator(experiment, random_prices(HALF_HOURS, 3, 3))
-    first, n_bars = evaluator.splits["train"]
-    sets, step = stacked(evaluator, drawn_params(experiment, 3, strength=0.5)), 1e-5
     names = sorted(experiment.trainable)
     assert names == ["log_k", "logit_lamb", "pair.log_k", "pair.logit_lamb"]
-    many = {name: np.repeat(value, 1 + 2 * len(names), axis=0) for name, value in sets.items()}
-    for row, name in enumerate(names):
-        many[name][1 + 2 * row, 0] += step
-        many[name][2 + 2 * row, 0] -= step
-    values, gradients = evaluator.value_and_grad(many, [first], n_bars, "returns")
-    slopes = [(values[1 + 2 * row] - values[2 + 2 * row]) / (2 * step) for row in range(len(names))]
-    found = np.array([gradients[name][0, 0] for name in names])
+    sets = stacked(evaluator, drawn_params(experiment, 3, strength=0.5))
+    found, slopes = along_coordinates(evaluator, sets, [(name, 0) for name in names], 1e-5)
     np.testing.assert_allclose(found, slopes, rtol=1e-5, atol=1e-6 * np.abs(found).max())
     assert (found != 0).all()
 

@@ -7,7 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from pools import FEES, HALF_HOURS, bar_by_bar, drawn_params, make_experiment, random_prices, stacked
+from pools import FEES, HALF_HOURS, along_coordinates, bar_by_bar, drawn_params, make_experiment, random_prices, stacked
 
 from quantsim import Evaluator, Experiment
 from quantsim.errors import ConfigError, ParameterError
@@ -52,17 +52,10 @@ def test_outputs_are_the_mean_of_the_members() -> None:
 def test_gradients_reach_every_member(fees: str) -> None:
     experiment = of_pool(MIXED, fees=FEES[fees])
     evaluator = Evaluator(experiment, random_prices(HALF_HOURS, 3, 3))
-    first, n_bars = evaluator.splits["train"]
-    sets, step = stacked(evaluator, drawn_params(experiment, 3, strength=0.5)), 1e-5
     names = sorted(experiment.trainable)
     assert {name.partition(".")[0] for name in names} == {"fast", "channel"}
-    many = {name: np.repeat(value, 1 + 2 * len(names), axis=0) for name, value in sets.items()}
-    for row, name in enumerate(names):
-        many[name][1 + 2 * row, 1] += step
-        many[name][2 + 2 * row, 1] -= step
-    values, gradients = evaluator.value_and_grad(many, [first], n_bars, "returns")
-    slopes = [(values[1 + 2 * row] - values[2 + 2 * row]) / (2 * step) for row in range(len(names))]
-    found = np.array([gradients[name][0, 1] for name in names])
+    sets = stacked(evaluator, drawn_params(experiment, 3, strength=0.5))
+    found, slopes = along_coordinates(evaluator, sets, [(name, 1) for name in names], 1e-5)
     np.testing.assert_allclose(found, slopes, rtol=1e-5, atol=1e-6 * np.abs(found).max())
     assert (found != 0).all()
 

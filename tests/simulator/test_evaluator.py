@@ -246,7 +246,7 @@ def test_parameters_are_checked() -> None:
         ("per_bar", {"fees": FEES["fee"]}, "returns", "path = 'fees'"),
         ("closed_form", {"pool": {"arb_frequency": 2}}, "returns", "every bar"),
         ("closed_form", {"update": {"interpolation": "optimal"}}, "returns", "linear"),
-        ("closed_form", {}, "sharpe", "a metric needs the value at every bar"),
+        ("closed_form", {}, "sharpe", "at every bar"),
         ("closed_form", {"pool": {"do_arb": False}}, "returns", "never trades"),
     ],
 )

@@ -10,7 +10,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pools import FEES, HALF_HOURS, bar_by_bar, make_experiment, random_params, random_prices, stacked
+from pools import (
+    FEES,
+    HALF_HOURS,
+    along_coordinates,
+    bar_by_bar,
+    make_experiment,
+    random_params,
+    random_prices,
+    stacked,
+)
 
 from quantsim import Evaluator
 from quantsim.errors import ConfigError
@@ -93,18 +102,9 @@ def test_trained_bounds_have_the_gradient_of_finite_differences(fees: str) -> No
     experiment = make_experiment("momentum", 3, HALF_HOURS, fees=FEES[fees], parameters=own)
     assert {"logit_minimum_weights", "logit_maximum_weights"} <= experiment.trainable
     evaluator = Evaluator(experiment, random_prices(HALF_HOURS, 3, 2))
-    first, n_bars = evaluator.splits["train"]
     params = {**random_params("momentum", HALF_HOURS, 3, 2, strength=20.0), "initial_weights": [0.3, 0.35, 0.35]}
-    sets, step = stacked(evaluator, params), 1e-6
-    names = ("logit_minimum_weights", "logit_maximum_weights")
-    coordinates = [(name, at) for name in names for at in range(3)]
-    many = {name: np.repeat(value, 1 + 2 * len(coordinates), axis=0) for name, value in sets.items()}
-    for row, (name, at) in enumerate(coordinates):
-        many[name][1 + 2 * row, at] += step
-        many[name][2 + 2 * row, at] -= step
-    values, gradients = evaluator.value_and_grad(many, [first], n_bars, "returns")
-    slopes = [(values[1 + 2 * row] - values[2 + 2 * row]) / (2 * step) for row in range(len(coordinates))]
-    found = [gradients[name][0, at] for name, at in coordinates]
+    coordinates = [(name, at) for name in ("logit_minimum_weights", "logit_maximum_weights") for at in range(3)]
+    found, slopes = along_coordinates(evaluator, stacked(evaluator, params), coordinates, 1e-6)
     np.testing.assert_allclose(found, slopes, rtol=1e-5, atol=1e-7)
     assert np.abs(found).max() > 1e-4, "the case is to reach a bound"
 
