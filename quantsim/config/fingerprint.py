@@ -27,6 +27,7 @@ _DEFAULTS: dict[str, Any] = {
     "use_alt_lamb": False,
     "arb_frequency": 1,
     "do_arb": True,
+    "arb_quality": 1.0,
     "noise_trader_ratio": 0.0,
     "protocol_fee_split": 0.0,
     "bout_offset": 0,  # seven days there; here a study trains on what it says
@@ -53,7 +54,6 @@ _ONLY_VALUE: dict[str, tuple[Any, ...]] = {
     "numeraire": (None,),
     "subsidary_pools": ([], ()),
     "do_trades": (False,),
-    "arb_quality": (1, 1.0),
     "ste_max_change": (False,),
     "ste_min_max_weight": (False,),
 }
@@ -159,6 +159,9 @@ def tables_from_fingerprint(fingerprint: Mapping[str, Any]) -> dict[str, Any]:
             "minimum_weight": values["minimum_weight"],
             "do_arb": values["do_arb"],
             "arb_frequency": values["arb_frequency"],
+            "arb_quality": values["arb_quality"],
+            # There, a lone arbitrageur of a batch trades inside the no-trade band, too, at the pool's expense.
+            "published_band_trades": values["rule"] == "cow" and values["arb_quality"] != 1.0,
         },
         "update": {
             "chunk_minutes": values["chunk_period"],

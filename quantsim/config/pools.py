@@ -188,6 +188,8 @@ def check_pool(view: PoolView, human: Mapping[str, NDArray[np.float64]], series:
     lower, upper = view.bounds()
     if rule.trading is Trading.BATCHES and len(view.tokens) != 2:
         raise ValueError(f"{where}pool.rule = {rule.name!r} is for two tokens, not {len(view.tokens)}")
+    if rule.trading is Trading.BATCHES and rule.output is not Output.CONSTANT:
+        raise ValueError(f"{where}pool.rule = {rule.name!r} trades in batches, so its weights must be constant")
     if rule.needs_oracle and (view.group or series.oracle is None):
         remedy = "set series.oracle" if not view.group else "which a subsidiary cannot have"
         raise ValueError(f"{where}pool.rule = {rule.name!r} needs an oracle series: {remedy}")

@@ -131,6 +131,9 @@ class PoolRules(Section):
     """What decides a pool's weights: a rule or an ensemble of rules, and the bounds of the weights.
 
     ``minimum_weight`` is ``0.1/n`` unless set; bounds are one number, or one per token. ``arb_frequency`` is in bars.
+
+    ``published_band_trades`` lets the lone arbitrageur of a pool that trades in batches also trade inside the no-trade band,
+    where the pool pays the fee: the published implementation does so. Only for reproducing its figures.
     """
 
     rule: Annotated[str, AfterValidator(_known_rule)] | None = None
@@ -140,6 +143,7 @@ class PoolRules(Section):
     do_arb: bool = True
     arb_frequency: PositiveInt = 1
     arb_quality: Annotated[float, Field(ge=0.0, le=1.0)] = 1.0
+    published_band_trades: bool = False
 
     @model_validator(mode="after")
     def _one_strategy(self) -> Self:
@@ -151,6 +155,10 @@ class PoolRules(Section):
             self.strategy()  # raises where the members do not fit together
         if self.arb_quality != 1.0 and self.strategy().trading is not Trading.BATCHES:
             raise ValueError(f"arb_quality = {self.arb_quality} is for pools that trade in batches: set rule = 'cow'")
+        if self.published_band_trades and self.strategy().trading is not Trading.BATCHES:
+            raise ValueError(
+                "published_band_trades is for pools that trade in batches: set rule = 'cow', or leave it out"
+            )
         return self
 
     @field_serializer("ensemble")

@@ -6,4 +6,11 @@ from quantsim.estimators.recurrence import linear_recurrence
 from quantsim.estimators.slope import proportional_slope
 from quantsim.estimators.variance import return_variance
 
-__all__ = ["capped_logit", "capped_memory_days", "linear_recurrence", "moving_average", "proportional_slope", "return_variance"]
+__all__ = [
+    "capped_logit",
+    "capped_memory_days",
+    "linear_recurrence",
+    "moving_average",
+    "proportional_slope",
+    "return_variance",
+]

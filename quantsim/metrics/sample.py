@@ -29,12 +29,14 @@ class Need(enum.Flag):
     BARS = enum.auto()  #: ``bar_values``
     TURNOVER = enum.auto()  #: ``weight_change``
     FEES = enum.auto()  #: ``fee_revenue``
+    REBALANCING = enum.auto()  #: ``rebalancing_loss`` and ``rebalancing_costs``
 
 
 class Sample(NamedTuple):
     """What a metric may look at, for one window of ``T`` bars, ``B`` of them a day. Values are in the quote currency.
 
-    ``bar_values`` is None where no metric asked for :attr:`Need.BARS`. Batches of windows go through ``jax.vmap``.
+    ``bar_values`` is None where no metric asked for :attr:`Need.BARS`, and so are the last two without
+    :attr:`Need.REBALANCING`. Batches of windows go through ``jax.vmap``.
     """
 
     start_value: Array  #: () pool value at the first bar, ``V[0]``
@@ -45,6 +47,8 @@ class Sample(NamedTuple):
     bar_values: Array | None  #: (T,) pool value at every bar
     weight_change: Array  #: () ``½ Σ_t Σ_i |w[t,i] - w[t-1,i]|`` over the sample
     fee_revenue: Array  #: () fees kept by the pool over the sample, in value; 0 without fees
+    rebalancing_loss: Array | None = None  #: () ``Σ_t (R[t-1] - R[t])·p[t]``, what trades took at market prices
+    rebalancing_costs: Array | None = None  #: () what following the reserves at market prices would have paid
 
     @classmethod
     def from_bars(
@@ -56,6 +60,8 @@ class Sample(NamedTuple):
         uniform_hodl_end_value: Array,
         weight_change: Array,
         fee_revenue: Array,
+        rebalancing_loss: Array | None = None,
+        rebalancing_costs: Array | None = None,
     ) -> Sample:
         """Returns the sample of a value path known at every bar, shape (T,)."""
         return cls(
@@ -67,6 +73,8 @@ class Sample(NamedTuple):
             bar_values=bar_values,
             weight_change=weight_change,
             fee_revenue=fee_revenue,
+            rebalancing_loss=rebalancing_loss,
+            rebalancing_costs=rebalancing_costs,
         )
 
     @property
@@ -79,6 +87,17 @@ class Sample(NamedTuple):
         if self.bar_values is None:
             raise ValueError("this sample holds no bar_values; ask for them with Need.BARS")
         return self.bar_values
+
+    @property
+    def rebalancing(self) -> tuple[Array, Array]:
+        """The loss against rebalancing at market prices, and the costs of that, () each.
+
+        Raises:
+            ValueError: the sample was made without them; the metric's ``needs`` must name ``Need.REBALANCING``.
+        """
+        if self.rebalancing_loss is None or self.rebalancing_costs is None:
+            raise ValueError("this sample holds no rebalancing_loss and _costs; ask for them with Need.REBALANCING")
+        return self.rebalancing_loss, self.rebalancing_costs
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,15 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from quantsim.simulator.fee_run import fee_run
+from quantsim.simulator.batch_path import BatchRun, batch_run
+from quantsim.simulator.fee_run import FeeRun, fee_run
 from quantsim.simulator.given_trades import Fills, window_orders
 from quantsim.simulator.market import FeeRates, Market
 from quantsim.simulator.setup import PoolSetup
 from quantsim.simulator.weights import Ramps, bar_weights
 from quantsim.simulator.zero_fee import bar_log_values
 
-__all__ = ["BarPath", "bar_path"]
+__all__ = ["BarPath", "bar_path", "sequential_run"]
 
 
 class BarPath(NamedTuple):
@@ -51,7 +52,7 @@ def bar_path(
         n_bars: length of the window, ``T``.
         rates: fees and costs of the window, () or (T,).
         setup: of the pool.
-        fees: whether to run the recursion that charges fees; the closed form serves otherwise.
+        fees: whether to run the recursion that charges fees; the closed form serves otherwise, but for batches.
     """
     prices = jax.lax.dynamic_slice_in_dim(market.prices, start, n_bars)
     log_prices = jax.lax.dynamic_slice_in_dim(market.log_prices, start, n_bars)
@@ -66,12 +67,13 @@ def bar_path(
     every = np.arange(n_bars)
     visited = slice(None, None, setup.arb_frequency)
     fills = None
-    if fees:
-        run = fee_run(weights, log_prices, rates, setup, window_orders(market, start, n_bars))
+    if fees or setup.batches:
+        run = sequential_run(weights, market, start, rates, setup)
         value = run.value_at(every)
         reserves = run.at(every) / prices
         revenue = run.fee_revenue(rates)
-        fills = run.fills(rates, market.prices[0] * jnp.exp(-market.log_prices[0]))
+        if isinstance(run, FeeRun):
+            fills = run.fills(rates, market.prices[0] * jnp.exp(-market.log_prices[0]))
     else:
         value = setup.initial_value * jnp.exp(bar_log_values(weights[visited], log_prices[visited]))
         reserves = value[:, None] * weights[visited] / prices[visited]
@@ -80,3 +82,22 @@ def bar_path(
             reserves = jnp.repeat(reserves, setup.arb_frequency, axis=0)[:n_bars]
             value = jnp.sum(reserves * prices, axis=-1)
     return BarPath(value, reserves, weights, prices, revenue, fills)
+
+
+def sequential_run(
+    weights: Array, market: Market, start: Array, rates: FeeRates, setup: PoolSetup
+) -> FeeRun | BatchRun:
+    """Runs a pool bar by bar over the window of the weights, (T, n): swap by swap, or batch by batch.
+
+    Args:
+        weights: (T, n).
+        market: prices, (T_all, n).
+        start: () index of the window's first bar.
+        rates: fees and costs of the window, () or (T,).
+        setup: of the pool.
+    """
+    n_bars = weights.shape[0]
+    if setup.batches:
+        return batch_run(weights[0], jax.lax.dynamic_slice_in_dim(market.prices, start, n_bars), rates, setup)
+    log_prices = jax.lax.dynamic_slice_in_dim(market.log_prices, start, n_bars)
+    return fee_run(weights, log_prices, rates, setup, window_orders(market, start, n_bars))

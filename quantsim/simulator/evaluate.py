@@ -11,11 +11,9 @@ import numpy as np
 from jax import Array
 
 from quantsim.metrics import Need, Sample, compute, needs_of
-from quantsim.simulator.bar_path import BarPath, bar_path
+from quantsim.simulator.bar_path import BarPath, bar_path, sequential_run
 from quantsim.simulator.closed_form import log_values_at
 from quantsim.simulator.composite import pool_market
-from quantsim.simulator.fee_run import fee_run
-from quantsim.simulator.given_trades import window_orders
 from quantsim.simulator.market import FeeRates, Market
 from quantsim.simulator.plan import Path, Plan
 from quantsim.simulator.signals import Signals, chunk_signals, window_ramps, window_rates
@@ -96,27 +94,26 @@ def _bar_path(plan: Plan, window: _Window, market: Market) -> BarPath:
 
 def _sample(plan: Plan, window: _Window, market: Market) -> Sample:
     n_bars, setup = plan.shape.n_bars, plan.setup
-    if plan.path is Path.PER_BAR or needs_of(plan.metrics) & Need.BARS:
+    if plan.path is Path.PER_BAR or needs_of(plan.metrics) & (Need.BARS | Need.REBALANCING):
         return _bar_sample(plan, _bar_path(plan, window, market), window, market)
     start, ramps, rates = window
-    fee_revenue = jnp.zeros(())
+    fee_revenue, shares = jnp.zeros(()), ramps.start[0]
     bars = np.append(np.arange(0, n_bars, plan.shape.bars_per_day), n_bars - 1)
     if plan.path is Path.HOLD:
-        shares = ramps.start[0] * (market.prices[start + bars] / market.prices[start])
-        values = setup.initial_value * jnp.sum(shares, axis=-1)
+        values = setup.initial_value * jnp.sum(shares * (market.prices[start + bars] / market.prices[start]), axis=-1)
     elif plan.path is Path.FEES:
-        log_prices = jax.lax.dynamic_slice_in_dim(market.log_prices, start, n_bars)
-        orders = window_orders(market, start, n_bars)
-        run = fee_run(bar_weights(ramps, n_bars, setup), log_prices, rates, setup, orders)
-        values, fee_revenue = run.value_at(bars), run.fee_revenue(rates)
+        run = sequential_run(bar_weights(ramps, n_bars, setup), market, start, rates, setup)
+        held, fee_revenue = run.at(bars), run.fee_revenue(rates)
+        values = jnp.sum(held, axis=-1)
+        shares = held[0] / values[0]
     else:
         values = setup.initial_value * jnp.exp(log_values_at(ramps, market, start, bars, setup))
-    hodl, uniform = _held_values(ramps, market, start, n_bars)
+    hodl, uniform = _held_values(shares, market, start, n_bars)
     return Sample(
         start_value=values[0],
         end_value=values[-1],
-        hodl_end_value=setup.initial_value * hodl,
-        uniform_hodl_end_value=setup.initial_value * uniform,
+        hodl_end_value=values[0] * hodl,
+        uniform_hodl_end_value=values[0] * uniform,
         daily_values=values[:-1],
         bar_values=None,
         weight_change=_weight_change(plan, ramps),
@@ -125,7 +122,11 @@ def _sample(plan: Plan, window: _Window, market: Market) -> Sample:
 
 
 def _bar_sample(plan: Plan, path: BarPath, window: _Window, market: Market) -> Sample:
-    hodl, uniform = _held_values(window.ramps, market, window.start, plan.shape.n_bars)
+    shares = path.reserves[0] * path.prices[0] / path.value[0]
+    hodl, uniform = _held_values(shares, market, window.start, plan.shape.n_bars)
+    loss = costs = None
+    if Need.REBALANCING in needs_of(plan.metrics):
+        loss, costs = _rebalancing(path, window.rates)
     return Sample.from_bars(
         path.value,
         plan.shape.bars_per_day,
@@ -133,13 +134,21 @@ def _bar_sample(plan: Plan, path: BarPath, window: _Window, market: Market) -> S
         uniform_hodl_end_value=path.value[0] * uniform,
         weight_change=_weight_change(plan, window.ramps),
         fee_revenue=path.fee_revenue,
+        rebalancing_loss=loss,
+        rebalancing_costs=costs,
     )
 
 
-def _held_values(ramps: Ramps, market: Market, start: Array, n_bars: int) -> tuple[Array, Array]:
-    """End value per unit of start value of the initial reserves held, and of equal shares held."""
+def _rebalancing(path: BarPath, rates: FeeRates) -> tuple[Array, Array]:
+    """What the pool lost against a portfolio of its reserves traded at market prices, and what that would have paid."""
+    given = (path.reserves[:-1] - path.reserves[1:]) * path.prices[1:]
+    return jnp.sum(given), rates.rebalancing_cost * 0.5 * jnp.sum(jnp.abs(given))
+
+
+def _held_values(shares: Array, market: Market, start: Array, n_bars: int) -> tuple[Array, Array]:
+    """End value per unit of start value of the first bar's reserves held, (n,) shares of value, and of equal shares held."""
     growth = market.prices[start + n_bars - 1] / market.prices[start]
-    return jnp.sum(ramps.start[0] * growth), jnp.mean(growth)
+    return jnp.sum(shares * growth), jnp.mean(growth)
 
 
 def _weight_change(plan: Plan, ramps: Ramps) -> Array:

@@ -17,7 +17,7 @@ class Path(enum.Enum):
 
     CLOSED_FORM = "closed_form"  #: zero fees, value at sample bars only: cost grows with the chunks, not the bars
     PER_BAR = "per_bar"  #: zero fees, every bar, vectorised
-    FEES = "fees"  #: one sequential pass over the bars
+    FEES = "fees"  #: one sequential pass over the bars, for fees, given trades and batches
     HOLD = "hold"  #: reserves never change
 
 
@@ -42,8 +42,8 @@ class Plan:
 
     @property
     def every_bar(self) -> bool:
-        """Whether the value is computed at every bar."""
-        return self.path in (Path.PER_BAR, Path.FEES) or bool(needs_of(self.metrics) & Need.BARS)
+        """Whether something is computed at every bar."""
+        return self.path in (Path.PER_BAR, Path.FEES) or _reads_every_bar(self.metrics)
 
 
 def make_plan(
@@ -68,9 +68,9 @@ def make_plan(
 def _cheapest(setup: PoolSetup, metrics: tuple[str, ...]) -> Path:
     if setup.holds:
         return Path.HOLD
-    if setup.charges or setup.has_trades:
+    if setup.charges or setup.has_trades or setup.batches:
         return Path.FEES
-    if setup.arb_frequency > 1 or setup.optimal_ramp or needs_of(metrics) & Need.BARS:
+    if setup.arb_frequency > 1 or setup.optimal_ramp or _reads_every_bar(metrics):
         return Path.PER_BAR
     return Path.CLOSED_FORM
 
@@ -83,10 +83,17 @@ def _check(path: Path, setup: PoolSetup, metrics: tuple[str, ...]) -> None:
             setup.charges and path in (Path.CLOSED_FORM, Path.PER_BAR)
         ),
         "given trades need path = 'fees'": setup.has_trades and path in (Path.CLOSED_FORM, Path.PER_BAR),
+        "trade in batches needs path = 'fees'": setup.batches and path in (Path.CLOSED_FORM, Path.PER_BAR),
         "the closed form needs an arbitrage visit every bar": setup.arb_frequency > 1 and path is Path.CLOSED_FORM,
         "the closed form needs linear interpolation": setup.optimal_ramp and path is Path.CLOSED_FORM,
-        "a metric needs the value at every bar": bool(needs_of(metrics) & Need.BARS) and path is Path.CLOSED_FORM,
+        "a metric needs the value or the reserves at every bar": (
+            _reads_every_bar(metrics) and path is Path.CLOSED_FORM
+        ),
     }
     for reason, applies in reasons.items():
         if applies:
             raise ConfigError(f"path = {path.value!r} cannot serve here: {reason}")
+
+
+def _reads_every_bar(metrics: tuple[str, ...]) -> bool:
+    return bool(needs_of(metrics) & (Need.BARS | Need.REBALANCING))

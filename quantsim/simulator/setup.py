@@ -34,6 +34,7 @@ class PoolSetup:
         do_arb: whether arbitrageurs trade at all.
         arb_frequency: bars between their visits.
         arb_quality: of a pool that trades in batches: 1 for perfect competition, 0 for a single arbitrageur.
+        published_band_trades: whether that one also trades inside the no-trade band, as in the published implementation.
         charges: whether any fee, gas or arbitrage cost applies.
         has_gas: whether a trade has to earn a fixed cost.
         has_noise: whether noise traders follow the arbitrageurs.
@@ -60,6 +61,7 @@ class PoolSetup:
     do_arb: bool
     arb_frequency: int
     arb_quality: float
+    published_band_trades: bool
     charges: bool
     has_gas: bool
     has_noise: bool
@@ -171,6 +173,7 @@ def _setup(
         do_arb=view.pool.do_arb,
         arb_frequency=view.pool.arb_frequency,
         arb_quality=view.pool.arb_quality,
+        published_band_trades=view.pool.published_band_trades,
         charges=fees.any or has_fee or bool(varying),
         has_gas=fees.gas_cost_usd > 0 or "gas_cost_usd" in varying,
         has_noise=fees.noise_trader_ratio > 0 and has_fee,

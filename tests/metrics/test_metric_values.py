@@ -26,7 +26,7 @@ compute_jit = jax.jit(compute, static_argnums=(0, 2))
 
 
 def make_sample(values: np.ndarray, bars_per_day: int, scale: float = 1.0) -> Sample:
-    """A sample of that path, times ``scale``, with made-up (but scaling) holdings, fees and turnover."""
+    """A sample of that path, times ``scale``, with made-up (but scaling) holdings, fees, turnover and losses."""
     path = jnp.asarray(values * scale)
     assert path.dtype == jnp.float64, "these tests need 64-bit JAX"
     return Sample.from_bars(
@@ -36,6 +36,8 @@ def make_sample(values: np.ndarray, bars_per_day: int, scale: float = 1.0) -> Sa
         uniform_hodl_end_value=path[0] * 0.94,
         weight_change=jnp.asarray(3.25),
         fee_revenue=path[0] * 0.011,
+        rebalancing_loss=path[0] * 0.004,
+        rebalancing_costs=path[0] * 0.007,
     )
 
 
@@ -115,6 +117,9 @@ def by_definition(values: np.ndarray, bars_per_day: int) -> dict[str, float]:
         "ulcer": -mean([math.sqrt(np.mean(fall**2)) for fall in monthly_falls]),
         "fee_revenue_over_value": 0.011,
         "turnover": -3.25 / days,
+        "lvr": -0.004,
+        "lvr_per_year": -0.004 * 365 * bars_per_day / (n_bars - 1),
+        "rvr": 0.003,
     }
     for name in ("returns", "returns_over_hodl", "returns_over_uniform_hodl"):
         expected[f"annualised_{name}"] = (1 + expected[name]) ** (365 * bars_per_day / (n_bars - 1)) - 1
@@ -167,7 +172,7 @@ def test_nan_exactly_where_the_shape_leaves_nothing(n_bars: int, bars_per_day: i
     days, daily = n_bars // bars_per_day, -(-n_bars // bars_per_day)
     undefined = set()
     if n_bars < 2:
-        undefined |= {name for name in NAMES if name.startswith("annual")} | {"sharpe", "sortino"}
+        undefined |= {name for name in NAMES if name.startswith("annual")} | {"sharpe", "sortino", "lvr_per_year"}
     if daily < 2:
         undefined |= {"daily_sharpe", "daily_log_sharpe", "daily_sortino", "annual_raroc_trad"}
     for label, block_days in BLOCK_DAYS.items():
@@ -196,7 +201,7 @@ def test_the_incomplete_last_block_is_dropped() -> None:
 @pytest.mark.parametrize("bars_per_day", [1, 4, 48])
 def test_a_constant_path_scores_zero(bars_per_day: int) -> None:
     metrics = evaluate(np.full(61 * bars_per_day, 1e6), bars_per_day)
-    holdings = {name for name in NAMES if "hodl" in name} | {"turnover", "fee_revenue_over_value"}
+    holdings = {name for name in NAMES if "hodl" in name or "vr" in name} | {"turnover", "fee_revenue_over_value"}
     for name in set(NAMES) - holdings:
         one_bar_blocks = bars_per_day == 1 and name in {"daily_var_95%", "daily_var_99%", "daily_raroc", "daily_rovar"}
         assert math.isnan(metrics[name]) if one_bar_blocks else metrics[name] == 0.0, name

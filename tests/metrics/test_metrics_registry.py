@@ -25,6 +25,7 @@ DOCUMENTED = [
     "daily_raroc", "weekly_raroc", "daily_rovar", "weekly_rovar", "monthly_rovar",
     "daily_rovar_trad", "weekly_rovar_trad", "monthly_rovar_trad",
     "annual_raroc", "annual_raroc_trad", "fee_revenue_over_value", "turnover",
+    "lvr", "lvr_per_year", "rvr",
 ]  # fmt: skip
 
 SHAPE = SampleShape(n_bars=61 * 4, bars_per_day=4)
@@ -34,6 +35,7 @@ FIELDS = {
     Need.BARS: ("bar_values",),
     Need.TURNOVER: ("weight_change",),
     Need.FEES: ("fee_revenue",),
+    Need.REBALANCING: ("rebalancing_loss", "rebalancing_costs"),
 }
 
 
@@ -47,6 +49,8 @@ def sample() -> Sample:
         uniform_hodl_end_value=path[-1] * 0.9,
         weight_change=jnp.asarray(2.0),
         fee_revenue=jnp.asarray(0.1),
+        rebalancing_loss=jnp.asarray(0.03),
+        rebalancing_costs=jnp.asarray(0.01),
     )
 
 
@@ -94,6 +98,8 @@ def test_compute_without_bars(sample: Sample) -> None:
     assert compute(names, light, SHAPE) == compute(names, sample, SHAPE)
     with pytest.raises(ValueError, match=r"Need\.BARS"):
         compute(["ulcer"], light, SHAPE)
+    with pytest.raises(ValueError, match=r"Need\.REBALANCING"):
+        compute(["lvr"], sample._replace(rebalancing_loss=None), SHAPE)
 
 
 def test_unknown_names_are_refused_with_the_nearest() -> None:
