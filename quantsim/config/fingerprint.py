@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from quantsim.errors import ConfigError, nearest
+from quantsim.parameters import bind, to_raw
+from quantsim.parameters.initial import gaussian_sets
 from quantsim.parameters.parameter import in_group
 from quantsim.rules import get_rule
 
@@ -44,6 +46,8 @@ _DEFAULTS: dict[str, Any] = {
     "initial_raw_exponents": 0.0,
     "initial_pre_exp_scaling": 0.5,
     "n_ensemble_members": 1,
+    "ensemble_init_scale": 0.5,
+    "ensemble_init_seed": 42,
 }
 
 _REQUIRED = ("tokens", "rule", "startDateString", "endDateString")
@@ -62,12 +66,11 @@ _WITHOUT_EFFECT = frozenset(
         "n_assets",
         "weight_calculation_method",
         "ensemble_init_method",
-        "ensemble_init_scale",
-        "ensemble_init_seed",
         "learnable_bounds_settings",
     }
 )
 
+_ENSEMBLE = "ensemble__"  # before a rule's name there; the number of members says it, too
 _LOOKS_AHEAD = frozenset({"min_variance"})
 _INTERPOLATIONS = {"linear": "linear", "approx_optimal": "optimal", "optimal": "optimal"}
 
@@ -144,6 +147,7 @@ def tables_from_fingerprint(fingerprint: Mapping[str, Any]) -> dict[str, Any]:
     """
     _check_keys(fingerprint)
     values = {**_DEFAULTS, **fingerprint}
+    values["rule"] = str(values["rule"]).removeprefix(_ENSEMBLE)
     optimisation = values["optimisation_settings"] or {}
     _check_optimisation(optimisation)
     method = values["weight_interpolation_method"]
@@ -258,13 +262,19 @@ def _pre_exp_scaling(values: Mapping[str, Any]) -> str:
 
 def _strategy(values: Mapping[str, Any]) -> dict[str, Any]:
     rule, n_members = values["rule"], values["n_ensemble_members"]
+    if not isinstance(n_members, int) or n_members < 1:
+        raise ConfigError(f"n_ensemble_members = {n_members!r} must be a whole number, at least 1")
     if n_members == 1:
         return {"rule": rule}
     return {"ensemble": {f"member{number}": rule for number in range(1, n_members + 1)}}
 
 
 def _parameters(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Initial values, for the rule or for every member of its ensemble; those that the rule lacks are left out."""
+    """Initial values, for the rule or for every member of its ensemble; those that the rule lacks are left out.
+
+    The first member has them as they are, the others with noise of ``ensemble_init_scale`` on raw values: members that start
+    alike have equal gradients, and training would keep them alike. The draws are not those of that implementation.
+    """
     memory = values["initial_memory_length"]
     given = {
         "memory_days": memory,
@@ -279,8 +289,14 @@ def _parameters(values: Mapping[str, Any]) -> dict[str, Any]:
     settings = {"use_alt_lamb": values["use_alt_lamb"], "pre_exp_scaling": _pre_exp_scaling(values)}
     specs = [spec for spec in get_rule(values["rule"]).parameters if spec.matters(settings)]
     own = {name: given[name] for spec in specs for name in (spec.raw_name, spec.human_name) if name in given}
-    groups = _strategy(values).get("ensemble", {"": None})
-    parameters = {in_group(group, name) if group else name: value for group in groups for name, value in own.items()}
+    parameters = {**own}
+    if members := _strategy(values).get("ensemble"):
+        raw = to_raw(bind(specs, tuple(values["tokens"]), values["chunk_period"]), own)
+        scale, seed = values["ensemble_init_scale"], values["ensemble_init_seed"]
+        sets = gaussian_sets(raw, len(members), moved=set(raw), spread=scale, seed=seed)
+        parameters = {in_group(next(iter(members)), name): value for name, value in own.items()}
+        for index, member in list(enumerate(members))[1:]:
+            parameters |= {in_group(member, name): rows[index].tolist() for name, rows in sets.items()}
     if values["initial_weights_logits"] is not None:
         parameters["initial_weights_logits"] = values["initial_weights_logits"]
     return parameters

@@ -17,7 +17,7 @@ __all__ = ["RULE", "index_weights"]
 
 
 def index_weights(params: Mapping[str, Array], observed: Observed, settings: RuleSettings) -> Array:
-    """``c_i / Σ_j c_j``, with ``c`` the moving average of the oracle's values.
+    """The moving average of the shares ``c_i / Σ_j c_j`` of the oracle's values ``c``, scaled to sum to one.
 
     Args:
         params: ``logit_lamb``, (n,).
@@ -26,18 +26,25 @@ def index_weights(params: Mapping[str, Array], observed: Observed, settings: Rul
 
     Returns:
         (K, n) weights, rows summing to one.
+
+    Raises:
+        ConfigError: there is no oracle.
     """
     if observed.oracle is None:
         raise ConfigError("rule 'index_market_cap' needs an oracle series: set series.oracle")
+    shares = observed.oracle / jnp.sum(observed.oracle, axis=-1, keepdims=True)
     logit = capped_logit(params["logit_lamb"], settings.max_memory_days, settings.chunk_minutes)
-    smoothed = observed.oracle[0] / jnp.max(observed.oracle[0]) * moving_average(observed.oracle, logit)
-    return smoothed / jnp.sum(smoothed, axis=-1, keepdims=True)
+    smoothed = shares[0] * moving_average(shares, logit)
+    return smoothed / jnp.sum(smoothed, axis=-1, keepdims=True)  # with memories that differ they sum to about one
 
 
 RULE = Rule(
     name="index_market_cap",
     description="weights in proportion to market capitalisation, or any other supplied series",
-    parameters=(replace(common.memory_days, description="effective memory of the series", low=0.5),),
+    parameters=(
+        # Short by default: the index as it stands, but for the noise of a day.
+        replace(common.memory_days, description="effective memory of the shares", default=1.0, low=0.5, high=60.0),
+    ),
     output=Output.WEIGHTS,
     outputs=index_weights,
     needs_oracle=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import jax.numpy as jnp
 from jax import Array
@@ -14,7 +15,10 @@ from quantsim.rules.base import Observed, Output, Rule, RuleSettings, centre
 from quantsim.rules.momentum import aggressiveness, slope_of
 from quantsim.rules.power_channel import scaled_power
 
-__all__ = ["RULE", "mean_reversion_channel_outputs", "reversion"]
+__all__ = ["RULE", "exponents", "mean_reversion_channel_outputs", "reversion"]
+
+exponents = replace(common.exponents, low=0.5)
+"""Unlike the power channel's, exponents below 1 count as they are: small slopes are the channel's affair."""
 
 _PEAK = 0.5415  # of the cubic's product with the envelope, about; the published scale of the amplitude
 
@@ -55,7 +59,7 @@ RULE = Rule(
         common.k_per_day,
         common.width,
         common.amplitude_per_day,
-        common.exponents,
+        exponents,
         common.pre_exp_scaling,
         common.bounded_pre_exp_scaling,
     ),

@@ -9,10 +9,10 @@ import jax.numpy as jnp
 from jax import Array
 
 from quantsim.parameters import ParameterSpec, common
-from quantsim.parameters.spec import LOG2, MEMORY_DAYS
+from quantsim.parameters.spec import LOG2
 from quantsim.parameters.transforms import squareplus
 from quantsim.rules.base import Observed, Output, Rule, RuleSettings, centre
-from quantsim.rules.mean_reversion_channel import reversion
+from quantsim.rules.mean_reversion_channel import exponents, reversion
 from quantsim.rules.momentum import aggressiveness, slope_of
 from quantsim.rules.power_channel import scaled_power
 
@@ -23,8 +23,9 @@ def triple_threat_outputs(params: Mapping[str, Array], observed: Observed, setti
     """``centre(-c A E (z - z³/6) / 0.5415 + t (1-E) sign(s_t) |s_t / (2α)|^β)``.
 
     ``E = exp(-i s_i²/(2W²))`` and ``z = π s_c / (3W)``. The slopes of channel, trend and interaction, ``s_c``, ``s_t`` and
-    ``s_i``, have memories of their own; the channel's also scales ``A`` and ``k``. With all memories equal and the weights
-    ``c = t = i = 1`` this is the mean-reversion channel.
+    ``s_i``, have memories of their own; the channel's also scales ``A`` and ``k``. With ``use_alt_lamb`` the divisors of all
+    three have the memory ``alt_memory_days``. With all memories equal and the weights ``c = t = i = 1`` this is the
+    mean-reversion channel.
 
     Args:
         params: those of the mean-reversion channel, ``logit_trend_lamb``, ``logit_interaction_lamb``, ``log_channel_weight``,
@@ -37,7 +38,10 @@ def triple_threat_outputs(params: Mapping[str, Array], observed: Observed, setti
     """
 
     def slope(name: str) -> Array:
-        return slope_of({**params, "logit_lamb": params[name]}, observed.prices, settings)
+        own = {"logit_lamb": params[name]}
+        if settings.use_alt_lamb:  # stated relative to the channel's memory
+            own["logit_delta_lamb"] = params["logit_lamb"] + params["logit_delta_lamb"] - params[name]
+        return slope_of(own, observed.prices, settings)
 
     weight = {part: jnp.exp2(params[f"log_{part}_weight"]) for part in ("channel", "trend", "interaction")}
     scaled = slope("logit_interaction_lamb") * jnp.exp2(-params["raw_width"])
@@ -49,16 +53,11 @@ def triple_threat_outputs(params: Mapping[str, Array], observed: Observed, setti
 
 
 def _memory(part: str, description: str) -> ParameterSpec:
-    return ParameterSpec(
+    return replace(
+        common.memory_days,
         raw_name=f"logit_{part}_lamb",
         human_name=f"{part}_memory_days",
-        unit="days",
         description=description,
-        transform=MEMORY_DAYS,
-        default=10.0,
-        low=1.0,
-        high=200.0,
-        log=True,
     )
 
 
@@ -90,7 +89,7 @@ RULE = Rule(
         common.k_per_day,
         common.width,
         common.amplitude_per_day,
-        common.exponents,
+        exponents,
         common.pre_exp_scaling,
         common.bounded_pre_exp_scaling,
     ),

@@ -154,6 +154,12 @@ def test_tables_given_extend_the_translated_ones() -> None:
         ({"weight_interpolation_period": 2880}, ("interpolation_minutes = 2880", "chunk_minutes = 1440")),
         ({"initial_weights_logits": [0.0, 1.0, 2.0]}, ("initial_weights_logits", "(3,)")),
         ({"optimisation_settings": {"initial_random_key": -4}}, ("seed", "-4")),
+        ({"n_ensemble_members": 0}, ("n_ensemble_members = 0", "at least 1")),
+        ({"n_ensemble_members": 2.5}, ("n_ensemble_members = 2.5", "whole number")),
+        ({"rule": "balancer", "n_ensemble_members": 2}, ("ensemble", "balancer")),
+        ({"rule": "bounded__momentum"}, ("unknown rule 'bounded__momentum'",)),
+        ({"subsidary_pools": [{"tokens": ["BTC", "DAI"]}]}, ("subsidary_pools", "not supported")),
+        ({"ste_max_change": True}, ("ste_max_change = True", "not supported")),
     ],
 )
 def test_what_cannot_be_meant_is_refused(changes: dict[str, Any], said: tuple[str, ...]) -> None:
@@ -186,6 +192,7 @@ def test_parameters_of_the_channel_rules_are_translated() -> None:
         "raw_pre_exp_scaling": -2.0,
     }.items():
         np.testing.assert_allclose(raw[name], value, err_msg=name)
+    assert read(rule="power_channel", use_pre_exp_scaling=True).update.pre_exp_scaling == "log2"
     off = read(rule="power_channel", use_pre_exp_scaling=False)
     assert off.update.pre_exp_scaling == "off"
     assert "raw_pre_exp_scaling" not in off.trainable
@@ -196,9 +203,22 @@ def test_the_published_look_ahead_comes_with_the_rule_that_has_it() -> None:
     assert not read(rule="momentum").update.published_look_ahead
 
 
-def test_ensembles_become_members_of_one_rule() -> None:
-    experiment = read(rule="momentum", n_ensemble_members=3, initial_memory_length=7.0)
+@pytest.mark.parametrize("rule", ["momentum", "ensemble__momentum"])
+def test_ensembles_become_members_of_one_rule(rule: str) -> None:
+    experiment = read(rule=rule, n_ensemble_members=3, initial_memory_length=7.0, initial_weights_logits=[0.0, 1.0])
     assert experiment.pool.ensemble == tuple((f"member{number}", "momentum") for number in (1, 2, 3))
-    human = experiment.human_parameters(experiment.initial_parameters())
-    for number in (1, 2, 3):
-        np.testing.assert_allclose(human[f"member{number}.memory_days"], 7.0)
+    raw = experiment.initial_parameters()
+    np.testing.assert_allclose(experiment.human_parameters(raw)["member1.memory_days"], 7.0)
+    np.testing.assert_array_equal(raw["initial_weights_logits"], [0.0, 1.0])
+    for name in ("logit_lamb", "log_k"):
+        members = np.stack([raw[f"member{number}.{name}"] for number in (1, 2, 3)])
+        assert len(np.unique(members[:, 0])) == 3, "members that start alike would stay alike in training"
+        assert np.abs(members - members[0]).max() < 3.0
+
+
+def test_the_spread_of_an_ensemble_is_repeatable_and_can_be_none() -> None:
+    assert read(n_ensemble_members=2).identity == read(n_ensemble_members=2).identity
+    assert read(n_ensemble_members=2).identity != read(n_ensemble_members=2, ensemble_init_seed=1).identity
+    raw = read(n_ensemble_members=2, ensemble_init_scale=0.0).initial_parameters()
+    np.testing.assert_array_equal(raw["member1.logit_lamb"], raw["member2.logit_lamb"])
+    assert read(rule="ensemble__momentum").pool.rule == "momentum", "an ensemble of one is its member"
