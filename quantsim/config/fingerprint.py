@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from quantsim.errors import ConfigError, nearest
+from quantsim.errors import ConfigError, ParameterError, nearest
 from quantsim.parameters import bind, to_raw
 from quantsim.parameters.initial import gaussian_sets
 from quantsim.parameters.parameter import in_group
@@ -291,7 +291,10 @@ def _parameters(values: Mapping[str, Any]) -> dict[str, Any]:
     own = {name: given[name] for spec in specs for name in (spec.raw_name, spec.human_name) if name in given}
     parameters = {**own}
     if members := _strategy(values).get("ensemble"):
-        raw = to_raw(bind(specs, tuple(values["tokens"]), values["chunk_period"]), own)
+        try:
+            raw = to_raw(bind(specs, tuple(values["tokens"]), values["chunk_period"]), own)
+        except ParameterError as error:
+            raise ConfigError(f"the fingerprint's initial values: {error}") from error
         scale, seed = values["ensemble_init_scale"], values["ensemble_init_seed"]
         sets = gaussian_sets(raw, len(members), moved=set(raw), spread=scale, seed=seed)
         parameters = {in_group(next(iter(members)), name): value for name, value in own.items()}

@@ -155,6 +155,7 @@ def test_tables_given_extend_the_translated_ones() -> None:
         ({"initial_weights_logits": [0.0, 1.0, 2.0]}, ("initial_weights_logits", "(3,)")),
         ({"optimisation_settings": {"initial_random_key": -4}}, ("seed", "-4")),
         ({"n_ensemble_members": 0}, ("n_ensemble_members = 0", "at least 1")),
+        ({"n_ensemble_members": 2, "initial_memory_length": -1.0}, ("memory_days = [-1.0, -1.0]", "positive")),
         ({"n_ensemble_members": 2.5}, ("n_ensemble_members = 2.5", "whole number")),
         ({"rule": "balancer", "n_ensemble_members": 2}, ("ensemble", "balancer")),
         ({"rule": "bounded__momentum"}, ("unknown rule 'bounded__momentum'",)),

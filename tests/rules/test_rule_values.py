@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from quantsim.errors import ConfigError
 from quantsim.parameters import bind, to_raw
 from quantsim.rules import Observed, RuleSettings, get_rule
 
@@ -80,7 +81,13 @@ def power(slope: np.ndarray, exponent: float, scaling: float = 0.5) -> np.ndarra
     return np.sign(slope) * np.abs(slope / (2 * scaling)) ** exponent
 
 
-def channel(c: float, t: float, i: float, memories: tuple[float, float, float]) -> np.ndarray:
+def channel(
+    c: float,
+    t: float,
+    i: float,
+    memories: tuple[float, float, float],
+    slopes: Callable[[float], np.ndarray] = slopes,
+) -> np.ndarray:
     width, amplitude, exponent, k = 0.02, 3.0, 1.7, 2.0
     reverting, trending, between = (slopes(memory) for memory in memories)
     z = math.pi * reverting / (3 * width)
@@ -125,7 +132,7 @@ CASES: dict[str, tuple[Callable[[], np.ndarray], Callable[[], np.ndarray]]] = {
         lambda: centred(1 - averages(25.0, PRICES) / averages(9.0, PRICES), 18.0),
     ),
     "min_variance": (lambda: found("min_variance", memory_days=9.0), lambda: shares(1 / variances(9.0))),
-    "index_market_cap": (lambda: found("index_market_cap", memory_days=9.0), lambda: shares(averages(9.0, ORACLE))),
+    "index_market_cap": (lambda: found("index_market_cap", memory_days=9.0), lambda: averages(9.0, shares(ORACLE))),
 }
 
 
@@ -162,7 +169,62 @@ def test_the_scaling_before_the_power_has_three_forms(rule: str) -> None:
     assert np.abs(other - forms["logistic"]).max() > 1e-4 * np.abs(other).max()
 
 
-def test_equal_variances_give_equal_weights_and_none_known_too() -> None:
-    weights = found("min_variance", memory_days=9.0)
-    np.testing.assert_array_equal(weights[:2], 1 / 3)
-    assert get_rule("min_variance").persistence is not None
+def test_the_divisors_of_all_three_slopes_have_the_memory_that_is_stated() -> None:
+    settings = RuleSettings(1440, 60.0, use_alt_lamb=True)
+    human = {**CHANNEL, "trend_memory_days": 20.0, "interaction_memory_days": 4.0, "alt_memory_days": 30.0}
+    ours = found("triple_threat_mean_reversion_channel", settings, memory_days=9.0, **human)
+
+    def with_divisor(memory_days: float) -> np.ndarray:
+        return slopes(memory_days) * averages(memory_days, PRICES) / averages(30.0, PRICES)
+
+    wanted = channel(1.0, 1.0, 1.0, (9.0, 20.0, 4.0), with_divisor)
+    np.testing.assert_allclose(ours, wanted, rtol=1e-9, atol=1e-12 * np.abs(wanted).max())
+
+
+@pytest.mark.parametrize("rule", ["mean_reversion_channel", "triple_threat_mean_reversion_channel"])
+def test_exponents_below_one_count_in_the_channel_and_have_a_gradient_at_rest(rule: str) -> None:
+    human = {**CHANNEL, "exponents": 0.4, "memory_days": 9.0}
+    assert np.abs(found(rule, **human) - found(rule, **{**human, "exponents": 1.0})).max() > 1e-3
+    raw = to_raw(bind(get_rule(rule).parameters, ("A", "B", "C"), 1440), human)
+    params = {name: jnp.asarray(value) for name, value in raw.items()}
+    still = jnp.asarray(PRICES).at[:, 1].set(5.0).at[:, 2].set(PRICES[0, 2] * (1 + 1e-15 * np.arange(N_CHUNKS)))
+
+    def total(params: dict[str, jax.Array], prices: jax.Array) -> jax.Array:
+        outputs = get_rule(rule).outputs
+        assert outputs is not None
+        return jnp.sum(outputs(params, Observed(prices), SETTINGS) * jnp.asarray([1.0, 2.0, 4.0]))
+
+    of_params, of_prices = jax.jit(jax.grad(total, argnums=(0, 1)))(params, still)
+    assert all(np.isfinite(part).all() for part in of_params.values())
+    assert np.isfinite(of_prices).all()
+
+
+def test_weights_are_equal_while_no_variance_is_known() -> None:
+    np.testing.assert_array_equal(found("min_variance", memory_days=9.0)[:2], 1 / 3)
+
+
+def test_a_price_that_never_moves_takes_all_the_weight() -> None:
+    function = get_rule("min_variance").outputs
+    assert function is not None
+    params = {"logit_lamb": jnp.full(3, 2.0)}
+    weights = np.asarray(function(params, Observed(jnp.asarray(PRICES).at[:, 1].set(1.0)), SETTINGS))
+    np.testing.assert_allclose(weights[2:], np.tile([0.0, 1.0, 0.0], (N_CHUNKS - 2, 1)), atol=1e-12)
+
+
+def test_weights_persist_with_a_memory_of_their_own_up_to_the_cap() -> None:
+    rule = get_rule("min_variance")
+    raw = to_raw(bind(rule.parameters, ("A", "B", "C"), 1440), {"weight_memory_days": [4.0, 25.0, 500.0]})
+    assert rule.persistence is not None
+    found = rule.persistence({name: jnp.asarray(value) for name, value in raw.items()}, SETTINGS)
+    np.testing.assert_allclose(found, [lamb(4.0), lamb(25.0), lamb(60.0)], rtol=1e-9)
+
+
+def test_an_index_follows_the_shares_of_its_oracle() -> None:
+    short = found("index_market_cap", memory_days=1e-3)
+    np.testing.assert_allclose(short, shares(ORACLE), rtol=1e-6)
+    mixed = found("index_market_cap", memory_days=[1.0, 30.0, 5.0])
+    np.testing.assert_allclose(mixed.sum(axis=1), 1.0, rtol=1e-13)
+    function = get_rule("index_market_cap").outputs
+    assert function is not None
+    with pytest.raises(ConfigError, match=r"'index_market_cap' needs an oracle series: set series\.oracle"):
+        function({"logit_lamb": jnp.zeros(3)}, Observed(jnp.asarray(PRICES)), SETTINGS)
