@@ -128,7 +128,7 @@ def _check_split(experiment: Experiment, split: Split) -> None:
 
 def _show(experiment: Experiment, grid: Grid, best: Cell) -> None:
     from quantsim.commands.outcome import show_notes, show_parameters
-    from quantsim.metrics import get_metric
+    from quantsim.objective import unit_of
     from quantsim.report import metrics_table
     from quantsim.report.formats import number_text
 
@@ -145,7 +145,7 @@ def _show(experiment: Experiment, grid: Grid, best: Cell) -> None:
     if best.at_end_of:
         note(f"Note: it lies at the end of {' and '.join(best.at_end_of)}; beyond might be better.")
     show_parameters(experiment, best.raw)
-    units = {name: get_metric(name).unit for name in best.metrics[best.chosen_by]}
+    units = {name: unit_of(name) for name in best.metrics[best.chosen_by]}
     show(metrics_table(best.metrics, units, best.metric))
 
 

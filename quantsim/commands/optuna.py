@@ -131,4 +131,4 @@ def _summary(experiment: Experiment, run: SearchRun) -> str:
     text = f"Study {experiment.name!r}: {run.n_trials} trials, {run.seconds:.1f} s"
     if run.n_failed:
         text += f", {run.n_failed} failed"
-    return f"{text}; highest train {experiment.objective.metric}: {run.best_value:.4g} (trial {run.best_trial})."
+    return f"{text}; highest train {experiment.objective.name}: {run.best_value:.4g} (trial {run.best_trial})."

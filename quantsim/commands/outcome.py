@@ -13,7 +13,7 @@ from quantsim.commands.options import DEFAULT_STORE
 from quantsim.commands.session import note, say, show
 from quantsim.commands.starts import default_method
 from quantsim.config import Experiment
-from quantsim.metrics import get_metric
+from quantsim.objective import unit_of
 from quantsim.report import metrics_table, parameters_table
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def show_run(store: CheckpointStore, experiment: Experiment, run_id: str) -> Che
     Raises:
         SelectionError: no checkpoint of the run has finite metrics.
     """
-    selection = select(store.checkpoints(run_id=run_id), default_method(experiment), experiment.objective.metric)
+    selection = select(store.checkpoints(run_id=run_id), default_method(experiment), experiment.objective.name)
     show_selection(selection)
     show_checkpoint(experiment, selection.checkpoint)
     return selection.checkpoint
@@ -68,13 +68,15 @@ def show_parameters(experiment: Experiment, raw: Mapping[str, Sequence[float] | 
 
 def show_metrics(experiment: Experiment, metrics: Mapping[str, Mapping[str, float]]) -> None:
     """Shows the objective and the metrics the experiment reports, split by split."""
-    wanted = dict.fromkeys((experiment.objective.metric, *experiment.objective.report))
+    objective = experiment.objective
+    of_periods = (f"{term}.{part}" for term, _ in objective.terms for part in ("mean", "std", "worst"))
+    wanted = dict.fromkeys((objective.name, objective.metric, *of_periods, *objective.report))
     kept = {
         split: {name: metrics[split][name] for name in wanted if name in metrics[split]}
         for split in in_time_order(metrics)
     }
-    units = {name: get_metric(name).unit for name in wanted}
-    show(metrics_table(kept, units, experiment.objective.metric))
+    units = {name: unit_of(name) for name in wanted}
+    show(metrics_table(kept, units, objective.name))
 
 
 def in_time_order(splits: Iterable[str]) -> list[str]:

@@ -66,7 +66,7 @@ def select(
         runs = _runs(results, wanted, run)
         experiment = wanted or Experiment.from_dict(runs[0].config, f"the configuration of run {runs[0].run_id}")
         method = default_method(experiment) if method in (None, BEST) else method
-        selection = _select(results, runs, method, metric or experiment.objective.metric, split_minimum)
+        selection = _select(results, runs, method, metric or experiment.objective.name, split_minimum)
     if as_json:
         # Not by rich: nothing may be broken or coloured.
         typer.echo(json.dumps(_as_json(experiment, selection, runs), indent=2, allow_nan=False))

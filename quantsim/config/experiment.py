@@ -77,6 +77,12 @@ class Experiment(Section):
                 f"sgd.early_stopping_reports = {self.sgd.early_stopping_reports} needs validation data: "
                 "set periods.validation_end"
             )
+        for begin, end in self.objective.periods:
+            if begin < self.periods.train_start or end > self.periods.train_end:
+                raise ValueError(
+                    f"objective.periods: {begin:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} must lie within the training period, "
+                    f"{self.periods.train_start:%Y-%m-%d %H:%M} to {self.periods.train_end:%Y-%m-%d %H:%M}"
+                )
         check_groups(self.pools)
         human = to_human(self.layout, self.initial_parameters())
         for pool in self.pools:

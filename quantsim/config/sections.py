@@ -20,6 +20,8 @@ from pydantic import (
 from quantsim.config.base import Section
 from quantsim.fee_rules import get_fee_rule
 from quantsim.metrics import get_metric
+from quantsim.objective.aggregate import Aggregate
+from quantsim.objective.shape import OBJECTIVE
 from quantsim.parameters.parameter import in_group
 from quantsim.rules import Rule, Trading, ensemble_of, get_rule
 
@@ -85,6 +87,7 @@ Members = tuple[tuple[GroupName, Annotated[str, AfterValidator(_known_rule)]], .
 Bound = Annotated[float, Field(gt=0.0, lt=1.0)]
 UtcTime = Annotated[datetime, AfterValidator(_to_utc)]
 MetricName = Annotated[str, AfterValidator(_known_metric)]
+MetricNumbers = tuple[tuple[MetricName, float], ...]
 
 
 class Data(Section):
@@ -285,12 +288,60 @@ class Objective(Section):
 
     Training windows are as long as the training period less ``bout_offset_days``, and begin anywhere in the room this
     leaves: at chunk boundaries (one pass of the estimators serves them all) or, with ``window_grid = "bar"``, at any bar.
+
+    The objective of a window is the ``metric`` plus the metrics of ``weights`` times their weights (a weight for ``metric``
+    itself replaces its 1), taken over ``n_periods`` equal parts of the window that share ``period_overlap`` of their length,
+    and ``n_random_periods`` more of that length, or over ``periods`` by date; aggregated; less a penalty where the window
+    breaks ``constraints`` (metric = least value). On validation and test data the whole split is the only period.
     """
 
     metric: MetricName = "daily_log_sharpe"
+    weights: Annotated[MetricNumbers, BeforeValidator(pairs)] = ()
+    constraints: Annotated[MetricNumbers, BeforeValidator(pairs)] = ()
+    constraint_penalty: PositiveFloat = 10.0
+    n_periods: PositiveInt = 1
+    period_overlap: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    n_random_periods: Annotated[int, Field(ge=0)] = 0
+    periods: tuple[tuple[UtcTime, UtcTime], ...] = ()
+    aggregate: Aggregate = "mean"
+    softmin_temperature: PositiveFloat = 1.0
+    quantile: Annotated[float, Field(ge=0.0, le=1.0)] = 0.25
     bout_offset_days: Annotated[float, Field(ge=0.0)] = 0.0
     window_grid: Literal["chunk", "bar"] = "chunk"
     report: tuple[MetricName, ...] = DEFAULT_REPORT
+
+    @model_validator(mode="after")
+    def _periods_one_way(self) -> Self:
+        for begin, end in self.periods:
+            if not begin < end:
+                raise ValueError(f"periods: {end:%Y-%m-%d %H:%M} must come after {begin:%Y-%m-%d %H:%M}")
+        if self.periods and (self.n_periods > 1 or self.n_random_periods):
+            raise ValueError("give periods by date, or n_periods and n_random_periods, not both")
+        if self.periods and self.bout_offset_days:
+            raise ValueError(
+                f"periods by date need windows that do not move: leave out bout_offset_days = {self.bout_offset_days:g}"
+            )
+        return self
+
+    @field_serializer("weights", "constraints")
+    def _numbers_as_table(self, numbers: MetricNumbers) -> dict[str, float]:
+        return dict(numbers)
+
+    @property
+    def terms(self) -> MetricNumbers:
+        """(metric, weight) of what is summed; the metric first."""
+        return tuple({self.metric: 1.0, **dict(self.weights)}.items())
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the objective is simply one metric of the window."""
+        one_period = self.n_periods == 1 and not self.n_random_periods and not self.periods
+        return one_period and self.terms == ((self.metric, 1.0),) and not self.constraints
+
+    @property
+    def name(self) -> str:
+        """What the maximised number is called among the stored metrics: the metric, or "objective" where it is more."""
+        return self.metric if self.is_plain else OBJECTIVE
 
 
 class Sgd(Section):

@@ -49,7 +49,7 @@ def evaluated(
         raw=_plain(raw),
         human=_plain(experiment.human_parameters(raw)),
         metrics=metrics,
-        objective=metrics["train"][experiment.objective.metric],
+        objective=metrics["train"][experiment.objective.name],
         **times,
     )
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quantsim.errors import ConfigError
-from quantsim.metrics import get_metric
+from quantsim.objective import unit_of
 from quantsim.report.canvas import GRID, INK, MUTED, STYLE, TOKENS, blank_figure
 from quantsim.report.formats import metric_text, number_text, unit_text
 
@@ -137,16 +137,16 @@ def _edges(axis: Axis) -> NDArray[np.float64]:
 
 def _shown(values: NDArray[np.float64], metric: str) -> NDArray[np.float64]:
     """Values in the unit of the label: fractions in percent."""
-    return 100.0 * values if unit_text(get_metric(metric).unit).startswith("%") else values
+    return 100.0 * values if unit_text(unit_of(metric)).startswith("%") else values
 
 
 def _metric_label(metric: str, split: str = "") -> str:
-    unit = unit_text(get_metric(metric).unit)
+    unit = unit_text(unit_of(metric))
     return f"{split} {metric}".strip() + (f", {unit}" if unit else "")
 
 
 def _outcome(best: Cell) -> str:
-    unit = get_metric(best.metric).unit
+    unit = unit_of(best.metric)
     where = ", ".join(f"{name} = {number_text(value)}" for name, value in best.values.items())
     splits = ", ".join(f"{split} {metric_text(table[best.metric], unit)}" for split, table in best.metrics.items())
     percent = f" {unit_text(unit)}" if unit_text(unit).startswith("%") else ""

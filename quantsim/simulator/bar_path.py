@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -9,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from quantsim.objective import Period
 from quantsim.simulator.batch_path import BatchRun, batch_run
 from quantsim.simulator.fee_run import FeeRun, fee_run
 from quantsim.simulator.given_trades import Fills, window_orders
@@ -28,7 +30,7 @@ class BarPath(NamedTuple):
         reserves: (T, n) tokens in the pool.
         weights: (T, n); for a pool that only holds, shares of value.
         prices: (T, n) of what the pool holds, in the quote currency.
-        fee_revenue: () fees kept by the pool over the window, in the quote currency.
+        fee_revenue: (P,) fees kept by the pool in each period, in the quote currency.
         fills: what became of given trades, (N,); None where there are none.
     """
 
@@ -41,7 +43,15 @@ class BarPath(NamedTuple):
 
 
 def bar_path(
-    ramps: Ramps, market: Market, start: Array, n_bars: int, rates: FeeRates, setup: PoolSetup, *, fees: bool
+    ramps: Ramps,
+    market: Market,
+    start: Array,
+    n_bars: int,
+    rates: FeeRates,
+    setup: PoolSetup,
+    *,
+    fees: bool,
+    periods: Sequence[Period],
 ) -> BarPath:
     """Runs a pool over ``n_bars`` bars from bar ``start``.
 
@@ -53,11 +63,12 @@ def bar_path(
         rates: fees and costs of the window, () or (T,).
         setup: of the pool.
         fees: whether to run the recursion that charges fees; the closed form serves otherwise, but for batches.
+        periods: parts of the window for which fee revenue is counted.
     """
     prices = jax.lax.dynamic_slice_in_dim(market.prices, start, n_bars)
     log_prices = jax.lax.dynamic_slice_in_dim(market.log_prices, start, n_bars)
     weights = bar_weights(ramps, n_bars, setup)
-    nothing = jnp.zeros((), prices.dtype)
+    nothing = jnp.zeros(len(periods), prices.dtype)
     if setup.holds:
         reserves = jnp.broadcast_to(setup.initial_value * weights[0] / prices[0], prices.shape)
         value = jnp.sum(reserves * prices, axis=-1)
@@ -71,7 +82,7 @@ def bar_path(
         run = sequential_run(weights, market, start, rates, setup)
         value = run.value_at(every)
         reserves = run.at(every) / prices
-        revenue = run.fee_revenue(rates)
+        revenue = run.fee_revenue(rates, periods)
         if isinstance(run, FeeRun):
             fills = run.fills(rates, market.prices[0] * jnp.exp(-market.log_prices[0]))
     else:

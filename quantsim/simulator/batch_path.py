@@ -20,6 +20,7 @@ adds a relative rounding of one unit in the last place.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -28,6 +29,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
+from quantsim.objective import Period
 from quantsim.simulator.arbitrage import kept_fee, per_event, pool_gain
 from quantsim.simulator.market import FeeRates, at_bars
 from quantsim.simulator.setup import PoolSetup
@@ -58,10 +60,12 @@ class BatchRun(NamedTuple):
         """Pool value at chosen bars, (S,), in the quote currency."""
         return jnp.sum(self.at(bars), axis=-1)
 
-    def fee_revenue(self, rates: FeeRates) -> Array:
-        """Fees that stay in the pool, of arbitrage trades and of the noise traders that follow them; ()."""
+    def fee_revenue(self, rates: FeeRates, periods: Sequence[Period]) -> Array:
+        """Fees that stay in the pool in each period, of arbitrage trades and of the noise traders that follow them; (P,)."""
         rates = at_bars(rates, slice(None, None, self.arb_frequency))
-        return jnp.sum(kept_fee(rates) * self.volume * (1.0 + rates.noise_trader_ratio))
+        earned = kept_fee(rates) * self.volume * (1.0 + rates.noise_trader_ratio)
+        earned = earned.at[1].add(earned[0])  # there is a batch at the window's first bar in the published variant only
+        return jnp.stack([jnp.sum(earned[period.visits(self.arb_frequency)]) for period in periods])
 
 
 class Costs(NamedTuple):

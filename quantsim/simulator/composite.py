@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import jax.numpy as jnp
 from jax import Array
 
+from quantsim.objective import Period
 from quantsim.parameters import scoped
 from quantsim.simulator.bar_path import bar_path
 from quantsim.simulator.market import FeeRates, Market
@@ -64,4 +65,5 @@ def _share_price(subsidiary: Subsidiary, params: Mapping[str, Array], market: Ma
     ramps = window_ramps(setup, own, signals, start, 0, n_bars)
     rates = FeeRates(*(jnp.asarray(rate) for rate in subsidiary.rates))
     rates = window_rates(setup, own, signals, rates, start, 0, n_bars)
-    return bar_path(ramps, market, start, n_bars, rates, setup, fees=setup.charges).value
+    whole = [Period(0, n_bars)]
+    return bar_path(ramps, market, start, n_bars, rates, setup, fees=setup.charges, periods=whole).value

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 
-from quantsim.metrics import Need, Sample, compute, needs_of
-from quantsim.simulator.bar_path import BarPath, bar_path, sequential_run
-from quantsim.simulator.closed_form import log_values_at
+from quantsim.metrics import needs_of
+from quantsim.objective import OBJECTIVE, ObjectiveShape, Period, combine
+from quantsim.simulator.bar_path import BarPath
 from quantsim.simulator.composite import pool_market
 from quantsim.simulator.market import FeeRates, Market
-from quantsim.simulator.plan import Path, Plan
+from quantsim.simulator.plan import Plan
+from quantsim.simulator.samples import Window, bar_samples, metrics_of, samples, window_bar_path
 from quantsim.simulator.signals import Signals, chunk_signals, window_ramps, window_rates
-from quantsim.simulator.weights import Ramps, bar_weights
 
 __all__ = ["evaluate_windows", "lanes", "window_path"]
 
@@ -35,7 +34,7 @@ def lanes(function: Callable[[Any], Any], arguments: Any, *, sequential: bool) -
 
 
 def evaluate_windows(plan: Plan, params: Params, market: Market, rates: FeeRates, starts: Array) -> dict[str, Array]:
-    """Metrics of one parameter set over several windows of equal length.
+    """Metrics and the objective of one parameter set over several windows of equal length.
 
     Args:
         plan: what to compute and how; static.
@@ -45,14 +44,13 @@ def evaluate_windows(plan: Plan, params: Params, market: Market, rates: FeeRates
         starts: (W,) index of each window's first bar; each window has to fit into the data.
 
     Returns:
-        metric name → (W,).
+        name → (W,), of the names that ``plan.names`` lists.
     """
     setup, market = plan.setup, pool_market(plan.setup, params, market)
     shared = None if plan.phase is None else chunk_signals(setup, params, market, plan.phase)
 
     def one(start: Array) -> dict[str, Array]:
-        window = _window(plan, params, market, rates, start, shared)
-        return compute(plan.metrics, _sample(plan, window, market), plan.shape)
+        return _values(plan, _window(plan, params, market, rates, start, shared), market)
 
     values: dict[str, Array] = lanes(one, starts, sequential=plan.every_bar)
     return values
@@ -63,101 +61,48 @@ def window_path(
 ) -> tuple[BarPath, dict[str, Array]]:
     """The full path of one window, and its metrics; arguments as in :func:`evaluate_windows`."""
     market = pool_market(plan.setup, params, market)
-    window = _window(plan, params, market, rates, start)
-    path = _bar_path(plan, window, market)
-    return path, compute(plan.metrics, _bar_sample(plan, path, window, market), plan.shape)
-
-
-class _Window(NamedTuple):
-    """One window's decisions: its first bar, weights, and costs."""
-
-    start: Array
-    ramps: Ramps
-    rates: FeeRates
+    window, whole = _window(plan, params, market, rates, start), [Period(0, plan.shape.n_bars)]
+    path = window_bar_path(plan, window, market, whole)
+    found = bar_samples(plan, path, window, market, whole, needs_of(plan.metrics))
+    return path, {name: values[0] for name, values in metrics_of(plan.metrics, found, whole, plan).items()}
 
 
 def _window(
     plan: Plan, params: Params, market: Market, rates: FeeRates, start: Array, signals: Signals | None = None
-) -> _Window:
+) -> Window:
     setup, n_bars = plan.setup, plan.shape.n_bars
     phase = start % setup.chunk_bars if plan.phase is None else plan.phase
     if signals is None:
         signals = chunk_signals(setup, params, market, phase)
     ramps = window_ramps(setup, params, signals, start, phase, n_bars)
-    return _Window(start, ramps, window_rates(setup, params, signals, rates, start, phase, n_bars))
+    return Window(start, ramps, window_rates(setup, params, signals, rates, start, phase, n_bars))
 
 
-def _bar_path(plan: Plan, window: _Window, market: Market) -> BarPath:
-    start, ramps, rates = window
-    return bar_path(ramps, market, start, plan.shape.n_bars, rates, plan.setup, fees=plan.path is Path.FEES)
+def _values(plan: Plan, window: Window, market: Market) -> dict[str, Array]:
+    """Metrics of the whole window, and the objective, all from one simulation."""
+    whole, shape = Period(0, plan.shape.n_bars), plan.objective
+    if shape is None:
+        found = samples(plan, window, market, [whole], needs_of(plan.metrics))
+        return {name: values[0] for name, values in metrics_of(plan.metrics, found, [whole], plan).items()}
+    names = tuple(dict.fromkeys((*plan.metrics, *shape.constraint_metrics)))
+    periods = list(dict.fromkeys([*shape.periods, *([whole] if names else [])]))
+    found = samples(plan, window, market, periods, needs_of(plan.needed))
+    by_period = dict(zip(periods, found, strict=True))
+    of_window = {}
+    if names:
+        of_window = {name: row[0] for name, row in metrics_of(names, [by_period[whole]], [whole], plan).items()}
+    own = [by_period[period] for period in shape.periods]
+    of_periods = metrics_of(shape.term_metrics, own, shape.periods, plan)
+    values = {name: of_window[name] for name in plan.metrics}
+    if plan.details:
+        values |= _details(shape, of_periods)
+    return {**values, OBJECTIVE: combine(shape, of_periods, of_window)}
 
 
-def _sample(plan: Plan, window: _Window, market: Market) -> Sample:
-    n_bars, setup = plan.shape.n_bars, plan.setup
-    if plan.path is Path.PER_BAR or needs_of(plan.metrics) & (Need.BARS | Need.REBALANCING):
-        return _bar_sample(plan, _bar_path(plan, window, market), window, market)
-    start, ramps, rates = window
-    fee_revenue, shares = jnp.zeros(()), ramps.start[0]
-    bars = np.append(np.arange(0, n_bars, plan.shape.bars_per_day), n_bars - 1)
-    if plan.path is Path.HOLD:
-        values = setup.initial_value * jnp.sum(shares * (market.prices[start + bars] / market.prices[start]), axis=-1)
-    elif plan.path is Path.FEES:
-        run = sequential_run(bar_weights(ramps, n_bars, setup), market, start, rates, setup)
-        held, fee_revenue = run.at(bars), run.fee_revenue(rates)
-        values = jnp.sum(held, axis=-1)
-        shares = held[0] / values[0]
-    else:
-        values = setup.initial_value * jnp.exp(log_values_at(ramps, market, start, bars, setup))
-    hodl, uniform = _held_values(shares, market, start, n_bars)
-    return Sample(
-        start_value=values[0],
-        end_value=values[-1],
-        hodl_end_value=values[0] * hodl,
-        uniform_hodl_end_value=values[0] * uniform,
-        daily_values=values[:-1],
-        bar_values=None,
-        weight_change=_weight_change(plan, ramps),
-        fee_revenue=fee_revenue,
-    )
-
-
-def _bar_sample(plan: Plan, path: BarPath, window: _Window, market: Market) -> Sample:
-    shares = path.reserves[0] * path.prices[0] / path.value[0]
-    hodl, uniform = _held_values(shares, market, window.start, plan.shape.n_bars)
-    loss = costs = None
-    if Need.REBALANCING in needs_of(plan.metrics):
-        loss, costs = _rebalancing(path, window.rates)
-    return Sample.from_bars(
-        path.value,
-        plan.shape.bars_per_day,
-        hodl_end_value=path.value[0] * hodl,
-        uniform_hodl_end_value=path.value[0] * uniform,
-        weight_change=_weight_change(plan, window.ramps),
-        fee_revenue=path.fee_revenue,
-        rebalancing_loss=loss,
-        rebalancing_costs=costs,
-    )
-
-
-def _rebalancing(path: BarPath, rates: FeeRates) -> tuple[Array, Array]:
-    """What the pool lost against a portfolio of its reserves traded at market prices, and what that would have paid."""
-    given = (path.reserves[:-1] - path.reserves[1:]) * path.prices[1:]
-    return jnp.sum(given), rates.rebalancing_cost * 0.5 * jnp.sum(jnp.abs(given))
-
-
-def _held_values(shares: Array, market: Market, start: Array, n_bars: int) -> tuple[Array, Array]:
-    """End value per unit of start value of the first bar's reserves held, (n,) shares of value, and of equal shares held."""
-    growth = market.prices[start + n_bars - 1] / market.prices[start]
-    return jnp.sum(shares * growth), jnp.mean(growth)
-
-
-def _weight_change(plan: Plan, ramps: Ramps) -> Array:
-    """``½ Σ_t Σ_i |w[t,i] - w[t-1,i]|`` over the window; zero for a pool that does not trade."""
-    setup, n_bars = plan.setup, plan.shape.n_bars
-    if setup.holds or not setup.moves:
-        return jnp.zeros(())
-    if setup.optimal_ramp:
-        return 0.5 * jnp.sum(jnp.abs(jnp.diff(bar_weights(ramps, n_bars, setup), axis=0)))
-    first = np.arange(ramps.start.shape[0]) * setup.chunk_bars
-    ramped = np.clip(n_bars - 1 - first, 0, setup.ramp_bars).astype(np.float64)
-    return 0.5 * jnp.sum(jnp.sum(jnp.abs(ramps.step), axis=-1) * ramped)
+def _details(shape: ObjectiveShape, of_periods: Mapping[str, Array]) -> dict[str, Array]:
+    """Every period's terms, and their mean, standard deviation and worst, under the names of ``shape.period_names``."""
+    values: dict[str, Array] = {}
+    for term, names in shape.period_names.items():
+        row = of_periods[term]
+        values |= dict(zip(names, (jnp.mean(row), jnp.std(row), jnp.min(row), *row), strict=True))
+    return values

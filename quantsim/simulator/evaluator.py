@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import logging
+import math
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import jax
@@ -17,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from quantsim.config import Experiment
 from quantsim.errors import ParameterError, PriceError, WindowError, nearest
 from quantsim.metrics import SampleShape, get_metric
+from quantsim.objective import OBJECTIVE, ObjectiveShape, objective_shape
 from quantsim.precision import in_float64
 from quantsim.prices import Prices
 from quantsim.simulator.evaluate import evaluate_windows, lanes
@@ -88,16 +90,34 @@ class Evaluator:
 
     @property
     def metric_names(self) -> tuple[str, ...]:
-        """The objective first, then the metrics the experiment reports."""
+        """The objective first, then its metric and those the experiment reports."""
         objective = self.experiment.objective
-        return tuple(dict.fromkeys((objective.metric, *objective.report)))
+        return tuple(dict.fromkeys((objective.name, objective.metric, *objective.report)))
+
+    def objective_shape(self, n_bars: int, *, whole: bool = False) -> ObjectiveShape:
+        """The objective over windows of ``n_bars`` bars of the training period, or with the window as its only period."""
+        first = self.splits["train"][0]
+        return objective_shape(
+            self.experiment.objective,
+            n_bars,
+            seed=self.experiment.seed,
+            whole=whole,
+            bar_of=lambda moment: self._bar_at(moment) - first,
+        )
+
+    def _bar_at(self, moment: datetime) -> int:
+        """The bar that begins at a moment, or the first that does later; may lie outside the cut."""
+        since = np.datetime64(moment.astimezone(UTC).replace(tzinfo=None), "us") - self.prices.times[0]
+        return math.ceil(float(since / np.timedelta64(self.prices.bar_minutes, "m")))
 
     def evaluate(self, params: Params, metrics: Sequence[str] | None = None) -> dict[str, dict[str, float]]:
         """Metrics of one parameter set on every split, each split a fresh pool at its first bar.
 
         Args:
             params: raw name → (m,), complete.
-            metrics: names; the experiment's own unless given.
+            metrics: names, "objective" among them for the combined one; the experiment's own unless given, and then
+                also, of an objective over several periods, what its terms came to in each: "sharpe.period_1",
+                "sharpe.mean", "sharpe.std" and "sharpe.worst".
 
         Returns:
             split → metric → value.
@@ -111,15 +131,16 @@ class Evaluator:
 
         Args:
             sets: raw name → (S, m), complete.
-            metrics: names; the experiment's own unless given.
+            metrics: as :meth:`evaluate`.
 
         Returns:
             split → metric → (S,).
         """
         names = tuple(metrics) if metrics is not None else self.metric_names
-        values = _evaluate_splits(self._split_windows(names), self.arrays(sets, 2), self.market, self.rates)
+        windows = self._split_windows(names, details=metrics is None)
+        values = _evaluate_splits(windows, self.arrays(sets, 2), self.market, self.rates)
         # jit returns its tables sorted by key
-        return {split: {name: np.asarray(values[split][name]) for name in names} for split in self.splits}
+        return {split: {name: np.asarray(values[split][name]) for name in plan.names} for split, plan, _ in windows}
 
     @in_float64
     def evaluate_at(
@@ -165,7 +186,14 @@ class Evaluator:
         return np.asarray(values), {name: np.asarray(gradient) for name, gradient in gradients.items()}
 
     def plan(
-        self, starts: ArrayLike, n_bars: int, metrics: Sequence[str], path: Path | str | None = None
+        self,
+        starts: ArrayLike,
+        n_bars: int,
+        metrics: Sequence[str],
+        path: Path | str | None = None,
+        *,
+        objective: ObjectiveShape | None = None,
+        details: bool = False,
     ) -> tuple[Plan, Array]:
         """The plan for windows, and their starts as an array; raises WindowError where one does not fit."""
         firsts = np.atleast_1d(np.asarray(starts))
@@ -186,12 +214,18 @@ class Evaluator:
             get_metric(name)
         phases = np.unique(firsts % self.setup.chunk_bars)
         phase = int(phases[0]) if phases.size == 1 else None
-        return make_plan(self.setup, self.shape(n_bars), tuple(metrics), phase, path), jnp.asarray(firsts)
+        shape, names = self.shape(n_bars), tuple(metrics)
+        plan = make_plan(self.setup, shape, names, phase, path, objective=objective, details=details)
+        return plan, jnp.asarray(firsts)
 
-    def _split_windows(self, metrics: tuple[str, ...]) -> Windows:
-        return tuple(
-            (name, self.plan(first, n_bars, metrics)[0], first) for name, (first, n_bars) in self.splits.items()
-        )
+    def _split_windows(self, names: tuple[str, ...], *, details: bool) -> Windows:
+        metrics = tuple(name for name in names if name != OBJECTIVE)
+        windows = []
+        for split, (first, n_bars) in self.splits.items():
+            shape = self.objective_shape(n_bars, whole=split != "train") if OBJECTIVE in names else None
+            plan, _ = self.plan(first, n_bars, metrics, objective=shape, details=details)
+            windows.append((split, plan, first))
+        return tuple(windows)
 
     def arrays(self, params: Params, n_axes: int = 1) -> dict[str, Array]:
         """Checked parameters as arguments of the compiled program: (m,) each, or (S, m) with ``n_axes = 2``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -9,6 +10,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
+from quantsim.objective import Period
 from quantsim.simulator.arbitrage import Pool, kept_fee, settle
 from quantsim.simulator.fee_path import event_pools, fee_log_reserves, traded_log_reserves
 from quantsim.simulator.given_trades import Fills, fills_of
@@ -40,7 +42,7 @@ class FeeRun(NamedTuple):
 
     def at(self, bars: NDArray[np.int64]) -> Array:
         """Value of each token's reserves at chosen bars, (S, n), in the quote currency; held between visits."""
-        every = bars.size == self.log_prices.shape[0]
+        every = np.array_equal(bars, np.arange(self.log_prices.shape[0]))
         log_prices = self.log_prices if every else self.log_prices[bars]
         stride = self.setup.arb_frequency if self.orders is None else 1
         visits = bars // stride
@@ -51,12 +53,15 @@ class FeeRun(NamedTuple):
         """Pool value at chosen bars, (S,), in the quote currency."""
         return jnp.sum(self.at(bars), axis=-1)
 
-    def fee_revenue(self, rates: FeeRates) -> Array:
-        """Fees that stay in the pool: of arbitrage trades, of the noise traders that follow them, and of given trades; ()."""
+    def fee_revenue(self, rates: FeeRates, periods: Sequence[Period]) -> Array:
+        """Fees that stay in the pool in each period: of arbitrage, the noise traders that follow it, and given trades; (P,)."""
         fills = self.fills(rates, jnp.ones(self.setup.n_tokens))
-        of_given = jnp.zeros(()) if fills is None else jnp.sum(fills.fee)
+        total = jnp.zeros(len(periods))
+        if fills is not None:
+            inside = [(fills.bar > period.first) & (fills.bar < period.end) for period in periods]
+            total += jnp.stack([jnp.sum(jnp.where(within, fills.fee, 0.0)) for within in inside])
         if not self.setup.do_arb:
-            return of_given
+            return total
         stride = self.setup.arb_frequency
         visited = slice(None, None, stride)
         rates = at_bars(rates, visited)
@@ -64,7 +69,9 @@ class FeeRun(NamedTuple):
         pools = event_pools(before, self.log_prices[visited], self.weights[visited], rates, self.setup)
         rates = at_bars(rates, slice(1, None))
         volume = sum(_volume_in(pool, rates, self.setup) for pool in pools)
-        return jnp.sum(kept_fee(rates) * volume * (1.0 + rates.noise_trader_ratio)) + of_given
+        earned = kept_fee(rates) * volume * (1.0 + rates.noise_trader_ratio)
+        earned = jnp.concatenate([jnp.zeros(1), earned])  # nobody trades at the window's first bar
+        return total + jnp.stack([jnp.sum(earned[period.visits(stride)]) for period in periods])
 
     def fills(self, rates: FeeRates, base: Array) -> Fills | None:
         """What became of given trades; None where there are none.

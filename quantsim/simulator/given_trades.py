@@ -67,12 +67,14 @@ class Fills(NamedTuple):
         amount_out: (N,) tokens.
         fee: (N,) what the pool keeps, in the quote currency.
         outcome: (N,) codes of :class:`Outcome`.
+        bar: (N,) of the window; 0, where nothing is executed, for those outside.
     """
 
     amount_in: Array
     amount_out: Array
     fee: Array
     outcome: Array
+    bar: Array
 
 
 def orders_of(trades: Trades, tokens: tuple[str, ...], grid: Grid) -> Orders:
@@ -193,7 +195,7 @@ def fills_of(
     nothing = jnp.zeros(n_trades)
     outside = jnp.full(n_trades, Outcome.OUTSIDE_WINDOW, jnp.int64)
     if not orders.bars.shape[0]:
-        return Fills(nothing, nothing, nothing, outside)
+        return Fills(nothing, nothing, nothing, outside, jnp.zeros_like(outside))
     inside = (orders.bars > 0) & (orders.bars < n_bars)
     at, rows = jnp.clip(orders.bars, 0, n_bars - 1), orders.table[1:]
     then = FeeRates(*(jnp.broadcast_to(rate, (n_bars,))[at] for rate in rates))
@@ -216,4 +218,5 @@ def fills_of(
         placed(fills.amount_out / base[there], nothing),
         placed(kept, nothing),
         placed(fills.outcome, outside),
+        placed(jnp.broadcast_to(at[:, None], rows.shape), jnp.zeros_like(outside)),
     )

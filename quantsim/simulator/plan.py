@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from quantsim.errors import ConfigError
 from quantsim.metrics import Need, SampleShape, needs_of
+from quantsim.objective import OBJECTIVE, ObjectiveShape
 from quantsim.simulator.setup import PoolSetup
 
 __all__ = ["Path", "Plan", "make_plan"]
@@ -32,6 +33,8 @@ class Plan:
         path: how.
         phase: position of the windows' chunk boundaries among the bars, ``start mod C``; one pass of the estimators serves
             all windows. ``None`` where windows may begin at any bar, and each has a pass of its own.
+        objective: to be computed beside the metrics, over the same simulation; None for none.
+        details: whether the objective's terms are wanted for every period, too.
     """
 
     setup: PoolSetup
@@ -39,30 +42,59 @@ class Plan:
     metrics: tuple[str, ...]
     path: Path
     phase: int | None
+    objective: ObjectiveShape | None = None
+    details: bool = False
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """All metrics that are computed, of the window or of its periods."""
+        return _needed(self.metrics, self.objective)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of what comes out, the objective first."""
+        if self.objective is None:
+            return self.metrics
+        details = self.objective.period_names.values() if self.details else ()
+        return (OBJECTIVE, *self.metrics, *(name for names in details for name in names))
 
     @property
     def every_bar(self) -> bool:
         """Whether something is computed at every bar."""
-        return self.path in (Path.PER_BAR, Path.FEES) or _reads_every_bar(self.metrics)
+        return self.path in (Path.PER_BAR, Path.FEES) or _reads_every_bar(self.needed)
 
 
 def make_plan(
-    setup: PoolSetup, shape: SampleShape, metrics: tuple[str, ...], phase: int | None, path: Path | str | None = None
+    setup: PoolSetup,
+    shape: SampleShape,
+    metrics: tuple[str, ...],
+    phase: int | None,
+    path: Path | str | None = None,
+    *,
+    objective: ObjectiveShape | None = None,
+    details: bool = False,
 ) -> Plan:
-    """Chooses the path, or checks the one asked for.
+    """Chooses the path, or checks the one asked for; arguments as in :class:`Plan`.
 
     Raises:
         ConfigError: the path asked for is unknown or cannot serve this pool and these metrics; the message says why.
     """
-    wanted = _cheapest(setup, metrics)
+    needed = _needed(metrics, objective)
+    wanted = _cheapest(setup, needed)
     if path is not None and path != "auto":
         try:
             asked = Path(path)
         except ValueError as error:
             raise ConfigError(f"path = {path!r} must be one of auto, {', '.join(p.value for p in Path)}") from error
-        _check(asked, setup, metrics)
+        _check(asked, setup, needed)
         wanted = asked
-    return Plan(setup, shape, metrics, wanted, phase)
+    return Plan(setup, shape, metrics, wanted, phase, objective, details)
+
+
+def _needed(metrics: tuple[str, ...], objective: ObjectiveShape | None) -> tuple[str, ...]:
+    if objective is None:
+        return metrics
+    return tuple(dict.fromkeys((*metrics, *objective.term_metrics, *objective.constraint_metrics)))
 
 
 def _cheapest(setup: PoolSetup, metrics: tuple[str, ...]) -> Path:

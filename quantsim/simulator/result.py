@@ -134,7 +134,7 @@ def simulate(
         weights=np.asarray(run.weights),
         prices=np.asarray(run.prices),
         metrics={name: float(metrics[name]) for name in metric_names()},
-        fee_revenue=float(run.fee_revenue),
+        fee_revenue=float(run.fee_revenue[0]),
         tokens=experiment.tokens,
         params=raw,
         split=split,

@@ -122,9 +122,9 @@ class Searcher:
         reason, value = None, math.nan
         try:
             metrics = plain_metrics(self.evaluator.evaluate(raw_parameters(self.experiment, params)))
-            value = metrics["train"][self.experiment.objective.metric]
+            value = metrics["train"][self.experiment.objective.name]
             if not math.isfinite(value):
-                reason = f"train {self.experiment.objective.metric} is {value}"
+                reason = f"train {self.experiment.objective.name} is {value}"
         except Exception as error:
             reason = redact(f"{type(error).__name__}: {error}")
             logger.warning("trial %d failed: %s", trial.number, reason, exc_info=logger.isEnabledFor(logging.DEBUG))
@@ -137,7 +137,7 @@ class Searcher:
 
     def _attach(self, trial: Trial, metrics: Mapping[str, Mapping[str, float]]) -> None:
         """Stores the metrics with the trial: all in one attribute, and those the dashboard should sort by in their own."""
-        objective = self.experiment.objective.metric
+        objective = self.experiment.objective.name
         trial.set_user_attr(
             METRICS, {split: {name: json_number(x) for name, x in table.items()} for split, table in metrics.items()}
         )

@@ -1,0 +1,23 @@
+"""What is maximised: metrics over the periods of a window, combined into one number; docs/objectives.md.
+
+The same code serves gradients and search: :class:`ObjectiveShape` is its static form, and :func:`combine` what is traced.
+"""
+
+from quantsim.objective.aggregate import aggregate
+from quantsim.objective.combine import combine, violation
+from quantsim.objective.periods import Period, dated_periods, even_periods, random_periods
+from quantsim.objective.shape import OBJECTIVE, ObjectiveShape, objective_shape, unit_of
+
+__all__ = [
+    "OBJECTIVE",
+    "ObjectiveShape",
+    "Period",
+    "aggregate",
+    "combine",
+    "dated_periods",
+    "even_periods",
+    "objective_shape",
+    "random_periods",
+    "unit_of",
+    "violation",
+]
