@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from quantsim.checkpoints.checkpoint import Checkpoint, Run, RunState
+from quantsim.checkpoints.checkpoint import Checkpoint, Report, Run, RunState
 from quantsim.checkpoints.selection import SELECTION_METHODS, Selection, select, top
 
 if TYPE_CHECKING:
     from quantsim.checkpoints.store import CheckpointStore
 
-__all__ = ["SELECTION_METHODS", "Checkpoint", "CheckpointStore", "Run", "RunState", "Selection", "select", "top"]
+__all__ = ["SELECTION_METHODS", "Checkpoint", "CheckpointStore", "Report", "Run", "RunState", "Selection", "select", "top"]
 
 
 def __getattr__(name: str) -> Any:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from quantsim.errors import CheckpointError, nearest
 
-__all__ = ["DRIVERS", "SPLITS", "STATUSES", "Checkpoint", "Run", "RunState", "check_driver", "utc_now"]
+__all__ = ["DRIVERS", "SPLITS", "STATUSES", "Checkpoint", "Report", "Run", "RunState", "check_driver", "utc_now"]
 
 SPLITS = ("train", "validation", "test")
 DRIVERS = ("sgd", "search", "hybrid", "simulate")
@@ -146,6 +146,15 @@ class RunState:
 
     step: int
     blob: bytes
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a driver told of itself after ``step``, as JSON values; numbers that are not finite are text."""
+
+    step: int
+    content: Mapping[str, Any]
     created_at: datetime
 
 

@@ -25,6 +25,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    delete,
     insert,
     inspect,
     select,
@@ -33,9 +34,11 @@ from sqlalchemy.types import TypeDecorator
 
 from quantsim.errors import CheckpointError
 
-__all__ = ["SCHEMA_VERSION", "checkpoints", "create_schema", "has_schema", "metrics", "runs", "states"]
+__all__ = ["SCHEMA_VERSION", "checkpoints", "create_schema", "has_schema", "metrics", "reports", "runs", "states"]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+
+_WITHOUT_REPORTS = 1  # the version that lacks one table, and no more
 
 _TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
 _LONGEST_BLOB = 2**32 - 1  # MySQL takes the smallest blob type that holds this length; the others ignore it
@@ -117,8 +120,20 @@ states = Table(
 )
 
 
+reports = Table(
+    "reports",
+    metadata,
+    Column("run_id", ForeignKey("runs.run_id", ondelete="CASCADE"), primary_key=True),
+    Column("step", BigInteger, primary_key=True, autoincrement=False),
+    Column("content", JSON, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+)
+
+
 def has_schema(connection: Connection) -> bool:
-    """Returns whether the database holds the tables in the version this code reads; False if it holds none of them.
+    """Returns whether the database holds the tables in the version this code reads.
+
+    False if it holds none of them, or those of a version that :func:`create_schema` brings up to date.
 
     Raises:
         CheckpointError: they are of another version, or tables of the same names belong to another program.
@@ -139,6 +154,8 @@ def has_schema(connection: Connection) -> bool:
         raise CheckpointError(
             f"it was made by a newer quantsim (schema {found}, this one reads {SCHEMA_VERSION}); upgrade quantsim"
         )
+    if found == _WITHOUT_REPORTS:
+        return False
     if found < SCHEMA_VERSION:
         raise CheckpointError(
             f"it was made by an older quantsim (schema {found}, this one reads {SCHEMA_VERSION}); use a new store"
@@ -147,7 +164,8 @@ def has_schema(connection: Connection) -> bool:
 
 
 def create_schema(connection: Connection) -> None:
-    """Creates the tables and writes their version, unless another process did so meanwhile."""
+    """Creates the tables that are missing and writes their version, unless another process did so meanwhile."""
     if not has_schema(connection):
-        metadata.create_all(connection, checkfirst=False)
+        metadata.create_all(connection)
+        connection.execute(delete(schema_version))
         connection.execute(insert(schema_version).values(version=SCHEMA_VERSION))

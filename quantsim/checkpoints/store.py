@@ -17,6 +17,7 @@ from quantsim.checkpoints.checkpoint import (
     SHORT_RUN_ID,
     STATUSES,
     Checkpoint,
+    Report,
     Run,
     RunState,
     check_driver,
@@ -35,7 +36,7 @@ _RUN_ID = re.compile(r"[0-9a-f]{1,32}")
 
 _BATCH = 500  # checkpoints per statement; every database takes that many bound values
 
-_runs, _checkpoints, _states = schema.runs, schema.checkpoints, schema.states
+_runs, _checkpoints, _states, _reports = schema.runs, schema.checkpoints, schema.states, schema.reports
 
 
 class CheckpointStore:
@@ -172,8 +173,9 @@ class CheckpointStore:
         state: bytes | None = None,
         *,
         state_step: int | None = None,
+        report: Mapping[str, Any] | None = None,
     ) -> None:
-        """Stores checkpoints of a running run, with their metrics, and the state to resume from, all or nothing.
+        """Stores checkpoints of a running run, with their metrics, the state to resume from and a report, all or nothing.
 
         A checkpoint with the step and parameter set of a stored one takes its place, so that a driver which was killed
         may write a step again. The state takes the place of the run's earlier one.
@@ -182,16 +184,18 @@ class CheckpointStore:
             run_id: the run; the same in every checkpoint.
             checkpoints: may be empty, to store a state only.
             state: bytes that the driver can go on from (safetensors; never pickle). None keeps the stored one.
-            state_step: the step the state stands after; by default the largest of the checkpoints.
+            state_step: the step that state and report stand after; by default the largest of the checkpoints.
+            report: what the driver says of itself, as JSON values; joins the run's log. One of the same step is replaced.
 
         Raises:
             CheckpointError: the run is unknown or not running, or a checkpoint is of another run or given twice.
         """
         _check_batch(run_id, checkpoints)
-        if state is not None and state_step is None:
+        if (state is not None or report is not None) and state_step is None:
             if not checkpoints:
-                raise CheckpointError("a state without checkpoints needs state_step, the step it stands after")
+                raise CheckpointError("a state or report without checkpoints needs state_step, the step it stands after")
             state_step = max(checkpoint.step for checkpoint in checkpoints)
+        logged = None if report is None else plain_json(report, "report")
 
         def work(connection: Connection) -> None:
             now = utc_now()
@@ -208,6 +212,11 @@ class CheckpointStore:
                 connection.execute(delete(_states).where(_states.c.run_id == run_id))
                 row = {"run_id": run_id, "step": state_step, "blob": state, "created_at": now}
                 connection.execute(insert(_states), row)
+            if logged is not None:
+                at_step = and_(_reports.c.run_id == run_id, _reports.c.step == state_step)
+                connection.execute(delete(_reports).where(at_step))
+                entry = {"run_id": run_id, "step": state_step, "content": logged, "created_at": now}
+                connection.execute(insert(_reports), entry)
 
         self._database.transact(work, write=True)
 
@@ -222,6 +231,20 @@ class CheckpointStore:
             load_run(connection, run_id)
             row = connection.execute(select(_states).where(_states.c.run_id == run_id)).one_or_none()
             return None if row is None else RunState(row.step, row.blob, row.created_at)
+
+        return self._database.transact(work, write=False)
+
+    def reports(self, run_id: str) -> list[Report]:
+        """Returns the log of a run, in the order of its steps.
+
+        Raises:
+            CheckpointError: there is no such run.
+        """
+        query = select(_reports).where(_reports.c.run_id == run_id).order_by(_reports.c.step)
+
+        def work(connection: Connection) -> list[Report]:
+            load_run(connection, run_id)
+            return [Report(row.step, row.content, row.created_at) for row in connection.execute(query)]
 
         return self._database.transact(work, write=False)
 

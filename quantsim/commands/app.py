@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from quantsim import __version__
-from quantsim.commands import dashboard, export, grid, optuna, prices, select, sgd, simulate
+from quantsim.commands import dashboard, export, grid, hybrid, optuna, prices, select, sgd, simulate, space
 from quantsim.commands.options import Verbose
 from quantsim.commands.session import CommandGroup
 
@@ -41,9 +41,11 @@ def _global_options(
 
 app.command("optuna")(optuna.optuna)
 app.command("sgd")(sgd.sgd)
+app.command("hybrid")(hybrid.hybrid)
 app.command("simulate")(simulate.simulate)
 app.command("grid")(grid.grid)
 app.command("select")(select.select)
 app.command("export")(export.export)
 app.command("dashboard")(dashboard.dashboard)
+app.command("space")(space.space)
 app.command("prices")(prices.prices)

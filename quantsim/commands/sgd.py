@@ -10,6 +10,7 @@ import typer
 from quantsim.commands.options import DEFAULT_STORE, From, Quiet, Settings, Store, Study, Verbose
 from quantsim.commands.session import load_study, note, open_existing_store, open_store, place_of, prices_of, say
 from quantsim.commands.watch import Report, Watcher, watching
+from quantsim.errors import ConfigError
 
 if TYPE_CHECKING:
     from quantsim.checkpoints import CheckpointStore
@@ -21,6 +22,8 @@ __all__ = ["sgd"]
 
 DEFAULT_STUDY = "momentum_zero_fee"
 
+DEFAULT_TOP = 8
+
 
 def sgd(
     study: Study = DEFAULT_STUDY,
@@ -28,6 +31,21 @@ def sgd(
     steps: Annotated[int | None, typer.Option(min=1, help="Gradient steps; the same as --set sgd.steps=N.")] = None,
     store: Store = DEFAULT_STORE,
     start: From = None,
+    from_study: Annotated[
+        str | None,
+        typer.Option(
+            "--from-study",
+            metavar="NAME",
+            help="Fine-tunes the best parameter sets of a search: an Optuna study, or the experiment it searched.",
+        ),
+    ] = None,
+    top: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help=f"How many, each a set; {DEFAULT_TOP} unless given. Around a single one sets are drawn, as with --from.",
+        ),
+    ] = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Begin anew, even if there is an unfinished run to go on with.")
     ] = False,
@@ -40,12 +58,18 @@ def sgd(
     set that validation data choose. A run that was cut off is taken up where it was: give the same command again.
     """
     from quantsim.commands.outcome import show_next, show_notes, show_run
-    from quantsim.commands.starts import find_starts
+    from quantsim.commands.starts import find_starts, starts_of_study
 
+    if from_study is not None and start:
+        raise ConfigError(f"--from {start[0]} and --from-study {from_study} both say where to start: give one of them")
+    if from_study is None and top is not None:
+        raise ConfigError(f"--top {top} is of a search: name it with --from-study, or leave --top out")
     extra = [] if steps is None else [f"sgd.steps={steps}"]
     experiment = load_study(study or DEFAULT_STUDY, [*(settings or ()), *extra])
-    with open_existing_store(store) if start else open_store(store) as results:
+    with open_existing_store(store) if start or from_study is not None else open_store(store) as results:
         starts = find_starts(results, experiment, start or ())
+        if from_study is not None:
+            starts = starts_of_study(results, experiment, from_study, top or DEFAULT_TOP)
         for one in starts:
             note(f"Starting from {one.describe()}.")
         run = _train(
@@ -89,8 +113,13 @@ def _train(
 
 
 def _report(progress: Progress) -> Report:
-    text = f"objective {progress.objective:.4g}, best {progress.best:.4g}, learning rate {progress.learning_rate:.3g}"
-    return Report(progress.step, progress.steps, text)
+    text = f"objective {progress.objective:.4g} (median {progress.median:.4g}), best {progress.best:.4g}"
+    if progress.step:
+        text += (
+            f", learning rate {progress.learning_rate:.3g}, gradient {progress.gradient_norm:.3g}, "
+            f"{progress.alive} sets alive, {progress.steps_per_second:.3g} steps/s"
+        )
+    return Report(progress.step, progress.steps, text, progress.seconds_left)
 
 
 def _summary(experiment: Experiment, run: SgdRun) -> str:
@@ -99,6 +128,8 @@ def _summary(experiment: Experiment, run: SgdRun) -> str:
         text += f", resumed at step {run.resumed_at}"
     if run.stopped_early:
         text += ", stopped early: no improvement"
+    if run.restarts:
+        text += f", {run.restarts} parameter sets started again"
     if run.skipped:
         text += f", {run.skipped} updates refused (not finite)"
     return text + "."

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quantsim.checkpoints import SELECTION_METHODS, Checkpoint, Run, Selection, select
+from quantsim.checkpoints import SELECTION_METHODS, Checkpoint, Run, Selection, select, top
 from quantsim.commands.session import load_study, open_existing_store
 from quantsim.config import Experiment
 from quantsim.errors import ConfigError, SelectionError, nearest
@@ -17,7 +17,16 @@ from quantsim.errors import ConfigError, SelectionError, nearest
 if TYPE_CHECKING:
     from quantsim.checkpoints import CheckpointStore
 
-__all__ = ["BEST", "Start", "comparable_runs", "default_method", "find_starts", "is_method", "study_and_start"]
+__all__ = [
+    "BEST",
+    "Start",
+    "comparable_runs",
+    "default_method",
+    "find_starts",
+    "is_method",
+    "starts_of_study",
+    "study_and_start",
+]
 
 BEST = "best"
 """Stands for ``best_validation`` where there is validation, and for ``best_train`` where there is none."""
@@ -70,7 +79,7 @@ def is_method(text: str) -> bool:
 
 def default_method(experiment: Experiment) -> str:
     """How to pick where nothing is said: by validation where there is any."""
-    return "best_train" if experiment.periods.validation_end is None else "best_validation"
+    return "best_train" if not experiment.periods.has_validation else "best_validation"
 
 
 def find_starts(store: CheckpointStore, experiment: Experiment, texts: Iterable[str]) -> tuple[Start, ...]:
@@ -92,6 +101,45 @@ def find_starts(store: CheckpointStore, experiment: Experiment, texts: Iterable[
             checkpoint = store.resolve(text)
             starts.append(Start(checkpoint, store.run(checkpoint.run_id), "as asked for"))
     return tuple(starts)
+
+
+def starts_of_study(store: CheckpointStore, experiment: Experiment, name: str, n: int) -> tuple[Start, ...]:
+    """The ``n`` best distinct parameter sets that a search found, the best first; fewer if there are no more.
+
+    The objective of ``experiment`` ranks them: on validation where the search has any, else on train; never on test.
+
+    Args:
+        store: where the search's checkpoints are.
+        experiment: the sets are wanted for.
+        name: of an Optuna study, or of the experiment that was searched. Of several searches of one experiment's name, those
+            count that can be compared with the newest.
+        n: at least 1.
+
+    Raises:
+        SelectionError: there is no such search, or nothing of it can be ranked.
+    """
+    searches = store.find_runs(driver="search")
+    named = [run for run in searches if run.notes.get("study") == name] or [run for run in searches if run.name == name]
+    if not named:
+        known = {str(run.notes["study"]) for run in searches if "study" in run.notes} | {run.name for run in searches}
+        raise SelectionError(
+            f"{store.location} has no search of the name {name!r}, neither of an Optuna study nor of an experiment: "
+            f"{nearest(name, known)}"
+        )
+    by_id = {run.run_id: run for run in comparable_runs(named, dict(named[0].config))}
+    metric = experiment.objective.name
+    rows = [row for run_id in by_id for row in store.checkpoints(run_id=run_id, metrics=[metric])]
+    if rows and not any(row.metrics for row in rows):
+        maximised = named[0].config["objective"]["metric"]
+        raise SelectionError(
+            f"the search {name!r} did not store {metric}, which the objective of study {experiment.name!r} ranks by: search with "
+            f"it in objective.report, or fine-tune with objective.metric = {maximised!r}"
+        )
+    split = "validation" if any("validation" in row.metrics for row in rows) else "train"
+    best = top(rows, n, split, metric)
+    return tuple(
+        Start(row, by_id[row.run_id], f"number {place} by {split} {metric}") for place, row in enumerate(best, start=1)
+    )
 
 
 def study_and_start(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,11 +25,13 @@ class Report:
         done: steps or trials done, those of earlier sessions included.
         total: of how many.
         text: the objective and the best so far, in one line.
+        seconds_left: as far as is known; a bar works it out by itself.
     """
 
     done: int
     total: int
     text: str
+    seconds_left: float = math.inf
 
 
 Watcher = Callable[[Report], None]
@@ -76,5 +79,6 @@ class _Lines:
         raise_if_stopped()
         now = time.monotonic()
         if now >= self._due or report.done >= report.total:
-            note(f"{self._what} {report.done} of {report.total}: {report.text}")
+            left = f", {report.seconds_left:.0f} s left" if math.isfinite(report.seconds_left) else ""
+            note(f"{self._what} {report.done} of {report.total}: {report.text}{left}")
             self._due = now + _SECONDS_BETWEEN_LINES

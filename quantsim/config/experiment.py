@@ -19,7 +19,9 @@ from quantsim.config.pools import PoolView, check_groups, check_pool, pool_param
 from quantsim.config.sections import (
     Data,
     Fees,
+    Frozen,
     GroupName,
+    Hybrid,
     Objective,
     Periods,
     Pool,
@@ -33,14 +35,13 @@ from quantsim.config.sections import (
     pairs,
 )
 from quantsim.discovery import is_in_file, source_digest
-from quantsim.errors import ConfigError
+from quantsim.errors import ConfigError, nearest
 from quantsim.parameters import Parameter, scoped, to_human, to_raw
 from quantsim.parameters.parameter import in_group
 from quantsim.rules import Rule
 
 __all__ = ["Experiment"]
 
-Frozen = tuple[tuple[str, float | tuple[float, ...]], ...]
 Subsidiaries = tuple[tuple[GroupName, Subsidiary], ...]
 
 
@@ -67,32 +68,57 @@ class Experiment(Section):
     series: Series = Series()
     objective: Objective = Objective()
     sgd: Sgd = Sgd()
+    hybrid: Hybrid = Hybrid()
     search: Search = Search()
     parameters: Annotated[Frozen, BeforeValidator(frozen_parameters)] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.sgd.early_stopping_reports is not None and self.periods.validation_end is None:
+        if self.sgd.early_stopping_reports is not None and not self.periods.has_validation:
             raise ValueError(
                 f"sgd.early_stopping_reports = {self.sgd.early_stopping_reports} needs validation data: "
-                "set periods.validation_end"
+                "set periods.validation_end or periods.holdout_fraction"
             )
+        first, last = self.periods.splits()["train"]
         for begin, end in self.objective.periods:
-            if begin < self.periods.train_start or end > self.periods.train_end:
+            if begin < first or end > last:
                 raise ValueError(
                     f"objective.periods: {begin:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} must lie within the training period, "
-                    f"{self.periods.train_start:%Y-%m-%d %H:%M} to {self.periods.train_end:%Y-%m-%d %H:%M}"
+                    f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M}"
                 )
         check_groups(self.pools)
         human = to_human(self.layout, self.initial_parameters())
         for pool in self.pools:
             check_pool(pool, scoped(human, pool.group), self.series)
+        self._check_sgd()
+        self._check_search()
         if self.fees.swap_fee and self.pools[-1].tunes_fee:
             raise ValueError(
                 f"fees.swap_fee = {self.fees.swap_fee} and parameters.swap_fee both set the fee: give the latter, which "
                 "training and search may move, or the former, which they may not"
             )
         return self
+
+    def _check_search(self) -> None:
+        if self.search.overfitting_penalty and not self.periods.has_validation:
+            raise ValueError(
+                f"search.overfitting_penalty = {self.search.overfitting_penalty} needs validation data: set "
+                "periods.validation_end or periods.holdout_fraction"
+            )
+
+    def _check_sgd(self) -> None:
+        movable = [parameter for parameter in self.layout if parameter.trainable]
+        known = [parameter.human_name for parameter in movable]
+        for name in self.sgd.train or ():
+            if name not in known and name not in [parameter.raw_name for parameter in movable]:
+                raise ValueError(
+                    f"sgd.train: {name!r} is no parameter that gradients can move here: {nearest(name, known)}"
+                )
+        named = [name for name, value in self.series if value is not None]
+        if self.sgd.time_reversed and named:
+            raise ValueError(
+                f"sgd.time_reversed turns prices round, and series.{named[0]} cannot be: leave one of them out"
+            )
 
     def __getstate__(self) -> dict[Any, Any]:
         """Without what is derived from the content: it is cheap to make again, and rules are not for pickling."""
@@ -142,8 +168,13 @@ class Experiment(Section):
 
     @property
     def trainable(self) -> frozenset[str]:
-        """Raw names of the parameters that gradients move."""
-        return frozenset(parameter.raw_name for parameter in self.layout if parameter.trainable)
+        """Raw names of the parameters that gradients move: all that can be moved, or those that ``sgd.train`` names."""
+        wanted = self.sgd.train
+        return frozenset(
+            parameter.raw_name
+            for parameter in self.layout
+            if parameter.trainable and (wanted is None or {parameter.raw_name, parameter.human_name} & set(wanted))
+        )
 
     @property
     def identity(self) -> str:

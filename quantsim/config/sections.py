@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -28,6 +28,7 @@ from quantsim.rules import Rule, Trading, ensemble_of, get_rule
 __all__ = [
     "Data",
     "Fees",
+    "Hybrid",
     "Objective",
     "Periods",
     "Pool",
@@ -73,7 +74,7 @@ def _known_metric(name: str) -> str:
 def _distinct(tokens: tuple[str, ...]) -> tuple[str, ...]:
     repeated = sorted({token for token in tokens if tokens.count(token) > 1})
     if repeated:
-        raise ValueError(f"{', '.join(repeated)} given more than once: name each token once")
+        raise ValueError(f"{', '.join(repeated)} given more than once: name each once")
     return tokens
 
 
@@ -82,11 +83,32 @@ def pairs(values: Any) -> Any:
     return tuple(values.items()) if isinstance(values, dict) else values
 
 
+def frozen_parameters(values: Any) -> Any:
+    """Turns nested tables of numbers and lists into sorted pairs of dotted names and hashable values.
+
+    Anything else is left to validation.
+    """
+    return tuple(sorted(flat_table(values).items())) if isinstance(values, dict) else values
+
+
+def flat_table(table: Mapping[str, Any], group: str = "") -> dict[str, Any]:
+    """Nested tables as one, with dotted names; lists become tuples, and of two values for one name the later counts."""
+    flat: dict[str, Any] = {}
+    for name, value in table.items():
+        key = in_group(group, str(name))
+        if isinstance(value, Mapping):
+            flat |= flat_table(value, key)
+        else:
+            flat[key] = tuple(value) if isinstance(value, list) else value
+    return flat
+
+
 GroupName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]  # a bare key of TOML
 Members = tuple[tuple[GroupName, Annotated[str, AfterValidator(_known_rule)]], ...]
 Bound = Annotated[float, Field(gt=0.0, lt=1.0)]
 UtcTime = Annotated[datetime, AfterValidator(_to_utc)]
 MetricName = Annotated[str, AfterValidator(_known_metric)]
+Frozen = tuple[tuple[str, float | tuple[float, ...]], ...]
 MetricNumbers = tuple[tuple[MetricName, float], ...]
 
 
@@ -100,28 +122,56 @@ class Data(Section):
 
 
 class Periods(Section):
-    """Where training, validation and test begin and end; each is half open, and the next one begins where it ends."""
+    """Where training, validation and test begin and end; each is half open, and the next one begins where it ends.
+
+    ``holdout_fraction`` takes validation data from the end of the training period instead, in whole days.
+    """
 
     train_start: UtcTime
     train_end: UtcTime
     validation_end: UtcTime | None = None
     test_end: UtcTime | None = None
+    holdout_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        ends = {name: end for name in type(self).model_fields if (end := getattr(self, name)) is not None}
-        names = list(ends)
-        for earlier, later in itertools.pairwise(names):
+        names = ("train_start", "train_end", "validation_end", "test_end")
+        ends = {name: end for name in names if (end := getattr(self, name)) is not None}
+        for earlier, later in itertools.pairwise(ends):
             if not ends[earlier] < ends[later]:
                 raise ValueError(
                     f"{later} = {ends[later]:%Y-%m-%d %H:%M} must come after {earlier} = {ends[earlier]:%Y-%m-%d %H:%M}"
                 )
+        if self.holdout_fraction is not None:
+            if self.validation_end is not None:
+                raise ValueError(
+                    f"holdout_fraction = {self.holdout_fraction:g} and validation_end both say what validation data is: "
+                    "give one of them"
+                )
+            if not self.train_start + timedelta(days=1) <= self._training_end < self.train_end:
+                raise ValueError(
+                    f"holdout_fraction = {self.holdout_fraction:g} of {self.train_end - self.train_start} must leave at "
+                    "least a day to training, and take at least one"
+                )
         return self
+
+    @property
+    def has_validation(self) -> bool:
+        """Whether there is validation data."""
+        return self.validation_end is not None or self.holdout_fraction is not None
+
+    @property
+    def _training_end(self) -> datetime:
+        """Where training stops, less what is held out."""
+        days = (self.train_end - self.train_start) / timedelta(days=1)
+        return self.train_end - timedelta(days=round((self.holdout_fraction or 0.0) * days))
 
     def splits(self) -> dict[str, tuple[datetime, datetime]]:
         """Split name → (first moment, end), for the splits there are, in time order."""
-        found = {"train": (self.train_start, self.train_end)}
+        found = {"train": (self.train_start, self._training_end)}
         end = self.train_end
+        if self.holdout_fraction is not None:
+            found["validation"] = (self._training_end, end)
         if self.validation_end is not None:
             found["validation"] = (end, self.validation_end)
             end = self.validation_end
@@ -345,60 +395,148 @@ class Objective(Section):
 
 
 class Sgd(Section):
-    """The gradient driver. ``initial`` says where parameter sets beside the first start, ``initial_scale`` in which units.
+    """The gradient driver; docs/training.md explains every key.
 
-    ``initial_spread`` is of gaussian sets; the others fill the ranges of the parameters' specs.
+    ``initial`` says where parameter sets beside the first start, ``initial_scale`` in which units. ``initial_spread`` is of
+    gaussian sets; the others fill the ranges of the parameters' specs.
     """
 
     steps: PositiveInt = 500
+    train: tuple[str, ...] | None = None
     batch_size: PositiveInt = 8
+    sampling: Literal["uniform", "stratified", "exhaustive"] = "uniform"
     n_parameter_sets: PositiveInt = 4
     initial: Literal["gaussian", "latin_hypercube", "sobol", "grid"] = "gaussian"
     initial_scale: Literal["human", "raw"] = "human"
     initial_spread: Annotated[float, Field(ge=0.0)] = 0.5
-    optimiser: Literal["adam", "adamw", "sgd"] = "adam"
+    optimiser: Literal["adam", "adamw", "sgd", "lion", "lbfgs"] = "adam"
     learning_rate: PositiveFloat = 0.05
+    momentum: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     weight_decay: Annotated[float, Field(ge=0.0)] = 0.0
-    schedule: Literal["constant", "warmup_cosine"] = "constant"
-    warmup_steps: Annotated[int, Field(ge=0)] = 0
     clip_norm: PositiveFloat | None = 10.0
+    schedule: Literal["constant", "cosine", "warmup_cosine", "exponential", "plateau"] = "constant"
+    warmup_steps: Annotated[int, Field(ge=0)] = 0
+    final_fraction: Annotated[float, Field(gt=0.0, le=1.0)] = 0.01
+    plateau_factor: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.5
+    plateau_patience: PositiveInt = 5
+    plateau_tolerance: PositiveFloat = 1e-3
+    plateau_steps: PositiveInt = 10
+    average_from_step: PositiveInt | None = None
+    price_noise: Annotated[float, Field(ge=0.0)] = 0.0
+    time_reversed: bool = False
+    straight_through: tuple[Literal["maximum_change", "weight_bounds"], ...] = ()
+    hessian_samples: Annotated[int, Field(ge=0)] = 0
+    hessian_step: PositiveFloat = 0.01
+    hessian_penalty: Annotated[float, Field(ge=0.0)] = 0.0
+    reinitialise_after: PositiveInt | None = 20
     report_every: PositiveInt = 25
     early_stopping_reports: PositiveInt | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.weight_decay and self.optimiser != "adamw":
-            raise ValueError(f"weight_decay = {self.weight_decay} needs optimiser = 'adamw', not {self.optimiser!r}")
+        decays = ("adamw", "lion")
+        if self.weight_decay and self.optimiser not in decays:
+            raise ValueError(
+                f"weight_decay = {self.weight_decay} needs optimiser = 'adamw' or 'lion', not {self.optimiser!r}"
+            )
+        if self.momentum and self.optimiser != "sgd":
+            raise ValueError(
+                f"momentum = {self.momentum} needs optimiser = 'sgd', not {self.optimiser!r}, which has its own"
+            )
+        if self.warmup_steps and self.schedule != "warmup_cosine":
+            raise ValueError(
+                f"warmup_steps = {self.warmup_steps} needs schedule = 'warmup_cosine', not {self.schedule!r}"
+            )
         if self.warmup_steps >= self.steps:
             raise ValueError(f"warmup_steps = {self.warmup_steps} must be fewer than steps = {self.steps}")
+        if self.hessian_penalty and not self.hessian_samples:
+            raise ValueError(
+                f"hessian_penalty = {self.hessian_penalty} needs hessian_samples of at least 1, the directions tried a step"
+            )
+        self._check_lbfgs()
+        return self
+
+    def _check_lbfgs(self) -> None:
+        if self.optimiser != "lbfgs":
+            return
+        if self.schedule != "constant":
+            raise ValueError(
+                f"schedule = {self.schedule!r} is not for optimiser = 'lbfgs', whose line search sets the step: leave it out"
+            )
+        for name in ("price_noise", "hessian_penalty"):
+            if value := getattr(self, name):
+                raise ValueError(
+                    f"{name} = {value} makes the objective random, and optimiser = 'lbfgs' wants it fixed: leave one out"
+                )
+
+
+class Hybrid(Section):
+    """Search and gradients in turns; docs/hybrid.md explains every key."""
+
+    rounds: PositiveInt = 3
+    trials: PositiveInt = 50
+    top: PositiveInt = 4
+    steps: PositiveInt = 100
+    gradients: Literal["auto", "zero_fee", "with_fees"] = "auto"
+    windows: Literal["whole", "study"] = "whole"
+    min_gain: Annotated[float, Field(ge=0.0)] = 1e-3
+    max_evaluations: PositiveInt | None = None
+    max_minutes: PositiveFloat | None = None
+
+    @model_validator(mode="after")
+    def _one_round_fits(self) -> Self:
+        needed = self.trials + self.top * (self.steps + 1)
+        if self.max_evaluations is not None and self.max_evaluations < needed:
+            raise ValueError(
+                f"max_evaluations = {self.max_evaluations} is less than one round takes: {self.trials} trials, and for each of "
+                f"{self.top} sets {self.steps} steps and a trial, {needed} in all; raise it, or lower trials, top or steps"
+            )
         return self
 
 
 class Search(Section):
-    """The search driver. ``space`` names a file of ranges; unless set, it is the rule's own."""
+    """The search driver. ``space`` names a file of ranges; unless set, it is the rule's own.
+
+    ``fixed`` takes parameters out of the search: human-readable name = value. ``objectives`` are several metrics of the
+    training period instead of the one objective, maximised, or minimised with a minus before the name. Pruned are trials whose
+    mean over the first blocks of the training period is worse than that of others. ``patience`` ends a study whose best has
+    not improved by more than ``min_gain`` over that many trials.
+    """
 
     trials: PositiveInt = 200
     jobs: PositiveInt = 1
     space: str | None = None
+    fixed: Annotated[Frozen, BeforeValidator(frozen_parameters)] = ()
+    sampler: Literal["tpe", "cmaes", "nsga2", "nsga3", "random", "qmc", "gp"] = "tpe"
     n_startup_trials: PositiveInt = 20
     multivariate: bool = True
+    population_size: Annotated[int, Field(ge=2)] = 20
+    objectives: Annotated[tuple[str, ...], AfterValidator(_distinct)] = ()
+    overfitting_penalty: Annotated[float, Field(ge=0.0)] = 0.0
+    pruner: Literal["none", "median", "percentile", "hyperband"] = "none"
+    prune_blocks: Annotated[int, Field(ge=2)] = 4
+    patience: PositiveInt | None = None
+    min_gain: Annotated[float, Field(ge=0.0)] = 0.0
 
+    @model_validator(mode="after")
+    def _objectives_fit(self) -> Self:
+        if not self.objectives:
+            return self
+        if len(self.objectives) == 1:
+            raise ValueError(
+                f"objectives = {list(self.objectives)} is one objective: set objective.metric, and leave it out"
+            )
+        for name, value, off in (
+            ("overfitting_penalty", self.overfitting_penalty, 0.0),
+            ("patience", self.patience, None),
+            ("pruner", self.pruner, "none"),
+        ):
+            if value != off:
+                raise ValueError(
+                    f"{name} = {value!r} is for one objective, and there are {len(self.objectives)}: leave it out"
+                )
+        return self
 
-def frozen_parameters(values: Any) -> Any:
-    """Turns nested tables of numbers and lists into sorted pairs of dotted names and hashable values.
-
-    Anything else is left to validation.
-    """
-    return tuple(sorted(flat_table(values).items())) if isinstance(values, dict) else values
-
-
-def flat_table(table: Mapping[str, Any], group: str = "") -> dict[str, Any]:
-    """Nested tables as one, with dotted names; lists become tuples, and of two values for one name the later counts."""
-    flat: dict[str, Any] = {}
-    for name, value in table.items():
-        key = in_group(group, str(name))
-        if isinstance(value, Mapping):
-            flat |= flat_table(value, key)
-        else:
-            flat[key] = tuple(value) if isinstance(value, list) else value
-    return flat
+    @field_serializer("fixed")
+    def _fixed_as_table(self, fixed: Frozen) -> dict[str, Any]:
+        return dict(fixed)

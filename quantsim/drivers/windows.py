@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +15,11 @@ from numpy.typing import NDArray
 from quantsim.errors import WindowError
 from quantsim.simulator import Evaluator
 
-__all__ = ["TrainingWindows", "training_windows"]
+__all__ = ["Sampling", "TrainingWindows", "training_windows"]
+
+Sampling = Literal["uniform", "stratified", "exhaustive"]
+
+_GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 
 
 @dataclass(frozen=True)
@@ -37,11 +43,47 @@ class TrainingWindows:
         """All possible first bars, (n_starts,)."""
         return self.first + self.stride * np.arange(self.n_starts)
 
-    def draw(self, key: Array, batch_size: int) -> Array:
-        """First bars of a batch, (batch_size,), uniform with replacement; a single one where there is no choice."""
-        if self.n_starts == 1:
+    def is_fixed(self, batch_size: int, sampling: Sampling) -> bool:
+        """Whether every batch holds the same windows."""
+        return self.n_starts == 1 or (sampling == "exhaustive" and batch_size >= self.n_starts)
+
+    def draw(self, key: Array, step: Array, batch_size: int, sampling: Sampling) -> Array:
+        """First bars of a step's batch, (batch_size,); a single one where there is no choice.
+
+        * ``uniform``: each drawn by itself, with replacement.
+        * ``stratified``: one from each of ``batch_size`` equal parts of the possible starts.
+        * ``exhaustive``: all starts in turn, each once before any comes again, neighbours far apart: the order
+          ``(offset + i·a) mod n``, with ``a`` near the golden section of ``n`` and prime to it, and a new offset every round.
+          A batch that holds them all holds each once.
+
+        Args:
+            key: of the run.
+            step: () steps done so far.
+            batch_size: number of windows.
+            sampling: one of these.
+        """
+        n = self.n_starts
+        if n == 1:
             return jnp.full(1, self.first)
-        return self.first + self.stride * jax.random.randint(key, (batch_size,), 0, self.n_starts)
+        if self.is_fixed(batch_size, sampling):
+            return jnp.asarray(self.starts)
+        own = jax.random.fold_in(key, step)
+        if sampling == "uniform":
+            places = jax.random.randint(own, (batch_size,), 0, n)
+        elif sampling == "stratified":
+            shares = (jnp.arange(batch_size) + jax.random.uniform(own, (batch_size,))) / batch_size
+            places = jnp.minimum(jnp.floor(shares * n), n - 1).astype(jnp.int64)
+        else:
+            count = step * batch_size + jnp.arange(batch_size)
+            offsets = jax.vmap(lambda turn: jax.random.randint(jax.random.fold_in(key, turn), (), 0, n))(count // n)
+            places = (offsets + (count % n) * _spread(n)) % n
+        return self.first + self.stride * places
+
+
+def _spread(n: int) -> int:
+    """A multiplier prime to ``n``, near its golden section."""
+    wanted = max(1, round(_GOLDEN * n))
+    return next(a for a in range(wanted, wanted + n) if math.gcd(a, n) == 1)
 
 
 def training_windows(evaluator: Evaluator) -> TrainingWindows:

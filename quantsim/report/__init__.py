@@ -1,5 +1,21 @@
 """What people look at: tables for the terminal, and pictures (with the extra ``plots``)."""
 
-from quantsim.report.tables import coverage_table, gaps_table, hodl_returns, metrics_table, parameters_table
+from quantsim.report.tables import (
+    coverage_table,
+    gains_table,
+    gaps_table,
+    hodl_returns,
+    metrics_table,
+    parameters_table,
+    space_table,
+)
 
-__all__ = ["coverage_table", "gaps_table", "hodl_returns", "metrics_table", "parameters_table"]
+__all__ = [
+    "coverage_table",
+    "gains_table",
+    "gaps_table",
+    "hodl_returns",
+    "metrics_table",
+    "parameters_table",
+    "space_table",
+]

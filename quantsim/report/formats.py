@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["metric_text", "number_text", "unit_text"]
+__all__ = ["gain_text", "metric_text", "number_text", "unit_text"]
 
 _FRACTION = "fraction"
 
@@ -39,6 +39,18 @@ def metric_text(value: float | None, unit: str) -> str:
     if unit.startswith(_FRACTION):
         return f"{100 * value:+,.2f}"
     return f"{value:,.3f}"
+
+
+def gain_text(value: float | None, unit: str) -> str:
+    """The difference of two values of a metric, with its sign; fractions in percentage points.
+
+    Example:
+        >>> gain_text(0.01, "fraction"), gain_text(0.25, "ratio, annualised")
+        ('+1.00', '+0.250')
+    """
+    if value is None or math.isnan(value):
+        return "–"
+    return metric_text(value, unit) if unit.startswith(_FRACTION) else f"{value:+,.3f}"
 
 
 def unit_text(unit: str) -> str:

@@ -8,13 +8,24 @@ from typing import TYPE_CHECKING
 from rich import box
 from rich.table import Table
 
-from quantsim.report.formats import metric_text, number_text, unit_text
+from quantsim.checkpoints.checkpoint import SPLITS
+from quantsim.report.formats import gain_text, metric_text, number_text, unit_text
 
 if TYPE_CHECKING:
+    from quantsim.drivers.hybrid import Phase
+    from quantsim.drivers.search import SearchSpace
     from quantsim.parameters import Parameter
     from quantsim.prices import Coverage, Gap
 
-__all__ = ["coverage_table", "gaps_table", "hodl_returns", "metrics_table", "parameters_table"]
+__all__ = [
+    "coverage_table",
+    "gains_table",
+    "gaps_table",
+    "hodl_returns",
+    "metrics_table",
+    "parameters_table",
+    "space_table",
+]
 
 Metrics = Mapping[str, Mapping[str, float]]
 
@@ -90,6 +101,66 @@ def hodl_returns(metrics: Metrics) -> dict[str, float | None]:
         else:
             held[split] = (1.0 + returns) / (1.0 + over_hodl) - 1.0
     return held
+
+
+def gains_table(phases: Sequence[Phase], objective: str, unit: str) -> Table:
+    """What each phase of a hybrid run took and gained, one row per phase.
+
+    First what steers, the highest train objective of any trial; then those of the one trial that the default selection picks.
+
+    Args:
+        phases: in their order.
+        objective: name of what is maximised.
+        unit: its unit; empty for none.
+    """
+    shown = f"{objective}, {unit_text(unit)}" if unit else objective
+    table = _table(f"What each phase gained; {shown}")
+    table.add_column("phase")
+    table.add_column("evaluations", justify="right")
+    table.add_column("s", justify="right")
+    splits = [split for split in SPLITS if any(split in phase.objective for phase in phases)]
+    for heading in ("highest train", *splits):
+        table.add_column(heading, justify="right")
+        table.add_column("gain", justify="right", style="dim")
+    before: list[float | None] = [None] * (1 + len(splits))
+    for phase in phases:
+        now = [phase.best, *(phase.objective.get(split) for split in splits)]
+        cells = []
+        for value, earlier in zip(now, before, strict=True):
+            gain = None if value is None or earlier is None else value - earlier
+            cells += [metric_text(value, unit), gain_text(gain, unit)]
+        seconds = "earlier" if phase.seconds is None else f"{phase.seconds:.1f}"
+        table.add_row(f"{phase.round} {phase.kind}", f"{phase.evaluations:,}", seconds, *cells)
+        before = now
+    return table
+
+
+def space_table(space: SearchSpace, units: Mapping[str, str], title: str) -> Table:
+    """One row per trial parameter of a search space, and one for each that it fixes.
+
+    Args:
+        space: what a search draws from.
+        units: human-readable parameter name → unit.
+        title: above the table.
+    """
+    table = _table(title)
+    table.add_column("parameter")
+    table.add_column("from", justify="right")
+    table.add_column("to", justify="right")
+    table.add_column("drawn")
+    table.add_column("unit", style="dim")
+    for dimension in space.dimensions:
+        for draw in dimension.draws:
+            ends = (number_text(draw.low), number_text(draw.high))
+            how = "log" if draw.log else "even" if draw.step is None else f"in steps of {number_text(draw.step)}"
+            if draw.choices:
+                ends, how = ("", ""), "one of " + ", ".join(map(number_text, draw.choices))
+            shared = " (one for all)" if dimension.scalar and len(dimension.labels) > 1 else ""
+            table.add_row(f"{draw.name}{shared}", *ends, how, units.get(dimension.name) or "1")
+    for name, value in space.fixed.items():
+        values = value if isinstance(value, list) else [value]
+        table.add_row(name, ", ".join(map(number_text, values)), "", "fixed", units.get(name) or "1", style="dim")
+    return table
 
 
 def coverage_table(covered: Sequence[Coverage], title: str) -> Table:

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from quantsim.config import Experiment
 from quantsim.errors import ParameterError, PriceError, WindowError, nearest
-from quantsim.metrics import SampleShape, get_metric
+from quantsim.metrics import SampleShape, get_metric, metric_names
 from quantsim.objective import OBJECTIVE, ObjectiveShape, objective_shape
 from quantsim.precision import in_float64
 from quantsim.prices import Prices
@@ -90,9 +90,12 @@ class Evaluator:
 
     @property
     def metric_names(self) -> tuple[str, ...]:
-        """The objective first, then its metric and those the experiment reports."""
-        objective = self.experiment.objective
-        return tuple(dict.fromkeys((objective.name, objective.metric, *objective.report)))
+        """The objective first, then its metric, those that constrain it or that a search maximises, and those reported."""
+        experiment = self.experiment
+        objective, known = experiment.objective, set(metric_names())
+        searched = (name.removeprefix("-") for name in experiment.search.objectives)
+        wanted = (*dict(objective.constraints), *(name for name in searched if name in known))
+        return tuple(dict.fromkeys((objective.name, objective.metric, *wanted, *objective.report)))
 
     def objective_shape(self, n_bars: int, *, whole: bool = False) -> ObjectiveShape:
         """The objective over windows of ``n_bars`` bars of the training period, or with the window as its only period."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from quantsim.config import Experiment
 
-__all__ = ["FeeRates", "Market", "Orders", "at_bars", "fee_rates", "market", "window_of"]
+__all__ = ["FeeRates", "Market", "Orders", "at_bars", "fee_rates", "market", "window_of", "with_noise"]
 
 
 class FeeRates(NamedTuple):
@@ -84,6 +84,13 @@ def market(
     summed = np.cumsum(log_prices, axis=0, dtype=np.longdouble).astype(np.float64)
     seen = None if oracle is None else jnp.asarray(oracle)
     return Market(jnp.asarray(prices), jnp.asarray(log_prices), jnp.asarray(summed), seen, orders)
+
+
+def with_noise(seen: Market, noise: float, key: Array) -> Market:
+    """Prices times ``exp(noise·ε)``, with ``ε`` standard normal, drawn for every bar and token by itself."""
+    log_prices = seen.log_prices + noise * jax.random.normal(key, seen.log_prices.shape)
+    prices = seen.prices * jnp.exp(log_prices - seen.log_prices)
+    return seen._replace(prices=prices, log_prices=log_prices, summed=jnp.cumsum(log_prices, axis=0))
 
 
 def fee_rates(experiment: Experiment, varying: Mapping[str, NDArray[np.float64]] | None = None) -> FeeRates:

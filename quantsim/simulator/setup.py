@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from quantsim.config import Experiment
 from quantsim.config.pools import PoolView
@@ -42,6 +42,7 @@ class PoolSetup:
         tunes_fee: whether the swap fee is a parameter.
         fee_rule: sets the swap fee chunk by chunk; None for a fee that is set otherwise.
         subsidiaries: the pools whose shares it or another subsidiary holds, each after those that it holds.
+        straight_through: limits that a gradient passes as if they were not there: ``"maximum_change"``, ``"weight_bounds"``.
         columns: where the pool's tokens are among those of the data, followed by the subsidiaries.
     """
 
@@ -70,6 +71,7 @@ class PoolSetup:
     fee_rule: FeeRule | None = None
     subsidiaries: tuple[Subsidiary, ...] = ()
     columns: tuple[int, ...] = ()
+    straight_through: tuple[str, ...] = ()
 
     @property
     def holds(self) -> bool:
@@ -80,6 +82,13 @@ class PoolSetup:
     def batches(self) -> bool:
         """Whether trade is in batches at one price."""
         return self.rule.trading is Trading.BATCHES
+
+    def with_straight_through(self, limits: tuple[str, ...]) -> PoolSetup:
+        """The same pool, and its subsidiaries, with gradients that pass limits as if they were not there."""
+        subsidiaries = tuple(
+            replace(part, setup=part.setup.with_straight_through(limits)) for part in self.subsidiaries
+        )
+        return replace(self, straight_through=limits, subsidiaries=subsidiaries)
 
     @property
     def shows_shares(self) -> bool:

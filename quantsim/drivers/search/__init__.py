@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from quantsim.drivers.search.driver import run_search as run_search
     from quantsim.drivers.search.monitor import SearchProgress as SearchProgress
     from quantsim.drivers.search.space import SearchSpace as SearchSpace
-    from quantsim.drivers.search.space import load_search_space as load_search_space
+    from quantsim.drivers.search.space_file import load_search_space as load_search_space
 
 _HOMES = {
     "SearchProgress": "monitor",
     "SearchRun": "driver",
     "SearchSpace": "space",
-    "load_search_space": "space",
+    "load_search_space": "space_file",
     "run_search": "driver",
 }
 

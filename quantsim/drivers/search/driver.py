@@ -16,7 +16,8 @@ from quantsim.config import Experiment
 from quantsim.drivers.search.monitor import Monitor, SearchProgress, polling
 from quantsim.drivers.search.parallel import Job, run_jobs, shares
 from quantsim.drivers.search.records import Recorder
-from quantsim.drivers.search.space import SearchSpace, load_search_space
+from quantsim.drivers.search.space import SearchSpace
+from quantsim.drivers.search.space_file import load_search_space
 from quantsim.drivers.search.storage import Location, default_storage, describe_storage, opened_storage
 from quantsim.drivers.search.study import (
     StudyIdentity,

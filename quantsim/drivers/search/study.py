@@ -56,7 +56,7 @@ class StudyIdentity:
     """What all trials of one study have in common; how many there are and who runs them is not part of it.
 
     Attributes:
-        experiment: the experiment as JSON values, less its names, the gradient driver's table, and the search's number of
+        experiment: the experiment as JSON values, less its names, the tables of the other drivers, and the search's number of
             trials and jobs.
         data_id: identity of the prices, and of the series where there are any.
         space: the ranges, by trial parameter; the content of the file counts, not its name.
@@ -84,6 +84,7 @@ def identify(experiment: Experiment, data_id: str, space: SearchSpace) -> StudyI
         "name": True,
         "description": True,
         "sgd": True,
+        "hybrid": True,
         "search": {"trials", "jobs", "space"},
     }
     return StudyIdentity(experiment.model_dump(mode="json", exclude=left_out), data_id, space.describe())

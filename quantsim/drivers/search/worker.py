@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from optuna.distributions import FloatDistribution
+from optuna.distributions import BaseDistribution
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
@@ -96,7 +96,7 @@ class Searcher:
     n_workers: int = 1
 
     @functools.cached_property
-    def distributions(self) -> dict[str, FloatDistribution]:
+    def distributions(self) -> dict[str, BaseDistribution]:
         """Trial parameter → Optuna distribution."""
         return self.space.distributions()
 

@@ -2,46 +2,38 @@
 
 from __future__ import annotations
 
-import functools
-import hashlib
-import json
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 from numpy.typing import NDArray
 
 from quantsim.checkpoints import CheckpointStore, Run
 from quantsim.config import Experiment
+from quantsim.config.sections import Sgd
 from quantsim.drivers.best import Best
 from quantsim.drivers.evaluated import evaluated
 from quantsim.drivers.process import is_abandoned, process_mark
-from quantsim.drivers.sgd.optimiser import learning_rate
 from quantsim.drivers.sgd.state_io import dump_state, restore_state
-from quantsim.drivers.sgd.step import Info, Inputs, Program, State, advance, init
-from quantsim.drivers.windows import training_windows
-from quantsim.errors import ConfigError
-from quantsim.parameters import gaussian_sets, range_sets
+from quantsim.drivers.sgd.step import Info, State, advance, flatness, init
+from quantsim.drivers.sgd.training import Training
 from quantsim.precision import in_float64
 from quantsim.prices import Prices
-from quantsim.simulator import Evaluator
 
-__all__ = ["Progress", "SgdRun", "run_sgd"]
+__all__ = ["HESSIAN_TRACE", "Progress", "SgdRun", "run_sgd"]
 
 logger = logging.getLogger(__name__)
 
 FloatArray = NDArray[np.float64]
 Sets = dict[str, FloatArray]
 
-_GIVEN_TRADES = (
-    "with given trades (series.trades) gradients go by automatic differentiation through the bars, which takes two to "
-    "four times as long as without, and memory for every bar"
-)
+HESSIAN_TRACE = "hessian_trace"
+"""Under which name the flatness of a set is stored among its train metrics; lower is flatter."""
 
 
 @dataclass(frozen=True)
@@ -51,18 +43,26 @@ class Progress:
     Attributes:
         step: steps done.
         steps: steps in all.
-        objective: best train metric over the parameter sets, at this step.
-        best: best deciding metric so far (validation, or train where there is no validation).
-        learning_rate: in use at the next step.
-        alive: parameter sets whose last update was not refused.
+        objective: best train objective over the parameter sets, at this step.
+        median: the median over the sets.
+        best: best deciding objective so far (validation, or train where there is no validation).
+        learning_rate: in use by the last step, the largest of the sets.
+        gradient_norm: of the last step, the median of the sets; nan before the first.
+        alive: parameter sets that still train and whose last update was not refused.
+        steps_per_second: of this session, reports included.
+        seconds_left: at that pace.
     """
 
     step: int
     steps: int
     objective: float
+    median: float
     best: float
     learning_rate: float
+    gradient_norm: float
     alive: int
+    steps_per_second: float
+    seconds_left: float
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,9 @@ class SgdRun:
         run_id: of the store.
         steps: steps done in all, earlier sessions included.
         resumed_at: step at which this session took over; 0 for a new run.
-        stopped_early: whether patience ran out.
+        stopped_early: whether patience ran out, for all sets.
         skipped: updates refused in this session because objective or gradient were not finite.
+        restarts: parameter sets started again from the bank, in all.
         seconds: duration of this session.
     """
 
@@ -83,6 +84,7 @@ class SgdRun:
     resumed_at: int
     stopped_early: bool
     skipped: int
+    restarts: int
     seconds: float
 
 
@@ -111,15 +113,16 @@ def run_sgd(
         progress: called after every report.
 
     Raises:
-        ConfigError: the rule has nothing to train, or windows do not fit.
+        ConfigError: the rule has nothing to train, or settings do not fit together.
+        WindowError: windows or periods do not fit into the training period.
         KeyboardInterrupt: as raised; everything up to the last report is stored, and the run marked as interrupted.
     """
-    training = _Training(experiment, prices, store, start)
+    training = Training(experiment, prices, start)
     begun = time.monotonic()
-    run_id, state = training.open(resume)
-    resumed_at = int(state.step)
+    run_id, state = _open(training, store, resume)
+    session = _Session(training, store, run_id, state, progress)
     try:
-        state, skipped, stopped = training.loop(run_id, state, progress)
+        stopped = session.run()
     except KeyboardInterrupt:
         store.finish_run(run_id, "interrupted", "interrupted by the user")
         raise
@@ -127,175 +130,190 @@ def run_sgd(
         store.finish_run(run_id, "failed", f"{type(error).__name__}: {error}")
         raise
     store.finish_run(run_id, "finished", "stopped early: no improvement" if stopped else None)
-    return SgdRun(run_id, int(state.step), resumed_at, stopped, skipped, time.monotonic() - begun)
+    state = session.state
+    return SgdRun(
+        run_id,
+        int(state.step),
+        session.resumed_at,
+        stopped,
+        session.skipped,
+        int(state.restarts.sum()),
+        time.monotonic() - begun,
+    )
 
 
-class _Training:
-    """One run's fixed parts, so that the functions below need not pass them around."""
+def _open(training: Training, store: CheckpointStore, resume: bool) -> tuple[str, State]:
+    """Takes up the newest unfinished run that fits, or begins one."""
+    experiment, evaluator = training.experiment, training.evaluator
+    fresh = init(training.program, training.initial)
+    for run in _unfinished(training, store) if resume else ():
+        stored = store.load_state(run.run_id)
+        if stored is not None:
+            state = restore_state(stored.blob, fresh)
+            store.resume_run(run.run_id, process_mark())
+            logger.info("resuming run %s at step %d", run.run_id, stored.step)
+            return run.run_id, state
+    run_id = store.begin_run(
+        experiment_id=experiment.identity,
+        data_id=evaluator.data_id,
+        name=experiment.name,
+        driver="sgd",
+        config=experiment.model_dump(mode="json"),
+        seed=experiment.seed,
+        notes={**evaluator.notes, **process_mark(), "start": training.start_digest},
+    )
+    return run_id, fresh
+
+
+def _unfinished(training: Training, store: CheckpointStore) -> list[Run]:
+    """The newest first."""
+    runs = store.find_runs(experiment_id=training.experiment.identity, driver="sgd", data_id=training.evaluator.data_id)
+    same_start = [run for run in runs if run.notes.get("start") == training.start_digest]
+    return sorted(filter(is_abandoned, same_start), key=lambda run: run.started_at, reverse=True)
+
+
+class _Session:
+    """One session of a run: steps and reports until it is done."""
 
     def __init__(
-        self, experiment: Experiment, prices: Prices, store: CheckpointStore, start: Sequence[Mapping[str, Any]]
-    ) -> None:
-        self.experiment, self.store = experiment, store
-        self.evaluator = Evaluator(experiment, prices)
-        if self.evaluator.setup.has_trades:
-            logger.warning(_GIVEN_TRADES)
-        settings, metric = experiment.sgd, experiment.objective.metric
-        windows = training_windows(self.evaluator)
-        plan, _ = self.evaluator.plan(windows.starts, windows.n_bars, (metric,))
-        self.program = Program(plan, windows, settings)
-        sets = _starting_sets(experiment, start)
-        trainable = experiment.trainable
-        if not trainable:
-            raise ConfigError(f"rule {experiment.pool.strategy_name!r} has no parameter that gradients could train")
-        self.initial = {name: jnp.asarray(rows) for name, rows in sets.items() if name in trainable}
-        self.inputs = Inputs(
-            self.evaluator.market,
-            self.evaluator.rates,
-            {name: jnp.asarray(rows) for name, rows in sets.items() if name not in trainable},
-            jax.random.key(experiment.seed),
-        )
-        self.decides = "validation" if "validation" in self.evaluator.splits else "train"
-        self.start_digest = _digest(sets)
-
-    def open(self, resume: bool) -> tuple[str, State]:
-        """Takes up the newest unfinished run that fits, or begins one."""
-        fresh = init(self.program, self.initial)
-        candidates = self._unfinished() if resume else []
-        for run in reversed(candidates):
-            stored = self.store.load_state(run.run_id)
-            if stored is not None:
-                state = restore_state(stored.blob, fresh)
-                self.store.resume_run(run.run_id, process_mark())
-                logger.info("resuming run %s at step %d", run.run_id, stored.step)
-                return run.run_id, state
-        run_id = self.store.begin_run(
-            experiment_id=self.experiment.identity,
-            data_id=self.evaluator.data_id,
-            name=self.experiment.name,
-            driver="sgd",
-            config=self.experiment.model_dump(mode="json"),
-            seed=self.experiment.seed,
-            notes={**self.evaluator.notes, **process_mark(), "start": self.start_digest},
-        )
-        return run_id, fresh
-
-    def _unfinished(self) -> list[Run]:
-        runs = self.store.find_runs(
-            experiment_id=self.experiment.identity, driver="sgd", data_id=self.evaluator.data_id
-        )
-        same_start = [run for run in runs if run.notes.get("start") == self.start_digest]
-        return sorted(filter(is_abandoned, same_start), key=lambda run: run.started_at)
-
-    def loop(self, run_id: str, state: State, progress: Callable[[Progress], None] | None) -> tuple[State, int, bool]:
-        """Steps and reports until done; returns the state, the updates refused, and whether patience ran out."""
-        settings = self.experiment.sgd
-        best = self._replay(run_id)
-        skipped, info = 0, None
-        while True:
-            step = int(state.step)
-            if best.step < step:  # a resumed run has this report already
-                best = self._report(run_id, state, info, best, progress)
-            patience = settings.early_stopping_reports
-            if patience is not None and best.stale >= patience:
-                return state, skipped, True
-            if step >= settings.steps:
-                return state, skipped, False
-            n_steps = min(settings.report_every - step % settings.report_every, settings.steps - step)
-            state, info = advance(self.program, state, self.inputs, jnp.asarray(n_steps))
-            skipped += int(info.skipped.sum())
-            if refused := int(info.skipped.sum()):
-                logger.warning("steps %d to %d: %d updates refused, not finite", step, step + n_steps, refused)
-
-    def _report(
         self,
+        training: Training,
+        store: CheckpointStore,
         run_id: str,
         state: State,
-        info: Info | None,
-        best: _Patience,
         progress: Callable[[Progress], None] | None,
-    ) -> _Patience:
-        step = int(state.step)
-        sets = {**state.params, **self.inputs.frozen}
-        metrics = self.evaluator.evaluate_many(sets)
+    ) -> None:
+        self.training, self.store, self.run_id, self.state = training, store, run_id, state
+        self.settings, self.objective = training.experiment.sgd, training.experiment.objective.name
+        self.progress = progress
+        self.resumed_at, self.skipped = int(state.step), 0
+        self.info: Info | None = None
+        self.begun = time.monotonic()
+        self.patience = _replayed(training, store, run_id, self.objective)
+
+    def run(self) -> bool:
+        """Returns whether patience ran out."""
+        settings = self.settings
+        while True:
+            step = int(self.state.step)
+            if self.patience.step < step:  # a resumed run has this report already
+                self._report(step)
+            active = self.patience.active(settings)
+            if not active.any():
+                return True
+            if step >= settings.steps:
+                return False
+            n_steps = min(settings.report_every - step % settings.report_every, settings.steps - step)
+            inputs = self.training.inputs._replace(active=jnp.asarray(active))
+            self.state, self.info = advance(self.training.program, self.state, inputs, jnp.asarray(n_steps))
+            if refused := int(self.info.skipped.sum()):
+                self.skipped += refused
+                logger.warning("steps %d to %d: %d updates refused, not finite", step, step + n_steps, refused)
+
+    def _report(self, step: int) -> None:
+        """Evaluates all sets on all splits, and stores them with the state to go on from, in one transaction."""
+        sets = self._sets()
+        metrics = self.training.evaluator.evaluate_many(sets)
+        if self.settings.hessian_samples:
+            metrics["train"][HESSIAN_TRACE] = self._flatness(sets)
         rows = [
             evaluated(
-                self.experiment,
+                self.training.experiment,
                 {name: np.asarray(rows[index]) for name, rows in sets.items()},
                 {s: {m: float(values[index]) for m, values in table.items()} for s, table in metrics.items()},
-                run_id=run_id,
+                run_id=self.run_id,
                 driver="sgd",
                 step=step,
                 parameter_set=index,
             )
             for index in range(next(iter(sets.values())).shape[0])
         ]
-        self.store.append(run_id, rows, state=dump_state(state), state_step=step)
-        metric = self.experiment.objective.metric
-        best = best.update(_highest(metrics[self.decides][metric]), step)
-        if progress is not None:
-            alive = len(rows) if info is None else int(np.isfinite(info.objective).sum())
-            rate = float(np.asarray(learning_rate(self.experiment.sgd)(state.step)))
-            progress(
-                Progress(
-                    step, self.experiment.sgd.steps, _highest(metrics["train"][metric]), best.best.value, rate, alive
-                )
-            )
-        return best
+        trained = slice(0, self.training.n_sets)
+        decided = metrics[self.training.decides][self.objective][trained]
+        self.patience = self.patience.update(decided, step)
+        progress = self._progress(step, metrics["train"][self.objective][trained])
+        report = {"progress": asdict(progress), **self._details()}
+        self.store.append(self.run_id, rows, state=dump_state(self.state), state_step=step, report=report)
+        if self.progress is not None:
+            self.progress(progress)
 
-    def _replay(self, run_id: str) -> _Patience:
-        """Patience as it stood at the last stored report."""
-        metric = self.experiment.objective.metric
-        by_step: dict[int, list[float]] = {}
-        for row in self.store.checkpoints(run_id=run_id):
-            value = row.value(self.decides, metric)
-            by_step.setdefault(row.step, []).append(np.nan if value is None else value)
-        return functools.reduce(
-            lambda patience, step: patience.update(_highest(np.asarray(by_step[step])), step),
-            sorted(by_step),
-            _Patience(),
+    def _sets(self) -> dict[str, Array]:
+        """The sets trained, followed by their averages where these have begun; raw name → (S or 2S, m)."""
+        sets = {**self.state.params, **self.training.inputs.frozen}
+        averaged = self.settings.average_from_step is not None and bool((self.state.averaged > 0).any())
+        if not averaged:
+            return sets
+        means = {**self.state.average, **self.training.inputs.frozen}
+        return {name: jnp.concatenate([rows, means[name]]) for name, rows in sets.items()}
+
+    def _flatness(self, sets: dict[str, Array]) -> FloatArray:
+        """The Hessian trace of the sets trained; nan for averages, which nobody trains."""
+        inputs = self.training.inputs
+        found = np.asarray(flatness(self.training.program, self.state.params, inputs))
+        missing = next(iter(sets.values())).shape[0] - found.size
+        return np.append(found, np.full(missing, np.nan))
+
+    def _progress(self, step: int, objective: FloatArray) -> Progress:
+        seconds, settings, info = time.monotonic() - self.begun, self.settings, self.info
+        pace = (step - self.resumed_at) / seconds if seconds > 0 else 0.0
+        alive = self.patience.active(settings) & (np.asarray(self.state.refused) == 0)
+        return Progress(
+            step=step,
+            steps=settings.steps,
+            objective=_highest(objective),
+            median=float(np.median(objective)),
+            best=float(self.patience.best),
+            learning_rate=float("nan") if info is None else float(info.learning_rate.max()),
+            gradient_norm=float("nan") if info is None else float(np.median(info.gradient_norm)),
+            alive=int(alive.sum()),
+            steps_per_second=pace,
+            seconds_left=(settings.steps - step) / pace if pace else float("inf"),
         )
+
+    def _details(self) -> dict[str, list[float]]:
+        """What of the last step goes to the log, set by set."""
+        found: dict[str, list[float]] = {"restarts": np.asarray(self.state.restarts).tolist()}
+        if self.info is not None:
+            found |= {name: np.asarray(values).tolist() for name, values in self.info._asdict().items()}
+        return found
 
 
 @dataclass(frozen=True)
 class _Patience:
-    """Best-so-far together with the last step seen."""
+    """Best-so-far of every set, together with the last step seen."""
 
-    best: Best = field(default_factory=Best)
+    sets: tuple[Best, ...]
     step: int = -1
 
     @property
-    def stale(self) -> int:
-        return self.best.stale
+    def best(self) -> float:
+        return max(each.value for each in self.sets)
 
-    def update(self, value: float, step: int) -> _Patience:
-        return _Patience(self.best.update(value, step), step)
+    def active(self, settings: Sgd) -> NDArray[np.bool_]:
+        """Which sets still train, (S,); one that was never finite does as long as it can be started again."""
+        patience, restarts = settings.early_stopping_reports, settings.reinitialise_after is not None
+        return np.array(
+            [patience is None or each.stale < patience or (restarts and each.step < 0) for each in self.sets]
+        )
 
-
-def _starting_sets(experiment: Experiment, start: Sequence[Mapping[str, Any]]) -> Sets:
-    """The sets training starts from, raw name → (S, n)."""
-    centres = [experiment.initial_parameters(values) for values in (start or [dict(experiment.parameters)])]
-    if len(centres) > 1:
-        return {name: np.stack([centre[name] for centre in centres]) for name in centres[0]}
-    settings, moved, seed = experiment.sgd, experiment.trainable, experiment.seed
-    if settings.initial == "gaussian":
-        spread = settings.initial_spread
-        return gaussian_sets(centres[0], settings.n_parameter_sets, moved=moved, spread=spread, seed=seed)
-    return range_sets(
-        settings.initial,
-        experiment.layout,
-        centres[0],
-        settings.n_parameter_sets,
-        moved=moved,
-        seed=seed,
-        scale=settings.initial_scale,
-        max_memory_days=experiment.update.max_memory_days,
-    )
+    def update(self, values: FloatArray, step: int) -> _Patience:
+        return _Patience(
+            tuple(each.update(float(value), step) for each, value in zip(self.sets, values, strict=True)), step
+        )
 
 
-def _digest(sets: Sets) -> str:
-    content = {name: rows.tolist() for name, rows in sorted(sets.items())}
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+def _replayed(training: Training, store: CheckpointStore, run_id: str, metric: str) -> _Patience:
+    """Patience as it stood at the last stored report."""
+    patience = _Patience((Best(),) * training.n_sets)
+    by_step: dict[int, FloatArray] = {}
+    for row in store.checkpoints(run_id=run_id, metrics=[metric]):
+        value = row.value(training.decides, metric)
+        if row.parameter_set < training.n_sets:
+            values = by_step.setdefault(row.step, np.full(training.n_sets, np.nan))
+            values[row.parameter_set] = np.nan if value is None else value
+    for step in sorted(by_step):
+        patience = patience.update(by_step[step], step)
+    return patience
 
 
 def _highest(values: FloatArray) -> float:

@@ -2,34 +2,82 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
+import jax.numpy as jnp
 import optax
+from jax import Array
 
 from quantsim.config.sections import Sgd
 
-__all__ = ["learning_rate", "optimiser"]
+__all__ = ["learning_rate", "optimiser", "schedule"]
+
+_RULE, _PLATEAU = "rule", "plateau"
 
 
-def learning_rate(settings: Sgd) -> optax.Schedule:
-    """Learning rate by step: constant, or a linear warm-up to it and a cosine decay to zero at the last step."""
-    if settings.schedule == "constant":
-        return optax.constant_schedule(settings.learning_rate)
-    return optax.warmup_cosine_decay_schedule(
-        init_value=0.0 if settings.warmup_steps else settings.learning_rate,
-        peak_value=settings.learning_rate,
-        warmup_steps=settings.warmup_steps,
-        decay_steps=settings.steps,
-    )
+def schedule(settings: Sgd) -> optax.Schedule:
+    """Learning rate by updates done, before a plateau lowers it. Decays reach ``final_fraction`` of it after ``steps``."""
+    rate, end = settings.learning_rate, settings.final_fraction
+    match settings.schedule:
+        case "cosine":
+            return optax.cosine_decay_schedule(rate, settings.steps, alpha=end)
+        case "warmup_cosine":
+            return optax.warmup_cosine_decay_schedule(
+                init_value=0.0 if settings.warmup_steps else rate,
+                peak_value=rate,
+                warmup_steps=settings.warmup_steps,
+                decay_steps=settings.steps,
+                end_value=end * rate,
+            )
+        case "exponential":
+            return optax.exponential_decay(rate, settings.steps, end)
+        case _:
+            return optax.constant_schedule(rate)
 
 
-def optimiser(settings: Sgd) -> optax.GradientTransformation:
-    """The update rule for one parameter set; descends, so ascent feeds it negated gradients."""
-    schedule = learning_rate(settings)
+def optimiser(settings: Sgd) -> optax.GradientTransformationExtraArgs:
+    """The update rule for one parameter set; descends, so ascent feeds it negated gradients.
+
+    Its ``update`` takes ``value``, the loss, for the plateau; L-BFGS also ``grad`` and ``value_fn`` for its line search.
+    """
+    if settings.optimiser == "lbfgs":
+        return optax.named_chain((_RULE, optax.lbfgs()))
+    rates = schedule(settings)
     rules = {
-        "adam": lambda: optax.adam(schedule),
-        "adamw": lambda: optax.adamw(schedule, weight_decay=settings.weight_decay),
-        "sgd": lambda: optax.sgd(schedule),
+        "adam": lambda: optax.adam(rates),
+        "adamw": lambda: optax.adamw(rates, weight_decay=settings.weight_decay),
+        "sgd": lambda: optax.sgd(rates, momentum=settings.momentum or None),
+        "lion": lambda: optax.lion(rates, weight_decay=settings.weight_decay),
     }
-    rule = rules[settings.optimiser]()
-    if settings.clip_norm is None:
-        return rule
-    return optax.chain(optax.clip_by_global_norm(settings.clip_norm), rule)
+    parts = [(_RULE, rules[settings.optimiser]())]
+    if settings.clip_norm is not None:
+        parts.insert(0, ("clip", optax.clip_by_global_norm(settings.clip_norm)))
+    if settings.schedule == "plateau":
+        # The tolerance is absolute: of a negative objective, a relative one would ask for less than no improvement.
+        plateau = optax.contrib.reduce_on_plateau(
+            factor=settings.plateau_factor,
+            patience=settings.plateau_patience,
+            rtol=0.0,
+            atol=settings.plateau_tolerance,
+            accumulation_size=settings.plateau_steps,
+            min_scale=settings.final_fraction,
+        )
+        parts.append((_PLATEAU, plateau))
+    return optax.named_chain(*parts)
+
+
+def learning_rate(settings: Sgd, before: Any, after: Any) -> Array:
+    """The learning rate in use by an update, (S,).
+
+    A set's schedule counts the updates it took: refused ones do not count, and one that is started again begins anew.
+
+    Args:
+        settings: of the gradient driver.
+        before: state of the optimiser that the update began from, leading axis ``S``.
+        after: that it led to.
+    """
+    if settings.optimiser == "lbfgs":
+        return cast(Array, optax.tree.get(after, "learning_rate"))  # of the line search
+    count = before[_RULE][-1].count  # of the schedule, which stands last in every rule
+    scale = after[_PLATEAU].scale if settings.schedule == "plateau" else jnp.ones(count.shape)
+    return jnp.asarray(schedule(settings)(count) * scale)

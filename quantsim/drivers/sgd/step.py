@@ -12,13 +12,15 @@ import optax
 from jax import Array
 
 from quantsim.config.sections import Sgd
-from quantsim.drivers.sgd.optimiser import optimiser
+from quantsim.drivers.sgd.curvature import value_and_hessian_trace
+from quantsim.drivers.sgd.optimiser import learning_rate, optimiser
 from quantsim.drivers.windows import TrainingWindows
+from quantsim.objective import OBJECTIVE
 from quantsim.simulator.evaluate import evaluate_windows, lanes
-from quantsim.simulator.market import FeeRates, Market
+from quantsim.simulator.market import FeeRates, Market, with_noise
 from quantsim.simulator.plan import Plan
 
-__all__ = ["Info", "Inputs", "Program", "State", "advance", "init"]
+__all__ = ["Info", "Inputs", "Program", "State", "advance", "flatness", "init"]
 
 Params = dict[str, Array]
 
@@ -28,7 +30,7 @@ class Program:
     """The static part of training.
 
     Attributes:
-        plan: the objective; its first metric is maximised.
+        plan: of the objective, which is maximised.
         windows: where batches are drawn from.
         settings: of the gradient driver.
     """
@@ -42,15 +44,19 @@ class Inputs(NamedTuple):
     """Arrays that training reads and never changes.
 
     Attributes:
-        market: prices.
+        markets: prices; a second one where training also runs on prices turned round in time.
         rates: fees and costs.
-        frozen: raw name → (S, n), parameters that gradients do not move.
-        key: random key; step ``i`` draws its batch with ``fold_in(key, i)``, so a resumed run draws what it would have.
+        frozen: raw name → (S, m), parameters that gradients do not move.
+        bank: raw name → (S, B, m), what sets are started from again.
+        active: (S,) whether a set still trains; one that has run out of patience stays where it is.
+        key: random key; step ``i`` draws all it needs with ``fold_in(key, i)``, so a resumed run draws what it would have.
     """
 
-    market: Market
+    markets: tuple[Market, ...]
     rates: FeeRates
     frozen: Params
+    bank: Params
+    active: Array
     key: Array
 
 
@@ -58,14 +64,22 @@ class State(NamedTuple):
     """What training carries from step to step.
 
     Attributes:
-        params: raw name → (S, n), parameters that gradients move.
-        optimiser: state of the optimiser, leading axis ``S``.
+        params: raw name → (S, m), parameters that gradients move.
+        optimiser: its state, leading axis ``S``.
         step: () steps done.
+        refused: (S,) updates refused since the last that was not.
+        restarts: (S,) times a set was started again.
+        average: raw name → (S, m), mean of the parameters since ``average_from_step``; empty where none is asked for.
+        averaged: (S,) number of parameters in the mean.
     """
 
     params: Params
     optimiser: Any
     step: Array
+    refused: Array
+    restarts: Array
+    average: Params
+    averaged: Array
 
 
 class Info(NamedTuple):
@@ -74,17 +88,25 @@ class Info(NamedTuple):
     Attributes:
         objective: (S,) batch mean of the objective, at the parameters before the update.
         gradient_norm: (S,) before clipping.
+        learning_rate: (S,) in use.
         skipped: (S,) updates refused since the start of the call, because the objective or its gradient was not finite.
     """
 
     objective: Array
     gradient_norm: Array
+    learning_rate: Array
     skipped: Array
 
 
 def init(program: Program, params: Params) -> State:
-    """The state before the first step; ``params`` maps raw name → (S, n)."""
-    return State(params, jax.vmap(optimiser(program.settings).init)(params), jnp.zeros((), jnp.int64))
+    """The state before the first step; ``params`` maps raw name → (S, m)."""
+    settings = program.settings
+    zeros = jnp.zeros(_n_sets(params), jnp.int64)
+    average = {} if settings.average_from_step is None else params
+    state = jax.vmap(optimiser(settings).init)(params)
+    # optax begins some leaves as plain numbers, whose types would change with the first update, and compile all again.
+    state = jax.tree.map(lambda leaf: jax.lax.convert_element_type(leaf, leaf.dtype), state)
+    return State(params, state, jnp.zeros((), jnp.int64), zeros, zeros, average, zeros)
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -93,43 +115,146 @@ def advance(program: Program, state: State, inputs: Inputs, n_steps: Array) -> t
 
     Each parameter set has an optimiser of its own; all see the same batch of windows.
     """
-    n_sets = next(iter(state.params.values())).shape[0]
+    n_sets = _n_sets(state.params)
     nothing = jnp.zeros(n_sets)
 
     def body(_: Array, carry: tuple[State, Info]) -> tuple[State, Info]:
         return _step(program, *carry, inputs)
 
-    start = (state, Info(nothing, nothing, jnp.zeros(n_sets, jnp.int64)))
+    start = (state, Info(nothing, nothing, nothing, jnp.zeros(n_sets, jnp.int64)))
     return cast(tuple[State, Info], jax.lax.fori_loop(0, n_steps, body, start))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def flatness(program: Program, params: Params, inputs: Inputs) -> Array:
+    """The Hessian trace of minus the objective over the windows' first start, (S,): how sharp the maximum is."""
+    settings, starts = program.settings, jnp.asarray([program.windows.first])
+
+    def one(sets: tuple[Params, Params]) -> Array:
+        moved, frozen = sets
+
+        def loss(params: Params) -> Array:
+            return _loss(program.plan, params, frozen, inputs.markets[:1], inputs.rates, starts)
+
+        key = jax.random.fold_in(inputs.key, 2**32 - 1)  # no step has it
+        samples, step = settings.hessian_samples, settings.hessian_step
+        return value_and_hessian_trace(loss, moved, key, n_samples=samples, step=step)[1]
+
+    return cast(Array, lanes(one, (params, inputs.frozen), sequential=program.plan.every_bar))
+
+
+def _loss(
+    plan: Plan, params: Params, frozen: Params, markets: tuple[Market, ...], rates: FeeRates, starts: Array
+) -> Array:
+    """Minus the mean of the objective over windows and markets, ()."""
+
+    def values(market: Market) -> Array:
+        return evaluate_windows(plan, {**params, **frozen}, market, rates, starts)[OBJECTIVE]
+
+    if len(markets) == 1:
+        return -jnp.mean(values(markets[0]))
+    return -jnp.mean(lanes(values, jax.tree.map(lambda *each: jnp.stack(each), *markets), sequential=plan.every_bar))
 
 
 def _step(program: Program, state: State, info: Info, inputs: Inputs) -> tuple[State, Info]:
     plan, settings = program.plan, program.settings
-    starts = program.windows.draw(jax.random.fold_in(inputs.key, state.step), settings.batch_size)
+    key = jax.random.fold_in(inputs.key, state.step)
+    starts = program.windows.draw(inputs.key, state.step, settings.batch_size, settings.sampling)
+    markets = inputs.markets
+    if settings.price_noise:
+        keys = jax.random.split(jax.random.fold_in(key, 1), len(markets))
+        markets = tuple(with_noise(market, settings.price_noise, k) for market, k in zip(markets, keys, strict=True))
+    update = optimiser(settings).update
 
-    def loss(params: Params, frozen: Params) -> Array:
-        values = evaluate_windows(plan, {**params, **frozen}, inputs.market, inputs.rates, starts)
-        return -jnp.mean(values[plan.metrics[0]])
+    def one(lane: tuple[Params, Params, Any]) -> tuple[Array, Array, Params, Any]:
+        params, frozen, optimiser_state = lane
 
-    def one(sets: tuple[Params, Params]) -> tuple[Array, Params]:
-        return cast(tuple[Array, Params], jax.value_and_grad(loss)(*sets))
+        def loss(params: Params) -> Array:
+            plain = functools.partial(_loss, plan, frozen=frozen, markets=markets, rates=inputs.rates, starts=starts)
+            if not settings.hessian_penalty:
+                return plain(params)
+            value, trace = value_and_hessian_trace(
+                plain,
+                params,
+                jax.random.fold_in(key, 2),
+                n_samples=settings.hessian_samples,
+                step=settings.hessian_step,
+            )
+            return value + settings.hessian_penalty * jnp.maximum(trace, 0.0)  # only a sharp minimum costs
 
-    losses, gradients = lanes(one, (state.params, inputs.frozen), sequential=plan.every_bar)
-    updates, optimiser_state = jax.vmap(optimiser(settings).update)(gradients, state.optimiser, state.params)
-    proposed = (optax.apply_updates(state.params, updates), optimiser_state)
-    norms = jax.vmap(optax.tree.norm)(gradients)
-    accepted = _accept(losses, norms)
-    params, optimiser_state = jax.tree.map(
-        lambda new, old: jnp.where(accepted.reshape(-1, *(1,) * (new.ndim - 1)), new, old),
-        proposed,
-        (state.params, state.optimiser),
+        value, gradient = jax.value_and_grad(loss)(params)
+        updates, after = update(gradient, optimiser_state, params, value=value, grad=gradient, value_fn=loss)
+        return value, optax.tree.norm(gradient), optax.apply_updates(params, updates), after
+
+    losses, norms, proposed, optimiser_state = lanes(
+        one, (state.params, inputs.frozen, state.optimiser), sequential=plan.every_bar
     )
-    return State(params, optimiser_state, state.step + 1), Info(-losses, norms, info.skipped + ~accepted)
+    finite = _finite(losses, norms, proposed)
+    moves = finite & inputs.active
+    params, optimiser_state = _choose(moves, (proposed, optimiser_state), (state.params, state.optimiser))
+    rates = learning_rate(settings, state.optimiser, optimiser_state)
+    refused = jnp.where(finite | ~inputs.active, 0, state.refused + 1)
+    after = state._replace(params=params, optimiser=optimiser_state, refused=refused)
+    after = _averaged(settings, _restarted(settings, after, inputs), inputs.active)
+    return after._replace(step=state.step + 1), Info(-losses, norms, rates, info.skipped + (~finite & inputs.active))
 
 
-def _accept(losses: Array, norms: Array) -> Array:
-    """The non-finite policy: a set whose objective or gradient is not finite keeps parameters and optimiser as they were.
+def _finite(losses: Array, norms: Array, proposed: Params) -> Array:
+    """The non-finite policy: a set whose objective, gradient or update is not finite keeps parameters and optimiser.
 
     Nothing non-finite ever enters the optimiser's moments; the next batch gets another chance, and the count is reported.
+    A line search can fail where the gradient is finite, so the update counts as well.
     """
-    return jnp.isfinite(losses) & jnp.isfinite(norms)
+    sound = jnp.isfinite(losses) & jnp.isfinite(norms)
+    for rows in proposed.values():
+        sound &= jnp.all(jnp.isfinite(rows), axis=-1)
+    return sound
+
+
+def _restarted(settings: Sgd, state: State, inputs: Inputs) -> State:
+    """Sets that have been refused too often in a row start again, each from the next of its bank."""
+    if settings.reinitialise_after is None:
+        return state
+    stuck = state.refused >= settings.reinitialise_after
+
+    def drawn(rows: Array) -> Array:
+        taken: Array = jax.vmap(lambda bank, index: bank[index % bank.shape[0]])(rows, state.restarts)
+        return taken
+
+    fresh = {name: drawn(inputs.bank[name]) for name in state.params}
+    begun = jax.vmap(optimiser(settings).init)(fresh)
+    params, optimiser_state = _choose(stuck, (fresh, begun), (state.params, state.optimiser))
+    return state._replace(
+        params=params,
+        optimiser=optimiser_state,
+        refused=jnp.where(stuck, 0, state.refused),
+        restarts=state.restarts + stuck,
+        averaged=jnp.where(stuck, 0, state.averaged),
+    )
+
+
+def _averaged(settings: Sgd, state: State, active: Array) -> State:
+    """The running mean of the parameters after each step from ``average_from_step`` on, while they train (arXiv:1803.05407)."""
+    if settings.average_from_step is None:
+        return state
+    counts = active & (state.step + 1 >= settings.average_from_step)
+    averaged = state.averaged + counts
+    share = jnp.where(counts, 1.0 / jnp.maximum(averaged, 1), 0.0)[:, None]
+    # Until the mean begins, and where it has one value only, it is the parameters.
+    begun = (averaged > 1)[:, None]
+    average = {
+        name: jnp.where(begun, state.average[name] + share * (rows - state.average[name]), rows)
+        for name, rows in state.params.items()
+    }
+    return state._replace(average=average, averaged=averaged)
+
+
+def _choose(where: Array, these: Any, those: Any) -> Any:
+    """Set by set, one of two trees whose leaves have the leading axis ``S``."""
+    return jax.tree.map(
+        lambda one, other: jnp.where(where.reshape(-1, *(1,) * (one.ndim - 1)), one, other), these, those
+    )
+
+
+def _n_sets(params: Params) -> int:
+    return int(next(iter(params.values())).shape[0])

@@ -1,0 +1,134 @@
+"""``quantsim hybrid``: searches, fine-tunes the best by gradients, tries the results, and so on."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from quantsim.commands.options import DEFAULT_STORE, Quiet, Settings, Storage, Store, Study, Verbose
+from quantsim.commands.session import load_study, open_store, place_of, prices_of, say, show, study_storage
+from quantsim.commands.watch import Report, Watcher, watching
+from quantsim.errors import QuantsimError
+
+if TYPE_CHECKING:
+    from quantsim.checkpoints import CheckpointStore
+    from quantsim.config import Experiment
+    from quantsim.drivers.hybrid import HybridProgress, HybridRun
+    from quantsim.prices import Prices
+
+__all__ = ["hybrid"]
+
+DEFAULT_STUDY = "momentum_fees"
+
+_STOPS = {
+    "rounds": "all rounds are done; --rounds adds more",
+    "no gain": "the last round did not raise the best train objective by more than hybrid.min_gain",
+    "nothing new": "every trial was fine-tuned, or cannot be",
+    "evaluations": "the next phase does not fit into hybrid.max_evaluations; a larger number goes on",
+    "minutes": "hybrid.max_minutes are over; the same command goes on",
+}
+
+
+def hybrid(
+    study: Study = DEFAULT_STUDY,
+    settings: Settings = None,
+    rounds: Annotated[
+        int | None, typer.Option(min=1, help="Rounds at most; the same as --set hybrid.rounds=N.")
+    ] = None,
+    trials: Annotated[int | None, typer.Option(min=1, help="New trials of the search in each round.")] = None,
+    top: Annotated[int | None, typer.Option(min=1, help="Trials that each round fine-tunes.")] = None,
+    max_minutes: Annotated[
+        float | None, typer.Option(help="Ends this session after so long; the same command goes on.")
+    ] = None,
+    max_evaluations: Annotated[
+        int | None, typer.Option(min=1, help="Budget of trials, and gradient steps times parameter sets, in all.")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Worker processes of the search; with more than 1 no run repeats exactly.")
+    ] = None,
+    storage: Storage = None,
+    store: Store = DEFAULT_STORE,
+    take_over: Annotated[
+        bool, typer.Option("--take-over", help="Go on with a study that a process on another machine held and left.")
+    ] = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Finds parameters by search and gradients in turns.
+
+    Each round searches, follows gradients from the best trials, and tries what validation data choose of the results as
+    trials of the same search, with fees, so that it learns from them; as long as that helps. A run that was cut off is
+    taken up: give the same command again. With more rounds it goes on where it ended.
+    """
+    from quantsim.commands.outcome import show_next, show_notes, show_run
+    from quantsim.objective import unit_of
+    from quantsim.report import gains_table
+
+    given = {
+        "rounds": rounds,
+        "trials": trials,
+        "top": top,
+        "max_minutes": max_minutes,
+        "max_evaluations": max_evaluations,
+    }
+    extra = [f"hybrid.{key}={value}" for key, value in given.items() if value is not None]
+    experiment = load_study(study or DEFAULT_STUDY, [*(settings or ()), *extra])
+    place = study_storage(storage, store)
+    with open_store(store) as results:
+        options = {"storage": place, "jobs": jobs, "take_over": take_over}
+        run = _run(experiment, prices_of(experiment), results, options, quiet)
+        show_notes(results.run(run.run_id).notes)
+        say(_summary(experiment, run))
+        if run.phases:
+            name = experiment.objective.name
+            show(gains_table(run.phases, name, unit_of(name)))
+        best = show_run(results, experiment, run.run_id)
+        say(f"Checkpoints: {place_of(results)}, run {run.run_id[:8]}")
+        say(f"Optuna study: {run.storage}, name {run.study_name}")
+        show_next(store, f"simulate --from {best.key} --plot pool.png")
+        show_next(store, "dashboard" if storage is None else f"dashboard --storage {shlex.quote(run.storage)}")
+
+
+def _run(
+    experiment: Experiment, prices: Prices, store: CheckpointStore, options: dict[str, Any], quiet: bool
+) -> HybridRun:
+    from quantsim.drivers.hybrid import run_hybrid
+
+    last: HybridProgress | None = None
+
+    def report(progress: HybridProgress) -> None:
+        nonlocal last
+        last = progress
+        watch(_report(progress))
+
+    watch: Watcher
+    try:
+        with watching("evaluation", quiet=quiet) as watch:
+            return run_hybrid(experiment, prices, store, progress=report, **options)
+    except KeyboardInterrupt as interrupt:
+        if last is not None:
+            interrupt.add_note(
+                f"Kept: round {last.round} up to evaluation {last.done} of {last.total} of its {_WORDS[last.kind]}, in the "
+                f"study and in {place_of(store)}. Give the same command again to go on."
+            )
+        raise
+    except QuantsimError as error:
+        if "take_over=True" in str(error):
+            error.add_note("on the command line that is --take-over")
+        raise
+
+
+_WORDS = {"search": "search", "gradients": "fine-tuning"}
+
+
+def _report(progress: HybridProgress) -> Report:
+    best = "none yet" if progress.best is None else f"{progress.best:.4g}"
+    text = f"round {progress.round} of at most {progress.rounds}, {_WORDS[progress.kind]}, best {best}"
+    return Report(progress.done, progress.total, text)
+
+
+def _summary(experiment: Experiment, run: HybridRun) -> str:
+    text = f"Study {experiment.name!r}: {run.trials} trials, {run.evaluations} evaluations with gradient steps"
+    return f"{text}, {run.seconds:.1f} s. It ended: {_STOPS[run.stopped]}."

@@ -1,0 +1,58 @@
+"""``quantsim space``: what a search would draw from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from quantsim.commands.options import Settings, Study, Verbose
+from quantsim.commands.session import load_study, say, show
+
+if TYPE_CHECKING:
+    from quantsim.config import Experiment
+
+__all__ = ["space"]
+
+DEFAULT_STUDY = "momentum_fees"
+
+
+def space(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[RULE|SPACE|FILE]", help="A rule, a bundled search space, or a file. Default: the study's."
+        ),
+    ] = None,
+    study: Study = DEFAULT_STUDY,
+    settings: Settings = None,
+    verbose: Verbose = False,
+) -> None:
+    """Shows a search space: every trial parameter with its range or choices, in human units, checked as a search would."""
+    from quantsim.drivers.search import load_search_space
+    from quantsim.report import space_table
+
+    experiment = load_study(study or DEFAULT_STUDY, settings)
+    if name is not None:
+        experiment = _with_space(experiment, name)
+    found = load_search_space(experiment)
+    units = {parameter.human_name: parameter.spec.unit for parameter in experiment.layout}
+    show(
+        space_table(found, units, f"Search space of {experiment.pool.strategy_name} on {', '.join(experiment.tokens)}")
+    )
+    say(f"{len(found.draws)} values to search; {experiment.search.sampler}, {experiment.search.trials} trials.")
+
+
+def _with_space(experiment: Experiment, name: str) -> Experiment:
+    """The experiment with a rule and its own space, or with another space."""
+    from quantsim.config import Experiment
+    from quantsim.rules import rule_names
+
+    tables = experiment.model_dump(mode="json")
+    if name not in rule_names():
+        tables["search"] |= {"space": name}
+    elif name != experiment.pool.rule:
+        tables["pool"] |= {"rule": name, "ensemble": {}}
+        tables |= {"parameters": {}}  # those of the study's own rule
+        tables["search"] |= {"space": None, "fixed": {}}
+    return Experiment.from_dict(tables, f"the study with {name}")

@@ -1,0 +1,211 @@
+"""The hybrid driver: rounds of search and fine-tuning, until they no longer help or a budget is spent."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from quantsim.checkpoints import CheckpointStore
+from quantsim.config import Experiment
+from quantsim.drivers.hybrid.gradients import gradient_experiment
+from quantsim.drivers.hybrid.rounds import HybridProgress, Phase, Rounds, State
+from quantsim.drivers.search import SearchSpace, load_search_space
+from quantsim.drivers.search.storage import Location, default_storage, describe_storage
+from quantsim.drivers.search.study import identify
+from quantsim.drivers.sgd.training import Training
+from quantsim.errors import DriverError
+from quantsim.prices import Prices
+from quantsim.simulator import Evaluator
+
+__all__ = ["HybridProgress", "HybridRun", "Stop", "run_hybrid"]
+
+logger = logging.getLogger(__name__)
+
+Stop = Literal["rounds", "no gain", "nothing new", "evaluations", "minutes"]
+"""Why a run ended: all rounds are done; the last one did not help; all that could be fine-tuned was; a budget is spent."""
+
+
+@dataclass(frozen=True)
+class HybridRun:
+    """How a run ended.
+
+    Attributes:
+        run_id: of the search in the checkpoint store: all trials are there, with fees, those of fine-tuned sets too.
+        study_name: of the Optuna study.
+        storage: where the study is, without its password.
+        phases: those that are complete, earlier sessions' included.
+        stopped: why there are no more.
+        trials: trials of the study that count.
+        evaluations: trials, and gradient steps times sets, of the complete phases.
+        seconds: duration of this session.
+    """
+
+    run_id: str
+    study_name: str
+    storage: str
+    phases: tuple[Phase, ...]
+    stopped: Stop
+    trials: int
+    evaluations: int
+    seconds: float
+
+
+class _TimeIsUp(KeyboardInterrupt):
+    """The budget of minutes is spent: to the drivers inside the same as Ctrl-C, so that they leave all in order."""
+
+
+def run_hybrid(
+    experiment: Experiment,
+    prices: Prices,
+    store: CheckpointStore,
+    *,
+    storage: Location | None = None,
+    jobs: int | None = None,
+    progress: Callable[[HybridProgress], None] | None = None,
+    take_over: bool = False,
+) -> HybridRun:
+    """Searches, fine-tunes the best trials by gradients, tries the results, and so on.
+
+    Every round adds ``hybrid.trials`` trials to a study, takes the ``hybrid.top`` best on train that were not fine-tuned
+    yet, follows gradients from them, and tries what validation chooses of each as a trial of the same study, which the
+    sampler learns from. Each phase is a run of its own in the store. A run that was cut off is taken up; with one worker it
+    ends with the trials it would have had. More rounds or a larger budget extend it.
+
+    Args:
+        experiment: its ``hybrid`` table says how much; ``search``, ``sgd`` and ``objective`` steer the phases, but for
+            ``search.trials``, ``sgd.steps`` and ``sgd.n_parameter_sets``.
+        prices: must cover all its periods.
+        store: where checkpoints go.
+        storage: where the study is kept, as for :func:`~quantsim.drivers.search.run_search`.
+        jobs: worker processes of the searches; unless given, the experiment's.
+        progress: called after every trial and every report of the gradients.
+        take_over: whether to run a study that is marked as being run by a process on another machine.
+
+    Raises:
+        ConfigError: the search moves nothing that gradients could, or settings do not fit together.
+        DriverError: as :func:`~quantsim.drivers.search.run_search`.
+        KeyboardInterrupt: as raised; everything up to the last trial or report is kept.
+    """
+    begun = time.monotonic()
+    n_jobs = experiment.search.jobs if jobs is None else jobs
+    if isinstance(n_jobs, bool) or not isinstance(n_jobs, int) or n_jobs < 1:
+        raise DriverError(f"jobs = {n_jobs!r} must be a whole number, at least 1")
+    minutes = _Minutes(experiment.hybrid.max_minutes, begun, threading.get_ident())
+    location = default_storage(store.location) if storage is None else storage
+    space = load_search_space(experiment)
+    gradients = gradient_experiment(experiment, space)
+    rounds = Rounds(
+        experiment,
+        space,
+        gradients,
+        prices,
+        store,
+        location,
+        _study_name(experiment, space, gradients, prices),
+        {"jobs": n_jobs, "take_over": take_over},
+        functools.partial(_watch, minutes, progress),
+    )
+    phases: list[Phase] = []
+    state, stopped = _loop(rounds, minutes, phases)
+    logger.info(
+        "study %s: %d evaluations in %d phases, ended: %s", rounds.name, state.evaluations, len(phases), stopped
+    )
+    return HybridRun(
+        run_id=rounds.run_id or _run_of(rounds),
+        study_name=rounds.name,
+        storage=describe_storage(location),
+        phases=tuple(phases),
+        stopped=stopped,
+        trials=state.trials,
+        evaluations=state.evaluations,
+        seconds=time.monotonic() - begun,
+    )
+
+
+def _loop(rounds: Rounds, minutes: _Minutes, phases: list[Phase]) -> tuple[State, Stop]:
+    """Rounds until one of the reasons to stop; complete phases are added to ``phases``."""
+    settings, state = rounds.experiment.hybrid, State()
+    room = math.inf if settings.max_evaluations is None else settings.max_evaluations
+    try:
+        while True:
+            before = state.best
+            trials = int(min(settings.trials, room - state.evaluations))
+            if trials < 1:
+                return state, "evaluations"
+            state, phase = rounds.search(state, trials)
+            phases.append(phase)
+            minutes.check()
+            starts = rounds.candidates(state)
+            if not starts:
+                return state, "nothing new"
+            # Half a fine-tuning would be another one, and could not be gone on with: it is done as a whole, or not at all.
+            if state.evaluations + len(starts) * (settings.steps + 1) > room:
+                return state, "evaluations"
+            state, phase = rounds.fine_tune(state, starts)
+            phases.append(phase)
+            if state.best - before <= settings.min_gain:
+                return state, "no gain"
+            if state.round >= settings.rounds:
+                return state, "rounds"
+            minutes.check()
+            state = replace(state, round=state.round + 1)
+    except _TimeIsUp:
+        return state, "minutes"
+
+
+@dataclass(frozen=True)
+class _Minutes:
+    """The budget of time of one session.
+
+    Attributes:
+        limit: in minutes; None for none.
+        begun: when the session began, by the monotonic clock, in seconds.
+        thread: that runs the phases, and alone can end one. Several workers are watched by another, and waited for.
+    """
+
+    limit: float | None
+    begun: float
+    thread: int
+
+    def check(self) -> None:
+        """Raises :class:`_TimeIsUp` where it is."""
+        if self.limit is not None and time.monotonic() - self.begun > 60.0 * self.limit:
+            raise _TimeIsUp
+
+
+def _watch(minutes: _Minutes, progress: Callable[[HybridProgress], None] | None, now: HybridProgress) -> None:
+    if progress is not None:
+        progress(now)
+    if now.done < now.total and threading.get_ident() == minutes.thread:
+        minutes.check()
+
+
+def _study_name(experiment: Experiment, space: SearchSpace, gradients: Experiment, prices: Prices) -> str:
+    """The experiment's name, and a hash of all that decides which trials the study gets, less their number.
+
+    Raises:
+        ConfigError: the gradients cannot be followed; before any trial.
+    """
+    identity = identify(experiment, Evaluator(experiment, prices).data_id, space)
+    content = {
+        "search": identity.as_json(),
+        "gradients": [gradients.identity, Training(gradients, prices).evaluator.data_id],
+        "trials": experiment.hybrid.trials,
+        "top": experiment.hybrid.top,
+    }
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return f"{experiment.name}-hybrid-{digest[:8]}"
+
+
+def _run_of(rounds: Rounds) -> str:
+    """The run of the search, where time was up before its first phase was complete."""
+    found = [run for run in rounds.store.find_runs(driver="search") if run.notes.get("study") == rounds.name]
+    return found[0].run_id

@@ -1,0 +1,109 @@
+"""CMA-ES whose state is the study's trials: nothing but the number of a generation is stored.
+
+Optuna's own sampler keeps its optimiser in the storage as a pickle, which whoever can write there can make run code. Here the
+optimiser, that of the package ``cmaes``, is rebuilt by telling it the generations so far; a process that goes on with a study
+keeps what it has built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler, RandomSampler
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+
+from quantsim.drivers.search.cube import from_unit, to_unit
+
+if TYPE_CHECKING:
+    from cmaes import CMA
+
+__all__ = ["GENERATION", "CmaProgress", "CmaSampler"]
+
+GENERATION = "quantsim:cma_generation"
+"""System attribute of a trial: the generation it was drawn in. What was given from outside has none, and is not told."""
+
+_SIGMA = 1 / 6  # of the unit cube: the start reaches the ends at three deviations
+
+
+class CmaSampler(BaseSampler):
+    """Covariance matrix adaptation in the unit cube, restarted with twice the population where it has converged.
+
+    (Hansen 2016, arXiv:1604.00772; restarts: Auger and Hansen 2005.)
+    """
+
+    def __init__(self, seed: int, progress: CmaProgress) -> None:
+        """``seed`` decides what is drawn from the distribution that the trials so far lead to; ``progress`` is gone on with."""
+        self._seed, self._progress = seed, progress
+        self._independent = RandomSampler(seed=seed)
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """Nothing: whoever asks knows the space."""
+        return {}
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Draws from the present generation."""
+        names = sorted(search_space)
+        if len(names) < 2:  # cmaes needs two dimensions
+            return {}
+        optimiser, generation = self._progress.advance(study, names, search_space)
+        study._storage.set_trial_system_attr(trial._trial_id, GENERATION, generation)
+        optimiser.reseed_rng(self._seed)
+        place = np.clip(optimiser.ask(), 0.0, 1.0)
+        return {name: from_unit(search_space[name], float(x)) for name, x in zip(names, place, strict=True)}
+
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """At random."""
+        return self._independent.sample_independent(study, trial, param_name, param_distribution)
+
+
+class CmaProgress:
+    """An optimiser and how many generations it was told."""
+
+    def __init__(self) -> None:
+        """Before any trial."""
+        self._study: tuple[str, datetime | None] | None = None
+        self._optimiser: CMA | None = None
+        self._generation = self._restarts = 0
+
+    def advance(self, study: Study, names: Sequence[str], space: Mapping[str, BaseDistribution]) -> tuple[CMA, int]:
+        """The optimiser after all complete generations of a study, and the number of the one that is being drawn."""
+        trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        identity = (study.study_name, trials[0].datetime_start if trials else None)
+        if self._optimiser is None or self._study != identity:
+            self._study, self._generation, self._restarts = identity, 0, 0
+            self._optimiser = _start(len(names), 0)
+        generations: dict[int, list[FrozenTrial]] = {}
+        for trial in trials:
+            if trial.system_attrs.get(GENERATION, -1) >= self._generation and trial.params.keys() >= set(names):
+                generations.setdefault(trial.system_attrs[GENERATION], []).append(trial)
+        while len(drawn := generations.get(self._generation, [])) >= self._optimiser.population_size:
+            told = drawn[: self._optimiser.population_size]
+            self._optimiser.tell([(_place(trial, names, space), -trial.values[0]) for trial in told])
+            self._generation += 1
+            if self._optimiser.should_stop():
+                self._restarts += 1
+                self._optimiser = _start(len(names), self._restarts)
+        return self._optimiser, self._generation
+
+
+def _start(n_dimensions: int, restarts: int) -> CMA:
+    """A new optimiser: the first begins in the middle, later ones anywhere, with a population that doubles."""
+    from cmaes import CMA
+
+    mean = np.random.default_rng(restarts).uniform(0.1, 0.9, n_dimensions) if restarts else np.full(n_dimensions, 0.5)
+    bounds = np.array([[0.0, 1.0]] * n_dimensions)
+    population = (4 + int(3 * np.log(n_dimensions))) * 2**restarts
+    return CMA(mean=mean, sigma=_SIGMA, bounds=bounds, seed=0, population_size=population)
+
+
+def _place(trial: FrozenTrial, names: Sequence[str], space: Mapping[str, BaseDistribution]) -> np.ndarray:
+    return np.array([to_unit(space[name], trial.params[name]) for name in names])

@@ -1,0 +1,222 @@
+"""Search-space files: one table per searched parameter, checked against what the experiment's parameters can take."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, Strict, ValidationError
+
+from quantsim.config import Experiment
+from quantsim.config.base import Section, describe
+from quantsim.config.locate import bundled_names, find_search_space
+from quantsim.drivers.search.space import Dimension, Draw, SearchSpace
+from quantsim.errors import ConfigError, nearest
+from quantsim.parameters import Parameter, scoped
+from quantsim.parameters.parameter import in_group
+from quantsim.rules import get_rule
+
+__all__ = ["load_search_space"]
+
+FloatArray = NDArray[np.float64]
+Number = Annotated[float, Strict()]
+
+
+class _Table(Section):
+    """One parameter's table; what is left out is taken from the rule.
+
+    Exactly one way: a range (``low``, ``high``), a range around the study's own value (``expand_around``), ``choices``, or a
+    fixed ``value``. ``expand_around`` is how far it reaches: a factor in human units on a logarithmic scale, else a distance.
+    With ``units = "raw"``, ends, values and distance are of the raw parameter (logits, log2s).
+    """
+
+    low: Number | None = None
+    high: Number | None = None
+    log: Annotated[bool, Strict()] | None = None
+    scalar: Annotated[bool, Strict()] | None = None
+    step: Annotated[Number, Field(gt=0.0)] | None = None
+    choices: tuple[Number, ...] | None = None
+    value: Number | tuple[Number, ...] | None = None
+    expand_around: Annotated[Number, Field(gt=0.0)] | None = None
+    units: Literal["human", "raw"] = "human"
+
+
+def load_search_space(experiment: Experiment) -> SearchSpace:
+    """The space that ``search.space`` names; unless it names one, the rules' own, and all else that can be searched.
+
+    A file has one table per searched parameter; keys left out are the rule's. Parameters whose setting is off in the
+    experiment are left out. What ``search.fixed`` names is fixed, whatever the file says.
+
+    Raises:
+        ConfigError: the file is not there or not valid, or nothing is left to search.
+    """
+    known = {parameter.human_name: parameter for parameter in experiment.layout}
+    strategy = f"rule {experiment.pool.strategy_name!r}"
+    if experiment.search.space is None:
+        source, tables = strategy, _own_tables(experiment)
+    else:
+        path = find_search_space(experiment.search.space)
+        source, tables = f"search space {path}", _by_parameter(_read(path))
+    for name in tables:
+        if name not in known:
+            raise ConfigError(f"{source}: unknown parameter {name!r} of {strategy}; {nearest(name, known)}")
+    tables = {name: _checked(known[name], given, source) for name, given in tables.items()}
+    for name, value in experiment.search.fixed:
+        if name not in known:
+            raise ConfigError(f"search.fixed: unknown parameter {name!r} of {strategy}; {nearest(name, known)}")
+        tables[name] = _Table(value=value)
+    active = {name: parameter for name, parameter in known.items() if name in tables and parameter.active}
+    centre = experiment.initial_parameters()
+    fixed = {
+        name: _fixed(one, tables[name], centre, source)
+        for name, one in active.items()
+        if tables[name].value is not None
+    }
+    dimensions = tuple(
+        _dimension(parameter, tables[name], centre, source) for name, parameter in active.items() if name not in fixed
+    )
+    if not dimensions:
+        raise ConfigError(
+            f"{strategy} has nothing to search under these settings; its parameters are "
+            f"{', '.join(known)}, none of which {source} moves. Use simulate, or another rule"
+        )
+    return SearchSpace(dimensions, tuple(known), fixed)
+
+
+def _own_tables(experiment: Experiment) -> dict[str, Any]:
+    """What moves where no space is named: the bundled space of every rule, in its group, and all that rules do not own."""
+    tables: dict[str, Any] = {one.human_name: {} for one in experiment.layout if one.spec.searchable}
+    for view in experiment.pools:
+        rules = {"": view.pool.rule} if view.pool.rule is not None else dict(view.pool.ensemble)
+        for member, rule in rules.items():
+            if rule not in bundled_names("search_spaces"):
+                continue
+            group = in_group(view.group, member) if member else view.group
+            own = {in_group(group, spec.human_name) for spec in get_rule(rule).parameters}
+            tables = {name: table for name, table in tables.items() if name not in own}
+            tables |= _by_parameter(_read(find_search_space(rule)), group)
+    return tables
+
+
+def _by_parameter(tables: Mapping[str, Any], group: str = "") -> dict[str, Any]:
+    """The tables of parameters, those of groups under dotted names: a table that holds none but tables is a group."""
+    found: dict[str, Any] = {}
+    for name, table in tables.items():
+        key = in_group(group, name)
+        if isinstance(table, Mapping) and table and all(isinstance(value, Mapping) for value in table.values()):
+            found |= _by_parameter(table, key)
+        else:
+            found[key] = table
+    return found
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"search space {path} cannot be read: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"search space {path} is not TOML: {error}") from error
+
+
+def _checked(parameter: Parameter, given: Any, source: str) -> _Table:
+    """A parameter's table; raises where keys are unknown or contradict each other."""
+    where = f"{source}: {parameter.human_name}"
+    if not isinstance(given, Mapping):
+        raise ConfigError(f"{where} = {given!r} must be a table with low, high, log, scalar")
+    if not parameter.spec.searchable:
+        raise ConfigError(f"{where} cannot be searched: take it out here, and set it under [parameters]")
+    try:
+        table = _Table.model_validate(dict(given))
+    except ValidationError as error:
+        raise describe(error, where) from error
+    ends = [name for name in ("low", "high") if getattr(table, name) is not None]
+    ways = [name for name in ("choices", "value", "expand_around") if getattr(table, name) is not None]
+    if len(ways) > 1 or (ends and ways):
+        raise ConfigError(f"{where}: {' and '.join([*ends, *ways])} contradict each other: give one of them")
+    if table.choices is not None and len(set(table.choices)) < 2:
+        raise ConfigError(f"{where}: choices = {list(table.choices)} must be two values or more; fix one with value")
+    for name in ("step", "log") if ways and ways != ["expand_around"] else ():
+        if getattr(table, name) is not None:
+            raise ConfigError(f"{where}: {name} is for ranges, not for {ways[0]}: take it out")
+    return table
+
+
+def _fixed(parameter: Parameter, table: _Table, centre: Mapping[str, FloatArray], source: str) -> float | list[float]:
+    value = np.asarray(table.value, np.float64)
+    fits = value.shape in ((), (parameter.size,))
+    if fits and table.units == "raw":
+        value = _human(parameter, np.broadcast_to(value, (parameter.size,)), centre)
+    if not fits or not parameter.spec.transform.admits(np.atleast_1d(value)).all():
+        raise ConfigError(
+            f"{source}: {parameter.human_name} = {table.value!r} must be {parameter.spec.transform.domain}: one number, or one "
+            f"for each of {', '.join(parameter.labels)}"
+        )
+    return float(value) if value.ndim == 0 else [float(number) for number in value]
+
+
+def _dimension(parameter: Parameter, table: _Table, centre: Mapping[str, FloatArray], source: str) -> Dimension:
+    """One parameter's draws, from its table and its spec."""
+    spec, where = parameter.spec, f"{source}: {parameter.human_name}"
+    log = (spec.log and table.step is None) if table.log is None else table.log
+    if log and table.step is not None:
+        raise ConfigError(f"{where}: step = {table.step:g} needs log = false: even steps are not even in the logarithm")
+    scalar = (spec.scalar if table.scalar is None else table.scalar) or parameter.size == 1
+    name, labels = parameter.human_name, parameter.labels
+    names = (name,) if scalar else tuple(f"{name}[{label}]" for label in labels)
+    if table.choices is not None:
+        choices = table.choices
+        if not spec.transform.admits(np.array(choices)).all():
+            raise ConfigError(f"{where}: choices = {list(choices)} must all be {spec.transform.domain}")
+        return Dimension(name, labels, tuple(Draw(one, min(choices), max(choices), choices=choices) for one in names))
+    lows, highs = _ends(parameter, table, centre, where, log=log)
+    if scalar:
+        lows, highs = lows.min(keepdims=True), highs.max(keepdims=True)
+    for low, high in zip(lows.tolist(), highs.tolist(), strict=True):
+        if not low < high:
+            raise ConfigError(f"{where}: low < high must hold, but got low = {low}, high = {high}")
+        if log and not low > 0:
+            raise ConfigError(f"{where}: low > 0 must hold for log = true, but got low = {low}")
+        if not spec.transform.admits(np.array([low, high])).all():
+            raise ConfigError(f"{where}: low = {low} and high = {high} must both be {spec.transform.domain}")
+    draws = (
+        Draw(one, low, high, log, table.step)
+        for one, low, high in zip(names, lows.tolist(), highs.tolist(), strict=True)
+    )
+    return Dimension(name, labels, tuple(draws))
+
+
+def _ends(
+    parameter: Parameter, table: _Table, centre: Mapping[str, FloatArray], where: str, *, log: bool
+) -> tuple[FloatArray, FloatArray]:
+    """The ends of every label's range, in human units, (m,) each."""
+    spec, ones = parameter.spec, np.ones(parameter.size)
+    around = table.expand_around
+    if around is None:
+        if table.units == "human":
+            low, high = (table.low, spec.low), (table.high, spec.high)
+            return tuple(ones * (rules if own is None else own) for own, rules in (low, high))  # type: ignore[return-value]
+        if table.low is None or table.high is None:
+            raise ConfigError(f"{where}: units = 'raw' needs low and high: the rule's own are in human units")
+        return _human(parameter, ones * table.low, centre), _human(parameter, ones * table.high, centre)
+    raw = centre[parameter.raw_name]
+    own = _human(parameter, raw, centre)
+    if table.units == "raw":
+        lows, highs = _human(parameter, raw - around, centre), _human(parameter, raw + around, centre)
+    elif log:
+        if around <= 1.0:
+            raise ConfigError(f"{where}: expand_around = {around:g} is a factor where log = true, and must be above 1")
+        lows, highs = own / around, own * around
+    else:
+        lows, highs = own - around, own + around
+    # Within the rule's range, which the centre itself widens where it lies outside.
+    return np.maximum(lows, np.minimum(own, spec.low)), np.minimum(highs, np.maximum(own, spec.high))
+
+
+def _human(parameter: Parameter, raw: FloatArray, centre: Mapping[str, FloatArray]) -> FloatArray:
+    """Raw values, (m,), in human units, the other parameters being the study's own."""
+    return parameter.spec.transform.to_human(raw, scoped(centre, parameter.group), parameter.chunk_minutes)

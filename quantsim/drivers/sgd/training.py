@@ -1,0 +1,158 @@
+"""The fixed parts of a gradient run: the compiled step, what it is given, and where parameter sets start."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from numpy.typing import NDArray
+
+from quantsim.config import Experiment
+from quantsim.drivers.sgd.step import Inputs, Program
+from quantsim.drivers.windows import training_windows
+from quantsim.errors import ConfigError
+from quantsim.parameters import gaussian_sets, range_sets
+from quantsim.precision import in_float64
+from quantsim.prices import Prices
+from quantsim.simulator import Evaluator
+from quantsim.simulator.market import Market, market
+
+__all__ = ["Training"]
+
+logger = logging.getLogger(__name__)
+
+FloatArray = NDArray[np.float64]
+Sets = dict[str, FloatArray]
+
+_GIVEN_TRADES = (
+    "with given trades (series.trades) gradients go by automatic differentiation through the bars, which takes two to "
+    "four times as long as without, and memory for every bar"
+)
+_HARD_MINIMUM = (
+    "objective.aggregate = 'min' gives gradient to the worst period only, and jumps when another becomes the worst: "
+    "'softmin' spreads it"
+)
+_BANK_SIZE = 16
+"""Starting points that each set has in reserve; after the last, the first serves again."""
+
+
+class Training:
+    """The fixed parts of a run: what is compiled, and what it is given.
+
+    Attributes:
+        experiment: as given.
+        evaluator: of its pool and prices.
+        program: static part of the step.
+        initial: raw name → (S, m), where the trained parameters start.
+        inputs: arrays of the step.
+        decides: the split that patience and progress look at.
+        start_digest: identifies the starting sets.
+    """
+
+    @in_float64
+    def __init__(self, experiment: Experiment, prices: Prices, start: Sequence[Mapping[str, Any]] = ()) -> None:
+        trainable = experiment.trainable
+        if not trainable:
+            raise ConfigError(f"rule {experiment.pool.strategy_name!r} has no parameter that gradients could train")
+        self.experiment = experiment
+        self.evaluator = Evaluator(experiment, prices)
+        self.program = _program(self.evaluator)
+        sets = _starting_sets(experiment, start)
+        n_sets = next(iter(sets.values())).shape[0]
+        self.initial = {name: jnp.asarray(rows) for name, rows in sets.items() if name in trainable}
+        self.inputs = Inputs(
+            markets=_markets(self.evaluator),
+            rates=self.evaluator.rates,
+            frozen={name: jnp.asarray(rows) for name, rows in sets.items() if name not in trainable},
+            bank=_bank(experiment, sets),
+            active=jnp.ones(n_sets, bool),
+            key=jax.random.key(experiment.seed),
+        )
+        self.decides = "validation" if "validation" in self.evaluator.splits else "train"
+        self.start_digest = _digest(sets)
+        if self.evaluator.setup.has_trades:
+            logger.warning(_GIVEN_TRADES)
+        if experiment.objective.aggregate == "min" and not experiment.objective.is_plain:
+            logger.warning(_HARD_MINIMUM)
+
+    @property
+    def n_sets(self) -> int:
+        """Number of parameter sets, ``S``."""
+        return int(self.inputs.active.shape[0])
+
+
+def _program(evaluator: Evaluator) -> Program:
+    settings, windows = evaluator.experiment.sgd, training_windows(evaluator)
+    shape = evaluator.objective_shape(windows.n_bars)
+    plan, _ = evaluator.plan(windows.starts, windows.n_bars, (), objective=shape)
+    if settings.optimiser == "lbfgs" and not windows.is_fixed(settings.batch_size, settings.sampling):
+        raise ConfigError(
+            f"sgd.optimiser = 'lbfgs' wants the same windows at every step, and there are {windows.n_starts} to draw from: set "
+            f"objective.bout_offset_days = 0, or sgd.sampling = 'exhaustive' and sgd.batch_size = {windows.n_starts}"
+        )
+    if settings.straight_through:
+        plan = replace(plan, setup=plan.setup.with_straight_through(settings.straight_through))
+    return Program(plan, windows, settings)
+
+
+def _markets(evaluator: Evaluator) -> tuple[Market, ...]:
+    """The market; with ``time_reversed`` up to the end of training, and the same turned round.
+
+    Windows keep their places: what came after them now warms the estimators up.
+    """
+    if not evaluator.experiment.sgd.time_reversed:
+        return (evaluator.market,)
+    first, n_bars = evaluator.splits["train"]
+    seen = evaluator.prices.prices[: first + n_bars]
+    return market(seen), market(seen[::-1].copy())
+
+
+def _starting_sets(experiment: Experiment, start: Sequence[Mapping[str, Any]]) -> Sets:
+    """The sets training starts from, raw name → (S, n)."""
+    centres = [experiment.initial_parameters(values) for values in (start or [dict(experiment.parameters)])]
+    if len(centres) > 1:
+        return {name: np.stack([centre[name] for centre in centres]) for name in centres[0]}
+    settings, moved, seed = experiment.sgd, experiment.trainable, experiment.seed
+    if settings.initial == "gaussian":
+        spread = settings.initial_spread
+        return gaussian_sets(centres[0], settings.n_parameter_sets, moved=moved, spread=spread, seed=seed)
+    return range_sets(
+        settings.initial,
+        experiment.layout,
+        centres[0],
+        settings.n_parameter_sets,
+        moved=moved,
+        seed=seed,
+        scale=settings.initial_scale,
+        max_memory_days=experiment.update.max_memory_days,
+    )
+
+
+def _bank(experiment: Experiment, sets: Sets) -> dict[str, Array]:
+    """Where sets that never become finite start again: around their own starts, drawn from a seed of its own; (S, B, m)."""
+    settings, moved = experiment.sgd, experiment.trainable
+    n_sets = next(iter(sets.values())).shape[0]
+    banks = [
+        gaussian_sets(
+            {name: rows[index] for name, rows in sets.items()},
+            _BANK_SIZE + 1,  # the first is the start itself, which has failed
+            moved=moved,
+            spread=settings.initial_spread or 0.5,
+            seed=int(np.random.SeedSequence([experiment.seed, index]).generate_state(1)[0]),
+        )
+        for index in range(n_sets)
+    ]
+    return {name: jnp.asarray(np.stack([bank[name][1:] for bank in banks])) for name in moved}
+
+
+def _digest(sets: Sets) -> str:
+    content = {name: rows.tolist() for name, rows in sorted(sets.items())}
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]

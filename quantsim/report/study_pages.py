@@ -1,0 +1,106 @@
+"""Pages of a study, by ``optuna.visualization`` (needs the extra ``plots``): HTML files that open in any browser."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from quantsim.errors import ConfigError
+
+if TYPE_CHECKING:
+    from optuna.study import Study
+    from optuna.trial import FrozenTrial
+
+__all__ = ["check_plotly", "importances", "write_study_pages"]
+
+Target = Callable[["FrozenTrial"], float]
+
+_SEEKS_LOW = "PedAnovaImportanceEvaluator computes the importances"
+_MOST_DRAWN = 3  # objectives of a Pareto plot
+
+
+def check_plotly() -> None:
+    """Raises ConfigError where plotly is not installed."""
+    try:
+        import plotly  # noqa: F401
+    except ImportError as error:
+        raise ConfigError("pages of a study need plotly: pip install 'quantsim[plots]'") from error
+
+
+def importances(study: Study, objective: int = 0) -> dict[str, float]:
+    """Trial parameter → its share of what makes a trial one of the better ones, the largest first (PED-ANOVA).
+
+    Empty where there are too few trials to tell.
+
+    Args:
+        study: with completed trials.
+        objective: which of several.
+    """
+    from optuna.importance import get_param_importances
+    from optuna.trial import TrialState
+
+    completed = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    if len(completed) < 2:
+        return {}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", _SEEKS_LOW)
+        found = get_param_importances(study, target=_lowered(study, objective))
+    return dict(sorted(found.items(), key=lambda item: -item[1]))
+
+
+def write_study_pages(study: Study, folder: Path, objectives: Sequence[str]) -> list[Path]:
+    """Writes history, importances, parallel coordinates and, of two or three objectives, the Pareto front.
+
+    Args:
+        study: with completed trials.
+        folder: made if it is not there; pages of the same names are replaced.
+        objectives: what the study's values are called.
+
+    Returns:
+        The files.
+
+    Raises:
+        ConfigError: plotly is not installed, or the folder cannot be written.
+    """
+    check_plotly()
+    written = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, figure in _figures(study, objectives):
+            path = folder / f"{name}.html"
+            figure.write_html(path, include_plotlyjs="directory")
+            written.append(path)
+    except OSError as error:
+        raise ConfigError(f"pages cannot be written to {folder}: {error.strerror}; name another folder") from error
+    return written
+
+
+def _figures(study: Study, objectives: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    from optuna import visualization
+
+    several = len(objectives) > 1
+    enough = len(importances(study)) > 1
+    for index, name in enumerate(objectives):
+        named: dict[str, Any] = {"target": _value(index) if several else None, "target_name": name}
+        suffix = f"_{index + 1}" if several else ""
+        yield f"history{suffix}", visualization.plot_optimization_history(study, **named)
+        yield f"parallel_coordinates{suffix}", visualization.plot_parallel_coordinate(study, **named)
+        if enough:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", _SEEKS_LOW)
+                lowered = _lowered(study, index)
+                page = visualization.plot_param_importances(study, target=lowered, target_name=name)
+            yield f"importances{suffix}", page
+    if 1 < len(objectives) <= _MOST_DRAWN:
+        yield "pareto_front", visualization.plot_pareto_front(study, target_names=list(objectives))
+
+
+def _value(index: int) -> Target:
+    return lambda trial: float(trial.values[index])
+
+
+def _lowered(study: Study, index: int) -> Target | None:
+    """One of several objectives, negated: the estimate is of what makes a given target low."""
+    return (lambda trial: -float(trial.values[index])) if len(study.directions) > 1 else None
