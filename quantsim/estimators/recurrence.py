@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from quantsim.forms import form
+
 __all__ = ["linear_recurrence"]
 
 
@@ -28,11 +30,25 @@ def linear_recurrence(decay: Array, inputs: Array, initial: Array) -> Array:
 
 
 def _scan(decay: Array, inputs: Array, initial: Array, *, reverse: bool) -> Array:
+    if form() == "associative":
+        return _associative(decay, inputs, initial, reverse=reverse)
+
     def step(state: Array, value: Array) -> tuple[Array, Array]:
         state = decay * state + value
         return state, state
 
     return jax.lax.scan(step, initial, inputs, reverse=reverse)[1]
+
+
+def _associative(decay: Array, inputs: Array, initial: Array, *, reverse: bool) -> Array:
+    def compose(before: tuple[Array, Array], after: tuple[Array, Array]) -> tuple[Array, Array]:
+        return before[0] * after[0], after[0] * before[1] + after[1]
+
+    first = -1 if reverse else 0
+    inputs = inputs.at[first].add(decay * initial)
+    decays = jnp.broadcast_to(decay, inputs.shape)
+    states: Array = jax.lax.associative_scan(compose, (decays, inputs), reverse=reverse)[1]
+    return states
 
 
 def _forward(decay: Array, inputs: Array, initial: Array) -> tuple[Array, tuple[Array, Array, Array]]:

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from quantsim.forms import form
 from quantsim.metrics import needs_of
 from quantsim.objective import OBJECTIVE, ObjectiveShape, Period, combine
 from quantsim.simulator.bar_path import BarPath
@@ -28,7 +29,7 @@ def lanes(function: Callable[[Any], Any], arguments: Any, *, sequential: bool) -
 
     A long sequential pass gains nothing from ``vmap`` on a CPU; on an accelerator it does.
     """
-    if sequential and jax.default_backend() == "cpu":
+    if sequential and form() == "sequential":
         return jax.lax.map(function, arguments)
     return jax.vmap(function)(arguments)
 

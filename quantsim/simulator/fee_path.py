@@ -26,6 +26,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from quantsim.forms import form
+from quantsim.simulator import fee_scan
 from quantsim.simulator.arbitrage import Pool, apply_moves, band, kept_fee, per_event, pool_gain, settle, spread
 from quantsim.simulator.given_trades import fill_bar
 from quantsim.simulator.market import FeeRates, Orders, at_bars
@@ -104,6 +106,8 @@ def _run(
 ) -> list[Array]:
     """Log reserves after each trade of a bar, (T, n) per trade, the first bar being the start; given trades count as one."""
     log_weights, rates = jnp.log(weights), at_bars(rates, slice(1, None))
+    if orders is None and _is_scanned(setup):
+        return fee_scan.scanned_log_reserves(setup, initial, log_prices, [weights[at] for at in _seen(setup)], rates)
     width: Array = band(rates)
     old: Any = _OLD
     if orders is not None and setup.arb_frequency > 1:
@@ -155,6 +159,10 @@ def _seen(setup: PoolSetup, old: Any = _OLD) -> list[Any]:
     return [old, slice(1, None)] if setup.moves else [old]
 
 
+def _is_scanned(setup: PoolSetup) -> bool:
+    return form() == "associative" and fee_scan.serves(setup)
+
+
 class _Tangent(NamedTuple):
     """The derivative of one trade, in the terms of the module's docstring; (T-1, n), but ``total`` is (T-1, 1).
 
@@ -180,10 +188,11 @@ def _tangent(pool: Pool, after: Array, rates: FeeRates, setup: PoolSetup) -> _Ta
     """Reads a trade off the log reserves before and after it.
 
     Without noise the change of a log reserve is ``δ = log1p(c expm1(h))`` on the way in, so ``h = log1p(expm1(δ)/c)`` and
-    ``φ = dδ/dh = 1 + (c-1) exp(-δ)``. Noise traders hide the trade in their own growth; there it is worked out anew.
+    ``φ = dδ/dh = 1 + (c-1) exp(-δ)``. Noise traders hide the trade in their own growth, and an associative scan leaves rounding
+    where nothing changed; there the trade is worked out anew.
     """
     gain = per_event(pool_gain(rates))
-    if setup.has_noise:
+    if setup.has_noise or _is_scanned(setup):
         moves = settle(pool, rates, setup)
         entering, leaving = moves.rise > 0.0, moves.fall < 0.0
         move = moves.rise + moves.fall
@@ -224,6 +233,13 @@ def _pull(after: Array, tangent: _Tangent) -> Array:
     return before + jnp.sum(after, axis=-1, keepdims=True) * tangent.noise.nu
 
 
+def _pull_matrix(tangent: _Tangent) -> Array:
+    """:func:`_pull` as a matrix, (T-1, n, n)."""
+    phi = tangent.phi[..., None, :]
+    matrix = jnp.eye(phi.shape[-1]) * (1.0 - phi) + tangent.share[..., None] * phi
+    return matrix if tangent.noise is None else matrix + tangent.noise.nu[..., None]
+
+
 def _input_cotangents(after: Array, tangent: _Tangent, pool: Pool) -> tuple[Array, Array]:
     """Cotangents of the log prices and of the weights of one trade, (T-1, n) each."""
     eta = tangent.phi * after
@@ -262,7 +278,11 @@ def _backward(setup: PoolSetup, residual: _Residual, cotangent: Array) -> tuple[
         bar_tangents, added = bar
         return functools.reduce(_pull, reversed(bar_tangents), after) + added, after
 
-    initial_cotangent, adjoint = jax.lax.scan(step, cotangent[-1], (tangents, cotangent[:-1]), reverse=True)
+    if form() == "associative":
+        matrices = functools.reduce(lambda pulls, more: more @ pulls, [_pull_matrix(one) for one in reversed(tangents)])
+        initial_cotangent, adjoint = fee_scan.matrix_recurrence(matrices, cotangent[:-1], cotangent[-1])
+    else:
+        initial_cotangent, adjoint = jax.lax.scan(step, cotangent[-1], (tangents, cotangent[:-1]), reverse=True)
 
     price_bar, weight_bar = jnp.zeros_like(adjoint), []
     after = adjoint

@@ -9,8 +9,11 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from quantsim.discovery import is_in_file
+from quantsim.forms import form
 from quantsim.parameters import common
 from quantsim.parameters.transforms import sigmoid
+from quantsim.simulator.clip_maps import run_maps, speed_limited
 from quantsim.simulator.setup import PoolSetup
 
 __all__ = ["Bounds", "Ramps", "bar_weights", "chunk_ramps", "guardrail", "token_bounds", "within_bounds"]
@@ -156,15 +159,44 @@ def chunk_ramps(
         target = weights + output
         if setup.starts_at_target:
             target = output if persistence is None else persistence * weights + (1.0 - persistence) * output
-        step = _speed_limit((limit(target) - weights) / setup.ramp_bars, setup)
+        wanted = (_passing(limit(target), target, "weight_bounds", setup) - weights) / setup.ramp_bars
+        step = _passing(_speed_limit(wanted, setup), wanted, "maximum_change", setup)
         return weights + setup.ramp_bars * step, Ramps(weights, step)
 
     if setup.starts_at_target:
         return jax.lax.scan(decide, limit(outputs[0]), outputs[:n_chunks])[1]
     initial = initial if bounds is None else limit(initial)
-    later = jax.lax.scan(decide, initial, outputs[1:n_chunks])[1]
+    if form() == "associative" and _has_clip_maps(setup):
+        later = _two_token_ramps(outputs[1:n_chunks], initial, setup, bounds)
+    else:
+        later = jax.lax.scan(decide, initial, outputs[1:n_chunks])[1]
     rest = jnp.zeros_like(initial)[None]
     return Ramps(jnp.concatenate([initial[None], later.start]), jnp.concatenate([rest, later.step]))
+
+
+def _passing(limited: Array, free: Array, limit: str, setup: PoolSetup) -> Array:
+    """The limited value; where the pool says so, with the gradient of the free one (straight-through, arXiv:1308.3432)."""
+    if limit not in setup.straight_through:
+        return limited
+    return free + jax.lax.stop_gradient(limited - free)
+
+
+def _has_clip_maps(setup: PoolSetup) -> bool:
+    """Whether decisions are clip maps: two tokens, and changes that sum to zero, which of a user's own rule is not known."""
+    return setup.n_tokens == 2 and not setup.straight_through and not is_in_file(setup.rule.name)
+
+
+def _two_token_ramps(outputs: Array, initial: Array, setup: PoolSetup, bounds: Bounds | None) -> Ramps:
+    """The decisions of :func:`chunk_ramps` for changes of two tokens, as an associative scan; ``outputs`` is (M-1, 2)."""
+    low, high = jnp.asarray(setup.minimum_weight), jnp.asarray(1.0 - setup.minimum_weight)
+    if bounds is not None:
+        low = jnp.maximum(bounds.lower[0], 1.0 - bounds.upper[1])
+        high = jnp.minimum(bounds.upper[0], 1.0 - bounds.lower[1])
+    limit = setup.ramp_bars * setup.maximum_change
+    reached = run_maps(speed_limited(outputs[:, 0], initial[0], low, high, limit), initial[0])
+    before = jnp.concatenate([initial[:1], reached[:-1]])
+    step = (reached - before) / setup.ramp_bars
+    return Ramps(jnp.stack([before, 1.0 - before], axis=-1), jnp.stack([step, -step], axis=-1))
 
 
 def _speed_limit(step: Array, setup: PoolSetup) -> Array:
