@@ -1,0 +1,104 @@
+"""Sequential and associative forms of every recursion compute the same."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pools import FEES, Layout, make_experiment, random_params, random_prices, stacked
+
+from quantsim import Evaluator
+from quantsim.estimators import linear_recurrence
+from quantsim.forms import form, use_form
+from quantsim.simulator.clip_maps import run_maps, speed_limited
+from quantsim.simulator.fee_scan import matrix_recurrence
+
+
+def test_the_backend_chooses_and_the_choice_can_be_overridden() -> None:
+    chosen = "sequential" if jax.default_backend() == "cpu" else "associative"
+    assert form() == chosen
+    with use_form("associative"):
+        assert form() == "associative"
+    assert form() == chosen
+
+
+def test_linear_recurrences_agree() -> None:
+    generator = np.random.default_rng(1)
+    arguments = (generator.uniform(0, 1, 3), generator.standard_normal((101, 3)), generator.standard_normal(3))
+    seen = generator.standard_normal((101, 3))
+    found = []
+    for wanted in ("sequential", "associative"):
+        with use_form(wanted):
+            states, pull = jax.vjp(linear_recurrence, *map(jnp.asarray, arguments))
+            found.append((states, *pull(jnp.asarray(seen))))
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-11, atol=1e-12)
+
+
+STEPS = 40
+RUN = jax.jit(lambda outputs, start, low, high, limit: run_maps(speed_limited(outputs, start, low, high, limit), start))
+
+
+@settings(max_examples=200)
+@given(st.integers(0, 2**32 - 1))
+def test_clip_maps_are_the_loop_from_anywhere_inside_or_outside_the_bounds(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    low, high = np.sort(generator.uniform(0.05, 0.95, 2))
+    x = start = generator.uniform(0.0, 1.0)
+    limit = float(10.0 ** generator.uniform(-3, 0))
+    outputs = generator.standard_normal(STEPS) * 10.0 ** generator.uniform(-3, 0)
+    path = []
+    for output in outputs:
+        x += np.clip(np.clip(x + output, low, high) - x, -limit, limit)
+        path.append(x)
+    np.testing.assert_allclose(RUN(outputs, start, low, high, limit), path, rtol=0, atol=1e-13)
+
+
+def test_matrix_recurrences_are_the_loop() -> None:
+    generator = np.random.default_rng(2)
+    matrices, added = generator.standard_normal((30, 3, 3)) / 2, generator.standard_normal((30, 3))
+    state = last = generator.standard_normal(3)
+    seen = []
+    for matrix, more in zip(matrices[::-1], added[::-1], strict=True):
+        seen.append(state)
+        state = matrix @ state + more
+    first, rest = matrix_recurrence(jnp.asarray(matrices), jnp.asarray(added), jnp.asarray(last))
+    np.testing.assert_allclose(first, state, rtol=1e-10)
+    np.testing.assert_allclose(rest, seen[::-1], rtol=1e-10)
+
+
+SHORT = Layout(30, 240, 240, history=65, n_bars=50, max_memory_days=1.0, volatility=0.02)
+CASES = {
+    "bounds of each token": ("zero", 2, {"minimum_weight": [0.2, 0.15], "maximum_weight": [0.7, 0.75]}),
+    "speed limit, fees, noise traders": ("noise", 2, {}),
+    "three tokens, gas": ("gas", 3, {}),
+}
+
+
+@pytest.fixture(params=CASES)
+def case(request: pytest.FixtureRequest) -> tuple[Evaluator, dict[str, np.ndarray]]:
+    fees, n_tokens, pool = CASES[request.param]
+    params = [random_params("momentum", SHORT, n_tokens, seed, strength=4.0) for seed in (3,)]
+    for one in params if pool else ():
+        one["initial_weights"] = [0.6, 0.4]
+    experiment = make_experiment("momentum", n_tokens, SHORT, fees=FEES[fees], pool=pool)
+    evaluator = Evaluator(experiment, random_prices(SHORT, n_tokens, 5))
+    return evaluator, stacked(evaluator, *params)
+
+
+def test_values_and_gradients_agree(case: tuple[Evaluator, dict[str, np.ndarray]]) -> None:
+    evaluator, sets = case
+    first, n_bars = evaluator.splits["train"]
+    found = []
+    for wanted in ("sequential", "associative"):
+        with use_form(wanted):
+            found.append(evaluator.value_and_grad(sets, [first], n_bars, "returns"))
+    (value, gradient), (other_value, other_gradient) = found
+    np.testing.assert_allclose(other_value, value, rtol=1e-11)
+    scale = max(np.abs(rows).max() for rows in gradient.values())
+    assert scale > 0
+    for name, rows in gradient.items():
+        np.testing.assert_allclose(other_gradient[name], rows, rtol=1e-9, atol=1e-10 * scale)
