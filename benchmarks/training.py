@@ -11,6 +11,7 @@ import os
 from quantsim.commands import XLA_FLAGS
 
 os.environ.setdefault("XLA_FLAGS", XLA_FLAGS)
+os.environ["JAX_ENABLE_X64"] = "1"
 
 import argparse
 import statistics
