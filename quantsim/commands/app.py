@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from quantsim import __version__
-from quantsim.commands import dashboard, export, grid, hybrid, optuna, prices, select, sgd, simulate, space
+from quantsim.commands import dashboard, export, grid, hybrid, optuna, prices, select, sgd, simulate, space, worker
 from quantsim.commands.options import Verbose
 from quantsim.commands.session import CommandGroup
 
@@ -40,6 +40,7 @@ def _global_options(
 
 
 app.command("optuna")(optuna.optuna)
+app.command("worker")(worker.worker)
 app.command("sgd")(sgd.sgd)
 app.command("hybrid")(hybrid.hybrid)
 app.command("simulate")(simulate.simulate)

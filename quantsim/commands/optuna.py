@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from quantsim.drivers.search import SearchProgress, SearchRun
     from quantsim.prices import Prices
 
-__all__ = ["optuna"]
+__all__ = ["optuna", "report_of"]
 
 DEFAULT_STUDY = "momentum_fees"
 
@@ -38,8 +38,14 @@ def optuna(
     trials: Annotated[
         int | None, typer.Option(min=1, help="How many trials the study shall have in the end, failed ones included.")
     ] = None,
-    jobs: Annotated[
-        int | None, typer.Option(min=1, help="Worker processes; with more than 1 no run repeats exactly.")
+    jobs: Annotated[int | None, typer.Option(min=1, help="Workers; with more than 1 no run repeats exactly.")] = None,
+    backend: Annotated[
+        Literal["processes", "dask", "ray"],
+        typer.Option(help="Where workers are: processes here, or those of a Dask or Ray cluster."),
+    ] = "processes",
+    address: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="The cluster's. Default: one is started here, for this search alone."),
     ] = None,
     storage: Storage = None,
     study_name: Annotated[
@@ -77,6 +83,8 @@ def optuna(
             "trials": trials,
             "enqueue": [experiment.human_parameters(one.raw_for(experiment)) for one in starts],
             "take_over": take_over,
+            "backend": backend,
+            "address": address,
         }
         run = _search(experiment, prices_of(experiment), results, options, quiet)
         show_notes(results.run(run.run_id).notes)
@@ -98,7 +106,7 @@ def _search(
     def report(progress: SearchProgress) -> None:
         nonlocal last
         last = progress
-        watch(_report(progress))
+        watch(report_of(progress))
 
     watch: Watcher
     try:
@@ -117,7 +125,8 @@ def _search(
         raise
 
 
-def _report(progress: SearchProgress) -> Report:
+def report_of(progress: SearchProgress) -> Report:
+    """How far a search is, and its best so far."""
     if progress.best_value is None:
         text = "no trial completed yet"
     else:

@@ -132,8 +132,8 @@ def starts_of_study(store: CheckpointStore, experiment: Experiment, name: str, n
     if rows and not any(row.metrics for row in rows):
         maximised = named[0].config["objective"]["metric"]
         raise SelectionError(
-            f"the search {name!r} did not store {metric}, which the objective of study {experiment.name!r} ranks by: search with "
-            f"it in objective.report, or fine-tune with objective.metric = {maximised!r}"
+            f"the search {name!r} did not store {metric}, by which the objective of study {experiment.name!r} ranks: search "
+            f"with it in objective.report, or fine-tune with objective.metric = {maximised!r}"
         )
     split = "validation" if any("validation" in row.metrics for row in rows) else "train"
     best = top(rows, n, split, metric)
@@ -188,7 +188,7 @@ def _picked(store: CheckpointStore, experiment: Experiment, name: str) -> list[S
     if method == "last":
         runs = runs[:1]
     by_id = {run.run_id: run for run in runs}
-    metric = experiment.objective.metric
+    metric = experiment.objective.name
     rows = [row for run in runs for row in store.checkpoints(run_id=run.run_id, metrics=[metric])]
     selection = select(rows, method, metric)
     return [Start(row, by_id[row.run_id], _reason(selection, runs), selection) for row in selection.checkpoints]

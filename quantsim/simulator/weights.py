@@ -178,7 +178,8 @@ def _passing(limited: Array, free: Array, limit: str, setup: PoolSetup) -> Array
     """The limited value; where the pool says so, with the gradient of the free one (straight-through, arXiv:1308.3432)."""
     if limit not in setup.straight_through:
         return limited
-    return free + jax.lax.stop_gradient(limited - free)
+    # The other way round, free + (limited - free), a target far away would leave nothing of the limited value but rounding.
+    return jax.lax.stop_gradient(limited) + (free - jax.lax.stop_gradient(free))
 
 
 def _has_clip_maps(setup: PoolSetup) -> bool:

@@ -12,7 +12,7 @@ from quantsim import __version__
 from quantsim.checkpoints import SELECTION_METHODS
 from quantsim.commands.environment import compilation_cache, prepare_environment
 
-COMMANDS = ("optuna", "sgd", "simulate", "grid", "select", "export", "dashboard", "prices")
+COMMANDS = ("optuna", "sgd", "hybrid", "simulate", "grid", "select", "export", "dashboard", "space", "prices")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

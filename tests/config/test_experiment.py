@@ -7,7 +7,7 @@ import os
 import pickle
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +75,7 @@ BAD: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "no chunk": ({"update__chunk_minutes": 0}, ("update.chunk_minutes", "greater than 0")),
     "broken chunk": ({"update__chunk_minutes": 1.5}, ("update.chunk_minutes", "1.5")),
     "unknown interpolation": ({"update__interpolation": "cubic"}, ("update.interpolation", "'cubic'", "'linear'", "'optimal'")),
-    "tokens twice": ({"data__tokens": ["BTC", "ETH", "BTC"]}, ("data.tokens", "BTC", "each token once")),
+    "tokens twice": ({"data__tokens": ["BTC", "ETH", "BTC"]}, ("data.tokens", "BTC", "each once")),
     "one token": ({"data__tokens": ["BTC"]}, ("data.tokens", "at least 2")),
     "unknown parameter": ({"parameters__memory_day": 3.0}, ("'memory_day'", "did you mean 'memory_days'?")),
     "parameter in both forms": ({"parameters__logit_lamb": 3.0}, ("'logit_lamb'", "'memory_days'", "give one of them")),
@@ -85,7 +85,49 @@ BAD: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         ("parameters.initial_weights", "0.04", "pool.minimum_weight = 0.05"),
     ),
     "weights that do not add up": ({"parameters__initial_weights": [0.5, 0.6]}, ("initial_weights", "1.1", "sum to 1")),
-    "weight decay without its optimiser": ({"sgd__weight_decay": 0.1}, ("weight_decay = 0.1", "adamw")),
+    "weight decay without its optimiser": ({"sgd__weight_decay": 0.1}, ("weight_decay = 0.1", "'adamw' or 'lion'", "'adam'")),
+    "momentum without its optimiser": ({"sgd__momentum": 0.9}, ("momentum = 0.9", "optimiser = 'sgd'", "'adam'")),
+    "warm-up of another schedule": (
+        {"sgd__warmup_steps": 9, "sgd__schedule": "cosine"},
+        ("warmup_steps = 9", "'warmup_cosine'", "'cosine'"),
+    ),
+    "penalty without directions": ({"sgd__hessian_penalty": 0.1}, ("hessian_penalty = 0.1", "hessian_samples of at least 1")),
+    "schedule of a line search": (
+        {"sgd__optimiser": "lbfgs", "sgd__schedule": "cosine"},
+        ("schedule = 'cosine'", "'lbfgs'", "leave it out"),
+    ),
+    "line search in noise": (
+        {"sgd__optimiser": "lbfgs", "sgd__price_noise": 0.01},
+        ("price_noise = 0.01", "'lbfgs' wants it fixed", "leave one out"),
+    ),
+    "line search in random directions": (
+        {"sgd__optimiser": "lbfgs", "sgd__hessian_samples": 2, "sgd__hessian_penalty": 0.1},
+        ("hessian_penalty = 0.1", "'lbfgs' wants it fixed", "leave one out"),
+    ),
+    "unknown optimiser": ({"sgd__optimiser": "adamm"}, ("sgd.optimiser", "'adamm'", "'adam'", "'lbfgs'")),
+    "unknown sampling": ({"sgd__sampling": "random"}, ("sgd.sampling", "'random'", "'exhaustive'")),
+    "no tolerance": ({"sgd__plateau_tolerance": 0.0}, ("sgd.plateau_tolerance", "greater than 0")),
+    "unknown limit": ({"sgd__straight_through": ["fees"]}, ("sgd.straight_through", "'fees'", "'weight_bounds'")),
+    "unknown trained parameter": (
+        {"sgd__train": ["memory_days", "k_per_dya"]},
+        ("sgd.train", "'k_per_dya'", "did you mean 'k_per_day'?"),
+    ),
+    "trained parameter that cannot be": ({"sgd__train": ["initial_weights"]}, ("sgd.train", "'initial_weights'")),
+    "reversal with series": (
+        {"sgd__time_reversed": True, "series__swap_fee": "fees.csv"},
+        ("sgd.time_reversed", "series.swap_fee", "leave one of them out"),
+    ),
+    "patience without validation": (
+        {"sgd__early_stopping_reports": 3},
+        ("early_stopping_reports = 3", "periods.validation_end or periods.holdout_fraction"),
+    ),
+    "validation twice": (
+        {"periods__validation_end": "2018-07-01", "periods__holdout_fraction": 0.2},
+        ("holdout_fraction = 0.2", "validation_end", "give one of them"),
+    ),
+    "hold out less than a day": ({"periods__holdout_fraction": 0.003}, ("holdout_fraction = 0.003", "at least one")),
+    "hold out nearly all": ({"periods__holdout_fraction": 0.997}, ("holdout_fraction = 0.997", "at least a day to training")),
+    "hold out all": ({"periods__holdout_fraction": 1.0}, ("periods.holdout_fraction", "less than 1")),
     "warm-up longer than the run": ({"sgd__warmup_steps": 500}, ("warmup_steps = 500", "steps = 500")),
     "no steps": ({"sgd__steps": 0}, ("sgd.steps", "greater than 0")),
     "negative seed": ({"seed": -1}, ("seed", "-1")),
@@ -162,6 +204,8 @@ def test_identity_is_the_content() -> None:
         {"parameters__memory_days": [20.0, 10.0]},
         {"objective__metric": "returns"},
         {"sgd__steps": 499},
+        {"sgd__train": ["memory_days"]},
+        {"periods__holdout_fraction": 0.1},
         {"search__trials": 201},
     ]
     identities = {Experiment.from_dict(study(**change)).identity for change in changes}
@@ -194,6 +238,22 @@ def test_moments_without_a_zone_are_utc() -> None:
     assert three["validation"][1] == three["test"][0]
 
 
+@pytest.mark.parametrize(("start", "fraction", "days"), [("2018-01-01", 0.2, 30), ("2018-01-01T06:00", 0.25, 38)])
+def test_held_out_days_are_whole_and_the_last_of_training(start: str, fraction: float, days: int) -> None:
+    periods = Experiment.from_dict(study(periods__train_start=start, periods__holdout_fraction=fraction)).periods
+    splits, end = periods.splits(), datetime(2018, 6, 1, tzinfo=UTC)
+    assert list(splits) == ["train", "validation", "test"]
+    assert splits["validation"] == (end - timedelta(days=days), end)
+    assert splits["train"] == (periods.train_start, splits["validation"][0]), "no day twice, none left out"
+    assert splits["test"] == (end, periods.test_end)
+    assert periods.has_validation
+    patient = study(periods__train_start=start, periods__holdout_fraction=fraction, sgd__early_stopping_reports=3)
+    assert Experiment.from_dict(patient).sgd.early_stopping_reports == 3
+    late = study(periods__holdout_fraction=fraction, objective__periods=[["2018-03-01", "2018-05-20"]])
+    with pytest.raises(ConfigError, match="must lie within the training period, 2018-01-01"):
+        Experiment.from_dict(late)
+
+
 def test_parameters_in_the_order_of_the_tokens() -> None:
     experiment = Experiment.from_dict(study(data__tokens=["ETH", "BTC"], parameters__memory_days=[30.0, 3.0]))
     raw = experiment.initial_parameters()
@@ -214,6 +274,8 @@ def test_defaults_depend_on_the_pool() -> None:
         "log_k",
         "logit_delta_lamb",
     }
+    assert Experiment.from_dict(study(sgd__train=["k_per_day"])).trainable == {"log_k"}
+    assert Experiment.from_dict(study(sgd__train=["logit_lamb"])).trainable == {"logit_lamb"}
 
 
 # Overrides

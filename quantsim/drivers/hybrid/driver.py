@@ -21,7 +21,7 @@ from quantsim.drivers.search import SearchSpace, load_search_space
 from quantsim.drivers.search.storage import Location, default_storage, describe_storage
 from quantsim.drivers.search.study import identify
 from quantsim.drivers.sgd.training import Training
-from quantsim.errors import DriverError
+from quantsim.errors import ConfigError, DriverError
 from quantsim.prices import Prices
 from quantsim.simulator import Evaluator
 
@@ -81,7 +81,7 @@ def run_hybrid(
 
     Args:
         experiment: its ``hybrid`` table says how much; ``search``, ``sgd`` and ``objective`` steer the phases, but for
-            ``search.trials``, ``sgd.steps`` and ``sgd.n_parameter_sets``.
+            ``search.trials``, ``search.patience``, ``sgd.steps`` and ``sgd.n_parameter_sets``.
         prices: must cover all its periods.
         store: where checkpoints go.
         storage: where the study is kept, as for :func:`~quantsim.drivers.search.run_search`.
@@ -90,7 +90,7 @@ def run_hybrid(
         take_over: whether to run a study that is marked as being run by a process on another machine.
 
     Raises:
-        ConfigError: the search moves nothing that gradients could, or settings do not fit together.
+        ConfigError: the search moves nothing that gradients could, has several objectives, or settings do not fit together.
         DriverError: as :func:`~quantsim.drivers.search.run_search`.
         KeyboardInterrupt: as raised; everything up to the last trial or report is kept.
     """
@@ -100,6 +100,7 @@ def run_hybrid(
         raise DriverError(f"jobs = {n_jobs!r} must be a whole number, at least 1")
     minutes = _Minutes(experiment.hybrid.max_minutes, begun, threading.get_ident())
     location = default_storage(store.location) if storage is None else storage
+    experiment = _searched(experiment)
     space = load_search_space(experiment)
     gradients = gradient_experiment(experiment, space)
     rounds = Rounds(
@@ -186,6 +187,19 @@ def _watch(minutes: _Minutes, progress: Callable[[HybridProgress], None] | None,
         progress(now)
     if now.done < now.total and threading.get_ident() == minutes.thread:
         minutes.check()
+
+
+def _searched(experiment: Experiment) -> Experiment:
+    """The experiment as its rounds search it: for as many trials as each is to have."""
+    search = experiment.search
+    if search.objectives:
+        raise ConfigError(
+            f"search.objectives = {list(search.objectives)}: gradients follow one objective. Leave them out, and put a "
+            "weighted sum into [objective.weights], or use `quantsim optuna`"
+        )
+    if search.patience is None:
+        return experiment
+    return experiment.model_copy(update={"search": search.model_copy(update={"patience": None})})
 
 
 def _study_name(experiment: Experiment, space: SearchSpace, gradients: Experiment, prices: Prices) -> str:

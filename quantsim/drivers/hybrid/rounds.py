@@ -11,15 +11,15 @@ from typing import Any, Literal
 import optuna
 from optuna.trial import FrozenTrial
 
-from quantsim.checkpoints import Checkpoint, CheckpointStore, select, top
+from quantsim.checkpoints import Checkpoint, CheckpointStore, select
 from quantsim.config import Experiment
 from quantsim.drivers.hybrid.tuned import best_of_sets, unseen
 from quantsim.drivers.search import SearchProgress, SearchSpace, run_search
 from quantsim.drivers.search.storage import Location, opened_storage
 from quantsim.drivers.search.study import load_study, quiet_optuna, settled_trials
+from quantsim.drivers.search.values import trial_values
 from quantsim.drivers.sgd import Progress, run_sgd
 from quantsim.drivers.sgd.training import Training
-from quantsim.errors import SelectionError
 from quantsim.prices import Prices
 
 __all__ = ["FROM", "HybridProgress", "Kind", "Phase", "Rounds", "State"]
@@ -38,7 +38,7 @@ class State:
         round: that the next phase belongs to, from 1.
         trials: settled trials that the study has after the phases so far; their numbers may have gaps.
         evaluations: trials, and gradient steps times sets, so far.
-        best: the highest train objective among the trials; ``-inf`` before any.
+        best: the highest value of any trial, as the search has it: its train objective; ``-inf`` before any.
         tuned: numbers of the trials that were fine-tuned.
     """
 
@@ -59,7 +59,7 @@ class Phase:
         run_id: of the store: that of the search, or of the fine-tuning.
         evaluations: trials, and gradient steps times sets.
         seconds: in this session; None where an earlier one had done it all.
-        best: the highest train objective among all trials so far, which decides whether a round helped.
+        best: the highest value of any trial so far, as the search has it, which decides whether a round helped.
         objective: split → the objective of the trial that the default selection picks after the phase, among all so far.
     """
 
@@ -139,38 +139,46 @@ class Rounds:
         return self._after(state, rows, "search", str(self.run_id), state.trials + trials, trials, seconds)
 
     def candidates(self, state: State) -> list[Checkpoint]:
-        """What is to be fine-tuned next: the best trials on train that were not yet, the best first; maybe none.
+        """What is to be fine-tuned next: the best trials, as the search values them, that were not yet; maybe none.
 
         Of trials of later phases, which a study that is taken up has, none is considered.
         """
-        fresh = [row for row in self._rows(state.trials) if row.step not in state.tuned]
-        try:
-            return list(top(fresh, self.experiment.hybrid.top, "train", self.metric))
-        except SelectionError:
-            return []  # all that could be chosen were fine-tuned
+        fresh = [row for row in self._rows(state.trials) if row.step not in state.tuned and row.raw_is_finite]
+        distinct: dict[Any, Checkpoint] = {}
+        for row in sorted(fresh, key=lambda row: (-self._value(row), row.step)):
+            distinct.setdefault(tuple(sorted(row.raw.items())), row)
+        return list(distinct.values())[: self.experiment.hybrid.top]
+
+    def _value(self, row: Checkpoint) -> float:
+        """What a completed trial is worth to the search; finite, or it would have failed."""
+        return trial_values(self.experiment, row.metrics)[0]
 
     def fine_tune(self, state: State, starts: Sequence[Checkpoint]) -> tuple[State, Phase]:
         """Follows gradients from trials, and tries what the deciding split chooses of each set."""
-        n_sets = len(starts)
         run_id, tuning_s = self._tuned(state, starts)
-        rows = self.store.checkpoints(run_id=run_id, metrics=[self.metric])
-        n_steps = n_sets * max(row.step for row in rows)
-        best = best_of_sets(rows, n_sets, self.method, self.metric)
-        # A parameter that was left out of fine-tuning, such as a fee, is that of the start.
-        found = [self.space.from_human({**starts[index].human, **row.human}, clip=True) for index, row in best.items()]
-        before = [trial.params for trial in self._settled()[: state.trials]]
-        kept = unseen(found, before)
-        target = state.trials + len(kept)
-        seconds: list[float | None] = [tuning_s]
-        rows = self._rows(state.trials)
-        if kept:
-            done, total = n_steps, n_steps + len(kept)
-            rows, trying_s = self._trials(state, target, "gradients", done, total, kept)
+        n_steps, found = self._found(run_id, starts)
+        kept = unseen(found, [trial.params for trial in self._settled()[: state.trials]])
+        evaluations, rows, seconds = n_steps + len(kept), self._rows(state.trials), [tuning_s]
+        # One after another where trials shall come as they would have: one that is cut off goes to the end of the queue.
+        at_once = 1 if self.options["jobs"] == 1 else max(len(kept), 1)
+        for first in range(0, len(kept), at_once):
+            queue = kept[first : first + at_once]
+            target = state.trials + first + len(queue)
+            rows, trying_s = self._trials(state, target, "gradients", n_steps, evaluations, queue)
             seconds.append(trying_s)
         spent = [one for one in seconds if one is not None]
-        state = replace(state, tuned=state.tuned | {start.step for start in starts})
-        evaluations = n_steps + len(kept)
-        return self._after(state, rows, "gradients", run_id, target, evaluations, sum(spent) if spent else None)
+        after = replace(state, tuned=state.tuned | {start.step for start in starts})
+        n_trials = state.trials + len(kept)
+        return self._after(after, rows, "gradients", run_id, n_trials, evaluations, sum(spent) if spent else None)
+
+    def _found(self, run_id: str, starts: Sequence[Checkpoint]) -> tuple[int, list[dict[str, float]]]:
+        """The steps that a gradient run took, times sets, and the trial parameters of what it made of each start."""
+        rows = self.store.checkpoints(run_id=run_id, metrics=[self.metric])
+        best = best_of_sets(rows, len(starts), self.method, self.metric)
+        # A parameter that was left out of fine-tuning, such as a fee, is that of the start.
+        humans = [{**starts[index].human, **row.human} for index, row in best.items()]
+        n_steps = len(starts) * max(row.step for row in rows)
+        return n_steps, [self.space.from_human(human, clip=True) for human in humans]
 
     def _after(
         self,
@@ -184,8 +192,7 @@ class Rounds:
     ) -> tuple[State, Phase]:
         picked = select(rows, self.method, self.metric).checkpoint
         objective = {split: table[self.metric] for split, table in picked.metrics.items() if self.metric in table}
-        trained = [row.value("train", self.metric) for row in rows]
-        best = max(value for value in trained if value is not None and math.isfinite(value))
+        best = max(map(self._value, rows))
         after = replace(state, trials=trials, evaluations=state.evaluations + evaluations, best=best)
         return after, Phase(state.round, kind, run_id, evaluations, seconds, best, objective)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -73,9 +74,12 @@ def _nsga2(search: Search, place: Place) -> BaseSampler:
 
 
 def _nsga3(search: Search, place: Place) -> BaseSampler:
+    from optuna.exceptions import ExperimentalWarning
     from optuna.samplers import NSGAIIISampler
 
-    return NSGAIIISampler(population_size=search.population_size, seed=place.seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)  # since 3.2
+        return NSGAIIISampler(population_size=search.population_size, seed=place.seed)
 
 
 def _random(search: Search, place: Place) -> BaseSampler:
@@ -171,7 +175,13 @@ def check_sampler(search: Search, distributions: Mapping[str, BaseDistribution],
 
 
 def trial_sampler(
-    experiment: Experiment, distributions: Mapping[str, BaseDistribution], *, worker: int, n_workers: int, settled: int
+    experiment: Experiment,
+    distributions: Mapping[str, BaseDistribution],
+    *,
+    worker: int,
+    n_workers: int,
+    settled: int,
+    index: int | None = None,
 ) -> TrialSampler:
     """The sampler of one trial.
 
@@ -181,11 +191,12 @@ def trial_sampler(
         worker: 0 for the first, and so on.
         n_workers: workers that are drawing at the same time.
         settled: trials before this one, as :class:`~quantsim.drivers.search.worker.State` counts them.
+        index: place of the trial among all; unless given, from the last three.
     """
     search = experiment.search
     # A hash, so that no two trials share their noise, within a session or across sessions.
     (own,) = np.random.SeedSequence([experiment.seed, worker, settled]).generate_state(1)
     (shared,) = np.random.SeedSequence([experiment.seed]).generate_state(1)
-    place = Place(int(own), int(shared), settled * n_workers + worker, n_workers)
+    place = Place(int(own), int(shared), settled * n_workers + worker if index is None else index, n_workers)
     together = search.multivariate if search.sampler == "tpe" else search.sampler not in _DRAWS_EACH_BY_ITSELF
     return TrialSampler(SAMPLERS[search.sampler](search, place), distributions, together=together)

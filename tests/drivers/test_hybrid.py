@@ -1,0 +1,322 @@
+"""The hybrid driver: rounds of search and fine-tuning, what steers them, and going on where they were cut off."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pytest
+from optuna.trial import FrozenTrial, TrialState
+
+from quantsim import CheckpointStore, Evaluator, Experiment, Prices
+from quantsim.checkpoints import select, top
+from quantsim.drivers.hybrid import HybridRun, run_hybrid
+from quantsim.drivers.hybrid.gradients import gradient_experiment
+from quantsim.drivers.search import load_search_space
+from quantsim.drivers.search.storage import opened_storage
+from quantsim.errors import ConfigError, DriverError
+
+TRIALS, TOP, STEPS = 5, 2, 4
+METRIC = "daily_log_sharpe"
+
+
+def make_prices(test_scale: float = 1.0) -> Prices:
+    """Two trending random walks, 6-hour bars; those of the test period may be drawn out."""
+    generator = np.random.default_rng(7)
+    times = np.datetime64("2023-01-01", "s") + np.arange(4 * 160) * np.timedelta64(6 * 3600, "s")
+    drift = np.repeat(generator.standard_normal((16, 2)), 40, axis=0) * 0.004
+    moves = drift + 0.01 * generator.standard_normal((640, 2))
+    moves[times >= np.datetime64("2023-05-11")] *= test_scale
+    return Prices(times, np.exp(np.cumsum(moves, axis=0)), ("A", "B"), 360)
+
+
+def make_experiment(**tables: Any) -> Experiment:
+    values: dict[str, Any] = {
+        "name": "probe",
+        "data": {"tokens": ["A", "B"]},
+        "periods": {
+            "train_start": "2023-01-21",
+            "train_end": "2023-04-21",
+            "validation_end": "2023-05-11",
+            "test_end": "2023-06-01",
+        },
+        "pool": {"rule": "momentum"},
+        "fees": {"swap_fee": 0.003},
+        "update": {"max_memory_days": 20.0},
+        "objective": {"metric": METRIC, "bout_offset_days": 10.0, "report": []},
+        "sgd": {"report_every": 2, "batch_size": 2, "learning_rate": 0.2},
+        "search": {"n_startup_trials": 3, "space": str(Path(__file__).with_name("hybrid_space.toml"))},
+        "hybrid": {"rounds": 2, "trials": TRIALS, "top": TOP, "steps": STEPS, "min_gain": 0.0},
+    }
+    for name, table in tables.items():
+        values[name] = {**values.get(name, {}), **table} if isinstance(table, dict) else table
+    return Experiment.from_dict(values)
+
+
+def trials_of(run: HybridRun) -> list[FrozenTrial]:
+    """All that completed."""
+    with opened_storage(run.storage) as storage:
+        trials = optuna.load_study(storage=storage, study_name=run.study_name).trials
+    return [trial for trial in trials if trial.state is TrialState.COMPLETE]
+
+
+def drawn(trials: list[FrozenTrial]) -> list[tuple[dict[str, Any], float | None]]:
+    return [(trial.params, trial.value) for trial in trials]
+
+
+@dataclass
+class Whole:
+    """A run that nobody disturbed."""
+
+    location: Path
+    run: HybridRun
+    trials: list[FrozenTrial]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    location = tmp_path_factory.mktemp("whole") / "checkpoints.db"
+    with CheckpointStore(location) as store:
+        run = run_hybrid(make_experiment(), make_prices(), store)
+    return Whole(location, run, trials_of(run))
+
+
+@pytest.fixture
+def store(tmp_path: Path):
+    with CheckpointStore(tmp_path / "checkpoints.db") as opened:
+        yield opened
+
+
+def test_each_round_searches_tunes_the_best_and_tries_what_validation_chose(whole: Whole) -> None:
+    run, trials, experiment = whole.run, whole.trials, make_experiment()
+    assert [(phase.round, phase.kind) for phase in run.phases] == [
+        (1, "search"),
+        (1, "gradients"),
+        (2, "search"),
+        (2, "gradients"),
+    ]
+    tuned = [trial.number for trial in trials if trial.user_attrs.get("from") == "sgd"]
+    assert len(tuned) == 2 * TOP
+    with CheckpointStore(whole.location) as store:
+        rows = store.checkpoints(run_id=run.run_id)
+        assert [row.step for row in rows] == [trial.number for trial in trials]
+        assert {row.driver for row in rows} == {"search"}
+        assert len(store.find_runs(driver="search", status="finished")) == 1
+        first = store.checkpoints(run_id=run.phases[1].run_id)
+    starts = top(rows[:TRIALS], TOP, "train", METRIC)
+    assert [row.raw for row in first if row.step == 0] == [start.raw for start in starts]
+    space = load_search_space(experiment)
+    chosen = [
+        select(
+            [row for row in first if row.parameter_set == index and row.step > 0], "best_validation", METRIC
+        ).checkpoint
+        for index in range(TOP)
+    ]
+    # What gradients did not move is not tried again; what they moved out of its range is tried at the end of it.
+    given_back = [
+        space.from_human(row.human, clip=True)
+        for row, start in zip(chosen, starts, strict=True)
+        if not np.allclose(row.raw["log_k"], start.raw["log_k"], rtol=1e-5)
+    ]
+    of_first_round = [trial.params for trial in trials if trial.number in tuned][: len(given_back)]
+    assert of_first_round == given_back
+    assert run.phases[1].evaluations == TOP * STEPS + len(given_back)
+    # Judged like any trial, with fees.
+    evaluator = Evaluator(experiment, make_prices())
+    row = rows[tuned[0]]
+    assert row.objective == pytest.approx(evaluator.evaluate(row.params)["train"][METRIC], rel=1e-9)
+    # Nothing is tuned twice, and the second round knows what the first gave back.
+    with CheckpointStore(whole.location) as store:
+        second = [row for row in store.checkpoints(run_id=run.phases[3].run_id) if row.step == 0]
+    assert not {tuple(row.raw["logit_lamb"]) for row in second} & {tuple(row.raw["logit_lamb"]) for row in starts}
+
+
+def test_phases_tell_what_the_default_selection_would_pick(whole: Whole) -> None:
+    with CheckpointStore(whole.location) as store:
+        rows = store.checkpoints(run_id=whole.run.run_id)
+    seen = 0
+    for phase in whole.run.phases:
+        seen += TRIALS if phase.kind == "search" else phase.evaluations - TOP * STEPS
+        picked = select(rows[:seen], "best_validation", METRIC).checkpoint
+        assert phase.objective == {split: table[METRIC] for split, table in picked.metrics.items()}
+    assert seen == whole.run.trials == len(rows)
+    assert whole.run.evaluations == sum(phase.evaluations for phase in whole.run.phases)
+
+
+def test_cut_off_anywhere_it_ends_with_the_trials_it_would_have_had(
+    whole: Whole, store: CheckpointStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prices, evaluate = make_prices(), Evaluator.evaluate
+
+    def interrupt_after(kind: str, done: int) -> None:
+        def watch(now: Any) -> None:
+            if (now.round, now.kind) == (1, kind) and now.done >= done:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            run_hybrid(make_experiment(), prices, store, progress=watch)
+
+    def interrupt_within(trial_of_session: int) -> None:
+        calls = itertools.count()
+
+        def stop(evaluator: Evaluator, *arguments: Any) -> Any:
+            if next(calls) == trial_of_session:
+                raise KeyboardInterrupt
+            return evaluate(evaluator, *arguments)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Evaluator, "evaluate", stop)
+            with pytest.raises(KeyboardInterrupt):
+                run_hybrid(make_experiment(), prices, store)
+
+    first = run_hybrid(make_experiment(hybrid={"max_minutes": 1e-9}), prices, store)
+    assert (first.stopped, first.phases, store.run(first.run_id).status) == ("minutes", (), "interrupted")
+    interrupt_within(1)
+    interrupt_after("search", 4)
+    interrupt_after("gradients", 2 * TOP)
+    (cut,) = store.find_runs(driver="sgd", status="interrupted")
+    interrupt_within(0)  # the search is done: the first trial of what was found
+    interrupt_within(1)  # and the second
+    interrupt_after("gradients", TOP * STEPS + 1)
+    room = sum(phase.evaluations for phase in whole.run.phases[:2]) + 2
+    budget = run_hybrid(make_experiment(hybrid={"max_evaluations": room}), prices, store)
+    assert (budget.stopped, budget.evaluations, len(budget.phases)) == ("evaluations", room, 3)
+    again = run_hybrid(make_experiment(), prices, store)
+    assert drawn(trials_of(again)) == drawn(whole.trials)
+    assert [phase.objective for phase in again.phases] == [phase.objective for phase in whole.run.phases]
+    assert again.run_id == first.run_id
+    tuning = store.find_runs(driver="sgd")
+    assert [run.status for run in tuning] == ["finished", "finished"]
+    assert cut.run_id in [run.run_id for run in tuning]
+
+
+def test_a_finished_run_is_read_and_not_run_again(whole: Whole, tmp_path: Path) -> None:
+    location = Path(shutil.copytree(whole.location.parent, tmp_path / "copy")) / whole.location.name
+    with CheckpointStore(location) as store:
+        stops = make_experiment(
+            hybrid={"rounds": 9, "min_gain": 1e9}
+        )  # the first round always helps, the second did not
+        run = run_hybrid(stops, make_prices(), store)
+        assert (run.stopped, run.run_id, run.trials) == ("no gain", whole.run.run_id, whole.run.trials)
+        assert [phase.seconds for phase in run.phases] == [None] * 4
+        assert [phase.objective for phase in run.phases] == [phase.objective for phase in whole.run.phases]
+        fewer = run_hybrid(make_experiment(hybrid={"rounds": 1}), make_prices(), store)
+        assert (fewer.stopped, fewer.phases) == ("rounds", run.phases[:2])
+        assert len(store.find_runs()) == 3
+        other = run_hybrid(make_experiment(hybrid={"steps": 2, "max_minutes": 1e-9}), make_prices(), store)
+        assert other.study_name != run.study_name  # its trials would be others from the first round on
+
+
+def test_test_data_never_steers(whole: Whole, store: CheckpointStore) -> None:
+    run = run_hybrid(make_experiment(), make_prices(test_scale=3.0), store)
+    assert drawn(trials_of(run)) == drawn(whole.trials)
+    assert [phase.objective["test"] for phase in run.phases] != [phase.objective["test"] for phase in whole.run.phases]
+
+
+def test_without_fees_the_fee_stays_and_the_check_is_with_fees(store: CheckpointStore) -> None:
+    experiment = make_experiment(
+        fees={"swap_fee": 0.0, "arb_fee": 0.001},
+        parameters={"swap_fee": 0.003},
+        hybrid={"gradients": "zero_fee", "rounds": 1, "max_evaluations": TRIALS + TOP * (STEPS + 1)},
+    )
+    run = run_hybrid(experiment, make_prices(), store)
+    rows = store.checkpoints(run_id=run.run_id)
+    tuned = [trial.number for trial in trials_of(run) if trial.user_attrs.get("from") == "sgd"]
+    assert tuned
+    fees = {row.human["swap_fee"] for row in top(rows[:TRIALS], TOP, "train", METRIC)}
+    evaluator = Evaluator(experiment, make_prices())
+    for number in tuned:
+        row = rows[number]
+        assert min(abs(row.human["swap_fee"][0] - fee[0]) for fee in fees) < 1e-12
+        assert row.objective == pytest.approx(evaluator.evaluate(row.params)["train"][METRIC], rel=1e-9)
+    stored = store.run(run.phases[1].run_id).config
+    assert stored["fees"]["arb_fee"] == 0.0
+    assert "swap_fee" not in stored["parameters"]
+
+
+def gradients_of(**tables: Any) -> Experiment:
+    experiment = make_experiment(**tables)
+    return gradient_experiment(experiment, load_search_space(experiment))
+
+
+def test_a_pool_without_costs_keeps_all_else() -> None:
+    fees = {
+        "swap_fee": 0.0,
+        "rule": "volatility",
+        "gas_cost_usd": 3.0,
+        "noise_trader_ratio": 0.5,
+        "rebalancing_cost": 0.01,
+    }
+    pair = {"tokens": ["A", "B"], "rule": "momentum", "fees": {"swap_fee": 0.01}}
+    made = gradients_of(
+        fees=fees,
+        series={"arb_fee": "costs.csv"},
+        pool={"tokens": ["A", "pair"]},
+        subsidiaries={"pair": pair},
+        parameters={"fee": {"memory_days": 3.0}, "memory_days": 7.0},
+        hybrid={"gradients": "zero_fee"},
+        search={"space": None},
+    )
+    assert not made.fees.any
+    assert made.fees.noise_trader_ratio == 0.0
+    assert made.fees.rebalancing_cost == 0.01
+    assert made.series.costs == ()
+    assert not dict(made.subsidiaries)["pair"].fees.any
+    assert dict(made.parameters) == {"memory_days": 7.0}
+    assert set(made.sgd.train or ()) == {"memory_days", "k_per_day", "pair.memory_days", "pair.k_per_day"}
+    assert made.sgd.steps == STEPS
+
+
+def test_fees_are_followed_where_the_adjoint_serves() -> None:
+    given = {"series": {"trades": "trades.csv"}}
+    assert gradients_of().fees.swap_fee == 0.003
+    assert gradients_of(**given).fees.swap_fee == 0.0
+    assert gradients_of(**given).series.trades is None
+    assert gradients_of(**given, hybrid={"gradients": "with_fees"}).series.trades == "trades.csv"
+    free = {"fees": {"swap_fee": 0.0}}
+    ids = {gradients_of(**free, hybrid={"gradients": mode}).identity for mode in ("auto", "zero_fee", "with_fees")}
+    assert len(ids) == 1
+    # What is followed is what trials are judged by, unless the study's windows are wanted.
+    assert gradients_of().objective.bout_offset_days == 0.0
+    assert gradients_of(hybrid={"windows": "study"}).objective.bout_offset_days == 10.0
+    # How many trials and rounds there are does not tell fine-tuning runs apart.
+    assert gradients_of(search={"trials": 7}, hybrid={"rounds": 7}).identity == gradients_of().identity
+
+
+def test_gradients_move_what_the_search_moves(tmp_path: Path) -> None:
+    space = tmp_path / "space.toml"
+    space.write_text("[k_per_day]\n")
+    assert gradients_of(search={"space": str(space)}).sgd.train == ("k_per_day",)
+    with pytest.raises(ConfigError, match="moves k_per_day, and gradients could move memory_days"):
+        gradients_of(search={"space": str(space)}, sgd={"train": ["memory_days"]})
+
+
+@pytest.mark.parametrize(
+    ("tables", "message"),
+    [
+        ({"hybrid": {"max_evaluations": 14}}, "max_evaluations = 14 is less than one round takes.*15 in all"),
+        ({"hybrid": {"gradients": "zero"}}, "hybrid.gradients"),
+        ({"hybrid": {"roundz": 1}}, "did you mean 'rounds'"),
+        ({"sgd": {"schedule": "warmup_cosine", "warmup_steps": 10}}, "warmup_steps = 10 must be fewer than steps = 4"),
+        (
+            {"objective": {"metric": "fee_revenue_over_value"}, "hybrid": {"gradients": "zero_fee"}},
+            "fee_revenue_over_value of the objective is nothing without them",
+        ),
+        ({"search": {"objectives": ["daily_log_sharpe", "returns"]}}, "gradients follow one objective"),
+        ({"pool": {"rule": "hodl"}, "search": {"space": None}}, "nothing to search"),
+    ],
+)
+def test_what_does_not_fit_is_refused_before_any_trial(store: CheckpointStore, tables: dict, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        run_hybrid(make_experiment(**tables), make_prices(), store)
+    assert store.find_runs() == []
+
+
+def test_jobs_out_of_range_are_refused(store: CheckpointStore) -> None:
+    with pytest.raises(DriverError, match="jobs = 0 must be a whole number"):
+        run_hybrid(make_experiment(), make_prices(), store, jobs=0)

@@ -1,0 +1,130 @@
+"""Samplers by name: they improve, repeat by seed, go on where a study was cut off, and refuse what they cannot draw."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import optuna
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
+from search_support import make_experiment
+
+from quantsim.drivers.search.cma import GENERATION, CmaProgress, CmaSampler
+from quantsim.drivers.search.cube import from_unit, to_unit
+from quantsim.drivers.search.sampler import SAMPLERS, check_sampler, trial_sampler
+from quantsim.errors import ConfigError
+
+SPACE: dict[str, BaseDistribution] = {
+    "a": FloatDistribution(1e-2, 1e2, log=True),
+    "b": FloatDistribution(-1.0, 3.0),
+    "c": FloatDistribution(0.5, 200.0, log=True),
+}
+INSTALLED = sorted(set(SAMPLERS) - {"gp"})
+
+
+def height(params: dict[str, float]) -> float:
+    return -((math.log10(params["a"]) - 0.5) ** 2) - (params["b"] - 1.7) ** 2 - math.log10(params["c"] / 30.0) ** 2
+
+
+def run(sampler: str, study: optuna.Study, n_trials: int, **search: object) -> list[dict[str, float]]:
+    experiment = make_experiment(search={"sampler": sampler, "n_startup_trials": 5, "population_size": 6, **search})
+    begun = len(study.trials)
+    for settled in range(begun, begun + n_trials):
+        study.sampler = trial_sampler(experiment, SPACE, worker=0, n_workers=1, settled=settled)
+        trial = study.ask(SPACE)
+        study.tell(trial, height(trial.params))
+    return [trial.params for trial in study.trials]
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> None:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+@pytest.mark.parametrize("sampler", INSTALLED)
+def test_each_repeats_stays_inside_and_goes_on_where_it_was(sampler: str) -> None:
+    whole, again = (optuna.create_study(direction="maximize") for _ in range(2))
+    drawn = run(sampler, whole, 24)
+    assert run(sampler, again, 13) == drawn[:13]
+    assert run(sampler, again, 11) == drawn  # another sampler object for every trial: nothing is kept but the study
+    assert all(SPACE[name].low <= value <= SPACE[name].high for params in drawn for name, value in params.items())
+    assert len({params["b"] for params in drawn}) > 12  # the genetic ones inherit values
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "cmaes"])
+def test_those_that_learn_get_nearer_than_chance(sampler: str) -> None:
+    learned = max(map(height, run(sampler, optuna.create_study(direction="maximize"), 80)))
+    chance = max(map(height, run("random", optuna.create_study(direction="maximize"), 80)))
+    assert learned > -0.02 > chance
+
+
+def test_cma_keeps_no_pickle_and_tells_only_what_it_drew() -> None:
+    study = optuna.create_study(direction="maximize")
+    study.add_trial(optuna.create_trial(params={"a": 3.0, "b": 1.0, "c": 30.0}, distributions=SPACE, value=0.0))
+    run("cmaes", study, 20)
+    attributes = [trial.system_attrs for trial in study.trials]
+    assert GENERATION not in attributes[0]
+    assert [each[GENERATION] for each in attributes[1:]] == [index // 7 for index in range(20)]  # 4 + int(3 ln 3)
+    assert all(set(each) == {GENERATION} for each in attributes[1:])
+
+
+def test_cma_starts_again_with_twice_the_population_where_it_has_converged() -> None:
+    study, progress = optuna.create_study(direction="maximize"), CmaProgress()
+    for seed in range(220):
+        study.sampler = CmaSampler(seed, progress)
+        study.sampler.infer_relative_search_space = lambda *_: dict(SPACE)  # type: ignore[method-assign]
+        trial = study.ask(SPACE)
+        study.tell(trial, 0.0)  # a plain: nothing left to gain
+    optimiser, generation = progress.advance(study, sorted(SPACE), SPACE)
+    assert optimiser.population_size == 14
+    assert optimiser.generation < generation
+    rebuilt, same = CmaProgress().advance(study, sorted(SPACE), SPACE)
+    assert (rebuilt.population_size, rebuilt.generation, same) == (14, optimiser.generation, generation)
+
+
+def test_quasi_random_points_fill_the_space_evenly() -> None:
+    drawn = run("qmc", optuna.create_study(direction="maximize"), 16)
+    for name, distribution in SPACE.items():
+        cells = sorted(int(16 * to_unit(distribution, params[name])) for params in drawn)
+        assert cells == list(range(16))  # a scrambled Sobol sequence of 2^4 points: one in each sixteenth
+
+
+@given(st.floats(0.0, 1.0))
+def test_the_cube_goes_there_and_back(place: float) -> None:
+    for distribution in SPACE.values():
+        assert to_unit(distribution, from_unit(distribution, place)) == pytest.approx(place, abs=1e-12)
+    steps, choices = FloatDistribution(1.0, 9.0, step=2.0), CategoricalDistribution((3.0, 5.0, 50.0))
+    for distribution, n_cells in ((steps, 5), (choices, 3)):
+        value = from_unit(distribution, place)
+        assert distribution._contains(distribution.to_internal_repr(value))
+        assert from_unit(distribution, to_unit(distribution, value)) == value
+        assert abs(to_unit(distribution, value) - place) <= 0.5 / n_cells + 1e-12
+
+
+def test_what_a_sampler_cannot_draw_is_refused_before_anything_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    search = make_experiment(search={"sampler": "cmaes"}).search
+    check_sampler(search, SPACE)
+    with pytest.raises(ConfigError, match="draws from ranges only, and d has choices"):
+        check_sampler(search, {**SPACE, "d": CategoricalDistribution((1.0, 2.0))})
+    with pytest.raises(ConfigError, match="for one objective, and this study has 2"):
+        check_sampler(search, SPACE, 2)
+    with pytest.raises(ConfigError, match="needs two values to search"):
+        check_sampler(search, {"a": SPACE["a"]})
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(ConfigError, match=r"needs the package torch: pip install 'quantsim\[gp\]'"):
+        check_sampler(make_experiment(search={"sampler": "gp"}).search, SPACE)
+    with pytest.raises(ConfigError, match="did you mean 'cmaes'|'tpe', 'cmaes'"):
+        make_experiment(search={"sampler": "cmase"})
+
+
+def test_noise_differs_between_workers() -> None:
+    experiment = make_experiment(search={"sampler": "random"})
+    drawn = []
+    for worker in (0, 1):
+        study = optuna.create_study()
+        study.sampler = trial_sampler(experiment, SPACE, worker=worker, n_workers=2, settled=0)
+        drawn.append(study.ask(SPACE).params)
+    assert np.all(np.array(list(drawn[0].values())) != np.array(list(drawn[1].values())))
