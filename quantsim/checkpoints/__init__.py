@@ -14,7 +14,17 @@ from quantsim.checkpoints.selection import SELECTION_METHODS, Selection, select,
 if TYPE_CHECKING:
     from quantsim.checkpoints.store import CheckpointStore
 
-__all__ = ["SELECTION_METHODS", "Checkpoint", "CheckpointStore", "Report", "Run", "RunState", "Selection", "select", "top"]
+__all__ = [
+    "SELECTION_METHODS",
+    "Checkpoint",
+    "CheckpointStore",
+    "Report",
+    "Run",
+    "RunState",
+    "Selection",
+    "select",
+    "top",
+]
 
 
 def __getattr__(name: str) -> Any:

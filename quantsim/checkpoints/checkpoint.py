@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +14,19 @@ from numpy.typing import NDArray
 
 from quantsim.errors import CheckpointError, nearest
 
-__all__ = ["DRIVERS", "SPLITS", "STATUSES", "Checkpoint", "Report", "Run", "RunState", "check_driver", "utc_now"]
+__all__ = [
+    "DRIVERS",
+    "SPLITS",
+    "STATUSES",
+    "Checkpoint",
+    "Report",
+    "Run",
+    "RunState",
+    "check_batch",
+    "check_driver",
+    "parse_checkpoint_id",
+    "utc_now",
+]
 
 SPLITS = ("train", "validation", "test")
 DRIVERS = ("sgd", "search", "hybrid", "simulate")
@@ -21,6 +34,8 @@ STATUSES = ("running", "finished", "interrupted", "failed")
 
 SHORT_RUN_ID = 8
 """Characters of a run id that a key shows; the store gives no two runs the same ones."""
+
+_CHECKPOINT_ID = re.compile(r"([0-9a-f]{1,32}):(\d{1,18}):(\d{1,18})")
 
 _LARGEST_STEP = 2**63 - 1  # a signed 64-bit integer, the widest that all databases have
 
@@ -151,11 +166,33 @@ class RunState:
 
 @dataclass(frozen=True)
 class Report:
-    """What a driver told of itself after ``step``, as JSON values; numbers that are not finite are text."""
+    """What a driver said of itself after ``step``: ``content`` is made of JSON values, and of floats that are not finite."""
 
     step: int
-    content: Mapping[str, Any]
     created_at: datetime
+    content: Mapping[str, Any]
+
+
+def check_batch(run_id: str, checkpoints: Sequence[Checkpoint]) -> None:
+    """Raises CheckpointError if a checkpoint is of another run, or given twice."""
+    seen: set[tuple[int, int]] = set()
+    for checkpoint in checkpoints:
+        if checkpoint.run_id != run_id:
+            raise CheckpointError(f"checkpoint {checkpoint.checkpoint_id} cannot be appended to run {run_id}")
+        at = (checkpoint.step, checkpoint.parameter_set)
+        if at in seen:
+            raise CheckpointError(f"checkpoint {checkpoint.checkpoint_id} is given twice in one append")
+        seen.add(at)
+
+
+def parse_checkpoint_id(text: str) -> tuple[str, int, int]:
+    """Returns run id, or the start of one, step and set of ``<run id>:<step>:<set>``; raises CheckpointError if it is none."""
+    match = _CHECKPOINT_ID.fullmatch(text.strip().lower())
+    if match is None:
+        raise CheckpointError(
+            f"{text!r} is no checkpoint id; it has the form <run id>:<step>:<set>, as in 3f9c01ab:120:0"
+        )
+    return match[1], int(match[2]), int(match[3])
 
 
 def _index(name: str, value: Any) -> int:

@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, insert, select
 
 from quantsim.checkpoints import schema
-from quantsim.checkpoints.checkpoint import Checkpoint, Run
-from quantsim.checkpoints.rows import checkpoint_from_row, checkpoint_row, join_number, metric_rows
+from quantsim.checkpoints.checkpoint import Checkpoint, Report, Run, RunState
+from quantsim.checkpoints.rows import (
+    checkpoint_from_row,
+    checkpoint_row,
+    join_number,
+    metric_rows,
+    numbers_from_json,
+)
 from quantsim.errors import CheckpointError
 
-__all__ = ["load_checkpoints", "load_run", "replace_checkpoints", "run_from_row", "stored_extent"]
+__all__ = [
+    "load_checkpoints",
+    "load_reports",
+    "load_run",
+    "load_state",
+    "replace_checkpoints",
+    "replace_report",
+    "replace_state",
+    "run_from_row",
+    "stored_extent",
+]
 
 _runs, _checkpoints, _metrics = schema.runs, schema.checkpoints, schema.metrics
+_states, _reports = schema.states, schema.reports
 
 
 def load_run(connection: Connection, run_id: str) -> Run:
@@ -49,6 +67,34 @@ def replace_checkpoints(connection: Connection, run_id: str, checkpoints: Sequen
     ]
     if metrics:
         connection.execute(insert(_metrics), metrics)
+
+
+def replace_state(connection: Connection, run_id: str, state: RunState) -> None:
+    """Writes the state of a run in place of its earlier one."""
+    connection.execute(delete(_states).where(_states.c.run_id == run_id))
+    row = {"run_id": run_id, "step": state.step, "blob": state.blob, "created_at": state.created_at}
+    connection.execute(insert(_states), row)
+
+
+def load_state(connection: Connection, run_id: str) -> RunState | None:
+    """Returns the state of a run; None if there is none."""
+    row = connection.execute(select(_states).where(_states.c.run_id == run_id)).one_or_none()
+    return None if row is None else RunState(row.step, row.blob, row.created_at)
+
+
+def replace_report(
+    connection: Connection, run_id: str, step: int, content: Mapping[str, Any], created_at: datetime
+) -> None:
+    """Writes a report, of JSON values only, in place of one of the same step."""
+    connection.execute(delete(_reports).where(_reports.c.run_id == run_id, _reports.c.step == step))
+    row = {"run_id": run_id, "step": step, "content": content, "created_at": created_at}
+    connection.execute(insert(_reports), row)
+
+
+def load_reports(connection: Connection, run_id: str) -> list[Report]:
+    """Returns the reports of a run, in the order of their steps."""
+    query = select(_reports).where(_reports.c.run_id == run_id).order_by(_reports.c.step)
+    return [Report(row.step, row.created_at, numbers_from_json(row.content)) for row in connection.execute(query)]
 
 
 def load_checkpoints(

@@ -12,9 +12,19 @@ from quantsim.checkpoints.checkpoint import Checkpoint
 from quantsim.checkpoints.redact import redact
 from quantsim.errors import CheckpointError
 
-__all__ = ["checkpoint_from_row", "checkpoint_row", "join_number", "metric_rows", "plain_json", "split_number"]
+__all__ = [
+    "checkpoint_from_row",
+    "checkpoint_row",
+    "join_number",
+    "metric_rows",
+    "numbers_from_json",
+    "plain_json",
+    "split_number",
+]
 
 Parameters = Mapping[str, Sequence[float]]
+
+_NON_FINITE = ("nan", "inf", "-inf")
 
 
 def split_number(value: float | None) -> tuple[float | None, str | None]:
@@ -61,6 +71,20 @@ def plain_json(value: Any, where: str) -> Any:
     if isinstance(value, list | tuple):
         return [plain_json(item, f"{where}[{index}]") for index, item in enumerate(value)]
     raise CheckpointError(f"{where} cannot be stored: {type(value).__name__} has no JSON form; give a plain value")
+
+
+def numbers_from_json(stored: Any) -> Any:
+    """Undoes what :func:`plain_json` does to floats that are not finite, in nested values; so is text that reads like one.
+
+    Example:
+        >>> numbers_from_json({"loss": [0.5, "nan", "-inf"]})
+        {'loss': [0.5, nan, -inf]}
+    """
+    if isinstance(stored, dict):
+        return {key: numbers_from_json(value) for key, value in stored.items()}
+    if isinstance(stored, list):
+        return [numbers_from_json(value) for value in stored]
+    return float(stored) if stored in _NON_FINITE else stored
 
 
 def checkpoint_row(checkpoint: Checkpoint) -> dict[str, Any]:

@@ -38,7 +38,7 @@ __all__ = ["SCHEMA_VERSION", "checkpoints", "create_schema", "has_schema", "metr
 
 SCHEMA_VERSION = 2
 
-_WITHOUT_REPORTS = 1  # the version that lacks one table, and no more
+_WITHOUT_REPORTS = 1  # lacks the table of reports, and differs in nothing else
 
 _TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
 _LONGEST_BLOB = 2**32 - 1  # MySQL takes the smallest blob type that holds this length; the others ignore it
@@ -119,7 +119,6 @@ states = Table(
     Column("created_at", UtcTime, nullable=False),
 )
 
-
 reports = Table(
     "reports",
     metadata,
@@ -131,13 +130,27 @@ reports = Table(
 
 
 def has_schema(connection: Connection) -> bool:
-    """Returns whether the database holds the tables in the version this code reads.
+    """Returns whether the database holds the tables in the version this code reads; raises as :func:`create_schema`."""
+    return _stored_version(connection) == SCHEMA_VERSION
 
-    False if it holds none of them, or those of a version that :func:`create_schema` brings up to date.
+
+def create_schema(connection: Connection) -> None:
+    """Creates the tables that are missing and writes their version, unless another process did so meanwhile.
+
+    A store of version 1 gets the table it lacks; what is in it stays.
 
     Raises:
-        CheckpointError: they are of another version, or tables of the same names belong to another program.
+        CheckpointError: the tables are of a version that cannot be brought up to date, or of another program.
     """
+    if has_schema(connection):
+        return
+    metadata.create_all(connection)
+    connection.execute(delete(schema_version))
+    connection.execute(insert(schema_version).values(version=SCHEMA_VERSION))
+
+
+def _stored_version(connection: Connection) -> int | None:
+    """Version of the tables that the database holds, this one or the one before; None if it holds none of them."""
     inspector = inspect(connection)
     if not inspector.has_table(schema_version.name):
         foreign = sorted(set(inspector.get_table_names()) & set(metadata.tables))
@@ -146,26 +159,16 @@ def has_schema(connection: Connection) -> bool:
                 f"the database already has tables named {', '.join(foreign)} that are not a checkpoint store; "
                 "use another database"
             )
-        return False
-    found = connection.scalar(select(schema_version.c.version))
+        return None
+    found: int | None = connection.scalar(select(schema_version.c.version))
     if found is None:
         raise CheckpointError("the schema version is missing: the store was not created to its end; delete it")
     if found > SCHEMA_VERSION:
         raise CheckpointError(
             f"it was made by a newer quantsim (schema {found}, this one reads {SCHEMA_VERSION}); upgrade quantsim"
         )
-    if found == _WITHOUT_REPORTS:
-        return False
-    if found < SCHEMA_VERSION:
+    if found < _WITHOUT_REPORTS:
         raise CheckpointError(
             f"it was made by an older quantsim (schema {found}, this one reads {SCHEMA_VERSION}); use a new store"
         )
-    return True
-
-
-def create_schema(connection: Connection) -> None:
-    """Creates the tables that are missing and writes their version, unless another process did so meanwhile."""
-    if not has_schema(connection):
-        metadata.create_all(connection)
-        connection.execute(delete(schema_version))
-        connection.execute(insert(schema_version).values(version=SCHEMA_VERSION))
+    return found

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, insert, select, update
 
 from quantsim.checkpoints import schema
 from quantsim.checkpoints.checkpoint import (
@@ -20,23 +20,34 @@ from quantsim.checkpoints.checkpoint import (
     Report,
     Run,
     RunState,
+    check_batch,
     check_driver,
+    parse_checkpoint_id,
     utc_now,
 )
 from quantsim.checkpoints.database import Database
-from quantsim.checkpoints.queries import load_checkpoints, load_run, replace_checkpoints, run_from_row, stored_extent
+from quantsim.checkpoints.queries import (
+    load_checkpoints,
+    load_reports,
+    load_run,
+    load_state,
+    replace_checkpoints,
+    replace_report,
+    replace_state,
+    run_from_row,
+    stored_extent,
+)
 from quantsim.checkpoints.redact import redact
 from quantsim.checkpoints.rows import plain_json
 from quantsim.errors import CheckpointError, nearest
 
 __all__ = ["CheckpointStore"]
 
-_CHECKPOINT_ID = re.compile(r"([0-9a-f]{1,32}):(\d{1,18}):(\d{1,18})")
 _RUN_ID = re.compile(r"[0-9a-f]{1,32}")
 
 _BATCH = 500  # checkpoints per statement; every database takes that many bound values
 
-_runs, _checkpoints, _states, _reports = schema.runs, schema.checkpoints, schema.states, schema.reports
+_runs, _checkpoints = schema.runs, schema.checkpoints
 
 
 class CheckpointStore:
@@ -182,20 +193,24 @@ class CheckpointStore:
 
         Args:
             run_id: the run; the same in every checkpoint.
-            checkpoints: may be empty, to store a state only.
+            checkpoints: may be empty, to store a state or a report only.
             state: bytes that the driver can go on from (safetensors; never pickle). None keeps the stored one.
             state_step: the step that state and report stand after; by default the largest of the checkpoints.
-            report: what the driver says of itself, as JSON values; joins the run's log. One of the same step is replaced.
+            report: what the driver says of itself, as JSON values, and floats that are not finite, too; joins the run's log.
+                One of the same step is replaced.
 
         Raises:
-            CheckpointError: the run is unknown or not running, or a checkpoint is of another run or given twice.
+            CheckpointError: the run is unknown or not running, a checkpoint is of another run or given twice, or something
+                in the report has no JSON form.
         """
-        _check_batch(run_id, checkpoints)
+        check_batch(run_id, checkpoints)
         if (state is not None or report is not None) and state_step is None:
             if not checkpoints:
-                raise CheckpointError("a state or report without checkpoints needs state_step, the step it stands after")
+                raise CheckpointError(
+                    "a state or report without checkpoints needs state_step, the step it stands after"
+                )
             state_step = max(checkpoint.step for checkpoint in checkpoints)
-        logged = None if report is None else plain_json(report, "report")
+        content = None if report is None else plain_json(report, "report")
 
         def work(connection: Connection) -> None:
             now = utc_now()
@@ -208,15 +223,10 @@ class CheckpointStore:
                 )
             for start in range(0, len(checkpoints), _BATCH):
                 replace_checkpoints(connection, run_id, checkpoints[start : start + _BATCH])
-            if state is not None:
-                connection.execute(delete(_states).where(_states.c.run_id == run_id))
-                row = {"run_id": run_id, "step": state_step, "blob": state, "created_at": now}
-                connection.execute(insert(_states), row)
-            if logged is not None:
-                at_step = and_(_reports.c.run_id == run_id, _reports.c.step == state_step)
-                connection.execute(delete(_reports).where(at_step))
-                entry = {"run_id": run_id, "step": state_step, "content": logged, "created_at": now}
-                connection.execute(insert(_reports), entry)
+            if state is not None and state_step is not None:
+                replace_state(connection, run_id, RunState(state_step, state, now))
+            if content is not None and state_step is not None:
+                replace_report(connection, run_id, state_step, content, now)
 
         self._database.transact(work, write=True)
 
@@ -229,8 +239,7 @@ class CheckpointStore:
 
         def work(connection: Connection) -> RunState | None:
             load_run(connection, run_id)
-            row = connection.execute(select(_states).where(_states.c.run_id == run_id)).one_or_none()
-            return None if row is None else RunState(row.step, row.blob, row.created_at)
+            return load_state(connection, run_id)
 
         return self._database.transact(work, write=False)
 
@@ -240,11 +249,10 @@ class CheckpointStore:
         Raises:
             CheckpointError: there is no such run.
         """
-        query = select(_reports).where(_reports.c.run_id == run_id).order_by(_reports.c.step)
 
         def work(connection: Connection) -> list[Report]:
             load_run(connection, run_id)
-            return [Report(row.step, row.content, row.created_at) for row in connection.execute(query)]
+            return load_reports(connection, run_id)
 
         return self._database.transact(work, write=False)
 
@@ -333,7 +341,7 @@ class CheckpointStore:
         Raises:
             CheckpointError: there is none, or the text is no such id.
         """
-        run_id, step, parameter_set = _parse_checkpoint_id(checkpoint_id)
+        run_id, step, parameter_set = parse_checkpoint_id(checkpoint_id)
         condition = and_(
             _checkpoints.c.run_id == run_id, _checkpoints.c.step == step, _checkpoints.c.parameter_set == parameter_set
         )
@@ -356,7 +364,7 @@ class CheckpointStore:
         Raises:
             CheckpointError: the start of the run id fits no run or several, or there is no such checkpoint.
         """
-        prefix, step, parameter_set = _parse_checkpoint_id(key)
+        prefix, step, parameter_set = parse_checkpoint_id(key)
         return self.get(f"{self.run(prefix).run_id}:{step}:{parameter_set}")
 
     def close(self) -> None:
@@ -390,23 +398,3 @@ class CheckpointStore:
             return load_run(connection, run_id)
 
         return self._database.transact(work, write=True)
-
-
-def _check_batch(run_id: str, checkpoints: Sequence[Checkpoint]) -> None:
-    seen: set[tuple[int, int]] = set()
-    for checkpoint in checkpoints:
-        if checkpoint.run_id != run_id:
-            raise CheckpointError(f"checkpoint {checkpoint.checkpoint_id} cannot be appended to run {run_id}")
-        at = (checkpoint.step, checkpoint.parameter_set)
-        if at in seen:
-            raise CheckpointError(f"checkpoint {checkpoint.checkpoint_id} is given twice in one append")
-        seen.add(at)
-
-
-def _parse_checkpoint_id(text: str) -> tuple[str, int, int]:
-    match = _CHECKPOINT_ID.fullmatch(text.strip().lower())
-    if match is None:
-        raise CheckpointError(
-            f"{text!r} is no checkpoint id; it has the form <run id>:<step>:<set>, as in 3f9c01ab:120:0"
-        )
-    return match[1], int(match[2]), int(match[3])

@@ -63,7 +63,8 @@ Storage = Annotated[
         metavar="FILE|URL",
         envvar="QUANTSIM_STORAGE",
         help=(
-            "Where the Optuna study is kept: a journal file (.journal, .log), an SQLite file (.db), a database URL, or grpc://HOST:PORT. "
+            "Where the Optuna study is kept: a journal file (.journal, .log), an SQLite file (.db), a database URL, or "
+            "grpc://HOST:PORT. "
             "Default: a journal beside the store; in the same database for a store on a server."
         ),
     ),

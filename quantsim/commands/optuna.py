@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -53,6 +54,13 @@ def optuna(
     ] = None,
     store: Store = DEFAULT_STORE,
     start: From = None,
+    fix: Annotated[
+        list[str] | None,
+        typer.Option("--fix", metavar="NAME=VALUE", help="Takes a parameter out of the search. May be repeated."),
+    ] = None,
+    plots: Annotated[
+        Path | None, typer.Option("--plots", metavar="FOLDER", help="Write pages of the study there, as HTML.")
+    ] = None,
     take_over: Annotated[
         bool, typer.Option("--take-over", help="Go on with a study that a process on another machine held and left.")
     ] = False,
@@ -67,9 +75,15 @@ def optuna(
     """
     from quantsim.commands.outcome import show_next, show_notes, show_run
     from quantsim.commands.starts import find_starts
+    from quantsim.commands.study_outcome import show_study
     from quantsim.drivers.search import load_search_space
+    from quantsim.drivers.search.storage import default_storage
+    from quantsim.report.study_pages import check_plotly
 
-    experiment = load_study(study or DEFAULT_STUDY, settings)
+    extra = [f"search.fixed.{one}" for one in fix or ()]
+    experiment = load_study(study or DEFAULT_STUDY, [*(settings or ()), *extra])
+    if plots is not None:
+        check_plotly()
     load_search_space(experiment)
     place = study_storage(storage, store)
     with open_existing_store(store) if start else open_store(store) as results:
@@ -89,7 +103,8 @@ def optuna(
         run = _search(experiment, prices_of(experiment), results, options, quiet)
         show_notes(results.run(run.run_id).notes)
         say(_summary(experiment, run))
-        best = show_run(results, experiment, run.run_id)
+        show_study(experiment, run, place or default_storage(results.location), plots)
+        best = show_run(results, experiment, run.run_id, run.best_trial if len(run.front) > 1 else None)
         say(f"Checkpoints: {place_of(results)}, run {run.run_id[:8]}")
         say(f"Optuna study: {run.storage}, name {run.study_name}")
         show_next(store, f"simulate --from {best.key} --plot pool.png")
@@ -131,6 +146,8 @@ def report_of(progress: SearchProgress) -> Report:
         text = "no trial completed yet"
     else:
         text = f"best {progress.best_value:.4g} (trial {progress.best_trial})"
+    if progress.pruned:
+        text += f", {progress.pruned} pruned"
     if progress.failed:
         text += f", {progress.failed} failed"
     return Report(progress.finished, progress.total, text)
@@ -138,6 +155,12 @@ def report_of(progress: SearchProgress) -> Report:
 
 def _summary(experiment: Experiment, run: SearchRun) -> str:
     text = f"Study {experiment.name!r}: {run.n_trials} trials, {run.seconds:.1f} s"
+    if run.stalled:
+        text += f", ended: {experiment.search.patience} trials without a gain"
+    if run.n_pruned:
+        text += f", {run.n_pruned} pruned"
     if run.n_failed:
         text += f", {run.n_failed} failed"
+    if len(run.front) > 1:
+        return f"{text}."
     return f"{text}; highest train {experiment.objective.name}: {run.best_value:.4g} (trial {run.best_trial})."

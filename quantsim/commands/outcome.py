@@ -31,12 +31,19 @@ __all__ = [
 ]
 
 
-def show_run(store: CheckpointStore, experiment: Experiment, run_id: str) -> Checkpoint:
+def show_run(store: CheckpointStore, experiment: Experiment, run_id: str, balanced: int | None = None) -> Checkpoint:
     """Shows the best checkpoint of a run that has just ended, and returns it.
+
+    Of several objectives, ``balanced`` is the step that was chosen from their front.
 
     Raises:
         SelectionError: no checkpoint of the run has finite metrics.
     """
+    if balanced is not None:
+        checkpoint = store.get(f"{run_id}:{balanced}:0")
+        say(f"Selected {checkpoint.key}, the balanced choice of the front, by train data.")
+        show_checkpoint(experiment, checkpoint)
+        return checkpoint
     selection = select(store.checkpoints(run_id=run_id), default_method(experiment), experiment.objective.name)
     show_selection(selection)
     show_checkpoint(experiment, selection.checkpoint)

@@ -497,7 +497,8 @@ class Hybrid(Section):
 class Search(Section):
     """The search driver. ``space`` names a file of ranges; unless set, it is the rule's own.
 
-    ``fixed`` takes parameters out of the search: human-readable name = value. ``objectives`` are several metrics of the
+    ``trial_timeout_minutes`` is how long a worker on another machine may give no sign of life before its trial is given to
+    others. ``fixed`` takes parameters out of the search: human-readable name = value. ``objectives`` are several metrics of the
     training period instead of the one objective, maximised, or minimised with a minus before the name. Pruned are trials whose
     mean over the first blocks of the training period is worse than that of others. ``patience`` ends a study whose best has
     not improved by more than ``min_gain`` over that many trials.
@@ -505,6 +506,7 @@ class Search(Section):
 
     trials: PositiveInt = 200
     jobs: PositiveInt = 1
+    trial_timeout_minutes: PositiveFloat | None = 10.0
     space: str | None = None
     fixed: Annotated[Frozen, BeforeValidator(frozen_parameters)] = ()
     sampler: Literal["tpe", "cmaes", "nsga2", "nsga3", "random", "qmc", "gp"] = "tpe"

@@ -36,4 +36,5 @@ def violation(value: Array, minimum: float) -> Array:
     The penalty on it is exact: from some finite factor on, the maximum keeps to the constraint itself, where that can be met
     (Nocedal and Wright, Numerical Optimization, theorem 17.3).
     """
-    return jnp.maximum(minimum - value, 0.0) / (abs(minimum) or 1.0)
+    # No gradient at the minimum itself, where ``maximum`` would have half of one; what is not a number stays so.
+    return jnp.where(value >= minimum, 0.0, minimum - value) / (abs(minimum) or 1.0)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
@@ -49,29 +51,39 @@ def even_periods(n_bars: int, n_periods: int, overlap: float = 0.0) -> tuple[Per
         overlap: share of a period that the next one has, too, ``0 ≤ o < 1``.
 
     Raises:
-        WindowError: a period would have fewer than two bars.
+        WindowError: a period would have fewer than three bars.
 
     Example:
         >>> [tuple(period) for period in even_periods(100, 3, 0.5)]
         [(0, 50), (25, 50), (50, 50)]
     """
     length = period_bars(n_bars, n_periods, overlap)
-    begins = np.arange(n_periods) * (1.0 - overlap) * length
-    firsts = np.rint(begins).astype(int)
-    ends = np.rint(begins + length).astype(int)
-    ends[-1] = n_bars  # exactly, whatever the sum of roundings
-    return tuple(Period(int(first), int(end - first)) for first, end in zip(firsts, ends, strict=True))
+    step = (1 - _as_written(overlap)) * length
+    bounds = [(_nearest_bar(index * step), _nearest_bar(index * step + length)) for index in range(n_periods)]
+    return tuple(Period(first, end - first) for first, end in bounds)
 
 
-def period_bars(n_bars: int, n_periods: int, overlap: float = 0.0) -> float:
-    """Length of the periods of :func:`even_periods`, in bars, before it is rounded; raises as it does."""
-    length = n_bars / (1.0 + (n_periods - 1) * (1.0 - overlap))
-    # Rounding may take one bar, and a period whose ends are one bar has no return.
-    if n_periods > 1 and length < 3.0:
+def period_bars(n_bars: int, n_periods: int, overlap: float = 0.0) -> Fraction:
+    """Length of the periods of :func:`even_periods`, in bars, before it is rounded; raises as it does.
+
+    Exact, as all boundaries are: one halfway between two bars must not be rounded up for one period and down for the next.
+    """
+    length = n_bars / (1 + (n_periods - 1) * (1 - _as_written(overlap)))
+    # Two would do for a return; the third is for what rounds.
+    if n_periods > 1 and length < 3:
         raise WindowError(
-            f"objective.n_periods = {n_periods} leaves {length:.3g} of {n_bars} bars to each period: take fewer periods"
+            f"objective.n_periods = {n_periods} leaves {float(length):.3g} of {n_bars} bars to each period: "
+            "take fewer periods"
         )
     return length
+
+
+def _as_written(overlap: float) -> Fraction:
+    return Fraction(str(overlap))  # 0.1 is a tenth
+
+
+def _nearest_bar(place: Fraction) -> int:
+    return math.floor(place + Fraction(1, 2))
 
 
 def random_periods(n_bars: int, n_periods: int, length: int, seed: int) -> tuple[Period, ...]:

@@ -2,6 +2,7 @@
 
 from quantsim.report.tables import (
     coverage_table,
+    front_table,
     gains_table,
     gaps_table,
     hodl_returns,
@@ -12,6 +13,7 @@ from quantsim.report.tables import (
 
 __all__ = [
     "coverage_table",
+    "front_table",
     "gains_table",
     "gaps_table",
     "hodl_returns",

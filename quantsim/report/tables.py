@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "coverage_table",
+    "front_table",
     "gains_table",
     "gaps_table",
     "hodl_returns",
@@ -132,6 +133,24 @@ def gains_table(phases: Sequence[Phase], objective: str, unit: str) -> Table:
         seconds = "earlier" if phase.seconds is None else f"{phase.seconds:.1f}"
         table.add_row(f"{phase.round} {phase.kind}", f"{phase.evaluations:,}", seconds, *cells)
         before = now
+    return table
+
+
+def front_table(front: Sequence[tuple[int, Sequence[float]]], objectives: Sequence[str], balanced: int) -> Table:
+    """One row per trial of a Pareto front, the balanced one in bold.
+
+    Args:
+        front: (trial number, values).
+        objectives: what the values are called; those with a minus before it are shown without, as they are.
+        balanced: number of the balanced trial.
+    """
+    table = _table("Pareto front")
+    table.add_column("trial", justify="right")
+    for name in objectives:
+        table.add_column(f"{name.removeprefix('-')} (low)" if name.startswith("-") else name, justify="right")
+    for number, values in front:
+        own = [-value if name.startswith("-") else value for name, value in zip(objectives, values, strict=True)]
+        table.add_row(str(number), *map(number_text, own), style="bold" if number == balanced else "")
     return table
 
 

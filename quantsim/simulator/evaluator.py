@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -144,6 +144,30 @@ class Evaluator:
         values = _evaluate_splits(windows, self.arrays(sets, 2), self.market, self.rates)
         # jit returns its tables sorted by key
         return {split: {name: np.asarray(values[split][name]) for name in plan.names} for split, plan, _ in windows}
+
+    @in_float64
+    def evaluate_blocks(self, params: Params, n_blocks: int) -> Iterator[float]:
+        """The objective over equal blocks of the training period, one after the other, each a fresh pool.
+
+        Blocks are whole chunks, so that one compiled program serves them all; what is left over at the end belongs to none.
+
+        Args:
+            params: raw name → (m,), complete.
+            n_blocks: how many.
+
+        Raises:
+            WindowError: a block would be shorter than a chunk.
+        """
+        first, n_bars = self.splits["train"]
+        length = n_bars // n_blocks // self.setup.chunk_bars * self.setup.chunk_bars
+        if not length:
+            raise WindowError(
+                f"{n_blocks} blocks (search.prune_blocks) leave less than a chunk of the training period to each: take fewer"
+            )
+        arrays, shape = self.arrays(params, 1), self.objective_shape(length, whole=True)
+        for block in range(n_blocks):
+            plan, starts = self.plan(first + block * length, length, (), objective=shape)
+            yield float(_evaluate(plan, arrays, self.market, self.rates, starts)[OBJECTIVE][0])
 
     @in_float64
     def evaluate_at(

@@ -96,6 +96,14 @@ class DyingWorker(Fake):
         return super().evaluate(params)
 
 
+class DyingAtOnce(Fake):
+    """Its process is killed in its first trial."""
+
+    def evaluate(self, params: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError
+
+
 def main() -> None:
     """A whole search in a process that a test may kill: folder, storage suffix."""
     folder, suffix = sys.argv[1:]

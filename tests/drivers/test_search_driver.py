@@ -192,7 +192,7 @@ def test_a_study_of_another_program_is_refused(tmp_path, store):
         optuna.create_study(storage=storage, study_name="least", direction="minimize")
     with pytest.raises(DriverError, match="trials of another program"):
         search(store, storage=tmp_path / "study.journal", study_name="theirs")
-    with pytest.raises(DriverError, match="does not maximise"):
+    with pytest.raises(DriverError, match="has the directions minimize, and this search maximises 1"):
         search(store, storage=tmp_path / "study.journal", study_name="least")
 
 

@@ -15,11 +15,10 @@ import optuna
 import pytest
 import search_support
 from optuna.trial import TrialState
-from search_support import DyingWorker, Fake, make_experiment, make_prices
+from search_support import DyingAtOnce, DyingWorker, Fake, make_experiment, make_prices
 
 from quantsim import CheckpointStore, Evaluator, Prices
-from quantsim.drivers.search import run_search
-from quantsim.drivers.search.parallel import shares
+from quantsim.drivers.search import parallel, run_search
 from quantsim.drivers.search.storage import opened_storage
 from quantsim.errors import DriverError
 
@@ -75,34 +74,40 @@ def test_two_workers_run_each_trial_once(tmp_path):
             make_experiment(), make_prices(), store, jobs=2, trials=11, make_evaluator=Fake, progress=events.append
         )
         rows = store.checkpoints(run_id=run.run_id)
-    trials = trials_of(run.storage)
-    assert (run.n_trials, run.n_failed) == (11, 0)
-    assert [row.step for row in rows] == [trial.number for trial in trials] == list(range(11))
-    assert len({tuple(trial.params.values()) for trial in trials}) == 11
+    done = completed(trials_of(run.storage))
+    assert (run.n_trials, run.n_failed, len(done)) == (11, 0, 11)
+    assert [row.step for row in rows] == list(done)
+    assert len({tuple(params.values()) for params in done.values()}) == 11
     assert (events[-1].finished, events[-1].best_value) == (11, run.best_value)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs SIGKILL")
-def test_a_killed_worker_is_reported_and_the_study_goes_on(tmp_path):
+def test_killed_workers_are_replaced_and_their_trials_run_again(tmp_path, caplog):
     with CheckpointStore(tmp_path / "checkpoints.db") as store:
-        with pytest.raises(DriverError, match="a worker process died"):
-            run_search(make_experiment(), make_prices(), store, jobs=2, make_evaluator=DyingWorker)
+        run = run_search(make_experiment(), make_prices(), store, jobs=2, trials=7, make_evaluator=DyingWorker)
+        rows = store.checkpoints(run_id=run.run_id)
+    trials = trials_of(run.storage)
+    done = completed(trials)
+    assert (run.n_trials, run.n_failed, len(done)) == (7, 0, 7)
+    assert [row.step for row in rows] == list(done)
+    assert all(trial.state.is_finished() for trial in trials)
+    lost = [trial for trial in trials if trial.user_attrs.get("reason") == "the process that ran it is gone"]
+    assert lost
+    again = {trial.user_attrs["retry_of"]: trial.params for trial in trials if "retry_of" in trial.user_attrs}
+    assert all(again[trial.number] == trial.params for trial in lost)
+    assert "a worker process died" in caplog.text
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs SIGKILL")
+def test_a_search_whose_workers_all_die_ends(tmp_path, monkeypatch):
+    monkeypatch.setattr(parallel, "SPARE_DEATHS", 0)
+    with CheckpointStore(tmp_path / "checkpoints.db") as store:
+        with pytest.raises(DriverError, match="3 worker processes died, .* perhaps with fewer jobs"):
+            run_search(make_experiment(), make_prices(), store, jobs=2, make_evaluator=DyingAtOnce)
         (stored,) = store.find_runs(status="failed")
-        kept = completed(trials_of(tmp_path / "checkpoints.journal"))
-        assert {row.step for row in store.checkpoints(run_id=stored.run_id)} == set(kept)
         run = run_search(make_experiment(), make_prices(), store, make_evaluator=Fake)
         assert run.run_id == stored.run_id
         assert len(store.checkpoints(run_id=run.run_id)) == run.n_trials == 12
-    assert kept.items() <= completed(trials_of(run.storage)).items()
-
-
-def test_shares_add_up():
-    for n_trials in range(1, 12):
-        for n_workers in range(1, 5):
-            split = shares(n_trials, n_workers)
-            assert sum(split) == n_trials
-            assert len(split) <= n_workers
-            assert max(split) - min(split) <= 1
 
 
 def test_with_the_real_evaluator(tmp_path):

@@ -100,7 +100,10 @@ def test_writers_at_once_lose_nothing(tmp_path, suffix):
 
 
 def test_sqlite_is_opened_with_a_write_ahead_log(tmp_path):
-    with opened_storage(tmp_path / "folder" / "study.sqlite3") as storage, storage.engine.connect() as connection:
+    with (
+        opened_storage(tmp_path / "folder" / "study.sqlite3") as storage,
+        storage.storage._backend.engine.connect() as connection,
+    ):
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 1
 

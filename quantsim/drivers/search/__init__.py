@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from quantsim.drivers.search.driver import SearchRun as SearchRun
     from quantsim.drivers.search.driver import run_search as run_search
+    from quantsim.drivers.search.join import WorkerRun as WorkerRun
+    from quantsim.drivers.search.join import join_study as join_study
     from quantsim.drivers.search.monitor import SearchProgress as SearchProgress
     from quantsim.drivers.search.space import SearchSpace as SearchSpace
     from quantsim.drivers.search.space_file import load_search_space as load_search_space
@@ -19,11 +21,21 @@ _HOMES = {
     "SearchProgress": "monitor",
     "SearchRun": "driver",
     "SearchSpace": "space",
+    "WorkerRun": "join",
+    "join_study": "join",
     "load_search_space": "space_file",
     "run_search": "driver",
 }
 
-__all__ = ["SearchProgress", "SearchRun", "SearchSpace", "load_search_space", "run_search"]
+__all__ = [
+    "SearchProgress",
+    "SearchRun",
+    "SearchSpace",
+    "WorkerRun",
+    "join_study",
+    "load_search_space",
+    "run_search",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
+import time
+import uuid
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from optuna.storages import BaseStorage
 from optuna.study import Study
+from optuna.trial import TrialState
 
 from quantsim.checkpoints import CheckpointStore
 from quantsim.config import Experiment
-from quantsim.drivers.search.monitor import Monitor, SearchProgress, polling
-from quantsim.drivers.search.parallel import Job, run_jobs, shares
+from quantsim.drivers.search.claims import Claimant
+from quantsim.drivers.search.clusters import Backend, check_backend, joined_cluster
+from quantsim.drivers.search.lost import LostTrials, abandon_session
+from quantsim.drivers.search.monitor import POLL_SECONDS, Monitor, SearchProgress, polling
+from quantsim.drivers.search.parallel import Job, run_on_cluster, run_processes
+from quantsim.drivers.search.pareto import balanced, hypervolume, normalised, pareto_front
 from quantsim.drivers.search.records import Recorder
+from quantsim.drivers.search.sampler import check_sampler
 from quantsim.drivers.search.space import SearchSpace
 from quantsim.drivers.search.space_file import load_search_space
 from quantsim.drivers.search.storage import Location, default_storage, describe_storage, opened_storage
 from quantsim.drivers.search.study import (
     StudyIdentity,
-    abandon_running,
+    describe_task,
     hold,
     identify,
     load_study,
@@ -31,17 +41,16 @@ from quantsim.drivers.search.study import (
     settled_trials,
     study_id,
 )
+from quantsim.drivers.search.values import check_objectives, objective_names
 from quantsim.drivers.search.worker import Evaluates, Searcher
 from quantsim.errors import DriverError
 from quantsim.prices import Prices
 
-__all__ = ["SearchRun", "run_search"]
+__all__ = ["SearchRun", "default_evaluator", "open_run", "run_search"]
 
 logger = logging.getLogger(__name__)
 
 MakeEvaluator = Callable[[Experiment, Prices], Evaluates]
-
-_LOST = "the process that ran it is gone"
 
 
 @dataclass(frozen=True)
@@ -54,8 +63,12 @@ class SearchRun:
         storage: where the study is, without its password.
         n_trials: trials of the study that count, failed ones and earlier sessions' included.
         n_failed: those that failed, each with its reason in the study.
-        best_trial: number of the trial with the highest objective.
-        best_value: that objective.
+        n_pruned: those that were given up before their end.
+        best_trial: number of the trial with the highest objective; of several objectives the balanced one of the front.
+        best_value: its objective; the first of several.
+        front: numbers of the trials that no other beats in all objectives; the best one alone with one objective.
+        hypervolume: what the front dominates above the worst of every objective, each scaled to 1; nan with one objective.
+        stalled: whether ``search.patience`` ended it.
         seconds: duration of this session.
     """
 
@@ -64,8 +77,12 @@ class SearchRun:
     storage: str
     n_trials: int
     n_failed: int
+    n_pruned: int
     best_trial: int
     best_value: float
+    front: tuple[int, ...]
+    hypervolume: float
+    stalled: bool
     seconds: float
 
 
@@ -81,48 +98,66 @@ def run_search(
     enqueue: Iterable[Mapping[str, Any]] = (),
     progress: Callable[[SearchProgress], None] | None = None,
     take_over: bool = False,
+    backend: Backend = "processes",
+    address: str | None = None,
     make_evaluator: MakeEvaluator | None = None,
 ) -> SearchRun:
     """Searches for the parameters with the highest train objective; a study that was cut off is taken up.
 
     Each completed trial is also a checkpoint of the store, its number the step. With one worker the trials depend on the
-    experiment and the prices alone, however often the study was cut off; with several also on who was faster.
+    experiment and the prices alone, however often the study was cut off; with several also on who was faster. Workers may
+    join from elsewhere, see :func:`~quantsim.drivers.search.join.join_study`; their trials count like any other.
 
     Args:
         experiment: its ``search`` and ``objective`` tables steer the search.
         prices: must cover all its periods.
         store: where checkpoints go.
-        storage: where the study is kept: a path ending in ``.journal``, ``.log``, ``.db``, ``.sqlite`` or ``.sqlite3``, or a
-            database URL; unless given, a journal file beside the store.
+        storage: where the study is kept: a path ending in ``.journal``, ``.log``, ``.db``, ``.sqlite`` or ``.sqlite3``, a
+            database URL, or ``grpc://host:port``; unless given, a journal file beside the store.
         study_name: unless given, the experiment's name and a hash of everything that tells studies apart.
-        jobs: worker processes; unless given, the experiment's.
+        jobs: workers; unless given, the experiment's, or as many as the cluster at ``address`` has places for.
         trials: how many trials the study shall have in the end; unless given, the experiment's.
         enqueue: human-readable parameters to be tried first, such as those of checkpoints. Sets that the study has are
             passed over.
         progress: called after every trial, or twice a second with several workers (then from another thread).
         take_over: whether to run a study that is marked as being run by a process on another machine.
+        backend: where workers are: ``processes`` of this machine, or those of a ``dask`` or ``ray`` cluster.
+        address: of the cluster; unless given, one is started on this machine for the time of the search.
         make_evaluator: called with experiment and prices, here and in every worker, so it must be importable there;
             :class:`quantsim.simulator.Evaluator` unless given.
 
     Raises:
         ConfigError: the search space is not valid, or there is nothing to search.
         ParameterError: a set of ``enqueue`` does not fit the search space.
-        DriverError: the study is of something else or in use, its storage cannot be opened, all trials fail, or a worker
-            died.
+        DriverError: the study is of something else or in use, its storage cannot be opened or does not answer, all trials
+            fail, workers die one after another, or the cluster is not there.
         KeyboardInterrupt: as raised; completed trials are kept, and the run is marked as interrupted.
     """
-    n_trials = _count("trials", experiment.search.trials if trials is None else trials)
-    n_jobs = _count("jobs", experiment.search.jobs if jobs is None else jobs)
+    n_trials = _count("trials", _given(trials, experiment.search.trials))
+    n_jobs = None if jobs is None and address is not None else _count("jobs", _given(jobs, experiment.search.jobs))
+    location = default_storage(store.location) if storage is None else storage
+    check_backend(backend, address, location)
     space = load_search_space(experiment)
     queue = [space.from_human(params) for params in enqueue]
-    make_evaluator = make_evaluator or _default_evaluator
+    make_evaluator = make_evaluator or default_evaluator
+    check_objectives(experiment)
+    check_sampler(experiment.search, space.distributions(), len(objective_names(experiment)))
     evaluator = make_evaluator(experiment, prices)
     identity = identify(experiment, evaluator.data_id, space)
     name = study_name or f"{experiment.name}-{identity.digest[:8]}"
-    location = default_storage(store.location) if storage is None else storage
-    search = _Search(experiment, prices, space, evaluator, make_evaluator, store, location, name, identity)
+    place = _Place(backend, address, n_jobs)
+    search = _Search(experiment, prices, space, evaluator, make_evaluator, store, location, name, identity, place)
     with quiet_optuna():
-        return search.run(n_trials, n_jobs, queue, progress, take_over=take_over)
+        return search.run(n_trials, queue, progress, take_over=take_over)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where workers are, and how many; None for as many as a cluster has room for."""
+
+    backend: Backend
+    address: str | None
+    n_jobs: int | None
 
 
 @dataclass(frozen=True)
@@ -138,27 +173,35 @@ class _Search:
     location: Location
     name: str
     identity: StudyIdentity
+    place: _Place
+    session: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def run(
         self,
         n_trials: int,
-        n_jobs: int,
         queue: list[dict[str, float]],
         progress: Callable[[SearchProgress], None] | None,
         *,
         take_over: bool,
     ) -> SearchRun:
         with opened_storage(self.location) as storage:
-            study = open_study(storage, self.name, self.identity)
-            hold(study, take_over=take_over)
-            run_id = self._run_id(study)
-            monitor = Monitor(Recorder(self.store, run_id, self.experiment, self.space), n_trials, progress)
+            study = open_study(storage, self.name, self.identity, objective_names(self.experiment))
+            hold(study, self.session, take_over=take_over)
+            describe_task(study, self.experiment, n_trials)
+            run_id = open_run(self.store, self.experiment, study, self.location, self.evaluator)
+            search = self.experiment.search
+            recorder = Recorder(self.store, run_id, self.experiment, self.space)
+            monitor = Monitor(recorder, n_trials, progress, search.patience, search.min_gain)
             try:
-                self._prepare(storage, study, queue)
+                lost = LostTrials(storage, study, self._names, self._timeout_minutes)
+                lost.look()
+                for params in queue:
+                    study.enqueue_trial(params, skip_if_exists=True)
                 monitor.catch_up(study)
-                self._work(study, monitor, n_jobs)
+                self._work(storage, study, monitor, lost)
+                lost.look()  # workers that were ended may have begun what was one too many
                 monitor.catch_up(study)
-                outcome = self._outcome(monitor, run_id)
+                outcome = self._outcome(study, monitor, run_id)
             except BaseException as error:
                 self._close_down(monitor, run_id, error)
                 raise
@@ -166,62 +209,78 @@ class _Search:
             release(study)
         return outcome
 
-    def _prepare(self, storage: BaseStorage, study: Study, queue: list[dict[str, float]]) -> None:
-        """Cleans up after a kill, and puts what is to be tried first into the queue."""
-        lost = abandon_running(storage, study, self._names, _LOST)
-        if lost:
-            logger.info("study %s: %d trials were cut off, and are run again", self.name, lost)
-        for params in queue:
-            study.enqueue_trial(params, skip_if_exists=True)
-
-    def _work(self, study: Study, monitor: Monitor, n_jobs: int) -> None:
-        """Runs the trials that are missing, here or in worker processes."""
-        settled = len(settled_trials(study))
-        missing = monitor.progress.total - settled
+    def _work(self, storage: BaseStorage, study: Study, monitor: Monitor, lost: LostTrials) -> None:
+        """Runs the trials that are missing: here, in worker processes, or on a cluster."""
+        total = monitor.target
+        missing = total - len(settled_trials(study))
         if missing <= 0:
             return
-        quotas = shares(missing, n_jobs)
-        if len(quotas) == 1:
-            searcher = Searcher(self.experiment, self.space, self.evaluator, study)
-            searcher.run(missing, settled, lambda info: monitor.observe(info.trial))
+        if self.place.backend == "processes":
+            n_jobs = min(self.place.n_jobs or 1, missing)
+            if n_jobs == 1:
+                self._work_here(storage, study, monitor, lost)
+                return
+            with polling(monitor, self.location, self.name, self._names, self._timeout_minutes):
+                run_processes(self._job(total), n_jobs, study, lambda: monitor.progress.finished >= monitor.target)
             return
-        parts = (self.experiment, self.prices, self.space, self.make_evaluator, self.location, self.name)
-        workers = [Job(*parts, worker, len(quotas), quota, settled, os.getpid()) for worker, quota in enumerate(quotas)]
-        with polling(monitor, self.location, self.name):
-            run_jobs(workers)
+        with (
+            joined_cluster(self.place.backend, self.place.address, self.place.n_jobs) as n_jobs,
+            polling(monitor, self.location, self.name, self._names, self._timeout_minutes),
+        ):
+            run_on_cluster(self._job(total), min(n_jobs, missing), study)
 
-    def _outcome(self, monitor: Monitor, run_id: str) -> SearchRun:
+    def _job(self, total: int) -> Job:
+        what = (self.experiment, self.prices, self.space, self.make_evaluator, self.location, self.name)
+        return Job(*what, total, self.session, os.getpid())
+
+    def _work_here(self, storage: BaseStorage, study: Study, monitor: Monitor, lost: LostTrials) -> None:
+        """Runs trials in this process, beside such workers as join."""
+        seen = time.monotonic()
+
+        def between() -> None:
+            nonlocal seen
+            if time.monotonic() - seen > POLL_SECONDS:
+                lost.look()
+                monitor.catch_up(study)
+                seen = time.monotonic()
+
+        searcher = Searcher(self.experiment, self.space, self.evaluator, study)
+        with Claimant(storage, study, self.session, self._timeout_minutes, alone=True) as claimant:
+            searcher.run(
+                claimant,
+                lambda: monitor.target,
+                lambda info: monitor.observe(info.trial),
+                settled=len(settled_trials(study)),
+                between=between,
+            )
+
+    def _outcome(self, study: Study, monitor: Monitor, run_id: str) -> SearchRun:
         now = monitor.progress
-        if now.best_value is None or now.best_trial is None:
+        completed = [trial for trial in settled_trials(study) if trial.state is TrialState.COMPLETE]
+        if not completed:
             raise DriverError(
                 f"none of the {now.finished} trials of study {self.name!r} completed; the last failed with: "
                 f"{monitor.last_reason}"
             )
-        shown = describe_storage(self.location)
+        # Those that keep the constraints, where any do.
+        kept = [trial for trial in completed if all(value <= 0.0 for value in trial.constraints.values())] or completed
+        values = np.array([trial.values for trial in kept])
+        several = values.shape[1] > 1
+        front = pareto_front(values) if several else np.array([int(np.argmax(values[:, 0]))])
+        best = kept[int(front[balanced(values[front])])]
         return SearchRun(
-            run_id, self.name, shown, now.finished, now.failed, now.best_trial, now.best_value, now.seconds
-        )
-
-    def _run_id(self, study: Study) -> str:
-        """The run of this study in this store: the one there is, or a new one."""
-        identifier = study_id(study)
-        data_id = self.identity.data_id
-        for run in self.store.find_runs(driver="search", data_id=data_id):
-            if run.notes.get("study_id") == identifier:
-                return self.store.resume_run(run.run_id).run_id
-        return self.store.begin_run(
-            experiment_id=self.experiment.identity,
-            data_id=data_id,
-            name=self.experiment.name,
-            driver="search",
-            config=self.experiment.model_dump(mode="json"),
-            seed=self.experiment.seed,
-            notes={
-                **self.evaluator.notes,
-                "study": self.name,
-                "study_id": identifier,
-                "storage": describe_storage(self.location),
-            },
+            run_id=run_id,
+            study_name=self.name,
+            storage=describe_storage(self.location),
+            n_trials=now.finished,
+            n_failed=now.failed,
+            n_pruned=now.pruned,
+            best_trial=best.number,
+            best_value=best.values[0],
+            front=tuple(kept[int(row)].number for row in front),
+            hypervolume=hypervolume(normalised(values), np.zeros(values.shape[1])) if several else math.nan,
+            stalled=monitor.has_stalled,
+            seconds=now.seconds,
         )
 
     def _close_down(self, monitor: Monitor, run_id: str, error: BaseException) -> None:
@@ -232,7 +291,7 @@ class _Search:
             # Opened anew: an interrupt may have come in the middle of anything.
             with opened_storage(self.location) as storage:
                 study = load_study(storage, self.name)
-                abandon_running(storage, study, self._names, reason)
+                abandon_session(storage, study, self.session, self._names, reason)
                 monitor.catch_up(study)
                 release(study)
             self.store.finish_run(run_id, "interrupted" if interrupted else "failed", reason)
@@ -243,11 +302,43 @@ class _Search:
     def _names(self) -> frozenset[str]:
         return frozenset(self.space.distributions())
 
+    @property
+    def _timeout_minutes(self) -> float | None:
+        return self.experiment.search.trial_timeout_minutes
 
-def _default_evaluator(experiment: Experiment, prices: Prices) -> Evaluates:
+
+def open_run(
+    store: CheckpointStore, experiment: Experiment, study: Study, location: Location, evaluator: Evaluates
+) -> str:
+    """The run of this study in this store: the one there is, or a new one."""
+    identifier = study_id(study)
+    for run in store.find_runs(driver="search", data_id=evaluator.data_id):
+        if run.notes.get("study_id") == identifier:
+            return store.resume_run(run.run_id).run_id
+    return store.begin_run(
+        experiment_id=experiment.identity,
+        data_id=evaluator.data_id,
+        name=experiment.name,
+        driver="search",
+        config=experiment.model_dump(mode="json"),
+        seed=experiment.seed,
+        notes={
+            **evaluator.notes,
+            "study": study.study_name,
+            "study_id": identifier,
+            "storage": describe_storage(location),
+        },
+    )
+
+
+def default_evaluator(experiment: Experiment, prices: Prices) -> Evaluates:
     from quantsim.simulator import Evaluator
 
     return Evaluator(experiment, prices)
+
+
+def _given(value: int | None, otherwise: int) -> int:
+    return otherwise if value is None else value
 
 
 def _count(what: str, value: int) -> int:

@@ -13,13 +13,14 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from quantsim.drivers.best import Best
+from quantsim.drivers.search.lost import LostTrials
 from quantsim.drivers.search.records import Recorder
 from quantsim.drivers.search.storage import Location, opened_storage
 from quantsim.drivers.search.study import REASON, load_study, settled_trials
 
 __all__ = ["Monitor", "SearchProgress", "polling"]
 
-_POLL_SECONDS = 0.5
+POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -29,14 +30,16 @@ class SearchProgress:
     Attributes:
         finished: trials that count, failed ones among them, earlier sessions' included.
         failed: those that failed.
+        pruned: those that were given up before their end.
         total: trials there will be.
-        best_value: the best objective so far; None before any.
+        best_value: the best objective so far, of several the first; None before any.
         best_trial: its trial number.
         seconds: since this session began.
     """
 
     finished: int
     failed: int
+    pruned: int
     total: int
     best_value: float | None
     best_trial: int | None
@@ -46,10 +49,20 @@ class SearchProgress:
 class Monitor:
     """Takes in each settled trial once, in whatever order they come."""
 
-    def __init__(self, recorder: Recorder, total: int, watch: Callable[[SearchProgress], None] | None) -> None:
+    def __init__(
+        self,
+        recorder: Recorder | None,
+        total: int,
+        watch: Callable[[SearchProgress], None] | None,
+        patience: int | None = None,
+        min_gain: float = 0.0,
+    ) -> None:
+        """Without ``recorder``, nothing is copied; ``patience`` and ``min_gain`` are the search's."""
         self._recorder, self._total, self._watch = recorder, total, watch
+        self._patience, self._min_gain = patience, min_gain
         self._seen: set[int] = set()
-        self._failed = 0
+        self._failed = self._pruned = 0
+        self._to_beat, self._stale = -math.inf, 0
         self._best = Best()
         self._begun = time.monotonic()
         self.last_reason: str | None = None
@@ -61,22 +74,33 @@ class Monitor:
         return SearchProgress(
             finished=len(self._seen),
             failed=self._failed,
+            pruned=self._pruned,
             total=self._total,
             best_value=self._best.value if known else None,
             best_trial=self._best.step if known else None,
             seconds=time.monotonic() - self._begun,
         )
 
+    @property
+    def has_stalled(self) -> bool:
+        """Whether the last ``patience`` trials have not raised the best by more than ``min_gain``."""
+        return self._patience is not None and self._stale >= self._patience
+
+    @property
+    def target(self) -> int:
+        """How many trials there will be: those there are, once patience has run out."""
+        return len(self._seen) if self.has_stalled else self._total
+
     def observe(self, trial: FrozenTrial) -> None:
         """Takes in one settled trial, writes it to the store, and tells of it."""
         if self._take(trial):
-            self._recorder.flush()
+            self._flush()
             self._tell()
 
     def catch_up(self, study: Study) -> None:
         """Takes in all settled trials of the study, and writes those the store lacks in one transaction."""
         new = [trial for trial in settled_trials(study) if self._take(trial)]
-        self._recorder.flush()
+        self._flush()
         if new:
             self._tell()
 
@@ -84,13 +108,23 @@ class Monitor:
         if trial.number in self._seen:
             return False
         self._seen.add(trial.number)
-        if trial.state is TrialState.COMPLETE and trial.value is not None:
-            self._best = self._best.update(trial.value, trial.number)
+        self._stale += 1
+        if trial.state is TrialState.COMPLETE:
+            self._best = self._best.update(trial.values[0], trial.number)
+            if trial.values[0] > self._to_beat + self._min_gain:
+                self._to_beat, self._stale = trial.values[0], 0
+        elif trial.state is TrialState.PRUNED:
+            self._pruned += 1
         else:
             self._failed += 1
             self.last_reason = trial.user_attrs.get(REASON)
-        self._recorder.add(trial)
+        if self._recorder is not None:
+            self._recorder.add(trial)
         return True
+
+    def _flush(self) -> None:
+        if self._recorder is not None:
+            self._recorder.flush()
 
     def _tell(self) -> None:
         if self._watch is not None:
@@ -98,8 +132,10 @@ class Monitor:
 
 
 @contextmanager
-def polling(monitor: Monitor, location: Location, study_name: str) -> Iterator[None]:
-    """Has a thread follow the study in its storage while the block runs.
+def polling(
+    monitor: Monitor, location: Location, study_name: str, names: frozenset[str], timeout_minutes: float | None
+) -> Iterator[None]:
+    """Has a thread follow the study in its storage while the block runs, and give trials of lost workers to others.
 
     Whatever goes wrong in the thread is raised at the end of the block, unless the block itself failed.
     """
@@ -110,7 +146,9 @@ def polling(monitor: Monitor, location: Location, study_name: str) -> Iterator[N
         try:
             with opened_storage(location) as storage:
                 study = load_study(storage, study_name)
-                while not stop.wait(_POLL_SECONDS):
+                lost = LostTrials(storage, study, names, timeout_minutes)
+                while not stop.wait(POLL_SECONDS):
+                    lost.look()
                     monitor.catch_up(study)
         except BaseException as error:
             errors.append(error)

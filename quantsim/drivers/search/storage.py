@@ -1,10 +1,12 @@
-"""Where studies are kept: a journal file, an SQLite file, or any database Optuna reaches; docs/search.md compares them."""
+"""Where studies are kept: a journal file, a database, or a server in front of one; docs/search.md compares them."""
 
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import sqlite3
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +21,7 @@ from quantsim.errors import DriverError
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
-__all__ = ["Location", "default_storage", "describe_storage", "opened_storage"]
+__all__ = ["Location", "default_storage", "describe_storage", "is_file", "opened_storage"]
 
 Location = str | os.PathLike[str]
 
@@ -27,6 +29,14 @@ JOURNAL_SUFFIXES = (".journal", ".log")
 SQLITE_SUFFIXES = (".db", ".sqlite", ".sqlite3")
 
 _SQLITE_TIMEOUT_S = 60.0
+_PROXY_TIMEOUT_S = 10.0
+
+_GRPC = "grpc"
+_DRIVERS = {
+    "postgresql": ("psycopg2", "psycopg", "postgresql"),
+    "mysql": ("MySQLdb", "pymysql", "mysql"),
+}
+"""Backend → the package that SQLAlchemy takes unless told, the one that our extra installs, and that extra."""
 
 
 @contextlib.contextmanager
@@ -35,21 +45,29 @@ def opened_storage(location: Location) -> Iterator[BaseStorage]:
 
     It is created, with the folders above a file, if it is not there.
 
+    A database or server that stops answering later is waited for, see :class:`~quantsim.drivers.search.patient.PatientStorage`.
+
     Args:
-        location: a path ending in ``.journal`` or ``.log`` (journal file) or in ``.db``, ``.sqlite`` or ``.sqlite3``, or a
-            database URL.
+        location: a path ending in ``.journal`` or ``.log`` (journal file) or in ``.db``, ``.sqlite`` or ``.sqlite3``, a
+            database URL, or ``grpc://host:port`` of Optuna's storage proxy.
 
     Raises:
         DriverError: it cannot be opened; the message shows no password.
     """
     target = _parse(location)
+    shown = describe_storage(location)
     try:
-        storage, close = _open_journal(target) if isinstance(target, Path) else _open_database(target)
+        if isinstance(target, Path):
+            storage, close = _open_journal(target)
+        elif target.drivername == _GRPC:
+            storage, close = _open_proxy(target, shown)
+        else:
+            storage, close = _open_database(_with_driver(target), shown)
     except (OSError, ImportError, ValueError, SQLAlchemyError, RuntimeError) as error:
         password = None if isinstance(target, Path) else target.password
         text = redact(f"{type(error).__name__}: {error}", password)
         cause = error if redact(str(error), password) == str(error) else None
-        raise DriverError(f"cannot open the study storage {describe_storage(location)}: {text}") from cause
+        raise DriverError(f"cannot open the study storage {shown}: {text}") from cause
     try:
         yield storage
     finally:
@@ -60,6 +78,12 @@ def describe_storage(location: Location) -> str:
     """The location as it may be shown: a path, or a URL without its password."""
     target = _parse(location)
     return str(target) if isinstance(target, Path) else shown_url(target)
+
+
+def is_file(location: Location) -> bool:
+    """Whether the storage is a file, which workers on other machines reach only if they share its disk."""
+    target = _parse(location)
+    return isinstance(target, Path) or target.get_backend_name() == "sqlite"
 
 
 def default_storage(store_location: str) -> str:
@@ -85,7 +109,7 @@ def _parse(location: Location) -> Path | URL:
         except (ArgumentError, ValueError):
             # Neither the text nor the original message is shown: both may hold the password.
             raise DriverError(
-                "the URL of the study storage cannot be read; give dialect://user:password@host/name"
+                "the URL of the study storage cannot be read; give dialect://user:password@host/name, or grpc://host:port"
             ) from None
     path = Path(text).expanduser()
     if path.suffix in JOURNAL_SUFFIXES:
@@ -117,8 +141,27 @@ def _open_journal(path: Path) -> tuple[BaseStorage, Callable[[], None]]:
         ) from error
 
 
-def _open_database(url: URL) -> tuple[BaseStorage, Callable[[], None]]:
-    from optuna.storages import RDBStorage
+def _with_driver(url: URL) -> URL:
+    """The URL with the driver of an extra, where it names none and SQLAlchemy's own choice is not installed."""
+    backend = url.get_backend_name()
+    if backend not in _DRIVERS:
+        return url
+    usual, ours, extra = _DRIVERS[backend]
+    if url.drivername == backend:
+        if importlib.util.find_spec(usual) is not None:
+            return url
+        url = url.set(drivername=f"{backend}+{ours}")
+    if url.drivername == f"{backend}+{ours}" and importlib.util.find_spec(ours) is None:
+        raise DriverError(
+            f"the study storage {shown_url(url)} needs the package {ours}: pip install 'quantsim[{extra}]'"
+        )
+    return url
+
+
+def _open_database(url: URL, shown: str) -> tuple[BaseStorage, Callable[[], None]]:
+    from optuna.storages import RDBStorage, get_storage
+
+    from quantsim.drivers.search.patient import PatientStorage
 
     text = url.render_as_string(hide_password=False)
     sqlite = url.get_backend_name() == "sqlite"
@@ -136,7 +179,31 @@ def _open_database(url: URL) -> tuple[BaseStorage, Callable[[], None]]:
         storage.remove_session()
         storage.engine.dispose()
 
-    return storage, close
+    return PatientStorage(get_storage(storage), shown), close
+
+
+def _open_proxy(url: URL, shown: str) -> tuple[BaseStorage, Callable[[], None]]:
+    for package in ("grpc", "google.protobuf"):
+        with contextlib.suppress(ModuleNotFoundError):
+            if importlib.util.find_spec(package) is not None:
+                continue
+        raise DriverError(f"the study storage {shown} needs the package grpcio: pip install 'quantsim[grpc]'")
+    from optuna.exceptions import ExperimentalWarning
+    from optuna.storages import GrpcStorageProxy
+
+    from quantsim.drivers.search.patient import PatientStorage
+
+    if not url.host or not url.port or url.database:
+        raise DriverError(f"the study storage {shown} must be grpc://HOST:PORT")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        proxy = GrpcStorageProxy(host=url.host, port=url.port)
+    try:
+        proxy.wait_server_ready(timeout=_PROXY_TIMEOUT_S)
+    except BaseException:
+        proxy.close()
+        raise
+    return PatientStorage(proxy, shown), proxy.close
 
 
 def _configure_sqlite(connection: sqlite3.Connection, _record: Any) -> None:

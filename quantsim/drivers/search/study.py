@@ -6,11 +6,13 @@ import contextlib
 import hashlib
 import json
 import uuid
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import optuna
+from optuna.exceptions import ExperimentalWarning
 from optuna.storages import BaseStorage
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
@@ -19,22 +21,28 @@ from quantsim.checkpoints.redact import redact
 from quantsim.config import Experiment
 from quantsim.drivers.process import may_live, process_mark
 from quantsim.drivers.search.space import SearchSpace
-from quantsim.errors import DriverError
+from quantsim.errors import DriverError, nearest
 
 __all__ = [
     "ABANDONED",
     "METRICS",
     "REASON",
+    "RETRY_OF",
     "StudyIdentity",
-    "abandon_running",
+    "check_same_task",
+    "describe_task",
+    "experiment_of",
     "hold",
     "identify",
+    "is_void",
     "load_study",
     "open_study",
     "quiet_optuna",
     "release",
+    "session_of",
     "settled_trials",
     "study_id",
+    "target_of",
 ]
 
 METRICS = "metrics"
@@ -46,9 +54,13 @@ REASON = "reason"
 ABANDONED = "abandoned"
 """User attribute of a failed trial whose evaluation was cut off: it does not count, and its parameters are tried again."""
 
-_RETRY_OF = "retry_of"
+RETRY_OF = "retry_of"
+"""User attribute of a trial: the number of the one whose parameters it tries again."""
+
 _IDENTITY = "quantsim"
 _RUNNER = "quantsim_runner"
+_EXPERIMENT = "quantsim_experiment"
+_TARGET = "quantsim_trials"
 
 
 @dataclass(frozen=True)
@@ -56,8 +68,8 @@ class StudyIdentity:
     """What all trials of one study have in common; how many there are and who runs them is not part of it.
 
     Attributes:
-        experiment: the experiment as JSON values, less its names, the tables of the other drivers, and the search's number of
-            trials and jobs.
+        experiment: the experiment as JSON values, less its names, the tables of the other drivers, and of the search
+            what says how many trials, where and how long.
         data_id: identity of the prices, and of the series where there are any.
         space: the ranges, by trial parameter; the content of the file counts, not its name.
     """
@@ -85,22 +97,28 @@ def identify(experiment: Experiment, data_id: str, space: SearchSpace) -> StudyI
         "description": True,
         "sgd": True,
         "hybrid": True,
-        "search": {"trials", "jobs", "space"},
+        "search": {"trials", "jobs", "space", "trial_timeout_minutes", "patience", "min_gain"},
     }
     return StudyIdentity(experiment.model_dump(mode="json", exclude=left_out), data_id, space.describe())
 
 
-def open_study(storage: BaseStorage, name: str, identity: StudyIdentity) -> Study:
-    """Takes up the study of that name, or makes it.
+def open_study(storage: BaseStorage, name: str, identity: StudyIdentity, objectives: Sequence[str]) -> Study:
+    """Takes up the study of that name, or makes it; ``objectives`` are what its values are called, all maximised.
 
     Raises:
         DriverError: the name belongs to a study of something else; the message says where they differ.
     """
-    study = optuna.create_study(storage=storage, study_name=name, direction="maximize", load_if_exists=True)
-    if study.directions != [StudyDirection.MAXIMIZE]:
+    directions = [StudyDirection.MAXIMIZE] * len(objectives)
+    study = optuna.create_study(storage=storage, study_name=name, directions=directions, load_if_exists=True)
+    if study.directions != directions:
         raise DriverError(
-            f"study {name!r} does not maximise one objective: it is of another program; give another name"
+            f"study {name!r} has the directions {', '.join(each.name.lower() for each in study.directions)}, and this search "
+            f"maximises {len(directions)}: it is of another program or another study; give another name"
         )
+    if study.metric_names != list(objectives):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)  # since 3.2
+            study.set_metric_names(list(objectives))
     stored = study.user_attrs.get(_IDENTITY)
     if stored is None:
         if study.get_trials(deepcopy=False):
@@ -118,8 +136,20 @@ def open_study(storage: BaseStorage, name: str, identity: StudyIdentity) -> Stud
 
 
 def load_study(storage: BaseStorage, name: str) -> Study:
-    """The study of that name, which is there: the driver opened it."""
-    return optuna.load_study(storage=storage, study_name=name)
+    """The study of that name, which a driver has made.
+
+    Raises:
+        DriverError: it is not there; the message lists those that are.
+    """
+    try:
+        return optuna.load_study(storage=storage, study_name=name)
+    except KeyError as error:
+        raise DriverError(f"there is no study {name!r} here: {nearest(name, studies_in(storage))}") from error
+
+
+def studies_in(storage: BaseStorage) -> list[str]:
+    """Names of all studies."""
+    return [study.study_name for study in storage.get_all_studies()]
 
 
 def study_id(study: Study) -> str:
@@ -127,43 +157,70 @@ def study_id(study: Study) -> str:
     return str(study.user_attrs[_IDENTITY]["study_id"])
 
 
+def is_void(trial: FrozenTrial) -> bool:
+    """Whether a trial was given up: it does not count, and never will. One that completed after all does count."""
+    return trial.state is TrialState.FAIL and ABANDONED in trial.user_attrs
+
+
 def settled_trials(study: Study) -> list[FrozenTrial]:
     """The trials that count: completed, or failed in their own right. Read only: they are not copies."""
-    finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.FAIL))
-    return [trial for trial in finished if ABANDONED not in trial.user_attrs]
+    return [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished() and not is_void(trial)]
 
 
-def abandon_running(storage: BaseStorage, study: Study, names: frozenset[str], reason: str) -> int:
-    """Marks trials that nobody works on any more as failed, and puts their parameters at the end of the queue.
+def describe_task(study: Study, experiment: Experiment, n_trials: int) -> None:
+    """Stores what a worker must know that knows the study only: what is searched, passwords redacted, and how far."""
+    plain = json.loads(redact(json.dumps(experiment.model_dump(mode="json"))))
+    if study.user_attrs.get(_EXPERIMENT) != plain:
+        study.set_user_attr(_EXPERIMENT, plain)
+    if study.user_attrs.get(_TARGET) != n_trials:
+        study.set_user_attr(_TARGET, n_trials)
 
-    Call it only while no worker runs. Heartbeats, Optuna's own way, do not work with ask and tell.
 
-    Args:
-        storage: where the study is.
-        study: the study.
-        names: the trial parameters; a trial that lacks some was cut off while they were drawn, and is drawn anew.
-        reason: why they failed.
+def target_of(study: Study) -> int:
+    """How many trials the study shall have, as its last driver said.
 
-    Returns:
-        How many there were.
+    Raises:
+        DriverError: no driver has run it.
     """
-    in_storage = storage.get_study_id_from_name(study.study_name)
-    waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
-    queued_again = {trial.user_attrs.get(_RETRY_OF) for trial in waiting}
-    running = study.get_trials(deepcopy=True, states=(TrialState.RUNNING,))
-    for trial in running:
-        params = trial.params if names <= trial.params.keys() else trial.system_attrs.get("fixed_params", {})
-        if params and trial.number not in queued_again:
-            study.enqueue_trial(params, user_attrs={_RETRY_OF: trial.number})
-        trial_id = storage.get_trial_id_from_study_id_trial_number(in_storage, trial.number)
-        storage.set_trial_user_attr(trial_id, REASON, reason)
-        storage.set_trial_user_attr(trial_id, ABANDONED, True)
-        storage.set_trial_state_values(trial_id, TrialState.FAIL)
-    return len(running)
+    return int(_of_driver(study, _TARGET))
 
 
-def hold(study: Study, *, take_over: bool) -> None:
-    """Marks the study as being run by this process.
+def experiment_of(study: Study) -> dict[str, Any]:
+    """What the study searches, as :meth:`Experiment.from_dict` takes it.
+
+    Raises:
+        DriverError: no driver has run it.
+    """
+    return dict(_of_driver(study, _EXPERIMENT))
+
+
+def check_same_task(study: Study, identity: StudyIdentity) -> None:
+    """Checks what a worker made of :func:`experiment_of` against the study; where its data lie is its own affair.
+
+    Raises:
+        DriverError: it has other prices, or would search something else; the message lists the differences.
+    """
+    stored, own = study.user_attrs[_IDENTITY], identity.as_json()
+    if stored["data_id"] != own["data_id"]:
+        raise DriverError(
+            f"the prices or series here are not those of study {study.study_name!r}: data_id is {own['data_id']}, and there "
+            f"{stored['data_id']}; trials on other data cannot be compared. Bring the same files here, and say where they are "
+            "with --set data.source=..."
+        )
+    differences = [
+        line
+        for line in _differences({key: stored.get(key) for key in own}, own)
+        if not line.startswith(("experiment.data.source is", "experiment.series"))
+    ]
+    if differences:
+        raise DriverError(
+            f"this worker would search something else than study {study.study_name!r}: {'; '.join(differences)}. Its files and "
+            "its version of quantsim must be those of the driver"
+        )
+
+
+def hold(study: Study, session: str, *, take_over: bool) -> None:
+    """Marks the study as being run by this process, in a session of that name.
 
     Raises:
         DriverError: another process is at it, here or, as far as can be known, on another machine.
@@ -174,7 +231,13 @@ def hold(study: Study, *, take_over: bool) -> None:
             f"study {study.study_name!r} is being run by process {runner['pid']} on {runner['host']}; wait for it, or, if it "
             "is gone, say take_over=True"
         )
-    study.set_user_attr(_RUNNER, process_mark())
+    study.set_user_attr(_RUNNER, {**process_mark(), "session": session})
+
+
+def session_of(study: Study) -> str | None:
+    """The session that runs the study; None if none does."""
+    runner = study.user_attrs.get(_RUNNER)
+    return None if runner is None else runner.get("session")
 
 
 def release(study: Study) -> None:
@@ -191,6 +254,16 @@ def quiet_optuna() -> Iterator[None]:
         yield
     finally:
         optuna.logging.set_verbosity(level)
+
+
+def _of_driver(study: Study, key: str) -> Any:
+    value = study.user_attrs.get(key)
+    if value is None:
+        raise DriverError(
+            f"study {study.study_name!r} does not say what it searches: it is of another program, or of an older version. Run "
+            "`quantsim optuna` on it once, which writes that down"
+        )
+    return value
 
 
 def _differences(stored: Any, wanted: Any, key: str = "") -> Iterator[str]:

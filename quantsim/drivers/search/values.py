@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from quantsim.config import Experiment
 from quantsim.errors import ConfigError, nearest
+from quantsim.metrics import metric_names
 
 __all__ = ["check_objectives", "constraint_values", "objective_names", "trial_values", "unfit"]
 
@@ -62,14 +63,20 @@ def unfit(experiment: Experiment, metrics: Metrics) -> str | None:
     return None
 
 
-def check_objectives(experiment: Experiment, known: Mapping[str, object]) -> None:
-    """Raises ConfigError where ``search.objectives`` names what the evaluator does not give; ``known`` are its names."""
+def check_objectives(experiment: Experiment) -> None:
+    """Raises ConfigError where ``search.objectives`` names what the evaluator does not give."""
+    objective = experiment.objective
+    periods = objective.n_periods + objective.n_random_periods + len(objective.periods)
+    parts = ("mean", "std", "worst", *(f"period_{index}" for index in range(1, periods + 1)))
+    known = {*metric_names(), objective.name}
+    if periods > 1:
+        known |= {f"{term}.{part}" for term, _ in objective.terms for part in parts}
     for name in experiment.search.objectives:
         plain = name.removeprefix(_NEGATED)
         if plain not in known:
             raise ConfigError(
-                f"search.objectives: {name!r} is no metric of the training period here; {nearest(plain, known)}. Metrics of "
-                "periods (such as sharpe.worst) are there with objective.n_periods above 1, for objective.metric"
+                f"search.objectives: {name!r} is no metric here; {nearest(plain, known)}. Metrics of periods, such as "
+                f"{objective.metric}.worst, are those of the objective, with objective.n_periods above 1"
             )
 
 

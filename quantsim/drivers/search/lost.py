@@ -1,0 +1,151 @@
+"""Trials whose worker is gone: found while others go on, made void, and put back into the queue."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.storages import BaseStorage
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+
+from quantsim.drivers.search.claims import claims_of, make_void, presence_of, trial_id_of
+from quantsim.drivers.search.marks import Presence
+from quantsim.drivers.search.study import ABANDONED, METRICS, REASON, RETRY_OF
+
+__all__ = ["LOST", "MAX_RETRIES", "LostTrials", "abandon", "abandon_session", "killed_workers"]
+
+logger = logging.getLogger(__name__)
+
+LOST = "the process that ran it is gone"
+
+MAX_RETRIES = 3
+"""How often a set is tried again that was cut off: one that kills its worker each time fails in the end, and counts."""
+
+_LOSSES = "lost_workers"
+_OWN_ATTRIBUTES = frozenset({ABANDONED, METRICS, REASON, RETRY_OF})
+
+
+def abandon(
+    storage: BaseStorage,
+    study: Study,
+    trials: Iterable[FrozenTrial],
+    names: frozenset[str],
+    reason: str,
+    *,
+    lost: bool = False,
+) -> int:
+    """Makes running trials void, and puts their parameters at the end of the queue.
+
+    Whoever is cut off here, or does it at the same time as another, does no harm: the queue may then hold a set twice, and
+    the worker that gets the second sees that.
+
+    Args:
+        storage: where the study is.
+        study: the study.
+        trials: running as far as is known.
+        names: the trial parameters; a trial that lacks some was cut off while they were drawn, and is drawn anew.
+        reason: why they failed.
+        lost: whether their workers are gone without a word. Of a set to which that happens again and again, it is taken to
+            be the cause.
+
+    Returns:
+        How many there were.
+    """
+    count = 0
+    for trial in trials:
+        count += 1
+        losses = trial.user_attrs.get(_LOSSES, 0) + lost
+        if losses > MAX_RETRIES:
+            _fail(storage, study, trial, f"{reason}, as {MAX_RETRIES} times before")
+            continue
+        known = study.get_trials(deepcopy=False)
+        params = trial.params if names <= trial.params.keys() else trial.system_attrs.get("fixed_params", {})
+        if params and all(other.user_attrs.get(RETRY_OF) != trial.number for other in known):
+            kept = {name: value for name, value in trial.user_attrs.items() if name not in _OWN_ATTRIBUTES}
+            study.enqueue_trial(params, user_attrs={**kept, RETRY_OF: trial.number, _LOSSES: losses})
+        make_void(storage, study, trial.number, reason)
+    return count
+
+
+def killed_workers(trial: FrozenTrial) -> bool:
+    """Whether a trial failed because its set killed its worker each time it was tried."""
+    return trial.state is TrialState.FAIL and trial.user_attrs.get(_LOSSES, 0) >= MAX_RETRIES
+
+
+def abandon_session(storage: BaseStorage, study: Study, session: str, names: frozenset[str], reason: str) -> int:
+    """Abandons the running trials of a session that has ended, wherever its workers were."""
+    running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    own = [trial for trial in running if any(mark.get("session") == session for mark in claims_of(trial).values())]
+    return abandon(storage, study, own, names, reason)
+
+
+class LostTrials:
+    """Looks, from time to time, for running trials that nobody works on any more.
+
+    Of a process on this machine it is known at once whether it is there. One elsewhere gives signs of life; it is taken for
+    lost when none came for ``timeout_minutes`` by the clock of whoever looks, so clocks need not agree.
+    """
+
+    def __init__(
+        self,
+        storage: BaseStorage,
+        study: Study,
+        names: frozenset[str],
+        timeout_minutes: float | None,
+        every_s: float = 0.0,
+    ) -> None:
+        """Looks nowhere yet.
+
+        Args:
+            storage: where the study is.
+            study: opened there.
+            names: the trial parameters.
+            timeout_minutes: how long a process elsewhere may give no sign of life; None for ever.
+            every_s: how often :meth:`look` does anything.
+        """
+        self._storage, self._study, self._names = storage, study, names
+        self._timeout_s = None if timeout_minutes is None else 60.0 * timeout_minutes
+        self._every_s = every_s
+        self._signs: dict[tuple[int, str], tuple[Any, float]] = {}
+        self._looked: float | None = None
+
+    def look(self) -> int:
+        """Abandons what is lost; returns how many trials that were."""
+        now = time.monotonic()
+        if self._looked is not None and now < self._looked + self._every_s:
+            return 0
+        self._looked = now
+        running = self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        lost = [trial for trial in running if self._is_lost(trial, now)]
+        numbers = {trial.number for trial in running}
+        self._signs = {key: seen for key, seen in self._signs.items() if key[0] in numbers}
+        if lost:
+            shown = ", ".join(str(trial.number) for trial in lost)
+            logger.info("study %s: trials cut off, to be run again: %s", self._study.study_name, shown)
+        return abandon(self._storage, self._study, lost, self._names, LOST, lost=True)
+
+    def _is_lost(self, trial: FrozenTrial, now: float) -> bool:
+        """Whether nobody claims it, or nobody who does is there."""
+        return all(self._is_gone(trial.number, token, mark, now) for token, mark in claims_of(trial).items())
+
+    def _is_gone(self, number: int, token: str, mark: Mapping[str, Any], now: float) -> bool:
+        found = presence_of(token, mark)
+        if found is not Presence.ELSEWHERE or self._timeout_s is None:
+            return found is Presence.GONE
+        signs, since = self._signs.get((number, token), (None, now))
+        if signs != mark.get("signs"):
+            since = now
+        self._signs[number, token] = (mark.get("signs"), since)
+        return now - since > self._timeout_s
+
+
+def _fail(storage: BaseStorage, study: Study, trial: FrozenTrial, reason: str) -> None:
+    trial_id = trial_id_of(storage, study, trial.number)
+    with contextlib.suppress(UpdateFinishedTrialError):
+        storage.set_trial_user_attr(trial_id, REASON, reason)
+        storage.set_trial_state_values(trial_id, TrialState.FAIL)

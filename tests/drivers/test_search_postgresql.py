@@ -1,0 +1,126 @@
+"""Searches on a PostgreSQL server: several workers, workers that are killed, and a server that goes away."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import optuna
+import postgresql_support
+import pytest
+from optuna.trial import TrialState
+from search_support import Fake, SlowFake, make_experiment, make_prices
+
+from quantsim import CheckpointStore
+from quantsim.drivers.search import join, join_study, run_search
+from quantsim.drivers.search.claims import claims_of
+from quantsim.drivers.search.storage import opened_storage
+from quantsim.drivers.search.study import is_void
+
+# Optuna asks the server a dozen times per trial; no sampler's time beside that, and few parameters.
+EXPERIMENT = make_experiment(search={"sampler": "random", "fixed": {"k_per_day": 20.0}})
+
+
+@pytest.fixture(scope="module")
+def server():
+    with postgresql_support.server() as found:
+        yield found
+
+
+@pytest.fixture
+def store(tmp_path):
+    with CheckpointStore(tmp_path / "checkpoints.db") as store:
+        yield store
+
+
+def trials_of(url, name):
+    with opened_storage(url) as storage:
+        return optuna.load_study(storage=storage, study_name=name).trials
+
+
+def check_whole(trials, run, store):
+    """Every trial asked for is there once, none hangs, and those that do not count were run again."""
+    counted = [trial for trial in trials if not is_void(trial)]
+    assert all(trial.state.is_finished() for trial in trials)
+    assert len(counted) == run.n_trials
+    done = [trial for trial in counted if trial.state is TrialState.COMPLETE]
+    assert len(done) == run.n_trials - run.n_failed
+    assert len({tuple(trial.params.values()) for trial in done}) == len(done)
+    assert [row.step for row in store.checkpoints(run_id=run.run_id)] == [trial.number for trial in done]
+    tried_again = {trial.user_attrs["retry_of"]: trial.params for trial in counted if "retry_of" in trial.user_attrs}
+    lost = [trial for trial in trials if is_void(trial) and trial.params]
+    assert {trial.number: trial.params for trial in lost} == tried_again
+
+
+def test_of_four_workers_one_is_killed(server, store):
+    killed = []
+
+    def kill_one(progress):
+        if progress.finished < 5 or killed:
+            return
+        for trial in trials_of(server.url(), "kill"):
+            for mark in claims_of(trial).values():
+                if trial.state is TrialState.RUNNING and mark["pid"] != os.getpid() and not killed:
+                    os.kill(mark["pid"], signal.SIGKILL)
+                    killed.append(trial.number)
+
+    options = {"storage": server.url(), "study_name": "kill", "make_evaluator": SlowFake}
+    run = run_search(EXPERIMENT, make_prices(), store, jobs=4, trials=24, progress=kill_one, **options)
+    trials = trials_of(server.url(), "kill")
+    check_whole(trials, run, store)
+    assert (run.n_trials, run.n_failed, len(killed)) == (24, 0, 1)
+    assert "hunter2" not in str(store.run(run.run_id).notes) + run.storage
+
+
+def test_workers_join_and_a_server_that_goes_away_is_waited_for(server, store, monkeypatch, caplog):
+    monkeypatch.setattr(join, "load_prices", lambda *_, **__: make_prices())
+    gone = []
+
+    def go_away(progress):
+        if progress.finished >= 8 and not gone:
+            gone.append(progress.finished)
+            server.stop()
+            threading.Timer(0.5, server.start).start()
+
+    def member(_):
+        return join_study(server.url(), "join", make_evaluator=SlowFake)
+
+    options = {"storage": server.url(), "study_name": "join", "make_evaluator": SlowFake}
+    run_search(EXPERIMENT, make_prices(), store, trials=3, **options)
+    with ThreadPoolExecutor(2) as pool:
+        driver = pool.submit(run_search, EXPERIMENT, make_prices(), store, trials=24, progress=go_away, **options)
+        while len(trials_of(server.url(), "join")) < 5:
+            time.sleep(0.02)
+        joined = member(0)
+        run = driver.result()
+    trials = trials_of(server.url(), "join")
+    check_whole(trials, run, store)
+    assert run.n_trials == joined.finished == joined.total == 24
+    assert 0 < joined.n_trials < 21
+    assert gone
+    assert "does not answer" in caplog.text
+    assert "hunter2" not in caplog.text
+
+
+def test_a_proxy_in_front_of_it(server, store):
+    pytest.importorskip("grpc", reason="grpcio is not installed (the extra grpc)")
+    port = postgresql_support._free_port()
+    code = (
+        "import sys, optuna, warnings; warnings.simplefilter('ignore');"
+        "storage = optuna.storages.get_storage(sys.argv[1]);"
+        "optuna.storages.run_grpc_proxy_server(storage, host='127.0.0.1', port=int(sys.argv[2]))"
+    )
+    url = server.url().replace("postgresql", "postgresql+psycopg")
+    with subprocess.Popen([sys.executable, "-c", code, url, str(port)], stderr=subprocess.DEVNULL) as proxy:
+        try:
+            options = {"storage": f"grpc://127.0.0.1:{port}", "study_name": "proxy", "make_evaluator": Fake}
+            run = run_search(EXPERIMENT, make_prices(), store, trials=6, **options)
+        finally:
+            proxy.terminate()
+    check_whole(trials_of(server.url(), "proxy"), run, store)
+    assert run.storage == f"grpc://127.0.0.1:{port}"

@@ -1,0 +1,37 @@
+"""A search on a Ray cluster of this machine."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+from search_support import SlowFake, make_experiment, make_prices
+
+from quantsim import CheckpointStore
+from quantsim.drivers.search import run_search
+from quantsim.drivers.search.claims import claims_of
+from quantsim.drivers.search.storage import opened_storage
+
+ray = pytest.importorskip("ray", reason="ray is not installed (the extra ray)")
+
+
+@pytest.mark.filterwarnings("ignore")  # Ray's own
+def test_on_a_cluster_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))  # workers import the evaluator by name
+    with CheckpointStore(tmp_path / "checkpoints.db") as store:
+        run = run_search(
+            make_experiment(), make_prices(), store, jobs=2, trials=8, backend="ray", make_evaluator=SlowFake
+        )
+        steps = [row.step for row in store.checkpoints(run_id=run.run_id)]
+    with opened_storage(run.storage) as storage:
+        trials = optuna.load_study(storage=storage, study_name=run.study_name).trials
+    done = [trial for trial in trials if trial.state is TrialState.COMPLETE]
+    assert (run.n_trials, run.n_failed, len(done)) == (8, 0, 8)
+    assert steps == [trial.number for trial in done]
+    assert all(trial.state.is_finished() for trial in trials)
+    assert os.getpid() not in {mark["pid"] for trial in done for mark in claims_of(trial).values()}
+    assert not ray.is_initialized()
+    assert "RAY_USAGE_STATS_ENABLED" not in os.environ
