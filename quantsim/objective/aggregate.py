@@ -23,7 +23,8 @@ def aggregate(values: Array, kind: Aggregate, *, temperature: float = 1.0, quant
       ``softmax(-v/τ)``.
     * ``quantile``: that share of the periods is worse; linear between neighbours.
 
-    A value that is not a number makes the result none, too.
+    A value that is not a number makes the result none, too; one of + infinity, such as a Sortino ratio without a loss, makes
+    ``mean`` and ``sum`` infinite and leaves the others to the rest.
     """
     if kind == "softmin":
         return _softmin(values, temperature)
@@ -37,7 +38,8 @@ _PLAIN: dict[str, Callable[[Array], Array]] = {"mean": jnp.mean, "sum": jnp.sum,
 
 def _softmin(values: Array, temperature: float) -> Array:
     # About the mean: for high temperatures the differences are all there is, and they must not drown in the values.
-    centre = jnp.mean(values)
+    finite = jnp.isfinite(values)
+    centre = jnp.sum(jnp.where(finite, values, 0.0)) / jnp.maximum(jnp.sum(finite), 1)
     scaled = (centre - values) / temperature
     largest = jax.lax.stop_gradient(jnp.max(scaled))
     # expm1 keeps the digits of small differences; beyond 1 the plain form has none to lose.

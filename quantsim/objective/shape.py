@@ -89,7 +89,9 @@ def objective_shape(
     n_even, n_random, overlap = objective.n_periods, objective.n_random_periods, objective.period_overlap
     if whole:
         periods: tuple[Period, ...] = (Period(0, n_bars),)
-    elif objective.periods and bar_of is not None:
+    elif objective.periods:
+        if bar_of is None:
+            raise ValueError("periods by date need bar_of")
         periods = dated_periods(objective.periods, bar_of, n_bars)
     else:
         periods = even_periods(n_bars, n_even, overlap)

@@ -24,6 +24,7 @@ def test_examples_of_the_document_run(tmp_path, monkeypatch):
         "best_validation: highest validation daily_log_sharpe",
         "0",
         "{'logit_lamb': array([0. , 0.2])}",
+        "{'learning_rate': 0.05}",
         "2 31",
     ]
 

@@ -56,21 +56,6 @@ def test_names_cannot_inject(store, run_id):
     assert store.checkpoints(metrics=[evil])[0].metrics == {"train": {evil: 1.0}}
 
 
-def test_a_store_of_the_first_version_gets_the_log_that_it_lacks(store, path):
-    run_id = store.begin_run(experiment_id="ab", data_id="cd", driver="sgd", config={})
-    store.close()
-    sql(path, "DROP TABLE reports")
-    sql(path, "UPDATE checkpoint_schema SET version = 1")
-    with CheckpointStore(path) as opened:
-        assert opened.reports(run_id) == []
-        for step, rate in ((25, float("nan")), (0, 0.5), (25, 0.25)):  # the last one of a step counts
-            opened.append(run_id, [], state_step=step, report={"learning_rate": rate, "alive": [True]})
-    with CheckpointStore(path) as opened:
-        assert [(report.step, report.content["learning_rate"]) for report in opened.reports(run_id)] == [(0, 0.5), (25, 0.25)]
-        opened.append(run_id, [], state_step=50, report={"gradient_norm": float("inf")})
-        assert opened.reports(run_id)[-1].content == {"gradient_norm": "inf"}
-
-
 def test_newer_and_older_schemas_are_refused(store, path):
     store.close()
     for version, word in ((99, "newer"), (0, "older")):
