@@ -30,15 +30,23 @@ def dashboard(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for any that is free.")] = 8080,
     verbose: Verbose = False,
 ) -> None:
-    """Shows the Optuna studies in the browser, until Ctrl-C.
+    """Shows the Optuna studies in the browser, until Ctrl-C; also while they run.
+
+    Pictures and study files of the best trials lie beside the storage, in NAME-artifacts, or, where that is a server, beside
+    the checkpoint store.
 
     The dashboard has no password: whoever reaches the port can read, change and delete studies.
     """
+    from quantsim.drivers.search.artifacts import artifact_folder
+
     place = study_storage(storage, store)
-    with _studies(place) as (opened, names), _server(_application(opened), host, port) as server:
+    folder = artifact_folder(place, store)
+    with _studies(place) as (opened, names), _server(_application(opened, folder), host, port) as server:
         if host not in _LOOPBACK:
             note(f"Note: the dashboard has no password, and listens on {host}: who reaches it can delete studies.")
         say(f"Studies: {', '.join(names)}")
+        if folder is not None and folder.is_dir():
+            say(f"Artifacts: {folder}")
         say(f"Dashboard: http://{host}:{server.server_port}/ (Ctrl-C ends it)")
         try:
             server.serve_forever()
@@ -65,14 +73,17 @@ def _studies(place: str) -> Iterator[tuple[BaseStorage, list[str]]]:
         yield opened, names
 
 
-def _application(storage: BaseStorage) -> Any:
+def _application(storage: BaseStorage, folder: Path | None) -> Any:
+    """The dashboard; the folder of artifacts need not be there yet."""
+    from quantsim.drivers.search.artifacts import ArtifactFolder
+
     try:
         from optuna_dashboard import wsgi
     except ImportError as error:
         raise DriverError(
             "the dashboard is not installed: pip install 'quantsim[dashboard]' (or pip install optuna-dashboard)"
         ) from error
-    return wsgi(storage)
+    return wsgi(storage, artifact_store=None if folder is None else ArtifactFolder(folder))
 
 
 @contextlib.contextmanager

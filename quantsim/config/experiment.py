@@ -15,25 +15,10 @@ from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field, ValidationError, field_serializer, model_validator
 
 from quantsim.config.base import Section, describe
+from quantsim.config.driver_sections import Hybrid, Objective, Search, Sgd
+from quantsim.config.kinds import Frozen, GroupName, flat_table, frozen_parameters, pairs
 from quantsim.config.pools import PoolView, check_groups, check_pool, pool_parameters, pool_views
-from quantsim.config.sections import (
-    Data,
-    Fees,
-    Frozen,
-    GroupName,
-    Hybrid,
-    Objective,
-    Periods,
-    Pool,
-    Search,
-    Series,
-    Sgd,
-    Subsidiary,
-    Update,
-    flat_table,
-    frozen_parameters,
-    pairs,
-)
+from quantsim.config.sections import Data, Fees, Periods, Pool, Series, Subsidiary, Update
 from quantsim.discovery import is_in_file, source_digest
 from quantsim.errors import ConfigError, nearest
 from quantsim.parameters import Parameter, scoped, to_human, to_raw

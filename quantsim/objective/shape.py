@@ -12,7 +12,7 @@ from quantsim.objective.aggregate import Aggregate
 from quantsim.objective.periods import Period, dated_periods, even_periods, period_bars, random_periods
 
 if TYPE_CHECKING:
-    from quantsim.config.sections import Objective
+    from quantsim.config.driver_sections import Objective
 
 __all__ = ["OBJECTIVE", "ObjectiveShape", "objective_shape", "unit_of"]
 

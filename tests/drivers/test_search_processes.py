@@ -102,7 +102,7 @@ def test_killed_workers_are_replaced_and_their_trials_run_again(tmp_path, caplog
 def test_a_search_whose_workers_all_die_ends(tmp_path, monkeypatch):
     monkeypatch.setattr(parallel, "SPARE_DEATHS", 0)
     with CheckpointStore(tmp_path / "checkpoints.db") as store:
-        with pytest.raises(DriverError, match="3 worker processes died, .* perhaps with fewer jobs"):
+        with pytest.raises(DriverError, match=r"3 worker processes died, .* perhaps with fewer jobs"):
             run_search(make_experiment(), make_prices(), store, jobs=2, make_evaluator=DyingAtOnce)
         (stored,) = store.find_runs(status="failed")
         run = run_search(make_experiment(), make_prices(), store, make_evaluator=Fake)

@@ -116,7 +116,7 @@ def test_what_a_sampler_cannot_draw_is_refused_before_anything_runs(monkeypatch:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(ConfigError, match=r"needs the package torch: pip install 'quantsim\[gp\]'"):
         check_sampler(make_experiment(search={"sampler": "gp"}).search, SPACE)
-    with pytest.raises(ConfigError, match="did you mean 'cmaes'|'tpe', 'cmaes'"):
+    with pytest.raises(ConfigError, match=r"did you mean 'cmaes'|'tpe', 'cmaes'"):
         make_experiment(search={"sampler": "cmase"})
 
 

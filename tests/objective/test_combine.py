@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from quantsim.config.sections import Objective
+from quantsim.config.driver_sections import Objective
 from quantsim.objective import OBJECTIVE, ObjectiveShape, Period, combine, objective_shape, unit_of, violation
 
 PERIODS = (Period(0, 10), Period(10, 10))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from quantsim.config.sections import Objective
+from quantsim.config.driver_sections import Objective
 from quantsim.errors import WindowError
 from quantsim.objective import Period, dated_periods, even_periods, objective_shape, random_periods
 from quantsim.objective.periods import period_bars

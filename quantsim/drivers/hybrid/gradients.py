@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from quantsim.config import Experiment
+from quantsim.config.driver_sections import Hybrid, Search
 from quantsim.config.pools import FEE_GROUP, SWAP_FEE
-from quantsim.config.sections import Hybrid, Search
 from quantsim.drivers.search.space import SearchSpace
 from quantsim.errors import ConfigError
 from quantsim.metrics import get_metric

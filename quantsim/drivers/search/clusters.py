@@ -95,12 +95,15 @@ def _dask(address: str | None, n_workers: int | None) -> Iterator[int]:
 
 @contextlib.contextmanager
 def _ray(address: str | None, n_workers: int | None) -> Iterator[int]:
-    import ray
-    from ray.util.joblib import register_ray
+    # The first keeps Ray from reporting to its makers. The second, read when Ray is imported, has it take the loopback for
+    # the address of this machine, on any system; whatever address it is given, its servers would listen on all of them.
+    local = {} if address is not None else {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+    with _environment(RAY_USAGE_STATS_ENABLED="0", **local):
+        import ray
+        from ray.util.joblib import register_ray
 
-    started = not ray.is_initialized()
-    if started:
-        with _environment(RAY_USAGE_STATS_ENABLED="0"):  # it would report to its makers
+        started = not ray.is_initialized()
+        if started:
             _init_ray(address, n_workers or 1)
     try:
         register_ray()

@@ -7,7 +7,7 @@ import warnings
 from optuna.exceptions import ExperimentalWarning
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner, PercentilePruner
 
-from quantsim.config.sections import Search
+from quantsim.config.driver_sections import Search
 
 __all__ = ["make_pruner"]
 

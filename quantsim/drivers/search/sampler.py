@@ -15,7 +15,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from quantsim.config import Experiment
-from quantsim.config.sections import Search
+from quantsim.config.driver_sections import Search
 from quantsim.errors import ConfigError
 
 if TYPE_CHECKING:

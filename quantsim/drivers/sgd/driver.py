@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from quantsim.checkpoints import CheckpointStore, Run
 from quantsim.config import Experiment
-from quantsim.config.sections import Sgd
+from quantsim.config.driver_sections import Sgd
 from quantsim.drivers.best import Best
 from quantsim.drivers.evaluated import evaluated
 from quantsim.drivers.process import is_abandoned, process_mark

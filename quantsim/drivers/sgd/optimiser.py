@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from quantsim.config.sections import Sgd
+from quantsim.config.driver_sections import Sgd
 
 __all__ = ["learning_rate", "optimiser", "schedule"]
 

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from quantsim.config.sections import Sgd
+from quantsim.config.driver_sections import Sgd
 from quantsim.drivers.sgd.curvature import value_and_hessian_trace
 from quantsim.drivers.sgd.optimiser import learning_rate, optimiser
 from quantsim.drivers.windows import TrainingWindows

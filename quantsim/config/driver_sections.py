@@ -1,0 +1,245 @@
+"""The tables of a study file that say what is maximised, and how drivers look for it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    field_serializer,
+    model_validator,
+)
+
+from quantsim.config.base import Section
+from quantsim.config.kinds import Frozen, MetricName, MetricNumbers, UtcTime, distinct, frozen_parameters, pairs
+from quantsim.objective.aggregate import Aggregate
+from quantsim.objective.shape import OBJECTIVE
+
+__all__ = ["Hybrid", "Objective", "Search", "Sgd"]
+
+DEFAULT_REPORT = (
+    "daily_log_sharpe",
+    "daily_sharpe",
+    "daily_sortino",
+    "returns",
+    "annualised_returns",
+    "returns_over_hodl",
+    "returns_over_uniform_hodl",
+    "turnover",
+    "fee_revenue_over_value",
+)
+
+
+class Objective(Section):
+    """What is maximised, over which training windows, and which metrics are stored beside it.
+
+    Training windows are as long as the training period less ``bout_offset_days``, and begin anywhere in the room this
+    leaves: at chunk boundaries (one pass of the estimators serves them all) or, with ``window_grid = "bar"``, at any bar.
+
+    The objective of a window is the ``metric`` plus the metrics of ``weights`` times their weights (a weight for ``metric``
+    itself replaces its 1), taken over ``n_periods`` equal parts of the window that share ``period_overlap`` of their length,
+    and ``n_random_periods`` more of that length, or over ``periods`` by date; aggregated; less a penalty where the window
+    breaks ``constraints`` (metric = least value). On validation and test data the whole split is the only period.
+    """
+
+    metric: MetricName = "daily_log_sharpe"
+    weights: Annotated[MetricNumbers, BeforeValidator(pairs)] = ()
+    constraints: Annotated[MetricNumbers, BeforeValidator(pairs)] = ()
+    constraint_penalty: PositiveFloat = 10.0
+    n_periods: PositiveInt = 1
+    period_overlap: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    n_random_periods: Annotated[int, Field(ge=0)] = 0
+    periods: tuple[tuple[UtcTime, UtcTime], ...] = ()
+    aggregate: Aggregate = "mean"
+    softmin_temperature: PositiveFloat = 1.0
+    quantile: Annotated[float, Field(ge=0.0, le=1.0)] = 0.25
+    bout_offset_days: Annotated[float, Field(ge=0.0)] = 0.0
+    window_grid: Literal["chunk", "bar"] = "chunk"
+    report: tuple[MetricName, ...] = DEFAULT_REPORT
+
+    @model_validator(mode="after")
+    def _periods_one_way(self) -> Self:
+        for begin, end in self.periods:
+            if not begin < end:
+                raise ValueError(f"periods: {end:%Y-%m-%d %H:%M} must come after {begin:%Y-%m-%d %H:%M}")
+        if self.periods and (self.n_periods > 1 or self.n_random_periods):
+            raise ValueError("give periods by date, or n_periods and n_random_periods, not both")
+        if self.periods and self.bout_offset_days:
+            raise ValueError(
+                f"periods by date need windows that do not move: leave out bout_offset_days = {self.bout_offset_days:g}"
+            )
+        return self
+
+    @field_serializer("weights", "constraints")
+    def _numbers_as_table(self, numbers: MetricNumbers) -> dict[str, float]:
+        return dict(numbers)
+
+    @property
+    def terms(self) -> MetricNumbers:
+        """(metric, weight) of what is summed; the metric first."""
+        return tuple({self.metric: 1.0, **dict(self.weights)}.items())
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the objective is simply one metric of the window."""
+        one_period = self.n_periods == 1 and not self.n_random_periods and not self.periods
+        return one_period and self.terms == ((self.metric, 1.0),) and not self.constraints
+
+    @property
+    def name(self) -> str:
+        """What the maximised number is called among the stored metrics: the metric, or "objective" where it is more."""
+        return self.metric if self.is_plain else OBJECTIVE
+
+
+class Sgd(Section):
+    """The gradient driver; docs/training.md explains every key.
+
+    ``initial`` says where parameter sets beside the first start, ``initial_scale`` in which units. ``initial_spread`` is of
+    gaussian sets; the others fill the ranges of the parameters' specs.
+    """
+
+    steps: PositiveInt = 500
+    train: tuple[str, ...] | None = None
+    batch_size: PositiveInt = 8
+    sampling: Literal["uniform", "stratified", "exhaustive"] = "uniform"
+    n_parameter_sets: PositiveInt = 4
+    initial: Literal["gaussian", "latin_hypercube", "sobol", "grid"] = "gaussian"
+    initial_scale: Literal["human", "raw"] = "human"
+    initial_spread: Annotated[float, Field(ge=0.0)] = 0.5
+    optimiser: Literal["adam", "adamw", "sgd", "lion", "lbfgs"] = "adam"
+    learning_rate: PositiveFloat = 0.05
+    momentum: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    weight_decay: Annotated[float, Field(ge=0.0)] = 0.0
+    clip_norm: PositiveFloat | None = 10.0
+    schedule: Literal["constant", "cosine", "warmup_cosine", "exponential", "plateau"] = "constant"
+    warmup_steps: Annotated[int, Field(ge=0)] = 0
+    final_fraction: Annotated[float, Field(gt=0.0, le=1.0)] = 0.01
+    plateau_factor: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.5
+    plateau_patience: PositiveInt = 5
+    plateau_tolerance: PositiveFloat = 1e-3
+    plateau_steps: PositiveInt = 10
+    average_from_step: PositiveInt | None = None
+    price_noise: Annotated[float, Field(ge=0.0)] = 0.0
+    time_reversed: bool = False
+    straight_through: tuple[Literal["maximum_change", "weight_bounds"], ...] = ()
+    hessian_samples: Annotated[int, Field(ge=0)] = 0
+    hessian_step: PositiveFloat = 0.01
+    hessian_penalty: Annotated[float, Field(ge=0.0)] = 0.0
+    reinitialise_after: PositiveInt | None = 20
+    report_every: PositiveInt = 25
+    early_stopping_reports: PositiveInt | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        decays = ("adamw", "lion")
+        if self.weight_decay and self.optimiser not in decays:
+            raise ValueError(
+                f"weight_decay = {self.weight_decay} needs optimiser = 'adamw' or 'lion', not {self.optimiser!r}"
+            )
+        if self.momentum and self.optimiser != "sgd":
+            raise ValueError(
+                f"momentum = {self.momentum} needs optimiser = 'sgd', not {self.optimiser!r}, which has its own"
+            )
+        if self.warmup_steps and self.schedule != "warmup_cosine":
+            raise ValueError(
+                f"warmup_steps = {self.warmup_steps} needs schedule = 'warmup_cosine', not {self.schedule!r}"
+            )
+        if self.warmup_steps >= self.steps:
+            raise ValueError(f"warmup_steps = {self.warmup_steps} must be fewer than steps = {self.steps}")
+        if self.hessian_penalty and not self.hessian_samples:
+            raise ValueError(
+                f"hessian_penalty = {self.hessian_penalty} needs hessian_samples of at least 1, the directions tried a step"
+            )
+        self._check_lbfgs()
+        return self
+
+    def _check_lbfgs(self) -> None:
+        if self.optimiser != "lbfgs":
+            return
+        if self.schedule != "constant":
+            raise ValueError(
+                f"schedule = {self.schedule!r} is not for optimiser = 'lbfgs', whose line search sets the step: leave it out"
+            )
+        for name in ("price_noise", "hessian_penalty"):
+            if value := getattr(self, name):
+                raise ValueError(
+                    f"{name} = {value} makes the objective random, and optimiser = 'lbfgs' wants it fixed: leave one out"
+                )
+
+
+class Hybrid(Section):
+    """Search and gradients in turns; docs/hybrid.md explains every key."""
+
+    rounds: PositiveInt = 3
+    trials: PositiveInt = 50
+    top: PositiveInt = 4
+    steps: PositiveInt = 100
+    gradients: Literal["auto", "zero_fee", "with_fees"] = "auto"
+    windows: Literal["whole", "study"] = "whole"
+    min_gain: Annotated[float, Field(ge=0.0)] = 1e-3
+    max_evaluations: PositiveInt | None = None
+    max_minutes: PositiveFloat | None = None
+
+    @model_validator(mode="after")
+    def _one_round_fits(self) -> Self:
+        needed = self.trials + self.top * (self.steps + 1)
+        if self.max_evaluations is not None and self.max_evaluations < needed:
+            raise ValueError(
+                f"max_evaluations = {self.max_evaluations} is less than one round takes: {self.trials} trials, and for each of "
+                f"{self.top} sets {self.steps} steps and a trial, {needed} in all; raise it, or lower trials, top or steps"
+            )
+        return self
+
+
+class Search(Section):
+    """The search driver. ``space`` names a file of ranges; unless set, it is the rule's own.
+
+    ``trial_timeout_minutes`` is how long a worker on another machine may give no sign of life before its trial is given to
+    others. ``fixed`` takes parameters out of the search: human-readable name = value. ``objectives`` are several metrics of the
+    training period instead of the one objective, maximised, or minimised with a minus before the name. Pruned are trials whose
+    mean over the first blocks of the training period is worse than that of others. ``patience`` ends a study whose best has
+    not improved by more than ``min_gain`` over that many trials.
+    """
+
+    trials: PositiveInt = 200
+    jobs: PositiveInt = 1
+    trial_timeout_minutes: PositiveFloat | None = 10.0
+    space: str | None = None
+    fixed: Annotated[Frozen, BeforeValidator(frozen_parameters)] = ()
+    sampler: Literal["tpe", "cmaes", "nsga2", "nsga3", "random", "qmc", "gp"] = "tpe"
+    n_startup_trials: PositiveInt = 20
+    multivariate: bool = True
+    population_size: Annotated[int, Field(ge=2)] = 20
+    objectives: Annotated[tuple[str, ...], AfterValidator(distinct)] = ()
+    overfitting_penalty: Annotated[float, Field(ge=0.0)] = 0.0
+    pruner: Literal["none", "median", "percentile", "hyperband"] = "none"
+    prune_blocks: Annotated[int, Field(ge=2)] = 4
+    patience: PositiveInt | None = None
+    min_gain: Annotated[float, Field(ge=0.0)] = 0.0
+
+    @model_validator(mode="after")
+    def _objectives_fit(self) -> Self:
+        if not self.objectives:
+            return self
+        if len(self.objectives) == 1:
+            raise ValueError(
+                f"objectives = {list(self.objectives)} is one objective: set objective.metric, and leave it out"
+            )
+        for name, value, off in (
+            ("overfitting_penalty", self.overfitting_penalty, 0.0),
+            ("patience", self.patience, None),
+            ("pruner", self.pruner, "none"),
+        ):
+            if value != off:
+                raise ValueError(
+                    f"{name} = {value!r} is for one objective, and there are {len(self.objectives)}: leave it out"
+                )
+        return self
+
+    @field_serializer("fixed")
+    def _fixed_as_table(self, fixed: Frozen) -> dict[str, Any]:
+        return dict(fixed)

@@ -1,0 +1,225 @@
+"""What a study tells those who look at it in Optuna's dashboard: a note, columns to sort by, and which trials are the best."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import math
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from quantsim.checkpoints.redact import redact
+from quantsim.config import Experiment
+from quantsim.drivers.search.pareto import balanced, normalised, pareto_front
+from quantsim.drivers.search.space import Draw, SearchSpace
+from quantsim.drivers.search.study import METRICS
+from quantsim.drivers.search.values import objective_names
+
+if TYPE_CHECKING:
+    from optuna.study import Study
+    from optuna.trial import FrozenTrial
+
+    from quantsim.prices import Prices
+
+__all__ = ["best_trials", "dashboard_attributes", "describe_prices", "selection_advice", "study_note", "write_note"]
+
+logger = logging.getLogger(__name__)
+
+Metrics = Mapping[str, Mapping[str, float]]
+
+_OVER_HODL = "returns_over_hodl"
+_NOTE_DIGEST = "quantsim:note"
+
+_NEVER_STEERED = (
+    "**Test metrics never steered.** Neither the sampler nor the selection above reads them; they stand beside each trial to "
+    "be reported. Whoever picks a trial by a test column has no test data left."
+)
+
+
+def dashboard_attributes(metrics: Metrics, objective: str) -> dict[str, float]:
+    """Columns to sort trials by: the objective on validation and test, and the return over HODL on every split.
+
+    Args:
+        metrics: split → metric → value; those of train are the trial's values, and need no column.
+        objective: name of the experiment's objective.
+
+    Returns:
+        Column → value, which may be nan: ``validation daily_log_sharpe``, ``test daily_log_sharpe``, ``train vs HODL``, … The
+        last are ``returns_over_hodl``, a fraction; where that is the objective, there is one column of it for each split.
+    """
+    columns = {
+        f"{split} {objective}": float(table[objective])
+        for split, table in metrics.items()
+        if split != "train" and objective in table
+    }
+    if objective != _OVER_HODL:
+        columns |= {
+            f"{split} vs HODL": float(table[_OVER_HODL]) for split, table in metrics.items() if _OVER_HODL in table
+        }
+    return columns
+
+
+def best_trials(study: Study, experiment: Experiment, k: int = 3) -> list[FrozenTrial]:
+    """The completed trials that are worth a look, at most ``k``.
+
+    With one objective: first the one that is best on validation data, which the default selection takes, then those of the
+    highest value. With several: of the Pareto front, first its balanced member, then the best in each objective, then
+    those nearest to the ideal point. Trials that break constraints come only if all do; test data have no say.
+
+    Args:
+        study: whose values are maximised.
+        experiment: what it searches.
+        k: how many.
+    """
+    from optuna.trial import TrialState
+
+    completed = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    kept = [trial for trial in completed if all(value <= 0.0 for value in trial.constraints.values())] or completed
+    if not kept:
+        return []
+    values = np.array([trial.values for trial in kept], np.float64)
+    if values.shape[1] > 1:
+        front = pareto_front(values)
+        order = [int(front[row]) for row in _front_order(values[front])]
+    else:
+        by_value = np.argsort(-values[:, 0], kind="stable").tolist()
+        by_validation = max(range(len(kept)), key=lambda row: _validation(kept[row], experiment.objective.name))
+        has_validation = math.isfinite(_validation(kept[by_validation], experiment.objective.name))
+        order = [*([by_validation] if has_validation else []), *by_value]
+    return [kept[row] for row in list(dict.fromkeys(order))[:k]]
+
+
+def _front_order(values: np.ndarray[Any, np.dtype[np.float64]]) -> list[int]:
+    """All rows of a front (F, K): the balanced one, the best in each objective, the others by distance to the ideal point."""
+    distances = np.linalg.norm(1.0 - normalised(values), axis=1)
+    return [balanced(values), *values.argmax(axis=0).tolist(), *np.argsort(distances, kind="stable").tolist()]
+
+
+def _validation(trial: FrozenTrial, objective: str) -> float:
+    """The objective on validation data, minus infinity where there is none."""
+    value = float(trial.user_attrs.get(METRICS, {}).get("validation", {}).get(objective, -math.inf))
+    return -math.inf if math.isnan(value) else value
+
+
+def study_note(experiment: Experiment, space: SearchSpace, data: str, advice: str) -> str:
+    """What a study is, in Markdown: the experiment, the search space, how to pick a trial. Passwords are redacted.
+
+    Args:
+        experiment: what is searched.
+        space: what trials are drawn from.
+        data: one line about the prices, as of :func:`describe_prices`.
+        advice: how to pick from the trials, Markdown, as of :func:`selection_advice`.
+    """
+    lines = [
+        f"# {experiment.name}",
+        "",
+        *([experiment.description, ""] if experiment.description else []),
+        *_table(("study", ""), _facts(experiment, data)),
+        "",
+        "## Search space",
+        "",
+        *_table(("parameter", "from", "to", "drawn", "unit"), _ranges(experiment, space)),
+        "",
+        "## Picking a trial",
+        "",
+        advice,
+        "",
+        _NEVER_STEERED,
+    ]
+    return redact("\n".join(lines)) + "\n"
+
+
+def describe_prices(prices: Prices) -> str:
+    """One line about prices: span, bars, gaps, identity."""
+    filled = f", {sum(gap.n_bars for gap in prices.gaps)} bars filled" if prices.gaps else ""
+    return (
+        f"{prices.times[0]!s:.10} to {prices.times[-1]!s:.10}, bars of {prices.bar_minutes} min{filled}, "
+        f"identity {prices.identity[:12]}"
+    )
+
+
+def selection_advice(experiment: Experiment, run_id: str, store_location: str) -> str:
+    """How to pick from a study's trials, Markdown.
+
+    Args:
+        experiment: what is searched.
+        run_id: of the study in the checkpoint store.
+        store_location: of that store, a path or a URL; its password is not shown.
+    """
+    objectives, place = objective_names(experiment), redact(store_location.removeprefix("sqlite:///"))
+    command = f"quantsim select --run {run_id[:8]} --store '{place}'"
+    method = "best_validation" if experiment.periods.has_validation else "best_train"
+    if len(objectives) > 1:
+        text = (
+            "No trial is best in all objectives: those of the Pareto plot differ in what they give up. All are checkpoints, "
+            f"and `--metric` says by which to pick:\n\n    {command} --method {method} --metric {experiment.objective.name}"
+        )
+    elif method == "best_validation":
+        text = (
+            f"The highest train {objectives[0]} is the one most fitted to the training period. Take the highest on "
+            f"validation data:\n\n    {command} --method {method}"
+        )
+    else:
+        text = f"There is no validation data; the highest train {objectives[0]}:\n\n    {command} --method {method}"
+    return f"{text}\n\nThe file `trial-N.toml` among a trial's artifacts runs with `quantsim simulate --study trial-N.toml`."
+
+
+def write_note(study: Study, text: str) -> None:
+    """Makes the text the study's note in the dashboard, where that is installed. A note that a user changed stays as it is."""
+    try:
+        from optuna_dashboard import get_note, save_note
+    except ImportError:
+        logger.debug("study %s gets no note: optuna-dashboard is not installed", study.study_name)
+        return
+    storage, present, digest = study._storage, get_note(study), _digest(text)
+    written = storage.get_study_system_attrs(study._study_id).get(_NOTE_DIGEST)
+    if present not in ("", text) and written != _digest(present):
+        logger.debug("the note of study %s was changed by a user, and stays", study.study_name)
+        return
+    if present != text:
+        save_note(study, text)
+    if written != digest:
+        storage.set_study_system_attr(study._study_id, _NOTE_DIGEST, digest)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _facts(experiment: Experiment, data: str) -> Iterator[tuple[str, str]]:
+    yield "rule", experiment.pool.strategy_name
+    yield "tokens", ", ".join(experiment.tokens)
+    for split, (start, end) in experiment.periods.splits().items():
+        yield split, f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC"
+    yield "prices", data
+    yield "weights move", f"every {experiment.update.chunk_minutes} min"
+    costs = {name: value for name, value in experiment.fees if value and name != "rebalancing_cost"}
+    costs |= dict.fromkeys(experiment.series.costs, "a series")
+    yield "fees", ", ".join(f"{name} {value}" for name, value in costs.items()) or "none"
+    for name in objective_names(experiment):
+        yield ("minimised" if name.startswith("-") else "maximised"), f"train {name.removeprefix('-')}"
+    for name, minimum in experiment.objective.constraints:
+        yield "constraint", f"train {name} at least {minimum:g}"
+
+
+def _ranges(experiment: Experiment, space: SearchSpace) -> Iterator[tuple[str, ...]]:
+    units = {parameter.human_name: parameter.spec.unit or "1" for parameter in experiment.layout}
+    for dimension in space.dimensions:
+        for draw in dimension.draws:
+            yield (f"`{draw.name}`", *_drawn(draw), units[dimension.name])
+    for name, value in space.fixed.items():
+        yield f"`{name}`", "", "", f"fixed at {value}", units[name]
+
+
+def _drawn(draw: Draw) -> tuple[str, str, str]:
+    if draw.choices:
+        return "", "", "one of " + ", ".join(f"{choice:g}" for choice in draw.choices)
+    how = "log" if draw.log else "even" if draw.step is None else f"in steps of {draw.step:g}"
+    return f"{draw.low:g}", f"{draw.high:g}", how
+
+
+def _table(heading: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> Iterator[str]:
+    for row in (heading, ("---",) * len(heading), *rows):
+        yield "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in row) + " |"
