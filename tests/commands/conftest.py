@@ -36,7 +36,9 @@ def compilations(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def process(tmp_path: Path, compilations: Path) -> Process:
     """Starts the command line as the user does, in an empty folder."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # of a suite in the background; its children would ignore it, too
+    if (
+        signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    ):  # of a suite in the background; its children would ignore it, too
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def start(*arguments: str) -> subprocess.Popen[str]:
