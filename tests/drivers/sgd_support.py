@@ -1,0 +1,126 @@
+"""Small studies and toy objectives for the tests of the gradient driver."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import Array
+
+from quantsim import CheckpointStore, Experiment, Prices
+from quantsim.config.driver_sections import Sgd
+from quantsim.drivers.sgd import step
+from quantsim.drivers.sgd.step import Inputs, Program, State, advance, init
+from quantsim.drivers.windows import TrainingWindows
+from quantsim.objective import OBJECTIVE
+from quantsim.simulator.market import Market
+
+STEPS = 12
+
+Row = dict[str, Any]
+
+
+def make_prices() -> Prices:
+    """Two trending random walks, 6-hour bars."""
+    generator = np.random.default_rng(7)
+    times = np.datetime64("2023-01-01", "s") + np.arange(4 * 160) * np.timedelta64(6 * 3600, "s")
+    drift = np.repeat(generator.standard_normal((16, 2)), 40, axis=0) * 0.004
+    return Prices(times, np.exp(np.cumsum(drift + 0.01 * generator.standard_normal((640, 2)), axis=0)), ("A", "B"), 360)
+
+
+def make_experiment(**sgd: object) -> Experiment:
+    settings = {"steps": STEPS, "report_every": 4, "batch_size": 2, "n_parameter_sets": 2, **sgd}
+    return Experiment.from_dict(
+        {
+            "data": {"tokens": ["A", "B"]},
+            "periods": {
+                "train_start": "2023-01-21",
+                "train_end": "2023-04-21",
+                "validation_end": "2023-05-11",
+                "test_end": "2023-06-01",
+            },
+            "pool": {"rule": "momentum"},
+            "update": {"max_memory_days": 20.0},
+            "objective": {"bout_offset_days": 10.0, "report": ["returns_over_hodl"]},
+            "parameters": {"memory_days": 5.0, "k_per_day": 1.0},
+            "sgd": settings,
+        }
+    )
+
+
+def parameters_at(store: CheckpointStore, run_id: str, at: int = STEPS) -> list[Row]:
+    """Raw parameters of all sets at a step."""
+    rows = [row for row in store.checkpoints(run_id=run_id) if row.step == at]
+    return [dict(row.raw) for row in sorted(rows, key=lambda row: row.parameter_set)]
+
+
+class Stop(Exception):
+    """Stands for whatever ends a run."""
+
+
+Objective = Callable[[Mapping[str, Array], Market, Array], Array]
+"""Raw parameters of one set, prices and window starts (W,) → values (W,)."""
+
+
+@dataclass(frozen=True)
+class ToyPlan:
+    """Stands for what the evaluator computes."""
+
+    objective: Objective
+    every_bar: bool = False
+
+
+@dataclass
+class Toy:
+    """Training on an objective given as a function, through the step that training takes."""
+
+    program: Program
+    inputs: Inputs
+    state: State
+    info: Any = None
+
+    def steps(self, n_steps: int = 1) -> Toy:
+        self.state, self.info = advance(self.program, self.state, self.inputs, jnp.asarray(n_steps))
+        return self
+
+    @staticmethod
+    def compiled() -> int:
+        """Programs compiled so far."""
+        return int(advance._cache_size())
+
+
+def toy(
+    monkeypatch: pytest.MonkeyPatch,
+    objective: Objective,
+    params: Mapping[str, Any],
+    *,
+    frozen: Mapping[str, Any] | None = None,
+    bank: Mapping[str, Any] | None = None,
+    markets: tuple[Market, ...] | None = None,
+    n_starts: int = 5,
+    **sgd: Any,
+) -> Toy:
+    """``params`` and ``frozen`` map name → (S, m), ``bank`` name → (S, B, m); windows begin at bars 0 to ``n_starts - 1``."""
+
+    def evaluate(plan: ToyPlan, params: Any, market: Market, rates: Any, starts: Array) -> dict[str, Array]:
+        return {OBJECTIVE: plan.objective(params, market, starts)}
+
+    monkeypatch.setattr(step, "evaluate_windows", evaluate)
+    program = Program(ToyPlan(objective), TrainingWindows(0, 1, n_starts, 10), Sgd(**sgd))  # type: ignore[arg-type]
+    moved = {name: jnp.asarray(value, jnp.float64) for name, value in params.items()}
+    n_sets = next(iter(moved.values())).shape[0]
+    one = jnp.ones((3, 2))
+    inputs = Inputs(
+        markets=markets or (Market(one, jnp.log(one), one),),
+        rates=None,  # type: ignore[arg-type]
+        frozen={name: jnp.asarray(value, jnp.float64) for name, value in (frozen or {}).items()},
+        bank={name: jnp.asarray(value) for name, value in (bank or {n: v[:, None] for n, v in moved.items()}).items()},
+        active=jnp.ones(n_sets, bool),
+        key=jax.random.key(0),
+    )
+    return Toy(program, inputs, init(program, moved))
