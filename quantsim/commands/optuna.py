@@ -75,7 +75,7 @@ def optuna(
     """
     from quantsim.commands.outcome import show_next, show_notes, show_run
     from quantsim.commands.starts import find_starts
-    from quantsim.commands.study_outcome import show_study
+    from quantsim.commands.study_outcome import attach_pictures, show_study
     from quantsim.drivers.search import load_search_space
     from quantsim.drivers.search.storage import default_storage
     from quantsim.report.study_pages import check_plotly
@@ -100,11 +100,13 @@ def optuna(
             "backend": backend,
             "address": address,
         }
-        run = _search(experiment, prices_of(experiment), results, options, quiet)
+        prices = prices_of(experiment)
+        run = _search(experiment, prices, results, options, quiet)
         show_notes(results.run(run.run_id).notes)
         say(_summary(experiment, run))
         show_study(experiment, run, place or default_storage(results.location), plots)
         best = show_run(results, experiment, run.run_id, run.best_trial if len(run.front) > 1 else None)
+        attach_pictures(experiment, prices, run, place or default_storage(results.location), results.location)
         say(f"Checkpoints: {place_of(results)}, run {run.run_id[:8]}")
         say(f"Optuna study: {run.storage}, name {run.study_name}")
         show_next(store, f"simulate --from {best.key} --plot pool.png")

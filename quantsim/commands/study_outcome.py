@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from quantsim.config import Experiment
     from quantsim.drivers.search import SearchRun
     from quantsim.drivers.search.storage import Location
+    from quantsim.prices import Prices
 
-__all__ = ["show_study"]
+__all__ = ["attach_pictures", "show_study"]
 
 _MOST_ROWS = 20
 
@@ -39,6 +40,23 @@ def show_study(experiment: Experiment, run: SearchRun, storage: Location, pages:
         if pages is not None:
             written = write_study_pages(study, pages, names)
             say(f"Pages: {', '.join(str(path) for path in written)}")
+
+
+def attach_pictures(
+    experiment: Experiment, prices: Prices, run: SearchRun, storage: Location, store_location: str
+) -> None:
+    """Gives the best trials a picture and a study file, for the dashboard to show; passes over those that have them."""
+    from quantsim.drivers.search.artifacts import artifact_folder, attach_artifacts
+    from quantsim.drivers.search.dashboard import best_trials
+    from quantsim.drivers.search.storage import opened_storage
+    from quantsim.drivers.search.study import load_study, quiet_optuna
+
+    folder = artifact_folder(storage, store_location)
+    if folder is None:
+        return
+    with quiet_optuna(), opened_storage(storage) as opened:
+        study = load_study(opened, run.study_name)
+        attach_artifacts(study, best_trials(study, experiment), experiment, prices, folder)
 
 
 def _show_front(study: Study, run: SearchRun, names: tuple[str, ...]) -> None:

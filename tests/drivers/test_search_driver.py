@@ -143,7 +143,9 @@ def test_metrics_that_are_not_finite_are_kept(store):
             return metrics
 
     run = search(store, make_evaluator=Odd, trials=2)
-    assert trials_of(run)[0].user_attrs["validation daily_log_sharpe"] == "nan"
+    assert (
+        "validation daily_log_sharpe" not in trials_of(run)[0].user_attrs
+    )  # a column of numbers and texts does not sort
     row = store.checkpoints(run_id=run.run_id)[0]
     assert str(row.value("validation", "daily_log_sharpe")) == "nan"
     assert row.value("validation", "returns") == float("-inf")

@@ -122,3 +122,67 @@ def test_files_are_found_by_name_and_by_path(tmp_path):
         find_search_space("momentun")
     with pytest.raises(ConfigError, match=r"no study 'nowhere/x.toml'"):
         find_study("nowhere/x.toml")
+
+
+def test_steps_choices_and_fixed_values(tmp_path):
+    text = "[memory_days]\nlow = 2\nhigh = 9\nstep = 3\nscalar = true\n[k_per_day]\nchoices = [1.0, 8.0]\n"
+    space = space_of(tmp_path, text)
+    assert space.describe() == {
+        "memory_days": [2.0, 8.0, False, 3.0],
+        "k_per_day[ETH]": ["choices", 1.0, 8.0],
+        "k_per_day[BTC]": ["choices", 1.0, 8.0],
+    }
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
+    for _ in range(12):
+        params = space.suggest(study.ask())
+        assert params["memory_days"] in (2.0, 5.0, 8.0)
+        assert set(params["k_per_day"]) <= {1.0, 8.0}
+    given = {"memory_days": 4.4, "k_per_day": [2.0, 300.0]}
+    assert space.from_human(given, clip=True) == {"memory_days": 5.0, "k_per_day[ETH]": 1.0, "k_per_day[BTC]": 8.0}
+    with pytest.raises(ParameterError, match=r"k_per_day\[ETH\] = 2 is none of the choices"):
+        space.from_human(given)
+
+
+def test_fixed_parameters_are_not_drawn_and_reach_the_simulator(tmp_path):
+    by_file = space_of(tmp_path, "[memory_days]\nvalue = [3.0, 4.0]\n[k_per_day]\n")
+    by_study = load_search_space(make_experiment(search={"fixed": {"memory_days": [3.0, 4.0]}}))
+    for space in (by_file, by_study):
+        assert [dimension.name for dimension in space.dimensions] == ["k_per_day"]
+        assert space.to_params({"k_per_day[ETH]": 1.0, "k_per_day[BTC]": 2.0})["memory_days"] == [3.0, 4.0]
+        assert space.describe()["memory_days"] == ["fixed", [3.0, 4.0]]
+    with pytest.raises(
+        ConfigError, match=r"search.fixed: unknown parameter 'memory_day' .* did you mean 'memory_days'"
+    ):
+        load_search_space(make_experiment(search={"fixed": {"memory_day": 3.0}}))
+
+
+def test_ranges_around_the_studys_own_values(tmp_path):
+    own = {"memory_days": [10.0, 150.0], "k_per_day": 4.0}
+    text = "[memory_days]\nexpand_around = 2.0\n[k_per_day]\nexpand_around = 1.5\nlog = false\nscalar = true\n"
+    found = space_of(tmp_path, text, parameters=own).describe()
+    assert found["memory_days[ETH]"] == pytest.approx([5.0, 20.0, True])
+    assert found["memory_days[BTC]"] == pytest.approx([75.0, 200.0, True])  # the rule's range ends there
+    assert found["k_per_day"] == pytest.approx([2.5, 5.5, False])
+    raw = space_of(tmp_path, '[k_per_day]\nexpand_around = 1.0\nunits = "raw"\nscalar = true\n', parameters=own)
+    assert raw.describe()["k_per_day"] == pytest.approx([2.0, 8.0, True])  # one doubling to either side
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("low = 1.0\nchoices = [1.0, 2.0]", "low and choices contradict each other"),
+        ("value = 2.0\nexpand_around = 2.0", "value and expand_around contradict each other"),
+        ("choices = [2.0, 2.0]", "must be two values or more"),
+        ("choices = [1.0, -2.0]", "must all be a positive number"),
+        ("choices = [1.0, 2.0]\nlog = true", "log is for ranges"),
+        ("step = 1.0\nlog = true", "needs log = false"),
+        ("low = 1.0\nhigh = 2.0\nstep = 3.0", "step = 3 leaves one value between 1 and 2"),
+        ("expand_around = 0.5", "is a factor where log = true, and must be above 1"),
+        ("value = [1.0, 2.0, 3.0]", "one number, or one for each of ETH, BTC"),
+        ('units = "raw"\nlow = 1.0', "units = 'raw' needs low and high"),
+        ('units = "log"', "units"),
+    ],
+)
+def test_tables_that_contradict_themselves_are_refused(tmp_path, text, message):
+    with pytest.raises(ConfigError, match=message):
+        space_of(tmp_path, f"[k_per_day]\n{text}")

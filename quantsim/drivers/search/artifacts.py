@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import logging
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from optuna.artifacts import FileSystemArtifactStore
+from optuna.artifacts.exceptions import ArtifactNotFound
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 from sqlalchemy.engine import make_url
@@ -53,8 +55,9 @@ class ArtifactFolder:
         self._files.write(artifact_id, content_body)
 
     def remove(self, artifact_id: str) -> None:
-        """Deletes an artifact; raises Optuna's ArtifactNotFound where it is not there."""
-        self._files.remove(artifact_id)
+        """Deletes an artifact. One that is gone already is fine: the dashboard could not delete its study otherwise."""
+        with contextlib.suppress(ArtifactNotFound):
+            self._files.remove(artifact_id)
 
     def holds(self, artifact_id: str) -> bool:
         """Whether the artifact is there."""
@@ -119,8 +122,8 @@ def attach_artifacts(
     maker = _Maker(study, experiment, prices, space)
     store, suffixes, count = ArtifactFolder(folder), _suffixes(), 0
     for trial in trials:
-        known = _attached(study, trial)
         try:
+            known = _attached(study, trial)
             for suffix in suffixes:
                 name = f"trial-{trial.number}{suffix}"
                 if name in known and store.holds(known[name]):
@@ -149,9 +152,11 @@ class _Maker:
     space: SearchSpace
 
     def content(self, trial: FrozenTrial, suffix: str) -> bytes:
-        title = f"{self.experiment.name}, trial {trial.number}"
         own = trial_experiment(
-            self.experiment, self.space.to_params(trial.params), title, f"{title} of study {self.study.study_name}."
+            self.experiment,
+            self.space.to_params(trial.params),
+            name=f"{self.experiment.name}, trial {trial.number}",
+            description=f"Trial {trial.number} of study {self.study.study_name}.",
         )
         if suffix == _STUDY_FILE:
             return study_text(own).encode()

@@ -38,6 +38,7 @@ __all__ = [
     "Claimant",
     "Turn",
     "claims_of",
+    "is_repeated",
     "make_void",
     "presence_of",
     "trial_id_of",
@@ -116,6 +117,12 @@ class Claim:
     signs: int = 0
 
 
+def is_repeated(trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> bool:
+    """Whether a trial of a lower number tries the same cut-off one again."""
+    first = trial.user_attrs.get(RETRY_OF)
+    return first is not None and any(other.user_attrs.get(RETRY_OF) == first for other in trials[: trial.number])
+
+
 class Claimant:
     """One worker's way to trials; used as a context, at whose end nothing is claimed any more."""
 
@@ -145,6 +152,7 @@ class Claimant:
         self._renew_seconds = None if timeout_minutes is None else min(RENEW_SECONDS, 20.0 * timeout_minutes)
         self._held: Claim | None = None
         self._known: list[FrozenTrial] = []
+        self._looked_at = 0
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -176,7 +184,7 @@ class Claimant:
             self._known = self._study.get_trials(deepcopy=False)
             number = self._keep(self._known, target)
             if number is not None:
-                alone = all(mark.get("alone") for trial in self._known for mark in claims_of(trial).values())
+                alone = self._is_alone(self._known)
                 trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
                 self._held = Claim(number, trial_id, alone)
                 return self._held
@@ -185,6 +193,16 @@ class Claimant:
     def done(self) -> None:
         """Says that the trial at hand is finished: it needs no more signs of life."""
         self._held = None
+
+    def _is_alone(self, trials: Sequence[FrozenTrial]) -> bool:
+        """Whether all trials were run by workers that had the study to themselves. Each finished trial is looked at once."""
+        for trial in trials[self._looked_at :] if self._mark["alone"] else ():
+            if not all(mark.get("alone") for mark in claims_of(trial).values()):
+                self._mark["alone"] = False
+                break
+            if trial.state.is_finished() and trial.number == self._looked_at:
+                self._looked_at += 1
+        return bool(self._mark["alone"])
 
     def _is_surely_left(self, target: int) -> bool:
         """Whether the trials as last seen leave no doubt that there is one to make: it saves reading them anew."""
@@ -228,7 +246,7 @@ class Claimant:
         first = trial.user_attrs.get(RETRY_OF)
         if first is None or not 0 <= first < len(trials):
             return False
-        repeated = any(other.user_attrs.get(RETRY_OF) == first for other in trials[: trial.number])
+        repeated = is_repeated(trial, trials)
         if trials[first].state is TrialState.RUNNING:
             self._void(first, "the process that ran it is gone")  # whoever said so was cut off before the end of it
             return repeated or not is_void(self._study.get_trials(deepcopy=False)[first])

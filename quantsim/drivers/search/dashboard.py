@@ -46,8 +46,9 @@ def dashboard_attributes(metrics: Metrics, objective: str) -> dict[str, float]:
         objective: name of the experiment's objective.
 
     Returns:
-        Column → value, which may be nan: ``validation daily_log_sharpe``, ``test daily_log_sharpe``, ``train vs HODL``, … The
-        last are ``returns_over_hodl``, a fraction; where that is the objective, there is one column of it for each split.
+        Column → finite value: ``validation daily_log_sharpe``, ``test daily_log_sharpe``, ``train vs HODL``, … The last are
+        ``returns_over_hodl``, a fraction; where that is the objective, there is one column of it for each split. What is not
+        finite is left out: JSON could hold it as text only, and one text makes a column that cannot be sorted by.
     """
     columns = {
         f"{split} {objective}": float(table[objective])
@@ -58,7 +59,7 @@ def dashboard_attributes(metrics: Metrics, objective: str) -> dict[str, float]:
         columns |= {
             f"{split} vs HODL": float(table[_OVER_HODL]) for split, table in metrics.items() if _OVER_HODL in table
         }
-    return columns
+    return {name: value for name, value in columns.items() if math.isfinite(value)}
 
 
 def best_trials(study: Study, experiment: Experiment, k: int = 3) -> list[FrozenTrial]:
@@ -200,6 +201,8 @@ def _facts(experiment: Experiment, data: str) -> Iterator[tuple[str, str]]:
     yield "fees", ", ".join(f"{name} {value}" for name, value in costs.items()) or "none"
     for name in objective_names(experiment):
         yield ("minimised" if name.startswith("-") else "maximised"), f"train {name.removeprefix('-')}"
+    if penalty := experiment.search.overfitting_penalty:
+        yield "penalty", f"{penalty:g} times what train is better by than validation"
     for name, minimum in experiment.objective.constraints:
         yield "constraint", f"train {name} at least {minimum:g}"
 

@@ -20,6 +20,7 @@ from quantsim.checkpoints import CheckpointStore
 from quantsim.config import Experiment
 from quantsim.drivers.search.claims import Claimant
 from quantsim.drivers.search.clusters import Backend, check_backend, joined_cluster
+from quantsim.drivers.search.dashboard import describe_prices, selection_advice, study_note, write_note
 from quantsim.drivers.search.lost import LostTrials, abandon_session
 from quantsim.drivers.search.monitor import POLL_SECONDS, Monitor, SearchProgress, polling
 from quantsim.drivers.search.parallel import Job, run_on_cluster, run_processes
@@ -189,6 +190,8 @@ class _Search:
             hold(study, self.session, take_over=take_over)
             describe_task(study, self.experiment, n_trials)
             run_id = open_run(self.store, self.experiment, study, self.location, self.evaluator)
+            advice = selection_advice(self.experiment, run_id, self.store.location)
+            write_note(study, study_note(self.experiment, self.space, describe_prices(self.prices), advice))
             search = self.experiment.search
             recorder = Recorder(self.store, run_id, self.experiment, self.space)
             monitor = Monitor(recorder, n_trials, progress, search.patience, search.min_gain)
@@ -201,6 +204,7 @@ class _Search:
                 self._work(storage, study, monitor, lost)
                 lost.look()  # workers that were ended may have begun what was one too many
                 monitor.catch_up(study)
+                monitor.stop_others(study)
                 outcome = self._outcome(study, monitor, run_id)
             except BaseException as error:
                 self._close_down(monitor, run_id, error)
@@ -221,7 +225,7 @@ class _Search:
                 self._work_here(storage, study, monitor, lost)
                 return
             with polling(monitor, self.location, self.name, self._names, self._timeout_minutes):
-                run_processes(self._job(total), n_jobs, study, lambda: monitor.progress.finished >= monitor.target)
+                run_processes(self._job(total), n_jobs, study, lambda: monitor.progress.finished >= total)
             return
         with (
             joined_cluster(self.place.backend, self.place.address, self.place.n_jobs) as n_jobs,
@@ -242,6 +246,7 @@ class _Search:
             if time.monotonic() - seen > POLL_SECONDS:
                 lost.look()
                 monitor.catch_up(study)
+                monitor.stop_others(study)
                 seen = time.monotonic()
 
         searcher = Searcher(self.experiment, self.space, self.evaluator, study)

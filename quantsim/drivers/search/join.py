@@ -18,6 +18,7 @@ from quantsim.drivers.search.driver import MakeEvaluator, default_evaluator, ope
 from quantsim.drivers.search.lost import LostTrials, abandon_session
 from quantsim.drivers.search.monitor import Monitor, SearchProgress
 from quantsim.drivers.search.records import Recorder
+from quantsim.drivers.search.sampler import check_sampler
 from quantsim.drivers.search.space_file import load_search_space
 from quantsim.drivers.search.storage import Location, describe_storage, opened_storage
 from quantsim.drivers.search.study import (
@@ -29,7 +30,9 @@ from quantsim.drivers.search.study import (
     session_of,
     settled_trials,
     target_of,
+    target_reader,
 )
+from quantsim.drivers.search.values import objective_names
 from quantsim.drivers.search.worker import Info, Searcher
 from quantsim.errors import DriverError
 from quantsim.prices import Prices, load_prices
@@ -39,7 +42,6 @@ __all__ = ["WorkerRun", "join_study"]
 logger = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 5.0
-_TARGET_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,7 @@ def join_study(
 def _member(experiment: Experiment, prices: Prices, study: Study, make_evaluator: MakeEvaluator) -> Searcher:
     """The worker's fixed parts, once it is sure that they are those of the study."""
     space = load_search_space(experiment)
+    check_sampler(experiment.search, space.distributions(), len(objective_names(experiment)))
     evaluator = make_evaluator(experiment, prices)
     check_same_task(study, identify(experiment, evaluator.data_id, space))
     return Searcher(experiment, space, evaluator, study)
@@ -134,20 +137,13 @@ def _work(storage: BaseStorage, member: Searcher, limit: int | None, monitor: Mo
     timeout_minutes = member.experiment.search.trial_timeout_minutes
     lost = LostTrials(storage, study, names, timeout_minutes, _LOOK_SECONDS)
     session = uuid.uuid4().hex
-    target, looked = target_of(study), time.monotonic()
-
-    def current_target() -> int:
-        nonlocal target, looked
-        if time.monotonic() - looked > _TARGET_SECONDS:
-            target, looked = target_of(study), time.monotonic()
-        return target
 
     def watch(_: Info) -> None:
         monitor.catch_up(study)
 
     try:
         with Claimant(storage, study, session, timeout_minutes) as claimant:
-            return member.run(claimant, current_target, watch, limit=limit, between=lost.look)
+            return member.run(claimant, target_reader(study), watch, limit=limit, between=lost.look)
     except BaseException as error:
         reason = "interrupted" if isinstance(error, KeyboardInterrupt) else f"{type(error).__name__}: {error}"
         try:

@@ -13,7 +13,7 @@ from optuna.storages import BaseStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from quantsim.drivers.search.claims import claims_of, make_void, presence_of, trial_id_of
+from quantsim.drivers.search.claims import claims_of, is_repeated, make_void, presence_of, trial_id_of
 from quantsim.drivers.search.marks import Presence
 from quantsim.drivers.search.study import ABANDONED, METRICS, REASON, RETRY_OF
 
@@ -65,7 +65,8 @@ def abandon(
             continue
         known = study.get_trials(deepcopy=False)
         params = trial.params if names <= trial.params.keys() else trial.system_attrs.get("fixed_params", {})
-        if params and all(other.user_attrs.get(RETRY_OF) != trial.number for other in known):
+        enqueued = any(other.user_attrs.get(RETRY_OF) == trial.number for other in known)
+        if params and not enqueued and not is_repeated(trial, known):
             kept = {name: value for name, value in trial.user_attrs.items() if name not in _OWN_ATTRIBUTES}
             study.enqueue_trial(params, user_attrs={**kept, RETRY_OF: trial.number, _LOSSES: losses})
         make_void(storage, study, trial.number, reason)
@@ -106,18 +107,18 @@ class LostTrials:
             study: opened there.
             names: the trial parameters.
             timeout_minutes: how long a process elsewhere may give no sign of life; None for ever.
-            every_s: how often :meth:`look` does anything.
+            every_s: how often :meth:`look` does anything; where that is more than 0, not at the first call either.
         """
         self._storage, self._study, self._names = storage, study, names
         self._timeout_s = None if timeout_minutes is None else 60.0 * timeout_minutes
         self._every_s = every_s
         self._signs: dict[tuple[int, str], tuple[Any, float]] = {}
-        self._looked: float | None = None
+        self._looked = time.monotonic() - (0.0 if every_s else 1.0)
 
     def look(self) -> int:
         """Abandons what is lost; returns how many trials that were."""
         now = time.monotonic()
-        if self._looked is not None and now < self._looked + self._every_s:
+        if now < self._looked + self._every_s:
             return 0
         self._looked = now
         running = self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))

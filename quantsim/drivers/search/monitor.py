@@ -16,7 +16,7 @@ from quantsim.drivers.best import Best
 from quantsim.drivers.search.lost import LostTrials
 from quantsim.drivers.search.records import Recorder
 from quantsim.drivers.search.storage import Location, opened_storage
-from quantsim.drivers.search.study import REASON, load_study, settled_trials
+from quantsim.drivers.search.study import REASON, load_study, lower_target, settled_trials
 
 __all__ = ["Monitor", "SearchProgress", "polling"]
 
@@ -104,6 +104,11 @@ class Monitor:
         if new:
             self._tell()
 
+    def stop_others(self, study: Study) -> None:
+        """Has workers elsewhere stop, too, once patience has run out."""
+        if self.has_stalled:
+            lower_target(study, self.target)
+
     def _take(self, trial: FrozenTrial) -> bool:
         if trial.number in self._seen:
             return False
@@ -150,6 +155,7 @@ def polling(
                 while not stop.wait(POLL_SECONDS):
                     lost.look()
                     monitor.catch_up(study)
+                    monitor.stop_others(study)
         except BaseException as error:
             errors.append(error)
 

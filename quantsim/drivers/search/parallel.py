@@ -21,7 +21,7 @@ from quantsim.drivers.search.claims import Claimant
 from quantsim.drivers.search.lost import LostTrials, killed_workers
 from quantsim.drivers.search.space import SearchSpace
 from quantsim.drivers.search.storage import Location, opened_storage
-from quantsim.drivers.search.study import load_study, quiet_optuna, session_of, settled_trials
+from quantsim.drivers.search.study import load_study, quiet_optuna, session_of, settled_trials, target_reader
 from quantsim.drivers.search.worker import Evaluates, Info, Searcher
 from quantsim.errors import DriverError
 from quantsim.prices import Prices
@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 SPARE_DEATHS = 4
 """So many workers more than there are may die with no trial finished in between, before the search gives up."""
 
-_LOOK_SECONDS = 5.0  # a driver looks for lost trials far more often, so that workers seldom find the same ones
+_LOOK_SECONDS = 30.0  # a driver looks for lost trials far more often, so that workers seldom find the same ones
 _SESSION_SECONDS = 2.0
 _DONE_SECONDS = 0.5
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
@@ -179,10 +179,11 @@ def run_job(job: Job) -> None:
                 looked = time.monotonic()
                 if session_of(study) != job.session:
                     raise DriverError("the search that started this worker has ended")
-            lost.look()
+            if not is_child:  # a cluster goes on if the driver is killed
+                lost.look()
 
         with Claimant(storage, study, job.session, timeout_minutes) as claimant:
-            searcher.run(claimant, lambda: job.n_trials, _ignore, between=between)
+            searcher.run(claimant, target_reader(study), _ignore, between=between)
 
 
 def _ignore(_: Info) -> None:

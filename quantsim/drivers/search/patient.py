@@ -41,9 +41,12 @@ class PatientStorage(BaseStorage):
     found so when it is finished again, and compared.
     """
 
-    def __init__(self, storage: BaseStorage, shown: str, patience_s: float = _PATIENCE_S) -> None:
-        """``shown`` stands for the storage in messages: without a password."""
+    def __init__(
+        self, storage: BaseStorage, shown: str, password: str | None = None, patience_s: float = _PATIENCE_S
+    ) -> None:
+        """``shown`` stands for the storage in messages; its ``password`` is taken out of whatever a driver has to say."""
         self.storage, self._shown, self._patience_s = storage, shown, patience_s
+        self._password = password
 
     def _call(self, call: Callable[[], T]) -> T:
         """Calls, again and again while the connection is what fails.
@@ -58,7 +61,7 @@ class PatientStorage(BaseStorage):
             except Exception as error:
                 if not is_passing(error):
                     raise
-                reason = redact(_first_line(error))
+                reason = redact(_first_line(error), self._password)
                 if time.monotonic() - begun + pause_s > self._patience_s:
                     raise DriverError(
                         f"the study storage {self._shown} has not answered for {self._patience_s:g} s: {reason}. All "

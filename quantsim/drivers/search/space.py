@@ -30,7 +30,7 @@ class Draw:
     Attributes:
         name: of the trial parameter, e.g. ``memory_days[BTC]``.
         low: lower end, in human units; of choices the lowest.
-        high: upper end.
+        high: upper end; of steps the last.
         log: whether values are drawn evenly in their logarithm.
         step: distance of the values that can be drawn, from ``low`` on; None for any value.
         choices: the values there are, instead of a range; empty for a range.
@@ -69,8 +69,6 @@ class Draw:
             return min(self.choices, key=lambda choice: abs(choice - value))
         if self.step is not None:
             value = self.low + self.step * round((value - self.low) / self.step)
-            highest = self.low + self.step * int((self.high - self.low) / self.step + _ROUNDING)
-            return min(max(value, self.low), highest)
         return min(max(value, self.low), self.high)
 
     def checked(self, value: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,6 +24,8 @@ from quantsim.rules import get_rule
 __all__ = ["load_search_space"]
 
 FloatArray = NDArray[np.float64]
+
+_ROUNDING = 1e-9  # of a step
 Number = Annotated[float, Strict()]
 
 
@@ -183,11 +186,20 @@ def _dimension(parameter: Parameter, table: _Table, centre: Mapping[str, FloatAr
             raise ConfigError(f"{where}: low > 0 must hold for log = true, but got low = {low}")
         if not spec.transform.admits(np.array([low, high])).all():
             raise ConfigError(f"{where}: low = {low} and high = {high} must both be {spec.transform.domain}")
+        if table.step is not None and table.step > high - low:
+            raise ConfigError(
+                f"{where}: step = {table.step:g} leaves one value between {low:g} and {high:g}: make it smaller"
+            )
     draws = (
-        Draw(one, low, high, log, table.step)
+        Draw(one, low, _last(low, high, table.step), log, table.step)
         for one, low, high in zip(names, lows.tolist(), highs.tolist(), strict=True)
     )
     return Dimension(name, labels, tuple(draws))
+
+
+def _last(low: float, high: float, step: float | None) -> float:
+    """The upper end, or the last step before it."""
+    return high if step is None else low + step * math.floor((high - low) / step + _ROUNDING)
 
 
 def _ends(

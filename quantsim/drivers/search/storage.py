@@ -6,14 +6,16 @@ import contextlib
 import importlib.util
 import os
 import sqlite3
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import event
+from sqlalchemy import create_engine, event, inspect
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from quantsim.checkpoints.redact import redact, shown_url
 from quantsim.errors import DriverError
@@ -170,6 +172,7 @@ def _open_database(url: URL, shown: str) -> tuple[BaseStorage, Callable[[], None
         if url.database and not url.database.startswith((":memory:", "file:")):
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
         options = {"connect_args": {"timeout": _SQLITE_TIMEOUT_S}, "hide_parameters": True}
+    _make_tables(text, options)
     storage = RDBStorage(text, engine_kwargs=options)
     if sqlite:
         event.listen(storage.engine, "connect", _configure_sqlite)
@@ -179,7 +182,28 @@ def _open_database(url: URL, shown: str) -> tuple[BaseStorage, Callable[[], None
         storage.remove_session()
         storage.engine.dispose()
 
-    return PatientStorage(get_storage(storage), shown), close
+    return PatientStorage(get_storage(storage), shown, url.password), close
+
+
+def _make_tables(text: str, options: dict[str, Any]) -> None:
+    """Makes Optuna's tables where there are none. Of several that find none at the same time, one can; the others wait."""
+    import sqlalchemy.orm  # whole, before threads that open at the same time use what there is of it
+    from optuna.storages import RDBStorage
+
+    options = {**options, "poolclass": NullPool}  # so that a failure leaves no connection open
+    engine = create_engine(text, **options)
+    for pause_s in (0.1, 0.3, 1.0, 3.0):
+        with engine.connect() as connection:
+            made = inspect(connection).has_table("alembic_version")
+            if made and connection.scalar(sqlalchemy.text("select count(*) from alembic_version")):  # it is made last
+                return
+        try:
+            RDBStorage(text, engine_kwargs=options)
+            return
+        except SQLAlchemyError as error:
+            if not any(sign in str(error).lower() for sign in ("already exists", "duplicate")):
+                raise
+            time.sleep(pause_s)
 
 
 def _open_proxy(url: URL, shown: str) -> tuple[BaseStorage, Callable[[], None]]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import time
 import uuid
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +37,7 @@ __all__ = [
     "identify",
     "is_void",
     "load_study",
+    "lower_target",
     "open_study",
     "quiet_optuna",
     "release",
@@ -43,6 +45,7 @@ __all__ = [
     "settled_trials",
     "study_id",
     "target_of",
+    "target_reader",
 ]
 
 METRICS = "metrics"
@@ -61,6 +64,7 @@ _IDENTITY = "quantsim"
 _RUNNER = "quantsim_runner"
 _EXPERIMENT = "quantsim_experiment"
 _TARGET = "quantsim_trials"
+_TARGET_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -183,6 +187,25 @@ def target_of(study: Study) -> int:
         DriverError: no driver has run it.
     """
     return int(_of_driver(study, _TARGET))
+
+
+def lower_target(study: Study, n_trials: int) -> None:
+    """Has all workers stop at so many trials, if they were to run more; what they are at, they finish."""
+    if target_of(study) > n_trials:
+        study.set_user_attr(_TARGET, n_trials)
+
+
+def target_reader(study: Study) -> Callable[[], int]:
+    """:func:`target_of`, as a worker asks for it before each trial: looked up once a second."""
+    target, looked = target_of(study), time.monotonic()
+
+    def read() -> int:
+        nonlocal target, looked
+        if time.monotonic() - looked > _TARGET_SECONDS:
+            target, looked = target_of(study), time.monotonic()
+        return target
+
+    return read
 
 
 def experiment_of(study: Study) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def study_text(experiment: Experiment) -> str:
 
 def _lines(table: Mapping[str, Any], path: str = "") -> Iterator[str]:
     """The lines of a table: its own values, then the tables in it under their headings."""
-    present = {name: value for name, value in table.items() if value is not None}  # TOML has no null
+    present = {name: value for name, value in table.items() if value not in (None, {})}  # TOML has no null
     for name, value in present.items():
         if not isinstance(value, Mapping):
             yield f"{_key(name)} = {_value(value)}"

@@ -21,6 +21,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from quantsim.checkpoints.redact import redact
 from quantsim.config import Experiment
 from quantsim.drivers.search.claims import Claim, Claimant, Turn
+from quantsim.drivers.search.dashboard import dashboard_attributes
 from quantsim.drivers.search.pruner import make_pruner
 from quantsim.drivers.search.records import json_number, plain_metrics, raw_parameters
 from quantsim.drivers.search.sampler import TrialSampler, trial_sampler
@@ -186,13 +187,11 @@ class Searcher:
 
     def _attach(self, trial: Trial, metrics: Mapping[str, Mapping[str, float]]) -> None:
         """Stores the metrics with the trial: all in one attribute, and those the dashboard should sort by in their own."""
-        objective = self.experiment.objective.name
         trial.set_user_attr(
             METRICS, {split: {name: json_number(x) for name, x in table.items()} for split, table in metrics.items()}
         )
-        for split, table in metrics.items():
-            if split != "train" and objective in table:  # on train it is the trial's value
-                trial.set_user_attr(f"{split} {objective}", json_number(table[objective]))
+        for name, value in dashboard_attributes(metrics, self.experiment.objective.name).items():
+            trial.set_user_attr(name, value)
 
     def run(
         self,

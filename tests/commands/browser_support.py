@@ -1,0 +1,99 @@
+"""A headless Chromium, driven by chromedriver over HTTP (W3C WebDriver)."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import re
+import shutil
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FLAGS = (
+    "--headless=new",
+    "--no-sandbox",  # it cannot be had as root
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--window-size=1400,1000",
+)
+WAIT_S = 20.0
+
+
+class Browser:
+    """One page."""
+
+    def __init__(self, driver: str, session: str) -> None:
+        self._driver, self._session = driver, session
+
+    def open(self, url: str) -> None:
+        """Goes there, and waits until the page is loaded."""
+        self._command("url", {"url": url})
+
+    def script(self, body: str) -> Any:
+        """What the body of a function returns on the page."""
+        return self._command("execute/sync", {"script": body, "args": []})
+
+    def wait_for(self, expression: str, what: str) -> Any:
+        """The expression's value as soon as it is true; ``what`` says for whom it waits where that never comes."""
+        until = time.monotonic() + WAIT_S
+        while not (value := self.script(f"return {expression}")):
+            if time.monotonic() > until:
+                text = self.script("return document.body.innerText")
+                raise AssertionError(f"{what}: nothing within {WAIT_S:g} s; the page says:\n{text[:2000]}")
+            time.sleep(0.1)
+        return value
+
+    def picture(self) -> bytes:
+        """PNG of the page, for whoever looks into a failure."""
+        return base64.b64decode(self._command("screenshot"))
+
+    def _command(self, name: str, body: dict[str, Any] | None = None) -> Any:
+        return _request(f"{self._driver}/session/{self._session}/{name}", body)
+
+
+def _request(url: str, body: dict[str, Any] | None = None, method: str | None = None) -> Any:
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"}, method=method)  # noqa: S310
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+            return json.load(answer)["value"]
+    except urllib.error.HTTPError as error:
+        with error:
+            raise AssertionError(f"{url}: {error.read().decode()[:1000]}") from error
+
+
+@contextlib.contextmanager
+def browser(profile: Path) -> Iterator[Browser]:
+    """A Chromium with a fresh profile in that folder; skips the test where there is none, or no driver."""
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    chromedriver = shutil.which("chromedriver")
+    if chromium is None or chromedriver is None:
+        pytest.skip("no browser: install chromium and chromedriver (Debian: chromium, chromium-driver)")
+    with subprocess.Popen([chromedriver, "--port=0"], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            port = next(
+                found[1] for line in process.stdout if (found := re.search(r"successfully on port (\d+)", line))
+            )
+            driver = f"http://127.0.0.1:{port}"
+            options = {"binary": chromium, "args": [*FLAGS, f"--user-data-dir={profile}"]}
+            wanted = {"alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": options}}
+            session = _request(f"{driver}/session", {"capabilities": wanted})["sessionId"]
+            try:
+                yield Browser(driver, session)
+            finally:
+                _request(f"{driver}/session/{session}", method="DELETE")
+        finally:
+            process.terminate()
