@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import signal
@@ -93,6 +94,17 @@ class DyingWorker(Fake):
     def evaluate(self, params: Mapping[str, Any]) -> dict[str, dict[str, float]]:
         if self.calls == 2:
             os.kill(os.getpid(), signal.SIGKILL)
+        return super().evaluate(params)
+
+
+class OneIsKilled(SlowFake):
+    """Of all processes, the first that comes to its third trial is killed in it; a file that the environment names says so."""
+
+    def evaluate(self, params: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+        if self.calls == 2:
+            with contextlib.suppress(FileExistsError):
+                os.close(os.open(os.environ["ONE_IS_KILLED"], os.O_CREAT | os.O_EXCL))
+                os.kill(os.getpid(), signal.SIGKILL)
         return super().evaluate(params)
 
 

@@ -8,7 +8,7 @@ import os
 import optuna
 import pytest
 from optuna.trial import TrialState
-from search_support import DyingWorker, Fake, SlowFake, make_experiment, make_prices
+from search_support import DyingWorker, Fake, make_experiment, make_prices
 
 from quantsim import CheckpointStore
 from quantsim.drivers.search import clusters, run_search
@@ -38,19 +38,12 @@ def check_whole(run, store, n_trials):
     return pids
 
 
-def test_on_a_cluster_of_its_own(store):
-    run = run_search(
-        make_experiment(), make_prices(), store, jobs=2, trials=10, backend="dask", make_evaluator=SlowFake
-    )
-    assert 1 <= len(check_whole(run, store, 10)) <= 2
-
-
 @pytest.mark.skipif(os.name == "nt", reason="needs SIGKILL")
-def test_a_killed_worker_is_replaced(store):
+def test_on_a_cluster_of_its_own_where_workers_are_killed(store):
     run = run_search(
-        make_experiment(), make_prices(), store, jobs=1, trials=3, backend="dask", make_evaluator=DyingWorker
+        make_experiment(), make_prices(), store, jobs=2, trials=5, backend="dask", make_evaluator=DyingWorker
     )
-    assert len(check_whole(run, store, 3)) == 2
+    assert len(check_whole(run, store, 5)) >= 2
 
 
 def test_on_a_cluster_there_is(store):

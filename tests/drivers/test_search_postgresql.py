@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
 import threading
@@ -14,11 +12,11 @@ import optuna
 import postgresql_support
 import pytest
 from optuna.trial import TrialState
-from search_support import Fake, SlowFake, make_experiment, make_prices
+from search_support import Fake, OneIsKilled, SlowFake, make_experiment, make_prices
 
 from quantsim import CheckpointStore
 from quantsim.drivers.search import join, join_study, run_search
-from quantsim.drivers.search.claims import claims_of
+from quantsim.drivers.search.lost import LOST
 from quantsim.drivers.search.storage import opened_storage
 from quantsim.drivers.search.study import is_void
 
@@ -57,23 +55,29 @@ def check_whole(trials, run, store):
     assert {trial.number: trial.params for trial in lost} == tried_again
 
 
-def test_of_four_workers_one_is_killed(server, store):
-    killed = []
+def test_workers_that_find_an_empty_database_at_once_all_open_it(server):
+    import psycopg
 
-    def kill_one(progress):
-        if progress.finished < 5 or killed:
-            return
-        for trial in trials_of(server.url(), "kill"):
-            for mark in claims_of(trial).values():
-                if trial.state is TrialState.RUNNING and mark["pid"] != os.getpid() and not killed:
-                    os.kill(mark["pid"], signal.SIGKILL)
-                    killed.append(trial.number)
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        connection.execute("create database fresh")
 
-    options = {"storage": server.url(), "study_name": "kill", "make_evaluator": SlowFake}
-    run = run_search(EXPERIMENT, make_prices(), store, jobs=4, trials=24, progress=kill_one, **options)
+    def opened(_):
+        with opened_storage(server.url("fresh")) as storage:
+            return storage.get_all_studies()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(opened, range(4))) == [[]] * 4
+
+
+def test_of_four_workers_one_is_killed(server, store, monkeypatch, tmp_path):
+    monkeypatch.setenv("ONE_IS_KILLED", str(tmp_path / "killed"))
+    options = {"storage": server.url(), "study_name": "kill", "make_evaluator": OneIsKilled}
+    run = run_search(EXPERIMENT, make_prices(), store, jobs=4, trials=24, **options)
     trials = trials_of(server.url(), "kill")
     check_whole(trials, run, store)
-    assert (run.n_trials, run.n_failed, len(killed)) == (24, 0, 1)
+    assert (run.n_trials, run.n_failed) == (24, 0)
+    assert [trial.user_attrs["reason"] for trial in trials if is_void(trial) and trial.params] == [LOST]
+    assert (tmp_path / "killed").exists()
     assert "hunter2" not in str(store.run(run.run_id).notes) + run.storage
 
 

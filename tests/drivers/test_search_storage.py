@@ -8,10 +8,14 @@ from pathlib import Path
 
 import optuna
 import pytest
-from optuna.storages import JournalStorage
+from optuna.storages import InMemoryStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
+from sqlalchemy.exc import OperationalError
 
+from quantsim.drivers.search import patient
+from quantsim.drivers.search.claims import Claim, Claimant
+from quantsim.drivers.search.patient import PatientStorage
 from quantsim.drivers.search.storage import default_storage, describe_storage, opened_storage
 from quantsim.errors import DriverError
 
@@ -141,3 +145,63 @@ def test_the_default_lies_beside_the_store(tmp_path):
     assert default_storage(f"sqlite:///{tmp_path}/checkpoints.db") == f"{tmp_path}/checkpoints.journal"
     with pytest.raises(DriverError, match=r"user:\*\*\*@host.* say where to keep it with storage="):
         default_storage("postgresql://user:***@host/name")
+
+
+def lost_connection():
+    return OperationalError("select 1", {}, ConnectionError("the server at ann:hunter2@db is gone"))
+
+
+class LosesAnswers(InMemoryStorage):
+    """Its connection is lost after what is asked for was done, once for each kind of request."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = set()
+
+    def lose(self, what):
+        if what not in self.seen:
+            self.seen.add(what)
+            raise lost_connection()
+
+    def create_new_trial(self, study_id, template_trial=None):
+        trial_id = super().create_new_trial(study_id, template_trial)
+        self.lose("create")
+        return trial_id
+
+    def set_trial_state_values(self, trial_id, state, values=None):
+        changed = super().set_trial_state_values(trial_id, state, values)
+        self.lose(state)
+        return changed
+
+    def get_all_trials(self, *arguments, **options):
+        self.lose("read")
+        return super().get_all_trials(*arguments, **options)
+
+
+def test_what_was_written_before_the_connection_was_lost_is_not_written_twice(monkeypatch, caplog):
+    monkeypatch.setattr(patient, "_FIRST_PAUSE_S", 0.001)
+    storage = PatientStorage(LosesAnswers(), "postgresql://ann:***@db/studies", "hunter2")
+    study = optuna.create_study(storage=storage, direction="maximize")
+    with Claimant(storage, study, "here", None) as worker:
+        while isinstance(claim := worker.take(3), Claim):
+            trial = optuna.trial.Trial(study, claim.trial_id)
+            study.tell(trial, trial.suggest_float("x", 0, 1))
+    states = [trial.state for trial in study.trials]
+    assert states == [TrialState.FAIL] + 3 * [TrialState.COMPLETE]  # the first was made, and then again
+    assert caplog.text.count("the server at ann:***@db is gone); next try in 0.0 s") == 4
+    assert "hunter2" not in caplog.text
+
+
+def test_a_server_that_stays_away_ends_the_search_in_the_end():
+    class Away(InMemoryStorage):
+        def get_all_studies(self):
+            raise lost_connection()
+
+        def get_study_id_from_name(self, study_name):
+            raise KeyError(study_name)
+
+    storage = PatientStorage(Away(), "postgresql://ann:***@db/studies", patience_s=0.0)
+    with pytest.raises(DriverError, match=r"storage postgresql://ann:\*\*\*@db/studies has not answered for 0 s"):
+        storage.get_all_studies()
+    with pytest.raises(KeyError):  # no matter of the connection
+        storage.get_study_id_from_name("s")

@@ -113,7 +113,7 @@ class LostTrials:
         self._timeout_s = None if timeout_minutes is None else 60.0 * timeout_minutes
         self._every_s = every_s
         self._signs: dict[tuple[int, str], tuple[Any, float]] = {}
-        self._looked = time.monotonic() - (0.0 if every_s else 1.0)
+        self._looked = time.monotonic()
 
     def look(self) -> int:
         """Abandons what is lost; returns how many trials that were."""
