@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler, RandomSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from quantsim.drivers.search.cube import from_unit, to_unit
+from quantsim.drivers.search.cube import CubeSampler, to_unit
 
 if TYPE_CHECKING:
     from cmaes import CMA
@@ -30,7 +30,7 @@ GENERATION = "quantsim:cma_generation"
 _SIGMA = 1 / 6  # of the unit cube: the start reaches the ends at three deviations
 
 
-class CmaSampler(BaseSampler):
+class CmaSampler(CubeSampler):
     """Covariance matrix adaptation in the unit cube, restarted with twice the population where it has converged.
 
     (Hansen 2016, arXiv:1604.00772; restarts: Auger and Hansen 2005.)
@@ -38,31 +38,19 @@ class CmaSampler(BaseSampler):
 
     def __init__(self, seed: int, progress: CmaProgress) -> None:
         """``seed`` decides what is drawn from the distribution that the trials so far lead to; ``progress`` is gone on with."""
+        super().__init__(seed)
         self._seed, self._progress = seed, progress
-        self._independent = RandomSampler(seed=seed)
 
-    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """Nothing: whoever asks knows the space."""
-        return {}
-
-    def sample_relative(
-        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        """Draws from the present generation."""
-        names = sorted(search_space)
+    def place(
+        self, study: Study, trial: FrozenTrial, names: Sequence[str], space: Mapping[str, BaseDistribution]
+    ) -> NDArray[np.float64] | None:
+        """A point drawn from the present generation."""
         if len(names) < 2:  # cmaes needs two dimensions
-            return {}
-        optimiser, generation = self._progress.advance(study, names, search_space)
+            return None
+        optimiser, generation = self._progress.advance(study, names, space)
         study._storage.set_trial_system_attr(trial._trial_id, GENERATION, generation)
         optimiser.reseed_rng(self._seed)
-        place = np.clip(optimiser.ask(), 0.0, 1.0)
-        return {name: from_unit(search_space[name], float(x)) for name, x in zip(names, place, strict=True)}
-
-    def sample_independent(
-        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Any:
-        """At random."""
-        return self._independent.sample_independent(study, trial, param_name, param_distribution)
+        return np.asarray(np.clip(optimiser.ask(), 0.0, 1.0))
 
 
 class CmaProgress:

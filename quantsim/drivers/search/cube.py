@@ -1,13 +1,54 @@
-"""Trial parameters as points of the unit cube, one side each, for samplers that draw there."""
+"""Trial parameters as points of the unit cube, one side each, and what samplers that draw there have in common."""
 
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
+from optuna.samplers import BaseSampler, RandomSampler
+from optuna.study import Study
+from optuna.trial import FrozenTrial
 
-__all__ = ["from_unit", "to_unit"]
+__all__ = ["CubeSampler", "from_unit", "to_unit"]
+
+
+class CubeSampler(BaseSampler):
+    """A sampler that draws all parameters of a trial at once, as a point of the unit cube. Whoever asks knows the space."""
+
+    def __init__(self, seed: int) -> None:
+        """``seed`` is of parameters that are asked for one by one, and drawn at random."""
+        self._independent = RandomSampler(seed=seed)
+
+    @abstractmethod
+    def place(
+        self, study: Study, trial: FrozenTrial, names: Sequence[str], space: Mapping[str, BaseDistribution]
+    ) -> NDArray[np.float64] | None:
+        """The point, one coordinate for each of the sorted names; None where these are too few."""
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """Nothing: whoever asks knows the space."""
+        return {}
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """The values at the point."""
+        names = sorted(search_space)
+        place = self.place(study, trial, names, search_space)
+        if place is None:
+            return {}
+        return {name: from_unit(search_space[name], float(x)) for name, x in zip(names, place, strict=True)}
+
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """At random."""
+        return self._independent.sample_independent(study, trial, param_name, param_distribution)
 
 
 def from_unit(distribution: BaseDistribution, place: float) -> Any:
