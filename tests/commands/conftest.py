@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -36,10 +35,6 @@ def compilations(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def process(tmp_path: Path, compilations: Path) -> Process:
     """Starts the command line as the user does, in an empty folder."""
-    if (
-        signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-    ):  # of a suite in the background; its children would ignore it, too
-        signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def start(*arguments: str) -> subprocess.Popen[str]:
         environment = {**os.environ, "XDG_CACHE_HOME": str(compilations), "PYTHONUNBUFFERED": "1"}

@@ -10,8 +10,7 @@ import pytest
 
 from quantsim import CheckpointStore, Evaluator, Experiment, Prices, select, simulate
 from quantsim.commands.starts import find_starts
-from quantsim.drivers.search import run_search
-from quantsim.drivers.search.space import load_search_space
+from quantsim.drivers.search import load_search_space, run_search
 from quantsim.drivers.sgd import run_sgd
 from quantsim.errors import ConfigError
 

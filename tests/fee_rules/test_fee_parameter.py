@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from quantsim import CheckpointStore, Evaluator, Experiment, Prices
-from quantsim.drivers.search.space import load_search_space
+from quantsim.drivers.search import load_search_space
 from quantsim.drivers.sgd import run_sgd
 from quantsim.errors import ConfigError
 
@@ -71,7 +71,7 @@ def test_it_can_be_searched(tmp_path: Path) -> None:
     (tmp_path / "space.toml").write_text("[swap_fee]\nlow = 0.001\nhigh = 0.02\nlog = true\n")
     search = {"space": str(tmp_path / "space.toml")}
     space = load_search_space(experiment_of(parameters={"swap_fee": 0.003}, search=search))
-    assert [(one.name, one.low, one.high) for one in space.dimensions] == [("swap_fee", 0.001, 0.02)]
+    assert [(one.name, one.low, one.high) for one in space.draws] == [("swap_fee", 0.001, 0.02)]
     assert "swap_fee" in load_search_space(experiment_of(parameters={"swap_fee": 0.003})).distributions()
     with pytest.raises(ConfigError, match="unknown parameter 'swap_fee'"):
         load_search_space(experiment_of(fees={"swap_fee": 0.003}, search=search))

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from quantsim import Evaluator, Experiment, Prices
-from quantsim.drivers.search.space import load_search_space
+from quantsim.drivers.search import load_search_space
 from quantsim.errors import ConfigError
 from quantsim.fee_rules import FeeRule, fee_rule_names, get_fee_rule
 from quantsim.fee_rules.base import HIGHEST_FEE
@@ -203,7 +203,8 @@ def test_the_search_moves_the_parameters_that_its_space_names(tmp_path: Path) ->
     experiment = experiment_of(fees={"rule": "trend"}, search={"space": str(tmp_path / "space.toml")})
     names = {dimension.name: dimension for dimension in load_search_space(experiment).dimensions}
     assert set(names) == {"fee.base_fee", "fee.memory_days"}
-    assert (names["fee.base_fee"].low, names["fee.base_fee"].high) == (0.0005, 0.01)
+    (draw,) = names["fee.base_fee"].draws
+    assert (draw.low, draw.high, draw.log) == (0.0005, 0.01, True)
     own = {dimension.name for dimension in load_search_space(experiment_of(fees={"rule": "trend"})).dimensions}
     assert {"fee.base_fee", "fee.memory_days", "fee.fee_per_trend", "memory_days", "k_per_day"} <= own
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from quantsim import Experiment
-from quantsim.drivers.sgd.driver import _starting_sets
+from quantsim.drivers.sgd.training import _starting_sets
 from quantsim.errors import ConfigError, ParameterError
 from quantsim.parameters import Parameter, bind, common, range_sets, to_human, to_raw
 from quantsim.parameters.initial import InitialKind, grid_sizes
