@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from fee_support import experiment_of, outcome
 
-from quantsim import CheckpointStore, Evaluator, Experiment, Prices
+from quantsim import CheckpointStore, Evaluator, Prices
 from quantsim.drivers.search import load_search_space
 from quantsim.drivers.sgd import run_sgd
 from quantsim.errors import ConfigError
@@ -20,26 +20,6 @@ def prices_of_pool(seed: int = 0) -> Prices:
     steps = 0.006 * np.random.default_rng(seed).standard_normal((HISTORY + N_BARS, 2))
     times = np.datetime64("2021-03-01", "s") + 1800 * np.arange(len(steps)).astype("timedelta64[s]")
     return Prices(times, np.exp(np.cumsum(steps, axis=0)) * [40_000.0, 2_000.0], ("BTC", "ETH"), 30)
-
-
-def experiment_of(**tables: Any) -> Experiment:
-    return Experiment.from_dict(
-        {
-            "data": {"tokens": ["BTC", "ETH"]},
-            "periods": {"train_start": "2021-03-06", "train_end": "2021-03-10T04:00"},
-            "pool": {"rule": "momentum"},
-            "update": {"chunk_minutes": 240, "max_memory_days": 5.0},
-            "parameters": {"memory_days": 2.0, "k_per_day": 3.0, **tables.pop("parameters", {})},
-            **tables,
-        }
-    )
-
-
-def outcome(experiment: Experiment, prices: Prices, **given: Any) -> dict[str, float]:
-    """What the pool makes of the training period."""
-    evaluator = Evaluator(experiment, prices, given.get("series"))
-    raw = experiment.initial_parameters(given.get("params"))
-    return evaluator.evaluate(raw, ("returns", "daily_log_sharpe", "fee_revenue_over_value"))["train"]
 
 
 @pytest.mark.parametrize("others", [{}, {"arb_fee": 0.001, "gas_cost_usd": 2.0, "noise_trader_ratio": 0.7}])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from fee_support import experiment_of, outcome
 
 from quantsim import Evaluator, Experiment, Prices
 from quantsim.drivers.search import load_search_space
@@ -121,26 +121,6 @@ def prices_of_pool(seed: int = 0) -> Prices:
     spread = 0.004 + 0.006 * (np.sin(np.arange(times.size) / 40) > 0)
     steps = spread[:, None] * generator.standard_normal((times.size, 2))
     return Prices(times, np.exp(np.cumsum(steps, axis=0)) * [40_000.0, 2_000.0], ("BTC", "ETH"), 30)
-
-
-def experiment_of(**tables: Any) -> Experiment:
-    return Experiment.from_dict(
-        {
-            "data": {"tokens": ["BTC", "ETH"]},
-            "periods": {"train_start": "2021-03-06", "train_end": "2021-03-10T04:00"},
-            "pool": {"rule": "momentum"},
-            "update": {"chunk_minutes": 240, "max_memory_days": 5.0},
-            "parameters": {"memory_days": 2.0, "k_per_day": 3.0, **tables.pop("parameters", {})},
-            **tables,
-        }
-    )
-
-
-def outcome(experiment: Experiment, prices: Prices, **given: Any) -> dict[str, float]:
-    """What the pool makes of the training period."""
-    evaluator = Evaluator(experiment, prices, given.get("series"))
-    raw = experiment.initial_parameters(given.get("params"))
-    return evaluator.evaluate(raw, ("returns", "daily_log_sharpe", "fee_revenue_over_value"))["train"]
 
 
 def with_rule(rule: str, **fee: float) -> Experiment:
