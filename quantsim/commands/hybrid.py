@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from quantsim.commands.options import DEFAULT_STORE, Quiet, Settings, Storage, Store, Study, Verbose
+from quantsim.commands.options import DEFAULT_STORE, Quiet, Settings, Storage, Store, Study, TakeOver, Verbose
 from quantsim.commands.session import load_study, open_store, place_of, prices_of, say, show, study_storage
 from quantsim.commands.watch import Report, Watcher, watching
-from quantsim.errors import QuantsimError
 
 if TYPE_CHECKING:
     from quantsim.checkpoints import CheckpointStore
@@ -50,9 +48,7 @@ def hybrid(
     ] = None,
     storage: Storage = None,
     store: Store = DEFAULT_STORE,
-    take_over: Annotated[
-        bool, typer.Option("--take-over", help="Go on with a study that a process on another machine held and left.")
-    ] = False,
+    take_over: TakeOver = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -62,7 +58,8 @@ def hybrid(
     trials of the same search, with fees, so that it learns from them; as long as that helps. A run that was cut off is
     taken up: give the same command again. With more rounds it goes on where it ended.
     """
-    from quantsim.commands.outcome import show_next, show_notes, show_run
+    from quantsim.commands.outcome import show_notes, show_run
+    from quantsim.commands.study_outcome import show_places
     from quantsim.objective import unit_of
     from quantsim.report import gains_table
 
@@ -85,15 +82,13 @@ def hybrid(
             name = experiment.objective.name
             show(gains_table(run.phases, name, unit_of(name)))
         best = show_run(results, experiment, run.run_id)
-        say(f"Checkpoints: {place_of(results)}, run {run.run_id[:8]}")
-        say(f"Optuna study: {run.storage}, name {run.study_name}")
-        show_next(store, f"simulate --from {best.key} --plot pool.png")
-        show_next(store, "dashboard" if storage is None else f"dashboard --storage {shlex.quote(run.storage)}")
+        show_places(run, results, best, store, own_storage=storage is not None)
 
 
 def _run(
     experiment: Experiment, prices: Prices, store: CheckpointStore, options: dict[str, Any], quiet: bool
 ) -> HybridRun:
+    from quantsim.commands.study_outcome import naming_take_over
     from quantsim.drivers.hybrid import run_hybrid
 
     last: HybridProgress | None = None
@@ -105,7 +100,7 @@ def _run(
 
     watch: Watcher
     try:
-        with watching("evaluation", quiet=quiet) as watch:
+        with watching("evaluation", quiet=quiet) as watch, naming_take_over():
             return run_hybrid(experiment, prices, store, progress=report, **options)
     except KeyboardInterrupt as interrupt:
         if last is not None:
@@ -113,10 +108,6 @@ def _run(
                 f"Kept: round {last.round} up to evaluation {last.done} of {last.total} of its {_WORDS[last.kind]}, in the "
                 f"study and in {place_of(store)}. Give the same command again to go on."
             )
-        raise
-    except QuantsimError as error:
-        if "take_over=True" in str(error):
-            error.add_note("on the command line that is --take-over")
         raise
 
 

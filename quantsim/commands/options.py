@@ -16,6 +16,7 @@ __all__ = [
     "Storage",
     "Store",
     "Study",
+    "TakeOver",
     "Verbose",
 ]
 
@@ -76,5 +77,8 @@ From = Annotated[
         metavar="CHECKPOINT|METHOD",
         help="A stored checkpoint, e.g. 3f9c01ab:120:0, or a selection method: best, best_train, best_validation, ...",
     ),
+]
+TakeOver = Annotated[
+    bool, typer.Option("--take-over", help="Go on with a study that a process on another machine held and left.")
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")]

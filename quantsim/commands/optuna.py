@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from quantsim.commands.options import DEFAULT_STORE, From, Quiet, Settings, Storage, Store, Study, Verbose
+from quantsim.commands.options import DEFAULT_STORE, From, Quiet, Settings, Storage, Store, Study, TakeOver, Verbose
 from quantsim.commands.session import (
     load_study,
     note,
@@ -20,7 +19,6 @@ from quantsim.commands.session import (
     study_storage,
 )
 from quantsim.commands.watch import Report, Watcher, watching
-from quantsim.errors import QuantsimError
 
 if TYPE_CHECKING:
     from quantsim.checkpoints import CheckpointStore
@@ -61,9 +59,7 @@ def optuna(
     plots: Annotated[
         Path | None, typer.Option("--plots", metavar="FOLDER", help="Write pages of the study there, as HTML.")
     ] = None,
-    take_over: Annotated[
-        bool, typer.Option("--take-over", help="Go on with a study that a process on another machine held and left.")
-    ] = False,
+    take_over: TakeOver = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -73,9 +69,9 @@ def optuna(
     and validation data choose what is shown. With --from, stored checkpoints are tried first. A search that was cut off is
     taken up: give the same command again. `quantsim dashboard` shows the study in the browser.
     """
-    from quantsim.commands.outcome import show_next, show_notes, show_run
+    from quantsim.commands.outcome import show_notes, show_run
     from quantsim.commands.starts import find_starts
-    from quantsim.commands.study_outcome import attach_pictures, show_study
+    from quantsim.commands.study_outcome import attach_pictures, show_places, show_study
     from quantsim.drivers.search import load_search_space
     from quantsim.drivers.search.storage import default_storage
     from quantsim.report.study_pages import check_plotly
@@ -107,15 +103,13 @@ def optuna(
         show_study(experiment, run, place or default_storage(results.location), plots)
         best = show_run(results, experiment, run.run_id, run.best_trial if len(run.front) > 1 else None)
         attach_pictures(experiment, prices, run, place or default_storage(results.location), results.location)
-        say(f"Checkpoints: {place_of(results)}, run {run.run_id[:8]}")
-        say(f"Optuna study: {run.storage}, name {run.study_name}")
-        show_next(store, f"simulate --from {best.key} --plot pool.png")
-        show_next(store, "dashboard" if storage is None else f"dashboard --storage {shlex.quote(run.storage)}")
+        show_places(run, results, best, store, own_storage=storage is not None)
 
 
 def _search(
     experiment: Experiment, prices: Prices, store: CheckpointStore, options: dict[str, Any], quiet: bool
 ) -> SearchRun:
+    from quantsim.commands.study_outcome import naming_take_over
     from quantsim.drivers.search import run_search
 
     last: SearchProgress | None = None
@@ -127,7 +121,7 @@ def _search(
 
     watch: Watcher
     try:
-        with watching("trial", quiet=quiet) as watch:
+        with watching("trial", quiet=quiet) as watch, naming_take_over():
             return run_search(experiment, prices, store, progress=report, **options)
     except KeyboardInterrupt as interrupt:
         if last is not None:
@@ -135,10 +129,6 @@ def _search(
                 f"Kept: {last.finished} of {last.total} trials, in the study and in {place_of(store)}. "
                 "Give the same command again to go on."
             )
-        raise
-    except QuantsimError as error:
-        if "take_over=True" in str(error):
-            error.add_note("on the command line that is --take-over")
         raise
 
 

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from quantsim.commands.session import note, say, show
+from quantsim.commands.outcome import show_next
+from quantsim.commands.session import note, place_of, say, show
+from quantsim.errors import QuantsimError
 
 if TYPE_CHECKING:
     from optuna.study import Study
 
+    from quantsim.checkpoints import Checkpoint, CheckpointStore
     from quantsim.config import Experiment
+    from quantsim.drivers.hybrid import HybridRun
     from quantsim.drivers.search import SearchRun
     from quantsim.drivers.search.storage import Location
     from quantsim.prices import Prices
 
-__all__ = ["attach_pictures", "show_study"]
+__all__ = ["attach_pictures", "naming_take_over", "show_places", "show_study"]
 
 _MOST_ROWS = 20
 
@@ -40,6 +47,35 @@ def show_study(experiment: Experiment, run: SearchRun, storage: Location, pages:
         if pages is not None:
             written = write_study_pages(study, pages, names)
             say(f"Pages: {', '.join(str(path) for path in written)}")
+
+
+def show_places(
+    run: SearchRun | HybridRun, results: CheckpointStore, best: Checkpoint, store: str, *, own_storage: bool
+) -> None:
+    """Says where a study and its checkpoints are, and what could be done next.
+
+    Args:
+        run: that has just ended.
+        results: the open store.
+        best: the checkpoint that was shown.
+        store: as the user gave it.
+        own_storage: whether the user said where the study is kept.
+    """
+    say(f"Checkpoints: {place_of(results)}, run {run.run_id[:8]}")
+    say(f"Optuna study: {run.storage}, name {run.study_name}")
+    show_next(store, f"simulate --from {best.key} --plot pool.png")
+    show_next(store, f"dashboard --storage {shlex.quote(run.storage)}" if own_storage else "dashboard")
+
+
+@contextlib.contextmanager
+def naming_take_over() -> Iterator[None]:
+    """Adds to an error that names the driver's way to take a study over what that is on the command line."""
+    try:
+        yield
+    except QuantsimError as error:
+        if "take_over=True" in str(error):
+            error.add_note("on the command line that is --take-over")
+        raise
 
 
 def attach_pictures(
