@@ -9,12 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from quantsim.checkpoints.checkpoint import Checkpoint, Report, Run, RunState
-from quantsim.checkpoints.selection import SELECTION_METHODS, Selection, select, top
+from quantsim.checkpoints.selection import FRONT_METHODS, SELECTION_METHODS, Selection, select, top
 
 if TYPE_CHECKING:
     from quantsim.checkpoints.store import CheckpointStore
 
 __all__ = [
+    "FRONT_METHODS",
     "SELECTION_METHODS",
     "Checkpoint",
     "CheckpointStore",

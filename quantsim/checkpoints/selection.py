@@ -2,32 +2,40 @@
 
 A row is one evaluated parameter set. Rows are picked whole, never the best step and the best set by themselves. A row
 can win only if every number that decides and all its raw parameters are finite. All metrics are maximised. Ties go to
-the earliest step, then the lowest parameter set, then the run id, so the order of the rows does not matter.
+the earliest step, then the lowest parameter set, then the run id, so the order of the rows does not matter. Of several
+metrics that are weighed against each other, one with a minus before its name is minimised.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quantsim.checkpoints.checkpoint import SPLITS, Checkpoint
+from quantsim.checkpoints.pareto import balanced, pareto_front
 from quantsim.errors import SelectionError, nearest
 
-__all__ = ["SELECTION_METHODS", "Selection", "select", "top"]
+__all__ = ["FRONT_METHODS", "SELECTION_METHODS", "Selection", "select", "top"]
+
+_NEGATED = "-"
 
 
 @dataclass(frozen=True)
 class _Rule:
-    """A method: the split whose metric is maximised, among rows that another split's metric lets through."""
+    """A method: the split whose metric is maximised, among rows that another split's metric lets through.
+
+    With ``front`` set, several metrics are weighed against each other instead of one.
+    """
 
     split: str
     guard: str | None = None
     per_set: bool = False
     last_step: bool = False
+    front: bool = False
 
     @property
     def uses_test(self) -> bool:
@@ -42,9 +50,14 @@ _RULES = {
     "best_train_min_test": _Rule("train", guard="test"),
     "best_test_min_train": _Rule("test", guard="train"),
     "best_train_per_set": _Rule("train", per_set=True),
+    "pareto_front": _Rule("train", front=True),
+    "balanced": _Rule("train", front=True),
 }
 
 SELECTION_METHODS: tuple[str, ...] = tuple(_RULES)
+
+FRONT_METHODS: tuple[str, ...] = tuple(name for name, rule in _RULES.items() if rule.front)
+"""The methods that take several metrics."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +66,11 @@ class Selection:
 
     Attributes:
         method: one of ``SELECTION_METHODS``.
-        metric: name of the metric that was compared.
+        metric: name of the metric that was compared; of several the names, with commas between.
         chosen_by: the split whose metric was maximised, or "last step".
         used_test_data: whether test data had a say. If so, the test metrics of what was picked are no longer out of
             sample, and a report must say it.
-        checkpoints: what was picked; one, but for "best_train_per_set".
+        checkpoints: what was picked; one, but for "best_train_per_set" and "pareto_front".
         minimum: the least value the other split's metric had to have; None where the method has no such condition.
         notes: what should be known of it, in sentences, such as how many rows could not win.
     """
@@ -75,12 +88,11 @@ class Selection:
         """The one checkpoint that was picked.
 
         Raises:
-            SelectionError: there are several, one per parameter set.
+            SelectionError: there are several.
         """
         if len(self.checkpoints) != 1:
             raise SelectionError(
-                f"{self.method} picked {len(self.checkpoints)} checkpoints, one per parameter set; "
-                "read them from .checkpoints"
+                f"{self.method} picked {len(self.checkpoints)} checkpoints; read them from .checkpoints"
             )
         return self.checkpoints[0]
 
@@ -101,6 +113,9 @@ class Selection:
             'best_test: highest test sharpe (test data was used to choose)'
         """
         rule = _RULES[self.method]
+        if rule.front:
+            which = "nearest to the best of each" if self.method == "balanced" else "all that no other beats"
+            return f"{self.method}: {which}, by {rule.split} {self.metric}"
         text = f"{self.method}: highest {rule.split} {self.metric}"
         if rule.guard is not None:
             text += f" where {rule.guard} {self.metric} >= {self.minimum:g}"
@@ -111,9 +126,10 @@ class Selection:
 def select(
     checkpoints: Iterable[Checkpoint],
     method: str = "best_validation",
-    metric: str = "daily_log_sharpe",
+    metric: str | Sequence[str] = "daily_log_sharpe",
     *,
     minimum: float | None = None,
+    constraints: Mapping[str, float] | None = None,
 ) -> Selection:
     """Picks by one of the methods in ``SELECTION_METHODS``.
 
@@ -122,12 +138,17 @@ def select(
     * ``best_train_min_test``: the best train metric of the rows whose test metric is at least ``minimum``.
     * ``best_test_min_train``: the best test metric of the rows whose train metric is at least ``minimum``.
     * ``best_train_per_set``: the best train metric of each parameter set of each run.
+    * ``pareto_front``: the rows that no other is as good as in every train metric and better in one.
+    * ``balanced``: the row of that front which is nearest to the best of every metric, each scaled over the front to 0…1; a
+      metric that is the same everywhere does not count.
 
     Args:
         checkpoints: the rows to pick from, in any order; no two of the same run, step and parameter set.
         method: one of ``SELECTION_METHODS``.
-        metric: name of a stored metric; it is maximised.
+        metric: name of a stored metric; it is maximised. The last two methods take two names or more, and one with a minus
+            before it is minimised.
         minimum: only for the two ``_min_`` methods: the least value of the other split's metric. By default 0.
+        constraints: train metric → its least value; rows that fall short are left out, unless all do.
 
     Raises:
         SelectionError: the method or metric is unknown, the split was not stored, or no row can win; the message says
@@ -137,20 +158,26 @@ def select(
         raise SelectionError(f"unknown selection method {method!r}; {nearest(method, _RULES)}")
     rule = _RULES[method]
     least = _checked_minimum(method, rule, minimum)
-    rows = list(checkpoints)
+    metrics = _checked_metrics(method, rule, metric)
+    names, rows = tuple(name.removeprefix(_NEGATED) for name in metrics), list(checkpoints)
     deciding = (rule.split,) if rule.guard is None else (rule.split, rule.guard)
-    able, notes = _able_to_win(rows, deciding, metric)
+    able, notes = _able_to_win(rows, deciding, names)
+    if constraints:
+        able, broken = _keeping(able, constraints)
+        notes += broken
     if rule.last_step:
-        able = _of_last_step(rows, able, metric)
+        able = _of_last_step(rows, able, names[0])
     if rule.guard is not None and least is not None:
-        able = _at_least(able, rule.guard, metric, least)
+        able = _at_least(able, rule.guard, names[0], least)
     if rule.per_set:
-        picked = _best_of_each_set(able, rule.split, metric)
+        picked = _best_of_each_set(able, rule.split, names[0])
         notes += _sets_without_winner(rows, picked)
+    elif rule.front:
+        picked = _front(able, rule.split, metrics, whole=method == "pareto_front")
     else:
-        picked = (_ranked(able, rule.split, metric)[0],)
+        picked = (_ranked(able, rule.split, names[0])[0],)
     chosen_by = "last step" if rule.last_step else rule.split
-    return Selection(method, metric, chosen_by, rule.uses_test, picked, least, notes)
+    return Selection(method, ", ".join(metrics), chosen_by, rule.uses_test, picked, least, notes)
 
 
 def top(
@@ -165,7 +192,7 @@ def top(
         raise SelectionError(f"n must be at least 1, not {n}")
     if split not in SPLITS:
         raise SelectionError(f"unknown split {split!r}; {nearest(split, SPLITS)}")
-    able, _ = _able_to_win(list(checkpoints), (split,), metric)
+    able, _ = _able_to_win(list(checkpoints), (split,), (metric,))
     distinct: dict[tuple[tuple[str, tuple[float, ...]], ...], Checkpoint] = {}
     for row in _ranked(able, split, metric):
         distinct.setdefault(tuple(sorted(row.raw.items())), row)
@@ -187,8 +214,23 @@ def _checked_minimum(method: str, rule: _Rule, minimum: float | None) -> float |
     return float(minimum)
 
 
+def _checked_metrics(method: str, rule: _Rule, metric: str | Sequence[str]) -> tuple[str, ...]:
+    metrics = (metric,) if isinstance(metric, str) else tuple(metric)
+    if rule.front and len(metrics) < 2:
+        raise SelectionError(
+            f"{method} weighs several metrics against each other, and was given {', '.join(metrics) or 'none'}: name two or "
+            "more, with a minus before one that is to be small"
+        )
+    if not rule.front and len(metrics) != 1:
+        raise SelectionError(
+            f"{method} goes by one metric, and was given {', '.join(metrics) or 'none'}: name one, or take "
+            f"{' or '.join(FRONT_METHODS)}"
+        )
+    return metrics
+
+
 def _able_to_win(
-    rows: Sequence[Checkpoint], deciding: Sequence[str], metric: str
+    rows: Sequence[Checkpoint], deciding: Sequence[str], metrics: Sequence[str]
 ) -> tuple[list[Checkpoint], tuple[str, ...]]:
     """Returns the rows that may be picked, and notes on the others. The one place where non-finite rows are kept out.
 
@@ -197,21 +239,50 @@ def _able_to_win(
     """
     if not rows:
         raise SelectionError("there is nothing to select from: no checkpoint is stored for what was asked")
-    for split in deciding:
+    pairs = [(split, metric) for split in deciding for metric in metrics]
+    for split, metric in pairs:
         _check_stored(rows, split, metric)
-    stored = [row for row in rows if all(row.value(split, metric) is not None for split in deciding)]
-    finite = [row for row in stored if all(math.isfinite(_value(row, split, metric)) for split in deciding)]
+    stored = [row for row in rows if all(row.value(split, metric) is not None for split, metric in pairs)]
+    finite = [row for row in stored if all(math.isfinite(_value(row, split, metric)) for split, metric in pairs)]
     able = [row for row in finite if row.raw_is_finite]
-    splits = " and ".join(deciding)
+    what = f"{' and '.join(deciding)} {', '.join(metrics)}"
     reasons = (
-        (len(rows) - len(stored), f"{splits} {metric} not stored"),
-        (len(stored) - len(finite), f"{splits} {metric} not finite"),
+        (len(rows) - len(stored), f"{what} not stored"),
+        (len(stored) - len(finite), f"{what} not finite"),
         (len(finite) - len(able), "raw parameters not finite"),
     )
     notes = tuple(f"{count} of {len(rows)} rows left out: {why}" for count, why in reasons if count)
     if not able:
-        raise SelectionError(f"no row can be selected by {splits} {metric}; {'; '.join(notes)}")
+        raise SelectionError(f"no row can be selected by {what}; {'; '.join(notes)}")
     return able, notes
+
+
+def _keeping(rows: Sequence[Checkpoint], constraints: Mapping[str, float]) -> tuple[list[Checkpoint], tuple[str, ...]]:
+    """The rows that keep all constraints, or all of them where none does; and a note on the others."""
+    for name in constraints:
+        _check_stored(rows, "train", name)
+    kept = [row for row in rows if all(_train_value(row, name) >= least for name, least in constraints.items())]
+    shown = ", ".join(f"train {name} >= {least:g}" for name, least in constraints.items())
+    if not kept:
+        return list(rows), (f"no row has {shown}; all take part",)
+    left_out = len(rows) - len(kept)
+    return kept, (f"{left_out} of {len(rows)} rows left out: not {shown}",) if left_out else ()
+
+
+def _train_value(row: Checkpoint, name: str) -> float:
+    value = row.value("train", name)
+    return -math.inf if value is None else value
+
+
+def _front(rows: Iterable[Checkpoint], split: str, metrics: Sequence[str], *, whole: bool) -> tuple[Checkpoint, ...]:
+    """The Pareto front, the best by the first metric first; or its balanced member."""
+    signed = [(name.removeprefix(_NEGATED), -1.0 if name.startswith(_NEGATED) else 1.0) for name in metrics]
+    ordered = sorted(rows, key=_age)
+    values = np.array([[sign * _value(row, split, name) for name, sign in signed] for row in ordered])
+    front = pareto_front(values)
+    if not whole:
+        return (ordered[front[balanced(values[front])]],)
+    return tuple(ordered[index] for index in front[np.argsort(-values[front, 0], kind="stable")])
 
 
 def _check_stored(rows: Sequence[Checkpoint], split: str, metric: str) -> None:
@@ -234,7 +305,11 @@ def _value(row: Checkpoint, split: str, metric: str) -> float:
 
 
 def _ranked(rows: Iterable[Checkpoint], split: str, metric: str) -> list[Checkpoint]:
-    return sorted(rows, key=lambda row: (-_value(row, split, metric), row.step, row.parameter_set, row.run_id))
+    return sorted(rows, key=lambda row: (-_value(row, split, metric), *_age(row)))
+
+
+def _age(row: Checkpoint) -> tuple[int, int, str]:
+    return row.step, row.parameter_set, row.run_id
 
 
 def _of_last_step(rows: Sequence[Checkpoint], able: Sequence[Checkpoint], metric: str) -> list[Checkpoint]:

@@ -25,13 +25,21 @@ def select(
         str | None,
         typer.Option(
             help=(
-                "best_validation (default where there is validation), best_train, last, best_train_per_set; by test data: "
+                "best_validation (default where there is validation), best_train, last, best_train_per_set; of several "
+                "metrics: balanced (default where the search has several objectives), pareto_front; by test data: "
                 "best_test, best_train_min_test, best_test_min_train."
             )
         ),
     ] = None,
-    metric: Annotated[
-        str | None, typer.Option(help="The stored metric that decides; maximised. Default: the study's objective.")
+    metrics: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--metric",
+            help=(
+                "The stored metric that decides; maximised. Default: the study's objective. For balanced and pareto_front give "
+                "two or more, --metric=-NAME for one to be minimised. Default: search.objectives."
+            ),
+        ),
     ] = None,
     split_minimum: Annotated[
         float | None,
@@ -65,8 +73,9 @@ def select(
     with open_existing_store(store) as results:
         runs = _runs(results, wanted, run)
         experiment = wanted or Experiment.from_dict(runs[0].config, f"the configuration of run {runs[0].run_id}")
-        method = default_method(experiment) if method in (None, BEST) else method
-        selection = _select(results, runs, method, metric or experiment.objective.name, split_minimum)
+        if method in (None, BEST):
+            method = "balanced" if experiment.search.objectives and not metrics else default_method(experiment)
+        selection = _select(results, experiment, runs, str(method), metrics or (), split_minimum)
     if as_json:
         # Not by rich: nothing may be broken or coloured.
         typer.echo(json.dumps(_as_json(experiment, selection, runs), indent=2, allow_nan=False))
@@ -99,19 +108,19 @@ def _runs(store: CheckpointStore, experiment: Experiment | None, run_id: str | N
 
 
 def _select(
-    store: CheckpointStore, runs: Sequence[Run], method: str | None, metric: str, minimum: float | None
+    store: CheckpointStore,
+    experiment: Experiment,
+    runs: Sequence[Run],
+    method: str,
+    metrics: Sequence[str],
+    minimum: float | None,
 ) -> Selection:
-    """Picks by one metric, and reads all the others of the winner only."""
+    """Picks, and reads all metrics of the winners only."""
     from dataclasses import replace
 
-    from quantsim.checkpoints import select as pick
+    from quantsim.commands.starts import pick
 
-    if method == "last":
-        runs = runs[:1]
-    rows = [row for run in runs for row in store.checkpoints(run_id=run.run_id, metrics=[metric])]
-    if rows and not any(row.metrics for row in rows):
-        rows = store.checkpoints(run_id=runs[0].run_id)  # so that the message can say what is stored
-    selection = pick(rows, method or "", metric, minimum=minimum)
+    selection = pick(store, experiment, runs[:1] if method == "last" else runs, method, metrics, minimum)
     return replace(selection, checkpoints=tuple(store.get(row.checkpoint_id) for row in selection.checkpoints))
 
 

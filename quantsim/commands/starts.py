@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quantsim.checkpoints import SELECTION_METHODS, Checkpoint, Run, Selection, select, top
+from quantsim.checkpoints import FRONT_METHODS, SELECTION_METHODS, Checkpoint, Run, Selection, select, top
 from quantsim.commands.session import load_study, open_existing_store
 from quantsim.config import Experiment
 from quantsim.errors import ConfigError, SelectionError, nearest
@@ -179,6 +179,38 @@ def comparable_runs(runs: Iterable[Run], config: dict[str, Any]) -> list[Run]:
     return [run for run in runs if [run.config.get(table) for table in _DECIDES_METRICS] == wanted]
 
 
+def pick(
+    store: CheckpointStore,
+    experiment: Experiment,
+    runs: Iterable[Run],
+    method: str,
+    metrics: Sequence[str] = (),
+    minimum: float | None = None,
+) -> Selection:
+    """Picks from runs, reading the metrics that decide only.
+
+    Args:
+        store: where the runs are.
+        experiment: says by what and under which constraints, where nothing is said.
+        runs: whose checkpoints compare.
+        method: one of ``SELECTION_METHODS``.
+        metrics: that decide; unless given, the experiment's objective, or for a front those of its search.
+        minimum: as for :func:`~quantsim.checkpoints.select`.
+
+    Raises:
+        SelectionError: as there.
+    """
+    several = method in FRONT_METHODS
+    constraints = dict(experiment.objective.constraints) if several else {}
+    metrics = tuple(metrics) or (experiment.search.objectives if several else (experiment.objective.name,))
+    names = [*(name.removeprefix("-") for name in metrics), *constraints]
+    runs = list(runs)
+    rows = [row for run in runs for row in store.checkpoints(run_id=run.run_id, metrics=names)]
+    if rows and not any(row.metrics for row in rows):
+        rows = store.checkpoints(run_id=runs[0].run_id)  # so that the message can say what is stored
+    return select(rows, method, metrics, minimum=minimum, constraints=constraints)
+
+
 def _picked(store: CheckpointStore, experiment: Experiment, name: str) -> list[Start]:
     method = default_method(experiment) if name == BEST else name
     if method not in SELECTION_METHODS:
@@ -188,9 +220,7 @@ def _picked(store: CheckpointStore, experiment: Experiment, name: str) -> list[S
     if method == "last":
         runs = runs[:1]
     by_id = {run.run_id: run for run in runs}
-    metric = experiment.objective.name
-    rows = [row for run in runs for row in store.checkpoints(run_id=run.run_id, metrics=[metric])]
-    selection = select(rows, method, metric)
+    selection = pick(store, experiment, runs, method)
     return [Start(row, by_id[row.run_id], _reason(selection, runs), selection) for row in selection.checkpoints]
 
 

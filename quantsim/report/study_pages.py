@@ -18,6 +18,7 @@ __all__ = ["check_plotly", "importances", "write_study_pages"]
 Target = Callable[["FrozenTrial"], float]
 
 _SEEKS_LOW = "PedAnovaImportanceEvaluator computes the importances"
+_TELLS_NOTHING = "The number of trials is too small|Target and region quantiles select the same"
 _MOST_DRAWN = 3  # objectives of a Pareto plot
 
 
@@ -32,7 +33,7 @@ def check_plotly() -> None:
 def importances(study: Study, objective: int = 0) -> dict[str, float]:
     """Trial parameter → its share of what makes a trial one of the better ones, the largest first (PED-ANOVA).
 
-    Empty where there are too few trials to tell.
+    Empty where nothing can be told: of too few trials, or an objective that is the same in most.
 
     Args:
         study: with completed trials.
@@ -46,7 +47,11 @@ def importances(study: Study, objective: int = 0) -> dict[str, float]:
         return {}
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", _SEEKS_LOW)
-        found = get_param_importances(study, target=_lowered(study, objective))
+        warnings.filterwarnings("error", _TELLS_NOTHING)
+        try:
+            found = get_param_importances(study, target=_lowered(study, objective))
+        except UserWarning:
+            return {}
     return dict(sorted(found.items(), key=lambda item: -item[1]))
 
 
@@ -81,13 +86,12 @@ def _figures(study: Study, objectives: Sequence[str]) -> Iterator[tuple[str, Any
     from optuna import visualization
 
     several = len(objectives) > 1
-    enough = len(importances(study)) > 1
     for index, name in enumerate(objectives):
         named: dict[str, Any] = {"target": _value(index) if several else None, "target_name": name}
         suffix = f"_{index + 1}" if several else ""
         yield f"history{suffix}", visualization.plot_optimization_history(study, **named)
         yield f"parallel_coordinates{suffix}", visualization.plot_parallel_coordinate(study, **named)
-        if enough:
+        if len(importances(study, index)) > 1:
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", _SEEKS_LOW)
                 lowered = _lowered(study, index)

@@ -30,7 +30,9 @@ def test_examples_of_the_document_run(tmp_path, monkeypatch):
 
 
 def test_document_lists_all_methods():
-    assert re.findall(r"^\| `(\w*(?:last|best)\w*)`", DOCUMENT.read_text(), re.MULTILINE) == list(SELECTION_METHODS)
+    assert re.findall(r"^\| `(\w*(?:last|best|pareto|balanced)\w*)`", DOCUMENT.read_text(), re.MULTILINE) == list(
+        SELECTION_METHODS
+    )
 
 
 @pytest.mark.parametrize("module", ["checkpoint", "database", "redact", "rows", "schema", "selection", "store"])

@@ -141,6 +141,29 @@ def test_select_shows_one_per_set(cli, results: Path):
     assert "parameter set 1" in result.stdout
 
 
+def test_a_search_with_several_objectives_and_the_selection_from_its_front(cli):
+    objectives = ["daily_log_sharpe", "max_drawdown", "-fee_revenue_over_value"]  # the last is 0 everywhere
+    tables = (f"search.objectives={json.dumps(objectives)}", "search.sampler=nsga2", "search.population_size=8")
+    settings = [part for table in tables for part in ("--set", table)]
+    searched = cli("optuna", "--study", "momentum_zero_fee", *settings, "--trials", "16", "--quiet")
+    assert searched.exit_code == 0, searched.output
+    balanced = re.search(r"Balanced, .*: trial\s+(\d+)", searched.stdout)[1]
+    picked = json.loads(cli("select", "--json").stdout)
+    assert (picked["method"], picked["metric"]) == ("balanced", ", ".join(objectives))
+    assert [str(checkpoint["step"]) for checkpoint in picked["checkpoints"]] == [balanced]
+    front = json.loads(cli("select", "--method", "pareto_front", "--json").stdout)
+    assert f"Front: {len(front['checkpoints'])} trials" in searched.stdout
+    two = json.loads(
+        cli("select", "--method", "balanced", "--metric", "returns", "--metric=-max_drawdown", "--json").stdout
+    )
+    assert two["metric"] == "returns, -max_drawdown"
+    shown = cli("simulate", "--from", "balanced", "--study", "momentum_zero_fee", *settings)
+    assert picked["checkpoints"][0]["key"] in shown.output
+    refused = cli("select", "--method", "balanced", "--metric", "returns")
+    assert refused.exit_code != 0
+    assert "name two or more" in refused.stderr
+
+
 def test_select_prints_json(cli, results: Path):
     arguments = ("--metric", "returns", "--method", "best_test_min_train", "--split-minimum", "-0.9", "--json")
     result = cli("select", "--study", "momentum_fees", *arguments, "--store", results)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantsim.drivers.search.pareto import balanced, hypervolume, normalised, pareto_front
+from quantsim.checkpoints.pareto import balanced, hypervolume, normalised, pareto_front
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 4), st.integers(1, 30))
