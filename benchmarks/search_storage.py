@@ -24,6 +24,7 @@ from optuna.storages.journal import JournalFileBackend
 
 from quantsim import CheckpointStore, Experiment, Prices
 from quantsim.drivers.search import load_search_space, run_search
+from quantsim.drivers.search.claims import Claimant
 from quantsim.drivers.search.storage import opened_storage
 from quantsim.drivers.search.worker import Searcher
 
@@ -84,11 +85,13 @@ def time_trials(opened: Callable[[Path], Any], n_trials: int, seconds: list[floa
     with tempfile.TemporaryDirectory() as folder, opened(Path(folder)) as storage:
         study = optuna.create_study(storage=storage, direction="maximize")
         searcher = Searcher(EXPERIMENT, space, FreeEvaluator(EXPERIMENT, PRICES), study)
-        state = searcher.init(0)
-        for _ in range(n_trials):
-            begun = time.perf_counter()
-            state, _ = searcher.step(state)
-            seconds.append(time.perf_counter() - begun)
+        with Claimant(storage, study, "benchmark", None, alone=True) as claimant:
+            state = searcher.init(0)
+            for _ in range(n_trials):
+                begun = time.perf_counter()
+                state, _ = searcher.step(state, claimant.claims(lambda: n_trials))
+                claimant.done()
+                seconds.append(time.perf_counter() - begun)
 
 
 def time_search(suffix: str, n_trials: int) -> float:

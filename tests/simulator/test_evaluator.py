@@ -122,6 +122,19 @@ def test_many_sets_are_each_set_alone(fees: str) -> None:
 
 
 @pytest.mark.parametrize("fees", ["zero", "fee"])
+def test_a_set_comes_out_the_same_to_the_last_bit_wherever_it_stands_among_others(fees: str) -> None:
+    evaluator = evaluator_of(TWO_SPLITS, fees=fees)
+    first, second = (
+        stacked(evaluator, *(random_params("momentum", HALF_HOURS, 2, seed) for seed in seeds))
+        for seeds in ((0, 1, 2, 3, 4, 5, 6, 7, 8), (9, 0, 8, 8, 8, 8, 8, 8, 3))
+    )
+    one, other = evaluator.evaluate_many(first, ENDS), evaluator.evaluate_many(second, ENDS)
+    for split, table in one.items():
+        for name, row in table.items():
+            np.testing.assert_array_equal(row[[0, 8, 3]], other[split][name][[1, 2, 8]])
+
+
+@pytest.mark.parametrize("fees", ["zero", "fee"])
 def test_evaluate_gives_the_metrics_of_simulate(fees: str) -> None:
     evaluator = evaluator_of(TWO_SPLITS, fees=fees)
     prices, params = random_prices(TWO_SPLITS, 2, 0), random_params("momentum", HALF_HOURS, 2, 2)

@@ -18,7 +18,7 @@ import logging
 import os
 import threading
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -42,6 +42,7 @@ __all__ = [
     "make_void",
     "presence_of",
     "trial_id_of",
+    "without_claims",
     "work_left",
 ]
 
@@ -87,6 +88,11 @@ def claims_of(trial: FrozenTrial) -> dict[str, dict[str, Any]]:
     }
 
 
+def without_claims(trial: FrozenTrial) -> dict[str, Any]:
+    """The system attributes that are not claims."""
+    return {key: value for key, value in trial.system_attrs.items() if not key.startswith(_CLAIM)}
+
+
 def presence_of(token: str, mark: Mapping[str, Any]) -> Presence:
     """Whether the worker of a claim is there."""
     found = presence(mark)
@@ -124,7 +130,12 @@ def is_repeated(trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> bool:
 
 
 class Claimant:
-    """One worker's way to trials; used as a context, at whose end nothing is claimed any more."""
+    """One worker's way to trials; used as a context, at whose end nothing is claimed any more.
+
+    Attributes:
+        token: names this claimant in its claims.
+        turn: why :meth:`claims` came to an end, once it has.
+    """
 
     def __init__(
         self,
@@ -150,7 +161,8 @@ class Claimant:
         self._key = _CLAIM + self.token
         self._mark = {**own_mark(), "session": session, "alone": alone}
         self._renew_seconds = None if timeout_minutes is None else min(RENEW_SECONDS, 20.0 * timeout_minutes)
-        self._held: Claim | None = None
+        self.turn: Turn | None = None
+        self._held: list[Claim] = []
         self._known: list[FrozenTrial] = []
         self._looked_at = 0
         self._stop = threading.Event()
@@ -169,9 +181,18 @@ class Claimant:
             self._thread.join(timeout=5.0)  # it may be waiting for a storage that does not answer
         _live_tokens.discard(self.token)
 
+    def claims(self, target: Callable[[], int]) -> Iterator[Claim]:
+        """Trials, until there is none for now; ``turn`` then says why.
+
+        Args:
+            target: says how many trials the study shall have.
+        """
+        while isinstance(taken := self.take(target()), Claim):
+            yield taken
+        self.turn = taken
+
     def take(self, target: int) -> Claim | Turn:
-        """A running trial of this worker's own, from the queue or new; or why there is none."""
-        self._held = None
+        """A running trial of this worker's own, from the queue or new, beside those it has; or why there is none."""
         while True:
             if not self._is_surely_left(target):
                 self._known = self._study.get_trials(deepcopy=False)
@@ -186,13 +207,14 @@ class Claimant:
             if number is not None:
                 alone = self._is_alone(self._known)
                 trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
-                self._held = Claim(number, trial_id, alone)
-                return self._held
+                claim = Claim(number, trial_id, alone)
+                self._held.append(claim)
+                return claim
             self._known = []
 
     def done(self) -> None:
-        """Says that the trial at hand is finished: it needs no more signs of life."""
-        self._held = None
+        """Says that the trials at hand are finished: they need no more signs of life."""
+        self._held = []
 
     def _is_alone(self, trials: Sequence[FrozenTrial]) -> bool:
         """Whether all trials were run by workers that had the study to themselves. Each finished trial is looked at once."""
@@ -223,7 +245,9 @@ class Claimant:
 
     def _keep(self, trials: Sequence[FrozenTrial], target: int) -> int | None:
         """Number of the trial this worker may go on with. If it may not, the trial is made void, or goes back to the queue."""
-        own = [trial.number for trial in trials if trial.state is TrialState.RUNNING and self.token in claims_of(trial)]
+        held = {claim.number for claim in self._held}
+        running = [trial for trial in trials if trial.state is TrialState.RUNNING and trial.number not in held]
+        own = [trial.number for trial in running if self.token in claims_of(trial)]
         for number in own[:-1]:  # made, and then again: the connection was lost before the storage could say so
             self._void(number, _EXCESS)
         if not own:
@@ -264,12 +288,12 @@ class Claimant:
     def _renew(self) -> None:
         try:
             while not self._stop.wait(self._renew_seconds):
-                held = self._held
-                if held is None:
-                    continue
-                held.signs += 1
-                with contextlib.suppress(UpdateFinishedTrialError, KeyError):
-                    self._storage.set_trial_system_attr(held.trial_id, self._key, {**self._mark, "signs": held.signs})
+                for held in list(self._held):
+                    held.signs += 1
+                    with contextlib.suppress(UpdateFinishedTrialError, KeyError):
+                        self._storage.set_trial_system_attr(
+                            held.trial_id, self._key, {**self._mark, "signs": held.signs}
+                        )
         except DriverError as error:  # the storage is lost; the worker itself will say so
             logger.debug("no more signs of life: %s", error)
         finally:

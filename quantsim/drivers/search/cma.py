@@ -22,7 +22,7 @@ from quantsim.drivers.search.cube import CubeSampler, to_unit
 if TYPE_CHECKING:
     from cmaes import CMA
 
-__all__ = ["GENERATION", "CmaProgress", "CmaSampler"]
+__all__ = ["GENERATION", "CmaProgress", "CmaSampler", "first_population_size"]
 
 GENERATION = "quantsim:cma_generation"
 """System attribute of a trial: the generation it was drawn in. What was given from outside has none, and is not told."""
@@ -40,6 +40,11 @@ class CmaSampler(CubeSampler):
         """``seed`` decides what is drawn from the distribution that the trials so far lead to; ``progress`` is gone on with."""
         super().__init__(seed)
         self._seed, self._progress = seed, progress
+
+    @property
+    def population_size(self) -> int:
+        """How many trials the present generation has."""
+        return self._progress.population_size
 
     def place(
         self, study: Study, trial: FrozenTrial, names: Sequence[str], space: Mapping[str, BaseDistribution]
@@ -61,6 +66,11 @@ class CmaProgress:
         self._study: tuple[str, datetime | None] | None = None
         self._optimiser: CMA | None = None
         self._generation = self._restarts = 0
+
+    @property
+    def population_size(self) -> int:
+        """Of the generation that is being drawn; 0 before any is."""
+        return 0 if self._optimiser is None else int(self._optimiser.population_size)
 
     def advance(self, study: Study, names: Sequence[str], space: Mapping[str, BaseDistribution]) -> tuple[CMA, int]:
         """The optimiser after all complete generations of a study, and the number of the one that is being drawn."""
@@ -89,8 +99,13 @@ def _start(n_dimensions: int, restarts: int) -> CMA:
 
     mean = np.random.default_rng(restarts).uniform(0.1, 0.9, n_dimensions) if restarts else np.full(n_dimensions, 0.5)
     bounds = np.array([[0.0, 1.0]] * n_dimensions)
-    population = (4 + int(3 * np.log(n_dimensions))) * 2**restarts
+    population = first_population_size(n_dimensions) * 2**restarts
     return CMA(mean=mean, sigma=_SIGMA, bounds=bounds, seed=0, population_size=population)
+
+
+def first_population_size(n_dimensions: int) -> int:
+    """Trials in a generation, before any restart."""
+    return 4 + int(3 * np.log(n_dimensions))
 
 
 def _place(trial: FrozenTrial, names: Sequence[str], space: Mapping[str, BaseDistribution]) -> np.ndarray:

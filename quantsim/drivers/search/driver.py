@@ -17,6 +17,7 @@ from optuna.study import Study
 from optuna.trial import TrialState
 
 from quantsim.checkpoints import CheckpointStore
+from quantsim.checkpoints.pareto import balanced, hypervolume, normalised, pareto_front
 from quantsim.config import Experiment
 from quantsim.drivers.search.claims import Claimant
 from quantsim.drivers.search.clusters import Backend, check_backend, joined_cluster
@@ -24,7 +25,6 @@ from quantsim.drivers.search.dashboard import describe_prices, selection_advice,
 from quantsim.drivers.search.lost import LostTrials, abandon_session
 from quantsim.drivers.search.monitor import POLL_SECONDS, Monitor, SearchProgress, polling
 from quantsim.drivers.search.parallel import Job, run_on_cluster, run_processes
-from quantsim.drivers.search.pareto import balanced, hypervolume, normalised, pareto_front
 from quantsim.drivers.search.records import Recorder
 from quantsim.drivers.search.sampler import check_sampler
 from quantsim.drivers.search.space import SearchSpace
@@ -254,7 +254,7 @@ class _Search:
             searcher.run(
                 claimant,
                 lambda: monitor.target,
-                lambda info: monitor.observe(info.trial),
+                lambda infos: monitor.observe(info.trial for info in infos),
                 settled=len(settled_trials(study)),
                 between=between,
             )

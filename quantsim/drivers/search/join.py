@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from optuna.storages import BaseStorage
@@ -138,7 +138,7 @@ def _work(storage: BaseStorage, member: Searcher, limit: int | None, monitor: Mo
     lost = LostTrials(storage, study, names, timeout_minutes, _LOOK_SECONDS)
     session = uuid.uuid4().hex
 
-    def watch(_: Info) -> None:
+    def watch(_: Sequence[Info]) -> None:
         monitor.catch_up(study)
 
     try:

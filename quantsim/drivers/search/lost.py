@@ -11,9 +11,9 @@ from typing import Any
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import BaseStorage
 from optuna.study import Study
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from quantsim.drivers.search.claims import claims_of, is_repeated, make_void, presence_of, trial_id_of
+from quantsim.drivers.search.claims import claims_of, is_repeated, make_void, presence_of, trial_id_of, without_claims
 from quantsim.drivers.search.marks import Presence
 from quantsim.drivers.search.study import ABANDONED, METRICS, REASON, RETRY_OF
 
@@ -68,7 +68,12 @@ def abandon(
         enqueued = any(other.user_attrs.get(RETRY_OF) == trial.number for other in known)
         if params and not enqueued and not is_repeated(trial, known):
             kept = {name: value for name, value in trial.user_attrs.items() if name not in _OWN_ATTRIBUTES}
-            study.enqueue_trial(params, user_attrs={**kept, RETRY_OF: trial.number, _LOSSES: losses})
+            again = create_trial(
+                state=TrialState.WAITING,
+                system_attrs={**without_claims(trial), "fixed_params": params},  # its generation stays the same
+                user_attrs={**kept, RETRY_OF: trial.number, _LOSSES: losses},
+            )
+            study.add_trial(again)
         make_void(storage, study, trial.number, reason)
     return count
 

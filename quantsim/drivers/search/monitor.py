@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -91,18 +91,16 @@ class Monitor:
         """How many trials there will be: those there are, once patience has run out."""
         return len(self._seen) if self.has_stalled else self._total
 
-    def observe(self, trial: FrozenTrial) -> None:
-        """Takes in one settled trial, writes it to the store, and tells of it."""
-        if self._take(trial):
-            self._flush()
+    def observe(self, trials: Iterable[FrozenTrial]) -> None:
+        """Takes in settled trials, writes them to the store in one transaction, and tells of them."""
+        new = [trial for trial in trials if self._take(trial)]
+        self._flush()
+        if new:
             self._tell()
 
     def catch_up(self, study: Study) -> None:
         """Takes in all settled trials of the study, and writes those the store lacks in one transaction."""
-        new = [trial for trial in settled_trials(study) if self._take(trial)]
-        self._flush()
-        if new:
-            self._tell()
+        self.observe(settled_trials(study))
 
     def stop_others(self, study: Study) -> None:
         """Has workers elsewhere stop, too, once patience has run out."""

@@ -6,7 +6,7 @@ import logging
 import os
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -186,7 +186,7 @@ def run_job(job: Job) -> None:
             searcher.run(claimant, target_reader(study), _ignore, between=between)
 
 
-def _ignore(_: Info) -> None:
+def _ignore(_: Sequence[Info]) -> None:
     """The driver follows the study itself."""
 
 

@@ -124,7 +124,7 @@ class TrialSampler(BaseSampler):
     """
 
     def __init__(self, sampler: BaseSampler, distributions: Mapping[str, BaseDistribution], *, together: bool) -> None:
-        self._sampler = sampler
+        self.sampler = sampler
         self._relative = dict(distributions) if together else {}
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
@@ -135,19 +135,19 @@ class TrialSampler(BaseSampler):
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """As the sampler does; nothing where each parameter is drawn by itself."""
-        return self._sampler.sample_relative(study, trial, search_space)
+        return self.sampler.sample_relative(study, trial, search_space)
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
         """As the sampler does."""
-        return self._sampler.sample_independent(study, trial, param_name, param_distribution)
+        return self.sampler.sample_independent(study, trial, param_name, param_distribution)
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        self._sampler.before_trial(study, trial)
+        self.sampler.before_trial(study, trial)
 
     def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
-        self._sampler.after_trial(study, trial, state, values)
+        self.sampler.after_trial(study, trial, state, values)
 
 
 def check_sampler(search: Search, distributions: Mapping[str, BaseDistribution], n_objectives: int = 1) -> None:

@@ -1,12 +1,13 @@
-"""The loop of one worker: claim a trial, draw it, evaluate it, store what came of it."""
+"""The loop of one worker: claim trials, draw them, evaluate them, store what came of them."""
 
 from __future__ import annotations
 
 import functools
+import itertools
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -22,6 +23,7 @@ from quantsim.checkpoints.redact import redact
 from quantsim.config import Experiment
 from quantsim.drivers.search.claims import Claim, Claimant, Turn
 from quantsim.drivers.search.dashboard import dashboard_attributes
+from quantsim.drivers.search.generations import batch_width, ends_batch
 from quantsim.drivers.search.pruner import make_pruner
 from quantsim.drivers.search.records import json_number, plain_metrics, raw_parameters
 from quantsim.drivers.search.sampler import TrialSampler, trial_sampler
@@ -35,6 +37,8 @@ __all__ = ["MAX_FAILURES_IN_A_ROW", "Evaluates", "Info", "Searcher", "State"]
 logger = logging.getLogger(__name__)
 
 FloatArray = NDArray[np.float64]
+RawParams = Mapping[str, FloatArray]
+Metrics = Mapping[str, Mapping[str, float]]
 
 MAX_FAILURES_IN_A_ROW = 20
 """A study all of whose trials fail ends after this many, as many as the random trials it starts with by default."""
@@ -54,10 +58,13 @@ class Evaluates(Protocol):
     def notes(self) -> Mapping[str, Any]:
         """What should be known of the results, as JSON values."""
 
-    def evaluate(self, params: Mapping[str, FloatArray], /) -> Mapping[str, Mapping[str, float]]:
+    def evaluate(self, params: RawParams, /) -> Metrics:
         """Raw name → (n,) to split → metric → value."""
 
-    def evaluate_blocks(self, params: Mapping[str, FloatArray], n_blocks: int, /) -> Iterator[float]:
+    def evaluate_many(self, sets: RawParams, /) -> Mapping[str, Mapping[str, FloatArray]]:
+        """Raw name → (S, n) to split → metric → (S,); asked for only where whole generations are drawn."""
+
+    def evaluate_blocks(self, params: RawParams, n_blocks: int, /) -> Iterator[float]:
         """The objective over each block of the training period; asked for only where trials are pruned."""
 
 
@@ -92,6 +99,24 @@ class Info:
         return not is_void(self.trial)
 
 
+@dataclass
+class _Drawn:
+    """A trial on its way; ``reason`` says why it goes no further, if it does not."""
+
+    trial: Trial
+    sampler: TrialSampler
+    raw: RawParams | None = None
+    metrics: Metrics | None = None
+    pruned: bool = False
+    reason: str | None = None
+
+    def fail(self, error: Exception) -> None:
+        """Notes why the trial fails."""
+        self.reason = redact(f"{type(error).__name__}: {error}")
+        debugged = logger.isEnabledFor(logging.DEBUG)
+        logger.warning("trial %d failed: %s", self.trial.number, self.reason, exc_info=error if debugged else None)
+
+
 @dataclass(frozen=True)
 class Searcher:
     """One worker's fixed parts.
@@ -117,55 +142,121 @@ class Searcher:
         """The state before the first trial of a session; ``settled`` trials of the study count already."""
         return State(settled)
 
-    def step(self, state: State, claim: Claim | None = None) -> tuple[State, Info]:
-        """Draws a trial, evaluates it, and stores what came of it.
+    def step(self, state: State, claims: Iterator[Claim]) -> tuple[State, list[Info]]:
+        """Draws a trial, or as many as can be drawn before one is known; evaluates them, and stores what came of them.
 
         The sampler is made anew for each trial. While one worker has the study to itself, its seed comes from the number of
         trials before, so that what is drawn depends on nothing but the study: one that was cut off goes on as if it had not
         been. Of several workers, each takes the trial's number, which no two share.
 
+        Trials of one generation are evaluated in one call, always of the same width, whose lanes do not touch one another:
+        so it does not matter to the numbers where a study was cut off.
+
         Args:
             state: of this worker.
-            claim: the trial to run; unless given, the study is asked for one.
+            claims: the trials to run; no more are taken than are run. Where there are none, nothing is done.
         """
-        self.study.sampler, self.study.pruner = self._sampler(state, claim), self._pruner
-        try:
-            return self._run_trial(state, self.study.ask() if claim is None else Trial(self.study, claim.trial_id))
-        except UpdateFinishedTrialError:
-            if claim is None:
-                raise
-            return state, Info(self.study.get_trials(deepcopy=False)[claim.number], "it was given to another worker")
+        drawn: list[_Drawn] = []
+        width, together = self._width, self._width > 1
+        for claim in claims:
+            index = state.settled + len(drawn)
+            drawn.append(self._draw(State(index), claim))
+            together = together and claim.alone
+            if not together or len(drawn) == width:
+                break
+            if ends_batch(self.study, drawn[-1].sampler.sampler, claim.number, index, width):
+                break
+        if together:
+            self._evaluate_together([one for one in drawn if one.raw is not None], width)
+        for one in drawn:
+            self._evaluate(one)
+        infos = []
+        for one in drawn:
+            state, info = self._settle(state, one)
+            infos.append(info)
+        return state, infos
 
     @functools.cached_property
     def _pruner(self) -> BasePruner:
         return make_pruner(self.experiment.search)
 
-    def _sampler(self, state: State, claim: Claim | None) -> TrialSampler:
+    @functools.cached_property
+    def _width(self) -> int:
+        """How many trials are evaluated in one call, at most."""
+        return batch_width(self.experiment.search, len(self.distributions))
+
+    def _sampler(self, state: State, claim: Claim) -> TrialSampler:
         make = functools.partial(trial_sampler, self.experiment, self.distributions)
-        if claim is None or claim.alone:
+        if claim.alone:
             return make(worker=0, n_workers=1, settled=state.settled)
         # Two stands for "several": how many there are, nobody knows.
         return make(worker=1, n_workers=2, settled=claim.number, index=claim.number)
 
-    def _run_trial(self, state: State, trial: Trial) -> tuple[State, Info]:
-        reason: str | None = None
+    def _draw(self, state: State, claim: Claim) -> _Drawn:
+        sampler = self._sampler(state, claim)
+        self.study.sampler, self.study.pruner = sampler, self._pruner
+        drawn = _Drawn(Trial(self.study, claim.trial_id), sampler)
         try:
-            raw = raw_parameters(self.experiment, self.space.suggest(trial))
-            if self._is_pruned(trial, raw):
-                return State(state.settled + 1), Info(self._tell(trial, TrialState.PRUNED), None)
-            metrics = plain_metrics(self.evaluator.evaluate(raw))
-            reason = unfit(self.experiment, metrics)
+            drawn.raw = raw_parameters(self.experiment, self.space.suggest(drawn.trial))
         except Exception as error:
-            reason = redact(f"{type(error).__name__}: {error}")
-            logger.warning("trial %d failed: %s", trial.number, reason, exc_info=logger.isEnabledFor(logging.DEBUG))
-        if reason is not None:
-            trial.set_user_attr(REASON, reason)
-            return State(state.settled + 1, state.failures_in_row + 1), Info(self._tell(trial, TrialState.FAIL), reason)
+            drawn.fail(error)
+        return drawn
+
+    def _evaluate_together(self, drawn: Sequence[_Drawn], width: int) -> None:
+        """Evaluates trials in one call; where that fails, none, and each has to be evaluated by itself, to find which."""
+        sets = [one.raw for one in drawn if one.raw is not None]
+        if not sets:
+            return
+        filled = [*sets, *[sets[-1]] * (width - len(sets))]  # one compiled program, however many there are
+        try:
+            tables = self.evaluator.evaluate_many({name: np.stack([raw[name] for raw in filled]) for name in sets[0]})
+        except Exception as error:
+            logger.debug("%d trials could not be evaluated in one call: %s", len(sets), error)
+            return
+        for lane, one in enumerate(drawn):
+            self._take_in(
+                one, {split: {name: row[lane] for name, row in table.items()} for split, table in tables.items()}
+            )
+
+    def _evaluate(self, drawn: _Drawn) -> None:
+        """Evaluates a trial, unless that is done, it cannot be, or the pruner gives it up."""
+        if drawn.raw is None or drawn.metrics is not None:
+            return
+        self.study.sampler = drawn.sampler
+        try:
+            drawn.pruned = self._is_pruned(drawn.trial, drawn.raw)
+            if not drawn.pruned:
+                self._take_in(drawn, self.evaluator.evaluate(drawn.raw))
+        except Exception as error:
+            drawn.fail(error)
+
+    def _take_in(self, drawn: _Drawn, metrics: Metrics) -> None:
+        drawn.metrics = plain_metrics(metrics)
+        drawn.reason = unfit(self.experiment, drawn.metrics)
+
+    def _settle(self, state: State, drawn: _Drawn) -> tuple[State, Info]:
+        """Stores what came of a trial."""
+        self.study.sampler = drawn.sampler
+        try:
+            return self._store(state, drawn)
+        except UpdateFinishedTrialError:
+            stored = self.study.get_trials(deepcopy=False)[drawn.trial.number]
+            return state, Info(stored, "it was given to another worker")
+
+    def _store(self, state: State, drawn: _Drawn) -> tuple[State, Info]:
+        trial, metrics = drawn.trial, drawn.metrics
+        after = State(state.settled + 1)
+        if drawn.pruned:
+            return after, Info(self._tell(trial, TrialState.PRUNED), None)
+        if metrics is None or drawn.reason is not None:
+            trial.set_user_attr(REASON, drawn.reason)
+            after = State(after.settled, state.failures_in_row + 1)
+            return after, Info(self._tell(trial, TrialState.FAIL), drawn.reason)
         self._attach(trial, metrics)
         for name, value in constraint_values(self.experiment, metrics).items():
             trial.set_constraint(name, value)
         values = trial_values(self.experiment, metrics)
-        return State(state.settled + 1), Info(self.study.tell(trial, values, skip_if_finished=True), None)
+        return after, Info(self.study.tell(trial, values, skip_if_finished=True), None)
 
     def _tell(self, trial: Trial, state: TrialState) -> FrozenTrial:
         return self.study.tell(trial, state=state, skip_if_finished=True)
@@ -197,21 +288,21 @@ class Searcher:
         self,
         claimant: Claimant,
         target: Callable[[], int],
-        watch: Callable[[Info], None],
+        watch: Callable[[Sequence[Info]], None],
         *,
         settled: int = 0,
         limit: int | None = None,
         between: Callable[[], object] = lambda: None,
     ) -> int:
-        """Runs trials one after another, until the study has all it shall have.
+        """Runs trials, until the study has all it shall have.
 
         Args:
             claimant: gets the trials.
             target: says how many the study shall have.
-            watch: called after each trial that counts.
+            watch: told what came of the trials that count, after each step.
             settled: trials of the study that count already.
             limit: how many trials to run at most.
-            between: called before each trial, and while others have the last ones.
+            between: called before each step, and while others have the last trials.
 
         Returns:
             How many it ran.
@@ -222,24 +313,25 @@ class Searcher:
         state, count, pause_s = self.init(settled), 0, _FIRST_PAUSE_S
         while limit is None or count < limit:
             between()
-            claim = claimant.take(target())
-            if claim is Turn.DONE:
-                break
-            if isinstance(claim, Turn):
+            left = None if limit is None else limit - count
+            state, infos = self.step(state, itertools.islice(claimant.claims(target), left))
+            claimant.done()
+            if not infos:
+                if claimant.turn is Turn.DONE:
+                    break
                 time.sleep(pause_s)
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
                 continue
             pause_s = _FIRST_PAUSE_S
-            state, info = self.step(state, claim)
-            claimant.done()
-            if not info.counts:
-                logger.warning("trial %d was taken for lost, and given to another worker", claim.number)
-                continue
-            count += 1
-            watch(info)
+            for info in infos:
+                if not info.counts:
+                    logger.warning("trial %d was taken for lost, and given to another worker", info.trial.number)
+            counted = [info for info in infos if info.counts]
+            count += len(counted)
+            watch(counted)
             if state.failures_in_row >= MAX_FAILURES_IN_A_ROW:
                 raise DriverError(
                     f"{state.failures_in_row} trials of study {self.study.study_name!r} failed one after another, the last "
-                    f"(trial {info.trial.number}) with: {info.reason}"
+                    f"(trial {infos[-1].trial.number}) with: {infos[-1].reason}"
                 )
         return count

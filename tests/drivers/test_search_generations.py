@@ -1,0 +1,156 @@
+"""Generations: evaluated in one call, with the trials that one after the other would have had, wherever a study is cut off."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+from optuna.trial import TrialState
+from search_support import Fake, make_experiment, make_prices
+
+from quantsim import CheckpointStore
+from quantsim.drivers.search import run_search, worker
+from quantsim.drivers.search.generations import MAX_WIDTH, batch_width
+from quantsim.drivers.search.space import Draw
+from quantsim.drivers.search.storage import opened_storage
+from quantsim.drivers.search.study import is_void, load_study
+
+SAMPLERS = ("cmaes", "nsga2", "nsga3", "qmc", "random")
+N_TRIALS = 40
+
+
+@pytest.fixture
+def store(tmp_path):
+    with CheckpointStore(tmp_path / "checkpoints.db") as store:
+        yield store
+
+
+class Counting(Fake):
+    """Some sets, fixed by their values, are not finite; notes how wide each call was."""
+
+    widths: ClassVar[list[int]] = []
+    alone = 0
+    interrupt_at: int | None = None
+
+    def evaluate(self, params: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+        type(self).alone += 1
+        return self.value(params)
+
+    def value(self, params: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+        metrics = super().evaluate(params)
+        if math.sin(1e3 * float(params["log_k"][0])) > 0.8:
+            metrics["train"][self.experiment.objective.metric] = math.nan
+        return metrics
+
+    def evaluate_many(self, sets: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        if len(self.widths) == self.interrupt_at:
+            type(self).interrupt_at = None
+            raise KeyboardInterrupt
+        self.widths.append(len(sets["log_k"]))
+        rows = [self.value({name: values[row] for name, values in sets.items()}) for row in range(len(sets["log_k"]))]
+        return {
+            split: {name: np.array([row[split][name] for row in rows]) for name in table}
+            for split, table in rows[0].items()
+        }
+
+
+@pytest.fixture
+def evaluator(monkeypatch):
+    monkeypatch.setattr(Counting, "widths", [])
+    monkeypatch.setattr(Counting, "alone", 0)
+    monkeypatch.setattr(Counting, "interrupt_at", None)
+    return Counting
+
+
+def search(store, path, sampler, evaluator, trials=N_TRIALS, **options):
+    experiment = make_experiment(search={"sampler": sampler, "population_size": 8})
+    return run_search(
+        experiment, make_prices(), store, storage=path, trials=trials, make_evaluator=evaluator, **options
+    )
+
+
+def trials_of(path, run):
+    """Parameters, state and value of the trials that count, in the order of their numbers."""
+    with opened_storage(path) as storage:
+        trials = load_study(storage, run.study_name).trials
+    return [(trial.params, trial.state, trial.values) for trial in trials if not is_void(trial)]
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_the_trials_are_those_of_one_after_the_other(tmp_path, store, evaluator, monkeypatch, sampler):
+    together = trials_of(path := tmp_path / "a.journal", search(store, path, sampler, evaluator))
+    assert evaluator.alone == 0
+    assert set(evaluator.widths) == {8}
+    failed = sum(state is TrialState.FAIL for _, state, _ in together)
+    assert 0 < failed < 20
+    assert len(together) == N_TRIALS
+    monkeypatch.setattr(worker, "batch_width", lambda *_: 1)
+    alone = trials_of(path := tmp_path / "b.journal", search(store, path, sampler, evaluator))
+    assert alone == together
+    assert evaluator.alone == N_TRIALS
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("while_drawing", [False, True])
+def test_a_study_cut_off_within_a_generation_goes_on(tmp_path, store, evaluator, monkeypatch, sampler, while_drawing):
+    whole = trials_of(path := tmp_path / "a.journal", search(store, path, sampler, evaluator))
+    path = tmp_path / "b.journal"
+    if while_drawing:
+        suggest, count = Draw.suggest, 0
+
+        def interrupted(self, trial):
+            nonlocal count
+            count += 1
+            if count == 4 * 12 + 3:  # with half of a trial's parameters
+                raise KeyboardInterrupt
+            return suggest(self, trial)
+
+        monkeypatch.setattr(Draw, "suggest", interrupted)
+    else:
+        evaluator.interrupt_at = len(evaluator.widths) + 2
+    with pytest.raises(KeyboardInterrupt):
+        search(store, path, sampler, evaluator)
+    for trials in (19, N_TRIALS):  # and once in between, where it was asked for no more
+        run = search(store, path, sampler, evaluator, trials)
+    assert trials_of(path, run) == whole
+    assert evaluator.alone == 0
+
+
+def test_where_the_call_fails_each_is_evaluated_by_itself(tmp_path, store, evaluator):
+    class Fails(evaluator):
+        def evaluate_many(self, sets):
+            raise MemoryError("too wide")
+
+    run = search(store, tmp_path / "a.journal", "nsga2", Fails)
+    assert run.n_trials == Fails.alone == N_TRIALS
+
+
+def test_twenty_failures_in_a_row_end_it_here_too(tmp_path, store, evaluator):
+    class NeverFinite(evaluator):
+        def value(self, params):
+            metrics = super().value(params)
+            metrics["train"][self.experiment.objective.metric] = math.nan
+            return metrics
+
+    with pytest.raises(Exception, match=r"\d\d trials .* one after another, .* train daily_log_sharpe is nan"):
+        search(store, tmp_path / "a.journal", "random", NeverFinite)
+
+
+def test_sets_that_were_given_are_evaluated_with_the_first_generation(tmp_path, store, evaluator):
+    given = [{"memory_days": 1.0, "k_per_day": 16.0}, {"memory_days": 2.0, "k_per_day": 8.0}]
+    search(store, tmp_path / "a.journal", "nsga2", evaluator, trials=8, enqueue=given)
+    assert evaluator.widths == [8]
+
+
+def test_several_workers_and_pruned_studies_evaluate_one_at_a_time():
+    def width(**search):
+        return batch_width(make_experiment(search=search).search, 4)
+
+    assert width(sampler="nsga2", population_size=12) == 12
+    assert width(sampler="qmc", population_size=500) == MAX_WIDTH
+    assert width(sampler="cmaes") == 8
+    assert width(sampler="tpe") == 1
+    assert width(sampler="random", pruner="median") == 1
