@@ -12,7 +12,7 @@ from quantsim.drivers.search.dashboard import dashboard_attributes
 from quantsim.drivers.search.records import json_number, plain_metrics, raw_parameters
 from quantsim.drivers.search.space import SearchSpace
 from quantsim.drivers.search.space_file import load_search_space
-from quantsim.drivers.search.study import METRICS, identify, open_study
+from quantsim.drivers.search.study import METRICS, describe_task, identify, open_study
 from quantsim.drivers.search.values import objective_names, trial_values
 from quantsim.simulator import Evaluator
 
@@ -48,6 +48,7 @@ class Searched:
         self.evaluator = Evaluator(self.experiment, prices)
         identity = identify(self.experiment, prices.identity, self.space)
         self.study: Study = open_study(storage, NAME, identity, objective_names(self.experiment))
+        describe_task(self.study, self.experiment, n_trials=100)
         self.study.sampler = RandomSampler(seed=5)
 
     def add(self, count: int) -> None:

@@ -76,6 +76,7 @@ def _studies(place: str) -> Iterator[tuple[BaseStorage, list[str]]]:
 def _application(storage: BaseStorage, folder: Path | None) -> Any:
     """The dashboard; the folder of artifacts need not be there yet."""
     from quantsim.drivers.search.artifacts import ArtifactFolder
+    from quantsim.drivers.search.shown import ShownApplication
 
     try:
         from optuna_dashboard import wsgi
@@ -83,7 +84,8 @@ def _application(storage: BaseStorage, folder: Path | None) -> Any:
         raise DriverError(
             "the dashboard is not installed: pip install 'quantsim[dashboard]' (or pip install optuna-dashboard)"
         ) from error
-    return wsgi(storage, artifact_store=None if folder is None else ArtifactFolder(folder))
+    application = wsgi(storage, artifact_store=None if folder is None else ArtifactFolder(folder))
+    return ShownApplication(application, storage)
 
 
 @contextlib.contextmanager

@@ -57,7 +57,8 @@ def pool_figure(
         _draw_value(value_axes, times, result.value[bars], hodl_value[bars])
         _draw_weights(weight_axes, times, result.weights[bars], result.tokens)
         _shade_splits(value_axes, experiment, times[0], times[-1])
-        months = times[-1] - times[0] > timedelta(days=120)
+        # From five months on, which have 153 days at most, the locator takes no day but the first of a month.
+        months = times[-1] - times[0] >= timedelta(days=153)
         dates: Any = matplotlib.dates  # not typed
         weight_axes.xaxis.set_major_locator(dates.AutoDateLocator(minticks=5, maxticks=12))
         weight_axes.xaxis.set_major_formatter(dates.DateFormatter("%b %Y" if months else "%d %b %Y"))

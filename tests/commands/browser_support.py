@@ -55,6 +55,11 @@ class Browser:
             time.sleep(0.1)
         return value
 
+    def click(self, xpath: str) -> None:
+        """Clicks on the first such element, as a mouse would: it fails where something else lies above."""
+        (reference,) = self._command("element", {"using": "xpath", "value": xpath}).values()
+        self._command(f"element/{reference}/click", {})
+
     def picture(self) -> bytes:
         """PNG of the page, for whoever looks into a failure."""
         return base64.b64decode(self._command("screenshot"))

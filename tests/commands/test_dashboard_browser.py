@@ -107,6 +107,22 @@ def test_pareto_plot_has_a_point_for_each_trial(page: Browser, address: str, sea
     assert "turnover" in text
 
 
+def test_table_is_sorted_by_the_column_clicked_on(page: Browser, address: str, searched: Searched):
+    page.open(f"{address}/smartSelection")  # what the menu calls Smart Selection
+    rows = "[...document.querySelectorAll('table tbody tr')]"
+    trials = searched.study.get_trials(deepcopy=False)
+    page.wait_for(f"{rows}.length === {len(trials)}", "the table of trials")
+    heights = page.script(f"return {rows}.map(row => row.offsetHeight)")
+    assert max(heights) < 120  # no column of long text
+    shown = f"{rows}.map(row => Number(row.cells[0].innerText)).join()"
+    for column in ("validation daily_log_sharpe", "test vs HODL"):
+        ascending = [trial.number for trial in sorted(trials, key=lambda trial: trial.user_attrs[column])]
+        assert ascending != sorted(ascending)  # another order than before the click
+        for order in (ascending, ascending[::-1]):
+            page.click(f"//th[contains(., 'UserAttribute {column}')]//*[@role='button']")
+            page.wait_for(f"{shown} === '{','.join(map(str, order))}'", f"trials by {column}")
+
+
 def test_note_is_shown_with_its_tables(page: Browser, address: str):
     page.open(f"{address}/note")
     cells = page.wait_for(

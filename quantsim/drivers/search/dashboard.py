@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from quantsim.checkpoints.pareto import balanced, normalised, pareto_front
 from quantsim.checkpoints.redact import redact
 from quantsim.config import Experiment
-from quantsim.drivers.search.pareto import balanced, normalised, pareto_front
 from quantsim.drivers.search.space import Draw, SearchSpace
 from quantsim.drivers.search.study import METRICS
 from quantsim.drivers.search.values import objective_names
@@ -32,6 +32,10 @@ Metrics = Mapping[str, Mapping[str, float]]
 _OVER_HODL = "returns_over_hodl"
 _NOTE_DIGEST = "quantsim:note"
 
+_SORTING = (
+    "**To sort trials**, open *Smart Selection* and scroll to the table at its end: a click on the head of a column sorts, "
+    "another one turns the order round. `vs HODL` is a fraction: 0.1 is 10 % more than holding."
+)
 _NEVER_STEERED = (
     "**Test metrics never steered.** Neither the sampler nor the selection above reads them; they stand beside each trial to "
     "be reported. Whoever picks a trial by a test column has no test data left."
@@ -126,6 +130,8 @@ def study_note(experiment: Experiment, space: SearchSpace, data: str, advice: st
         "## Picking a trial",
         "",
         advice,
+        "",
+        _SORTING,
         "",
         _NEVER_STEERED,
     ]
@@ -224,5 +230,5 @@ def _drawn(draw: Draw) -> tuple[str, str, str]:
 
 
 def _table(heading: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> Iterator[str]:
-    for row in (heading, ("---",) * len(heading), *rows):
+    for row in (heading, (":---",) * len(heading), *rows):
         yield "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in row) + " |"
