@@ -44,6 +44,7 @@ class FreeEvaluator:
     """Answers at once."""
 
     notes: Mapping[str, Any] = {}
+    sets_per_call = 1
 
     def __init__(self, experiment: Experiment, prices: Prices) -> None:
         self.data_id = prices.identity

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from quantsim.config import Experiment
 from quantsim.errors import ParameterError, PriceError, WindowError, nearest
+from quantsim.forms import form
 from quantsim.metrics import SampleShape, get_metric, metric_names
 from quantsim.objective import OBJECTIVE, ObjectiveShape, objective_shape
 from quantsim.precision import in_float64
@@ -35,6 +36,10 @@ logger = logging.getLogger(__name__)
 FloatArray = NDArray[np.float64]
 Params = Mapping[str, ArrayLike]
 Windows = tuple[tuple[str, Plan, int], ...]
+
+_MOST_SETS = 32
+_MOST_BARS = 2**20
+"""Of a call that passes over them one after another: about as many as take a fifth of a second with fees."""
 
 
 class Evaluator:
@@ -127,6 +132,19 @@ class Evaluator:
         """
         many = self.evaluate_many({name: np.asarray(value)[None] for name, value in params.items()}, metrics)
         return {split: {name: float(row[0]) for name, row in table.items()} for split, table in many.items()}
+
+    @functools.cached_property
+    def sets_per_call(self) -> int:
+        """How many parameter sets :meth:`evaluate_many` should be given at most, if each could be evaluated by itself.
+
+        More gain little, and nobody can interrupt a call. Where a processor passes over every bar, sets go one after the
+        other, and long passes gain nothing at all.
+        """
+        windows = self._split_windows(self.metric_names, details=True)
+        if form() == "associative" or not any(plan.every_bar for _, plan, _ in windows):
+            return _MOST_SETS
+        bars = sum(plan.shape.n_bars for _, plan, _ in windows)
+        return min(max(_MOST_BARS // bars, 1), _MOST_SETS)
 
     @in_float64
     def evaluate_many(self, sets: Params, metrics: Sequence[str] | None = None) -> dict[str, dict[str, FloatArray]]:

@@ -45,6 +45,8 @@ def make_prices(scale: float = 1.0) -> Prices:
 class Fake:
     """A smooth objective with its maximum at a memory of 1 day and k of 16 per day in raw units, and no cost."""
 
+    sets_per_call = 32
+
     def __init__(self, experiment: Experiment, prices: Prices) -> None:
         self.experiment, self.data_id, self.notes = experiment, prices.identity, {"warm_up_days": 1.0}
         self.calls = 0

@@ -13,7 +13,7 @@ from search_support import Fake, make_experiment, make_prices
 
 from quantsim import CheckpointStore
 from quantsim.drivers.search import run_search, worker
-from quantsim.drivers.search.generations import MAX_WIDTH, batch_width
+from quantsim.drivers.search.generations import batch_width
 from quantsim.drivers.search.space import Draw
 from quantsim.drivers.search.storage import opened_storage
 from quantsim.drivers.search.study import is_void, load_study
@@ -145,12 +145,13 @@ def test_sets_that_were_given_are_evaluated_with_the_first_generation(tmp_path, 
     assert evaluator.widths == [8]
 
 
-def test_several_workers_and_pruned_studies_evaluate_one_at_a_time():
-    def width(**search):
-        return batch_width(make_experiment(search=search).search, 4)
+def test_batches_are_as_wide_as_generations_where_the_evaluator_takes_them():
+    def width(at_most=32, **search):
+        return batch_width(make_experiment(search=search).search, 4, at_most)
 
     assert width(sampler="nsga2", population_size=12) == 12
-    assert width(sampler="qmc", population_size=500) == MAX_WIDTH
+    assert width(sampler="qmc", population_size=500) == 32
+    assert width(1, sampler="cmaes") == 1
     assert width(sampler="cmaes") == 8
     assert width(sampler="tpe") == 1
     assert width(sampler="random", pruner="median") == 1

@@ -14,6 +14,7 @@ from pools import FEES, HALF_HOURS, Layout, expected, make_experiment, prices_of
 
 from quantsim import Evaluator, Experiment, Prices, load_prices, simulate
 from quantsim.errors import ConfigError, ParameterError, PriceError, WindowError
+from quantsim.forms import use_form
 from quantsim.metrics import Need, get_metric
 from quantsim.simulator import Path
 
@@ -132,6 +133,15 @@ def test_a_set_comes_out_the_same_to_the_last_bit_wherever_it_stands_among_other
     for split, table in one.items():
         for name, row in table.items():
             np.testing.assert_array_equal(row[[0, 8, 3]], other[split][name][[1, 2, 8]])
+
+
+def test_long_passes_over_every_bar_take_sets_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quantsim.simulator.evaluator._MOST_BARS", 3000)
+    assert evaluator_of(TWO_SPLITS, fees="zero").sets_per_call == 32
+    bars = sum(n_bars for _, n_bars in evaluator_of(TWO_SPLITS, fees="fee").splits.values())
+    assert evaluator_of(TWO_SPLITS, fees="fee").sets_per_call == 3000 // bars
+    with use_form("associative"):
+        assert evaluator_of(TWO_SPLITS, fees="fee").sets_per_call == 32
 
 
 @pytest.mark.parametrize("fees", ["zero", "fee"])

@@ -9,25 +9,27 @@ from optuna.trial import TrialState
 from quantsim.config.driver_sections import Search
 from quantsim.drivers.search.cma import GENERATION, CmaSampler, first_population_size
 
-__all__ = ["MAX_WIDTH", "batch_width", "ends_batch"]
-
-MAX_WIDTH = 32
-"""So many trials are evaluated in one call at most: more gain little, and whatever interrupts a call costs them all."""
+__all__ = ["batch_width", "ends_batch"]
 
 _OF_GENERATIONS = frozenset({"nsga2", "nsga3", "random", "qmc"})
 _COUNTED = (TrialState.COMPLETE, TrialState.RUNNING)
 
 
-def batch_width(search: Search, n_dimensions: int) -> int:
+def batch_width(search: Search, n_dimensions: int, at_most: int) -> int:
     """How many trials are evaluated in one call; 1 where each is drawn from all before it, or may be given up early.
 
     Random and quasi-random trials, each of which could be drawn at any time, are taken by ``population_size``, too.
+
+    Args:
+        search: names the sampler.
+        n_dimensions: values that a trial draws.
+        at_most: what the evaluator takes in one call.
     """
     if search.pruner != "none":
         return 1
     if search.sampler == "cmaes":
-        return min(first_population_size(n_dimensions), MAX_WIDTH)
-    return min(search.population_size, MAX_WIDTH) if search.sampler in _OF_GENERATIONS else 1
+        return min(first_population_size(n_dimensions), at_most)
+    return min(search.population_size, at_most) if search.sampler in _OF_GENERATIONS else 1
 
 
 def ends_batch(study: Study, sampler: BaseSampler, number: int, index: int, width: int) -> bool:

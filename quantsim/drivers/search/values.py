@@ -75,8 +75,8 @@ def check_objectives(experiment: Experiment) -> None:
         plain = name.removeprefix(_NEGATED)
         if plain not in known:
             raise ConfigError(
-                f"search.objectives: {name!r} is no metric here (metrics of periods, such as {objective.metric}.worst, are those of "
-                f"the objective, with objective.n_periods above 1); {nearest(plain, known)}"
+                f"search.objectives: {name!r} is no metric here; {nearest(plain, known)} (metrics of periods, such as "
+                f"{objective.metric}.worst, are those of the objective, with objective.n_periods above 1)"
             )
 
 

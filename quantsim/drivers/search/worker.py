@@ -58,6 +58,10 @@ class Evaluates(Protocol):
     def notes(self) -> Mapping[str, Any]:
         """What should be known of the results, as JSON values."""
 
+    @property
+    def sets_per_call(self) -> int:
+        """How many parameter sets are worth to be evaluated in one call; with 1, there is none of several."""
+
     def evaluate(self, params: RawParams, /) -> Metrics:
         """Raw name → (n,) to split → metric → value."""
 
@@ -183,7 +187,7 @@ class Searcher:
     @functools.cached_property
     def _width(self) -> int:
         """How many trials are evaluated in one call, at most."""
-        return batch_width(self.experiment.search, len(self.distributions))
+        return batch_width(self.experiment.search, len(self.distributions), self.evaluator.sets_per_call)
 
     def _sampler(self, state: State, claim: Claim) -> TrialSampler:
         make = functools.partial(trial_sampler, self.experiment, self.distributions)
