@@ -32,6 +32,7 @@ class Counting(Fake):
     """Some sets, fixed by their values, are not finite; notes how wide each call was."""
 
     widths: ClassVar[list[int]] = []
+    distinct: ClassVar[list[int]] = []
     alone = 0
     interrupt_at: int | None = None
 
@@ -50,6 +51,7 @@ class Counting(Fake):
             type(self).interrupt_at = None
             raise KeyboardInterrupt
         self.widths.append(len(sets["log_k"]))
+        self.distinct.append(len(np.unique(np.hstack(list(sets.values())), axis=0)))
         rows = [self.value({name: values[row] for name, values in sets.items()}) for row in range(len(sets["log_k"]))]
         return {
             split: {name: np.array([row[split][name] for row in rows]) for name in table}
@@ -60,6 +62,7 @@ class Counting(Fake):
 @pytest.fixture
 def evaluator(monkeypatch):
     monkeypatch.setattr(Counting, "widths", [])
+    monkeypatch.setattr(Counting, "distinct", [])
     monkeypatch.setattr(Counting, "alone", 0)
     monkeypatch.setattr(Counting, "interrupt_at", None)
     return Counting
@@ -143,6 +146,19 @@ def test_sets_that_were_given_are_evaluated_with_the_first_generation(tmp_path, 
     given = [{"memory_days": 1.0, "k_per_day": 16.0}, {"memory_days": 2.0, "k_per_day": 8.0}]
     search(store, tmp_path / "a.journal", "nsga2", evaluator, trials=8, enqueue=given)
     assert evaluator.widths == [8]
+
+
+def test_a_set_that_may_have_killed_its_worker_is_evaluated_with_no_other(tmp_path, store, evaluator):
+    path = tmp_path / "a.journal"
+    name = search(store, path, "nsga2", evaluator, trials=8).study_name
+    suspects = [{"memory_days_BTC": 2.0}, {"memory_days_BTC": 3.0}]
+    with opened_storage(path) as storage:
+        study = load_study(storage, name)
+        for trial, changed in zip(study.trials, suspects, strict=False):
+            study.enqueue_trial({**trial.params, **changed}, user_attrs={"lost_workers": 1})
+    evaluator.distinct.clear()
+    search(store, path, "nsga2", evaluator, trials=18)
+    assert evaluator.distinct == [1, 1, 8]
 
 
 def test_batches_are_as_wide_as_generations_where_the_evaluator_takes_them():

@@ -17,7 +17,7 @@ from quantsim.drivers.search.claims import claims_of, is_repeated, make_void, pr
 from quantsim.drivers.search.marks import Presence
 from quantsim.drivers.search.study import ABANDONED, METRICS, REASON, RETRY_OF
 
-__all__ = ["LOST", "MAX_RETRIES", "LostTrials", "abandon", "abandon_session", "killed_workers"]
+__all__ = ["LOST", "MAX_RETRIES", "LostTrials", "abandon", "abandon_session", "is_suspect", "killed_workers"]
 
 logger = logging.getLogger(__name__)
 
@@ -81,6 +81,11 @@ def abandon(
 def killed_workers(trial: FrozenTrial) -> bool:
     """Whether a trial failed because its set killed its worker each time it was tried."""
     return trial.state is TrialState.FAIL and trial.user_attrs.get(_LOSSES, 0) >= MAX_RETRIES
+
+
+def is_suspect(user_attrs: Mapping[str, Any]) -> bool:
+    """Whether a trial repeats one whose worker was lost, perhaps because of it: it should be evaluated with no other."""
+    return user_attrs.get(_LOSSES, 0) > 0
 
 
 def abandon_session(storage: BaseStorage, study: Study, session: str, names: frozenset[str], reason: str) -> int:

@@ -24,6 +24,7 @@ from quantsim.config import Experiment
 from quantsim.drivers.search.claims import Claim, Claimant, Turn
 from quantsim.drivers.search.dashboard import dashboard_attributes
 from quantsim.drivers.search.generations import batch_width, ends_batch
+from quantsim.drivers.search.lost import is_suspect
 from quantsim.drivers.search.pruner import make_pruner
 from quantsim.drivers.search.records import json_number, plain_metrics, raw_parameters
 from quantsim.drivers.search.sampler import TrialSampler, trial_sampler
@@ -114,6 +115,11 @@ class _Drawn:
     pruned: bool = False
     reason: str | None = None
 
+    @property
+    def is_suspect(self) -> bool:
+        """Whether it may end its process; see :func:`~quantsim.drivers.search.lost.is_suspect`."""
+        return is_suspect(self.trial.user_attrs)
+
     def fail(self, error: Exception) -> None:
         """Notes why the trial fails."""
         self.reason = redact(f"{type(error).__name__}: {error}")
@@ -166,12 +172,13 @@ class Searcher:
             index = state.settled + len(drawn)
             drawn.append(self._draw(State(index), claim))
             together = together and claim.alone
-            if not together or len(drawn) == width:
+            if not together or len(drawn) == width or drawn[-1].is_suspect:
                 break
             if ends_batch(self.study, drawn[-1].sampler.sampler, claim.number, index, width):
                 break
         if together:
-            self._evaluate_together([one for one in drawn if one.raw is not None], width)
+            self._evaluate_together([one for one in drawn if not one.is_suspect], width)
+            self._evaluate_together([one for one in drawn if one.is_suspect], width)
         for one in drawn:
             self._evaluate(one)
         infos = []
@@ -208,6 +215,7 @@ class Searcher:
 
     def _evaluate_together(self, drawn: Sequence[_Drawn], width: int) -> None:
         """Evaluates trials in one call; where that fails, none, and each has to be evaluated by itself, to find which."""
+        drawn = [one for one in drawn if one.raw is not None]
         sets = [one.raw for one in drawn if one.raw is not None]
         if not sets:
             return
