@@ -85,7 +85,7 @@ def killed_workers(trial: FrozenTrial) -> bool:
 
 def is_suspect(user_attrs: Mapping[str, Any]) -> bool:
     """Whether a trial repeats one whose worker was lost, perhaps because of it: it should be evaluated with no other."""
-    return user_attrs.get(_LOSSES, 0) > 0
+    return int(user_attrs.get(_LOSSES, 0)) > 0
 
 
 def abandon_session(storage: BaseStorage, study: Study, session: str, names: frozenset[str], reason: str) -> int:
