@@ -17,6 +17,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from quantsim.checkpoints.redact import redact, shown_url
+from quantsim.checkpoints.servers import MYSQL_CONTENTION, MYSQL_CUT_OFF, mysql_code, with_driver
 from quantsim.errors import CheckpointError
 
 __all__ = ["Database"]
@@ -34,7 +35,6 @@ _LONGEST_PAUSE_S = 0.2
 
 _SQLITE_CONTENTION = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _SQLSTATE_CONTENTION = {"40001", "40P01", "55P03"}  # serialization failure, deadlock, lock not available
-_MYSQL_CONTENTION = {1205, 1213}  # lock wait timeout, deadlock
 
 
 class Database:
@@ -52,8 +52,12 @@ class Database:
         """
         if not lock_timeout_s > 0:
             raise CheckpointError(f"lock_timeout_s must be positive, not {lock_timeout_s!r}")
-        self.url = _parse(location)
-        self.shown = shown_url(self.url)
+        given = _parse(location)
+        self.shown = shown_url(given)
+        try:
+            self.url = with_driver(given)
+        except ModuleNotFoundError as error:
+            raise CheckpointError(f"checkpoint store {self.shown} needs {error}") from error
         self._lock_timeout_s = lock_timeout_s
         self._engine = self._make_engine()
         _LIVE.add(self)
@@ -94,10 +98,8 @@ class Database:
 
     def _transact_once(self, work: Callable[[Connection], T], write: bool) -> T:
         options: dict[str, Any] = {_WRITES: write}
-        if not write and self._engine.dialect.name == "postgresql":
-            options["isolation_level"] = (
-                "REPEATABLE READ"  # several queries, one view of the data; elsewhere the default
-            )
+        if not write and self._engine.dialect.name in ("postgresql", "mysql"):
+            options["isolation_level"] = "REPEATABLE READ"  # several queries, one view of the data
         with self._engine.connect().execution_options(**options) as connection, connection.begin():
             return work(connection)
 
@@ -110,7 +112,10 @@ class Database:
                 event.listen(engine, "connect", _configure_sqlite)
                 event.listen(engine, "begin", _begin_sqlite)
                 return engine
-            return create_engine(self.url, pool_pre_ping=True, hide_parameters=True)
+            options: dict[str, Any] = {"pool_pre_ping": True, "hide_parameters": True}
+            if self.url.get_backend_name() == "mysql":
+                options["isolation_level"] = "READ COMMITTED"  # its own default locks gaps between rows, too
+            return create_engine(self.url, **options)
         except (ArgumentError, NoSuchModuleError, ImportError, TypeError) as error:
             raise CheckpointError(
                 f"cannot use checkpoint store {self.shown}: {self._redact(error)}; "
@@ -120,7 +125,11 @@ class Database:
             raise CheckpointError(f"cannot make the folder of checkpoint store {self.shown}: {error}") from error
 
     def _worded(self, error: SQLAlchemyError) -> CheckpointError:
-        return CheckpointError(f"checkpoint store {self.shown}: {self._redact(getattr(error, 'orig', None) or error)}")
+        original = getattr(error, "orig", None)
+        text = f"checkpoint store {self.shown}: {self._redact(original or error)}"
+        if mysql_code(original) in MYSQL_CUT_OFF:
+            text += "; if the server is there, what was to be written is larger than its max_allowed_packet"
+        return CheckpointError(text)
 
     def _redact(self, error: BaseException) -> str:
         return redact(str(error), self.url.password)
@@ -206,5 +215,4 @@ def _is_contention(error: SQLAlchemyError) -> bool:
         return (code & 0xFF) in _SQLITE_CONTENTION  # the low byte is the primary code
     if (getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)) in _SQLSTATE_CONTENTION:
         return True
-    arguments: tuple[object, ...] = getattr(original, "args", ())
-    return bool(arguments) and arguments[0] in _MYSQL_CONTENTION
+    return mysql_code(original) in MYSQL_CONTENTION

@@ -2,12 +2,16 @@
 
 Only types that SQLite, PostgreSQL and MySQL store without loss are used: times are text in one fixed UTC format (SQLite
 has no time zones, MySQL drops fractions of a second), numbers are double precision, and a number that is not finite is
-NULL beside a text that names it (SQLite turns NaN into NULL, MySQL refuses it).
+NULL beside a text that names it (SQLite turns NaN into NULL, MySQL refuses it). In MySQL, JSON is plain text (its own type
+writes numbers and the order of keys anew), and texts are told apart to the letter, whatever the database does by default.
 """
 
 from __future__ import annotations
 
+import json
+import time
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import (
     JSON,
@@ -30,18 +34,36 @@ from sqlalchemy import (
     inspect,
     select,
 )
+from sqlalchemy.dialects.mysql import LONGTEXT
 from sqlalchemy.types import TypeDecorator
 
+from quantsim.checkpoints.database import Database
 from quantsim.errors import CheckpointError
 
-__all__ = ["SCHEMA_VERSION", "checkpoints", "create_schema", "has_schema", "metrics", "reports", "runs", "states"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "Unfinished",
+    "checkpoints",
+    "create_schema",
+    "ensure_schema",
+    "has_schema",
+    "metrics",
+    "reports",
+    "runs",
+    "states",
+]
 
 SCHEMA_VERSION = 2
 
 _WITHOUT_REPORTS = 1  # lacks the table of reports, and differs in nothing else
 
 _TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
+_CREATION_PAUSES_S = (0.1, 0.3, 1.0, 3.0)  # while another process creates the tables
 _LONGEST_BLOB = 2**32 - 1  # MySQL takes the smallest blob type that holds this length; the others ignore it
+
+
+class Unfinished(CheckpointError):
+    """Another process is creating the tables, or ended in the midst of it: MySQL shows each as soon as it is there."""
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -57,40 +79,60 @@ class UtcTime(TypeDecorator[datetime]):
         return None if value is None else datetime.strptime(value, _TIME_FORMAT).replace(tzinfo=UTC)
 
 
+class JsonText(TypeDecorator[Any]):
+    """A JSON value as the text that Python writes for it."""
+
+    impl = LONGTEXT
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str:
+        return json.dumps(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        return None if value is None else json.loads(value)
+
+
 metadata = MetaData()
 
-schema_version = Table("checkpoint_schema", metadata, Column("version", Integer, primary_key=True, autoincrement=False))
+_JSON = JSON().with_variant(JsonText(), "mysql")
+_TEXT = Text().with_variant(LONGTEXT(), "mysql")  # where TEXT ends at 64 KB
 
-runs = Table(
+
+def _table(name: str, *columns: Column[Any] | UniqueConstraint | CheckConstraint, **options: Any) -> Table:
+    options = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin", **options}
+    return Table(name, metadata, *columns, **options)
+
+
+schema_version = _table("checkpoint_schema", Column("version", Integer, primary_key=True, autoincrement=False))
+
+runs = _table(
     "runs",
-    metadata,
     Column("run_id", String(32), primary_key=True),
     Column("experiment_id", String(128), nullable=False, index=True),
     Column("data_id", String(128), nullable=False),
-    Column("name", Text, nullable=False),
+    Column("name", _TEXT, nullable=False),
     Column("driver", String(16), nullable=False),
-    Column("config", JSON, nullable=False),
+    Column("config", _JSON, nullable=False),
     Column("seed", BigInteger),
     Column("status", String(16), nullable=False),
-    Column("reason", Text),
+    Column("reason", _TEXT),
     Column("started_at", UtcTime, nullable=False),
     Column("updated_at", UtcTime, nullable=False),
     Column("finished_at", UtcTime),
     Column("version", String(64), nullable=False),
-    Column("notes", JSON, nullable=False),
+    Column("notes", _JSON, nullable=False),
 )
 
-checkpoints = Table(
+checkpoints = _table(
     "checkpoints",
-    metadata,
     # SQLite numbers rows by itself only in a column of type INTEGER.
     Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
     Column("run_id", ForeignKey("runs.run_id", ondelete="CASCADE"), nullable=False),
     Column("step", BigInteger, nullable=False),
     Column("parameter_set", BigInteger, nullable=False),
     Column("driver", String(16), nullable=False),
-    Column("raw", JSON, nullable=False),
-    Column("human", JSON, nullable=False),
+    Column("raw", _JSON, nullable=False),
+    Column("human", _JSON, nullable=False),
     Column("objective", Double),
     Column("objective_non_finite", String(4)),
     Column("created_at", UtcTime, nullable=False),
@@ -98,9 +140,8 @@ checkpoints = Table(
     CheckConstraint("objective IS NULL OR objective_non_finite IS NULL", name="objective_is_one_number"),
 )
 
-metrics = Table(
+metrics = _table(
     "metrics",
-    metadata,
     Column("checkpoint_id", ForeignKey("checkpoints.id", ondelete="CASCADE"), primary_key=True),
     Column("split", String(10), primary_key=True),
     Column("name", String(200), primary_key=True),
@@ -110,23 +151,44 @@ metrics = Table(
     sqlite_with_rowid=False,  # the primary key is the row: half the space and one tree to write, not two
 )
 
-states = Table(
+states = _table(
     "states",
-    metadata,
     Column("run_id", ForeignKey("runs.run_id", ondelete="CASCADE"), primary_key=True),
     Column("step", BigInteger, nullable=False),
     Column("blob", LargeBinary(_LONGEST_BLOB), nullable=False),
     Column("created_at", UtcTime, nullable=False),
 )
 
-reports = Table(
+reports = _table(
     "reports",
-    metadata,
     Column("run_id", ForeignKey("runs.run_id", ondelete="CASCADE"), primary_key=True),
     Column("step", BigInteger, primary_key=True, autoincrement=False),
-    Column("content", JSON, nullable=False),
+    Column("content", _JSON, nullable=False),
     Column("created_at", UtcTime, nullable=False),
 )
+
+
+def ensure_schema(database: Database) -> None:
+    """Has the tables there, in this version; raises as :func:`create_schema`."""
+    for pause_s in (*_CREATION_PAUSES_S, None):
+        try:
+            _create(database)
+            return
+        except Unfinished:
+            if pause_s is None:
+                raise
+            time.sleep(pause_s)
+
+
+def _create(database: Database) -> None:
+    if database.transact(has_schema, write=False):
+        return
+    try:
+        database.transact(create_schema, write=True)
+    except CheckpointError:
+        # On a server another process may have created the tables at the same moment.
+        if not database.transact(has_schema, write=False):
+            raise
 
 
 def has_schema(connection: Connection) -> bool:
@@ -141,9 +203,12 @@ def create_schema(connection: Connection) -> None:
 
     Raises:
         CheckpointError: the tables are of a version that cannot be brought up to date, or of another program.
+        Unfinished: another process is at it.
     """
     if has_schema(connection):
         return
+    if connection.dialect.name == "mysql" and _stored_version(connection) is None:
+        schema_version.create(connection)  # only one process can, the others find it unfinished
     metadata.create_all(connection)
     connection.execute(delete(schema_version))
     connection.execute(insert(schema_version).values(version=SCHEMA_VERSION))
@@ -152,8 +217,9 @@ def create_schema(connection: Connection) -> None:
 def _stored_version(connection: Connection) -> int | None:
     """Version of the tables that the database holds, this one or the one before; None if it holds none of them."""
     inspector = inspect(connection)
+    names = set(inspector.get_table_names())  # first: another process may be creating them
     if not inspector.has_table(schema_version.name):
-        foreign = sorted(set(inspector.get_table_names()) & set(metadata.tables))
+        foreign = sorted(names & set(metadata.tables))
         if foreign:
             raise CheckpointError(
                 f"the database already has tables named {', '.join(foreign)} that are not a checkpoint store; "
@@ -162,7 +228,8 @@ def _stored_version(connection: Connection) -> int | None:
         return None
     found: int | None = connection.scalar(select(schema_version.c.version))
     if found is None:
-        raise CheckpointError("the schema version is missing: the store was not created to its end; delete it")
+        kind = Unfinished if connection.dialect.name == "mysql" else CheckpointError
+        raise kind("the schema version is missing: the store was not created to its end; delete it")
     if found > SCHEMA_VERSION:
         raise CheckpointError(
             f"it was made by a newer quantsim (schema {found}, this one reads {SCHEMA_VERSION}); upgrade quantsim"

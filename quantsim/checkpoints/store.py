@@ -65,7 +65,7 @@ class CheckpointStore:
         """Opens the store; creates it, and the folders above an SQLite file, if it is not there.
 
         Args:
-            location: path of an SQLite file, or a database URL such as ``postgresql+psycopg://user@host/name``.
+            location: path of an SQLite file, or a database URL such as ``postgresql://user@host/name``.
             lock_timeout_s: how long a transaction waits for other writers before it gives up, in seconds.
 
         Raises:
@@ -73,7 +73,7 @@ class CheckpointStore:
         """
         self._database = Database(location, lock_timeout_s)
         try:
-            self._prepare()
+            schema.ensure_schema(self._database)
         except CheckpointError as error:
             self._database.close()
             if self.location in str(error):
@@ -381,16 +381,6 @@ class CheckpointStore:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.location!r})"
-
-    def _prepare(self) -> None:
-        if self._database.transact(schema.has_schema, write=False):
-            return
-        try:
-            self._database.transact(schema.create_schema, write=True)
-        except CheckpointError:
-            # On a server another process may have created the tables at the same moment.
-            if not self._database.transact(schema.has_schema, write=False):
-                raise
 
     def _update_run(self, run_id: str, values: Mapping[str, Any]) -> Run:
         def work(connection: Connection) -> Run:

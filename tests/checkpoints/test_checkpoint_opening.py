@@ -151,7 +151,7 @@ def test_password_is_not_stored(store, path):
 
 
 def test_password_is_not_in_repr(monkeypatch):
-    monkeypatch.setattr(CheckpointStore, "_prepare", lambda _self: None)
+    monkeypatch.setattr(schema, "ensure_schema", lambda _database: None)
     store = CheckpointStore("sqlite:///x.db?uri=true&password=" + SECRET)
     assert SECRET not in repr(store)
     assert "***" in repr(store)

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
 import importlib.util
-import os
-import pwd
 import shutil
-import socket
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-
-USER, PASSWORD = "ann", "hunter2"
+from server_support import PASSWORD, USER, free_port, place
 
 
 @dataclass
@@ -52,29 +46,23 @@ def server() -> Iterator[Server]:
     binaries = _binaries()
     if binaries is None:
         pytest.skip("no PostgreSQL server: initdb is neither on the PATH nor in /usr/lib/postgresql/*/bin")
-    user = _unprivileged() if os.geteuid() == 0 else getpass.getuser()
-    if user is None:
-        pytest.skip("PostgreSQL does not run as root, and there is neither a user postgres nor nobody, or no setpriv")
-    with tempfile.TemporaryDirectory(prefix="quantsim-pg-") as folder:
-        data = Path(folder) / "data"
+    with place("PostgreSQL", "postgres", "nobody") as found:
+        data, password = found.folder / "data", found.folder / "password"
         data.mkdir(mode=0o700)
-        password = Path(folder) / "password"
         password.write_text(PASSWORD)
-        prefix: tuple[str, ...] = ()
-        if os.geteuid() == 0:
-            for path in (Path(folder), data, password):
-                shutil.chown(path, user)
-            number, group = pwd.getpwnam(user).pw_uid, pwd.getpwnam(user).pw_gid
-            prefix = ("setpriv", f"--reuid={number}", f"--regid={group}", "--clear-groups")
-        found = Server(binaries, data, _free_port(), prefix)
+        found.own(data)
+        found.own(password)
+        server = Server(binaries, data, free_port(), found.prefix)
         initdb = [str(binaries / "initdb"), "-D", str(data), "-U", USER, f"--pwfile={password}", "-A", "scram-sha-256"]
-        subprocess.run([*prefix, *initdb, "--no-sync"], check=True, capture_output=True, timeout=60, cwd=folder)
-        found.start()
+        subprocess.run(
+            [*found.prefix, *initdb, "--no-sync"], check=True, capture_output=True, timeout=60, cwd=found.folder
+        )
+        server.start()
         try:
-            yield found
+            yield server
         finally:
             with contextlib.suppress(subprocess.CalledProcessError):
-                found.stop()
+                server.stop()
 
 
 def _binaries() -> Path | None:
@@ -83,16 +71,3 @@ def _binaries() -> Path | None:
         return Path(on_path).parent
     installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]))
     return installed[-1].parent if installed else None
-
-
-def _unprivileged() -> str | None:
-    names = {entry.pw_name for entry in pwd.getpwall()}
-    if shutil.which("setpriv") is None:
-        return None
-    return next((name for name in ("postgres", "nobody") if name in names), None)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

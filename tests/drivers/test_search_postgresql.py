@@ -8,11 +8,10 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-import optuna
 import postgresql_support
 import pytest
-from optuna.trial import TrialState
 from search_support import Fake, OneIsKilled, SlowFake, make_experiment, make_prices
+from server_support import check_whole, free_port, trials_of
 
 from quantsim import CheckpointStore
 from quantsim.drivers.search import join, join_study, run_search
@@ -34,25 +33,6 @@ def server():
 def store(tmp_path):
     with CheckpointStore(tmp_path / "checkpoints.db") as store:
         yield store
-
-
-def trials_of(url, name):
-    with opened_storage(url) as storage:
-        return optuna.load_study(storage=storage, study_name=name).trials
-
-
-def check_whole(trials, run, store):
-    """Every trial asked for is there once, none hangs, and those that do not count were run again."""
-    counted = [trial for trial in trials if not is_void(trial)]
-    assert all(trial.state.is_finished() for trial in trials)
-    assert len(counted) == run.n_trials
-    done = [trial for trial in counted if trial.state is TrialState.COMPLETE]
-    assert len(done) == run.n_trials - run.n_failed
-    assert len({tuple(trial.params.values()) for trial in done}) == len(done)
-    assert [row.step for row in store.checkpoints(run_id=run.run_id)] == [trial.number for trial in done]
-    tried_again = {trial.user_attrs["retry_of"]: trial.params for trial in counted if "retry_of" in trial.user_attrs}
-    lost = [trial for trial in trials if is_void(trial) and trial.params]
-    assert {trial.number: trial.params for trial in lost} == tried_again
 
 
 def test_workers_that_find_an_empty_database_at_once_all_open_it(server):
@@ -113,7 +93,7 @@ def test_workers_join_and_a_server_that_goes_away_is_waited_for(server, store, m
 
 def test_a_proxy_in_front_of_it(server, store):
     pytest.importorskip("grpc", reason="grpcio is not installed (the extra grpc)")
-    port = postgresql_support._free_port()
+    port = free_port()
     code = (
         "import sys, optuna, warnings; warnings.simplefilter('ignore');"
         "storage = optuna.storages.get_storage(sys.argv[1]);"

@@ -16,6 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from quantsim.checkpoints.redact import redact
+from quantsim.checkpoints.servers import MYSQL_AWAY, MYSQL_CONTENTION, mysql_code
 from quantsim.errors import DriverError
 
 __all__ = ["PatientStorage", "is_passing"]
@@ -156,13 +157,18 @@ class PatientStorage(BaseStorage):
 
 
 def is_passing(error: BaseException | None) -> bool:
-    """Whether an error is of the connection, and may be gone at the next try."""
+    """Whether an error is of the connection, or of others that write at the same time, and may be gone at the next try."""
     while error is not None:
         if isinstance(error, DBAPIError):
             code = getattr(error.orig, "sqlite_errorcode", None)
             if code is not None:
                 return (code & 0xFF) in _SQLITE_BUSY
-            return error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
+            if error.connection_invalidated:
+                return True
+            code = mysql_code(error.orig)
+            if code is not None:
+                return code in MYSQL_AWAY or code in MYSQL_CONTENTION
+            return isinstance(error, OperationalError | InterfaceError)
         if type(error).__module__.partition(".")[0] == "grpc":
             return _is_passing_grpc(error)
         error = error.__cause__ or error.__context__

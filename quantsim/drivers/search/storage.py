@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import sqlalchemy
 from sqlalchemy import create_engine, event, inspect
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from quantsim.checkpoints.redact import redact, shown_url
+from quantsim.checkpoints.servers import MYSQL_CONTENTION, mysql_code, with_driver
 from quantsim.errors import DriverError
 
 if TYPE_CHECKING:
@@ -34,11 +36,6 @@ _SQLITE_TIMEOUT_S = 60.0
 _PROXY_TIMEOUT_S = 10.0
 
 _GRPC = "grpc"
-_DRIVERS = {
-    "postgresql": ("psycopg2", "psycopg", "postgresql"),
-    "mysql": ("MySQLdb", "pymysql", "mysql"),
-}
-"""Backend → the package that SQLAlchemy takes unless told, the one that our extra installs, and that extra."""
 
 
 @contextlib.contextmanager
@@ -144,20 +141,10 @@ def _open_journal(path: Path) -> tuple[BaseStorage, Callable[[], None]]:
 
 
 def _with_driver(url: URL) -> URL:
-    """The URL with the driver of an extra, where it names none and SQLAlchemy's own choice is not installed."""
-    backend = url.get_backend_name()
-    if backend not in _DRIVERS:
-        return url
-    usual, ours, extra = _DRIVERS[backend]
-    if url.drivername == backend:
-        if importlib.util.find_spec(usual) is not None:
-            return url
-        url = url.set(drivername=f"{backend}+{ours}")
-    if url.drivername == f"{backend}+{ours}" and importlib.util.find_spec(ours) is None:
-        raise DriverError(
-            f"the study storage {shown_url(url)} needs the package {ours}: pip install 'quantsim[{extra}]'"
-        )
-    return url
+    try:
+        return with_driver(url)
+    except ModuleNotFoundError as error:
+        raise DriverError(f"the study storage {shown_url(url)} needs {error}") from error
 
 
 def _open_database(url: URL, shown: str) -> tuple[BaseStorage, Callable[[], None]]:
@@ -168,6 +155,8 @@ def _open_database(url: URL, shown: str) -> tuple[BaseStorage, Callable[[], None
     text = url.render_as_string(hide_password=False)
     sqlite = url.get_backend_name() == "sqlite"
     options: dict[str, Any] = {"pool_pre_ping": True, "hide_parameters": True}
+    if url.get_backend_name() == "mysql":
+        options["isolation_level"] = "READ COMMITTED"  # as in PostgreSQL; its own default locks gaps between rows, too
     if sqlite:
         if url.database and not url.database.startswith((":memory:", "file:")):
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
@@ -187,23 +176,32 @@ def _open_database(url: URL, shown: str) -> tuple[BaseStorage, Callable[[], None
 
 def _make_tables(text: str, options: dict[str, Any]) -> None:
     """Makes Optuna's tables where there are none. Of several that find none at the same time, one can; the others wait."""
-    import sqlalchemy.orm  # whole, before threads that open at the same time use what there is of it
+    import sqlalchemy.orm  # noqa: F401 - whole, before threads that open at the same time use what there is of it
     from optuna.storages import RDBStorage
+
+    from quantsim.drivers.search.mysql import widen_tables
 
     options = {**options, "poolclass": NullPool}  # so that a failure leaves no connection open
     engine = create_engine(text, **options)
     for pause_s in (0.1, 0.3, 1.0, 3.0):
-        with engine.connect() as connection:
-            made = inspect(connection).has_table("alembic_version")
-            if made and connection.scalar(sqlalchemy.text("select count(*) from alembic_version")):  # it is made last
-                return
         try:
-            RDBStorage(text, engine_kwargs=options)
+            if not _has_tables(engine):
+                RDBStorage(text, engine_kwargs=options)
+            if engine.dialect.name == "mysql":
+                with engine.connect() as connection:
+                    widen_tables(connection)
             return
         except SQLAlchemyError as error:
-            if not any(sign in str(error).lower() for sign in ("already exists", "duplicate")):
+            at_once = any(sign in str(error).lower() for sign in ("already exists", "duplicate"))
+            if not at_once and mysql_code(getattr(error, "orig", None)) not in MYSQL_CONTENTION:
                 raise
-            time.sleep(pause_s)
+        time.sleep(pause_s)
+
+
+def _has_tables(engine: Engine) -> bool:
+    with engine.connect() as connection:
+        made = inspect(connection).has_table("alembic_version")  # the last to be made, and then filled
+        return made and bool(connection.scalar(sqlalchemy.text("select count(*) from alembic_version")))
 
 
 def _open_proxy(url: URL, shown: str) -> tuple[BaseStorage, Callable[[], None]]:

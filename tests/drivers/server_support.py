@@ -1,0 +1,89 @@
+"""What private servers of tests share: a folder, a free port, a user to run as; and what a study on any of them must be."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import FrozenTrial, TrialState
+
+from quantsim import CheckpointStore
+from quantsim.drivers.search import SearchRun
+from quantsim.drivers.search.storage import opened_storage
+from quantsim.drivers.search.study import is_void
+
+USER, PASSWORD = "ann", "hunter2"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a server may run.
+
+    Attributes:
+        folder: its own, gone afterwards.
+        prefix: begins every command, so that none runs as root.
+        owner: whose the folder is, and what ``own`` is given; None if it is ours.
+    """
+
+    folder: Path
+    prefix: tuple[str, ...]
+    owner: str | None
+
+    def own(self, path: Path) -> Path:
+        """Hands a file or folder to the user that the server runs as."""
+        if self.owner is not None:
+            shutil.chown(path, self.owner)
+        return path
+
+
+@contextlib.contextmanager
+def place(name: str, *users: str) -> Iterator[Place]:
+    """A place for a server of that name, as one of ``users`` if we are root; skips the test where there is none of them."""
+    prefix: tuple[str, ...] = ()
+    owner = None
+    if os.geteuid() == 0:
+        known = {entry.pw_name: entry for entry in pwd.getpwall()}
+        owner = next((user for user in users if user in known), None)
+        if owner is None or shutil.which("setpriv") is None:
+            pytest.skip(f"{name} does not run as root, and there is no user {' or '.join(users)}, or no setpriv")
+        entry = known[owner]
+        prefix = ("setpriv", f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}", "--clear-groups")
+    with tempfile.TemporaryDirectory(prefix="quantsim-server-") as folder:
+        found = Place(Path(folder), prefix, owner)
+        found.own(found.folder)
+        yield found
+
+
+def free_port() -> int:
+    """A port of the loopback that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def trials_of(url: str, name: str) -> list[FrozenTrial]:
+    with opened_storage(url) as storage:
+        return optuna.load_study(storage=storage, study_name=name).trials
+
+
+def check_whole(trials: list[FrozenTrial], run: SearchRun, store: CheckpointStore) -> None:
+    """Every trial asked for is there once, none hangs, and those that do not count were run again."""
+    counted = [trial for trial in trials if not is_void(trial)]
+    assert all(trial.state.is_finished() for trial in trials)
+    assert len(counted) == run.n_trials
+    done = [trial for trial in counted if trial.state is TrialState.COMPLETE]
+    assert len(done) == run.n_trials - run.n_failed
+    assert len({tuple(trial.params.values()) for trial in done}) == len(done)
+    assert [row.step for row in store.checkpoints(run_id=run.run_id)] == [trial.number for trial in done]
+    tried_again = {trial.user_attrs["retry_of"]: trial.params for trial in counted if "retry_of" in trial.user_attrs}
+    lost = [trial for trial in trials if is_void(trial) and trial.params]
+    assert {trial.number: trial.params for trial in lost} == tried_again
