@@ -52,7 +52,7 @@ _DEFAULTS: dict[str, Any] = {
 
 _REQUIRED = ("tokens", "rule", "startDateString", "endDateString")
 
-# Keys that say nothing about a simulation here, or ask for the one thing that is done; anything else is refused.
+# Keys of which one value is translated, and any other refused: docs/studies.md says which keys of a study to give instead.
 _ONLY_VALUE: dict[str, tuple[Any, ...]] = {
     "freq": ("minute",),
     "numeraire": (None,),
@@ -92,7 +92,7 @@ _OPTUNA: dict[str, tuple[str, str, Callable[[Any], Any]]] = {
     "n_jobs": ("search", "jobs", int),
     "n_startup_trials": ("search", "n_startup_trials", int),
 }
-# Further optimisation keys of that implementation. They steer its own training loop and have no counterpart here.
+# Further optimisation keys of that implementation. They steer its own training loop; a study says what steers the one here.
 _OPTIMISATION_WITHOUT_EFFECT = frozenset(
     {
         "decay_lr_ratio",
@@ -142,17 +142,13 @@ def tables_from_fingerprint(fingerprint: Mapping[str, Any]) -> dict[str, Any]:
     end of the training period for validation.
 
     Raises:
-        ConfigError: a required key is missing, a key is unknown (the nearest is suggested), or a value asks for something
-            this simulator does not do.
+        ConfigError: a required key is missing, a key is unknown (the nearest is suggested), or a value is not translated.
     """
     _check_keys(fingerprint)
     values = {**_DEFAULTS, **fingerprint}
     values["rule"] = str(values["rule"]).removeprefix(_ENSEMBLE)
     optimisation = values["optimisation_settings"] or {}
     _check_optimisation(optimisation)
-    method = values["weight_interpolation_method"]
-    if method not in _INTERPOLATIONS:
-        raise ConfigError(f"weight_interpolation_method = {method!r}: {nearest(str(method), _INTERPOLATIONS)}")
     tables: dict[str, Any] = {
         "name": str(values["rule"]),
         "data": {"tokens": list(values["tokens"])},
@@ -167,18 +163,7 @@ def tables_from_fingerprint(fingerprint: Mapping[str, Any]) -> dict[str, Any]:
             # There, a lone arbitrageur of a batch trades inside the no-trade band, too, at the pool's expense.
             "published_band_trades": values["rule"] == "cow" and values["arb_quality"] != 1.0,
         },
-        "update": {
-            "chunk_minutes": values["chunk_period"],
-            "interpolation_minutes": values["weight_interpolation_period"],
-            "interpolation": _INTERPOLATIONS[method],
-            "maximum_change_per_minute": values["maximum_change"],
-            "max_memory_days": values["max_memory_days"],
-            "use_alt_lamb": values["use_alt_lamb"],
-            "pre_exp_scaling": _pre_exp_scaling(values),
-            # There, output j of a rule that outputs weights knows the price at the end of the chunk that it steers. A
-            # translated configuration is to give the figures it gave; docs/rules.md says what that is worth.
-            "published_look_ahead": values["rule"] in _LOOKS_AHEAD,
-        },
+        "update": _update(values),
         "fees": {
             "swap_fee": values["fees"],
             "arb_fee": values["arb_fees"],
@@ -254,6 +239,24 @@ def _periods(values: Mapping[str, Any], validation_fraction: float) -> dict[str,
     if values["endTestDateString"] is not None:
         periods["test_end"] = _moment("endTestDateString", values["endTestDateString"])
     return periods
+
+
+def _update(values: Mapping[str, Any]) -> dict[str, Any]:
+    method = values["weight_interpolation_method"]
+    if method not in _INTERPOLATIONS:
+        raise ConfigError(f"weight_interpolation_method = {method!r}: {nearest(str(method), _INTERPOLATIONS)}")
+    return {
+        "chunk_minutes": values["chunk_period"],
+        "interpolation_minutes": values["weight_interpolation_period"],
+        "interpolation": _INTERPOLATIONS[method],
+        "maximum_change_per_minute": values["maximum_change"],
+        "max_memory_days": values["max_memory_days"],
+        "use_alt_lamb": values["use_alt_lamb"],
+        "pre_exp_scaling": _pre_exp_scaling(values),
+        # There, output j of a rule that outputs weights knows the price at the end of the chunk that it steers. A
+        # translated configuration is to give the figures it gave; docs/rules.md says what that is worth.
+        "published_look_ahead": values["rule"] in _LOOKS_AHEAD,
+    }
 
 
 def _pre_exp_scaling(values: Mapping[str, Any]) -> str:

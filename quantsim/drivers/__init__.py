@@ -1,0 +1,1 @@
+"""What looks for good parameters: gradients (``sgd``), Optuna (``search``), and both in turns (``hybrid``)."""

@@ -31,7 +31,7 @@ def daily_sharpe(sample: Sample, shape: SampleShape) -> Array:
 
 
 def daily_log_sharpe(sample: Sample, shape: SampleShape) -> Array:
-    """``sqrt(365)·mean(l)/(std(l) + 1e-8)`` of the daily log returns ``l``. The default objective; always finite."""
+    """``sqrt(365)·mean(l)/(std(l) + 1e-8)`` of the daily log returns ``l``. The default objective; finite for any deviation."""
     if shape.n_daily < 2:
         return undefined(sample)
     log_returns = jnp.log(sample.daily_values[1:] / sample.daily_values[:-1])

@@ -51,7 +51,7 @@ def even_periods(n_bars: int, n_periods: int, overlap: float = 0.0) -> tuple[Per
         overlap: share of a period that the next one has, too, ``0 ≤ o < 1``.
 
     Raises:
-        WindowError: a period would have fewer than three bars.
+        WindowError: there are several, and one would have fewer than three bars.
 
     Example:
         >>> [tuple(period) for period in even_periods(100, 3, 0.5)]

@@ -39,46 +39,49 @@ def test_what_is_left_out_takes_the_defaults_of_that_implementation() -> None:
     assert experiment.objective.bout_offset_days == 0.0
 
 
+EVERY_KEY: dict[str, Any] = {
+    "tokens": ["ETH", "BTC", "XRP"],
+    "rule": "anti_momentum",
+    "chunk_period": 60,
+    "weight_interpolation_period": 30,
+    "weight_interpolation_method": "approx_optimal",
+    "initial_pool_value": 5e4,
+    "fees": 0.003,
+    "arb_fees": 0.0005,
+    "gas_cost": 7.0,
+    "noise_trader_ratio": 1.5,
+    "protocol_fee_split": 0.25,
+    "maximum_change": 1e-4,
+    "minimum_weight": 0.02,
+    "max_memory_days": 100.0,
+    "use_alt_lamb": True,
+    "arb_frequency": 15,
+    "do_arb": False,
+    "bout_offset": 1440 * 14,
+    "return_val": "returns_over_hodl",
+    "endTestDateString": "2023-08-01 00:00:00",
+    "initial_memory_length": 20.0,
+    "initial_memory_length_delta": 5.0,
+    "initial_k_per_day": 3.0,
+    "initial_weights_logits": [0.0, 1.0, 0.5],
+    "freq": "minute",
+    "n_assets": 3,
+    "optimisation_settings": {
+        "base_lr": 0.1,
+        "optimiser": "adam",
+        "batch_size": 4,
+        "n_iterations": 77,
+        "n_parameter_sets": 3,
+        "initial_random_key": 9,
+        "val_fraction": 0.2,
+        "optuna_settings": {"n_trials": 12, "n_jobs": 2, "n_startup_trials": 5, "timeout": 60},
+        "decay_lr_ratio": 0.8,
+    },
+}
+
+
 def test_every_key_that_counts_is_translated() -> None:
-    experiment = read(
-        tokens=["ETH", "BTC", "XRP"],
-        rule="anti_momentum",
-        chunk_period=60,
-        weight_interpolation_period=30,
-        weight_interpolation_method="approx_optimal",
-        initial_pool_value=5e4,
-        fees=0.003,
-        arb_fees=0.0005,
-        gas_cost=7.0,
-        noise_trader_ratio=1.5,
-        protocol_fee_split=0.25,
-        maximum_change=1e-4,
-        minimum_weight=0.02,
-        max_memory_days=100.0,
-        use_alt_lamb=True,
-        arb_frequency=15,
-        do_arb=False,
-        bout_offset=1440 * 14,
-        return_val="returns_over_hodl",
-        endTestDateString="2023-08-01 00:00:00",
-        initial_memory_length=20.0,
-        initial_memory_length_delta=5.0,
-        initial_k_per_day=3.0,
-        initial_weights_logits=[0.0, 1.0, 0.5],
-        freq="minute",
-        n_assets=3,
-        optimisation_settings={
-            "base_lr": 0.1,
-            "optimiser": "adam",
-            "batch_size": 4,
-            "n_iterations": 77,
-            "n_parameter_sets": 3,
-            "initial_random_key": 9,
-            "val_fraction": 0.2,
-            "optuna_settings": {"n_trials": 12, "n_jobs": 2, "n_startup_trials": 5, "timeout": 60},
-            "decay_lr_ratio": 0.8,
-        },
-    )
+    experiment = read(**EVERY_KEY)
     assert experiment.data.tokens == ("ETH", "BTC", "XRP")
     assert (experiment.update.chunk_minutes, experiment.update.interpolation_minutes) == (60, 30)
     assert experiment.update.interpolation == "optimal"

@@ -25,12 +25,22 @@ STEPS = 12
 Row = dict[str, Any]
 
 
-def make_prices() -> Prices:
-    """Two trending random walks, 6-hour bars."""
+PERIODS = {
+    "train_start": "2023-01-21",
+    "train_end": "2023-04-21",
+    "validation_end": "2023-05-11",
+    "test_end": "2023-06-01",
+}
+
+
+def make_prices(test_scale: float = 1.0) -> Prices:
+    """Two trending random walks, 6-hour bars; those of the test period may be drawn out."""
     generator = np.random.default_rng(7)
     times = np.datetime64("2023-01-01", "s") + np.arange(4 * 160) * np.timedelta64(6 * 3600, "s")
     drift = np.repeat(generator.standard_normal((16, 2)), 40, axis=0) * 0.004
-    return Prices(times, np.exp(np.cumsum(drift + 0.01 * generator.standard_normal((640, 2)), axis=0)), ("A", "B"), 360)
+    moves = drift + 0.01 * generator.standard_normal((640, 2))
+    moves[times >= np.datetime64(PERIODS["validation_end"])] *= test_scale
+    return Prices(times, np.exp(np.cumsum(moves, axis=0)), ("A", "B"), 360)
 
 
 def make_experiment(**sgd: object) -> Experiment:
@@ -38,12 +48,7 @@ def make_experiment(**sgd: object) -> Experiment:
     return Experiment.from_dict(
         {
             "data": {"tokens": ["A", "B"]},
-            "periods": {
-                "train_start": "2023-01-21",
-                "train_end": "2023-04-21",
-                "validation_end": "2023-05-11",
-                "test_end": "2023-06-01",
-            },
+            "periods": PERIODS,
             "pool": {"rule": "momentum"},
             "update": {"max_memory_days": 20.0},
             "objective": {"bout_offset_days": 10.0, "report": ["returns_over_hodl"]},

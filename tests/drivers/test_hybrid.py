@@ -12,8 +12,9 @@ import numpy as np
 import optuna
 import pytest
 from optuna.trial import FrozenTrial, TrialState
+from sgd_support import PERIODS, make_prices
 
-from quantsim import CheckpointStore, Evaluator, Experiment, Prices
+from quantsim import CheckpointStore, Evaluator, Experiment
 from quantsim.checkpoints import select, top
 from quantsim.drivers.hybrid import HybridRun, run_hybrid
 from quantsim.drivers.hybrid.gradients import gradient_experiment
@@ -25,26 +26,11 @@ TRIALS, TOP, STEPS = 5, 2, 4
 METRIC = "daily_log_sharpe"
 
 
-def make_prices(test_scale: float = 1.0) -> Prices:
-    """Two trending random walks, 6-hour bars; those of the test period may be drawn out."""
-    generator = np.random.default_rng(7)
-    times = np.datetime64("2023-01-01", "s") + np.arange(4 * 160) * np.timedelta64(6 * 3600, "s")
-    drift = np.repeat(generator.standard_normal((16, 2)), 40, axis=0) * 0.004
-    moves = drift + 0.01 * generator.standard_normal((640, 2))
-    moves[times >= np.datetime64("2023-05-11")] *= test_scale
-    return Prices(times, np.exp(np.cumsum(moves, axis=0)), ("A", "B"), 360)
-
-
 def make_experiment(**tables: Any) -> Experiment:
     values: dict[str, Any] = {
         "name": "probe",
         "data": {"tokens": ["A", "B"]},
-        "periods": {
-            "train_start": "2023-01-21",
-            "train_end": "2023-04-21",
-            "validation_end": "2023-05-11",
-            "test_end": "2023-06-01",
-        },
+        "periods": PERIODS,
         "pool": {"rule": "momentum"},
         "fees": {"swap_fee": 0.003},
         "update": {"max_memory_days": 20.0},
@@ -84,12 +70,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
     with CheckpointStore(location) as store:
         run = run_hybrid(make_experiment(), make_prices(), store)
     return Whole(location, run, trials_of(run))
-
-
-@pytest.fixture
-def store(tmp_path: Path):
-    with CheckpointStore(tmp_path / "checkpoints.db") as opened:
-        yield opened
 
 
 def test_each_round_searches_tunes_the_best_and_tries_what_validation_chose(whole: Whole) -> None:

@@ -62,12 +62,6 @@ def make_experiment(**tables: Any) -> Experiment:
     return Experiment.from_dict(values)
 
 
-@pytest.fixture
-def store(tmp_path: Path):
-    with CheckpointStore(tmp_path / "checkpoints.db") as opened:
-        yield opened
-
-
 def test_gradients_move_every_group(store: CheckpointStore) -> None:
     experiment, prices = make_experiment(), make_prices()
     run = run_sgd(experiment, prices, store)

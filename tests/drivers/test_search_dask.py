@@ -10,19 +10,12 @@ import pytest
 from optuna.trial import TrialState
 from search_support import DyingWorker, Fake, make_experiment, make_prices
 
-from quantsim import CheckpointStore
 from quantsim.drivers.search import clusters, run_search
 from quantsim.drivers.search.claims import claims_of
 from quantsim.drivers.search.storage import opened_storage
 from quantsim.errors import DriverError
 
 distributed = pytest.importorskip("distributed", reason="dask.distributed is not installed (the extra dask)")
-
-
-@pytest.fixture
-def store(tmp_path):
-    with CheckpointStore(tmp_path / "checkpoints.db") as store:
-        yield store
 
 
 def check_whole(run, store, n_trials):

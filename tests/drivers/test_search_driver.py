@@ -18,12 +18,6 @@ from quantsim.drivers.search.storage import opened_storage
 from quantsim.errors import ConfigError, DriverError, ParameterError
 
 
-@pytest.fixture
-def store(tmp_path):
-    with CheckpointStore(tmp_path / "checkpoints.db") as store:
-        yield store
-
-
 def search(store, *, experiment=None, prices=None, make_evaluator=Fake, **options):
     return run_search(
         experiment or make_experiment(),

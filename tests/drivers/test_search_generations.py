@@ -11,7 +11,6 @@ import pytest
 from optuna.trial import TrialState
 from search_support import Fake, make_experiment, make_prices
 
-from quantsim import CheckpointStore
 from quantsim.drivers.search import run_search, worker
 from quantsim.drivers.search.generations import batch_width
 from quantsim.drivers.search.space import Draw
@@ -20,12 +19,6 @@ from quantsim.drivers.search.study import is_void, load_study
 
 SAMPLERS = ("cmaes", "nsga2", "nsga3", "qmc", "random")
 N_TRIALS = 40
-
-
-@pytest.fixture
-def store(tmp_path):
-    with CheckpointStore(tmp_path / "checkpoints.db") as store:
-        yield store
 
 
 class Counting(Fake):

@@ -53,12 +53,6 @@ def server():
         yield found
 
 
-@pytest.fixture
-def store(tmp_path):
-    with CheckpointStore(tmp_path / "checkpoints.db") as store:
-        yield store
-
-
 @pytest.fixture(scope="module", autouse=True)
 def _quiet():
     level = optuna.logging.get_verbosity()

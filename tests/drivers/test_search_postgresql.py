@@ -13,7 +13,6 @@ import pytest
 from search_support import Fake, OneIsKilled, SlowFake, make_experiment, make_prices
 from server_support import check_whole, free_port, trials_of
 
-from quantsim import CheckpointStore
 from quantsim.drivers.search import join, join_study, run_search
 from quantsim.drivers.search.lost import LOST
 from quantsim.drivers.search.storage import opened_storage
@@ -27,12 +26,6 @@ EXPERIMENT = make_experiment(search={"sampler": "random", "fixed": {"k_per_day":
 def server():
     with postgresql_support.server() as found:
         yield found
-
-
-@pytest.fixture
-def store(tmp_path):
-    with CheckpointStore(tmp_path / "checkpoints.db") as store:
-        yield store
 
 
 def test_workers_that_find_an_empty_database_at_once_all_open_it(server):

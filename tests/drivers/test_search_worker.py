@@ -21,12 +21,6 @@ from quantsim.errors import DriverError
 
 
 @pytest.fixture
-def store(tmp_path):
-    with CheckpointStore(tmp_path / "checkpoints.db") as store:
-        yield store
-
-
-@pytest.fixture
 def place(tmp_path, monkeypatch):
     """Where the study is; its prices are the support module's."""
     monkeypatch.setattr(join, "load_prices", lambda *_, **__: make_prices())

@@ -32,12 +32,6 @@ from quantsim.simulator import Evaluator
 IMPATIENT: dict[str, object] = {"early_stopping_reports": 1, "learning_rate": 1e-300}
 
 
-@pytest.fixture
-def store(tmp_path: Path):
-    with CheckpointStore(tmp_path / "checkpoints.db") as opened:
-        yield opened
-
-
 def test_reports_hold_the_parameters_that_were_evaluated(store: CheckpointStore) -> None:
     experiment, prices = make_experiment(), make_prices()
     run = run_sgd(experiment, prices, store)

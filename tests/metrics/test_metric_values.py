@@ -56,6 +56,40 @@ def evaluate(values: np.ndarray, bars_per_day: int, names: tuple[str, ...] = NAM
 # --- the definitions, bar by bar and block by block -------------------------------------------------------------------
 
 
+def steps(path: np.ndarray) -> np.ndarray:
+    return np.array([path[t] / path[t - 1] - 1 for t in range(1, len(path))])
+
+
+def falls(path: np.ndarray) -> np.ndarray:
+    return np.array([path[t] / max(path[: t + 1]) - 1 for t in range(len(path))])
+
+
+def falls_fast(path: np.ndarray) -> np.ndarray:
+    return falls(path) if len(path) < 500 else path / np.maximum.accumulate(path) - 1
+
+
+def mean(items: list[float]) -> float:
+    return sum(items) / len(items) if items else math.nan
+
+
+def sharpe(r: np.ndarray, per_year: float) -> float:
+    return math.sqrt(per_year) * np.mean(r) / np.sqrt(np.mean((r - np.mean(r)) ** 2))
+
+
+def sortino(r: np.ndarray, per_year: float) -> float:
+    losses = sum(x * x for x in r if x < 0)
+    return math.sqrt(per_year) * np.mean(r) / math.sqrt(losses / len(r)) if losses else math.inf
+
+
+def percentile(r: np.ndarray, percent: float) -> float:
+    if len(r) == 0:
+        return math.nan
+    ordered, place = np.sort(r), percent / 100 * (len(r) - 1)
+    below = math.floor(place)
+    above = min(below + 1, len(r) - 1)
+    return ordered[below] + (place - below) * (ordered[above] - ordered[below])
+
+
 def by_definition(values: np.ndarray, bars_per_day: int) -> dict[str, float]:
     """Every metric of ``make_sample(values, bars_per_day)``, in loops; nan where there is nothing to take."""
     first, last, n_bars = values[0], values[-1], len(values)
@@ -67,39 +101,12 @@ def by_definition(values: np.ndarray, bars_per_day: int) -> dict[str, float]:
         size = block_days * bars_per_day
         return [values[start : start + size] for start in range(0, n_bars - size + 1, size)]
 
-    def steps(path: np.ndarray) -> np.ndarray:
-        return np.array([path[t] / path[t - 1] - 1 for t in range(1, len(path))])
-
-    def falls(path: np.ndarray) -> np.ndarray:
-        return np.array([path[t] / max(path[: t + 1]) - 1 for t in range(len(path))])
-
-    def falls_fast(path: np.ndarray) -> np.ndarray:
-        return falls(path) if len(path) < 500 else path / np.maximum.accumulate(path) - 1
-
-    def mean(items: list[float]) -> float:
-        return sum(items) / len(items) if items else math.nan
-
-    def sharpe(r: np.ndarray, per_year: float) -> float:
-        return math.sqrt(per_year) * np.mean(r) / np.sqrt(np.mean((r - np.mean(r)) ** 2))
-
-    def sortino(r: np.ndarray, per_year: float) -> float:
-        losses = sum(x * x for x in r if x < 0)
-        return math.sqrt(per_year) * np.mean(r) / math.sqrt(losses / len(r)) if losses else math.inf
-
     def var(block_days: int, percent: float) -> float:
         inside = [steps(block) for block in split(block_days)]
         return mean([percentile(r, percent) for r in inside if len(r)])
 
     def var_trad(block_days: int, percent: float) -> float:
         return percentile(steps(np.array([block[-1] for block in split(block_days)])), percent)
-
-    def percentile(r: np.ndarray, percent: float) -> float:
-        if len(r) == 0:
-            return math.nan
-        ordered, place = np.sort(r), percent / 100 * (len(r) - 1)
-        below = math.floor(place)
-        above = min(below + 1, len(r) - 1)
-        return ordered[below] + (place - below) * (ordered[above] - ordered[below])
 
     bar_returns, daily_returns = steps(values), steps(daily)
     annual_numerator = (last / first) ** year - 1

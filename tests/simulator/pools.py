@@ -52,7 +52,6 @@ class Layout:
 
 HALF_HOURS = Layout(30, 240, 240, history=237, n_bars=203, max_memory_days=5.0, volatility=0.008)
 MINUTES = Layout(1, 60, 45, history=337, n_bars=251, max_memory_days=0.25, volatility=0.0015)
-LAYOUTS = {"30min": HALF_HOURS, "minute": MINUTES}
 
 
 def random_prices(layout: Layout, n_tokens: int, seed: int, bars: int | None = None) -> Prices:

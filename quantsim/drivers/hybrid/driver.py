@@ -9,9 +9,9 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from quantsim.checkpoints import CheckpointStore
 from quantsim.config import Experiment
@@ -95,25 +95,11 @@ def run_hybrid(
         KeyboardInterrupt: as raised; everything up to the last trial or report is kept.
     """
     begun = time.monotonic()
-    n_jobs = experiment.search.jobs if jobs is None else jobs
-    if isinstance(n_jobs, bool) or not isinstance(n_jobs, int) or n_jobs < 1:
-        raise DriverError(f"jobs = {n_jobs!r} must be a whole number, at least 1")
+    options = {"jobs": _checked_jobs(experiment.search.jobs if jobs is None else jobs), "take_over": take_over}
     minutes = _Minutes(experiment.hybrid.max_minutes, begun, threading.get_ident())
     location = default_storage(store.location) if storage is None else storage
-    experiment = _searched(experiment)
-    space = load_search_space(experiment)
-    gradients = gradient_experiment(experiment, space)
-    rounds = Rounds(
-        experiment,
-        space,
-        gradients,
-        prices,
-        store,
-        location,
-        _study_name(experiment, space, gradients, prices),
-        {"jobs": n_jobs, "take_over": take_over},
-        functools.partial(_watch, minutes, progress),
-    )
+    watch = functools.partial(_watch, minutes, progress)
+    rounds = _rounds(_searched(experiment), prices, store, location, options, watch)
     phases: list[Phase] = []
     state, stopped = _loop(rounds, minutes, phases)
     logger.info(
@@ -129,6 +115,27 @@ def run_hybrid(
         evaluations=state.evaluations,
         seconds=time.monotonic() - begun,
     )
+
+
+def _rounds(
+    experiment: Experiment,
+    prices: Prices,
+    store: CheckpointStore,
+    location: Location,
+    options: Mapping[str, Any],
+    watch: Callable[[HybridProgress], None],
+) -> Rounds:
+    """What all phases share; raises as :func:`run_hybrid` does, before any trial."""
+    space = load_search_space(experiment)
+    gradients = gradient_experiment(experiment, space)
+    name = _study_name(experiment, space, gradients, prices)
+    return Rounds(experiment, space, gradients, prices, store, location, name, options, watch)
+
+
+def _checked_jobs(jobs: int) -> int:
+    if isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1:
+        raise DriverError(f"jobs = {jobs!r} must be a whole number, at least 1")
+    return jobs
 
 
 def _loop(rounds: Rounds, minutes: _Minutes, phases: list[Phase]) -> tuple[State, Stop]:
