@@ -106,7 +106,7 @@ class CheckpointStore:
         Args:
             experiment_id: content hash of the experiment's configuration.
             data_id: hash of the prices.
-            driver: "sgd", "search", "hybrid" or "simulate".
+            driver: "sgd" or "search".
             config: the full configuration as JSON values. Passwords in URLs are redacted before it is stored.
             name: the user's name for it.
             seed: a signed 64-bit integer; None if nothing is random.

@@ -44,7 +44,7 @@ def grid(
             "--axis",
             metavar="NAME=LOW:HIGH:N[:log]",
             help=(
-                "A parameter's range in human units and its number of values: memory_days=1:100:16:log for all tokens, "
+                "A parameter's range in human units and its number of values: memory_days=1:120:16:log for all tokens, "
                 "memory_days[BTC]=... for one, fast.memory_days=... in a group. Repeatable. Default: "
                 f"{' and '.join(DEFAULT_AXES)}."
             ),
@@ -108,7 +108,7 @@ def _axis(text: str) -> Axis:
     if not (name and equals and n_points and (len(parts) == 3 or log)):
         raise ConfigError(
             f"--axis {text!r} must have the form name=low:high:number or name=low:high:number:log, "
-            "e.g. memory_days=1:100:16:log"
+            "e.g. memory_days=1:120:16:log"
         )
     return Axis(name, low, high, n_points, log=parts[-1] == "log")
 

@@ -44,10 +44,12 @@ __all__ = [
     "study_storage",
 ]
 
-OUT = Console(highlight=False)
+_PLAIN: dict[str, Any] = {"highlight": False, "markup": False, "emoji": False}  # names of tokens may look like either
+
+OUT = Console(**_PLAIN)
 """Results go here."""
 
-ERR = Console(stderr=True, highlight=False)
+ERR = Console(stderr=True, **_PLAIN)
 """Progress, notes, errors and logs go here, so that results can be piped."""
 
 EXIT_ERROR = 2
@@ -96,7 +98,7 @@ def note(text: str) -> None:
 
 def show(renderable: RenderableType) -> None:
     """Writes a table of the result; into a file or a pipe as wide as it needs to be."""
-    console = OUT if OUT.is_terminal else Console(highlight=False, width=max(OUT.width, _PIPED_WIDTH))
+    console = OUT if OUT.is_terminal else Console(**_PLAIN, width=max(OUT.width, _PIPED_WIDTH))
     console.print(renderable)
 
 

@@ -209,7 +209,7 @@ def test_find_runs(store):
 
 def test_filters_of_checkpoints(store, make):
     one = store.begin_run(**BEGIN)
-    two = store.begin_run(**(BEGIN | {"driver": "hybrid"}))
+    two = store.begin_run(**(BEGIN | {"driver": "search"}))
     other = store.begin_run(**(BEGIN | {"experiment_id": "e2", "data_id": "d2"}))
     store.append(one, [make(1, run_id=one), make(0, 1, run_id=one), make(0, 0, run_id=one)])
     store.append(two, [make(0, run_id=two, driver="search"), make(1, run_id=two, driver="sgd")])
