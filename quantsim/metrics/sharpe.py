@@ -2,7 +2,8 @@
 
 Per bar, or per day on the values at each day's first bar. Where the deviation is exactly zero, the result is 0 if the
 mean is 0 and else ± infinity with the sign of the mean; ``daily_log_sharpe`` stays finite by the small constant in its
-denominator. Without a single return (one bar, one day) they are nan.
+denominator, and is nan below three days: one return has no deviation, and what it divided by would be that constant alone.
+Without a single return (one bar, one day) all are nan.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def daily_sharpe(sample: Sample, shape: SampleShape) -> Array:
 
 def daily_log_sharpe(sample: Sample, shape: SampleShape) -> Array:
     """``sqrt(365)·mean(l)/(std(l) + 1e-8)`` of the daily log returns ``l``. The default objective; finite for any deviation."""
-    if shape.n_daily < 2:
+    if shape.n_daily < 3:
         return undefined(sample)
     log_returns = jnp.log(sample.daily_values[1:] / sample.daily_values[:-1])
     return math.sqrt(DAYS_PER_YEAR) * jnp.mean(log_returns) / (deviation(log_returns) + LOG_SHARPE_SOFTENING)

@@ -138,7 +138,8 @@ def by_definition(values: np.ndarray, bars_per_day: int) -> dict[str, float]:
         log_returns = np.log(daily[1:] / daily[:-1])
         expected["daily_sharpe"] = sharpe(daily_returns, 365)
         expected["daily_sortino"] = sortino(daily_returns, 365)
-        expected["daily_log_sharpe"] = math.sqrt(365) * np.mean(log_returns) / (np.std(log_returns) + 1e-8)
+        if len(log_returns) > 1:
+            expected["daily_log_sharpe"] = math.sqrt(365) * np.mean(log_returns) / (np.std(log_returns) + 1e-8)
         expected["annual_raroc_trad"] = annual / -(percentile(daily_returns, 5) * math.sqrt(365))
     for label, block_days in BLOCK_DAYS.items():
         scale = math.sqrt(year / block_days)
@@ -181,7 +182,9 @@ def test_nan_exactly_where_the_shape_leaves_nothing(n_bars: int, bars_per_day: i
     if n_bars < 2:
         undefined |= {name for name in NAMES if name.startswith("annual")} | {"sharpe", "sortino", "lvr_per_year"}
     if daily < 2:
-        undefined |= {"daily_sharpe", "daily_log_sharpe", "daily_sortino", "annual_raroc_trad"}
+        undefined |= {"daily_sharpe", "daily_sortino", "annual_raroc_trad"}
+    if daily < 3:
+        undefined |= {"daily_log_sharpe"}
     for label, block_days in BLOCK_DAYS.items():
         if days < block_days or block_days * bars_per_day < 2:
             undefined |= {f"{label}_{kind}" for kind in ("var_95%", "var_99%", "raroc", "rovar")}
