@@ -74,12 +74,12 @@ def optuna(
     from quantsim.commands.study_outcome import attach_pictures, show_places, show_study
     from quantsim.drivers.search import load_search_space
     from quantsim.drivers.search.storage import default_storage
-    from quantsim.report.study_pages import check_plotly
+    from quantsim.report.study_pages import check_pages
 
     extra = [f"search.fixed.{one}" for one in fix or ()]
     experiment = load_study(study or DEFAULT_STUDY, [*(settings or ()), *extra])
     if plots is not None:
-        check_plotly()
+        check_pages(plots)
     load_search_space(experiment)
     place = study_storage(storage, store)
     with open_existing_store(store) if start else open_store(store) as results:
@@ -101,7 +101,7 @@ def optuna(
         show_notes(results.run(run.run_id).notes)
         say(_summary(experiment, run))
         show_study(experiment, run, place or default_storage(results.location), plots)
-        best = show_run(results, experiment, run.run_id, run.best_trial if len(run.front) > 1 else None)
+        best = show_run(results, experiment, run.run_id, run.best_trial if experiment.search.objectives else None)
         attach_pictures(experiment, prices, run, place or default_storage(results.location), results.location)
         show_places(run, results, best, store, own_storage=storage is not None)
 
@@ -153,6 +153,9 @@ def _summary(experiment: Experiment, run: SearchRun) -> str:
         text += f", {run.n_pruned} pruned"
     if run.n_failed:
         text += f", {run.n_failed} failed"
-    if len(run.front) > 1:
+    if experiment.search.objectives:
         return f"{text}."
-    return f"{text}; highest train {experiment.objective.name}: {run.best_value:.4g} (trial {run.best_trial})."
+    what = f"train {experiment.objective.name}"
+    if experiment.search.overfitting_penalty:
+        what += " less the overfitting penalty"
+    return f"{text}; highest {what}: {run.best_value:.4g} (trial {run.best_trial})."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from optuna.study import Study
     from optuna.trial import FrozenTrial
 
-__all__ = ["check_plotly", "importances", "write_study_pages"]
+__all__ = ["check_pages", "check_plotly", "importances", "write_study_pages"]
 
 Target = Callable[["FrozenTrial"], float]
 
@@ -28,6 +29,21 @@ def check_plotly() -> None:
         import plotly  # noqa: F401
     except ImportError as error:
         raise ConfigError("pages of a study need plotly: pip install 'quantsim[plots]'") from error
+
+
+def check_pages(folder: Path) -> None:
+    """Makes the folder that pages are to be written to, if it is not there.
+
+    Raises:
+        ConfigError: plotly is not installed, or the folder cannot be made or written to.
+    """
+    check_plotly()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise _unwritable(folder, error) from error
 
 
 def importances(study: Study, objective: int = 0) -> dict[str, float]:
@@ -69,17 +85,20 @@ def write_study_pages(study: Study, folder: Path, objectives: Sequence[str]) -> 
     Raises:
         ConfigError: plotly is not installed, or the folder cannot be written.
     """
-    check_plotly()
+    check_pages(folder)
     written = []
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         for name, figure in _figures(study, objectives):
             path = folder / f"{name}.html"
             figure.write_html(path, include_plotlyjs="directory")
             written.append(path)
     except OSError as error:
-        raise ConfigError(f"pages cannot be written to {folder}: {error.strerror}; name another folder") from error
+        raise _unwritable(folder, error) from error
     return written
+
+
+def _unwritable(folder: Path, error: OSError) -> ConfigError:
+    return ConfigError(f"pages cannot be written to {folder}: {error.strerror}; name another folder")
 
 
 def _figures(study: Study, objectives: Sequence[str]) -> Iterator[tuple[str, Any]]:

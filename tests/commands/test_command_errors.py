@@ -38,6 +38,10 @@ from quantsim.errors import PriceError
         (("dashboard",), "run `quantsim optuna` first"),
         (("dashboard", "--port", "70000"), "--port"),
         (("prices", "--source", "nowhere"), "no file and no folder"),
+        (
+            ("optuna", "--plots", "/dev/null/pages"),
+            "pages cannot be written to /dev/null/pages: Not a directory; name another",
+        ),
     ],
 )
 def test_refused_with_the_remedy(cli, tmp_path: Path, arguments, message):
@@ -55,6 +59,7 @@ def test_refused_with_the_remedy(cli, tmp_path: Path, arguments, message):
         (("select", "--metric", "daily_shrpe"), "did you mean 'daily_sharpe'?"),
         (("select", "--method", "best_validatoin"), "did you mean 'best_validation'?"),
         (("select", "--split-minimum", "1"), "takes no minimum"),
+        (("select", "--metric=-turnover"), "a minus is for pareto_front and balanced only"),
         (("select", "--study", "momentum_fees", "--set", "fees.swap_fee=0.1"), "no run of study"),
         (("select", "--set", "fees.swap_fee=0.1"), "--study"),
         (("select", "--run", "latest"), "is no run id"),

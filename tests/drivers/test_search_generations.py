@@ -95,16 +95,7 @@ def test_a_study_cut_off_within_a_generation_goes_on(tmp_path, store, evaluator,
     whole = trials_of(path := tmp_path / "a.journal", search(store, path, sampler, evaluator))
     path = tmp_path / "b.journal"
     if while_drawing:
-        suggest, count = Draw.suggest, 0
-
-        def interrupted(self, trial):
-            nonlocal count
-            count += 1
-            if count == 4 * 12 + 3:  # with half of a trial's parameters
-                raise KeyboardInterrupt
-            return suggest(self, trial)
-
-        monkeypatch.setattr(Draw, "suggest", interrupted)
+        interrupt_at_draw(monkeypatch, 4 * 12 + 3)  # with half of a trial's parameters
     else:
         evaluator.interrupt_at = len(evaluator.widths) + 2
     with pytest.raises(KeyboardInterrupt):
@@ -113,6 +104,51 @@ def test_a_study_cut_off_within_a_generation_goes_on(tmp_path, store, evaluator,
         run = search(store, path, sampler, evaluator, trials)
     assert trials_of(path, run) == whole
     assert evaluator.alone == 0
+
+
+def interrupt_at_draw(monkeypatch, number):
+    """Ctrl-C at that draw of a value, counted from 1."""
+    suggest, count = Draw.suggest, 0
+
+    def interrupted(self, trial):
+        nonlocal count
+        count += 1
+        if count == number:
+            raise KeyboardInterrupt
+        return suggest(self, trial)
+
+    monkeypatch.setattr(Draw, "suggest", interrupted)
+
+
+@pytest.mark.parametrize("sampler", ["nsga2", "qmc"])
+def test_a_study_cut_off_again_among_its_repetitions_keeps_their_order(
+    tmp_path, store, evaluator, monkeypatch, sampler
+):
+    whole = trials_of(path := tmp_path / "a.journal", search(store, path, sampler, evaluator))
+    path = tmp_path / "b.journal"
+    evaluator.interrupt_at = len(evaluator.widths) + 1
+    with pytest.raises(KeyboardInterrupt):
+        search(store, path, sampler, evaluator)
+    with monkeypatch.context() as patch:
+        interrupt_at_draw(patch, 4 * 2 + 3)  # two and a half of eight trials are taken from the queue
+        with pytest.raises(KeyboardInterrupt):
+            search(store, path, sampler, evaluator)
+    assert trials_of(path, search(store, path, sampler, evaluator)) == whole
+
+
+@pytest.mark.parametrize(("sampler", "key"), [("nsga2", "NSGAIISampler"), ("nsga3", "NSGAIIISampler")])
+def test_a_trial_cut_off_once_its_parents_are_selected_is_drawn_as_it_was(
+    tmp_path, store, evaluator, monkeypatch, sampler, key
+):
+    whole = trials_of(path := tmp_path / "a.journal", run := search(store, path, sampler, evaluator))
+    with opened_storage(path) as storage:
+        generations = [trial.system_attrs[f"{key}:generation"] for trial in load_study(storage, run.study_name).trials]
+    path = tmp_path / "b.journal"
+    with monkeypatch.context() as patch:
+        interrupt_at_draw(patch, 4 * generations.index(2) + 2)
+        with pytest.raises(KeyboardInterrupt):
+            search(store, path, sampler, evaluator)
+    assert trials_of(path, search(store, path, sampler, evaluator)) == whole
 
 
 def test_where_the_call_fails_each_is_evaluated_by_itself(tmp_path, store, evaluator):

@@ -16,7 +16,7 @@ from search_support import Fake, make_experiment, make_prices
 from quantsim import CheckpointStore, Experiment, Prices
 from quantsim.drivers.search import SearchRun, run_search
 from quantsim.drivers.search.storage import opened_storage
-from quantsim.drivers.search.study import load_study
+from quantsim.drivers.search.study import load_study, settled_trials
 from quantsim.drivers.search.values import constraint_values, trial_values, unfit
 from quantsim.errors import ConfigError
 
@@ -107,6 +107,36 @@ def test_pruned_trials_count_and_are_no_failures(tmp_path: Path) -> None:
     assert run.best_value == max(trial.value for trial in completed)
 
 
+def test_a_pruned_study_that_was_cut_off_goes_on_as_if_it_had_not_been(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiment = make_experiment(search={"sampler": "random", "pruner": "hyperband", "prune_blocks": 3, "trials": 40})
+
+    def run(name: str) -> list[Any]:
+        with CheckpointStore(tmp_path / f"{name}.db") as store:
+            run_search(experiment, make_prices(), store, study_name="same", make_evaluator=Rivals)
+        with opened_storage(tmp_path / f"{name}.journal") as storage:
+            return [(each.params, each.state, each.values) for each in settled_trials(load_study(storage, "same"))]
+
+    whole = run("whole")
+    assert {state for _, state, _ in whole} == {TrialState.COMPLETE, TrialState.PRUNED}
+    should_prune, interrupts = optuna.trial.Trial.should_prune, 3
+
+    def interrupted(trial: optuna.trial.Trial) -> bool:
+        nonlocal interrupts
+        pruned = should_prune(trial)
+        if pruned and interrupts:
+            interrupts -= 1
+            raise KeyboardInterrupt  # the pruner has noted with the trial that it was judged
+        return pruned
+
+    monkeypatch.setattr(optuna.trial.Trial, "should_prune", interrupted)
+    for _ in range(3):
+        with pytest.raises(KeyboardInterrupt):
+            run("parts")
+    assert run("parts") == whole
+
+
 def test_patience_ends_a_study_that_no_longer_gains_and_a_new_call_does_not_go_on(tmp_path: Path) -> None:
     run, trials, _ = search(tmp_path, search={"trials": 200, "patience": 12, "min_gain": 0.05})
     best, since = -math.inf, 0
@@ -140,18 +170,24 @@ def test_what_does_not_fit_together_is_refused(tables: dict[str, Any], message: 
 
 
 @pytest.mark.parametrize(
-    ("objectives", "message"),
+    ("search", "message"),
     [
-        (["returns", "sharp"], "'sharp' is no metric here; did you mean 'sharpe'"),
-        (["returns", "daily_log_sharpe.worst"], "with objective.n_periods above 1"),
+        ({"objectives": ["returns", "sharp"]}, "'sharp' is no metric here; did you mean 'sharpe'"),
+        ({"objectives": ["returns", "daily_log_sharpe.worst"]}, "with objective.n_periods above 1"),
+        (
+            {"pruner": "median", "prune_blocks": 4},
+            r"prune_blocks = 4 leaves less than a chunk \(1440 .*: take 3 at most",
+        ),
     ],
 )
-def test_unknown_objectives_are_named_before_anything_runs(tmp_path: Path, objectives: list[str], message: str) -> None:
+def test_what_cannot_be_looked_at_is_named_before_anything_runs(
+    tmp_path: Path, search: dict[str, Any], message: str
+) -> None:
     def never(experiment: Experiment, prices: Prices) -> Any:
         raise AssertionError("nothing may run")
 
     with CheckpointStore(tmp_path / "c.db") as store, pytest.raises(ConfigError, match=message):
-        run_search(make_experiment(search={"objectives": objectives}), make_prices(), store, make_evaluator=never)
+        run_search(make_experiment(search=search), make_prices(), store, make_evaluator=never)
 
 
 def test_a_sampler_that_cannot_is_refused(tmp_path: Path) -> None:

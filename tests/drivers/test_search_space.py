@@ -51,6 +51,10 @@ def test_keys_left_out_are_the_rules_and_parameters_left_out_are_not_searched(tm
         ("[memory_days]\nlog = 1", "log: .*got 1"),
         ("memory_days = 3", "must be a table"),
         ("[initial_weights]\nlow = 0.1", "cannot be searched"),
+        ("[logit_lamb]\nlow = 0.1", "'logit_lamb' .* raw form of memory_days: name that, with units = 'raw'"),
+        ("[memory_days]\nhigh = 1e300", "high = 1e\\+300 is beyond what numbers can hold: .* from 1 to 200"),
+        ("[memory_days]\nvalue = 1e300", "= 1e\\+300 is beyond what numbers can hold"),
+        ("[memory_days]\nlow = 0.0\nhigh = 1e4\nunits = 'raw'", "high = inf must both be a positive number"),
         ("[memory_days\n", "is not TOML"),
         ("", "nothing to search"),
     ],
@@ -143,6 +147,45 @@ def test_steps_choices_and_fixed_values(tmp_path):
         space.from_human(given)
 
 
+@pytest.mark.parametrize(
+    ("table", "ends"),
+    [
+        ("low = 0.3\nhigh = 0.9\nstep = 0.1", (0.3, 0.9)),  # in floats, 0.3 + 6 * 0.1 is above 0.9
+        ('low = 0.0\nhigh = 3.3\nstep = 2.0\nunits = "raw"', (1.0, 9.0)),
+        ("expand_around = 1.5\nstep = 0.1\nlog = false", (2.8333333333333, 5.8333333333333)),
+    ],
+)
+def test_optuna_takes_stepped_ranges_as_they_are(tmp_path, table, ends):
+    space = space_of(tmp_path, f"[k_per_day]\n{table}\n", parameters={"k_per_day": 13 / 3})
+    draw = space.draws[0]
+    drawn = draw.distribution()  # with a warning, an error here, where it would leave the last step out
+    assert (draw.low, draw.high) == (drawn.low, drawn.high) == pytest.approx(ends, abs=1e-12)
+
+
+def test_choices_in_raw_units(tmp_path):
+    space = space_of(tmp_path, '[k_per_day]\nchoices = [-1, 5]\nunits = "raw"\n', parameters={"k_per_day": 1.0})
+    assert space.describe()["k_per_day[BTC]"] == ["choices", 0.5, 32.0]
+    own = {"memory_days": [10.0, 20.0], "alt_memory_days": 10.0}  # the raw one is an offset from the other memory
+    text = '[alt_memory_days]\nchoices = [-1, 1]\nunits = "raw"\n'
+    on = {"use_alt_lamb": True}
+    eth, btc = (draw.choices for draw in space_of(tmp_path, text, parameters=own, update=on).draws)
+    assert eth[0] < 10 < eth[1] < btc[1]
+    with pytest.raises(ConfigError, match="other values for each of ETH, BTC"):
+        space_of(tmp_path, text + "scalar = true", parameters=own, update=on)
+
+
+@pytest.mark.parametrize(
+    ("fixed", "message"),
+    [
+        ({"k_per_day": -1}, r"search.fixed: k_per_day = -1.0 must be a positive number"),
+        ({"initial_weights": [0.3, 0.3]}, r"search.fixed: initial_weights = .* they sum to 0.6, and weights must sum"),
+    ],
+)
+def test_values_that_cannot_be_fixed_are_refused_before_anything_runs(fixed, message):
+    with pytest.raises(ConfigError, match=message):
+        load_search_space(make_experiment(search={"fixed": fixed}))
+
+
 def test_fixed_parameters_are_not_drawn_and_reach_the_simulator(tmp_path):
     by_file = space_of(tmp_path, "[memory_days]\nvalue = [3.0, 4.0]\n[k_per_day]\n")
     by_study = load_search_space(make_experiment(search={"fixed": {"memory_days": [3.0, 4.0]}}))
@@ -173,6 +216,9 @@ def test_ranges_around_the_studys_own_values(tmp_path):
         ("low = 1.0\nchoices = [1.0, 2.0]", "low and choices contradict each other"),
         ("value = 2.0\nexpand_around = 2.0", "value and expand_around contradict each other"),
         ("choices = [2.0, 2.0]", "must be two values or more"),
+        ("choices = [1.0, 2.0, 2.0]", "must be two values or more, each once"),
+        ('choices = [1.0, 2e4]\nunits = "raw"', "must all be a positive number"),
+        ("low = 1.0\nhigh = 2.0\nstep = 1e-300", "step = 1e-300 is lost beside 2"),
         ("choices = [1.0, -2.0]", "must all be a positive number"),
         ("choices = [1.0, 2.0]\nlog = true", "log is for ranges"),
         ("step = 1.0\nlog = true", "needs log = false"),

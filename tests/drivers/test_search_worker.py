@@ -103,6 +103,9 @@ def test_another_search_is_refused_and_another_place_of_the_data_is_not(store, p
 
 
 def test_what_is_not_there_is_named(store, place):
+    with pytest.raises(DriverError, match=r"there is no file .*, so no study to join"):
+        join_study(place, "probe", make_evaluator=Fake)
+    assert not place.exists()
     name = begin(store, place, 5)
     with pytest.raises(DriverError, match=f"no study 'prob' here: .*{name}"):
         join_study(place, "prob", make_evaluator=Fake)

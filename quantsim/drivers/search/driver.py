@@ -25,6 +25,7 @@ from quantsim.drivers.search.dashboard import describe_prices, selection_advice,
 from quantsim.drivers.search.lost import LostTrials, abandon_session
 from quantsim.drivers.search.monitor import POLL_SECONDS, Monitor, SearchProgress, polling
 from quantsim.drivers.search.parallel import Job, run_on_cluster, run_processes
+from quantsim.drivers.search.pruner import check_pruner
 from quantsim.drivers.search.records import Recorder
 from quantsim.drivers.search.sampler import check_sampler
 from quantsim.drivers.search.space import SearchSpace
@@ -142,6 +143,7 @@ def run_search(
     queue = [space.from_human(params) for params in enqueue]
     make_evaluator = make_evaluator or default_evaluator
     check_objectives(experiment)
+    check_pruner(experiment)
     check_sampler(experiment.search, space.distributions(), len(objective_names(experiment)))
     evaluator = make_evaluator(experiment, prices)
     identity = identify(experiment, evaluator.data_id, space)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from optuna.storages import BaseStorage
 from optuna.study import Study
@@ -99,6 +101,10 @@ def join_study(
     """
     if trials is not None and (isinstance(trials, bool) or not isinstance(trials, int) or trials < 1):
         raise DriverError(f"trials = {trials!r} must be a whole number, at least 1")
+    if "://" not in (place := os.fspath(storage)) and not Path(place).expanduser().is_file():
+        raise DriverError(
+            f"there is no file {place}, so no study to join: a driver makes both, such as `quantsim optuna`"
+        )
     begun = time.monotonic()
     with quiet_optuna(), opened_storage(storage) as opened:
         study = load_study(opened, study_name)

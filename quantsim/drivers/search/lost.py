@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from optuna.exceptions import UpdateFinishedTrialError
@@ -27,6 +27,7 @@ MAX_RETRIES = 3
 """How often a set is tried again that was cut off: one that kills its worker each time fails in the end, and counts."""
 
 _LOSSES = "lost_workers"
+_RUNG = "completed_rung_"  # Optuna's, of successive halving: a trial that bears one is not judged there again
 _OWN_ATTRIBUTES = frozenset({ABANDONED, METRICS, REASON, RETRY_OF})
 
 
@@ -44,6 +45,9 @@ def abandon(
     Whoever is cut off here, or does it at the same time as another, does no harm: the queue may then hold a set twice, and
     the worker that gets the second sees that.
 
+    A worker that has the study to itself runs trials in the order in which they were first drawn, and some samplers go by
+    that order. Sets of the queue that would come later therefore go to its end, too, behind those that are put there.
+
     Args:
         storage: where the study is.
         study: the study.
@@ -56,10 +60,11 @@ def abandon(
     Returns:
         How many there were.
     """
-    count = 0
-    for trial in trials:
-        count += 1
-        losses = trial.user_attrs.get(_LOSSES, 0) + lost
+    cut_off = list(trials)
+    behind = _taken_from_queue(storage, study, cut_off)
+    known, innocent = study.get_trials(deepcopy=False), {trial.number for trial in behind}
+    for trial in sorted([*cut_off, *behind], key=lambda each: _first_try(each, known)):
+        losses = trial.user_attrs.get(_LOSSES, 0) + (lost and trial.number not in innocent)
         if losses > MAX_RETRIES:
             _fail(storage, study, trial, f"{reason}, as {MAX_RETRIES} times before")
             continue
@@ -70,12 +75,45 @@ def abandon(
             kept = {name: value for name, value in trial.user_attrs.items() if name not in _OWN_ATTRIBUTES}
             again = create_trial(
                 state=TrialState.WAITING,
-                system_attrs={**without_claims(trial), "fixed_params": params},  # its generation stays the same
+                system_attrs={**_drawn_with(trial), "fixed_params": params},
                 user_attrs={**kept, RETRY_OF: trial.number, _LOSSES: losses},
             )
             study.add_trial(again)
         make_void(storage, study, trial.number, reason)
-    return count
+    return len(cut_off)
+
+
+def _taken_from_queue(storage: BaseStorage, study: Study, cut_off: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """Takes the sets out of the queue that were first drawn after one of these; none where workers are several.
+
+    They are running then, and nobody's: should this process end now, the next that looks finds them lost.
+    """
+    known = study.get_trials(deepcopy=False)
+    alone = all(mark.get("alone") for trial in known for mark in claims_of(trial).values())
+    waiting = [trial for trial in known if trial.state is TrialState.WAITING]
+    if not (alone and waiting and cut_off):
+        return []
+    first = min(_first_try(trial, known) for trial in cut_off)
+    later = [trial for trial in waiting if _first_try(trial, known) > first]
+    taken = []
+    for trial in later:
+        with contextlib.suppress(UpdateFinishedTrialError):
+            if storage.set_trial_state_values(trial_id_of(storage, study, trial.number), TrialState.RUNNING):
+                taken.append(trial)
+    return taken
+
+
+def _drawn_with(trial: FrozenTrial) -> dict[str, Any]:
+    """What the sampler noted with a trial, such as its generation; neither claims, nor how far a pruner had let it."""
+    return {key: value for key, value in without_claims(trial).items() if not key.startswith(_RUNG)}
+
+
+def _first_try(trial: FrozenTrial, known: Sequence[FrozenTrial]) -> int:
+    """Number of the trial that first had the parameters which this one tries again; else its own."""
+    number = trial.number
+    while 0 <= (before := known[number].user_attrs.get(RETRY_OF, -1)) < number:
+        number = before
+    return number
 
 
 def killed_workers(trial: FrozenTrial) -> bool:

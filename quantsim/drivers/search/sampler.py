@@ -68,14 +68,15 @@ def _cma_progress() -> CmaProgress:
 
 
 def _nsga2(search: Search, place: Place) -> BaseSampler:
-    from optuna.samplers import NSGAIISampler
+    from quantsim.drivers.search.genetic import NSGAIISampler
 
     return NSGAIISampler(population_size=search.population_size, seed=place.seed)
 
 
 def _nsga3(search: Search, place: Place) -> BaseSampler:
     from optuna.exceptions import ExperimentalWarning
-    from optuna.samplers import NSGAIIISampler
+
+    from quantsim.drivers.search.genetic import NSGAIIISampler
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)  # since 3.2

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import tomllib
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -25,7 +25,6 @@ __all__ = ["load_search_space"]
 
 FloatArray = NDArray[np.float64]
 
-_ROUNDING = 1e-9  # of a step
 Number = Annotated[float, Strict()]
 
 
@@ -64,18 +63,16 @@ def load_search_space(experiment: Experiment) -> SearchSpace:
     else:
         path = find_search_space(experiment.search.space)
         source, tables = f"search space {path}", _by_parameter(_read(path))
-    for name in tables:
+    sources = dict.fromkeys(tables, source) | dict.fromkeys(dict(experiment.search.fixed), "search.fixed")
+    for name, where in sources.items():
         if name not in known:
-            raise ConfigError(f"{source}: unknown parameter {name!r} of {strategy}; {nearest(name, known)}")
+            raise ConfigError(f"{where}: unknown parameter {name!r} of {strategy}; {_remedy(name, known)}")
     tables = {name: _checked(known[name], given, source) for name, given in tables.items()}
-    for name, value in experiment.search.fixed:
-        if name not in known:
-            raise ConfigError(f"search.fixed: unknown parameter {name!r} of {strategy}; {nearest(name, known)}")
-        tables[name] = _Table(value=value)
+    tables |= {name: _Table(value=value) for name, value in experiment.search.fixed}
     active = {name: parameter for name, parameter in known.items() if name in tables and parameter.active}
     centre = experiment.initial_parameters()
     fixed = {
-        name: _fixed(one, tables[name], centre, source)
+        name: _fixed(one, tables[name], centre, sources[name])
         for name, one in active.items()
         if tables[name].value is not None
     }
@@ -126,6 +123,14 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"search space {path} is not TOML: {error}") from error
 
 
+def _remedy(name: str, known: Mapping[str, Parameter]) -> str:
+    """The human-readable name of a raw one, or what is nearest."""
+    for parameter in known.values():
+        if name == parameter.raw_name:
+            return f"that is the raw form of {parameter.human_name}: name that, with units = 'raw' in its table"
+    return nearest(name, known)
+
+
 def _checked(parameter: Parameter, given: Any, source: str) -> _Table:
     """A parameter's table; raises where keys are unknown or contradict each other."""
     where = f"{source}: {parameter.human_name}"
@@ -141,8 +146,10 @@ def _checked(parameter: Parameter, given: Any, source: str) -> _Table:
     ways = [name for name in ("choices", "value", "expand_around") if getattr(table, name) is not None]
     if len(ways) > 1 or (ends and ways):
         raise ConfigError(f"{where}: {' and '.join([*ends, *ways])} contradict each other: give one of them")
-    if table.choices is not None and len(set(table.choices)) < 2:
-        raise ConfigError(f"{where}: choices = {list(table.choices)} must be two values or more; fix one with value")
+    if table.choices is not None and len(set(table.choices)) < max(len(table.choices), 2):
+        raise ConfigError(
+            f"{where}: choices = {list(table.choices)} must be two values or more, each once; fix one with value"
+        )
     for name in ("step", "log") if ways and ways != ["expand_around"] else ():
         if getattr(table, name) is not None:
             raise ConfigError(f"{where}: {name} is for ranges, not for {ways[0]}: take it out")
@@ -150,15 +157,20 @@ def _checked(parameter: Parameter, given: Any, source: str) -> _Table:
 
 
 def _fixed(parameter: Parameter, table: _Table, centre: Mapping[str, FloatArray], source: str) -> float | list[float]:
-    value = np.asarray(table.value, np.float64)
+    value, where = np.asarray(table.value, np.float64), f"{source}: {parameter.human_name} = {table.value!r}"
     fits = value.shape in ((), (parameter.size,))
     if fits and table.units == "raw":
         value = _human(parameter, np.broadcast_to(value, (parameter.size,)), centre)
     if not fits or not parameter.spec.transform.admits(np.atleast_1d(value)).all():
         raise ConfigError(
-            f"{source}: {parameter.human_name} = {table.value!r} must be {parameter.spec.transform.domain}: one number, or one "
-            f"for each of {', '.join(parameter.labels)}"
+            f"{where} must be {parameter.spec.transform.domain}: one number, or one for each of {', '.join(parameter.labels)}"
         )
+    try:
+        has_raw_form = _has_raw_form(parameter, np.broadcast_to(value, (parameter.size,)), centre)
+    except ValueError as error:
+        raise ConfigError(f"{where}: {error}") from error
+    if not has_raw_form:
+        raise ConfigError(f"{where} is beyond what numbers can hold: {_nearer(parameter)}")
     return float(value) if value.ndim == 0 else [float(number) for number in value]
 
 
@@ -172,10 +184,7 @@ def _dimension(parameter: Parameter, table: _Table, centre: Mapping[str, FloatAr
     name, labels = parameter.human_name, parameter.labels
     names = (name,) if scalar else tuple(f"{name}[{label}]" for label in labels)
     if table.choices is not None:
-        choices = table.choices
-        if not spec.transform.admits(np.array(choices)).all():
-            raise ConfigError(f"{where}: choices = {list(choices)} must all be {spec.transform.domain}")
-        return Dimension(name, labels, tuple(Draw(one, min(choices), max(choices), choices=choices) for one in names))
+        return Dimension(name, labels, _choices(parameter, names, table, centre, where))
     lows, highs = _ends(parameter, table, centre, where, log=log)
     if scalar:
         lows, highs = lows.min(keepdims=True), highs.max(keepdims=True)
@@ -186,20 +195,56 @@ def _dimension(parameter: Parameter, table: _Table, centre: Mapping[str, FloatAr
             raise ConfigError(f"{where}: low > 0 must hold for log = true, but got low = {low}")
         if not spec.transform.admits(np.array([low, high])).all():
             raise ConfigError(f"{where}: low = {low} and high = {high} must both be {spec.transform.domain}")
-        if table.step is not None and table.step > high - low:
+        if not all(_has_raw_form(parameter, np.full(parameter.size, end), centre) for end in (low, high)):
             raise ConfigError(
-                f"{where}: step = {table.step:g} leaves one value between {low:g} and {high:g}: make it smaller"
+                f"{where}: low = {low} or high = {high} is beyond what numbers can hold: {_nearer(parameter)}"
             )
     draws = (
-        Draw(one, low, _last(low, high, table.step), log, table.step)
+        Draw(one, low, high, log) if table.step is None else _stepped(one, low, high, table.step, where)
         for one, low, high in zip(names, lows.tolist(), highs.tolist(), strict=True)
     )
     return Dimension(name, labels, tuple(draws))
 
 
-def _last(low: float, high: float, step: float | None) -> float:
-    """The upper end, or the last step before it."""
-    return high if step is None else low + step * math.floor((high - low) / step + _ROUNDING)
+def _choices(
+    parameter: Parameter, names: tuple[str, ...], table: _Table, centre: Mapping[str, FloatArray], where: str
+) -> tuple[Draw, ...]:
+    """A draw for each name, its choices in human units."""
+    given = list(table.choices or ())
+    columns = [np.full(parameter.size, choice) for choice in given]
+    if table.units == "raw":
+        columns = [_human(parameter, column, centre) for column in columns]
+    values = np.array(columns)  # (choices, m)
+    if not parameter.spec.transform.admits(values).all():
+        raise ConfigError(f"{where}: choices = {given} must all be {parameter.spec.transform.domain}")
+    if not all(_has_raw_form(parameter, column, centre) for column in columns):
+        raise ConfigError(f"{where}: choices = {given} go beyond what numbers can hold: {_nearer(parameter)}")
+    if len(names) == 1 and np.ptp(values, axis=1).any():
+        raise ConfigError(
+            f"{where}: choices = {given} in raw units mean other values for each of {', '.join(parameter.labels)}: give "
+            "them in human units, or set scalar = false"
+        )
+    rows = (tuple(row) for row in values.T.tolist())
+    return tuple(Draw(one, min(row), max(row), choices=row) for one, row in zip(names, rows, strict=False))
+
+
+def _stepped(name: str, low: float, high: float, step: float, where: str) -> Draw:
+    """Even steps from ``low`` to the last one that is not above ``high``.
+
+    Optuna reckons steps in decimals, and takes a range whose written form they do not divide for one step shorter. So all
+    three are rounded to 15 digits of the larger end, as many as a float keeps.
+
+    Raises:
+        ConfigError: the step is so long that there is one value only, or too short to be told from none.
+    """
+    if step > high - low:
+        raise ConfigError(f"{where}: step = {step:g} leaves one value between {low:g} and {high:g}: make it smaller")
+    digit = Decimal(1).scaleb(Decimal(repr(max(abs(low), abs(high)))).adjusted() - 14)
+    first, last, distance = (Decimal(repr(number)).quantize(digit) for number in (low, high, step))
+    if not distance:
+        raise ConfigError(f"{where}: step = {step:g} is lost beside {high:g}: make it larger, or leave it out")
+    last = first + distance * ((last - first) // distance)
+    return Draw(name, float(first), float(last), step=float(distance))
 
 
 def _ends(
@@ -230,5 +275,21 @@ def _ends(
 
 
 def _human(parameter: Parameter, raw: FloatArray, centre: Mapping[str, FloatArray]) -> FloatArray:
-    """Raw values, (m,), in human units, the other parameters being the study's own."""
-    return parameter.spec.transform.to_human(raw, scoped(centre, parameter.group), parameter.chunk_minutes)
+    """Raw values, (m,), in human units, the other parameters being the study's own; not finite where they are too large."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return parameter.spec.transform.to_human(raw, scoped(centre, parameter.group), parameter.chunk_minutes)
+
+
+def _has_raw_form(parameter: Parameter, value: FloatArray, centre: Mapping[str, FloatArray]) -> bool:
+    """Whether human-readable values, (m,), of the parameter's domain can be simulated.
+
+    Raises:
+        ValueError: they do not fit one another.
+    """
+    with np.errstate(all="ignore"):
+        raw = parameter.spec.transform.to_raw(value, scoped(centre, parameter.group), parameter.chunk_minutes)
+    return bool(np.isfinite(raw).all())
+
+
+def _nearer(parameter: Parameter) -> str:
+    return f"the rule's own range is from {parameter.spec.low:g} to {parameter.spec.high:g}"
