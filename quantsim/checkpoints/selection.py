@@ -226,6 +226,12 @@ def _checked_metrics(method: str, rule: _Rule, metric: str | Sequence[str]) -> t
             f"{method} goes by one metric, and was given {', '.join(metrics) or 'none'}: name one, or take "
             f"{' or '.join(FRONT_METHODS)}"
         )
+    if not rule.front and metrics[0].startswith(_NEGATED):
+        raise SelectionError(
+            f"{method} maximises its metric, and was given {metrics[0]!r}: a minus is for {' and '.join(FRONT_METHODS)} only"
+        )
+    if len(set(metrics)) < len(metrics):
+        raise SelectionError(f"{method} was given one metric twice, of {', '.join(metrics)}: name each once")
     return metrics
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from quantsim.checkpoints import FRONT_METHODS, SELECTION_METHODS, Checkpoint, Run, Selection, select, top
 from quantsim.commands.session import load_study, open_existing_store
 from quantsim.config import Experiment
+from quantsim.config.driver_sections import Objective
 from quantsim.errors import ConfigError, SelectionError, nearest
+from quantsim.objective import OBJECTIVE
 
 if TYPE_CHECKING:
     from quantsim.checkpoints import CheckpointStore
@@ -33,6 +35,13 @@ BEST = "best"
 
 _DECIDES_METRICS = ("data", "periods", "pool", "subsidiaries", "update", "fees", "series")
 """The tables of a study that decide what a parameter set is worth. The rest is how it was looked for."""
+
+_DECIDES_PERIODS = ("n_periods", "period_overlap", "n_random_periods", "periods")
+_DECIDES_OBJECTIVE = (
+    *("metric", "weights", "constraints", "constraint_penalty", "aggregate", "softmin_temperature", "quantile"),
+    *_DECIDES_PERIODS,
+)
+"""The keys of ``objective`` that decide what the stored metric of that name is, and those of its periods."""
 
 
 @dataclass(frozen=True)
@@ -126,8 +135,9 @@ def starts_of_study(store: CheckpointStore, experiment: Experiment, name: str, n
             f"{store.location} has no search of the name {name!r}, neither of an Optuna study nor of an experiment: "
             f"{nearest(name, known)}"
         )
-    by_id = {run.run_id: run for run in comparable_runs(named, dict(named[0].config))}
     metric = experiment.objective.name
+    comparable = _of_same_metrics(comparable_runs(named, dict(named[0].config)), experiment, [metric])
+    by_id = {run.run_id: run for run in comparable}
     rows = [row for run_id in by_id for row in store.checkpoints(run_id=run_id, metrics=[metric])]
     if rows and not any(row.metrics for row in rows):
         maximised = named[0].config["objective"]["metric"]
@@ -198,17 +208,52 @@ def pick(
         minimum: as for :func:`~quantsim.checkpoints.select`.
 
     Raises:
-        SelectionError: as there.
+        SelectionError: as there; or the objective decides, and is another in all runs.
     """
     several = method in FRONT_METHODS
     constraints = dict(experiment.objective.constraints) if several else {}
     metrics = tuple(metrics) or (experiment.search.objectives if several else (experiment.objective.name,))
     names = [*(name.removeprefix("-") for name in metrics), *constraints]
-    runs = list(runs)
+    given = list(runs)
+    runs = _of_same_metrics(given, experiment, names)
     rows = [row for run in runs for row in store.checkpoints(run_id=run.run_id, metrics=names)]
     if rows and not any(row.metrics for row in rows):
         rows = store.checkpoints(run_id=runs[0].run_id)  # so that the message can say what is stored
-    return select(rows, method, metrics, minimum=minimum, constraints=constraints)
+    selection = select(rows, method, metrics, minimum=minimum, constraints=constraints)
+    if len(runs) == len(given):
+        return selection
+    others = f"{len(given) - len(runs)} of {len(given)} runs left out: of another [objective], so {', '.join(metrics)} is too"
+    return replace(selection, notes=(others, *selection.notes))
+
+
+def _of_same_metrics(runs: Sequence[Run], experiment: Experiment, names: Iterable[str]) -> list[Run]:
+    """The runs in which the metrics mean what they do in the experiment: its objective, and those of periods, are its own.
+
+    Raises:
+        SelectionError: there are runs, and none of these.
+    """
+    keys = {key for name in names for key in _deciding_keys(name)}
+    wanted = _objective_part(experiment.model_dump(mode="json"), keys)
+    same = [run for run in runs if _objective_part(run.config, keys) == wanted]
+    if runs and not same:
+        raise SelectionError(
+            f"no stored run has the [objective] of study {experiment.name!r}, and of others {', '.join(names)} is another "
+            "number: run the study first, or name a checkpoint by its key or a metric of whole splits with --metric"
+        )
+    return same
+
+
+def _deciding_keys(metric: str) -> tuple[str, ...]:
+    if metric == OBJECTIVE:
+        return _DECIDES_OBJECTIVE
+    return _DECIDES_PERIODS if "." in metric else ()
+
+
+def _objective_part(config: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
+    """These keys of a configuration's objective, and the seed where it decides the periods."""
+    table = {**Objective().model_dump(mode="json"), **config["objective"]}
+    part = {key: table[key] for key in keys}
+    return {**part, "seed": config["seed"]} if part.get("n_random_periods") else part
 
 
 def _picked(store: CheckpointStore, experiment: Experiment, name: str) -> list[Start]:

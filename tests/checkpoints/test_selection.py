@@ -257,6 +257,14 @@ def test_the_number_of_metrics_fits_the_method(make):
         select([make(train=1.0)], "balanced", "m")
     with pytest.raises(SelectionError, match=r"best_train goes by one metric, and was given m, n"):
         select([make(train=1.0)], "best_train", ("m", "n"))
+    with pytest.raises(SelectionError, match="balanced was given one metric twice, of m, m"):
+        select([make(train=1.0)], "balanced", ("m", "m"))
+
+
+@pytest.mark.parametrize("method", ONE_METRIC)
+def test_a_method_of_one_metric_minimises_nothing(make, method):
+    with pytest.raises(SelectionError, match=f"{method} maximises its metric, and was given '-m': a minus is for"):
+        select([make(train=1.0, validation=1.0, test=1.0)], method, "-m")
 
 
 def test_top(make):

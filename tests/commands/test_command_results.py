@@ -164,6 +164,16 @@ def test_a_search_with_several_objectives_and_the_selection_from_its_front(cli):
     assert "name two or more" in refused.stderr
 
 
+def test_a_front_of_one_is_chosen_by_train_data_all_the_same(cli):
+    objectives = json.dumps(["daily_log_sharpe", "-fee_revenue_over_value"])  # the last is 0 everywhere
+    settings = ("--set", f"search.objectives={objectives}", "--set", "search.sampler=random")
+    searched = cli("optuna", "--study", "momentum_zero_fee", *settings, "--trials", "12", "--quiet").stdout
+    assert "Front: 1 trials" in searched
+    balanced = re.search(r"Balanced, .*: trial\s+(\d+)", searched)[1]
+    assert re.search(rf"Selected \w+:{balanced}:0, the balanced choice", searched)
+    assert "highest train" not in searched
+
+
 def test_select_prints_json(cli, results: Path):
     arguments = ("--metric", "returns", "--method", "best_test_min_train", "--split-minimum", "-0.9", "--json")
     result = cli("select", "--study", "momentum_fees", *arguments, "--store", results)

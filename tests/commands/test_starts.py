@@ -1,0 +1,66 @@
+"""What picks among runs: a number of the same name is compared only where it is the same number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from quantsim import CheckpointStore, Experiment
+from quantsim.checkpoints import Checkpoint
+from quantsim.commands.starts import pick, starts_of_study
+from quantsim.errors import SelectionError
+
+BASE = Experiment.from_dict(
+    {
+        "name": "study",
+        "data": {"tokens": ["BTC", "ETH"]},
+        "periods": {"train_start": "2018-02-01", "train_end": "2018-08-01"},
+        "pool": {"rule": "momentum"},
+    }
+)
+QUARTERS = BASE.override(["objective.n_periods=4"])
+SOFT = QUARTERS.override(["objective.aggregate=softmin"])
+CHANCE = BASE.override(["objective.n_random_periods=2"])
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[CheckpointStore]:
+    """A run of each study, with its objective, that of its worst period, and the return of the whole."""
+    with CheckpointStore(tmp_path / "c.db") as store:
+        for value, study in ((1.0, QUARTERS), (100.0, SOFT), (7.0, CHANCE)):
+            config = study.model_dump(mode="json")
+            run_id = store.begin_run(
+                experiment_id=study.identity, data_id="d", driver="search", config=config, name="study"
+            )
+            train = {"objective": value, "daily_log_sharpe.worst": value, "returns": value}
+            raw = {name: tuple(row.tolist()) for name, row in study.initial_parameters().items()}
+            store.append(run_id, [Checkpoint(run_id, 0, 0, "search", raw, metrics={"train": train}, objective=value)])
+        yield store
+
+
+@pytest.mark.parametrize(
+    ("study", "metric", "best", "left_out"),
+    [
+        (QUARTERS, "objective", 1.0, 2),
+        (SOFT, "objective", 100.0, 2),
+        (QUARTERS, "daily_log_sharpe.worst", 100.0, 1),  # of the same periods, however they are aggregated
+        (QUARTERS, "returns", 100.0, 0),
+        (CHANCE, "objective", 7.0, 2),
+    ],
+)
+def test_what_another_objective_makes_another_number_is_left_out(store, study, metric, best, left_out):
+    picked = pick(store, study, store.find_runs(), "best_train", [metric])
+    assert picked.checkpoint.metrics["train"][metric] == best
+    said = [line for line in picked.notes if "of another [objective]" in line]
+    assert [line.split()[0] for line in said] == ([str(left_out)] if left_out else [])
+
+
+@pytest.mark.parametrize("change", ["objective.constraints={max_drawdown=-0.5}", "seed=5"])
+def test_where_no_run_has_the_objective_that_is_said(store, change):
+    study = CHANCE.override([change])
+    with pytest.raises(SelectionError, match=r"no stored run has the \[objective\] of study 'study'"):
+        pick(store, study, store.find_runs(), "best_train")
+    with pytest.raises(SelectionError, match=r"no stored run has the \[objective\] of study 'study'"):
+        starts_of_study(store, study, "study", 1)
