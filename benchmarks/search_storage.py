@@ -24,9 +24,9 @@ from optuna.storages.journal import JournalFileBackend
 
 from quantsim import CheckpointStore, Experiment, Prices
 from quantsim.drivers.search import load_search_space, run_search
-from quantsim.drivers.search.claims import Claimant
-from quantsim.drivers.search.storage import opened_storage
-from quantsim.drivers.search.worker import Searcher
+from quantsim.drivers.search.storage.opened import opened_storage
+from quantsim.drivers.search.workers.claims import Claimant
+from quantsim.drivers.search.workers.worker import Searcher
 
 EXPERIMENT = Experiment.from_dict(
     {

@@ -37,7 +37,7 @@ def dashboard(
 
     The dashboard has no password: whoever reaches the port can read, change and delete studies.
     """
-    from quantsim.drivers.search.artifacts import artifact_folder
+    from quantsim.drivers.search.dashboard.artifacts import artifact_folder
 
     place = study_storage(storage, store)
     folder = artifact_folder(place, store)
@@ -58,7 +58,7 @@ def dashboard(
 @contextlib.contextmanager
 def _studies(place: str) -> Iterator[tuple[BaseStorage, list[str]]]:
     """The storage and the names of its studies, of which there must be one."""
-    from quantsim.drivers.search.storage import describe_storage, opened_storage
+    from quantsim.drivers.search.storage.opened import describe_storage, opened_storage
 
     missing = DriverError(
         f"there is no study yet in {describe_storage(place)}: run `quantsim optuna` first, or say where it is with --storage "
@@ -75,8 +75,8 @@ def _studies(place: str) -> Iterator[tuple[BaseStorage, list[str]]]:
 
 def _application(storage: BaseStorage, folder: Path | None) -> Any:
     """The dashboard; the folder of artifacts need not be there yet."""
-    from quantsim.drivers.search.artifacts import ArtifactFolder
-    from quantsim.drivers.search.shown import ShownApplication
+    from quantsim.drivers.search.dashboard.artifacts import ArtifactFolder
+    from quantsim.drivers.search.dashboard.shown import ShownApplication
 
     try:
         from optuna_dashboard import wsgi

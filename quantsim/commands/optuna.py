@@ -73,7 +73,7 @@ def optuna(
     from quantsim.commands.starts import find_starts
     from quantsim.commands.study_outcome import attach_pictures, show_places, show_study
     from quantsim.drivers.search import load_search_space
-    from quantsim.drivers.search.storage import default_storage
+    from quantsim.drivers.search.storage.opened import default_storage
     from quantsim.report.study_pages import check_pages
 
     extra = [f"search.fixed.{one}" for one in fix or ()]

@@ -163,7 +163,7 @@ def study_storage(storage: str | None, store: str) -> str:
     Raises:
         DriverError: the storage is neither a path of a known kind nor a URL.
     """
-    from quantsim.drivers.search.storage import default_storage, describe_storage
+    from quantsim.drivers.search.storage.opened import default_storage, describe_storage
 
     if storage is None:
         url = store if "://" in store else f"sqlite:///{Path(store).expanduser()}"

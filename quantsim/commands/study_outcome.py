@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from quantsim.config import Experiment
     from quantsim.drivers.hybrid import HybridRun
     from quantsim.drivers.search import SearchRun
-    from quantsim.drivers.search.storage import Location
+    from quantsim.drivers.search.storage.opened import Location
     from quantsim.prices import Prices
 
 __all__ = ["attach_pictures", "naming_take_over", "show_places", "show_study"]
@@ -29,7 +29,7 @@ _MOST_ROWS = 20
 
 def show_study(experiment: Experiment, run: SearchRun, storage: Location, pages: Path | None) -> None:
     """Shows the front, where there are several objectives, and importances; writes pages where a folder is given."""
-    from quantsim.drivers.search.storage import opened_storage
+    from quantsim.drivers.search.storage.opened import opened_storage
     from quantsim.drivers.search.study import load_study, quiet_optuna
     from quantsim.drivers.search.values import objective_names
     from quantsim.report.study_pages import importances, write_study_pages
@@ -82,9 +82,9 @@ def attach_pictures(
     experiment: Experiment, prices: Prices, run: SearchRun, storage: Location, store_location: str
 ) -> None:
     """Gives the best trials a picture and a study file, for the dashboard to show; passes over those that have them."""
-    from quantsim.drivers.search.artifacts import artifact_folder, attach_artifacts
-    from quantsim.drivers.search.dashboard import best_trials
-    from quantsim.drivers.search.storage import opened_storage
+    from quantsim.drivers.search.dashboard.artifacts import artifact_folder, attach_artifacts
+    from quantsim.drivers.search.dashboard.note import best_trials
+    from quantsim.drivers.search.storage.opened import opened_storage
     from quantsim.drivers.search.study import load_study, quiet_optuna
 
     folder = artifact_folder(storage, store_location)

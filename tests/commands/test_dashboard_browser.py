@@ -16,15 +16,15 @@ from command_support import ROOT
 from dashboard_support import NAME, Searched
 
 from quantsim import load_prices
-from quantsim.drivers.search.artifacts import artifact_folder, attach_artifacts
-from quantsim.drivers.search.dashboard import (
+from quantsim.drivers.search.dashboard.artifacts import artifact_folder, attach_artifacts
+from quantsim.drivers.search.dashboard.note import (
     best_trials,
     describe_prices,
     selection_advice,
     study_note,
     write_note,
 )
-from quantsim.drivers.search.storage import opened_storage
+from quantsim.drivers.search.storage.opened import opened_storage
 
 STORE, JOURNAL = "checkpoints.db", "checkpoints.journal"
 FIRST, LATER = 6, 2  # trials

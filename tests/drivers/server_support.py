@@ -18,7 +18,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from quantsim import CheckpointStore
 from quantsim.drivers.search import SearchRun
-from quantsim.drivers.search.storage import opened_storage
+from quantsim.drivers.search.storage.opened import opened_storage
 from quantsim.drivers.search.study import is_void
 
 USER, PASSWORD = "ann", "hunter2"

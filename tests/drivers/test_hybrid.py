@@ -19,7 +19,7 @@ from quantsim.checkpoints import select, top
 from quantsim.drivers.hybrid import HybridRun, run_hybrid
 from quantsim.drivers.hybrid.gradients import gradient_experiment
 from quantsim.drivers.search import load_search_space
-from quantsim.drivers.search.storage import opened_storage
+from quantsim.drivers.search.storage.opened import opened_storage
 from quantsim.errors import ConfigError, DriverError
 
 TRIALS, TOP, STEPS = 5, 2, 4

@@ -16,8 +16,8 @@ from optuna.trial import create_trial
 
 from quantsim import Experiment, load_prices
 from quantsim.config.locate import bundled_names, find_study
-from quantsim.drivers.search.artifacts import ArtifactFolder, artifact_folder, attach_artifacts
-from quantsim.drivers.search.dashboard import (
+from quantsim.drivers.search.dashboard.artifacts import ArtifactFolder, artifact_folder, attach_artifacts
+from quantsim.drivers.search.dashboard.note import (
     best_trials,
     dashboard_attributes,
     describe_prices,
@@ -25,7 +25,7 @@ from quantsim.drivers.search.dashboard import (
     study_note,
     write_note,
 )
-from quantsim.drivers.search.storage import opened_storage
+from quantsim.drivers.search.storage.opened import opened_storage
 from quantsim.drivers.search.study import METRICS
 from quantsim.drivers.search.study_file import study_text
 from quantsim.simulator import Evaluator

@@ -11,12 +11,13 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from quantsim.drivers.search import claims, lost, marks
-from quantsim.drivers.search.claims import Claim, Claimant, Turn, claims_of
-from quantsim.drivers.search.lost import MAX_RETRIES, LostTrials, abandon_session
-from quantsim.drivers.search.marks import Presence, own_mark, presence
-from quantsim.drivers.search.storage import opened_storage
+from quantsim.drivers import marks
+from quantsim.drivers.marks import Presence, own_mark, presence
+from quantsim.drivers.search.storage.opened import opened_storage
 from quantsim.drivers.search.study import is_void, quiet_optuna, settled_trials
+from quantsim.drivers.search.workers import claims, lost
+from quantsim.drivers.search.workers.claims import Claim, Claimant, Turn, claims_of
+from quantsim.drivers.search.workers.lost import MAX_RETRIES, LostTrials, abandon_session
 
 NAMES = frozenset({"x"})
 

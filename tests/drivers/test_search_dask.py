@@ -10,9 +10,10 @@ import pytest
 from optuna.trial import TrialState
 from search_support import DyingWorker, Fake, make_experiment, make_prices
 
-from quantsim.drivers.search import clusters, run_search
-from quantsim.drivers.search.claims import claims_of
-from quantsim.drivers.search.storage import opened_storage
+from quantsim.drivers.search import run_search
+from quantsim.drivers.search.storage.opened import opened_storage
+from quantsim.drivers.search.workers import clusters
+from quantsim.drivers.search.workers.claims import claims_of
 from quantsim.errors import DriverError
 
 distributed = pytest.importorskip("distributed", reason="dask.distributed is not installed (the extra dask)")

@@ -14,7 +14,7 @@ from search_support import FailingAlways, FailingOften, Fake, Interrupted, make_
 
 from quantsim import CheckpointStore
 from quantsim.drivers.search import load_search_space, run_search
-from quantsim.drivers.search.storage import opened_storage
+from quantsim.drivers.search.storage.opened import opened_storage
 from quantsim.errors import ConfigError, DriverError, ParameterError
 
 

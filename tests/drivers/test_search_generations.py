@@ -11,11 +11,12 @@ import pytest
 from optuna.trial import TrialState
 from search_support import Fake, make_experiment, make_prices
 
-from quantsim.drivers.search import run_search, worker
-from quantsim.drivers.search.generations import batch_width
+from quantsim.drivers.search import run_search
+from quantsim.drivers.search.samplers.generations import batch_width
 from quantsim.drivers.search.space import Draw
-from quantsim.drivers.search.storage import opened_storage
+from quantsim.drivers.search.storage.opened import opened_storage
 from quantsim.drivers.search.study import is_void, load_study
+from quantsim.drivers.search.workers import worker
 
 SAMPLERS = ("cmaes", "nsga2", "nsga3", "qmc", "random")
 N_TRIALS = 40

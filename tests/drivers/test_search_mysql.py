@@ -21,10 +21,10 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from quantsim import CheckpointStore
 from quantsim.checkpoints import Checkpoint, select
 from quantsim.drivers.search import run_search
-from quantsim.drivers.search.lost import LOST
-from quantsim.drivers.search.patient import is_passing
-from quantsim.drivers.search.storage import opened_storage
+from quantsim.drivers.search.storage.opened import opened_storage
+from quantsim.drivers.search.storage.patient import is_passing
 from quantsim.drivers.search.study import is_void
+from quantsim.drivers.search.workers.lost import LOST
 from quantsim.errors import CheckpointError, DriverError
 
 # No sampler's time, and few parameters: each costs the server a transaction.

@@ -15,7 +15,7 @@ from search_support import Fake, make_experiment, make_prices
 
 from quantsim import CheckpointStore, Experiment, Prices
 from quantsim.drivers.search import SearchRun, run_search
-from quantsim.drivers.search.storage import opened_storage
+from quantsim.drivers.search.storage.opened import opened_storage
 from quantsim.drivers.search.study import load_study, settled_trials
 from quantsim.drivers.search.values import constraint_values, trial_values, unfit
 from quantsim.errors import ConfigError

@@ -14,9 +14,9 @@ from search_support import Fake, OneIsKilled, SlowFake, make_experiment, make_pr
 from server_support import check_whole, free_port, trials_of
 
 from quantsim.drivers.search import join, join_study, run_search
-from quantsim.drivers.search.lost import LOST
-from quantsim.drivers.search.storage import opened_storage
+from quantsim.drivers.search.storage.opened import opened_storage
 from quantsim.drivers.search.study import is_void
+from quantsim.drivers.search.workers.lost import LOST
 
 # Optuna asks the server a dozen times per trial; no sampler's time beside that, and few parameters.
 EXPERIMENT = make_experiment(search={"sampler": "random", "fixed": {"k_per_day": 20.0}})

@@ -18,8 +18,9 @@ from optuna.trial import TrialState
 from search_support import DyingAtOnce, DyingWorker, Fake, make_experiment, make_prices
 
 from quantsim import CheckpointStore, Evaluator, Prices
-from quantsim.drivers.search import parallel, run_search
-from quantsim.drivers.search.storage import opened_storage
+from quantsim.drivers.search import run_search
+from quantsim.drivers.search.storage.opened import opened_storage
+from quantsim.drivers.search.workers import parallel
 from quantsim.errors import DriverError
 
 

@@ -13,8 +13,8 @@ from search_support import SlowFake, make_experiment, make_prices
 
 from quantsim import CheckpointStore
 from quantsim.drivers.search import run_search
-from quantsim.drivers.search.claims import claims_of
-from quantsim.drivers.search.storage import opened_storage
+from quantsim.drivers.search.storage.opened import opened_storage
+from quantsim.drivers.search.workers.claims import claims_of
 
 if importlib.util.find_spec("ray") is None:
     pytest.skip("ray is not installed (the extra ray)", allow_module_level=True)

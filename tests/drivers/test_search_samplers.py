@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from search_support import make_experiment
 
-from quantsim.drivers.search.cma import GENERATION, CmaProgress, CmaSampler
-from quantsim.drivers.search.cube import from_unit, to_unit
-from quantsim.drivers.search.sampler import SAMPLERS, check_sampler, trial_sampler
+from quantsim.drivers.search.samplers.cma import GENERATION, CmaProgress, CmaSampler
+from quantsim.drivers.search.samplers.cube import from_unit, to_unit
+from quantsim.drivers.search.samplers.named import SAMPLERS, check_sampler, trial_sampler
 from quantsim.errors import ConfigError
 
 SPACE: dict[str, BaseDistribution] = {

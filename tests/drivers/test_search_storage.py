@@ -13,10 +13,10 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 from sqlalchemy.exc import OperationalError
 
-from quantsim.drivers.search import patient
-from quantsim.drivers.search.claims import Claim, Claimant
-from quantsim.drivers.search.patient import PatientStorage
-from quantsim.drivers.search.storage import default_storage, describe_storage, opened_storage
+from quantsim.drivers.search.storage import patient
+from quantsim.drivers.search.storage.opened import default_storage, describe_storage, opened_storage
+from quantsim.drivers.search.storage.patient import PatientStorage
+from quantsim.drivers.search.workers.claims import Claim, Claimant
 from quantsim.errors import DriverError
 
 

@@ -14,9 +14,10 @@ from typer.testing import CliRunner
 
 from quantsim import CheckpointStore, Experiment, load_prices
 from quantsim.commands.app import app
-from quantsim.drivers.search import clusters, join, join_study, run_search
-from quantsim.drivers.search.storage import opened_storage
+from quantsim.drivers.search import join, join_study, run_search
+from quantsim.drivers.search.storage.opened import opened_storage
 from quantsim.drivers.search.study import describe_task, is_void
+from quantsim.drivers.search.workers import clusters
 from quantsim.errors import DriverError
 
 

@@ -18,7 +18,7 @@ from quantsim.config import Experiment
 from quantsim.drivers.hybrid.gradients import gradient_experiment
 from quantsim.drivers.hybrid.rounds import HybridProgress, Phase, Rounds, State
 from quantsim.drivers.search import SearchSpace, load_search_space
-from quantsim.drivers.search.storage import Location, default_storage, describe_storage
+from quantsim.drivers.search.storage.opened import Location, default_storage, describe_storage
 from quantsim.drivers.search.study import identify
 from quantsim.drivers.sgd.training import Training
 from quantsim.errors import ConfigError, DriverError

@@ -15,7 +15,7 @@ from quantsim.checkpoints import Checkpoint, CheckpointStore, select
 from quantsim.config import Experiment
 from quantsim.drivers.hybrid.tuned import best_of_sets, unseen
 from quantsim.drivers.search import SearchProgress, SearchSpace, run_search
-from quantsim.drivers.search.storage import Location, opened_storage
+from quantsim.drivers.search.storage.opened import Location, opened_storage
 from quantsim.drivers.search.study import load_study, quiet_optuna, settled_trials
 from quantsim.drivers.search.values import trial_values
 from quantsim.drivers.sgd import Progress, run_sgd

@@ -19,18 +19,14 @@ from optuna.trial import TrialState
 from quantsim.checkpoints import CheckpointStore
 from quantsim.checkpoints.pareto import balanced, hypervolume, normalised, pareto_front
 from quantsim.config import Experiment
-from quantsim.drivers.search.claims import Claimant
-from quantsim.drivers.search.clusters import Backend, check_backend, joined_cluster
-from quantsim.drivers.search.dashboard import describe_prices, selection_advice, study_note, write_note
-from quantsim.drivers.search.lost import LostTrials, abandon_session
+from quantsim.drivers.search.dashboard.note import describe_prices, selection_advice, study_note, write_note
 from quantsim.drivers.search.monitor import POLL_SECONDS, Monitor, SearchProgress, polling
-from quantsim.drivers.search.parallel import Job, run_on_cluster, run_processes
 from quantsim.drivers.search.pruner import check_pruner
 from quantsim.drivers.search.records import Recorder
-from quantsim.drivers.search.sampler import check_sampler
+from quantsim.drivers.search.samplers.named import check_sampler
 from quantsim.drivers.search.space import SearchSpace
 from quantsim.drivers.search.space_file import load_search_space
-from quantsim.drivers.search.storage import Location, default_storage, describe_storage, opened_storage
+from quantsim.drivers.search.storage.opened import Location, default_storage, describe_storage, opened_storage
 from quantsim.drivers.search.study import (
     StudyIdentity,
     describe_task,
@@ -44,7 +40,11 @@ from quantsim.drivers.search.study import (
     study_id,
 )
 from quantsim.drivers.search.values import check_objectives, objective_names
-from quantsim.drivers.search.worker import Evaluates, Searcher
+from quantsim.drivers.search.workers.claims import Claimant
+from quantsim.drivers.search.workers.clusters import Backend, check_backend, joined_cluster
+from quantsim.drivers.search.workers.lost import LostTrials, abandon_session
+from quantsim.drivers.search.workers.parallel import Job, run_on_cluster, run_processes
+from quantsim.drivers.search.workers.worker import Evaluates, Searcher
 from quantsim.errors import DriverError
 from quantsim.prices import Prices
 

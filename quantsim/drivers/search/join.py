@@ -15,14 +15,12 @@ from optuna.study import Study
 
 from quantsim.checkpoints import CheckpointStore
 from quantsim.config import Experiment
-from quantsim.drivers.search.claims import Claimant
 from quantsim.drivers.search.driver import MakeEvaluator, default_evaluator, open_run
-from quantsim.drivers.search.lost import LostTrials, abandon_session
 from quantsim.drivers.search.monitor import Monitor, SearchProgress
 from quantsim.drivers.search.records import Recorder
-from quantsim.drivers.search.sampler import check_sampler
+from quantsim.drivers.search.samplers.named import check_sampler
 from quantsim.drivers.search.space_file import load_search_space
-from quantsim.drivers.search.storage import Location, describe_storage, opened_storage
+from quantsim.drivers.search.storage.opened import Location, describe_storage, opened_storage
 from quantsim.drivers.search.study import (
     check_same_task,
     experiment_of,
@@ -35,7 +33,9 @@ from quantsim.drivers.search.study import (
     target_reader,
 )
 from quantsim.drivers.search.values import objective_names
-from quantsim.drivers.search.worker import Info, Searcher
+from quantsim.drivers.search.workers.claims import Claimant
+from quantsim.drivers.search.workers.lost import LostTrials, abandon_session
+from quantsim.drivers.search.workers.worker import Info, Searcher
 from quantsim.errors import DriverError
 from quantsim.prices import Prices, load_prices
 

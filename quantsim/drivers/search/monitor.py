@@ -13,10 +13,10 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from quantsim.drivers.best import Best
-from quantsim.drivers.search.lost import LostTrials
 from quantsim.drivers.search.records import Recorder
-from quantsim.drivers.search.storage import Location, opened_storage
+from quantsim.drivers.search.storage.opened import Location, opened_storage
 from quantsim.drivers.search.study import REASON, load_study, lower_target, settled_trials
+from quantsim.drivers.search.workers.lost import LostTrials
 
 __all__ = ["Monitor", "SearchProgress", "polling"]
 

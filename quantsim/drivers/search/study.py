@@ -20,7 +20,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from quantsim.checkpoints.redact import redact
 from quantsim.config import Experiment
-from quantsim.drivers.process import may_live, process_mark
+from quantsim.drivers.marks import may_live, own_mark
 from quantsim.drivers.search.space import SearchSpace
 from quantsim.errors import DriverError, nearest
 
@@ -254,7 +254,7 @@ def hold(study: Study, session: str, *, take_over: bool) -> None:
             f"study {study.study_name!r} is being run by process {runner['pid']} on {runner['host']}; wait for it, or, if it "
             "is gone, say take_over=True"
         )
-    study.set_user_attr(_RUNNER, {**process_mark(), "session": session})
+    study.set_user_attr(_RUNNER, {**own_mark(), "session": session})
 
 
 def session_of(study: Study) -> str | None:

@@ -18,7 +18,7 @@ from quantsim.config import Experiment
 from quantsim.config.driver_sections import Sgd
 from quantsim.drivers.best import Best
 from quantsim.drivers.evaluated import evaluated
-from quantsim.drivers.process import is_abandoned, process_mark
+from quantsim.drivers.marks import is_abandoned, own_mark
 from quantsim.drivers.sgd.state_io import dump_state, restore_state
 from quantsim.drivers.sgd.step import Info, State, advance, flatness, init
 from quantsim.drivers.sgd.training import Training
@@ -150,7 +150,7 @@ def _open(training: Training, store: CheckpointStore, resume: bool) -> tuple[str
         stored = store.load_state(run.run_id)
         if stored is not None:
             state = restore_state(stored.blob, fresh)
-            store.resume_run(run.run_id, process_mark())
+            store.resume_run(run.run_id, own_mark())
             logger.info("resuming run %s at step %d", run.run_id, stored.step)
             return run.run_id, state
     run_id = store.begin_run(
@@ -160,7 +160,7 @@ def _open(training: Training, store: CheckpointStore, resume: bool) -> tuple[str
         driver="sgd",
         config=experiment.model_dump(mode="json"),
         seed=experiment.seed,
-        notes={**evaluator.notes, **process_mark(), "start": training.start_digest},
+        notes={**evaluator.notes, **own_mark(), "start": training.start_digest},
     )
     return run_id, fresh
 

@@ -10,7 +10,7 @@ from optuna.distributions import BaseDistribution
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-from quantsim.drivers.search.cube import CubeSampler
+from quantsim.drivers.search.samplers.cube import CubeSampler
 
 __all__ = ["QuasiRandomSampler"]
 

@@ -22,7 +22,7 @@ from sqlalchemy.engine import make_url
 from quantsim.config import Experiment
 from quantsim.drivers.search.space import SearchSpace
 from quantsim.drivers.search.space_file import load_search_space
-from quantsim.drivers.search.storage import Location, describe_storage
+from quantsim.drivers.search.storage.opened import Location, describe_storage
 from quantsim.drivers.search.study import METRICS
 from quantsim.drivers.search.study_file import study_text, trial_experiment
 from quantsim.errors import ConfigError, QuantsimError
@@ -68,7 +68,7 @@ def artifact_folder(location: Location, store_location: str) -> Path | None:
     """Where the artifacts of a storage lie: ``NAME-artifacts`` beside its file, or beside the checkpoint store's.
 
     Args:
-        location: of the studies, as :func:`~quantsim.drivers.search.storage.opened_storage` takes it.
+        location: of the studies, as :func:`~quantsim.drivers.search.storage.opened.opened_storage` takes it.
         store_location: of the checkpoint store, a path or a URL, for studies on a server.
 
     Returns:

@@ -21,16 +21,16 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from quantsim.checkpoints.redact import redact
 from quantsim.config import Experiment
-from quantsim.drivers.search.claims import Claim, Claimant, Turn
-from quantsim.drivers.search.dashboard import dashboard_attributes
-from quantsim.drivers.search.generations import batch_width, ends_batch
-from quantsim.drivers.search.lost import is_suspect
+from quantsim.drivers.search.dashboard.note import dashboard_attributes
 from quantsim.drivers.search.pruner import make_pruner
 from quantsim.drivers.search.records import json_number, plain_metrics, raw_parameters
-from quantsim.drivers.search.sampler import TrialSampler, trial_sampler
+from quantsim.drivers.search.samplers.generations import batch_width, ends_batch
+from quantsim.drivers.search.samplers.named import TrialSampler, trial_sampler
 from quantsim.drivers.search.space import SearchSpace
 from quantsim.drivers.search.study import METRICS, REASON, is_void
 from quantsim.drivers.search.values import constraint_values, trial_values, unfit
+from quantsim.drivers.search.workers.claims import Claim, Claimant, Turn
+from quantsim.drivers.search.workers.lost import is_suspect
 from quantsim.errors import DriverError
 
 __all__ = ["MAX_FAILURES_IN_A_ROW", "Evaluates", "Info", "Searcher", "State"]
@@ -117,7 +117,7 @@ class _Drawn:
 
     @property
     def is_suspect(self) -> bool:
-        """Whether it may end its process; see :func:`~quantsim.drivers.search.lost.is_suspect`."""
+        """Whether it may end its process; see :func:`~quantsim.drivers.search.workers.lost.is_suspect`."""
         return is_suspect(self.trial.user_attrs)
 
     def fail(self, error: Exception) -> None:

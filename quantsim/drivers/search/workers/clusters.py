@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 
 import joblib
 
-from quantsim.drivers.search.storage import Location, describe_storage, is_file
+from quantsim.drivers.search.storage.opened import Location, describe_storage, is_file
 from quantsim.errors import DriverError
 
 __all__ = ["Backend", "check_backend", "joined_cluster"]

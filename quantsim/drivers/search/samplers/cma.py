@@ -17,7 +17,7 @@ from optuna.distributions import BaseDistribution
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from quantsim.drivers.search.cube import CubeSampler, to_unit
+from quantsim.drivers.search.samplers.cube import CubeSampler, to_unit
 
 if TYPE_CHECKING:
     from cmaes import CMA

@@ -17,12 +17,12 @@ from joblib.externals.loky import ProcessPoolExecutor
 from optuna.study import Study
 
 from quantsim.config import Experiment
-from quantsim.drivers.search.claims import Claimant
-from quantsim.drivers.search.lost import LostTrials, killed_workers
 from quantsim.drivers.search.space import SearchSpace
-from quantsim.drivers.search.storage import Location, opened_storage
+from quantsim.drivers.search.storage.opened import Location, opened_storage
 from quantsim.drivers.search.study import load_study, quiet_optuna, session_of, settled_trials, target_reader
-from quantsim.drivers.search.worker import Evaluates, Info, Searcher
+from quantsim.drivers.search.workers.claims import Claimant
+from quantsim.drivers.search.workers.lost import LostTrials, killed_workers
+from quantsim.drivers.search.workers.worker import Evaluates, Info, Searcher
 from quantsim.errors import DriverError
 from quantsim.prices import Prices
 

@@ -19,7 +19,7 @@ from quantsim.config.driver_sections import Search
 from quantsim.errors import ConfigError
 
 if TYPE_CHECKING:
-    from quantsim.drivers.search.cma import CmaProgress
+    from quantsim.drivers.search.samplers.cma import CmaProgress
 
 __all__ = ["SAMPLERS", "Place", "TrialSampler", "check_sampler", "trial_sampler"]
 
@@ -54,7 +54,7 @@ def _tpe(search: Search, place: Place) -> BaseSampler:
 
 
 def _cmaes(search: Search, place: Place) -> BaseSampler:
-    from quantsim.drivers.search.cma import CmaSampler
+    from quantsim.drivers.search.samplers.cma import CmaSampler
 
     return CmaSampler(place.seed, _cma_progress())
 
@@ -62,13 +62,13 @@ def _cmaes(search: Search, place: Place) -> BaseSampler:
 @functools.cache
 def _cma_progress() -> CmaProgress:
     """Of this process, whose studies come one after another."""
-    from quantsim.drivers.search.cma import CmaProgress
+    from quantsim.drivers.search.samplers.cma import CmaProgress
 
     return CmaProgress()
 
 
 def _nsga2(search: Search, place: Place) -> BaseSampler:
-    from quantsim.drivers.search.genetic import NSGAIISampler
+    from quantsim.drivers.search.samplers.genetic import NSGAIISampler
 
     return NSGAIISampler(population_size=search.population_size, seed=place.seed)
 
@@ -76,7 +76,7 @@ def _nsga2(search: Search, place: Place) -> BaseSampler:
 def _nsga3(search: Search, place: Place) -> BaseSampler:
     from optuna.exceptions import ExperimentalWarning
 
-    from quantsim.drivers.search.genetic import NSGAIIISampler
+    from quantsim.drivers.search.samplers.genetic import NSGAIIISampler
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)  # since 3.2
@@ -90,7 +90,7 @@ def _random(search: Search, place: Place) -> BaseSampler:
 
 
 def _qmc(search: Search, place: Place) -> BaseSampler:
-    from quantsim.drivers.search.quasi_random import QuasiRandomSampler
+    from quantsim.drivers.search.samplers.quasi_random import QuasiRandomSampler
 
     return QuasiRandomSampler(place.study_seed, place.index)
 
@@ -191,7 +191,7 @@ def trial_sampler(
         distributions: trial parameter → distribution.
         worker: 0 for the first, and so on.
         n_workers: workers that are drawing at the same time.
-        settled: trials before this one, as :class:`~quantsim.drivers.search.worker.State` counts them.
+        settled: trials before this one, as :class:`~quantsim.drivers.search.workers.worker.State` counts them.
         index: place of the trial among all; unless given, from the last three.
     """
     search = experiment.search

@@ -1,4 +1,4 @@
-"""Marks of processes, to be stored with what they work on; and whether the process of a mark is still there."""
+"""Marks of processes, to be stored with what they work on; and whether the process of a mark is still at it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Presence", "own_mark", "presence"]
+from quantsim.checkpoints import Run
+
+__all__ = ["Presence", "is_abandoned", "may_live", "own_mark", "presence"]
 
 _FIRST_NAMESPACE = "pid:[4026531836]"
 """The namespace of process numbers that every Linux starts with, whatever machine it is; containers have others."""
@@ -36,16 +38,32 @@ def own_mark() -> dict[str, Any]:
 
 
 def presence(mark: Mapping[str, Any]) -> Presence:
-    """Whether the process of a mark is there. Host names are taken to tell machines apart."""
+    """Whether the process of a mark is there. Host names are taken to tell machines apart; marks of 0.1.0 hold no more."""
     here = _machine()
     if mark.get("host") != here["host"]:
         return Presence.ELSEWHERE
-    if mark.get("namespace") != here["namespace"]:
+    if mark.get("namespace", here["namespace"]) != here["namespace"]:
         return Presence.ELSEWHERE  # another container of this machine, whose processes have numbers of their own
-    if mark.get("boot") != here["boot"]:
+    if mark.get("boot", here["boot"]) != here["boot"]:
         started_anew = here["namespace"] in (None, _FIRST_NAMESPACE)
         return Presence.GONE if started_anew else Presence.ELSEWHERE
     return Presence.ALIVE if _is_alive(int(mark["pid"]), mark.get("begun")) else Presence.GONE
+
+
+def may_live(mark: Mapping[str, Any]) -> bool:
+    """Whether the process of a mark could still be at it, this one excepted.
+
+    Of a process elsewhere nothing can be known from here, so it may.
+    """
+    found = presence(mark)
+    return found is Presence.ELSEWHERE or (found is Presence.ALIVE and int(mark["pid"]) != os.getpid())
+
+
+def is_abandoned(run: Run) -> bool:
+    """Whether a run was cut off, and may be taken up: it says so, or it says "running" and its process is gone."""
+    if run.status != "running":
+        return run.status in ("interrupted", "failed")
+    return "pid" in run.notes and not may_live(run.notes)
 
 
 def _is_alive(pid: int, begun: str | None) -> bool:

@@ -44,7 +44,8 @@ def opened_storage(location: Location) -> Iterator[BaseStorage]:
 
     It is created, with the folders above a file, if it is not there.
 
-    A database or server that stops answering later is waited for, see :class:`~quantsim.drivers.search.patient.PatientStorage`.
+    A database or server that stops answering later is waited for, see
+    :class:`~quantsim.drivers.search.storage.patient.PatientStorage`.
 
     Args:
         location: a path ending in ``.journal`` or ``.log`` (journal file) or in ``.db``, ``.sqlite`` or ``.sqlite3``, a
@@ -124,7 +125,7 @@ def _parse(location: Location) -> Path | URL:
 def _open_journal(path: Path) -> tuple[BaseStorage, Callable[[], None]]:
     from optuna.storages import JournalStorage
 
-    from quantsim.drivers.search.journal import JournalFile
+    from quantsim.drivers.search.storage.journal import JournalFile
 
     path.parent.mkdir(parents=True, exist_ok=True)
     journal = JournalFile(path)
@@ -150,7 +151,7 @@ def _with_driver(url: URL) -> URL:
 def _open_database(url: URL, shown: str) -> tuple[BaseStorage, Callable[[], None]]:
     from optuna.storages import RDBStorage, get_storage
 
-    from quantsim.drivers.search.patient import PatientStorage
+    from quantsim.drivers.search.storage.patient import PatientStorage
 
     text = url.render_as_string(hide_password=False)
     sqlite = url.get_backend_name() == "sqlite"
@@ -179,7 +180,7 @@ def _make_tables(text: str, options: dict[str, Any]) -> None:
     import sqlalchemy.orm  # noqa: F401 - whole, before threads that open at the same time use what there is of it
     from optuna.storages import RDBStorage
 
-    from quantsim.drivers.search.mysql import widen_tables
+    from quantsim.drivers.search.storage.mysql import widen_tables
 
     options = {**options, "poolclass": NullPool}  # so that a failure leaves no connection open
     engine = create_engine(text, **options)
@@ -213,7 +214,7 @@ def _open_proxy(url: URL, shown: str) -> tuple[BaseStorage, Callable[[], None]]:
     from optuna.exceptions import ExperimentalWarning
     from optuna.storages import GrpcStorageProxy
 
-    from quantsim.drivers.search.patient import PatientStorage
+    from quantsim.drivers.search.storage.patient import PatientStorage
 
     if not url.host or not url.port or url.database:
         raise DriverError(f"the study storage {shown} must be grpc://HOST:PORT")

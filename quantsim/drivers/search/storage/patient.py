@@ -38,8 +38,8 @@ class PatientStorage(BaseStorage):
     """Any storage, with pauses and further tries where its connection fails: 0.5 s, then twice as long each, up to a minute.
 
     Writing twice does no harm, but for two cases. A trial that was made before the connection was lost, and then again, bears
-    the same claim as the second one, by which :mod:`~quantsim.drivers.search.claims` finds it. A trial that was finished is
-    found so when it is finished again, and compared.
+    the same claim as the second one, by which :mod:`~quantsim.drivers.search.workers.claims` finds it. A trial that was
+    finished is found so when it is finished again, and compared.
     """
 
     def __init__(

@@ -7,7 +7,7 @@ from optuna.study import Study
 from optuna.trial import TrialState
 
 from quantsim.config.driver_sections import Search
-from quantsim.drivers.search.cma import GENERATION, CmaSampler, first_population_size
+from quantsim.drivers.search.samplers.cma import GENERATION, CmaSampler, first_population_size
 
 __all__ = ["batch_width", "ends_batch"]
 

@@ -13,9 +13,16 @@ from optuna.storages import BaseStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from quantsim.drivers.search.claims import claims_of, is_repeated, make_void, presence_of, trial_id_of, without_claims
-from quantsim.drivers.search.marks import Presence
+from quantsim.drivers.marks import Presence
 from quantsim.drivers.search.study import ABANDONED, METRICS, REASON, RETRY_OF
+from quantsim.drivers.search.workers.claims import (
+    claims_of,
+    is_repeated,
+    make_void,
+    presence_of,
+    trial_id_of,
+    without_claims,
+)
 
 __all__ = ["LOST", "MAX_RETRIES", "LostTrials", "abandon", "abandon_session", "is_suspect", "killed_workers"]
 

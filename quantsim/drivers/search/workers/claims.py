@@ -28,7 +28,7 @@ from optuna.storages import BaseStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from quantsim.drivers.search.marks import Presence, own_mark, presence
+from quantsim.drivers.marks import Presence, own_mark, presence
 from quantsim.drivers.search.study import ABANDONED, REASON, RETRY_OF, is_void
 from quantsim.errors import DriverError
 

@@ -1,0 +1,1 @@
+"""What those see who open a study in Optuna's dashboard: notes, columns, pictures."""
