@@ -213,6 +213,11 @@ def pick(
     several = method in FRONT_METHODS
     constraints = dict(experiment.objective.constraints) if several else {}
     metrics = tuple(metrics) or (experiment.search.objectives if several else (experiment.objective.name,))
+    if not metrics:
+        raise SelectionError(
+            f"{method} weighs several metrics against each other, and study {experiment.name!r} has one objective: name two or "
+            "more, each with --metric, or search with search.objectives"
+        )
     names = [*(name.removeprefix("-") for name in metrics), *constraints]
     given = list(runs)
     runs = _of_same_metrics(given, experiment, names)

@@ -11,8 +11,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from quantsim.drivers import marks
-from quantsim.drivers.marks import Presence, own_mark, presence
+from quantsim.drivers.marks import own_mark
 from quantsim.drivers.search.storage.opened import opened_storage
 from quantsim.drivers.search.study import is_void, quiet_optuna, settled_trials
 from quantsim.drivers.search.workers import claims, lost
@@ -204,24 +203,3 @@ def test_an_ended_worker_of_this_very_process_is_gone(study):
         worker.take(1)
         assert look(study) == 0
     assert look(study) == 1
-
-
-def test_marks_tell_processes_apart():
-    own = own_mark()
-    assert presence(own) is Presence.ALIVE
-    assert presence({**own, "host": "far away"}) is Presence.ELSEWHERE
-    assert presence({**own, "pid": 2**22 + 1}) is Presence.GONE
-
-
-@pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="needs Linux")
-def test_marks_tell_apart_what_linux_tells_apart(monkeypatch):
-    own = own_mark()
-    assert presence({**own, "begun": "1"}) is Presence.GONE  # the number was given out again
-    assert presence({**own, "namespace": "pid:[1]"}) is Presence.ELSEWHERE  # another container
-    with subprocess.Popen([sys.executable, "-c", ""]) as child:
-        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # ended, and not collected yet
-        assert presence({**own, "pid": child.pid, "begun": None}) is Presence.GONE
-    namespaces = {marks._FIRST_NAMESPACE: Presence.GONE, "pid:[7]": Presence.ELSEWHERE}
-    for namespace, found in namespaces.items():
-        monkeypatch.setattr(marks, "_machine", lambda namespace=namespace: {**own, "namespace": namespace})
-        assert presence({**own, "namespace": namespace, "boot": "another"}) is found

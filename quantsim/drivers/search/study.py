@@ -148,7 +148,9 @@ def load_study(storage: BaseStorage, name: str) -> Study:
     try:
         return optuna.load_study(storage=storage, study_name=name)
     except KeyError as error:
-        raise DriverError(f"there is no study {name!r} here: {nearest(name, studies_in(storage))}") from error
+        there = studies_in(storage)
+        remedy = nearest(name, there) if there else "none was begun yet, which `quantsim optuna --storage ...` does"
+        raise DriverError(f"there is no study {name!r} here: {remedy}") from error
 
 
 def studies_in(storage: BaseStorage) -> list[str]:
