@@ -144,7 +144,7 @@ def main() -> None:
         prices = load_prices(base.data.tokens, base.data.source)
         found = all_found.setdefault(problem, {name: [] for name in options.methods})
         for name in options.methods:
-            trace(METHODS[name], base, prices, 8)  # compiles
+            trace(METHODS[name], base, prices, options.trials)  # compiles
             for seed in range(options.seeds):
                 found[name].append(trace(METHODS[name], base.override([f"seed={seed}"]), prices, options.trials))
         Console().print(show(problem, found, options.trials))
