@@ -1,13 +1,21 @@
-"""What to make of several objectives: the Pareto front, its balanced member, and the volume it dominates. All are maximised."""
+"""What to make of several objectives: the Pareto front, its balanced member, and the volume it dominates. All are maximised.
+
+One that is to be small has a minus before its name, and is maximised negated.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["balanced", "hypervolume", "normalised", "pareto_front"]
+__all__ = ["balanced", "hypervolume", "normalised", "pareto_front", "signed"]
 
 FloatArray = NDArray[np.float64]
+
+
+def signed(name: str) -> tuple[str, float]:
+    """A metric's own name, and the sign with which it is maximised: -1 where a minus stands before the name."""
+    return name.removeprefix("-"), -1.0 if name.startswith("-") else 1.0
 
 
 def pareto_front(values: ArrayLike) -> NDArray[np.int64]:

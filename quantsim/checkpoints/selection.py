@@ -16,12 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quantsim.checkpoints.checkpoint import SPLITS, Checkpoint
-from quantsim.checkpoints.pareto import balanced, pareto_front
+from quantsim.checkpoints.pareto import balanced, pareto_front, signed
 from quantsim.errors import SelectionError, nearest
 
 __all__ = ["FRONT_METHODS", "SELECTION_METHODS", "Selection", "select", "top"]
-
-_NEGATED = "-"
 
 
 @dataclass(frozen=True)
@@ -159,7 +157,7 @@ def select(
     rule = _RULES[method]
     least = _checked_minimum(method, rule, minimum)
     metrics = _checked_metrics(method, rule, metric)
-    names, rows = tuple(name.removeprefix(_NEGATED) for name in metrics), list(checkpoints)
+    names, rows = tuple(signed(name)[0] for name in metrics), list(checkpoints)
     deciding = (rule.split,) if rule.guard is None else (rule.split, rule.guard)
     able, notes = _able_to_win(rows, deciding, names)
     if constraints:
@@ -226,7 +224,7 @@ def _checked_metrics(method: str, rule: _Rule, metric: str | Sequence[str]) -> t
             f"{method} goes by one metric, and was given {', '.join(metrics) or 'none'}: name one, or take "
             f"{' or '.join(FRONT_METHODS)}"
         )
-    if not rule.front and metrics[0].startswith(_NEGATED):
+    if not rule.front and signed(metrics[0])[0] != metrics[0]:
         raise SelectionError(
             f"{method} maximises its metric, and was given {metrics[0]!r}: a minus is for {' and '.join(FRONT_METHODS)} only"
         )
@@ -282,9 +280,9 @@ def _train_value(row: Checkpoint, name: str) -> float:
 
 def _front(rows: Iterable[Checkpoint], split: str, metrics: Sequence[str], *, whole: bool) -> tuple[Checkpoint, ...]:
     """The Pareto front, the best by the first metric first; or its balanced member."""
-    signed = [(name.removeprefix(_NEGATED), -1.0 if name.startswith(_NEGATED) else 1.0) for name in metrics]
+    wanted = [signed(name) for name in metrics]
     ordered = sorted(rows, key=_age)
-    values = np.array([[sign * _value(row, split, name) for name, sign in signed] for row in ordered])
+    values = np.array([[sign * _value(row, split, name) for name, sign in wanted] for row in ordered])
     front = pareto_front(values)
     if not whole:
         return (ordered[front[balanced(values[front])]],)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quantsim.checkpoints import FRONT_METHODS, SELECTION_METHODS, Checkpoint, Run, Selection, select, top
+from quantsim.checkpoints.pareto import signed
 from quantsim.commands.session import load_study, open_existing_store
 from quantsim.config import Experiment
 from quantsim.config.driver_sections import Objective
@@ -218,7 +219,7 @@ def pick(
             f"{method} weighs several metrics against each other, and study {experiment.name!r} has one objective: name two or "
             "more, each with --metric, or search with search.objectives"
         )
-    names = [*(name.removeprefix("-") for name in metrics), *constraints]
+    names = [*(signed(name)[0] for name in metrics), *constraints]
     given = list(runs)
     runs = _of_same_metrics(given, experiment, names)
     rows = [row for run in runs for row in store.checkpoints(run_id=run.run_id, metrics=names)]

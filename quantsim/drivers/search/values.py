@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from quantsim.checkpoints.pareto import signed
 from quantsim.config import Experiment
 from quantsim.errors import ConfigError, nearest
 from quantsim.metrics import metric_names
@@ -12,8 +13,6 @@ from quantsim.metrics import metric_names
 __all__ = ["check_objectives", "constraint_values", "objective_names", "trial_values", "unfit"]
 
 Metrics = Mapping[str, Mapping[str, float]]
-
-_NEGATED = "-"
 
 
 def objective_names(experiment: Experiment) -> tuple[str, ...]:
@@ -52,7 +51,7 @@ def unfit(experiment: Experiment, metrics: Metrics) -> str | None:
     """Why a trial with these metrics fails: an objective or a constraint that is not finite; None if it does not."""
     for name, value in zip(objective_names(experiment), trial_values(experiment, metrics), strict=True):
         if not math.isfinite(value):
-            plain = name.removeprefix(_NEGATED)
+            plain, _ = signed(name)
             found = {
                 split: table[plain] for split, table in metrics.items() if not math.isfinite(table.get(plain, 0.0))
             }
@@ -72,7 +71,7 @@ def check_objectives(experiment: Experiment) -> None:
     if periods > 1:
         known |= {f"{term}.{part}" for term, _ in objective.terms for part in parts}
     for name in experiment.search.objectives:
-        plain = name.removeprefix(_NEGATED)
+        plain, _ = signed(name)
         if plain not in known:
             raise ConfigError(
                 f"search.objectives: {name!r} is no metric here; {nearest(plain, known)} (metrics of periods, such as "
@@ -81,5 +80,5 @@ def check_objectives(experiment: Experiment) -> None:
 
 
 def _signed(name: str, values: Mapping[str, float]) -> float:
-    plain = name.removeprefix(_NEGATED)
-    return -values[plain] if name.startswith(_NEGATED) else values[plain]
+    plain, sign = signed(name)
+    return sign * values[plain]
