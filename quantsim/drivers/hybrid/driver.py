@@ -15,13 +15,14 @@ from typing import Any, Literal
 
 from quantsim.checkpoints import CheckpointStore
 from quantsim.config import Experiment
+from quantsim.drivers.counts import checked_count
 from quantsim.drivers.hybrid.gradients import gradient_experiment
 from quantsim.drivers.hybrid.rounds import HybridProgress, Phase, Rounds, State
 from quantsim.drivers.search import SearchSpace, load_search_space
 from quantsim.drivers.search.storage.opened import Location, default_storage, describe_storage
 from quantsim.drivers.search.study import identify
 from quantsim.drivers.sgd.training import Training
-from quantsim.errors import ConfigError, DriverError
+from quantsim.errors import ConfigError
 from quantsim.prices import Prices
 from quantsim.simulator import Evaluator
 
@@ -95,7 +96,7 @@ def run_hybrid(
         KeyboardInterrupt: as raised; everything up to the last trial or report is kept.
     """
     begun = time.monotonic()
-    options = {"jobs": _checked_jobs(experiment.search.jobs if jobs is None else jobs), "take_over": take_over}
+    options = {"jobs": checked_count("jobs", experiment.search.jobs if jobs is None else jobs), "take_over": take_over}
     minutes = _Minutes(experiment.hybrid.max_minutes, begun, threading.get_ident())
     location = default_storage(store.location) if storage is None else storage
     watch = functools.partial(_watch, minutes, progress)
@@ -130,12 +131,6 @@ def _rounds(
     gradients = gradient_experiment(experiment, space)
     name = _study_name(experiment, space, gradients, prices)
     return Rounds(experiment, space, gradients, prices, store, location, name, options, watch)
-
-
-def _checked_jobs(jobs: int) -> int:
-    if isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1:
-        raise DriverError(f"jobs = {jobs!r} must be a whole number, at least 1")
-    return jobs
 
 
 def _loop(rounds: Rounds, minutes: _Minutes, phases: list[Phase]) -> tuple[State, Stop]:

@@ -19,6 +19,7 @@ from optuna.trial import TrialState
 from quantsim.checkpoints import CheckpointStore
 from quantsim.checkpoints.pareto import balanced, hypervolume, normalised, pareto_front
 from quantsim.config import Experiment
+from quantsim.drivers.counts import checked_count
 from quantsim.drivers.search.dashboard.note import describe_prices, selection_advice, study_note, write_note
 from quantsim.drivers.search.monitor import POLL_SECONDS, Monitor, SearchProgress, polling
 from quantsim.drivers.search.pruner import check_pruner
@@ -135,8 +136,10 @@ def run_search(
             fail, workers die one after another, or the cluster is not there.
         KeyboardInterrupt: as raised; completed trials are kept, and the run is marked as interrupted.
     """
-    n_trials = _count("trials", _given(trials, experiment.search.trials))
-    n_jobs = None if jobs is None and address is not None else _count("jobs", _given(jobs, experiment.search.jobs))
+    n_trials = checked_count("trials", _given(trials, experiment.search.trials))
+    n_jobs = (
+        None if jobs is None and address is not None else checked_count("jobs", _given(jobs, experiment.search.jobs))
+    )
     location = default_storage(store.location) if storage is None else storage
     check_backend(backend, address, location)
     space = load_search_space(experiment)
@@ -346,9 +349,3 @@ def default_evaluator(experiment: Experiment, prices: Prices) -> Evaluates:
 
 def _given(value: int | None, otherwise: int) -> int:
     return otherwise if value is None else value
-
-
-def _count(what: str, value: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise DriverError(f"{what} = {value!r} must be a whole number, at least 1")
-    return value

@@ -15,6 +15,7 @@ from optuna.study import Study
 
 from quantsim.checkpoints import CheckpointStore
 from quantsim.config import Experiment
+from quantsim.drivers.counts import checked_count
 from quantsim.drivers.search.driver import MakeEvaluator, default_evaluator, open_run
 from quantsim.drivers.search.monitor import Monitor, SearchProgress
 from quantsim.drivers.search.records import Recorder
@@ -99,8 +100,8 @@ def join_study(
         DriverError: there is no such study, the prices here are others, or trials fail one after another.
         KeyboardInterrupt: as raised; the trial at hand goes back to the queue.
     """
-    if trials is not None and (isinstance(trials, bool) or not isinstance(trials, int) or trials < 1):
-        raise DriverError(f"trials = {trials!r} must be a whole number, at least 1")
+    if trials is not None:
+        checked_count("trials", trials)
     if "://" not in (place := os.fspath(storage)) and not Path(place).expanduser().is_file():
         raise DriverError(
             f"there is no file {place}, so no study to join: a driver makes both, such as `quantsim optuna`"
