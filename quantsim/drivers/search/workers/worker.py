@@ -115,7 +115,7 @@ class _Drawn:
     pruned: bool = False
     reason: str | None = None
 
-    @property
+    @functools.cached_property  # the storage is asked for it
     def is_suspect(self) -> bool:
         """Whether it may end its process; see :func:`~quantsim.drivers.search.workers.lost.is_suspect`."""
         return is_suspect(self.trial.user_attrs)
@@ -215,17 +215,17 @@ class Searcher:
 
     def _evaluate_together(self, drawn: Sequence[_Drawn], width: int) -> None:
         """Evaluates trials in one call; where that fails, none, and each has to be evaluated by itself, to find which."""
-        drawn = [one for one in drawn if one.raw is not None]
-        sets = [one.raw for one in drawn if one.raw is not None]
-        if not sets:
+        fit = [(one, one.raw) for one in drawn if one.raw is not None]
+        if not fit:
             return
+        sets = [raw for _, raw in fit]
         filled = [*sets, *[sets[-1]] * (width - len(sets))]  # one compiled program, however many there are
         try:
             tables = self.evaluator.evaluate_many({name: np.stack([raw[name] for raw in filled]) for name in sets[0]})
         except Exception as error:
             logger.debug("%d trials could not be evaluated in one call: %s", len(sets), error)
             return
-        for lane, one in enumerate(drawn):
+        for lane, (one, _) in enumerate(fit):
             self._take_in(
                 one, {split: {name: row[lane] for name, row in table.items()} for split, table in tables.items()}
             )
