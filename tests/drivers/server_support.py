@@ -15,13 +15,18 @@ from pathlib import Path
 import optuna
 import pytest
 from optuna.trial import FrozenTrial, TrialState
+from search_support import OneIsKilled, make_experiment, make_prices
 
 from quantsim import CheckpointStore
-from quantsim.drivers.search import SearchRun
+from quantsim.drivers.search import SearchRun, run_search
 from quantsim.drivers.search.storage.opened import opened_storage
 from quantsim.drivers.search.study import is_void
+from quantsim.drivers.search.workers.lost import LOST
 
 USER, PASSWORD = "ann", "hunter2"
+
+# Optuna asks a server a dozen times per trial; no sampler's time beside that, and few parameters.
+EXPERIMENT = make_experiment(search={"sampler": "random", "fixed": {"k_per_day": 20.0}})
 
 
 @dataclass(frozen=True)
@@ -87,3 +92,15 @@ def check_whole(trials: list[FrozenTrial], run: SearchRun, store: CheckpointStor
     tried_again = {trial.user_attrs["retry_of"]: trial.params for trial in counted if "retry_of" in trial.user_attrs}
     lost = [trial for trial in trials if is_void(trial) and trial.params]
     assert {trial.number: trial.params for trial in lost} == tried_again
+
+
+def check_that_one_killed_worker_loses_nothing(url: str, store: CheckpointStore, jobs: int, trials: int) -> None:
+    """Searches with workers one of which is killed; the file that ``ONE_IS_KILLED`` names says so."""
+    options = {"storage": url, "study_name": "kill", "make_evaluator": OneIsKilled}
+    run = run_search(EXPERIMENT, make_prices(), store, jobs=jobs, trials=trials, **options)
+    found = trials_of(url, "kill")
+    check_whole(found, run, store)
+    assert (run.n_trials, run.n_failed) == (trials, 0)
+    assert [trial.user_attrs["reason"] for trial in found if is_void(trial) and trial.params] == [LOST]
+    assert Path(os.environ["ONE_IS_KILLED"]).exists()
+    assert PASSWORD not in str(store.run(run.run_id).notes) + run.storage

@@ -14,8 +14,8 @@ import mysql_support
 import optuna
 import pytest
 from optuna.exceptions import StorageInternalError
-from search_support import Fake, OneIsKilled, SlowFake, make_experiment, make_prices
-from server_support import check_whole, trials_of
+from search_support import Fake, SlowFake, make_experiment, make_prices
+from server_support import EXPERIMENT, check_that_one_killed_worker_loses_nothing, check_whole, trials_of
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from quantsim import CheckpointStore
@@ -23,12 +23,8 @@ from quantsim.checkpoints import Checkpoint, select
 from quantsim.drivers.search import run_search
 from quantsim.drivers.search.storage.opened import opened_storage
 from quantsim.drivers.search.storage.patient import is_passing
-from quantsim.drivers.search.study import is_void
-from quantsim.drivers.search.workers.lost import LOST
 from quantsim.errors import CheckpointError, DriverError
 
-# No sampler's time, and few parameters: each costs the server a transaction.
-EXPERIMENT = make_experiment(search={"sampler": "random", "fixed": {"k_per_day": 20.0}})
 BEGIN = {"experiment_id": "e1", "data_id": "d1", "driver": "sgd", "config": {}}
 
 WRITER = """
@@ -90,14 +86,7 @@ def test_a_store_that_another_process_is_creating_is_waited_for(server, monkeypa
 
 def test_of_three_workers_one_is_killed(server, store, monkeypatch, tmp_path):
     monkeypatch.setenv("ONE_IS_KILLED", str(tmp_path / "killed"))
-    options = {"storage": server.url(), "study_name": "kill", "make_evaluator": OneIsKilled}
-    run = run_search(EXPERIMENT, make_prices(), store, jobs=3, trials=18, **options)
-    trials = trials_of(server.url(), "kill")
-    check_whole(trials, run, store)
-    assert (run.n_trials, run.n_failed) == (18, 0)
-    assert [trial.user_attrs["reason"] for trial in trials if is_void(trial) and trial.params] == [LOST]
-    assert (tmp_path / "killed").exists()
-    assert "hunter2" not in str(store.run(run.run_id).notes) + run.storage
+    check_that_one_killed_worker_loses_nothing(server.url(), store, jobs=3, trials=18)
 
 
 def test_a_server_that_goes_away_is_waited_for(server, store, caplog):

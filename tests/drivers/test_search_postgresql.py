@@ -10,16 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import postgresql_support
 import pytest
-from search_support import Fake, OneIsKilled, SlowFake, make_experiment, make_prices
-from server_support import check_whole, free_port, trials_of
+from search_support import Fake, SlowFake, make_prices
+from server_support import EXPERIMENT, check_that_one_killed_worker_loses_nothing, check_whole, free_port, trials_of
 
 from quantsim.drivers.search import join, join_study, run_search
 from quantsim.drivers.search.storage.opened import opened_storage
-from quantsim.drivers.search.study import is_void
-from quantsim.drivers.search.workers.lost import LOST
-
-# Optuna asks the server a dozen times per trial; no sampler's time beside that, and few parameters.
-EXPERIMENT = make_experiment(search={"sampler": "random", "fixed": {"k_per_day": 20.0}})
 
 
 @pytest.fixture(scope="module")
@@ -44,14 +39,7 @@ def test_workers_that_find_an_empty_database_at_once_all_open_it(server):
 
 def test_of_four_workers_one_is_killed(server, store, monkeypatch, tmp_path):
     monkeypatch.setenv("ONE_IS_KILLED", str(tmp_path / "killed"))
-    options = {"storage": server.url(), "study_name": "kill", "make_evaluator": OneIsKilled}
-    run = run_search(EXPERIMENT, make_prices(), store, jobs=4, trials=24, **options)
-    trials = trials_of(server.url(), "kill")
-    check_whole(trials, run, store)
-    assert (run.n_trials, run.n_failed) == (24, 0)
-    assert [trial.user_attrs["reason"] for trial in trials if is_void(trial) and trial.params] == [LOST]
-    assert (tmp_path / "killed").exists()
-    assert "hunter2" not in str(store.run(run.run_id).notes) + run.storage
+    check_that_one_killed_worker_loses_nothing(server.url(), store, jobs=4, trials=24)
 
 
 def test_workers_join_and_a_server_that_goes_away_is_waited_for(server, store, monkeypatch, caplog):
