@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -19,13 +19,17 @@ def prices(
             metavar="NAME|FOLDER|FILE", help="The bundled prices, a folder with one file per token, or one file."
         ),
     ] = "bundled",
+    stamps: Annotated[
+        Literal["end", "start"],
+        typer.Option(help="What the files' stamps mark: the end of a bar, or its start, as exchanges' candles do."),
+    ] = "end",
     verbose: Verbose = False,
 ) -> None:
     """Shows tokens, range, bar length, and every gap with its place and length."""
     from quantsim.prices import available
     from quantsim.report import coverage_table, gaps_table
 
-    covered = available(source)
+    covered = available(source, stamps=stamps)
     show(coverage_table(covered, f"Prices: {source}"))
     gaps = [gap for token in covered for gap in token.gaps]
     if gaps:

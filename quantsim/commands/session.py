@@ -124,7 +124,13 @@ def prices_of(experiment: Experiment) -> Prices:
     from quantsim.prices import load_prices
 
     data = experiment.data
-    return load_prices(data.tokens, data.source, bar_minutes=data.bar_minutes, forward_fill_bars=data.forward_fill_bars)
+    return load_prices(
+        data.tokens,
+        data.source,
+        bar_minutes=data.bar_minutes,
+        forward_fill_bars=data.forward_fill_bars,
+        stamps=data.stamps,
+    )
 
 
 def open_store(location: str) -> CheckpointStore:

@@ -24,12 +24,26 @@ __all__ = ["Data", "Fees", "Periods", "Pool", "PoolRules", "Series", "Subsidiary
 
 
 class Data(Section):
-    """Which prices: ``source`` is ``"bundled"``, a folder with one file per token, or one file."""
+    """Which prices: ``source`` is ``"bundled"``, a folder with one file per token, or one file.
+
+    ``stamps`` says what the stamps of all files mark, those of ``series`` too: the end of a bar, when its close is known, or
+    its start.
+    """
 
     source: str = "bundled"
     tokens: Annotated[tuple[str, ...], Field(min_length=2), AfterValidator(distinct)]
     bar_minutes: Annotated[int, Field(ge=1, le=1440)] | None = None
     forward_fill_bars: Annotated[int, Field(ge=0)] | None = None
+    stamps: Literal["end", "start"] = "end"
+
+    @model_validator(mode="after")
+    def _stamps_fit(self) -> Self:
+        if self.source == "bundled" and self.stamps == "start":
+            raise ValueError(
+                "stamps = 'start' is for files of your own: the bundled prices are stamped at the end of their bars; leave it "
+                "out, or set source"
+            )
+        return self
 
 
 class Periods(Section):

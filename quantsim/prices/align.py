@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from quantsim.errors import PriceError
 from quantsim.prices.gap import Gap, describe_gaps, find_gaps
 from quantsim.prices.grid import DAY_MINUTES, Grid, check_bar_minutes
-from quantsim.prices.instants import MINUTE_US, Time, row_text, text
+from quantsim.prices.instants import MINUTE_US, Stamps, Time, row_text, text
 
 __all__ = ["Aligned", "RawSeries", "RegularSeries", "align", "check_order", "on_grid", "regularize"]
 
@@ -88,13 +88,13 @@ class Aligned:
     gaps: tuple[Gap, ...]
 
 
-def regularize(raw: RawSeries, *, only_bar_minutes: int | None = None, stamps_open: bool = False) -> RegularSeries:
+def regularize(raw: RawSeries, *, only_bar_minutes: int | None = None, stamps: Stamps = "end") -> RegularSeries:
     """Checks one column and lays it on the grid of its own bar length, the most common spacing of its stamps.
 
     Args:
         raw: the column.
         only_bar_minutes: the bar length of a column that has a single row, which shows no spacing.
-        stamps_open: the stamps are the opens of the bars; they are moved to the ends of the bars.
+        stamps: what the stamps of the column mark. Those of the ``"start"`` of bars are moved to their ends.
 
     Raises:
         PriceError: duplicate, unordered or off-grid stamps, a price that is infinite or not positive, no price at all,
@@ -115,7 +115,9 @@ def regularize(raw: RawSeries, *, only_bar_minutes: int | None = None, stamps_op
     present = ~np.isnan(raw.prices)
     if not present.any():
         raise PriceError(f"{raw.token} in {raw.where} has no price: all {raw.prices.size} of its rows are empty")
-    return on_grid(raw, minutes[present], raw.prices[present], bar_minutes, shift=bar_minutes if stamps_open else 0)
+    return on_grid(
+        raw, minutes[present], raw.prices[present], bar_minutes, shift=bar_minutes if stamps == "start" else 0
+    )
 
 
 def on_grid(

@@ -7,17 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quantsim.errors import PriceError
 
-__all__ = ["MINUTE_US", "Time", "microseconds", "microseconds_of", "row_text", "text"]
+__all__ = ["MINUTE_US", "Stamps", "Time", "check_stamps", "microseconds", "microseconds_of", "row_text", "text"]
 
 Time: TypeAlias = str | date | datetime | np.datetime64
 """One instant, as a caller may give it: an ISO 8601 string, a date, a datetime or a ``numpy.datetime64``."""
+
+Stamps: TypeAlias = Literal["end", "start"]
+"""What the stamps of bars mark: their ends, when their closes are known, or their starts."""
 
 MINUTE_US = 60_000_000
 _NOT_A_TIME = np.iinfo(np.int64).min  # numpy stores NaT as this integer
@@ -56,6 +59,12 @@ def microseconds(time: Time, name: str = "time") -> int:
         raise PriceError(f"{name} {time!r} is not a time; give an ISO 8601 string, a datetime or a numpy.datetime64")
     aware = time if time.tzinfo is not None else time.replace(tzinfo=UTC)
     return (aware - _EPOCH) // timedelta(microseconds=1)
+
+
+def check_stamps(stamps: str) -> None:
+    """Raises PriceError where ``stamps`` is none of the two words."""
+    if stamps not in ("end", "start"):
+        raise PriceError(f"stamps is {stamps!r}; it must be 'end' or 'start'")
 
 
 def text(stamp_us: int) -> str:

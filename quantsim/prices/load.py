@@ -6,7 +6,6 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from quantsim.errors import PriceError
 from quantsim.prices.align import RawSeries, align, regularize
 from quantsim.prices.gap import Gap
 from quantsim.prices.grid import check_bar_minutes
-from quantsim.prices.instants import Time
+from quantsim.prices.instants import Stamps, Time, check_stamps
 from quantsim.prices.names import check_tokens, find_name, token_of
 from quantsim.prices.read import SUFFIXES, read_columns, read_single
 from quantsim.prices.table import Prices
@@ -58,7 +57,7 @@ def load_prices(
     end: Time | None = None,
     bar_minutes: int | None = None,
     forward_fill_bars: int | None = None,
-    stamps: Literal["end", "start"] = "end",
+    stamps: Stamps = "end",
 ) -> Prices:
     """Returns the prices of some tokens on one regular UTC grid.
 
@@ -86,16 +85,11 @@ def load_prices(
     """
     names = check_tokens(tokens)
     bundled = _is_bundled(source)
-    if stamps not in ("end", "start"):
-        raise PriceError(f"stamps is {stamps!r}; it must be 'end' or 'start'")
-    if bundled and stamps == "start":
-        raise PriceError("the bundled prices are stamped at the end of their bars; leave stamps at 'end'")
+    _check_stamps(stamps, bundled)
     only_bar = None if bar_minutes is None else check_bar_minutes(bar_minutes)
     if forward_fill_bars is None:
         forward_fill_bars = BUNDLED_FORWARD_FILL_BARS if bundled else 0
-    series = [
-        regularize(raw, only_bar_minutes=only_bar, stamps_open=stamps == "start") for raw in _raw_series(names, source)
-    ]
+    series = [regularize(raw, only_bar_minutes=only_bar, stamps=stamps) for raw in _raw_series(names, source)]
     table = align(
         series,
         bar_minutes=bar_minutes,
@@ -107,21 +101,32 @@ def load_prices(
     return Prices(table.grid.times(), table.prices, names, table.grid.bar_minutes, table.gaps, str(source))
 
 
-def available(source: str | Path = BUNDLED) -> tuple[Coverage, ...]:
+def available(source: str | Path = BUNDLED, *, stamps: Stamps = "end") -> tuple[Coverage, ...]:
     """Returns what a source holds, token by token: file, range, bar length and gaps.
+
+    Args:
+        source: as in :func:`load_prices`.
+        stamps: as in :func:`load_prices`; the ranges and gaps are those of the ends of the bars.
 
     Raises:
         PriceError: the source does not exist, or one of its price files is malformed.
     """
+    _check_stamps(stamps, _is_bundled(source))
     covered = []
     for raw in _raw_series(None, source):
-        series = regularize(raw)
+        series = regularize(raw, stamps=stamps)
         gaps, times = series.gaps(), series.grid.times()
         present = series.grid.n_bars - sum(gap.n_bars for gap in gaps)
         covered.append(
             Coverage(raw.token, Path(raw.where), times[0], times[-1], series.grid.bar_minutes, present, gaps)
         )
     return tuple(covered)
+
+
+def _check_stamps(stamps: Stamps, bundled: bool) -> None:
+    check_stamps(stamps)
+    if bundled and stamps == "start":
+        raise PriceError("the bundled prices are stamped at the end of their bars; leave stamps at 'end'")
 
 
 def _is_bundled(source: str | Path) -> bool:

@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from quantsim.errors import PriceError, nearest
 from quantsim.prices.align import RawSeries, check_order
-from quantsim.prices.grid import Grid
-from quantsim.prices.instants import MINUTE_US, text
+from quantsim.prices.grid import DAY_MINUTES, Grid
+from quantsim.prices.instants import MINUTE_US, Stamps, text
 from quantsim.prices.read import SUFFIXES, read_columns, read_named
 
 __all__ = ["ORACLE", "SETTINGS", "check_source", "check_values", "load_series"]
@@ -42,7 +42,13 @@ SETTINGS = {"swap_fee": _SHARE, "arb_fee": _SHARE, "gas_cost_usd": _COST, ORACLE
 
 
 def load_series(
-    setting: str, source: str | Path, grid: Grid, *, needed_from: int = 0, tokens: Sequence[str] = ()
+    setting: str,
+    source: str | Path,
+    grid: Grid,
+    *,
+    needed_from: int = 0,
+    tokens: Sequence[str] = (),
+    stamps: Stamps = "end",
 ) -> FloatArray:
     """Reads a series and lays it on bars: the value of a bar is the last one stamped at or before it.
 
@@ -53,6 +59,8 @@ def load_series(
         grid: the bars.
         needed_from: first bar whose value is used.
         tokens: of the pool, in its order; only for the oracle.
+        stamps: what the stamps of the file mark. ``"start"``: a value is known, and taken, at the end of its bar. The bar is
+            the spacing that most stamps of the file have, if that is a bar; else that of ``grid``.
 
     Returns:
         ``(T,)``, or ``(T, n)`` for the oracle. Bars before the first stamp, none of which is used, are NaN.
@@ -64,10 +72,10 @@ def load_series(
     """
     path = check_source(setting, source)
     if setting == ORACLE:
-        columns = [_held(setting, raw, grid, needed_from) for raw in read_columns(path, list(tokens))]
+        columns = [_held(setting, raw, grid, needed_from, stamps) for raw in read_columns(path, list(tokens))]
         return np.stack(columns, axis=1)
     times, columns_by_name = read_named(path, numbers=(VALUE,))
-    return _held(setting, RawSeries(setting, str(path), times, columns_by_name[VALUE]), grid, needed_from)
+    return _held(setting, RawSeries(setting, str(path), times, columns_by_name[VALUE]), grid, needed_from, stamps)
 
 
 def check_source(setting: str, source: str | Path) -> Path:
@@ -109,7 +117,7 @@ def _range(setting: str) -> _Range:
     return SETTINGS[setting]
 
 
-def _held(setting: str, raw: RawSeries, grid: Grid, needed_from: int) -> FloatArray:
+def _held(setting: str, raw: RawSeries, grid: Grid, needed_from: int, stamps: Stamps) -> FloatArray:
     """The values of one column at every bar, ``(T,)``."""
     if raw.times_us.size == 0:
         raise PriceError(f"{raw.token} in {raw.where} has no rows")
@@ -122,10 +130,22 @@ def _held(setting: str, raw: RawSeries, grid: Grid, needed_from: int) -> FloatAr
         stamp = text(int(raw.times_us[row]))
         raise PriceError(f"{raw.at(row)}: the {setting} at {stamp} is {value}; it must be {allowed.words}. Correct it")
     bars = (grid.first_minute + grid.bar_minutes * np.arange(grid.n_bars, dtype=np.int64)) * MINUTE_US
-    latest = np.searchsorted(raw.times_us, bars, side="right") - 1
+    known_us = raw.times_us + (_bar_us(raw, grid) if stamps == "start" else 0)
+    latest = np.searchsorted(known_us, bars, side="right") - 1
     if latest[needed_from] < 0:
+        moved = ", the end of its bar" if stamps == "start" else ""
         raise PriceError(
-            f"{raw.at(0)}: the first time, {text(int(raw.times_us[0]))}, is later than {text(int(bars[needed_from]))}, the "
+            f"{raw.at(0)}: the first time, {text(int(known_us[0]))}{moved}, is later than {text(int(bars[needed_from]))}, the "
             "first bar that uses the series; add a row for that time or an earlier one"
         )
     return np.where(latest < 0, np.nan, raw.prices[latest])
+
+
+def _bar_us(raw: RawSeries, grid: Grid) -> int:
+    """The length of the bars that a column's stamps start: the spacing of most of them, or else the bars of ``grid``."""
+    spacings, counts = np.unique(np.diff(raw.times_us), return_counts=True)
+    if spacings.size and 2 * counts.max() > counts.sum():
+        spacing = int(spacings[np.argmax(counts)])
+        if spacing % MINUTE_US == 0 and DAY_MINUTES * MINUTE_US % spacing == 0:
+            return spacing
+    return grid.bar_minutes * MINUTE_US

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quantsim.errors import PriceError, nearest
-from quantsim.prices.instants import microseconds_of, row_text, text
+from quantsim.prices.instants import MINUTE_US, microseconds_of, row_text, text
 from quantsim.prices.read import read_named
 from quantsim.prices.series import check_source
 
@@ -69,11 +69,15 @@ class Trades:
                     )
 
 
-def load_trades(source: str | Path) -> Trades:
+def load_trades(source: str | Path, *, delay_minutes: int = 0) -> Trades:
     """Reads trades from a CSV or Parquet file.
 
     Its columns are a time as in price files, ``token_in``, ``token_out``, ``amount_in`` and ``amount_out``; a row fills one
     of the amounts, and a column that no row fills may be missing.
+
+    Args:
+        source: the file.
+        delay_minutes: how much later than its stamp a trade takes place; the bar length where stamps mark the start of bars.
 
     Raises:
         PriceError: the file cannot be read, lacks a column, or a row is wrong; the message names file and row.
@@ -82,7 +86,7 @@ def load_trades(source: str | Path) -> Trades:
     amounts = ("amount_in", "amount_out")
     times, columns = read_named(path, numbers=amounts, texts=("token_in", "token_out"), optional=amounts)
     return Trades(
-        times.view("datetime64[us]"),
+        (times + delay_minutes * MINUTE_US).view("datetime64[us]"),
         tuple(columns["token_in"]),
         tuple(columns["token_out"]),
         columns["amount_in"],

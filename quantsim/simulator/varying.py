@@ -83,7 +83,7 @@ def load_varying(
                 f"series {name!r} is given, and the experiment has none: set series.{name}, to any text, so that it says what "
                 "varies"
             )
-    grid, tokens = prices.slice(begin, end).grid, experiment.tokens
+    grid, tokens, stamps = prices.slice(begin, end).grid, experiment.tokens, experiment.data.stamps
 
     def laid(name: str) -> NDArray[np.float64]:
         oracle = name == ORACLE
@@ -91,11 +91,13 @@ def load_varying(
             shape = (prices.n_bars, len(tokens)) if oracle else (prices.n_bars,)
             return check_values(name, given[name], shape)[begin:end]
         needed_from, columns = (0, tokens) if oracle else (used_from, ())
-        return load_series(name, named[name], grid, needed_from=needed_from, tokens=columns)
+        return load_series(name, named[name], grid, needed_from=needed_from, tokens=columns, stamps=stamps)
 
     trades = None
     if TRADES in named:
-        trades = given[TRADES] if TRADES in given else load_trades(named[TRADES])
+        trades = given.get(TRADES)
+        if trades is None:
+            trades = load_trades(named[TRADES], delay_minutes=grid.bar_minutes if stamps == "start" else 0)
         if not isinstance(trades, Trades):
             raise PriceError(f"series trades is a {type(trades).__name__}; give quantsim.prices.Trades")
         trades.check_tokens(tokens)

@@ -112,7 +112,11 @@ def join_study(
         experiment = Experiment.from_dict(experiment_of(study)).override(list(settings))
         data = experiment.data
         prices = load_prices(
-            data.tokens, data.source, bar_minutes=data.bar_minutes, forward_fill_bars=data.forward_fill_bars
+            data.tokens,
+            data.source,
+            bar_minutes=data.bar_minutes,
+            forward_fill_bars=data.forward_fill_bars,
+            stamps=data.stamps,
         )
         member = _member(experiment, prices, study, make_evaluator or default_evaluator)
         run_id, recorder = None, None
