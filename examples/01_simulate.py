@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quantsim import Experiment, load_prices, simulate
+from quantsim import Experiment, simulate
 
 experiment = Experiment.from_dict(
     {
@@ -13,7 +13,7 @@ experiment = Experiment.from_dict(
         "update": {"chunk_minutes": 1440, "max_memory_days": 180.0},  # weights are set once a day
     }
 )
-prices = load_prices(experiment.data.tokens)
+prices = experiment.load_prices()  # once, for both
 print(prices)
 
 for swap_fee in (0.0, 0.003):

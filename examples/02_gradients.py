@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import tempfile
 
-from quantsim import CheckpointStore, Experiment, load_prices, select
-from quantsim.config.locate import find_study
+from quantsim import CheckpointStore, Experiment, select
 from quantsim.drivers.sgd import run_sgd
 
 # The study of `quantsim sgd`, made small.
 settings = [
+    "data.bar_minutes=60",
     "sgd.steps=20",
     "sgd.report_every=10",
     "sgd.n_parameter_sets=2",
     "sgd.batch_size=4",
     "sgd.learning_rate=0.1",
 ]
-experiment = Experiment.load(find_study("momentum_zero_fee")).override(settings)
-prices = load_prices(experiment.data.tokens, bar_minutes=60)
+experiment = Experiment.load("momentum_zero_fee").override(settings)
 
 with tempfile.TemporaryDirectory() as folder, CheckpointStore(f"{folder}/checkpoints.db") as store:
     run = run_sgd(
         experiment,
-        prices,
+        None,  # the prices that the study names
         store,
         progress=lambda now: print(f"step {now.step}: {now.objective:.3f}, best in validation {now.best:.3f}"),
     )

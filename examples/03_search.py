@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import tempfile
 
-from quantsim import CheckpointStore, Experiment, load_prices
+from quantsim import CheckpointStore, Experiment
 from quantsim.checkpoints import top
-from quantsim.config.locate import find_study
 from quantsim.drivers.search import run_search
 from quantsim.drivers.sgd import run_sgd
 
 
 def main() -> None:
-    settings = ["search.n_startup_trials=5", "sgd.steps=20", "sgd.report_every=5", "sgd.batch_size=4"]
-    experiment = Experiment.load(find_study("momentum_fees")).override(settings)
-    prices = load_prices(experiment.data.tokens, bar_minutes=60)
+    settings = [
+        "data.bar_minutes=60",
+        "search.n_startup_trials=5",
+        "sgd.steps=20",
+        "sgd.report_every=5",
+        "sgd.batch_size=4",
+    ]
+    experiment = Experiment.load("momentum_fees").override(settings)
+    prices = experiment.load_prices()
     with tempfile.TemporaryDirectory() as folder, CheckpointStore(f"{folder}/checkpoints.db") as store:
         search = run_search(experiment, prices, store, trials=15)
         print(f"{search.n_trials} trials, best train {experiment.objective.metric} {search.best_value:.3f}")

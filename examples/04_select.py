@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import tempfile
 
-from quantsim import CheckpointStore, Experiment, load_prices, select
-from quantsim.config.locate import find_study
+from quantsim import CheckpointStore, Experiment, select
 from quantsim.drivers.search import run_search
 
-experiment = Experiment.load(find_study("momentum_zero_fee")).override(["search.n_startup_trials=10"])
-prices = load_prices(experiment.data.tokens, bar_minutes=60)
+experiment = Experiment.load("momentum_zero_fee").override(["data.bar_minutes=60", "search.n_startup_trials=10"])
 
 with tempfile.TemporaryDirectory() as folder, CheckpointStore(f"{folder}/checkpoints.db") as store:
-    run = run_search(experiment, prices, store, trials=20)
+    run = run_search(experiment, None, store, trials=20)
     rows = store.checkpoints(run_id=run.run_id)
 
 for method in ("best_train", "best_validation", "best_test"):

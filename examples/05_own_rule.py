@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from quantsim import Experiment, load_prices, simulate
-from quantsim.config.locate import find_study
+from quantsim import Experiment, simulate
 
 OWN = Path(__file__).with_name("own_rule.py")
 
-study = Experiment.load(find_study("momentum_zero_fee"))
-prices = load_prices(study.data.tokens, bar_minutes=60)
+study = Experiment.load("momentum_zero_fee").override(["data.bar_minutes=60"])
+prices = study.load_prices()
 for rule in ("momentum", f"{OWN}:calm_momentum"):
     experiment = study.override([f"pool.rule={rule}"])
     metrics = simulate(experiment, {"memory_days": 20.0, "k_per_day": 20.0}, prices, split="test").metrics

@@ -4,9 +4,8 @@ Nothing is imported, and nothing configured, until a name is used.
 
 Example:
     >>> import quantsim
-    >>> study = quantsim.Experiment.load("studies/momentum_fees.toml")  # doctest: +SKIP
-    >>> prices = quantsim.load_prices(study.data.tokens)  # doctest: +SKIP
-    >>> result = quantsim.simulate(study, {"memory_days": 20.0, "k_per_day": 5.0}, prices)  # doctest: +SKIP
+    >>> study = quantsim.Experiment.load("momentum_fees")
+    >>> result = quantsim.simulate(study, {"memory_days": 20.0}, split="test")  # doctest: +SKIP
 """
 
 from __future__ import annotations

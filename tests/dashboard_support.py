@@ -9,7 +9,7 @@ from optuna.trial import Trial
 
 from quantsim import Experiment, Prices
 from quantsim.drivers.search.dashboard.note import dashboard_attributes
-from quantsim.drivers.search.records import json_number, plain_metrics, raw_parameters
+from quantsim.drivers.search.records import json_number, plain_metrics
 from quantsim.drivers.search.space import SearchSpace
 from quantsim.drivers.search.space_file import load_search_space
 from quantsim.drivers.search.study import METRICS, describe_task, identify, open_study
@@ -54,7 +54,9 @@ class Searched:
     def add(self, count: int) -> None:
         for _ in range(count):
             trial: Trial = self.study.ask()
-            metrics = plain_metrics(self.evaluator.evaluate(raw_parameters(self.experiment, self.space.suggest(trial))))
+            metrics = plain_metrics(
+                self.evaluator.evaluate(self.experiment.initial_parameters(self.space.suggest(trial)))
+            )
             stored = {split: {name: json_number(x) for name, x in table.items()} for split, table in metrics.items()}
             trial.set_user_attr(METRICS, stored)
             for column, value in dashboard_attributes(metrics, self.experiment.objective.name).items():

@@ -11,7 +11,7 @@ import typer
 
 from quantsim.commands.files import check_files, write_table, writing
 from quantsim.commands.options import Settings, Study, Verbose
-from quantsim.commands.session import load_study, note, prices_of, say, show
+from quantsim.commands.session import load_study, note, say, show
 from quantsim.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def grid(
 
     metrics = tuple(dict.fromkeys(get_metric(name).name for name in metric)) if metric else None
     grid_sets(experiment, axes)  # raises before the prices are read
-    found = evaluate_grid(experiment, axes, prices_of(experiment), metrics=metrics, block_cells=block)
+    found = evaluate_grid(experiment, axes, experiment.load_prices(), metrics=metrics, block_cells=block)
     best = found.best(split=split.value)
     _show(experiment, found, best)
     _write_files(experiment, found, best, csv, plot)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from quantsim.commands.options import DEFAULT_STORE, Quiet, Settings, Storage, Store, Study, TakeOver, Verbose
-from quantsim.commands.session import load_study, open_store, place_of, prices_of, say, show, study_storage
+from quantsim.commands.session import load_study, open_store, place_of, say, show, study_storage
 from quantsim.commands.watch import Report, Watcher, watching
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def hybrid(
     place = study_storage(storage, store)
     with open_store(store) as results:
         options = {"storage": place, "jobs": jobs, "take_over": take_over}
-        run = _run(experiment, prices_of(experiment), results, options, quiet)
+        run = _run(experiment, experiment.load_prices(), results, options, quiet)
         show_notes(results.run(run.run_id).notes)
         say(_summary(experiment, run))
         if run.phases:

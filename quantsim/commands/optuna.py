@@ -14,7 +14,6 @@ from quantsim.commands.session import (
     open_existing_store,
     open_store,
     place_of,
-    prices_of,
     say,
     study_storage,
 )
@@ -96,7 +95,7 @@ def optuna(
             "backend": backend,
             "address": address,
         }
-        prices = prices_of(experiment)
+        prices = experiment.load_prices()
         run = _search(experiment, prices, results, options, quiet)
         show_notes(results.run(run.run_id).notes)
         say(_summary(experiment, run))

@@ -25,7 +25,6 @@ from quantsim.errors import CheckpointError, QuantsimError
 if TYPE_CHECKING:
     from quantsim.checkpoints import CheckpointStore
     from quantsim.config import Experiment
-    from quantsim.prices import Prices
 
 __all__ = [
     "ERR",
@@ -37,7 +36,6 @@ __all__ = [
     "open_existing_store",
     "open_store",
     "place_of",
-    "prices_of",
     "raise_if_stopped",
     "say",
     "show",
@@ -109,28 +107,9 @@ def load_study(name_or_path: str, settings: Iterable[str] | None = None) -> Expe
         ConfigError: there is no such study, or a key or value is wrong.
     """
     from quantsim.config import Experiment
-    from quantsim.config.locate import find_study
 
-    experiment = Experiment.load(find_study(name_or_path))
+    experiment = Experiment.load(name_or_path)
     return experiment.override(settings) if settings else experiment
-
-
-def prices_of(experiment: Experiment) -> Prices:
-    """The prices that the experiment's ``data`` table names.
-
-    Raises:
-        PriceError: as :func:`quantsim.prices.load_prices`.
-    """
-    from quantsim.prices import load_prices
-
-    data = experiment.data
-    return load_prices(
-        data.tokens,
-        data.source,
-        bar_minutes=data.bar_minutes,
-        forward_fill_bars=data.forward_fill_bars,
-        stamps=data.stamps,
-    )
 
 
 def open_store(location: str) -> CheckpointStore:

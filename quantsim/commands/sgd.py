@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from quantsim.commands.options import DEFAULT_STORE, From, Quiet, Settings, Store, Study, Verbose
-from quantsim.commands.session import load_study, note, open_existing_store, open_store, place_of, prices_of, say
+from quantsim.commands.session import load_study, note, open_existing_store, open_store, place_of, say
 from quantsim.commands.watch import Report, Watcher, watching
 from quantsim.errors import ConfigError
 
@@ -73,7 +73,7 @@ def sgd(
         for one in starts:
             note(f"Starting from {one.describe()}.")
         run = _train(
-            experiment, prices_of(experiment), results, [one.raw_for(experiment) for one in starts], fresh, quiet
+            experiment, experiment.load_prices(), results, [one.raw_for(experiment) for one in starts], fresh, quiet
         )
         show_notes(results.run(run.run_id).notes)
         say(_summary(experiment, run))

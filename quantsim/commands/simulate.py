@@ -11,8 +11,8 @@ import typer
 
 from quantsim.commands.files import check_files, write_table, writing
 from quantsim.commands.options import DEFAULT_STORE, Settings, Store, Study, Verbose
-from quantsim.commands.session import load_study, note, prices_of, say
-from quantsim.errors import ConfigError, nearest
+from quantsim.commands.session import load_study, note, say
+from quantsim.errors import ConfigError
 
 if TYPE_CHECKING:
     from quantsim.config import Experiment
@@ -77,7 +77,7 @@ def simulate(
     from quantsim.simulator import Evaluator
     from quantsim.simulator import simulate as run
 
-    prices = prices_of(experiment)
+    prices = experiment.load_prices()
     result = run(experiment, raw, prices, split=split.value)
     metrics = {split.value: result.metrics}
     if split is Split.all:
@@ -98,15 +98,15 @@ def _experiment_and_parameters(
 ) -> tuple[Experiment, dict[str, Any]]:
     """The experiment, and the complete raw parameters to simulate."""
     from quantsim.commands.starts import study_and_start
+    from quantsim.parameters import replaced
 
     given = dict(_parameter(text) for text in parameters)
     if start is None:
         experiment = load_study(study or DEFAULT_STUDY, settings)
-        return experiment, experiment.initial_parameters(_replaced(experiment, dict(experiment.parameters), given))
+        return experiment, experiment.initial_parameters(given)
     experiment, found = study_and_start(start, study, settings, store, default=DEFAULT_STUDY)
     note(f"Simulating {found.describe()}.")
-    raw = found.raw_for(experiment)
-    return experiment, experiment.initial_parameters(_replaced(experiment, raw, given))
+    return experiment, experiment.initial_parameters(replaced(experiment.layout, found.raw_for(experiment), given))
 
 
 def _parameter(text: str) -> tuple[str, Any]:
@@ -120,19 +120,6 @@ def _parameter(text: str) -> tuple[str, Any]:
             f"--param {text!r} must have the form name=number or name=[number,number], e.g. memory_days=20"
         )
     return name, numbers if len(numbers) > 1 else numbers[0]
-
-
-def _replaced(experiment: Experiment, values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """The values with those given in their place, whether raw or human-readable names are used on either side."""
-    known = {name for parameter in experiment.layout for name in (parameter.raw_name, parameter.human_name)}
-    for name in given:
-        if name not in known:
-            raise ConfigError(
-                f"--param {name}: rule {experiment.pool.strategy_name!r} has no such parameter; {nearest(name, known)}"
-            )
-    aliases = [{parameter.raw_name, parameter.human_name} for parameter in experiment.layout]
-    replaced = {name for pair in aliases if pair & given.keys() for name in pair}
-    return {name: value for name, value in values.items() if name not in replaced} | given
 
 
 def _write_files(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import os
 import tomllib
 from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +17,17 @@ from pydantic import BeforeValidator, Field, ValidationError, field_serializer, 
 from quantsim.config.base import Section, describe
 from quantsim.config.driver_sections import Hybrid, Objective, Search, Sgd
 from quantsim.config.kinds import Frozen, GroupName, flat_table, frozen_parameters, pairs
+from quantsim.config.locate import find_study
 from quantsim.config.pools import PoolView, check_groups, check_pool, pool_parameters, pool_views
 from quantsim.config.sections import Data, Fees, Periods, Pool, Series, Subsidiary, Update
 from quantsim.discovery import is_in_file, source_digest
 from quantsim.errors import ConfigError, nearest
-from quantsim.parameters import Parameter, scoped, to_human, to_raw
+from quantsim.parameters import Parameter, replaced, scoped, to_human, to_raw
 from quantsim.parameters.parameter import in_group
 from quantsim.rules import Rule
+
+if TYPE_CHECKING:
+    from quantsim.prices import Prices
 
 __all__ = ["Experiment"]
 
@@ -175,7 +179,7 @@ class Experiment(Section):
         return {name for name in names | {view.fees.rule for view in self.pools} if name is not None}
 
     def initial_parameters(self, values: Mapping[str, Any] | None = None) -> dict[str, NDArray[np.float64]]:
-        """Raw parameters, one value per label each: those given, or the experiment's own where ``values`` is None.
+        """Raw parameters, one value per label each: the experiment's own, with those given in their place.
 
         Args:
             values: raw or human-readable name → number or one per label; groups as nested tables or dotted names.
@@ -183,20 +187,32 @@ class Experiment(Section):
         Raises:
             ParameterError: a name, shape or value is wrong.
         """
-        own = dict(self.parameters)
-        given = own if values is None else flat_table(dict(values))
+        given = replaced(self.layout, dict(self.parameters), flat_table(values or {}))
         for pool in self.pools:
             for name in pool.rule.ignores:
-                given = {key: value for key, value in given.items() if key != in_group(pool.group, name)}
-        # What is a parameter only because the study gives it a value has no other default.
-        for parameter in self.layout:
-            if parameter.spec.opt_in and not {parameter.raw_name, parameter.human_name} & given.keys():
-                given |= {name: own[name] for name in (parameter.raw_name, parameter.human_name) if name in own}
+                given.pop(in_group(pool.group, name), None)
         return to_raw(self.layout, given)
 
     def human_parameters(self, raw: Mapping[str, Any]) -> dict[str, NDArray[np.float64]]:
         """The human-readable form of a complete raw set; parameters that do not matter here are left out."""
         return to_human(self.active_parameters, raw)
+
+    def load_prices(self) -> Prices:
+        """The prices that ``data`` names, filled and put on bars as it says.
+
+        Raises:
+            PriceError: as :func:`quantsim.prices.load_prices`.
+        """
+        from quantsim.prices import load_prices
+
+        data = self.data
+        return load_prices(
+            data.tokens,
+            data.source,
+            bar_minutes=data.bar_minutes,
+            forward_fill_bars=data.forward_fill_bars,
+            stamps=data.stamps,
+        )
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], source: str = "experiment") -> Self:
@@ -207,9 +223,9 @@ class Experiment(Section):
             raise describe(error, source, values) from error
 
     @classmethod
-    def load(cls, path: str | Path) -> Self:
-        """Reads a study file (TOML)."""
-        path = Path(path)
+    def load(cls, name_or_path: str | os.PathLike[str]) -> Self:
+        """Reads a bundled study by its name, or a study file (TOML); see :func:`~quantsim.config.locate.find_study`."""
+        path = find_study(name_or_path)
         try:
             values = tomllib.loads(path.read_text(encoding="utf-8"))
         except OSError as error:

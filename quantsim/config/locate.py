@@ -28,22 +28,23 @@ def find_search_space(name_or_path: str | os.PathLike[str]) -> Path:
     """The file of a search space.
 
     Args:
-        name_or_path: the name of a bundled one, such as ``momentum``, or the path of a TOML file.
+        name_or_path: the name of a bundled one, such as ``momentum``, or the path of a file. Of a bundled one and a file of
+            the same name, text means the bundled one; ``./momentum``, or a :class:`~pathlib.Path`, means the file.
 
     Raises:
         ConfigError: there is neither; the message suggests the nearest name.
     """
-    return _find("search_spaces", os.fspath(name_or_path))
+    return _find("search_spaces", name_or_path)
 
 
 def find_study(name_or_path: str | os.PathLike[str]) -> Path:
     """The file of a study; as :func:`find_search_space`."""
-    return _find("studies", os.fspath(name_or_path))
+    return _find("studies", name_or_path)
 
 
-def _find(kind: Kind, text: str) -> Path:
-    names = bundled_names(kind)
-    if text in names:
+def _find(kind: Kind, name_or_path: str | os.PathLike[str]) -> Path:
+    names, text = bundled_names(kind), os.fspath(name_or_path)
+    if isinstance(name_or_path, str) and text in names:
         return _folder(kind) / f"{text}{_SUFFIX}"
     path = Path(text).expanduser()
     if path.is_file():

@@ -2,7 +2,7 @@
 
 from quantsim.parameters.initial import gaussian_sets, range_sets
 from quantsim.parameters.parameter import Parameter, bind, scoped
-from quantsim.parameters.resolve import to_human, to_raw
+from quantsim.parameters.resolve import replaced, to_human, to_raw
 from quantsim.parameters.spec import ParameterSpec, Transform
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "bind",
     "gaussian_sets",
     "range_sets",
+    "replaced",
     "scoped",
     "to_human",
     "to_raw",

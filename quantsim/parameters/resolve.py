@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from quantsim.errors import ParameterError, nearest
 from quantsim.parameters.parameter import Parameter, scoped
 
-__all__ = ["to_human", "to_raw"]
+__all__ = ["replaced", "to_human", "to_raw"]
 
 FloatArray = NDArray[np.float64]
 
@@ -40,6 +40,13 @@ def to_raw(parameters: Sequence[Parameter], values: Mapping[str, Any]) -> dict[s
     for parameter in parameters:
         raw[parameter.raw_name] = _resolve(parameter, values, scoped(raw, parameter.group))
     return raw
+
+
+def replaced(parameters: Sequence[Parameter], own: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameter table ``own`` with the values of ``given`` in their place; either may use raw or human-readable names."""
+    aliases = [{parameter.raw_name, parameter.human_name} for parameter in parameters]
+    dropped = {name for pair in aliases if pair & given.keys() for name in pair}
+    return {name: value for name, value in own.items() if name not in dropped} | dict(given)
 
 
 def to_human(parameters: Sequence[Parameter], raw: Mapping[str, Any]) -> dict[str, FloatArray]:

@@ -50,7 +50,7 @@ class Evaluator:
 
     Args:
         experiment: with its ``series``, if any.
-        prices: must cover all its periods.
+        prices: must cover all its periods; unless given, those that ``experiment.data`` names.
         series: setting → what takes the place of the file that ``experiment.series`` names: a value for every bar of
             ``prices``, (T,), or (T, n) for the oracle, or :class:`~quantsim.prices.Trades`.
 
@@ -69,8 +69,11 @@ class Evaluator:
     """
 
     @in_float64
-    def __init__(self, experiment: Experiment, prices: Prices, series: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, experiment: Experiment, prices: Prices | None = None, series: Mapping[str, Any] | None = None
+    ) -> None:
         self.experiment = experiment
+        prices = experiment.load_prices() if prices is None else prices
         self.setup = pool_setup(experiment, prices.bar_minutes)
         begin, splits = _lay_out(experiment, prices)
         end = max(first + n_bars for first, n_bars in splits.values())

@@ -159,7 +159,7 @@ class Grid:
 def evaluate_grid(
     experiment: Experiment,
     axes: Sequence[Axis],
-    prices: Prices,
+    prices: Prices | None = None,
     *,
     params: Mapping[str, Any] | None = None,
     metrics: Sequence[str] | None = None,
@@ -171,9 +171,9 @@ def evaluate_grid(
     Args:
         experiment: pool, periods, fees.
         axes: one or more; ``memory_days`` and ``memory_days[BTC]`` exclude each other.
-        prices: must cover the periods.
-        params: the values of all other parameters, as :meth:`Experiment.initial_parameters` takes them; the experiment's
-            own unless given.
+        prices: must cover the periods; unless given, those that ``experiment.data`` names.
+        params: values of other parameters, as :meth:`Experiment.initial_parameters` takes them; what is left out is the
+            experiment's own.
         metrics: names; the experiment's objective and reported metrics unless given.
         block_cells: cells per call of the compiled program, which bounds the memory it takes; all in one call unless given.
         series: as :class:`~quantsim.simulator.Evaluator` takes them.
@@ -185,7 +185,7 @@ def evaluate_grid(
 
     Example:
         >>> axes = [Axis("memory_days", 1.0, 100.0, 16, log=True), Axis("k_per_day", 1.0, 50.0, 16, log=True)]
-        >>> grid = evaluate_grid(experiment, axes, prices)  # doctest: +SKIP
+        >>> grid = evaluate_grid(experiment, axes)  # doctest: +SKIP
         >>> grid.metrics["train"]["daily_log_sharpe"].shape  # doctest: +SKIP
         (16, 16)
     """

@@ -93,8 +93,8 @@ class Result:
 @in_float64
 def simulate(
     experiment: Experiment,
-    params: Mapping[str, Any] | None,
-    prices: Prices,
+    params: Mapping[str, Any] | None = None,
+    prices: Prices | None = None,
     *,
     split: str = "train",
     path: str | None = None,
@@ -105,8 +105,9 @@ def simulate(
     Args:
         experiment: pool, update settings, fees and periods.
         params: raw names (``logit_lamb``, ``log_k``, …) or human-readable ones (``memory_days``, ``k_per_day``, …), a number
-            or one per token; what is left out takes its default. ``None`` takes the experiment's own.
-        prices: must cover the period, and as much history before it as there is.
+            or one per token; what is left out is the experiment's own.
+        prices: must cover the periods, and as much history before them as there is; unless given, those that
+            ``experiment.data`` names.
         split: ``train``, ``validation``, ``test``, or ``all`` for one uninterrupted run from the start of training to the
             end of the last split.
         path: ``auto``, ``per_bar``, ``fees`` or ``hold``.
@@ -118,7 +119,7 @@ def simulate(
         ConfigError: there is no such split or path.
 
     Example:
-        >>> result = simulate(experiment, {"memory_days": 20.0, "k_per_day": 5.0}, prices)  # doctest: +SKIP
+        >>> result = simulate(experiment, {"memory_days": 20.0, "k_per_day": 5.0})  # doctest: +SKIP
         >>> result.metrics["returns_over_hodl"]  # doctest: +SKIP
     """
     raw = experiment.initial_parameters(params)

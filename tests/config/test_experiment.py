@@ -261,7 +261,7 @@ def test_parameters_in_the_order_of_the_tokens() -> None:
     assert set(raw) == {"initial_weights_logits", "logit_lamb", "logit_delta_lamb", "log_k"}
     given = experiment.initial_parameters({"memory_days": [3.0, 30.0]})
     np.testing.assert_array_equal(given["logit_lamb"], raw["logit_lamb"][::-1])
-    assert (given["log_k"] != raw["log_k"]).all(), "what is given replaces the experiment's own table"
+    np.testing.assert_array_equal(given["log_k"], raw["log_k"])  # the experiment's own, as it is not given
 
 
 def test_defaults_depend_on_the_pool() -> None:
@@ -357,7 +357,7 @@ def test_a_study_file_is_the_same_experiment(tmp_path: Path) -> None:
 
 
 def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"missing\.toml cannot be read: No such file"):
+    with pytest.raises(ConfigError, match=r"missing\.toml': it is no file and none of the bundled ones"):
         Experiment.load(tmp_path / "missing.toml")
     broken, wrong = tmp_path / "broken.toml", tmp_path / "wrong.toml"
     broken.write_text("[data\n")

@@ -65,7 +65,7 @@ class _TimeIsUp(KeyboardInterrupt):
 
 def run_hybrid(
     experiment: Experiment,
-    prices: Prices,
+    prices: Prices | None,
     store: CheckpointStore,
     *,
     storage: Location | None = None,
@@ -83,7 +83,7 @@ def run_hybrid(
     Args:
         experiment: its ``hybrid`` table says how much; ``search``, ``sgd`` and ``objective`` steer the phases, but for
             ``search.trials``, ``search.patience``, ``sgd.steps`` and ``sgd.n_parameter_sets``.
-        prices: must cover all its periods.
+        prices: must cover all its periods; None for those that ``experiment.data`` names.
         store: where checkpoints go.
         storage: where the study is kept, as for :func:`~quantsim.drivers.search.run_search`.
         jobs: worker processes of the searches; unless given, the experiment's.
@@ -100,6 +100,7 @@ def run_hybrid(
     minutes = _Minutes(experiment.hybrid.max_minutes, begun, threading.get_ident())
     location = default_storage(store.location) if storage is None else storage
     watch = functools.partial(_watch, minutes, progress)
+    prices = experiment.load_prices() if prices is None else prices
     rounds = _rounds(_searched(experiment), prices, store, location, options, watch)
     phases: list[Phase] = []
     state, stopped = _loop(rounds, minutes, phases)

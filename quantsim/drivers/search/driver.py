@@ -91,7 +91,7 @@ class SearchRun:
 
 def run_search(
     experiment: Experiment,
-    prices: Prices,
+    prices: Prices | None,
     store: CheckpointStore,
     *,
     storage: Location | None = None,
@@ -113,7 +113,7 @@ def run_search(
 
     Args:
         experiment: its ``search`` and ``objective`` tables steer the search.
-        prices: must cover all its periods.
+        prices: must cover all its periods; None for those that ``experiment.data`` names.
         store: where checkpoints go.
         storage: where the study is kept: a path ending in ``.journal``, ``.log``, ``.db``, ``.sqlite`` or ``.sqlite3``, a
             database URL, or ``grpc://host:port``; unless given, a journal file beside the store.
@@ -148,6 +148,7 @@ def run_search(
     check_objectives(experiment)
     check_pruner(experiment)
     check_sampler(experiment.search, space.distributions(), len(objective_names(experiment)))
+    prices = experiment.load_prices() if prices is None else prices
     evaluator = make_evaluator(experiment, prices)
     identity = identify(experiment, evaluator.data_id, space)
     name = study_name or f"{experiment.name}-{identity.digest[:8]}"

@@ -38,7 +38,7 @@ from quantsim.drivers.search.workers.claims import Claimant
 from quantsim.drivers.search.workers.lost import LostTrials, abandon_session
 from quantsim.drivers.search.workers.worker import Info, Searcher
 from quantsim.errors import DriverError
-from quantsim.prices import Prices, load_prices
+from quantsim.prices import Prices
 
 __all__ = ["WorkerRun", "join_study"]
 
@@ -110,14 +110,7 @@ def join_study(
     with quiet_optuna(), opened_storage(storage) as opened:
         study = load_study(opened, study_name)
         experiment = Experiment.from_dict(experiment_of(study)).override(list(settings))
-        data = experiment.data
-        prices = load_prices(
-            data.tokens,
-            data.source,
-            bar_minutes=data.bar_minutes,
-            forward_fill_bars=data.forward_fill_bars,
-            stamps=data.stamps,
-        )
+        prices = experiment.load_prices()
         member = _member(experiment, prices, study, make_evaluator or default_evaluator)
         run_id, recorder = None, None
         if store is not None:

@@ -13,19 +13,12 @@ from optuna.trial import FrozenTrial, TrialState
 from quantsim.checkpoints import Checkpoint, CheckpointStore
 from quantsim.config import Experiment
 from quantsim.drivers.evaluated import evaluated
-from quantsim.drivers.search.space import HumanParams, SearchSpace
+from quantsim.drivers.search.space import SearchSpace
 from quantsim.drivers.search.study import METRICS
 
-__all__ = ["Recorder", "checkpoint_of", "json_number", "plain_metrics", "raw_parameters"]
+__all__ = ["Recorder", "checkpoint_of", "json_number", "plain_metrics"]
 
 FloatArray = NDArray[np.float64]
-
-
-def raw_parameters(experiment: Experiment, params: HumanParams) -> dict[str, FloatArray]:
-    """Completes what a trial drew with the experiment's own parameters; raw name → (m,)."""
-    drawn = {parameter.raw_name for parameter in experiment.layout if parameter.human_name in params}
-    kept = {name: value for name, value in experiment.parameters if name not in params and name not in drawn}
-    return experiment.initial_parameters({**kept, **params})
 
 
 def plain_metrics(metrics: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
@@ -40,7 +33,7 @@ def json_number(value: float) -> float | str:
 
 def checkpoint_of(trial: FrozenTrial, run_id: str, experiment: Experiment, space: SearchSpace) -> Checkpoint:
     """The checkpoint of a completed trial; its step is the trial's number."""
-    raw = raw_parameters(experiment, space.to_params(trial.params))
+    raw = experiment.initial_parameters(space.to_params(trial.params))
     completed = trial.datetime_complete  # local and naive, as Optuna keeps times
     return evaluated(
         experiment,

@@ -10,6 +10,7 @@ from typing import Any
 from quantsim.checkpoints.redact import redact
 from quantsim.config import Experiment
 from quantsim.drivers.search.space import HumanParams
+from quantsim.parameters import replaced
 
 __all__ = ["study_text", "trial_experiment"]
 
@@ -25,15 +26,9 @@ def trial_experiment(experiment: Experiment, params: HumanParams, name: str, des
         name: of the new experiment.
         description: of the new experiment.
     """
-    drawn = {
-        alias
-        for parameter in experiment.layout
-        if parameter.human_name in params
-        for alias in (parameter.human_name, parameter.raw_name)
-    }
-    kept = {key: value for key, value in experiment.parameters if key not in drawn}
     tables = experiment.model_dump(mode="json")
-    return Experiment.from_dict({**tables, "name": name, "description": description, "parameters": {**kept, **params}})
+    parameters = replaced(experiment.layout, dict(experiment.parameters), params)
+    return Experiment.from_dict({**tables, "name": name, "description": description, "parameters": parameters})
 
 
 def study_text(experiment: Experiment) -> str:

@@ -91,7 +91,7 @@ class SgdRun:
 @in_float64
 def run_sgd(
     experiment: Experiment,
-    prices: Prices,
+    prices: Prices | None,
     store: CheckpointStore,
     *,
     start: Sequence[Mapping[str, Any]] = (),
@@ -105,10 +105,10 @@ def run_sgd(
 
     Args:
         experiment: its ``sgd`` and ``objective`` tables steer the run.
-        prices: must cover all its periods.
+        prices: must cover all its periods; None for those that ``experiment.data`` names.
         store: where checkpoints go.
         start: parameters to start from, raw or human-readable: none for the experiment's own, one to draw the sets around,
-            several to be the sets.
+            several to be the sets. What a set leaves out is the experiment's own.
         resume: whether to take up an unfinished run of the same experiment, prices and start.
         progress: called after every report.
 
@@ -117,7 +117,7 @@ def run_sgd(
         WindowError: windows or periods do not fit into the training period.
         KeyboardInterrupt: as raised; everything up to the last report is stored, and the run marked as interrupted.
     """
-    training = Training(experiment, prices, start)
+    training = Training(experiment, experiment.load_prices() if prices is None else prices, start)
     begun = time.monotonic()
     run_id, state = _open(training, store, resume)
     session = _Session(training, store, run_id, state, progress)

@@ -23,7 +23,7 @@ from quantsim.checkpoints.redact import redact
 from quantsim.config import Experiment
 from quantsim.drivers.search.dashboard.note import dashboard_attributes
 from quantsim.drivers.search.pruner import make_pruner
-from quantsim.drivers.search.records import json_number, plain_metrics, raw_parameters
+from quantsim.drivers.search.records import json_number, plain_metrics
 from quantsim.drivers.search.samplers.generations import batch_width, ends_batch
 from quantsim.drivers.search.samplers.named import TrialSampler, trial_sampler
 from quantsim.drivers.search.space import SearchSpace
@@ -208,7 +208,7 @@ class Searcher:
         self.study.sampler, self.study.pruner = sampler, self._pruner
         drawn = _Drawn(Trial(self.study, claim.trial_id), sampler)
         try:
-            drawn.raw = raw_parameters(self.experiment, self.space.suggest(drawn.trial))
+            drawn.raw = self.experiment.initial_parameters(self.space.suggest(drawn.trial))
         except Exception as error:
             drawn.fail(error)
         return drawn

@@ -1,0 +1,59 @@
+"""What a script of the user's does: studies that load their own prices, and parameters that replace some of a study's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import quantsim
+from quantsim.drivers.sgd.training import Training
+from quantsim.errors import ParameterError
+
+OWN = {"memory_days": [12.0, 30.0], "k_per_day": [3.0, 7.0]}
+
+
+@pytest.fixture(scope="module")
+def study() -> quantsim.Experiment:
+    return quantsim.Experiment.from_dict(
+        {
+            "data": {"tokens": ["ETH", "BTC"], "bar_minutes": 1440, "forward_fill_bars": 8},
+            "periods": {"train_start": "2018-04-01", "train_end": "2018-07-01"},
+            "pool": {"rule": "momentum"},
+            "update": {"max_memory_days": 60.0},
+            "parameters": OWN,
+        }
+    )
+
+
+def test_a_study_loads_what_its_data_say(study: quantsim.Experiment) -> None:
+    loaded = study.load_prices()
+    asked = quantsim.load_prices(["ETH", "BTC"], bar_minutes=1440, forward_fill_bars=8)
+    assert loaded.tokens == ("ETH", "BTC")
+    assert loaded.identity == asked.identity
+
+
+def test_simulate_loads_the_study_s_prices_and_keeps_its_other_parameters(study: quantsim.Experiment) -> None:
+    result = quantsim.simulate(study, {"memory_days": 15.0})
+    human = study.human_parameters(result.params)
+    np.testing.assert_allclose(human["memory_days"], 15.0, rtol=1e-12)
+    np.testing.assert_allclose(human["k_per_day"], OWN["k_per_day"], rtol=1e-12)
+    again = quantsim.simulate(study, {**OWN, "memory_days": 15.0}, study.load_prices())
+    np.testing.assert_array_equal(result.value, again.value)
+
+
+def test_a_raw_name_takes_the_place_of_a_human_one(study: quantsim.Experiment) -> None:
+    given = study.initial_parameters({"log_k": 2.0})
+    np.testing.assert_array_equal(given["log_k"], [2.0, 2.0])
+    np.testing.assert_array_equal(given["logit_lamb"], study.initial_parameters()["logit_lamb"])
+    with pytest.raises(ParameterError, match="did you mean 'memory_days'"):
+        quantsim.simulate(study, {"memory_dys": 15.0})
+
+
+def test_grids_and_gradients_keep_what_is_not_given_too(study: quantsim.Experiment) -> None:
+    own = study.initial_parameters({"k_per_day": 4.0})
+    grid = quantsim.evaluate_grid(study, [quantsim.Axis("memory_days[ETH]", 5.0, 50.0, 2)], params={"k_per_day": 4.0})
+    np.testing.assert_array_equal(grid.sets["log_k"], np.stack([own["log_k"]] * 2))
+    np.testing.assert_array_equal(grid.sets["logit_lamb"][:, 1], [own["logit_lamb"][1]] * 2)
+    training = Training(study, study.load_prices(), [{"k_per_day": 4.0}])
+    for name, rows in training.initial.items():
+        np.testing.assert_array_equal(rows[0], own[name])
