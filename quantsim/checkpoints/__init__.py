@@ -9,13 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from quantsim.checkpoints.checkpoint import Checkpoint, Report, Run, RunState
-from quantsim.checkpoints.selection import FRONT_METHODS, SELECTION_METHODS, Selection, select, top
+from quantsim.checkpoints.methods import FRONT_METHODS, LOAD_METHODS, SELECTION_METHODS
+from quantsim.checkpoints.selection import Selection, select, top
 
 if TYPE_CHECKING:
     from quantsim.checkpoints.store import CheckpointStore
 
 __all__ = [
     "FRONT_METHODS",
+    "LOAD_METHODS",
     "SELECTION_METHODS",
     "Checkpoint",
     "CheckpointStore",

@@ -16,6 +16,7 @@ from quantsim.errors import CheckpointError, nearest
 
 __all__ = [
     "DRIVERS",
+    "IMPORTED",
     "SPLITS",
     "STATUSES",
     "Checkpoint",
@@ -29,7 +30,10 @@ __all__ = [
 ]
 
 SPLITS = ("train", "validation", "test")
-DRIVERS = ("sgd", "search")
+IMPORTED = "imported"
+"""The driver of runs that another program did, and that were read from its file."""
+
+DRIVERS = ("sgd", "search", IMPORTED)
 STATUSES = ("running", "finished", "interrupted", "failed")
 
 SHORT_RUN_ID = 8
@@ -61,7 +65,7 @@ class Checkpoint:
         run_id: the run that wrote it.
         step: SGD step, or trial number; from 0. Unique in a run together with ``parameter_set``.
         parameter_set: index of the parameter set within the step; from 0.
-        driver: what made it, "sgd" or "search". In a hybrid run the part that made it.
+        driver: what made it, "sgd", "search" or "imported". In a hybrid run the part that made it.
         raw: per parameter the values the simulator takes, shape (k,). May be non-finite: a set that failed is kept.
         human: the same in the units people read (days, weights, ...), shape (k,).
         metrics: split ("train", "validation", "test") to metric name to value. A split without metrics is left out.
@@ -129,7 +133,7 @@ class Run:
         experiment_id: content hash of the experiment's configuration.
         data_id: hash of the prices it ran on; a run is resumed only if both ids agree.
         name: the user's name for it; may be empty.
-        driver: "sgd" or "search".
+        driver: "sgd", "search", or "imported" for one of another program.
         config: the full configuration as JSON values, passwords in URLs redacted.
         seed: None if nothing was random.
         status: "running", "finished", "interrupted" or "failed". A run whose process was killed stays "running".

@@ -10,52 +10,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quantsim.checkpoints.checkpoint import SPLITS, Checkpoint
+from quantsim.checkpoints.methods import BARE_OBJECTIVE, FRONT_METHODS, METHODS, Method, on_stored_splits
 from quantsim.checkpoints.pareto import balanced, pareto_front, signed
 from quantsim.errors import SelectionError, nearest
 
-__all__ = ["FRONT_METHODS", "SELECTION_METHODS", "Selection", "select", "top"]
-
-
-@dataclass(frozen=True)
-class _Rule:
-    """A method: the split whose metric is maximised, among rows that another split's metric lets through.
-
-    With ``front`` set, several metrics are weighed against each other instead of one.
-    """
-
-    split: str
-    guard: str | None = None
-    per_set: bool = False
-    last_step: bool = False
-    front: bool = False
-
-    @property
-    def uses_test(self) -> bool:
-        return "test" in (self.split, self.guard)
-
-
-_RULES = {
-    "last": _Rule("train", last_step=True),
-    "best_train": _Rule("train"),
-    "best_validation": _Rule("validation"),
-    "best_test": _Rule("test"),
-    "best_train_min_test": _Rule("train", guard="test"),
-    "best_test_min_train": _Rule("test", guard="train"),
-    "best_train_per_set": _Rule("train", per_set=True),
-    "pareto_front": _Rule("train", front=True),
-    "balanced": _Rule("train", front=True),
-}
-
-SELECTION_METHODS: tuple[str, ...] = tuple(_RULES)
-
-FRONT_METHODS: tuple[str, ...] = tuple(name for name, rule in _RULES.items() if rule.front)
-"""The methods that take several metrics."""
+__all__ = ["Selection", "select", "top"]
 
 
 @dataclass(frozen=True)
@@ -63,7 +28,7 @@ class Selection:
     """What was picked, and by what.
 
     Attributes:
-        method: one of ``SELECTION_METHODS``.
+        method: one of ``SELECTION_METHODS`` or ``LOAD_METHODS``.
         metric: name of the metric that was compared; of several the names, with commas between.
         chosen_by: the split whose metric was maximised, or "last step".
         used_test_data: whether test data had a say. If so, the test metrics of what was picked are no longer out of
@@ -110,7 +75,9 @@ class Selection:
             >>> Selection("best_test", "sharpe", "test", True, ()).describe()
             'best_test: highest test sharpe (test data was used to choose)'
         """
-        rule = _RULES[self.method]
+        rule = METHODS[self.method]
+        if rule.uses_test and not self.used_test_data:
+            rule = rule.on_validation()
         if rule.front:
             which = "nearest to the best of each" if self.method == "balanced" else "all that no other beats"
             return f"{self.method}: {which}, by {rule.split} {self.metric}"
@@ -124,12 +91,12 @@ class Selection:
 def select(
     checkpoints: Iterable[Checkpoint],
     method: str = "best_validation",
-    metric: str | Sequence[str] = "daily_log_sharpe",
+    metric: str | Sequence[str] | None = None,
     *,
     minimum: float | None = None,
     constraints: Mapping[str, float] | None = None,
 ) -> Selection:
-    """Picks by one of the methods in ``SELECTION_METHODS``.
+    """Picks by one of the methods in ``SELECTION_METHODS`` or ``LOAD_METHODS``.
 
     * ``last``: the last step of the one run given; of its parameter sets the one with the best train metric.
     * ``best_train``, ``best_validation``, ``best_test``: the best metric on that split.
@@ -140,11 +107,14 @@ def select(
     * ``balanced``: the row of that front which is nearest to the best of every metric, each scaled over the front to 0…1; a
       metric that is the same everywhere does not count.
 
+    ``LOAD_METHODS`` are the names that the published implementation has for such methods; docs/fingerprints.md has a table.
+
     Args:
         checkpoints: the rows to pick from, in any order; no two of the same run, step and parameter set.
-        method: one of ``SELECTION_METHODS``.
+        method: one of ``SELECTION_METHODS`` or ``LOAD_METHODS``.
         metric: name of a stored metric; it is maximised. The last two methods take two names or more, and one with a minus
-            before it is minimised.
+            before it is minimised. By default "daily_log_sharpe"; for ``LOAD_METHODS``, "returns_over_uniform_hodl" where it
+            is stored, or else the one number that an imported file states.
         minimum: only for the two ``_min_`` methods: the least value of the other split's metric. By default 0.
         constraints: train metric → its least value; rows that fall short are left out, unless all do.
 
@@ -152,19 +122,24 @@ def select(
         SelectionError: the method or metric is unknown, the split was not stored, or no row can win; the message says
             which, what is stored, and how far the best row was from ``minimum``.
     """
-    if method not in _RULES:
-        raise SelectionError(f"unknown selection method {method!r}; {nearest(method, _RULES)}")
-    rule = _RULES[method]
+    if method not in METHODS:
+        raise SelectionError(f"unknown selection method {method!r}; {nearest(method, METHODS)}")
+    rows = list(checkpoints)
+    rule, remarks = on_stored_splits(method, rows)
     least = _checked_minimum(method, rule, minimum)
-    metrics = _checked_metrics(method, rule, metric)
-    names, rows = tuple(signed(name)[0] for name in metrics), list(checkpoints)
+    compared = [_by_objective(row) for row in rows] if rule.by_objective else rows
+    metrics = _checked_metrics(method, rule, _default_metric(compared, rule) if metric is None else metric)
+    if rule.by_objective and metric is not None:
+        raise SelectionError(f"{method} goes by what the run maximised, and takes no metric ({metric!r})")
+    names = tuple(signed(name)[0] for name in metrics)
     deciding = (rule.split,) if rule.guard is None else (rule.split, rule.guard)
-    able, notes = _able_to_win(rows, deciding, names)
+    able, notes = _able_to_win(compared, deciding, names)
+    notes = (*remarks, *notes)
     if constraints:
         able, broken = _keeping(able, constraints)
         notes += broken
     if rule.last_step:
-        able = _of_last_step(rows, able, names[0])
+        able = _of_last_step(rows, able, method, f"{rule.split} {names[0]}")
     if rule.guard is not None and least is not None:
         able = _at_least(able, rule.guard, names[0], least)
     if rule.per_set:
@@ -174,6 +149,9 @@ def select(
         picked = _front(able, rule.split, metrics, whole=method == "pareto_front")
     else:
         picked = (_ranked(able, rule.split, names[0])[0],)
+    if rule.by_objective:
+        whole = {row.checkpoint_id: row for row in rows}
+        picked = tuple(whole[row.checkpoint_id] for row in picked)
     chosen_by = "last step" if rule.last_step else rule.split
     return Selection(method, ", ".join(metrics), chosen_by, rule.uses_test, picked, least, notes)
 
@@ -199,10 +177,23 @@ def top(
     return tuple(distinct.values())
 
 
-def _checked_minimum(method: str, rule: _Rule, minimum: float | None) -> float | None:
+def _by_objective(row: Checkpoint) -> Checkpoint:
+    """The row with what its run maximised as its one metric."""
+    own = {} if row.objective is None else {"train": {BARE_OBJECTIVE: row.objective}}
+    return replace(row, metrics=own)
+
+
+def _default_metric(rows: Sequence[Checkpoint], rule: Method) -> str:
+    if rule.by_objective:
+        return BARE_OBJECTIVE
+    stored = (name for name in rule.metrics if any(row.value(rule.split, name) is not None for row in rows))
+    return next(stored, rule.metrics[0])
+
+
+def _checked_minimum(method: str, rule: Method, minimum: float | None) -> float | None:
     if rule.guard is None:
         if minimum is not None:
-            conditional = [name for name, other in _RULES.items() if other.guard is not None]
+            conditional = [name for name, other in METHODS.items() if other.guard is not None]
             raise SelectionError(f"{method} takes no minimum ({minimum!r}); only {' and '.join(conditional)} do")
         return None
     if minimum is None:
@@ -212,7 +203,7 @@ def _checked_minimum(method: str, rule: _Rule, minimum: float | None) -> float |
     return float(minimum)
 
 
-def _checked_metrics(method: str, rule: _Rule, metric: str | Sequence[str]) -> tuple[str, ...]:
+def _checked_metrics(method: str, rule: Method, metric: str | Sequence[str]) -> tuple[str, ...]:
     metrics = (metric,) if isinstance(metric, str) else tuple(metric)
     if rule.front and len(metrics) < 2:
         raise SelectionError(
@@ -316,15 +307,17 @@ def _age(row: Checkpoint) -> tuple[int, int, str]:
     return row.step, row.parameter_set, row.run_id
 
 
-def _of_last_step(rows: Sequence[Checkpoint], able: Sequence[Checkpoint], metric: str) -> list[Checkpoint]:
+def _of_last_step(rows: Sequence[Checkpoint], able: Sequence[Checkpoint], method: str, what: str) -> list[Checkpoint]:
     runs = {row.run_id for row in rows}
     if len(runs) > 1:
-        raise SelectionError(f"last needs the checkpoints of one run, not of {len(runs)}: steps of runs do not compare")
+        raise SelectionError(
+            f"{method} needs the checkpoints of one run, not of {len(runs)}: steps of runs do not compare"
+        )
     last = max(row.step for row in rows)
     of_last = [row for row in able if row.step == last]
     if not of_last:
         raise SelectionError(
-            f"the last step, {last}, has no row with finite train {metric} and raw parameters; "
+            f"the last step, {last}, has no row with finite {what} and raw parameters; "
             f"the last step that has is {max(row.step for row in able)}"
         )
     return of_last

@@ -27,7 +27,8 @@ def select(
             help=(
                 "best_validation (default where there is validation), best_train, last, best_train_per_set; of several "
                 "metrics: balanced (default where the search has several objectives), pareto_front; by test data: "
-                "best_test, best_train_min_test, best_test_min_train."
+                "best_test, best_train_min_test, best_test_min_train. The load methods of the published implementation are "
+                "known, too (docs/fingerprints.md)."
             )
         ),
     ] = None,
@@ -118,9 +119,10 @@ def _select(
     """Picks, and reads all metrics of the winners only."""
     from dataclasses import replace
 
+    from quantsim.checkpoints.methods import needs_one_run
     from quantsim.commands.starts import pick
 
-    selection = pick(store, experiment, runs[:1] if method == "last" else runs, method, metrics, minimum)
+    selection = pick(store, experiment, runs[:1] if needs_one_run(method) else runs, method, metrics, minimum)
     return replace(selection, checkpoints=tuple(store.get(row.checkpoint_id) for row in selection.checkpoints))
 
 

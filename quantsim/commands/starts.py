@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quantsim.checkpoints import FRONT_METHODS, SELECTION_METHODS, Checkpoint, Run, Selection, select, top
+from quantsim.checkpoints import FRONT_METHODS, Checkpoint, Run, Selection, select, top
+from quantsim.checkpoints.methods import METHODS, default_metrics, needs_one_run
 from quantsim.checkpoints.pareto import signed
 from quantsim.commands.session import load_study, open_existing_store
 from quantsim.config import Experiment
@@ -204,8 +205,9 @@ def pick(
         store: where the runs are.
         experiment: says by what and under which constraints, where nothing is said.
         runs: whose checkpoints compare.
-        method: one of ``SELECTION_METHODS``.
-        metrics: that decide; unless given, the experiment's objective, or for a front those of its search.
+        method: one of ``SELECTION_METHODS`` or ``LOAD_METHODS``.
+        metrics: that decide; unless given, the experiment's objective, for a front those of its search, and for a load method
+            its own.
         minimum: as for :func:`~quantsim.checkpoints.select`.
 
     Raises:
@@ -213,7 +215,8 @@ def pick(
     """
     several = method in FRONT_METHODS
     constraints = dict(experiment.objective.constraints) if several else {}
-    metrics = tuple(metrics) or (experiment.search.objectives if several else (experiment.objective.name,))
+    theirs = () if metrics else default_metrics(method)
+    metrics = tuple(metrics) or theirs or (experiment.search.objectives if several else (experiment.objective.name,))
     if not metrics:
         raise SelectionError(
             f"{method} weighs several metrics against each other, and study {experiment.name!r} has one objective: name two or "
@@ -223,9 +226,9 @@ def pick(
     given = list(runs)
     runs = _of_same_metrics(given, experiment, names)
     rows = [row for run in runs for row in store.checkpoints(run_id=run.run_id, metrics=names)]
-    if rows and not any(row.metrics for row in rows):
+    if rows and theirs != (OBJECTIVE,) and not any(row.metrics for row in rows):
         rows = store.checkpoints(run_id=runs[0].run_id)  # so that the message can say what is stored
-    selection = select(rows, method, metrics, minimum=minimum, constraints=constraints)
+    selection = select(rows, method, None if theirs else metrics, minimum=minimum, constraints=constraints)
     if len(runs) == len(given):
         return selection
     others = f"{len(given) - len(runs)} of {len(given)} runs left out: of another [objective], so {', '.join(metrics)} is too"
@@ -264,11 +267,11 @@ def _objective_part(config: Mapping[str, Any], keys: Iterable[str]) -> dict[str,
 
 def _picked(store: CheckpointStore, experiment: Experiment, name: str) -> list[Start]:
     method = default_method(experiment) if name == BEST else name
-    if method not in SELECTION_METHODS:
-        remedy = nearest(name, (BEST, *SELECTION_METHODS))
+    if method not in METHODS:
+        remedy = nearest(name, (BEST, *METHODS))
         raise SelectionError(f"{name!r} is neither a checkpoint such as 3f9c01ab:120:0 nor a method; {remedy}")
     runs = _runs_to_pick_from(store, experiment)
-    if method == "last":
+    if needs_one_run(method):
         runs = runs[:1]
     by_id = {run.run_id: run for run in runs}
     selection = pick(store, experiment, runs, method)
