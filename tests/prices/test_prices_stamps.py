@@ -13,7 +13,6 @@ from typer.testing import CliRunner
 
 from quantsim import Experiment
 from quantsim.commands.app import app
-from quantsim.commands.session import prices_of
 from quantsim.errors import ConfigError, PriceError
 from quantsim.prices import available, load_prices
 from quantsim.prices.grid import Grid
@@ -65,7 +64,7 @@ def test_bars_of_any_length_close_at_the_same_instant(write: Writer) -> None:
 def test_a_study_says_it_and_it_counts(folder: Path) -> None:
     study = experiment(folder)
     assert study.identity != study.override(["data.stamps=end"]).identity
-    prices = prices_of(study)
+    prices = study.load_prices()
     assert str(prices.times[0]) == "2024-01-01T01:00:00"
     assert prices.identity == load_prices(["BTC", "ETH"], folder, stamps="start").identity
     with pytest.raises(ConfigError, match=r"data\.stamps.*'middle'"):
@@ -113,7 +112,7 @@ def test_series_and_trades_of_a_study_move_as_its_prices_do(folder: Path, write:
         "trades": str(write("trades.csv", trades)),
     }
     study = experiment(folder, series=files)
-    prices = prices_of(study)
+    prices = study.load_prices()
     varying = load_varying(study, prices, 0, prices.n_bars, 0)
     np.testing.assert_array_equal(varying.costs["gas_cost_usd"], prices.prices[:, 0])  # row by row the same numbers
     assert varying.trades is not None
