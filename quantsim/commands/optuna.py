@@ -36,6 +36,10 @@ def optuna(
     trials: Annotated[
         int | None, typer.Option(min=1, help="How many trials the study shall have in the end, failed ones included.")
     ] = None,
+    max_minutes: Annotated[
+        float | None,
+        typer.Option(help="Begins no trial after so long; the same command goes on. As --set search.max_minutes=N."),
+    ] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Workers; with more than 1 no run repeats exactly.")] = None,
     backend: Annotated[
         Literal["processes", "dask", "ray"],
@@ -76,6 +80,8 @@ def optuna(
     from quantsim.report.study_pages import check_pages
 
     extra = [f"search.fixed.{one}" for one in fix or ()]
+    if max_minutes is not None:
+        extra.append(f"search.max_minutes={max_minutes}")
     experiment = load_study(study or DEFAULT_STUDY, [*(settings or ()), *extra])
     if plots is not None:
         check_pages(plots)
@@ -148,6 +154,8 @@ def _summary(experiment: Experiment, run: SearchRun) -> str:
     text = f"Study {experiment.name!r}: {run.n_trials} trials, {run.seconds:.1f} s"
     if run.stalled:
         text += f", ended: {experiment.search.patience} trials without a gain"
+    elif run.out_of_time:
+        text += f", ended: search.max_minutes = {experiment.search.max_minutes:g} are over; the same command goes on"
     if run.n_pruned:
         text += f", {run.n_pruned} pruned"
     if run.n_failed:

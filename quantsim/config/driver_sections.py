@@ -15,7 +15,17 @@ from pydantic import (
 )
 
 from quantsim.config.base import Section
-from quantsim.config.kinds import Frozen, MetricName, MetricNumbers, UtcTime, distinct, frozen_parameters, pairs
+from quantsim.config.kinds import (
+    Frozen,
+    MetricName,
+    MetricNumbers,
+    UtcTime,
+    distinct,
+    frozen_parameters,
+    frozen_tables,
+    pairs,
+)
+from quantsim.config.ranges import Ranges, range_pairs
 from quantsim.objective.aggregate import Aggregate
 from quantsim.objective.shape import OBJECTIVE
 
@@ -99,7 +109,8 @@ class Sgd(Section):
     """The gradient driver; docs/training.md explains every key.
 
     ``initial`` says where parameter sets beside the first start, ``initial_scale`` in which units. ``initial_spread`` is of
-    gaussian sets; the others fill the ranges of the parameters' specs.
+    gaussian sets; the others fill the ranges of the parameters' specs. ``starts`` are tables of parameters, each the start of
+    one set instead; what a table leaves out is the study's.
     """
 
     steps: PositiveInt = 500
@@ -110,6 +121,7 @@ class Sgd(Section):
     initial: Literal["gaussian", "latin_hypercube", "sobol", "grid"] = "gaussian"
     initial_scale: Literal["human", "raw"] = "human"
     initial_spread: Annotated[float, Field(ge=0.0)] = 0.5
+    starts: Annotated[tuple[Frozen, ...], BeforeValidator(frozen_tables)] = ()
     optimiser: Literal["adam", "adamw", "sgd", "lion", "lbfgs"] = "adam"
     learning_rate: PositiveFloat = 0.05
     momentum: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
@@ -123,6 +135,7 @@ class Sgd(Section):
     plateau_tolerance: PositiveFloat = 1e-3
     plateau_steps: PositiveInt = 10
     average_from_step: PositiveInt | None = None
+    average_every: PositiveInt = 1
     price_noise: Annotated[float, Field(ge=0.0)] = 0.0
     time_reversed: bool = False
     straight_through: tuple[Literal["maximum_change", "weight_bounds"], ...] = ()
@@ -154,8 +167,14 @@ class Sgd(Section):
             raise ValueError(
                 f"hessian_penalty = {self.hessian_penalty} needs hessian_samples of at least 1, the directions tried a step"
             )
+        if len(self.starts) == 1:
+            raise ValueError("starts has one set: give it as parameters, around which sets are drawn")
         self._check_lbfgs()
         return self
+
+    @field_serializer("starts")
+    def _starts_as_tables(self, starts: tuple[Frozen, ...]) -> list[dict[str, Any]]:
+        return [dict(start) for start in starts]
 
     def _check_lbfgs(self) -> None:
         if self.optimiser != "lbfgs":
@@ -198,17 +217,21 @@ class Hybrid(Section):
 class Search(Section):
     """The search driver. ``space`` names a file of ranges; unless set, it is the rule's own.
 
-    ``trial_timeout_minutes`` is how long a worker on another machine may give no sign of life before its trial is given to
-    others. ``fixed`` takes parameters out of the search: human-readable name = value. ``objectives`` are several metrics of the
-    training period instead of the one objective, maximised, or minimised with a minus before the name. Pruned are trials whose
-    mean over the first blocks of the training period is worse than that of others. ``patience`` ends a study whose best has
-    not improved by more than ``min_gain`` over that many trials.
+    ``ranges`` are tables as in that file, each in place of that parameter's own. ``max_minutes`` ends a session: no trial is
+    begun after so long, and the same search goes on in the next. ``trial_timeout_minutes`` is how long a worker on another
+    machine may give no sign of life before its trial is given to others. ``fixed`` takes parameters out of the search:
+    human-readable name = value. ``objectives`` are several metrics of the training period instead of the one objective,
+    maximised, or minimised with a minus before the name. Pruned are trials whose mean over the first blocks of the training
+    period is worse than that of others. ``patience`` ends a study whose best has not improved by more than ``min_gain`` over
+    that many trials.
     """
 
     trials: PositiveInt = 200
     jobs: PositiveInt = 1
     trial_timeout_minutes: PositiveFloat | None = 10.0
+    max_minutes: PositiveFloat | None = None
     space: str | None = None
+    ranges: Annotated[Ranges, BeforeValidator(range_pairs)] = ()
     fixed: Annotated[Frozen, BeforeValidator(frozen_parameters)] = ()
     sampler: Literal["tpe", "cmaes", "nsga2", "nsga3", "random", "qmc", "gp"] = "tpe"
     n_startup_trials: PositiveInt = 20
@@ -239,6 +262,10 @@ class Search(Section):
                     f"{name} = {value!r} is for one objective, and there are {len(self.objectives)}: leave it out"
                 )
         return self
+
+    @field_serializer("ranges")
+    def _ranges_as_table(self, ranges: Ranges) -> dict[str, Any]:
+        return {name: table.model_dump(mode="json", exclude_none=True) for name, table in ranges}
 
     @field_serializer("fixed")
     def _fixed_as_table(self, fixed: Frozen) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import json
 import os
 import tomllib
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from quantsim.config.locate import find_study
 from quantsim.config.pools import PoolView, check_groups, check_pool, pool_parameters, pool_views
 from quantsim.config.sections import Data, Fees, Periods, Pool, Series, Subsidiary, Update
 from quantsim.discovery import is_in_file, source_digest
-from quantsim.errors import ConfigError, nearest
+from quantsim.errors import ConfigError, ParameterError, nearest
 from quantsim.parameters import Parameter, replaced, scoped, to_human, to_raw
 from quantsim.parameters.parameter import in_group
 from quantsim.rules import Rule
@@ -47,6 +47,7 @@ class Experiment(Section):
 
     name: str = "experiment"
     description: str = ""
+    driver: Literal["sgd", "search", "hybrid"] | None = None
     seed: Annotated[int, Field(ge=0)] = 0
     data: Data
     periods: Periods
@@ -96,6 +97,11 @@ class Experiment(Section):
             )
 
     def _check_sgd(self) -> None:
+        for number, start in enumerate(self.sgd.starts):
+            try:
+                self.initial_parameters(dict(start))
+            except ParameterError as error:
+                raise ValueError(f"sgd.starts[{number}]: {error}") from error
         movable = [parameter for parameter in self.layout if parameter.trainable]
         known = [parameter.human_name for parameter in movable]
         for name in self.sgd.train or ():
@@ -167,8 +173,8 @@ class Experiment(Section):
 
     @property
     def identity(self) -> str:
-        """SHA-256 of the content as canonical JSON; name and description do not count, the code of user-written rules does."""
-        content = self.model_dump(mode="json", exclude={"name", "description"})
+        """SHA-256 of the content as canonical JSON, less name, description and driver; with the code of user-written rules."""
+        content = self.model_dump(mode="json", exclude={"name", "description", "driver"})
         if files := sorted(filter(is_in_file, self._rule_names())):
             content["rule_sources"] = {name: source_digest(name) for name in files}
         return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -26,6 +26,7 @@ __all__ = [
     "distinct",
     "flat_table",
     "frozen_parameters",
+    "frozen_tables",
     "pairs",
 ]
 
@@ -66,6 +67,11 @@ def frozen_parameters(values: Any) -> Any:
     Anything else is left to validation.
     """
     return tuple(sorted(flat_table(values).items())) if isinstance(values, dict) else values
+
+
+def frozen_tables(values: Any) -> Any:
+    """:func:`frozen_parameters` of each table of a list."""
+    return tuple(map(frozen_parameters, values)) if isinstance(values, list | tuple) else values
 
 
 def flat_table(table: Mapping[str, Any], group: str = "") -> dict[str, Any]:

@@ -151,6 +151,17 @@ def test_patience_ends_a_study_that_no_longer_gains_and_a_new_call_does_not_go_o
     assert len(same) == len(trials) == again.n_trials
 
 
+def test_minutes_end_a_session_and_the_next_goes_on(tmp_path: Path) -> None:
+    first, trials, _ = search(tmp_path, search={"trials": 9, "max_minutes": 1e-9})
+    assert (first.n_trials, first.out_of_time) == (1, True)
+    last, same, _ = search(tmp_path, search={"trials": 9, "max_minutes": 60.0})
+    assert (last.n_trials, last.out_of_time) == (9, False)
+    assert same[0].params == trials[0].params
+    whole, straight, _ = search(tmp_path / "whole", search={"trials": 9})
+    assert not whole.out_of_time
+    assert [trial.params for trial in same] == [trial.params for trial in straight], "a budget changes no trial"
+
+
 @pytest.mark.parametrize(
     ("tables", "message"),
     [

@@ -199,6 +199,33 @@ def test_fixed_parameters_are_not_drawn_and_reach_the_simulator(tmp_path):
         load_search_space(make_experiment(search={"fixed": {"memory_day": 3.0}}))
 
 
+def test_ranges_in_the_study_stand_for_those_of_the_space(tmp_path):
+    inline = {"memory_days": {"low": 5.0, "scalar": True}}
+    own = load_search_space(make_experiment(search={"ranges": inline}))
+    assert own.describe() | {"k_per_day[BTC]": 0, "k_per_day[ETH]": 0} == {
+        "memory_days": [5.0, 200.0, True], "k_per_day[BTC]": 0, "k_per_day[ETH]": 0,
+    }  # fmt: skip
+    text = "[memory_days]\nhigh = 20.0\n[k_per_day]\nscalar = true\n"
+    both = space_of(tmp_path, text).describe()
+    assert set(both) == {"memory_days[BTC]", "memory_days[ETH]", "k_per_day"}
+    path = tmp_path / "space.toml"
+    study = make_experiment(search={"space": str(path), "ranges": inline})
+    assert load_search_space(study).describe() == {"memory_days": [5.0, 200.0, True], "k_per_day": both["k_per_day"]}
+    again = study.override(["search.ranges.memory_days.high=50.0"])
+    assert load_search_space(again).describe()["memory_days"] == [5.0, 50.0, True]
+    grouped = make_experiment(
+        pool={"rule": None, "ensemble": {"fast": "momentum", "slow": "momentum"}},
+        search={"ranges": {"fast": {"k_per_day": {"value": 2.0}}}},
+    )
+    assert load_search_space(grouped).fixed == {"fast.k_per_day": 2.0}
+    with pytest.raises(
+        ConfigError, match=r"search\.ranges: unknown parameter 'memory_day'.*did you mean 'memory_days'"
+    ):
+        load_search_space(make_experiment(search={"ranges": {"memory_day": {"low": 1.0}}}))
+    with pytest.raises(ConfigError, match=r"search\.ranges\.memory_days\.low: .*number"):
+        make_experiment(search={"ranges": {"memory_days": {"low": "1"}}})
+
+
 def test_ranges_around_the_studys_own_values(tmp_path):
     own = {"memory_days": [10.0, 150.0], "k_per_day": 4.0}
     text = "[memory_days]\nexpand_around = 2.0\n[k_per_day]\nexpand_around = 1.5\nlog = false\nscalar = true\n"

@@ -19,6 +19,7 @@ from quantsim.checkpoints import Checkpoint
 from quantsim.drivers.sgd import Progress, SgdRun, run_sgd
 from quantsim.drivers.sgd.step import advance, init
 from quantsim.drivers.sgd.training import Training
+from quantsim.errors import ConfigError
 from quantsim.simulator.setup import pool_setup
 from quantsim.simulator.weights import chunk_ramps
 
@@ -298,3 +299,20 @@ def test_gradients_pass_limits_straight_through(passed: tuple[str, ...]) -> None
         np.testing.assert_allclose(gradient[1:-1], [[1.0, 0.0]] * (n_chunks - 2), atol=1e-15, err_msg="of a plain sum")
         blocked = jax.jit(jax.grad(lambda moved: last(moved)[0][-1, 0]))(outputs)
         assert (np.asarray(blocked)[1:3] == 0.0).all(), "which the limits block"
+
+
+def test_sets_start_where_the_study_says() -> None:
+    starts = [{"memory_days": 4.0}, {"memory_days": [3.0, 6.0], "k_per_day": 2.0}, {"log_k": [0.0, 1.0]}]
+    experiment = make_experiment(starts=starts)
+    assert Experiment.from_dict(experiment.model_dump(mode="json")) == experiment
+    training = Training(experiment, make_prices())
+    own = experiment.initial_parameters()
+    assert training.n_sets == 3
+    np.testing.assert_array_equal(training.initial["log_k"], [own["log_k"], [1.0, 1.0], [0.0, 1.0]])
+    rows = np.asarray(training.initial["logit_lamb"])
+    memories = [experiment.human_parameters({**own, "logit_lamb": row})["memory_days"] for row in rows]
+    np.testing.assert_allclose(memories, [[4.0, 4.0], [3.0, 6.0], [5.0, 5.0]])
+    with pytest.raises(ConfigError, match=r"sgd\.starts\[1\]: .*'memory_day'"):
+        make_experiment(starts=[{"memory_days": 4.0}, {"memory_day": 4.0}])
+    with pytest.raises(ConfigError, match=r"starts has one set"):
+        make_experiment(starts=[{"memory_days": 4.0}])

@@ -221,6 +221,17 @@ def test_the_average_is_the_mean_of_the_parameters_while_they_train(monkeypatch:
     np.testing.assert_allclose(ours.state.average["x"][1], np.mean([x[1] for x in xs[2:5]], axis=0), rtol=1e-14)
 
 
+def test_the_average_can_take_in_every_third_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = toy(monkeypatch, wavy, PLAIN, average_from_step=2, average_every=3, batch_size=2)
+    averages, xs = [], []
+    for _ in range(7):
+        state = ours.steps().state
+        xs.append(state.params["x"])
+        averages.append(state.average["x"])
+    np.testing.assert_array_equal(averages[2], xs[1], "between, the mean stays what it was")
+    np.testing.assert_allclose(averages[6], np.mean([xs[1], xs[4]], axis=0), rtol=1e-14)
+
+
 def test_noise_is_on_the_prices_of_each_step() -> None:
     prices = market(np.exp(np.cumsum(np.random.default_rng(0).standard_normal((500, 2)) * 0.01, axis=0)))
     noisy, again = (with_noise(prices, 0.02, jax.random.key(seed)) for seed in (1, 2))

@@ -82,7 +82,7 @@ def run_hybrid(
 
     Args:
         experiment: its ``hybrid`` table says how much; ``search``, ``sgd`` and ``objective`` steer the phases, but for
-            ``search.trials``, ``search.patience``, ``sgd.steps`` and ``sgd.n_parameter_sets``.
+            ``search.trials``, ``search.patience``, ``search.max_minutes``, ``sgd.steps`` and ``sgd.n_parameter_sets``.
         prices: must cover all its periods; None for those that ``experiment.data`` names.
         store: where checkpoints go.
         storage: where the study is kept, as for :func:`~quantsim.drivers.search.run_search`.
@@ -200,9 +200,8 @@ def _searched(experiment: Experiment) -> Experiment:
             f"search.objectives = {list(search.objectives)}: gradients follow one objective. Leave them out, and put a "
             "weighted sum into [objective.weights], or use `quantsim optuna`"
         )
-    if search.patience is None:
-        return experiment
-    return experiment.model_copy(update={"search": search.model_copy(update={"patience": None})})
+    whole = search.model_copy(update={"patience": None, "max_minutes": None})
+    return experiment.model_copy(update={"search": whole})
 
 
 def _study_name(experiment: Experiment, space: SearchSpace, gradients: Experiment, prices: Prices) -> str:

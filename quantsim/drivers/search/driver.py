@@ -72,6 +72,7 @@ class SearchRun:
         front: numbers of the trials that no other beats in all objectives; the best one alone with one objective.
         hypervolume: what the front dominates above the worst of every objective, each scaled to 1; nan with one objective.
         stalled: whether ``search.patience`` ended it.
+        out_of_time: whether ``search.max_minutes`` ended this session before it had all its trials.
         seconds: duration of this session.
     """
 
@@ -86,6 +87,7 @@ class SearchRun:
     front: tuple[int, ...]
     hypervolume: float
     stalled: bool
+    out_of_time: bool
     seconds: float
 
 
@@ -200,7 +202,7 @@ class _Search:
             write_note(study, study_note(self.experiment, self.space, describe_prices(self.prices), advice))
             search = self.experiment.search
             recorder = Recorder(self.store, run_id, self.experiment, self.space)
-            monitor = Monitor(recorder, n_trials, progress, search.patience, search.min_gain)
+            monitor = Monitor(recorder, n_trials, progress, search.patience, search.min_gain, search.max_minutes)
             try:
                 lost = LostTrials(storage, study, self._names, self._timeout_minutes)
                 lost.look()
@@ -291,6 +293,7 @@ class _Search:
             front=tuple(kept[int(row)].number for row in front),
             hypervolume=hypervolume(normalised(values), np.zeros(values.shape[1])) if several else math.nan,
             stalled=monitor.has_stalled,
+            out_of_time=now.finished < now.total and monitor.is_out_of_time,
             seconds=now.seconds,
         )
 

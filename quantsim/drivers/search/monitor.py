@@ -56,10 +56,12 @@ class Monitor:
         watch: Callable[[SearchProgress], None] | None,
         patience: int | None = None,
         min_gain: float = 0.0,
+        max_minutes: float | None = None,
     ) -> None:
-        """Without ``recorder``, nothing is copied; ``patience`` and ``min_gain`` are the search's."""
+        """Without ``recorder``, nothing is copied; ``patience``, ``min_gain`` and ``max_minutes`` are the search's."""
         self._recorder, self._total, self._watch = recorder, total, watch
         self._patience, self._min_gain = patience, min_gain
+        self._seconds = math.inf if max_minutes is None else 60.0 * max_minutes
         self._seen: set[int] = set()
         self._failed = self._pruned = 0
         self._to_beat, self._stale = -math.inf, 0
@@ -87,9 +89,19 @@ class Monitor:
         return self._patience is not None and self._stale >= self._patience
 
     @property
+    def is_out_of_time(self) -> bool:
+        """Whether the session has lasted ``max_minutes``; it runs one trial in any case, if the study has none."""
+        return bool(self._seen) and time.monotonic() - self._begun >= self._seconds
+
+    @property
+    def is_over(self) -> bool:
+        """Whether patience or time has run out."""
+        return self.has_stalled or self.is_out_of_time
+
+    @property
     def target(self) -> int:
-        """How many trials there will be: those there are, once patience has run out."""
-        return len(self._seen) if self.has_stalled else self._total
+        """How many trials there will be: those there are, once patience or time has run out."""
+        return len(self._seen) if self.is_over else self._total
 
     def observe(self, trials: Iterable[FrozenTrial]) -> None:
         """Takes in settled trials, writes them to the store in one transaction, and tells of them."""
@@ -103,8 +115,8 @@ class Monitor:
         self.observe(settled_trials(study))
 
     def stop_others(self, study: Study) -> None:
-        """Has workers elsewhere stop, too, once patience has run out."""
-        if self.has_stalled:
+        """Has workers elsewhere stop, too, once patience or time has run out."""
+        if self.is_over:
             lower_target(study, self.target)
 
     def _take(self, trial: FrozenTrial) -> bool:

@@ -6,15 +6,16 @@ import tomllib
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, Strict, ValidationError
+from pydantic import ValidationError
 
 from quantsim.config import Experiment
-from quantsim.config.base import Section, describe
+from quantsim.config.base import describe
 from quantsim.config.locate import bundled_names, find_search_space
+from quantsim.config.ranges import Range, by_parameter
 from quantsim.drivers.search.space import Dimension, Draw, SearchSpace
 from quantsim.errors import ConfigError, nearest
 from quantsim.parameters import Parameter, scoped
@@ -25,33 +26,13 @@ __all__ = ["load_search_space"]
 
 FloatArray = NDArray[np.float64]
 
-Number = Annotated[float, Strict()]
-
-
-class _Table(Section):
-    """One parameter's table; what is left out is taken from the rule.
-
-    Exactly one way: a range (``low``, ``high``), a range around the study's own value (``expand_around``), ``choices``, or a
-    fixed ``value``. ``expand_around`` is how far it reaches: a factor in human units on a logarithmic scale, else a distance.
-    With ``units = "raw"``, ends, values and distance are of the raw parameter (logits, log2s).
-    """
-
-    low: Number | None = None
-    high: Number | None = None
-    log: Annotated[bool, Strict()] | None = None
-    scalar: Annotated[bool, Strict()] | None = None
-    step: Annotated[Number, Field(gt=0.0)] | None = None
-    choices: tuple[Number, ...] | None = None
-    value: Number | tuple[Number, ...] | None = None
-    expand_around: Annotated[Number, Field(gt=0.0)] | None = None
-    units: Literal["human", "raw"] = "human"
-
 
 def load_search_space(experiment: Experiment) -> SearchSpace:
     """The space that ``search.space`` names; unless it names one, the rules' own, and all else that can be searched.
 
     A file has one table per searched parameter; keys left out are the rule's. Parameters whose setting is off in the
-    experiment are left out. What ``search.fixed`` names is fixed, whatever the file says.
+    experiment are left out. Tables of ``search.ranges`` stand for those of the file, or of the rule, as a whole; what
+    ``search.fixed`` names is fixed, whatever these say.
 
     Raises:
         ConfigError: the file is not there or not valid, or nothing is left to search.
@@ -62,13 +43,15 @@ def load_search_space(experiment: Experiment) -> SearchSpace:
         source, tables = strategy, _own_tables(experiment)
     else:
         path = find_search_space(experiment.search.space)
-        source, tables = f"search space {path}", _by_parameter(_read(path))
-    sources = dict.fromkeys(tables, source) | dict.fromkeys(dict(experiment.search.fixed), "search.fixed")
+        source, tables = f"search space {path}", by_parameter(_read(path))
+    ranges = {name: table.model_dump(exclude_none=True) for name, table in experiment.search.ranges}
+    sources = dict.fromkeys(tables, source) | dict.fromkeys(ranges, "search.ranges")
+    sources |= dict.fromkeys(dict(experiment.search.fixed), "search.fixed")
     for name, where in sources.items():
         if name not in known:
             raise ConfigError(f"{where}: unknown parameter {name!r} of {strategy}; {_remedy(name, known)}")
-    tables = {name: _checked(known[name], given, source) for name, given in tables.items()}
-    tables |= {name: _Table(value=value) for name, value in experiment.search.fixed}
+    tables = {name: _checked(known[name], given, sources[name]) for name, given in (tables | ranges).items()}
+    tables |= {name: Range(value=value) for name, value in experiment.search.fixed}
     active = {name: parameter for name, parameter in known.items() if name in tables and parameter.active}
     centre = experiment.initial_parameters()
     fixed = {
@@ -77,7 +60,9 @@ def load_search_space(experiment: Experiment) -> SearchSpace:
         if tables[name].value is not None
     }
     dimensions = tuple(
-        _dimension(parameter, tables[name], centre, source) for name, parameter in active.items() if name not in fixed
+        _dimension(parameter, tables[name], centre, sources[name])
+        for name, parameter in active.items()
+        if name not in fixed
     )
     if not dimensions:
         raise ConfigError(
@@ -98,20 +83,8 @@ def _own_tables(experiment: Experiment) -> dict[str, Any]:
             group = in_group(view.group, member) if member else view.group
             own = {in_group(group, spec.human_name) for spec in get_rule(rule).parameters}
             tables = {name: table for name, table in tables.items() if name not in own}
-            tables |= _by_parameter(_read(find_search_space(rule)), group)
+            tables |= by_parameter(_read(find_search_space(rule)), group)
     return tables
-
-
-def _by_parameter(tables: Mapping[str, Any], group: str = "") -> dict[str, Any]:
-    """The tables of parameters, those of groups under dotted names: a table that holds none but tables is a group."""
-    found: dict[str, Any] = {}
-    for name, table in tables.items():
-        key = in_group(group, name)
-        if isinstance(table, Mapping) and table and all(isinstance(value, Mapping) for value in table.values()):
-            found |= _by_parameter(table, key)
-        else:
-            found[key] = table
-    return found
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -131,7 +104,7 @@ def _remedy(name: str, known: Mapping[str, Parameter]) -> str:
     return nearest(name, known)
 
 
-def _checked(parameter: Parameter, given: Any, source: str) -> _Table:
+def _checked(parameter: Parameter, given: Any, source: str) -> Range:
     """A parameter's table; raises where keys are unknown or contradict each other."""
     where = f"{source}: {parameter.human_name}"
     if not isinstance(given, Mapping):
@@ -139,7 +112,7 @@ def _checked(parameter: Parameter, given: Any, source: str) -> _Table:
     if not parameter.spec.searchable:
         raise ConfigError(f"{where} cannot be searched: take it out here, and set it under [parameters]")
     try:
-        table = _Table.model_validate(dict(given))
+        table = Range.model_validate(dict(given))
     except ValidationError as error:
         raise describe(error, where) from error
     ends = [name for name in ("low", "high") if getattr(table, name) is not None]
@@ -156,7 +129,7 @@ def _checked(parameter: Parameter, given: Any, source: str) -> _Table:
     return table
 
 
-def _fixed(parameter: Parameter, table: _Table, centre: Mapping[str, FloatArray], source: str) -> float | list[float]:
+def _fixed(parameter: Parameter, table: Range, centre: Mapping[str, FloatArray], source: str) -> float | list[float]:
     value, where = np.asarray(table.value, np.float64), f"{source}: {parameter.human_name} = {table.value!r}"
     fits = value.shape in ((), (parameter.size,))
     if fits and table.units == "raw":
@@ -174,7 +147,7 @@ def _fixed(parameter: Parameter, table: _Table, centre: Mapping[str, FloatArray]
     return float(value) if value.ndim == 0 else [float(number) for number in value]
 
 
-def _dimension(parameter: Parameter, table: _Table, centre: Mapping[str, FloatArray], source: str) -> Dimension:
+def _dimension(parameter: Parameter, table: Range, centre: Mapping[str, FloatArray], source: str) -> Dimension:
     """One parameter's draws, from its table and its spec."""
     spec, where = parameter.spec, f"{source}: {parameter.human_name}"
     log = (spec.log and table.step is None) if table.log is None else table.log
@@ -207,7 +180,7 @@ def _dimension(parameter: Parameter, table: _Table, centre: Mapping[str, FloatAr
 
 
 def _choices(
-    parameter: Parameter, names: tuple[str, ...], table: _Table, centre: Mapping[str, FloatArray], where: str
+    parameter: Parameter, names: tuple[str, ...], table: Range, centre: Mapping[str, FloatArray], where: str
 ) -> tuple[Draw, ...]:
     """A draw for each name, its choices in human units."""
     given = list(table.choices or ())
@@ -248,7 +221,7 @@ def _stepped(name: str, low: float, high: float, step: float, where: str) -> Dra
 
 
 def _ends(
-    parameter: Parameter, table: _Table, centre: Mapping[str, FloatArray], where: str, *, log: bool
+    parameter: Parameter, table: Range, centre: Mapping[str, FloatArray], where: str, *, log: bool
 ) -> tuple[FloatArray, FloatArray]:
     """The ends of every label's range, in human units, (m,) each."""
     spec, ones = parameter.spec, np.ones(parameter.size)

@@ -99,9 +99,13 @@ def identify(experiment: Experiment, data_id: str, space: SearchSpace) -> StudyI
     left_out: dict[str, bool | set[str]] = {
         "name": True,
         "description": True,
+        "driver": True,
         "sgd": True,
         "hybrid": True,
-        "search": {"trials", "jobs", "space", "trial_timeout_minutes", "patience", "min_gain"},
+        "search": {
+            *("trials", "jobs", "max_minutes", "trial_timeout_minutes", "patience", "min_gain"),
+            *("space", "ranges"),  # their content is the space's
+        },
     }
     return StudyIdentity(experiment.model_dump(mode="json", exclude=left_out), data_id, space.describe())
 

@@ -234,14 +234,17 @@ def _restarted(settings: Sgd, state: State, inputs: Inputs) -> State:
 
 
 def _averaged(settings: Sgd, state: State, active: Array) -> State:
-    """The running mean of the parameters after each step from ``average_from_step`` on, while they train (arXiv:1803.05407)."""
+    """The running mean of the parameters from ``average_from_step`` on, while they train (arXiv:1803.05407).
+
+    It takes in those after every ``average_every``-th step.
+    """
     if settings.average_from_step is None:
         return state
-    counts = active & (state.step + 1 >= settings.average_from_step)
+    since = state.step + 1 - settings.average_from_step
+    counts = active & (since >= 0) & (since % settings.average_every == 0)
     averaged = state.averaged + counts
     share = jnp.where(counts, 1.0 / jnp.maximum(averaged, 1), 0.0)[:, None]
-    # Until the mean begins, and where it has one value only, it is the parameters.
-    begun = (averaged > 1)[:, None]
+    begun = (state.averaged > 0)[:, None]  # until then it is the parameters
     average = {
         name: jnp.where(begun, state.average[name] + share * (rows - state.average[name]), rows)
         for name, rows in state.params.items()

@@ -117,7 +117,8 @@ def _markets(evaluator: Evaluator) -> tuple[Market, ...]:
 
 def _starting_sets(experiment: Experiment, start: Sequence[Mapping[str, Any]]) -> Sets:
     """The sets training starts from, raw name → (S, n)."""
-    centres = [experiment.initial_parameters(values) for values in (start or [{}])]
+    given = start or [dict(one) for one in experiment.sgd.starts] or [{}]
+    centres = [experiment.initial_parameters(values) for values in given]
     if len(centres) > 1:
         return {name: np.stack([centre[name] for centre in centres]) for name in centres[0]}
     settings, moved, seed = experiment.sgd, experiment.trainable, experiment.seed

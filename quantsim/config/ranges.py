@@ -1,0 +1,56 @@
+"""The table of one searched parameter, the same in a search-space file and under ``[search.ranges]``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, Strict
+
+from quantsim.config.base import Section
+from quantsim.parameters.parameter import in_group
+
+__all__ = ["Range", "Ranges", "by_parameter", "range_pairs"]
+
+Number = Annotated[float, Strict()]
+
+
+class Range(Section):
+    """How one parameter is searched; what is left out is taken from the rule.
+
+    Exactly one way: a range (``low``, ``high``), a range around the study's own value (``expand_around``), ``choices``, or a
+    fixed ``value``. ``expand_around`` is how far it reaches: a factor in human units on a logarithmic scale, else a distance.
+    With ``units = "raw"``, ends, values and distance are of the raw parameter (logits, log2s).
+    """
+
+    low: Number | None = None
+    high: Number | None = None
+    log: Annotated[bool, Strict()] | None = None
+    scalar: Annotated[bool, Strict()] | None = None
+    step: Annotated[Number, Field(gt=0.0)] | None = None
+    choices: tuple[Number, ...] | None = None
+    value: Number | tuple[Number, ...] | None = None
+    expand_around: Annotated[Number, Field(gt=0.0)] | None = None
+    units: Literal["human", "raw"] = "human"
+
+
+Ranges = tuple[tuple[str, Range], ...]
+
+
+def by_parameter(tables: Mapping[str, Any], group: str = "") -> dict[str, Any]:
+    """The tables of parameters, those of groups under dotted names: a table that holds none but tables is a group."""
+    found: dict[str, Any] = {}
+    for name, table in tables.items():
+        key = in_group(group, name)
+        if isinstance(table, Mapping) and table and all(isinstance(value, Mapping) for value in table.values()):
+            found |= by_parameter(table, key)
+        elif isinstance(table, Mapping) and isinstance(found.get(key), Mapping):
+            found[key] = {**found[key], **table}  # the same name, dotted and nested
+        else:
+            found[key] = table
+    return found
+
+
+def range_pairs(values: Any) -> Any:
+    """Tables as sorted pairs, which are hashable; leaves anything else to validation."""
+    return tuple(sorted(by_parameter(values).items())) if isinstance(values, Mapping) else values
