@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from quantsim import Experiment
+
 AXES = ("--axis", "memory_days=5:50:3:log", "--axis", "k_per_day[ETH]=1:20:2")
 ONE = ("--metric", "returns_over_hodl")
 
@@ -77,7 +79,7 @@ def test_blocks_change_nothing(cli):
     ],
 )
 def test_refused_before_prices_are_read(cli, tmp_path: Path, monkeypatch, arguments, message):
-    monkeypatch.setattr("quantsim.commands.grid.prices_of", None)
+    monkeypatch.setattr(Experiment, "load_prices", None)
     result = cli("grid", *arguments)
     assert result.exit_code == 2
     assert message in result.stderr

@@ -13,7 +13,8 @@ import pytest
 from search_support import Fake, SlowFake, make_prices
 from server_support import EXPERIMENT, check_that_one_killed_worker_loses_nothing, check_whole, free_port, trials_of
 
-from quantsim.drivers.search import join, join_study, run_search
+from quantsim import Experiment
+from quantsim.drivers.search import join_study, run_search
 from quantsim.drivers.search.storage.opened import opened_storage
 
 
@@ -43,7 +44,7 @@ def test_of_four_workers_one_is_killed(server, store, monkeypatch, tmp_path):
 
 
 def test_workers_join_and_a_server_that_goes_away_is_waited_for(server, store, monkeypatch, caplog):
-    monkeypatch.setattr(join, "load_prices", lambda *_, **__: make_prices())
+    monkeypatch.setattr(Experiment, "load_prices", lambda _: make_prices())
     gone = []
 
     def go_away(progress):

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from quantsim import CheckpointStore, Experiment, load_prices
 from quantsim.commands.app import app
-from quantsim.drivers.search import join, join_study, run_search
+from quantsim.drivers.search import join_study, run_search
 from quantsim.drivers.search.storage.opened import opened_storage
 from quantsim.drivers.search.study import describe_task, is_void
 from quantsim.drivers.search.workers import clusters
@@ -24,7 +24,7 @@ from quantsim.errors import DriverError
 @pytest.fixture
 def place(tmp_path, monkeypatch):
     """Where the study is; its prices are the support module's."""
-    monkeypatch.setattr(join, "load_prices", lambda *_, **__: make_prices())
+    monkeypatch.setattr(Experiment, "load_prices", lambda _: make_prices())
     return tmp_path / "study.journal"
 
 
@@ -89,7 +89,7 @@ def test_an_interrupted_worker_gives_its_trial_back(store, place):
 
 def test_other_prices_are_refused(store, place, monkeypatch):
     name = begin(store, place, 8)
-    monkeypatch.setattr(join, "load_prices", lambda *_, **__: make_prices(scale=2.0))
+    monkeypatch.setattr(Experiment, "load_prices", lambda _: make_prices(scale=2.0))
     with pytest.raises(DriverError, match=r"not those of study .*: data_id is .* --set data.source="):
         join_study(place, name, make_evaluator=Fake)
 
