@@ -1,28 +1,52 @@
 """Finds named objects: those of a package's modules, and those of files that users write.
 
-A user's object is named ``path/to/file.py:name``. Naming it runs the file, as importing any module does.
+A user's object is named ``path/to/file.py:name``. When the user names it, the file is read once, hashed, and those very bytes
+are run. A name in a stored study runs nothing: the user must name the file again, and its hash must be the stored one.
 """
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import importlib
+import importlib.abc
 import importlib.util
+import os
 import pkgutil
 import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
-from typing import Generic, TypeVar
+from types import CodeType, ModuleType
+from typing import Any, Generic, Self, TypeVar
 
 from quantsim.errors import ConfigError, nearest
 
-__all__ = ["Registry", "is_in_file", "source_digest"]
+__all__ = ["Registry", "SourceName", "by_content", "is_in_file", "is_loadable", "stored_names"]
 
 _SUFFIX = ".py"
 
 T = TypeVar("T")
+
+
+class SourceName(str):
+    """``path/to/file.py:name``, together with the content of the file that it stands for.
+
+    Compares, hashes and serialises as the plain text.
+
+    Attributes:
+        digest: SHA-256 of the file; None where a stored study was written without it.
+        loadable: whether the file may be run. Not so for a name that was read from a stored study, unless the user has named
+            the file.
+    """
+
+    digest: str | None
+    loadable: bool
+
+    def __new__(cls, text: str, digest: str | None = None, *, loadable: bool = True) -> Self:
+        """Ties a name to the content of its file."""
+        name = super().__new__(cls, text)
+        name.digest, name.loadable = digest, loadable
+        return name
 
 
 @dataclass(frozen=True)
@@ -48,6 +72,24 @@ class Registry(Generic[T]):
         modules = pkgutil.iter_modules(importlib.import_module(self.package).__path__)
         return tuple(sorted({module.name for module in modules} - self.others))
 
+    def checked(self, name: str, known: Mapping[str, SourceName] | None = None) -> str:
+        """The name, once it is sure that there is such an object; that of a user's file together with the file's content.
+
+        Args:
+            name: as a study has it.
+            known: names that are taken as they are, without a look at their files; see :func:`stored_names`.
+
+        Raises:
+            ConfigError: as :meth:`get`.
+        """
+        if known and name in known:
+            return known[name]
+        if is_in_file(name):
+            path, _ = _split(name)
+            name = SourceName(name, _digest(_read(path)))
+        self.get(name)
+        return name
+
     def get(self, name: str) -> T:
         """The object of that name, or the one that ``path/to/file.py:name`` stands for.
 
@@ -69,14 +111,90 @@ def is_in_file(name: str) -> bool:
     return name.rpartition(":")[0].endswith(_SUFFIX)
 
 
+def is_loadable(name: str) -> bool:
+    """Whether the object of that name may be had; not so for one of a user's file that only a stored study names."""
+    return not isinstance(name, SourceName) or name.loadable
+
+
+def stored_names(
+    values: Any,
+    digests: Mapping[str, str],
+    files: Iterable[str | os.PathLike[str]] = (),
+    source: str = "the stored study",
+) -> dict[str, SourceName]:
+    """The names of users' objects in a stored configuration, none of whose files is run by being named there.
+
+    Args:
+        values: nested JSON values.
+        digests: name → SHA-256 of its file, as stored with the configuration.
+        files: that the user allows to be run, wherever they lie now; each must have one of the stored hashes.
+        source: what was stored, for messages.
+
+    Returns:
+        Stored name → the name to use: with the path of the user's file where one was given.
+
+    Raises:
+        ConfigError: a file cannot be read, or is not one that was stored.
+    """
+    given = {_digest(_read(path)): path for path in map(Path, files)}
+    names = {}
+    for text in sorted(set(_names_in(values))):
+        digest = digests.get(text)
+        path = None if digest is None else given.get(digest)
+        shown = text if path is None else f"{path}:{_split(text)[1]}"
+        names[text] = SourceName(shown, digest, loadable=path is not None)
+    used = {name.digest for name in names.values()}
+    for digest, path in given.items():
+        if digest not in used:
+            raise ConfigError(f"rule file {path} is not of {source}: {_why_not(digest, names)}")
+    return names
+
+
+def _why_not(digest: str, names: Mapping[str, SourceName]) -> str:
+    if not names:
+        return "it uses no rule of a user's file; leave the rule file out"
+    stored = ", ".join(f"{text} with SHA-256 {name.digest or 'unknown'}" for text, name in names.items())
+    return f"that has {stored}, and the file given has {digest}. Restore the file as it was then"
+
+
+def _names_in(values: Any) -> Iterable[str]:
+    if isinstance(values, str):
+        if is_in_file(values):
+            yield values
+    elif isinstance(values, Mapping | list | tuple):
+        for value in values.values() if isinstance(values, Mapping) else values:
+            yield from _names_in(value)
+
+
+def by_content(values: Any, digests: Mapping[str, str | None]) -> Any:
+    """Nested JSON values with the path in every name of a user's object replaced by the file's hash, where that is known.
+
+    What is left does not depend on where files lie, and tells files of different content apart.
+    """
+    if isinstance(values, Mapping):
+        return {key: by_content(value, digests) for key, value in values.items()}
+    if isinstance(values, list | tuple):
+        return [by_content(value, digests) for value in values]
+    digest = digests.get(values) if isinstance(values, str) else None
+    return values if digest is None else f"{digest}:{_split(values)[1]}"
+
+
 def _from_file(name: str, kind: type[T]) -> T:
     """The object that ``path/to/file.py:name`` stands for; the same one as long as the file is the same.
 
     Raises:
-        ConfigError: there is no such file, running it fails, or it has no such object of that kind.
+        ConfigError: there is no such file, it is not the one that was hashed or must not be run, running it fails, or it has
+            no such object of that kind.
     """
     path, attribute = _split(name)
-    module = _module(path, _digest(path))
+    if not isinstance(name, SourceName):
+        name = SourceName(name, _digest(_read(path)))
+    if not name.loadable:
+        raise ConfigError(
+            f"{name} is a rule of a user's file that a stored study names, and reading a study runs no file: name the file "
+            "with --rule-file, in Python with rule_files"
+        )
+    module = _module(path, str(name.digest))
     found = getattr(module, attribute, None)
     if not isinstance(found, kind):
         there = [key for key, value in vars(module).items() if isinstance(value, kind) and not key.startswith("_")]
@@ -88,33 +206,51 @@ def _from_file(name: str, kind: type[T]) -> T:
     return found
 
 
-def source_digest(name: str) -> str:
-    """SHA-256 of the file in ``path/to/file.py:name``.
-
-    Raises:
-        ConfigError: there is no such file.
-    """
-    return _digest(_split(name)[0])
-
-
 def _split(name: str) -> tuple[Path, str]:
     file, _, attribute = name.rpartition(":")
     return Path(file).expanduser(), attribute
 
 
-def _digest(path: Path) -> str:
+def _read(path: Path) -> bytes:
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return path.expanduser().read_bytes()
     except OSError as error:
         raise ConfigError(
             f"{path} cannot be read: {error.strerror}; paths count from where the command runs"
         ) from error
 
 
-@functools.cache
+def _digest(source: bytes) -> str:
+    return hashlib.sha256(source).hexdigest()
+
+
+class _Source(importlib.abc.InspectLoader):
+    """Runs the bytes that were hashed. Python's own loader would read the file anew, or take old byte code."""
+
+    def __init__(self, source: bytes, path: Path) -> None:
+        self._source, self._path = source, path
+
+    def get_source(self, fullname: str) -> str:
+        return importlib.util.decode_source(self._source)
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.source_to_code(self._source, str(self._path))
+
+
+_modules: dict[tuple[Path, str], ModuleType] = {}
+"""(file, hash) → what running it gave: one program for one rule, whatever becomes of the file."""
+
+
 def _module(path: Path, digest: str) -> ModuleType:
+    if (path, digest) in _modules:
+        return _modules[path, digest]
+    source = _read(path)
+    if _digest(source) != digest:
+        raise ConfigError(
+            f"{path} was changed since it was first read for this study: start again with the file as it is"
+        )
     name = f"quantsim_user_{path.stem}_{digest[:12]}"
-    spec = importlib.util.spec_from_file_location(name, path.resolve())
+    spec = importlib.util.spec_from_file_location(name, path.resolve(), loader=_Source(source, path.resolve()))
     if spec is None or spec.loader is None:
         raise ConfigError(f"{path} is not a Python file")
     module = importlib.util.module_from_spec(spec)
@@ -124,4 +260,4 @@ def _module(path: Path, digest: str) -> ModuleType:
     except Exception as error:
         del sys.modules[name]
         raise ConfigError(f"{path} cannot be run: {type(error).__name__}: {error}") from error
-    return module
+    return _modules.setdefault((path, digest), module)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,6 +13,7 @@ __all__ = [
     "VERBOSE",
     "From",
     "Quiet",
+    "RuleFiles",
     "Settings",
     "Storage",
     "Store",
@@ -76,6 +78,17 @@ From = Annotated[
         "--from",
         metavar="CHECKPOINT|METHOD",
         help="A stored checkpoint, e.g. 3f9c01ab:120:0, or a selection method: best, best_train, best_validation, ...",
+    ),
+]
+RuleFiles = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--rule-file",
+        metavar="FILE",
+        help=(
+            "The file of a rule of your own in a stored study, which is not run by being read; it must be the file that was "
+            "run then. May be repeated."
+        ),
     ),
 ]
 TakeOver = Annotated[

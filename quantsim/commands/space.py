@@ -55,4 +55,4 @@ def _with_space(experiment: Experiment, name: str) -> Experiment:
         tables["pool"] |= {"rule": name, "ensemble": {}}
         tables |= {"parameters": {}}  # those of the study's own rule
         tables["search"] |= {"space": None, "fixed": {}}
-    return Experiment.from_dict(tables, f"the study with {name}")
+    return Experiment.from_dict(tables, f"the study with {name}", own_rules=experiment.own_rules)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quantsim.commands.options import Quiet, Settings, Verbose
+from quantsim.commands.options import Quiet, RuleFiles, Settings, Verbose
 from quantsim.commands.optuna import report_of
 from quantsim.commands.session import note, open_store, place_of, say
 from quantsim.commands.watch import Watcher, watching
@@ -33,6 +33,7 @@ def worker(
         int | None, typer.Option(min=1, help="How many trials to run here. Default: until the study has all.")
     ] = None,
     settings: Settings = None,
+    rule_files: RuleFiles = None,
     store: Annotated[
         str | None,
         typer.Option(
@@ -57,7 +58,15 @@ def worker(
         def report(progress: SearchProgress) -> None:
             watch(report_of(progress))
 
-        run = join_study(storage, study_name, trials=trials, store=results, settings=settings or (), progress=report)
+        run = join_study(
+            storage,
+            study_name,
+            trials=trials,
+            store=results,
+            settings=settings or (),
+            rule_files=rule_files or (),
+            progress=report,
+        )
     say(
         f"Ran {run.n_trials} trials of study {run.study_name} in {run.seconds:.1f} s; it has {run.finished} of {run.total}."
     )

@@ -20,7 +20,7 @@ from quantsim.config.kinds import Frozen, GroupName, flat_table, frozen_paramete
 from quantsim.config.locate import find_study
 from quantsim.config.pools import PoolView, check_groups, check_pool, pool_parameters, pool_views
 from quantsim.config.sections import Data, Fees, Periods, Pool, Series, Subsidiary, Update
-from quantsim.discovery import is_in_file, source_digest
+from quantsim.discovery import SourceName, by_content, is_loadable, stored_names
 from quantsim.errors import ConfigError, ParameterError, nearest
 from quantsim.parameters import Parameter, replaced, scoped, to_human, to_raw
 from quantsim.parameters.parameter import in_group
@@ -76,6 +76,8 @@ class Experiment(Section):
                     f"objective.periods: {begin:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} must lie within the training period, "
                     f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M}"
                 )
+        if not all(map(is_loadable, self.own_rules.values())):
+            return self  # a stored study that is only read: what follows asks the rules
         check_groups(self.pools)
         human = to_human(self.layout, self.initial_parameters())
         for pool in self.pools:
@@ -173,16 +175,26 @@ class Experiment(Section):
 
     @property
     def identity(self) -> str:
-        """SHA-256 of the content as canonical JSON, less name, description and driver; with the code of user-written rules."""
+        """SHA-256 of the content as canonical JSON; name, description and driver do not count.
+
+        Of a rule in a user's file the code counts, and not where the file lies.
+        """
         content = self.model_dump(mode="json", exclude={"name", "description", "driver"})
-        if files := sorted(filter(is_in_file, self._rule_names())):
-            content["rule_sources"] = {name: source_digest(name) for name in files}
+        content = by_content(content, self.rule_sources)
         return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
-    def _rule_names(self) -> set[str]:
-        pools = [view.pool for view in self.pools]
-        names = {name for pool in pools for name in (pool.rule, *dict(pool.ensemble).values())}
-        return {name for name in names | {view.fees.rule for view in self.pools} if name is not None}
+    @property
+    def own_rules(self) -> dict[str, SourceName]:
+        """The names of rules and fee rules of users' files, each with the content that it stands for."""
+        pools = (self.pool, *(pool for _, pool in self.subsidiaries))
+        names = {name for pool in pools for name in pool.rule_names}
+        names |= {fees.rule for fees in (self.fees, *(pool.fees for _, pool in self.subsidiaries)) if fees.rule}
+        return {str(name): name for name in sorted(names) if isinstance(name, SourceName)}
+
+    @property
+    def rule_sources(self) -> dict[str, str | None]:
+        """Name → SHA-256 of the file, of :attr:`own_rules`."""
+        return {name: source.digest for name, source in self.own_rules.items()}
 
     def initial_parameters(self, values: Mapping[str, Any] | None = None) -> dict[str, NDArray[np.float64]]:
         """Raw parameters, one value per label each: the experiment's own, with those given in their place.
@@ -221,12 +233,49 @@ class Experiment(Section):
         )
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any], source: str = "experiment") -> Self:
-        """Builds an experiment from nested tables, as a study file holds them."""
+    def from_dict(
+        cls,
+        values: Mapping[str, Any],
+        source: str = "experiment",
+        *,
+        own_rules: Mapping[str, SourceName] | None = None,
+    ) -> Self:
+        """Builds an experiment from nested tables, as a study file holds them.
+
+        Args:
+            values: the tables.
+            source: where they are from, for messages.
+            own_rules: names of users' rules that stay what they are, such as :attr:`own_rules` of the experiment that the
+                tables were made from. Files of others are read and run.
+        """
         try:
-            return cls.model_validate(dict(values))
+            return cls.model_validate(dict(values), context=own_rules)
         except ValidationError as error:
             raise describe(error, source, values) from error
+
+    @classmethod
+    def from_stored(
+        cls,
+        config: Mapping[str, Any],
+        rule_sources: Mapping[str, str],
+        rule_files: Iterable[str | os.PathLike[str]] = (),
+        source: str = "the stored study",
+    ) -> Self:
+        """Opens a stored configuration; nothing that it names is run.
+
+        Where it names rules of users' files, whatever needs these rules raises ConfigError, unless their files are given.
+
+        Args:
+            config: as stored.
+            rule_sources: name → SHA-256 of its file, of the users' rules in it, as stored with it.
+            rule_files: that may be run; their hashes must be stored ones.
+            source: what was stored, for messages.
+
+        Raises:
+            ConfigError: it is not valid, or a file is not the one that was stored.
+        """
+        names = stored_names(config, rule_sources, rule_files, source)
+        return cls.from_dict(config, source, own_rules=names)
 
     @classmethod
     def load(cls, name_or_path: str | os.PathLike[str]) -> Self:
@@ -274,7 +323,7 @@ class Experiment(Section):
                 if not isinstance(target, dict):
                     raise ConfigError(f"{assignment!r}: {table!r} is not a table")
             target[last] = _toml_value(text.strip())
-        return self.from_dict(values, "the study with its overrides")
+        return self.from_dict(values, "the study with its overrides", own_rules=self.own_rules)
 
 
 def _toml_value(text: str) -> Any:

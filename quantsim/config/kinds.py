@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo
 
-from quantsim.fee_rules import get_fee_rule
+from quantsim.fee_rules.registry import checked_fee_rule_name
 from quantsim.metrics import get_metric
 from quantsim.parameters.parameter import in_group
-from quantsim.rules import get_rule
+from quantsim.rules.registry import checked_rule_name
 
 __all__ = [
     "Bound",
@@ -35,14 +35,12 @@ def _to_utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-def _known_rule(name: str) -> str:
-    get_rule(name)
-    return name
+def _known_rule(name: str, info: ValidationInfo) -> str:
+    return checked_rule_name(name, info.context)
 
 
-def _known_fee_rule(name: str) -> str:
-    get_fee_rule(name)
-    return name
+def _known_fee_rule(name: str, info: ValidationInfo) -> str:
+    return checked_fee_rule_name(name, info.context)
 
 
 def _known_metric(name: str) -> str:

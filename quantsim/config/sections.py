@@ -18,6 +18,7 @@ from pydantic import (
 
 from quantsim.config.base import Section
 from quantsim.config.kinds import Bound, FeeRuleName, Members, RuleName, UtcTime, distinct, pairs
+from quantsim.discovery import is_loadable
 from quantsim.rules import Rule, Trading, ensemble_of, get_rule
 
 __all__ = ["Data", "Fees", "Periods", "Pool", "PoolRules", "Series", "Subsidiary", "Update"]
@@ -129,6 +130,8 @@ class PoolRules(Section):
             raise ValueError("give either rule, or ensemble (a table of member = rule)")
         if len(self.ensemble) == 1:
             raise ValueError(f"ensemble has one member, {self.ensemble[0][0]!r}: give it as rule")
+        if not all(is_loadable(name) for name in self.rule_names):
+            return self  # a stored study that is only read
         if self.ensemble:
             self.strategy()  # raises where the members do not fit together
         if self.arb_quality != 1.0 and self.strategy().trading is not Trading.BATCHES:
@@ -142,6 +145,11 @@ class PoolRules(Section):
     @field_serializer("ensemble")
     def _ensemble_as_table(self, ensemble: Members) -> dict[str, str]:
         return dict(ensemble)
+
+    @property
+    def rule_names(self) -> tuple[str, ...]:
+        """The names of the rule, or of the ensemble's members."""
+        return (self.rule,) if self.rule is not None else tuple(name for _, name in self.ensemble)
 
     def strategy(self) -> Rule:
         """The rule, or the ensemble as one."""

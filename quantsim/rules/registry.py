@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 
-from quantsim.discovery import Registry
+from quantsim.discovery import Registry, SourceName
 from quantsim.rules.base import Rule
 
-__all__ = ["get_rule", "rule_names"]
+__all__ = ["checked_rule_name", "get_rule", "rule_names"]
 
 _RULES = Registry("quantsim.rules", "RULE", Rule, "rule", frozenset({"base", "ensemble", "registry"}))
 
@@ -21,3 +22,8 @@ def rule_names() -> tuple[str, ...]:
 def get_rule(name: str) -> Rule:
     """The rule of that name, or the one that ``path/to/file.py:name`` stands for; ConfigError where there is none."""
     return _RULES.get(name)
+
+
+def checked_rule_name(name: str, known: Mapping[str, SourceName] | None = None) -> str:
+    """The name, once it is sure that there is such a rule; see :meth:`quantsim.discovery.Registry.checked`."""
+    return _RULES.checked(name, known)

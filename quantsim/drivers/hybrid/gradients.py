@@ -54,7 +54,8 @@ def gradient_experiment(experiment: Experiment, space: SearchSpace) -> Experimen
         "initial": "gaussian",
     }
     try:
-        return Experiment.from_dict(values, f"study {experiment.name!r}, as hybrid.gradients follows it,")
+        source = f"study {experiment.name!r}, as hybrid.gradients follows it,"
+        return Experiment.from_dict(values, source, own_rules=experiment.own_rules)
     except ConfigError as error:
         error.add_note("in a hybrid run sgd.steps is hybrid.steps, and sgd.train what the search moves, too")
         raise

@@ -18,6 +18,7 @@ from optuna.trial import TrialState
 
 from quantsim.checkpoints import CheckpointStore
 from quantsim.checkpoints.pareto import balanced, hypervolume, normalised, pareto_front
+from quantsim.checkpoints.stored import rule_notes
 from quantsim.config import Experiment
 from quantsim.drivers.counts import checked_count
 from quantsim.drivers.search.dashboard.note import describe_prices, selection_advice, study_note, write_note
@@ -338,6 +339,7 @@ def open_run(
         seed=experiment.seed,
         notes={
             **evaluator.notes,
+            **rule_notes(experiment),
             "study": study.study_name,
             "study_id": identifier,
             "storage": describe_storage(location),

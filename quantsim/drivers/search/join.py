@@ -24,9 +24,9 @@ from quantsim.drivers.search.space_file import load_search_space
 from quantsim.drivers.search.storage.opened import Location, describe_storage, opened_storage
 from quantsim.drivers.search.study import (
     check_same_task,
-    experiment_of,
     identify,
     load_study,
+    open_experiment,
     quiet_optuna,
     session_of,
     settled_trials,
@@ -77,6 +77,7 @@ def join_study(
     trials: int | None = None,
     store: CheckpointStore | None = None,
     settings: Iterable[str] = (),
+    rule_files: Iterable[str | Path] = (),
     progress: Callable[[SearchProgress], None] | None = None,
     make_evaluator: MakeEvaluator | None = None,
 ) -> WorkerRun:
@@ -91,6 +92,7 @@ def join_study(
         trials: how many to run at most; unless given, until the study has all it shall have.
         store: a checkpoint store that gets the study's trials as they come.
         settings: ``key=value``, for what lies elsewhere on this machine: ``data.source``, ``series...``, ``search.space``.
+        rule_files: files of users' rules that the study names; they are run here, and must be those of the driver.
         progress: called after every trial of this worker.
         make_evaluator: called with experiment and prices; :class:`quantsim.simulator.Evaluator` unless given.
 
@@ -109,7 +111,7 @@ def join_study(
     begun = time.monotonic()
     with quiet_optuna(), opened_storage(storage) as opened:
         study = load_study(opened, study_name)
-        experiment = Experiment.from_dict(experiment_of(study)).override(list(settings))
+        experiment = open_experiment(study, rule_files).override(list(settings))
         prices = experiment.load_prices()
         member = _member(experiment, prices, study, make_evaluator or default_evaluator)
         run_id, recorder = None, None

@@ -8,8 +8,9 @@ import json
 import time
 import uuid
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -20,6 +21,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from quantsim.checkpoints.redact import redact
 from quantsim.config import Experiment
+from quantsim.discovery import by_content
 from quantsim.drivers.marks import may_live, own_mark
 from quantsim.drivers.search.space import SearchSpace
 from quantsim.errors import DriverError, nearest
@@ -38,6 +40,7 @@ __all__ = [
     "is_void",
     "load_study",
     "lower_target",
+    "open_experiment",
     "open_study",
     "quiet_optuna",
     "release",
@@ -63,6 +66,7 @@ RETRY_OF = "retry_of"
 _IDENTITY = "quantsim"
 _RUNNER = "quantsim_runner"
 _EXPERIMENT = "quantsim_experiment"
+_RULES = "quantsim_rule_sources"
 _TARGET = "quantsim_trials"
 _TARGET_SECONDS = 1.0
 
@@ -72,8 +76,8 @@ class StudyIdentity:
     """What all trials of one study have in common; how many there are and who runs them is not part of it.
 
     Attributes:
-        experiment: the experiment as JSON values, less its names, the tables of the other drivers, and of the search
-            what says how many trials, where and how long.
+        experiment: the experiment as JSON values, users' rules by the content of their files, less its names, the tables of
+            the other drivers, and of the search what says how many trials, where and how long.
         data_id: identity of the prices, and of the series where there are any.
         space: the ranges, by trial parameter; the content of the file counts, not its name.
     """
@@ -107,7 +111,8 @@ def identify(experiment: Experiment, data_id: str, space: SearchSpace) -> StudyI
             *("space", "ranges"),  # their content is the space's
         },
     }
-    return StudyIdentity(experiment.model_dump(mode="json", exclude=left_out), data_id, space.describe())
+    content = by_content(experiment.model_dump(mode="json", exclude=left_out), experiment.rule_sources)
+    return StudyIdentity(content, data_id, space.describe())
 
 
 def open_study(storage: BaseStorage, name: str, identity: StudyIdentity, objectives: Sequence[str]) -> Study:
@@ -182,6 +187,8 @@ def describe_task(study: Study, experiment: Experiment, n_trials: int) -> None:
     plain = json.loads(redact(json.dumps(experiment.model_dump(mode="json"))))
     if study.user_attrs.get(_EXPERIMENT) != plain:
         study.set_user_attr(_EXPERIMENT, plain)
+    if experiment.rule_sources and study.user_attrs.get(_RULES) != experiment.rule_sources:
+        study.set_user_attr(_RULES, experiment.rule_sources)
     if study.user_attrs.get(_TARGET) != n_trials:
         study.set_user_attr(_TARGET, n_trials)
 
@@ -215,7 +222,7 @@ def target_reader(study: Study) -> Callable[[], int]:
 
 
 def experiment_of(study: Study) -> dict[str, Any]:
-    """What the study searches, as :meth:`Experiment.from_dict` takes it.
+    """What the study searches, as JSON values; :func:`open_experiment` makes an experiment of it.
 
     Raises:
         DriverError: no driver has run it.
@@ -223,8 +230,19 @@ def experiment_of(study: Study) -> dict[str, Any]:
     return dict(_of_driver(study, _EXPERIMENT))
 
 
+def open_experiment(study: Study, rule_files: Iterable[str | Path] = ()) -> Experiment:
+    """The experiment that the study searches; nothing that it names is run, see :meth:`Experiment.from_stored`.
+
+    Raises:
+        ConfigError: as there.
+        DriverError: no driver has run it.
+    """
+    sources = study.user_attrs.get(_RULES, {})
+    return Experiment.from_stored(experiment_of(study), sources, rule_files, f"study {study.study_name!r}")
+
+
 def check_same_task(study: Study, identity: StudyIdentity) -> None:
-    """Checks what a worker made of :func:`experiment_of` against the study; where its data lie is its own affair.
+    """Checks what a worker made of :func:`open_experiment` against the study; where its data lie is its own affair.
 
     Raises:
         DriverError: it has other prices, or would search something else; the message lists the differences.

@@ -28,7 +28,8 @@ def trial_experiment(experiment: Experiment, params: HumanParams, name: str, des
     """
     tables = experiment.model_dump(mode="json")
     parameters = replaced(experiment.layout, dict(experiment.parameters), params)
-    return Experiment.from_dict({**tables, "name": name, "description": description, "parameters": parameters})
+    values = {**tables, "name": name, "description": description, "parameters": parameters}
+    return Experiment.from_dict(values, own_rules=experiment.own_rules)
 
 
 def study_text(experiment: Experiment) -> str:

@@ -14,6 +14,7 @@ from jax import Array
 from numpy.typing import NDArray
 
 from quantsim.checkpoints import CheckpointStore, Run
+from quantsim.checkpoints.stored import rule_notes
 from quantsim.config import Experiment
 from quantsim.config.driver_sections import Sgd
 from quantsim.drivers.best import Best
@@ -160,7 +161,7 @@ def _open(training: Training, store: CheckpointStore, resume: bool) -> tuple[str
         driver="sgd",
         config=experiment.model_dump(mode="json"),
         seed=experiment.seed,
-        notes={**evaluator.notes, **own_mark(), "start": training.start_digest},
+        notes={**evaluator.notes, **rule_notes(experiment), **own_mark(), "start": training.start_digest},
     )
     return run_id, fresh
 
