@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -57,3 +59,28 @@ def test_grids_and_gradients_keep_what_is_not_given_too(study: quantsim.Experime
     training = Training(study, study.load_prices(), [{"k_per_day": 4.0}])
     for name, rows in training.initial.items():
         np.testing.assert_array_equal(rows[0], own[name])
+
+
+def test_results_say_that_prices_were_in_memory(study: quantsim.Experiment) -> None:
+    loaded = study.load_prices()
+    given = quantsim.Prices.from_arrays(loaded.times, loaded.prices, loaded.tokens, source="my table")
+    coarser = quantsim.load_prices(["BTC", "ETH"], bar_minutes=720)
+    for own in (loaded, pickle.loads(pickle.dumps(loaded)), loaded.slice(0, loaded.n_bars - 1)):
+        assert "prices" not in quantsim.Evaluator(study, own).notes
+    assert (
+        quantsim.Evaluator(study, given).notes["prices"]
+        == "in memory (my table), not loaded as [data] of the study says"
+    )
+    said = quantsim.Evaluator(study, coarser).notes["prices"]
+    assert "bar_minutes = 720 instead of 1440" in said
+    assert "forward_fill_bars = 10 instead of 8" in said
+
+
+def test_results_name_their_prices(study: quantsim.Experiment) -> None:
+    result = quantsim.simulate(study)
+    assert result.data_id == quantsim.Evaluator(study).data_id
+    dearer = study.load_prices()
+    dearer = quantsim.Prices(dearer.times, 2.0 * dearer.prices, dearer.tokens, dearer.bar_minutes)
+    other = quantsim.simulate(study, None, dearer)
+    assert other.data_id != result.data_id
+    assert "in memory" in other.notes["prices"]

@@ -95,6 +95,9 @@ def show_notes(notes: Mapping[str, Any]) -> None:
     """Says once what a reader of the results should know: a shortened warm-up, gaps that were filled."""
     if "warm_up" in notes:
         note(f"Note: the estimators warm up on {notes['warm_up']}.")
+    for name in ("prices", "series"):
+        if name in notes:
+            note(f"Note: the {name} were {notes[name]}.")
     if "trades" in notes:
         counts = ", ".join(f"{count} {outcome.replace('_', ' ')}" for outcome, count in notes["trades"].items())
         note(f"Note: of the given trades: {counts}.")

@@ -223,14 +223,20 @@ class Experiment(Section):
         """
         from quantsim.prices import load_prices
 
+        return load_prices(self.data.tokens, self.data.source, **self._loading())
+
+    def prices_note(self, prices: Prices) -> str | None:
+        """What a reader should know of prices that ``data`` does not name, such as those in memory; None for those it does."""
+        from quantsim.prices.load import origin_of
+
+        if prices.origin is None:
+            return f"in memory ({prices.source}), not loaded as [data] of the study says"
+        others = prices.origin.differences(origin_of(self.data.source, **self._loading()))
+        return f"loaded otherwise than [data] of the study says: {others}" if others else None
+
+    def _loading(self) -> dict[str, Any]:
         data = self.data
-        return load_prices(
-            data.tokens,
-            data.source,
-            bar_minutes=data.bar_minutes,
-            forward_fill_bars=data.forward_fill_bars,
-            stamps=data.stamps,
-        )
+        return {"bar_minutes": data.bar_minutes, "forward_fill_bars": data.forward_fill_bars, "stamps": data.stamps}
 
     @classmethod
     def from_dict(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +17,9 @@ from quantsim.prices.grid import check_bar_minutes
 from quantsim.prices.instants import Stamps, Time, check_stamps
 from quantsim.prices.names import check_tokens, find_name, token_of
 from quantsim.prices.read import SUFFIXES, read_columns, read_single
-from quantsim.prices.table import Prices
+from quantsim.prices.table import Origin, Prices
 
-__all__ = ["BUNDLED_FORWARD_FILL_BARS", "Coverage", "available", "load_prices"]
+__all__ = ["BUNDLED_FORWARD_FILL_BARS", "Coverage", "available", "load_prices", "origin_of"]
 
 BUNDLED = "bundled"
 BUNDLED_FOLDER = Path(__file__).parent / "bundled"
@@ -87,18 +88,26 @@ def load_prices(
     bundled = _is_bundled(source)
     _check_stamps(stamps, bundled)
     only_bar = None if bar_minutes is None else check_bar_minutes(bar_minutes)
-    if forward_fill_bars is None:
-        forward_fill_bars = BUNDLED_FORWARD_FILL_BARS if bundled else 0
+    origin = origin_of(source, bar_minutes=bar_minutes, forward_fill_bars=forward_fill_bars, stamps=stamps)
     series = [regularize(raw, only_bar_minutes=only_bar, stamps=stamps) for raw in _raw_series(names, source)]
     table = align(
         series,
         bar_minutes=bar_minutes,
         start=start,
         end=end,
-        forward_fill_bars=forward_fill_bars,
+        forward_fill_bars=origin.forward_fill_bars,
         log_level=logging.INFO if bundled else logging.WARNING,  # the bundled set's gaps are known and documented
     )
-    return Prices(table.grid.times(), table.prices, names, table.grid.bar_minutes, table.gaps, str(source))
+    return Prices(table.grid.times(), table.prices, names, table.grid.bar_minutes, table.gaps, str(source), origin)
+
+
+def origin_of(source: str | Path, *, bar_minutes: int | None, forward_fill_bars: int | None, stamps: str) -> Origin:
+    """The origin of prices that :func:`load_prices` returns for these arguments; nothing is read."""
+    bundled = _is_bundled(source)
+    if forward_fill_bars is None:
+        forward_fill_bars = BUNDLED_FORWARD_FILL_BARS if bundled else 0
+    place = BUNDLED if bundled else os.path.abspath(Path(source).expanduser())
+    return Origin(place, bar_minutes, forward_fill_bars, stamps)
 
 
 def available(source: str | Path = BUNDLED, *, stamps: Stamps = "end") -> tuple[Coverage, ...]:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import operator
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,29 @@ from quantsim.prices.names import check_tokens
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Prices"]
+__all__ = ["Origin", "Prices"]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The files that prices come from, and how they were read.
+
+    Attributes:
+        source: ``"bundled"``, or the absolute path of a file or folder.
+        bar_minutes: as asked for; None for the files' own.
+        forward_fill_bars: longest gap that was filled.
+        stamps: what the files' stamps mark.
+    """
+
+    source: str
+    bar_minutes: int | None
+    forward_fill_bars: int
+    stamps: str
+
+    def differences(self, other: Origin) -> str:
+        """What is otherwise than in another one, as ``"bar_minutes = 60 instead of None"``; empty where nothing is."""
+        pairs = ((name, getattr(self, name), getattr(other, name)) for name in self.__dataclass_fields__)
+        return ", ".join(f"{name} = {own!r} instead of {theirs!r}" for name, own, theirs in pairs if own != theirs)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -42,6 +64,7 @@ class Prices:
         bar_minutes: spacing of the stamps.
         gaps: the bars of this table that the source does not have and that hold the last price before them.
         source: where the prices came from, for messages; not part of the identity.
+        origin: the files they were loaded from; None for prices made in memory. Not part of the identity.
 
     Raises:
         PriceError: shapes disagree, the stamps are not regular, a price is not positive and finite, tokens repeat.
@@ -53,6 +76,7 @@ class Prices:
     bar_minutes: int
     gaps: tuple[Gap, ...] = ()
     source: str = field(default="arrays")
+    origin: Origin | None = None
 
     def __post_init__(self) -> None:
         bar_minutes = check_bar_minutes(self.bar_minutes)
@@ -83,7 +107,7 @@ class Prices:
 
     def __reduce__(self) -> tuple[type[Prices], tuple[Any, ...]]:
         # Rebuilt by the constructor: plain unpickling would give writable arrays.
-        return Prices, (self.times, self.prices, self.tokens, self.bar_minutes, self.gaps, self.source)
+        return Prices, (self.times, self.prices, self.tokens, self.bar_minutes, self.gaps, self.source, self.origin)
 
     def __repr__(self) -> str:
         return f"Prices({', '.join(self.tokens)}; {self.grid.describe()}; {self.n_bars} bars from {self.source})"
@@ -262,12 +286,13 @@ class Prices:
         if target == self.bar_minutes:
             return self
         grid, offset, stride = self.grid.coarser(target, self.source)
-        return self._view(grid, self.times[offset::stride], self.prices[offset::stride])
+        coarse = self._view(grid, self.times[offset::stride], self.prices[offset::stride])
+        return replace(coarse, origin=None if self.origin is None else replace(self.origin, bar_minutes=target))
 
     def _view(self, grid: Grid, times: NDArray[np.datetime64], prices: NDArray[np.float64]) -> Prices:
         gaps = (gap.on(grid.first_minute, grid.last_minute, grid.bar_minutes) for gap in self.gaps)
         kept = tuple(gap for gap in gaps if gap is not None)
-        return Prices(times, prices, self.tokens, grid.bar_minutes, kept, self.source)
+        return Prices(times, prices, self.tokens, grid.bar_minutes, kept, self.source, self.origin)
 
 
 def _read_only(array: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -6,6 +6,7 @@ import functools
 import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -58,7 +59,7 @@ class Evaluator:
         experiment: as given.
         prices: the cut, columns in the order of ``experiment.data.tokens``.
         splits: split name → (first bar, number of bars).
-        notes: what a reader of the results should know: warm-up, gaps filled. JSON-able.
+        notes: what a reader of the results should know: warm-up, gaps filled, prices or series in memory. JSON-able.
         setup: the pool's static shape.
         series: what varies in time.
         data_id: identity of the prices and of the series.
@@ -79,7 +80,7 @@ class Evaluator:
         end = max(first + n_bars for first, n_bars in splits.values())
         self.prices = _columns(prices, experiment.data.tokens).slice(begin, end)
         self.splits = {name: (first - begin, n_bars) for name, (first, n_bars) in splits.items()}
-        self.notes = _notes(experiment, self.prices, self.splits["train"][0])
+        self.notes = _notes(experiment, self.prices, self.splits["train"][0], series or {})
         self.series: Varying = load_varying(experiment, prices, begin, end, self.splits["train"][0], series)
         self.data_id = self.series.data_id(self.prices)
         trades = self.series.trades
@@ -334,7 +335,7 @@ def _columns(prices: Prices, tokens: tuple[str, ...]) -> Prices:
         return prices
     order = [prices.tokens.index(token) for token in tokens]
     gaps = tuple(gap for gap in prices.gaps if gap.token in tokens)
-    return Prices(prices.times, prices.prices[:, order], tokens, prices.bar_minutes, gaps, prices.source)
+    return replace(prices, prices=prices.prices[:, order], tokens=tokens, gaps=gaps)
 
 
 def _lay_out(experiment: Experiment, prices: Prices) -> tuple[int, dict[str, tuple[int, int]]]:
@@ -352,13 +353,17 @@ def _lay_out(experiment: Experiment, prices: Prices) -> tuple[int, dict[str, tup
     return max(0, splits["train"][0] - history), splits
 
 
-def _notes(experiment: Experiment, prices: Prices, warm_up_bars: int) -> dict[str, Any]:
+def _notes(experiment: Experiment, prices: Prices, warm_up_bars: int, series: Mapping[str, Any]) -> dict[str, Any]:
     days = warm_up_bars / prices.bars_per_day
     wanted = experiment.update.max_memory_days
     notes: dict[str, Any] = {"warm_up_days": days}
     if days < wanted and any(view.rule.outputs is not None for view in experiment.pools):
         notes["warm_up"] = f"{days:g} days of history before training, fewer than max_memory_days = {wanted:g}"
         logger.info("the estimators warm up on %s", notes["warm_up"])
+    if (given := experiment.prices_note(prices)) is not None:
+        notes["prices"] = given
+    if series:
+        notes["series"] = f"in memory: {', '.join(sorted(series))}"
     if prices.gaps:
         notes["gaps_filled"] = len(prices.gaps)
         notes["bars_filled"] = sum(gap.n_bars for gap in prices.gaps)

@@ -72,8 +72,9 @@ class Result:
         tokens: column names of ``reserves``, ``weights`` and ``prices``.
         params: the raw parameters used, name → (m,).
         split: the period simulated.
-        notes: what a reader should know: warm-up, gaps filled, how many given trades were executed.
+        notes: what a reader should know: warm-up, gaps filled, prices in memory, how many given trades were executed.
         trades: what became of given trades; None where there are none.
+        data_id: identity of the prices and series, as runs store it.
     """
 
     times: NDArray[np.datetime64]
@@ -88,6 +89,7 @@ class Result:
     split: str
     notes: dict[str, Any]
     trades: ExecutedTrades | None = None
+    data_id: str = ""
 
 
 @in_float64
@@ -141,6 +143,7 @@ def simulate(
         split=split,
         notes=evaluator.notes if trades is None else {**evaluator.notes, "trades": trades.count()},
         trades=trades,
+        data_id=evaluator.data_id,
     )
 
 

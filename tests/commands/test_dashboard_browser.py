@@ -49,7 +49,10 @@ def searched(page: Browser, folder: Path) -> Iterator[Searched]:
         found = Searched(storage, load_prices(["BTC", "ETH"], bar_minutes=60))
         found.add(FIRST)
         advice = selection_advice(found.experiment, "3f9c01ab", STORE)
-        write_note(found.study, study_note(found.experiment, found.space, describe_prices(found.prices), advice))
+        write_note(
+            found.study,
+            study_note(found.experiment, found.space, describe_prices(found.experiment, found.prices), advice),
+        )
         yield found
 
 

@@ -132,7 +132,9 @@ def test_artifacts_lie_beside_the_studies_or_the_store(location: str, store: str
 
 def test_note_says_what_is_searched_and_how_to_pick(searched: Searched):
     advice = selection_advice(searched.experiment, "3f9c01ab99", "postgresql://ann:secret@host/db")
-    text = study_note(searched.experiment, searched.space, describe_prices(searched.prices), advice)
+    text = study_note(
+        searched.experiment, searched.space, describe_prices(searched.experiment, searched.prices), advice
+    )
     assert "| rule | momentum |" in text
     assert "| maximised | train daily_log_sharpe |" in text
     assert "| maximised | train turnover |" in text

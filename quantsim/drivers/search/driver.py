@@ -200,7 +200,9 @@ class _Search:
             describe_task(study, self.experiment, n_trials)
             run_id = open_run(self.store, self.experiment, study, self.location, self.evaluator)
             advice = selection_advice(self.experiment, run_id, self.store.location)
-            write_note(study, study_note(self.experiment, self.space, describe_prices(self.prices), advice))
+            write_note(
+                study, study_note(self.experiment, self.space, describe_prices(self.experiment, self.prices), advice)
+            )
             search = self.experiment.search
             recorder = Recorder(self.store, run_id, self.experiment, self.space)
             monitor = Monitor(recorder, n_trials, progress, search.patience, search.min_gain, search.max_minutes)

@@ -138,12 +138,13 @@ def study_note(experiment: Experiment, space: SearchSpace, data: str, advice: st
     return redact("\n".join(lines)) + "\n"
 
 
-def describe_prices(prices: Prices) -> str:
-    """One line about prices: span, bars, gaps, identity."""
+def describe_prices(experiment: Experiment, prices: Prices) -> str:
+    """One line about the prices of an experiment: span, bars, gaps, identity, and that they are not those of its data."""
+    given = experiment.prices_note(prices)
     filled = f", {sum(gap.n_bars for gap in prices.gaps)} bars filled" if prices.gaps else ""
     return (
         f"{prices.times[0]!s:.10} to {prices.times[-1]!s:.10}, bars of {prices.bar_minutes} min{filled}, "
-        f"identity {prices.identity[:12]}"
+        f"identity {prices.identity[:12]}" + ("" if given is None else f"; {given}")
     )
 
 
