@@ -13,9 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
+from quantsim.checkpoints.location import read_location
 from quantsim.checkpoints.redact import redact, shown_url
 from quantsim.checkpoints.servers import MYSQL_CONTENTION, MYSQL_CUT_OFF, mysql_code, with_driver
 from quantsim.errors import CheckpointError
@@ -161,27 +162,21 @@ def _hook_forks() -> None:
 
 
 def _parse(location: Location) -> URL:
-    text = os.fspath(location)
-    if not text:
-        raise CheckpointError("the location of the checkpoint store is empty; give a path or a database URL")
-    if "://" not in text:
-        if text == ":memory:":
-            raise CheckpointError(_NO_MEMORY)
-        return URL.create("sqlite", database=str(Path(text).expanduser()))
     try:
-        url = make_url(text)
-    except (ArgumentError, ValueError):
-        # Neither the text nor the original message is shown: both may hold the password.
-        raise CheckpointError(
-            "the URL of the checkpoint store cannot be read; give dialect://user:password@host/name"
-        ) from None
-    if url.get_backend_name() == "sqlite" and (
-        url.database in (None, "", ":memory:")
-        or "memory" in url.query.get("mode", "")
-        or "file::memory:" in str(url.database)
+        found = read_location(location)
+    except ValueError as error:
+        raise CheckpointError(f"the location of the checkpoint store is not valid: {error}") from None
+    if isinstance(found, Path):
+        if str(found) == ":memory:":
+            raise CheckpointError(_NO_MEMORY)
+        return URL.create("sqlite", database=str(found))
+    if found.get_backend_name() == "sqlite" and (
+        found.database in (None, "", ":memory:")
+        or "memory" in found.query.get("mode", "")
+        or "file::memory:" in str(found.database)
     ):
         raise CheckpointError(_NO_MEMORY)
-    return url
+    return found
 
 
 _NO_MEMORY = "a checkpoint store in memory would be lost with its connection; give the path of a file"

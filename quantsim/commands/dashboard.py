@@ -58,13 +58,13 @@ def dashboard(
 @contextlib.contextmanager
 def _studies(place: str) -> Iterator[tuple[BaseStorage, list[str]]]:
     """The storage and the names of its studies, of which there must be one."""
-    from quantsim.drivers.search.storage.opened import describe_storage, opened_storage
+    from quantsim.drivers.search.storage.opened import describe_storage, is_missing, opened_storage
 
     missing = DriverError(
         f"there is no study yet in {describe_storage(place)}: run `quantsim optuna` first, or say where it is with --storage "
         "(or --store)"
     )
-    if "://" not in place and not Path(place).expanduser().is_file():
+    if is_missing(place):
         raise missing
     with opened_storage(place) as opened:
         names = [study.study_name for study in opened.get_all_studies()]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import signal
 import sys
 import threading
 import traceback
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -129,7 +129,12 @@ def open_existing_store(location: str) -> CheckpointStore:
     Raises:
         CheckpointError: it is not, or cannot be opened; the message says what to run first.
     """
-    if "://" not in location and not Path(location).expanduser().is_file():
+    from quantsim.checkpoints.location import file_of, read_location
+
+    with contextlib.suppress(ValueError):  # which opening it reports
+        path = file_of(read_location(location))
+        if path is None or os.path.isfile(path):
+            return open_store(location)
         raise CheckpointError(
             f"there are no results yet: {location} is not there; run `quantsim sgd` or `quantsim optuna` first, or say "
             "where they are with --store"
@@ -148,11 +153,10 @@ def study_storage(storage: str | None, store: str) -> str:
     Raises:
         DriverError: the storage is neither a path of a known kind nor a URL.
     """
-    from quantsim.drivers.search.storage.opened import default_storage, describe_storage
+    from quantsim.drivers.search.storage.opened import default_storage, describe_storage, on_server
 
     if storage is None:
-        url = store if "://" in store else f"sqlite:///{Path(store).expanduser()}"
-        storage = default_storage(url) if url.startswith("sqlite") else store
+        storage = store if on_server(store) else default_storage(store)
     describe_storage(storage)  # raises where it is not valid
     return storage
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+import reprlib
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator, model_validator
 
 from quantsim.errors import ConfigError, nearest
 
-__all__ = ["Section", "describe"]
+__all__ = ["TIME_EXPECTED", "Section", "describe", "no_truth"]
 
 
 class Section(BaseModel):
@@ -26,34 +28,136 @@ class Section(BaseModel):
                     raise ValueError(f"unknown key {key!r}: {nearest(str(key), cls.model_fields)}")
         return values
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _truth_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """Pydantic takes ``true`` for 1, and 1 for ``true``."""
+        kinds = set(_leaves(cls.model_fields[str(info.field_name)].annotation))
+        if bool not in kinds:
+            return no_truth(value)
+        if kinds <= {bool, type(None)} and isinstance(value, int | float) and not isinstance(value, bool):
+            raise ValueError(_TRUTH)
+        return value
 
-def describe(error: ValidationError, source: str, values: Any = None) -> ConfigError:
+
+def no_truth(value: Any) -> Any:
+    """The value itself.
+
+    Raises:
+        ValueError: it is ``True`` or ``False``, or a list with either.
+    """
+    if isinstance(value, bool):
+        raise ValueError("must not be true or false")
+    if isinstance(value, list | tuple):
+        for one in value:
+            no_truth(one)
+    return value
+
+
+def describe(error: ValidationError, source: str, values: Any) -> ConfigError:
     """Rewords a pydantic error: one line per problem, each with its key, its value and what would be right.
 
     Args:
         error: as raised.
         source: what was read, as the user knows it.
-        values: what was validated; tells the keys of tables that are kept as pairs.
+        values: what was validated; tells keys from the names that pydantic gives to the alternatives of a union.
     """
-    lines = []
-    for problem in error.errors(include_url=False):
+    lines: dict[str, None] = {}
+    for problem in _of_fitting_alternatives(error, values):
         key = ".".join(_keys(problem["loc"], values))
-        message = problem["msg"].removeprefix("Value error, ")
+        message = _WORDS.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
+        message = message.replace("Input should", "must", 1)
         given = problem["input"]
-        shown = "" if isinstance(given, Mapping | BaseModel) or problem["type"] == "missing" else f" (got {given!r})"
-        lines.append(f"{key}: {message}{shown}" if key else f"{message}{shown}")
+        shown = (
+            "" if isinstance(given, Mapping | BaseModel) or problem["type"] == "missing" else f" (got {_short(given)})"
+        )
+        lines[f"{key}: {message}{shown}" if key else f"{message}{shown}"] = None
     return ConfigError(f"{source} is not valid:\n  " + "\n  ".join(lines))
 
 
-def _keys(location: tuple[int | str, ...], values: Any) -> Iterator[str]:
-    """The keys on the way to a value; pydantic counts the pairs of a table, and their halves, where it is kept as pairs."""
-    parts = iter(location)
-    for part in parts:
-        if isinstance(part, int) and isinstance(values, Mapping):
-            name = list(values)[part]
-            next(parts, None)  # 0 for the key itself, 1 for its value
-        else:
-            name = part
-        known = isinstance(values, Mapping) and name in values
-        values = values[name] if known else None
-        yield str(name)
+def _of_fitting_alternatives(error: ValidationError, values: Any) -> list[Any]:
+    """The problems, those of a union of one alternative only: the one that was followed farthest, or else the first."""
+    problems: list[Any] = list(error.errors(include_url=False))
+    chosen: dict[tuple[int | str, ...], tuple[int, int | str | None]] = {}
+    places = []
+    for problem in problems:
+        location = problem["loc"]
+        at = _alternative(location, values)
+        union, name = location[:at], location[at] if at < len(location) else None
+        places.append((union, name))
+        if union not in chosen or len(location) > chosen[union][0]:
+            chosen[union] = (len(location), name)
+    return [problem for problem, (union, name) in zip(problems, places, strict=True) if name == chosen[union][1]]
+
+
+def _alternative(location: Sequence[int | str], values: Any) -> int:
+    """The place in a location of the first name of an alternative; its length if there is none."""
+    for place, part in enumerate(location):
+        if isinstance(part, str) and not isinstance(values, Mapping):
+            return place
+        values = _inside(values, part)
+    return len(location)
+
+
+def _keys(location: Iterable[int | str], values: Any) -> list[str]:
+    """The keys on the way to a value. Names are keys where they are looked up in a table, else pydantic's own."""
+    keys = []
+    for part in location:
+        if isinstance(part, int) or isinstance(values, Mapping):
+            keys.append(str(part))
+            values = _inside(values, part)
+    return keys
+
+
+def _inside(values: Any, part: int | str) -> Any:
+    if isinstance(values, Mapping):
+        return values.get(part)
+    if isinstance(values, list | tuple) and isinstance(part, int) and part < len(values):
+        return values[part]
+    return None
+
+
+_NUMBER, _WHOLE, _TABLE, _TRUTH = (
+    "must be a number",
+    "must be a whole number",
+    "must be a table",
+    "must be true or false",
+)
+TIME_EXPECTED = "must be a date, such as 2018-01-31, or a date and a time, such as 2018-01-31T12:30"
+
+_WORDS = {
+    **dict.fromkeys(("float_type", "float_parsing"), _NUMBER),
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), _WHOLE),
+    "int_parsing_size": "is too large",
+    **dict.fromkeys(("dict_type", "model_type"), _TABLE),
+    **dict.fromkeys(("bool_type", "bool_parsing"), _TRUTH),
+    **dict.fromkeys(("datetime_type", "datetime_parsing", "datetime_from_date_parsing"), TIME_EXPECTED),
+    "tuple_type": "must be a list",
+    "string_type": "must be text in quotes",
+    "missing": "is missing",
+}
+"""Pydantic's kinds of problems, in the words of a study file."""
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    try:
+        text = repr(value)
+    except ValueError:  # a whole number with more digits than Python writes
+        return "a number of thousands of digits"
+    return text if len(text) <= _LONGEST else reprlib.repr(value)
+
+
+_LONGEST = 200  # characters of a value in a message
+
+
+def _leaves(annotation: Any) -> Iterable[Any]:
+    """The types in an annotation that are no containers of others."""
+    if get_origin(annotation) is Annotated:
+        yield from _leaves(get_args(annotation)[0])
+    elif arguments := get_args(annotation):
+        for argument in arguments:
+            yield from _leaves(argument)
+    else:
+        yield annotation

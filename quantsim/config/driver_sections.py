@@ -4,28 +4,24 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    PositiveFloat,
-    PositiveInt,
-    field_serializer,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, field_serializer, model_validator
 
 from quantsim.config.base import Section
 from quantsim.config.kinds import (
+    Count,
     Frozen,
+    Jobs,
     MetricName,
     MetricNumbers,
+    Natural,
+    NotNegative,
+    Positive,
+    Sets,
+    Trials,
     UtcTime,
     distinct,
-    frozen_parameters,
-    frozen_tables,
-    pairs,
 )
-from quantsim.config.ranges import Ranges, range_pairs
+from quantsim.config.ranges import Ranges
 from quantsim.objective.aggregate import Aggregate
 from quantsim.objective.shape import OBJECTIVE
 
@@ -57,17 +53,17 @@ class Objective(Section):
     """
 
     metric: MetricName = "daily_log_sharpe"
-    weights: Annotated[MetricNumbers, BeforeValidator(pairs)] = ()
-    constraints: Annotated[MetricNumbers, BeforeValidator(pairs)] = ()
-    constraint_penalty: PositiveFloat = 10.0
-    n_periods: PositiveInt = 1
+    weights: MetricNumbers = ()
+    constraints: MetricNumbers = ()
+    constraint_penalty: Positive = 10.0
+    n_periods: Annotated[Count, Field(le=5_000)] = 1
     period_overlap: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
-    n_random_periods: Annotated[int, Field(ge=0)] = 0
+    n_random_periods: Annotated[Natural, Field(le=5_000)] = 0
     periods: tuple[tuple[UtcTime, UtcTime], ...] = ()
     aggregate: Aggregate = "mean"
-    softmin_temperature: PositiveFloat = 1.0
+    softmin_temperature: Annotated[Positive, Field(ge=1e-9)] = 1.0
     quantile: Annotated[float, Field(ge=0.0, le=1.0)] = 0.25
-    bout_offset_days: Annotated[float, Field(ge=0.0)] = 0.0
+    bout_offset_days: Annotated[float, Field(ge=0.0, le=36_525.0)] = 0.0
     window_grid: Literal["chunk", "bar"] = "chunk"
     report: tuple[MetricName, ...] = DEFAULT_REPORT
 
@@ -83,10 +79,6 @@ class Objective(Section):
                 f"periods by date need windows that do not move: leave out bout_offset_days = {self.bout_offset_days:g}"
             )
         return self
-
-    @field_serializer("weights", "constraints")
-    def _numbers_as_table(self, numbers: MetricNumbers) -> dict[str, float]:
-        return dict(numbers)
 
     @property
     def terms(self) -> MetricNumbers:
@@ -113,38 +105,38 @@ class Sgd(Section):
     one set instead; what a table leaves out is the study's.
     """
 
-    steps: PositiveInt = 500
+    steps: Count = 500
     train: tuple[str, ...] | None = None
-    batch_size: PositiveInt = 8
+    batch_size: Sets = 8
     sampling: Literal["uniform", "stratified", "exhaustive"] = "uniform"
-    n_parameter_sets: PositiveInt = 4
+    n_parameter_sets: Sets = 4
     initial: Literal["gaussian", "latin_hypercube", "sobol", "grid"] = "gaussian"
     initial_scale: Literal["human", "raw"] = "human"
-    initial_spread: Annotated[float, Field(ge=0.0)] = 0.5
-    starts: Annotated[tuple[Frozen, ...], BeforeValidator(frozen_tables)] = ()
+    initial_spread: NotNegative = 0.5
+    starts: tuple[Frozen, ...] = ()
     optimiser: Literal["adam", "adamw", "sgd", "lion", "lbfgs"] = "adam"
-    learning_rate: PositiveFloat = 0.05
+    learning_rate: Positive = 0.05
     momentum: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
-    weight_decay: Annotated[float, Field(ge=0.0)] = 0.0
-    clip_norm: PositiveFloat | None = 10.0
+    weight_decay: NotNegative = 0.0
+    clip_norm: Positive | None = 10.0
     schedule: Literal["constant", "cosine", "warmup_cosine", "exponential", "plateau"] = "constant"
-    warmup_steps: Annotated[int, Field(ge=0)] = 0
+    warmup_steps: Natural = 0
     final_fraction: Annotated[float, Field(gt=0.0, le=1.0)] = 0.01
     plateau_factor: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.5
-    plateau_patience: PositiveInt = 5
-    plateau_tolerance: PositiveFloat = 1e-3
-    plateau_steps: PositiveInt = 10
-    average_from_step: PositiveInt | None = None
-    average_every: PositiveInt = 1
-    price_noise: Annotated[float, Field(ge=0.0)] = 0.0
+    plateau_patience: Count = 5
+    plateau_tolerance: Positive = 1e-3
+    plateau_steps: Count = 10
+    average_from_step: Count | None = None
+    average_every: Count = 1
+    price_noise: NotNegative = 0.0
     time_reversed: bool = False
     straight_through: tuple[Literal["maximum_change", "weight_bounds"], ...] = ()
-    hessian_samples: Annotated[int, Field(ge=0)] = 0
-    hessian_step: PositiveFloat = 0.01
-    hessian_penalty: Annotated[float, Field(ge=0.0)] = 0.0
-    reinitialise_after: PositiveInt | None = 20
-    report_every: PositiveInt = 25
-    early_stopping_reports: PositiveInt | None = None
+    hessian_samples: Annotated[Natural, Field(le=100_000)] = 0
+    hessian_step: Annotated[Positive, Field(ge=1e-9)] = 0.01
+    hessian_penalty: NotNegative = 0.0
+    reinitialise_after: Count | None = 20
+    report_every: Count = 25
+    early_stopping_reports: Count | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -172,10 +164,6 @@ class Sgd(Section):
         self._check_lbfgs()
         return self
 
-    @field_serializer("starts")
-    def _starts_as_tables(self, starts: tuple[Frozen, ...]) -> list[dict[str, Any]]:
-        return [dict(start) for start in starts]
-
     def _check_lbfgs(self) -> None:
         if self.optimiser != "lbfgs":
             return
@@ -193,15 +181,15 @@ class Sgd(Section):
 class Hybrid(Section):
     """Search and gradients in turns; docs/hybrid.md explains every key."""
 
-    rounds: PositiveInt = 3
-    trials: PositiveInt = 50
-    top: PositiveInt = 4
-    steps: PositiveInt = 100
+    rounds: Count = 3
+    trials: Trials = 50
+    top: Sets = 4
+    steps: Count = 100
     gradients: Literal["auto", "zero_fee", "with_fees"] = "auto"
     windows: Literal["whole", "study"] = "whole"
-    min_gain: Annotated[float, Field(ge=0.0)] = 1e-3
-    max_evaluations: PositiveInt | None = None
-    max_minutes: PositiveFloat | None = None
+    min_gain: NotNegative = 1e-3
+    max_evaluations: Count | None = None
+    max_minutes: Positive | None = None
 
     @model_validator(mode="after")
     def _one_round_fits(self) -> Self:
@@ -226,23 +214,23 @@ class Search(Section):
     that many trials.
     """
 
-    trials: PositiveInt = 200
-    jobs: PositiveInt = 1
-    trial_timeout_minutes: PositiveFloat | None = 10.0
-    max_minutes: PositiveFloat | None = None
+    trials: Trials = 200
+    jobs: Jobs = 1
+    trial_timeout_minutes: Positive | None = 10.0
+    max_minutes: Positive | None = None
     space: str | None = None
-    ranges: Annotated[Ranges, BeforeValidator(range_pairs)] = ()
-    fixed: Annotated[Frozen, BeforeValidator(frozen_parameters)] = ()
+    ranges: Ranges = ()
+    fixed: Frozen = ()
     sampler: Literal["tpe", "cmaes", "nsga2", "nsga3", "random", "qmc", "gp"] = "tpe"
-    n_startup_trials: PositiveInt = 20
+    n_startup_trials: Count = 20
     multivariate: bool = True
-    population_size: Annotated[int, Field(ge=2)] = 20
+    population_size: Annotated[Sets, Field(ge=2)] = 20
     objectives: Annotated[tuple[str, ...], AfterValidator(distinct)] = ()
-    overfitting_penalty: Annotated[float, Field(ge=0.0)] = 0.0
+    overfitting_penalty: NotNegative = 0.0
     pruner: Literal["none", "median", "percentile", "hyperband"] = "none"
-    prune_blocks: Annotated[int, Field(ge=2)] = 4
-    patience: PositiveInt | None = None
-    min_gain: Annotated[float, Field(ge=0.0)] = 0.0
+    prune_blocks: Annotated[int, Field(ge=2, le=1_000)] = 4
+    patience: Count | None = None
+    min_gain: NotNegative = 0.0
 
     @model_validator(mode="after")
     def _objectives_fit(self) -> Self:
@@ -266,7 +254,3 @@ class Search(Section):
     @field_serializer("ranges")
     def _ranges_as_table(self, ranges: Ranges) -> dict[str, Any]:
         return {name: table.model_dump(mode="json", exclude_none=True) for name, table in ranges}
-
-    @field_serializer("fixed")
-    def _fixed_as_table(self, fixed: Frozen) -> dict[str, Any]:
-        return dict(fixed)

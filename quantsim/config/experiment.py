@@ -6,20 +6,20 @@ import functools
 import hashlib
 import json
 import os
-import tomllib
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BeforeValidator, Field, ValidationError, field_serializer, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from quantsim.config.base import Section, describe
 from quantsim.config.driver_sections import Hybrid, Objective, Search, Sgd
-from quantsim.config.kinds import Frozen, GroupName, flat_table, frozen_parameters, pairs
+from quantsim.config.kinds import Frozen, GroupName, Table, flat_table
 from quantsim.config.locate import find_study
 from quantsim.config.pools import PoolView, check_groups, check_pool, pool_parameters, pool_views
 from quantsim.config.sections import Data, Fees, Periods, Pool, Series, Subsidiary, Update
+from quantsim.config.toml_file import check_depth, read_toml, toml_value
 from quantsim.discovery import SourceName, by_content, is_loadable, stored_names
 from quantsim.errors import ConfigError, ParameterError, nearest
 from quantsim.parameters import Parameter, replaced, scoped, to_human, to_raw
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Experiment"]
 
-Subsidiaries = tuple[tuple[GroupName, Subsidiary], ...]
+Subsidiaries = Annotated[tuple[tuple[GroupName, Subsidiary], ...], Table()]
 
 
 class Experiment(Section):
@@ -52,7 +52,7 @@ class Experiment(Section):
     data: Data
     periods: Periods
     pool: Pool
-    subsidiaries: Annotated[Subsidiaries, BeforeValidator(pairs)] = ()
+    subsidiaries: Subsidiaries = ()
     update: Update = Update()
     fees: Fees = Fees()
     series: Series = Series()
@@ -60,7 +60,7 @@ class Experiment(Section):
     sgd: Sgd = Sgd()
     hybrid: Hybrid = Hybrid()
     search: Search = Search()
-    parameters: Annotated[Frozen, BeforeValidator(frozen_parameters)] = ()
+    parameters: Frozen = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -121,14 +121,6 @@ class Experiment(Section):
         """Without what is derived from the content: it is cheap to make again, and rules are not for pickling."""
         state = super().__getstate__()
         return {**state, "__dict__": {name: state["__dict__"][name] for name in type(self).model_fields}}
-
-    @field_serializer("parameters")
-    def _parameters_as_table(self, parameters: Frozen) -> dict[str, Any]:
-        return dict(parameters)
-
-    @field_serializer("subsidiaries")
-    def _subsidiaries_as_table(self, subsidiaries: Subsidiaries) -> dict[str, Any]:
-        return {name: subsidiary.model_dump(mode="json") for name, subsidiary in subsidiaries}
 
     @functools.cached_property
     def pools(self) -> tuple[PoolView, ...]:
@@ -254,6 +246,9 @@ class Experiment(Section):
             own_rules: names of users' rules that stay what they are, such as :attr:`own_rules` of the experiment that the
                 tables were made from. Files of others are read and run.
         """
+        if not isinstance(values, Mapping):
+            raise ConfigError(f"{source} is not valid: it must be a table of tables, not {type(values).__name__}")
+        check_depth(values, source)
         try:
             return cls.model_validate(dict(values), context=own_rules)
         except ValidationError as error:
@@ -287,13 +282,7 @@ class Experiment(Section):
     def load(cls, name_or_path: str | os.PathLike[str]) -> Self:
         """Reads a bundled study by its name, or a study file (TOML); see :func:`~quantsim.config.locate.find_study`."""
         path = find_study(name_or_path)
-        try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise ConfigError(f"study file {path} cannot be read: {error.strerror}") from error
-        except tomllib.TOMLDecodeError as error:
-            raise ConfigError(f"study file {path} is not TOML: {error}") from error
-        return cls.from_dict({"name": path.stem, **values}, str(path))
+        return cls.from_dict({"name": path.stem, **read_toml(path, "study file")}, str(path))
 
     @classmethod
     def from_fingerprint(cls, fingerprint: Mapping[str, Any], **tables: Any) -> Self:
@@ -328,12 +317,5 @@ class Experiment(Section):
                 target = target.setdefault(table, {})
                 if not isinstance(target, dict):
                     raise ConfigError(f"{assignment!r}: {table!r} is not a table")
-            target[last] = _toml_value(text.strip())
+            target[last] = toml_value(text.strip())
         return self.from_dict(values, "the study with its overrides", own_rules=self.own_rules)
-
-
-def _toml_value(text: str) -> Any:
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text  # a bare word is a string, as on any command line

@@ -2,36 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
-from pydantic import AfterValidator, Field, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, GetCoreSchemaHandler, ValidationInfo
+from pydantic_core import CoreSchema, core_schema
 
+from quantsim.config.base import TIME_EXPECTED, no_truth
+from quantsim.errors import ParameterError
 from quantsim.fee_rules.registry import checked_fee_rule_name
 from quantsim.metrics import get_metric
 from quantsim.parameters.parameter import in_group
 from quantsim.rules.registry import checked_rule_name
 
 __all__ = [
+    "MOST_JOBS",
+    "MOST_TRIALS",
     "Bound",
+    "Count",
+    "Days",
     "FeeRuleName",
     "Frozen",
     "GroupName",
+    "Jobs",
     "Members",
     "MetricName",
     "MetricNumbers",
+    "Minutes",
+    "Natural",
+    "NotNegative",
+    "Number",
+    "Positive",
     "RuleName",
+    "Sets",
+    "Table",
+    "Trials",
     "UtcTime",
     "distinct",
     "flat_table",
-    "frozen_parameters",
-    "frozen_tables",
-    "pairs",
 ]
 
 
+MOST_TRIALS = 1_000_000
+MOST_JOBS = 1_024
+
+_FIRST_YEAR, _LAST_YEAR = 1970, 2200
+
+
+def _moment(value: Any) -> Any:
+    """Refuses numbers, which pydantic takes for seconds since 1970, so that a year alone would be half an hour of that year."""
+    is_text = isinstance(value, str)
+    if isinstance(value, int | float) or (is_text and value.strip().lstrip("+-").replace(".", "", 1).isdigit()):
+        raise ValueError(TIME_EXPECTED)
+    return value
+
+
 def _to_utc(moment: datetime) -> datetime:
+    if not _FIRST_YEAR < moment.year < _LAST_YEAR:
+        raise ValueError(f"must lie between the years {_FIRST_YEAR} and {_LAST_YEAR}")
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
@@ -54,42 +84,69 @@ def distinct(tokens: tuple[str, ...]) -> tuple[str, ...]:
     return tokens
 
 
-def pairs(values: Any) -> Any:
-    """A table as pairs, which are hashable; leaves anything else to validation."""
-    return tuple(values.items()) if isinstance(values, dict) else values
+@dataclass(frozen=True)
+class Table:
+    """Marks pairs, which are hashable, as a table in a study: read as one, so that errors name its keys, and written as one.
 
-
-def frozen_parameters(values: Any) -> Any:
-    """Turns nested tables of numbers and lists into sorted pairs of dotted names and hashable values.
-
-    Anything else is left to validation.
+    Attributes:
+        flatten: makes one table of those in it, which are then sorted; None leaves them.
     """
-    return tuple(sorted(flat_table(values).items())) if isinstance(values, dict) else values
 
+    flatten: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
 
-def frozen_tables(values: Any) -> Any:
-    """:func:`frozen_parameters` of each table of a list."""
-    return tuple(map(frozen_parameters, values)) if isinstance(values, list | tuple) else values
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """The schema of a dictionary between what makes one of the input, and pairs of the output."""
+        name, value = get_args(get_args(source)[0])
+        table = handler.generate_schema(dict[name, value])  # type: ignore[valid-type]
+        read = core_schema.no_info_before_validator_function(self._table, table)
+        written = core_schema.plain_serializer_function_ser_schema(dict)
+        return core_schema.no_info_after_validator_function(self._pairs, read, serialization=written)
+
+    def _table(self, values: Any) -> Any:
+        values = dict(values) if isinstance(values, tuple) else values  # as it is kept
+        return self.flatten(values) if self.flatten and isinstance(values, Mapping) else values
+
+    def _pairs(self, table: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
+        return tuple(sorted(table.items()) if self.flatten else table.items())
 
 
 def flat_table(table: Mapping[str, Any], group: str = "") -> dict[str, Any]:
-    """Nested tables as one, with dotted names; lists become tuples, and of two values for one name the later counts."""
+    """Nested tables as one, with dotted names; lists become tuples, and of two values for one name the later counts.
+
+    Raises:
+        ParameterError: a table in it is empty.
+    """
     flat: dict[str, Any] = {}
     for name, value in table.items():
         key = in_group(group, str(name))
         if isinstance(value, Mapping):
+            if not value:
+                raise ParameterError(f"{key} is an empty table: give it a number, or leave it out")
             flat |= flat_table(value, key)
         else:
             flat[key] = tuple(value) if isinstance(value, list) else value
     return flat
 
 
+Number = Annotated[float, BeforeValidator(no_truth)]
+
+# The upper bounds are beyond what is any use, and below what overflows, fills the memory or never ends.
+Positive = Annotated[float, Field(gt=0.0, le=1e12)]
+NotNegative = Annotated[float, Field(ge=0.0, le=1e12)]
+Count = Annotated[int, Field(ge=1, le=10_000_000)]
+Natural = Annotated[int, Field(ge=0, le=10_000_000)]
+Minutes = Annotated[int, Field(ge=1, le=525_600)]  # a year
+Days = Annotated[float, Field(gt=0.0, le=36_525.0)]  # a century
+Sets = Annotated[int, Field(ge=1, le=100_000)]  # of parameters, or windows, that are evaluated at once
+Trials = Annotated[int, Field(ge=1, le=MOST_TRIALS)]
+Jobs = Annotated[int, Field(ge=1, le=MOST_JOBS)]
+
 GroupName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]  # a bare key of TOML
 RuleName = Annotated[str, AfterValidator(_known_rule)]
 FeeRuleName = Annotated[str, AfterValidator(_known_fee_rule)]
-Members = tuple[tuple[GroupName, RuleName], ...]
+Members = Annotated[tuple[tuple[GroupName, RuleName], ...], Table()]
 Bound = Annotated[float, Field(gt=0.0, lt=1.0)]
-UtcTime = Annotated[datetime, AfterValidator(_to_utc)]
+UtcTime = Annotated[datetime, BeforeValidator(_moment), AfterValidator(_to_utc)]
 MetricName = Annotated[str, AfterValidator(_known_metric)]
-Frozen = tuple[tuple[str, float | tuple[float, ...]], ...]
-MetricNumbers = tuple[tuple[MetricName, float], ...]
+Frozen = Annotated[tuple[tuple[str, Number | tuple[Number, ...]], ...], Table(flat_table)]
+MetricNumbers = Annotated[tuple[tuple[MetricName, Number], ...], Table()]

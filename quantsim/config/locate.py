@@ -46,8 +46,8 @@ def _find(kind: Kind, name_or_path: str | os.PathLike[str]) -> Path:
     names, text = bundled_names(kind), os.fspath(name_or_path)
     if isinstance(name_or_path, str) and text in names:
         return _folder(kind) / f"{text}{_SUFFIX}"
-    path = Path(text).expanduser()
-    if path.is_file():
+    path = Path(os.path.expanduser(text))
+    if os.path.isfile(path):  # unlike the methods of Path, these two raise nothing, whatever the text
         return path
     raise ConfigError(
         f"no {_WORDS[kind]} {text!r}: it is no file and none of the bundled ones; {nearest(path.stem, names)}"

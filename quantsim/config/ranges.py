@@ -8,9 +8,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, Strict
 
 from quantsim.config.base import Section
+from quantsim.config.kinds import Table
 from quantsim.parameters.parameter import in_group
 
-__all__ = ["Range", "Ranges", "by_parameter", "range_pairs"]
+__all__ = ["Range", "Ranges", "by_parameter"]
 
 Number = Annotated[float, Strict()]
 
@@ -34,9 +35,6 @@ class Range(Section):
     units: Literal["human", "raw"] = "human"
 
 
-Ranges = tuple[tuple[str, Range], ...]
-
-
 def by_parameter(tables: Mapping[str, Any], group: str = "") -> dict[str, Any]:
     """The tables of parameters, those of groups under dotted names: a table that holds none but tables is a group."""
     found: dict[str, Any] = {}
@@ -51,6 +49,4 @@ def by_parameter(tables: Mapping[str, Any], group: str = "") -> dict[str, Any]:
     return found
 
 
-def range_pairs(values: Any) -> Any:
-    """Tables as sorted pairs, which are hashable; leaves anything else to validation."""
-    return tuple(sorted(by_parameter(values).items())) if isinstance(values, Mapping) else values
+Ranges = Annotated[tuple[tuple[str, Range], ...], Table(by_parameter)]

@@ -6,18 +6,23 @@ import itertools
 from datetime import datetime, timedelta
 from typing import Annotated, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    PositiveFloat,
-    PositiveInt,
-    field_serializer,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, model_validator
 
 from quantsim.config.base import Section
-from quantsim.config.kinds import Bound, FeeRuleName, Members, RuleName, UtcTime, distinct, pairs
+from quantsim.config.kinds import (
+    Bound,
+    Count,
+    Days,
+    FeeRuleName,
+    Members,
+    Minutes,
+    Natural,
+    NotNegative,
+    Positive,
+    RuleName,
+    UtcTime,
+    distinct,
+)
 from quantsim.discovery import is_loadable
 from quantsim.rules import Rule, Trading, ensemble_of, get_rule
 
@@ -31,10 +36,10 @@ class Data(Section):
     its start.
     """
 
-    source: str = "bundled"
+    source: Annotated[str, Field(min_length=1)] = "bundled"
     tokens: Annotated[tuple[str, ...], Field(min_length=2), AfterValidator(distinct)]
     bar_minutes: Annotated[int, Field(ge=1, le=1440)] | None = None
-    forward_fill_bars: Annotated[int, Field(ge=0)] | None = None
+    forward_fill_bars: Natural | None = None
     stamps: Literal["end", "start"] = "end"
 
     @model_validator(mode="after")
@@ -116,11 +121,11 @@ class PoolRules(Section):
     """
 
     rule: RuleName | None = None
-    ensemble: Annotated[Members, BeforeValidator(pairs)] = ()
+    ensemble: Members = ()
     minimum_weight: Bound | tuple[Bound, ...] | None = None
     maximum_weight: Bound | tuple[Bound, ...] | None = None
     do_arb: bool = True
-    arb_frequency: PositiveInt = 1
+    arb_frequency: Count = 1
     arb_quality: Annotated[float, Field(ge=0.0, le=1.0)] = 1.0
     published_band_trades: bool = False
 
@@ -141,10 +146,6 @@ class PoolRules(Section):
                 "published_band_trades is for pools that trade in batches: set rule = 'cow', or leave it out"
             )
         return self
-
-    @field_serializer("ensemble")
-    def _ensemble_as_table(self, ensemble: Members) -> dict[str, str]:
-        return dict(ensemble)
 
     @property
     def rule_names(self) -> tuple[str, ...]:
@@ -173,7 +174,7 @@ class Pool(PoolRules):
     """The pool itself. ``tokens`` are those of ``data`` unless set; subsidiary pools may stand among them."""
 
     tokens: Annotated[tuple[str, ...], Field(min_length=2), AfterValidator(distinct)] | None = None
-    initial_value_usd: PositiveFloat = 1_000_000.0
+    initial_value_usd: Annotated[Positive, Field(ge=1e-6)] = 1_000_000.0
 
 
 class Update(Section):
@@ -183,11 +184,11 @@ class Update(Section):
     weights: the published implementation does so, no pool could. Only for reproducing its figures.
     """
 
-    chunk_minutes: PositiveInt = 1440
-    interpolation_minutes: PositiveInt | None = None
+    chunk_minutes: Minutes = 1440
+    interpolation_minutes: Minutes | None = None
     interpolation: Literal["linear", "optimal"] = "linear"
-    maximum_change_per_minute: PositiveFloat = 3e-4
-    max_memory_days: PositiveFloat = 365.0
+    maximum_change_per_minute: Positive = 3e-4
+    max_memory_days: Days = 365.0
     use_alt_lamb: bool = False
     pre_exp_scaling: Literal["off", "log2", "logistic"] = "log2"
     published_look_ahead: bool = False
@@ -210,8 +211,8 @@ class Fees(Section):
     swap_fee: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     rule: FeeRuleName | None = None
     arb_fee: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
-    gas_cost_usd: Annotated[float, Field(ge=0.0)] = 0.0
-    noise_trader_ratio: Annotated[float, Field(ge=0.0)] = 0.0
+    gas_cost_usd: NotNegative = 0.0
+    noise_trader_ratio: NotNegative = 0.0
     protocol_fee_split: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
     rebalancing_cost: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0005
 

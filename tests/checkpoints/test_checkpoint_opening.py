@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import sqlite3
 import subprocess
 import sys
@@ -16,7 +17,9 @@ from sqlalchemy.schema import CreateTable
 
 from quantsim.checkpoints import Checkpoint, CheckpointStore, schema
 from quantsim.checkpoints.database import Database
-from quantsim.errors import CheckpointError
+from quantsim.checkpoints.location import read_location
+from quantsim.drivers.search.storage.opened import opened_storage
+from quantsim.errors import CheckpointError, DriverError
 
 
 def test_file_is_created_with_its_folders_and_settings(store, path):
@@ -215,3 +218,37 @@ def test_deadlocks_of_servers_are_tried_again(path, original):
     assert database.transact(work, write=True) == "done"
     database.close()
     assert len(calls) == 3
+
+
+@pytest.mark.parametrize(
+    ("location", "said"),
+    [
+        ("postgresql:/ann:s3cret@host/db", "write postgresql://..."),
+        ("postgresql:ann:s3cret@host/db", "write postgresql://..."),
+        ("postgres//ann:s3cret@host/db", "write postgres://..."),
+        ("mysql+pymysql:/ann:s3cret@host/db", "write mysql+pymysql://..."),
+        ("sqlite:/results.db", "write sqlite://..."),
+        ("sqlite:results.db", "write sqlite://..."),
+        ("sqlite://results.db", "sqlite:///FILE"),
+        ("http:/host/db", "write http://..."),
+        ("http://ann:s3cret@host/db", "names no database that there is: known: mariadb, mysql, postgresql, sqlite"),
+        ("postgres://ann:s3cret@host/db", "did you mean 'postgresql'?"),
+        ("://", "its URL cannot be read"),
+        (" ", "it is empty"),
+        ("a\0b.db", "it has a zero byte in it"),
+    ],
+)
+def test_what_only_looks_like_a_url_is_refused_and_no_file_made(tmp_path, monkeypatch, location, said):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CheckpointError, match=re.escape(said)) as caught:
+        CheckpointStore(location)
+    assert "s3cret" not in str(caught.value)
+    with pytest.raises(DriverError, match=re.escape(said.partition(":")[0])) as caught, opened_storage(location):
+        pass
+    assert "s3cret" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("location", ["C:/results.db", "run:1.db", "sqlite/results.db", "./postgresql:x.db"])
+def test_paths_that_only_begin_like_urls_are_paths(location):
+    assert read_location(location) == Path(location)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import pickle
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ import pytest
 from pydantic import ValidationError
 
 from quantsim import Experiment
+from quantsim.config.locate import find_study
 from quantsim.errors import ConfigError, QuantsimError
 
 STUDY: dict[str, Any] = {
@@ -55,9 +57,9 @@ BAD: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "infinite gas": ({"fees__gas_cost_usd": float("inf")}, ("fees.gas_cost_usd", "finite")),
     "fee as text": ({"fees__swap_fee": "low"}, ("fees.swap_fee", "'low'", "number")),
     "no room between guardrails": ({"pool__minimum_weight": 0.6}, ("pool.minimum_weight = 0.6", "at most 1/2", "2 tokens")),
-    "no minimum weight": ({"pool__minimum_weight": 0.0}, ("pool.minimum_weight", "greater than 0")),
-    "negative pool value": ({"pool__initial_value_usd": -5.0}, ("pool.initial_value_usd", "-5.0", "greater than 0")),
-    "empty pool": ({"pool__initial_value_usd": 0}, ("pool.initial_value_usd", "greater than 0")),
+    "no minimum weight": ({"pool__minimum_weight": 0.0}, ("pool.minimum_weight", "greater than")),
+    "negative pool value": ({"pool__initial_value_usd": -5.0}, ("pool.initial_value_usd", "-5.0", "greater than")),
+    "empty pool": ({"pool__initial_value_usd": 0}, ("pool.initial_value_usd", "greater than")),
     "unknown rule": ({"pool__rule": "momentun"}, ("pool.rule", "'momentun'", "did you mean 'momentum'?")),
     "unknown metric": ({"objective__metric": "daily_shape"}, ("objective.metric", "'daily_shape'", "'daily_sharpe'?")),
     "unknown reported metric": ({"objective__report": ["returns", "nope"]}, ("objective.report.1", "'nope'")),
@@ -72,7 +74,7 @@ BAD: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"update__chunk_minutes": 60, "update__interpolation_minutes": 90},
         ("interpolation_minutes = 90", "chunk_minutes = 60"),
     ),
-    "no chunk": ({"update__chunk_minutes": 0}, ("update.chunk_minutes", "greater than 0")),
+    "no chunk": ({"update__chunk_minutes": 0}, ("update.chunk_minutes", "greater than")),
     "broken chunk": ({"update__chunk_minutes": 1.5}, ("update.chunk_minutes", "1.5")),
     "unknown interpolation": ({"update__interpolation": "cubic"}, ("update.interpolation", "'cubic'", "'linear'", "'optimal'")),
     "tokens twice": ({"data__tokens": ["BTC", "ETH", "BTC"]}, ("data.tokens", "BTC", "each once")),
@@ -106,7 +108,7 @@ BAD: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "unknown optimiser": ({"sgd__optimiser": "adamm"}, ("sgd.optimiser", "'adamm'", "'adam'", "'lbfgs'")),
     "unknown sampling": ({"sgd__sampling": "random"}, ("sgd.sampling", "'random'", "'exhaustive'")),
-    "no tolerance": ({"sgd__plateau_tolerance": 0.0}, ("sgd.plateau_tolerance", "greater than 0")),
+    "no tolerance": ({"sgd__plateau_tolerance": 0.0}, ("sgd.plateau_tolerance", "greater than")),
     "unknown limit": ({"sgd__straight_through": ["fees"]}, ("sgd.straight_through", "'fees'", "'weight_bounds'")),
     "unknown trained parameter": (
         {"sgd__train": ["memory_days", "k_per_dya"]},
@@ -129,7 +131,7 @@ BAD: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "hold out nearly all": ({"periods__holdout_fraction": 0.997}, ("holdout_fraction = 0.997", "at least a day to training")),
     "hold out all": ({"periods__holdout_fraction": 1.0}, ("periods.holdout_fraction", "less than 1")),
     "warm-up longer than the run": ({"sgd__warmup_steps": 500}, ("warmup_steps = 500", "steps = 500")),
-    "no steps": ({"sgd__steps": 0}, ("sgd.steps", "greater than 0")),
+    "no steps": ({"sgd__steps": 0}, ("sgd.steps", "greater than")),
     "negative seed": ({"seed": -1}, ("seed", "-1")),
     "several at once": ({"fees__swap_fee": 2.0, "pool__arb_frequency": 0}, ("fees.swap_fee", "pool.arb_frequency")),
 }  # fmt: skip
@@ -152,7 +154,7 @@ def test_bad_input_is_refused(name: str) -> None:
 def test_a_missing_table_is_named(table: str) -> None:
     values = study()
     del values[table]
-    with pytest.raises(ConfigError, match=f"{table}: Field required"):
+    with pytest.raises(ConfigError, match=f"{table}: is missing"):
         Experiment.from_dict(values)
 
 
@@ -366,3 +368,71 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
         Experiment.load(broken)
     with pytest.raises(ConfigError, match=r"wrong\.toml is not valid(.|\n)*did you mean 'k_per_day'"):
         Experiment.load(wrong)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"parameters": {"zz": 1.0, "memory_days": "long"}}, "parameters.memory_days: must be a number (got 'long')"),
+        ({"parameters": {"memory_days": 1.0, "k_per_day": [1.0, "b"]}}, "parameters.k_per_day.1: must be a number"),
+        ({"parameters": {"fast": {"memory_days": True}}}, "parameters.fast.memory_days: must not be true or false"),
+        ({"parameters": {"memory_days": {}}}, "parameters: memory_days is an empty table"),
+        ({"search": {"fixed": {"b": 1.0, "a": "x"}}}, "search.fixed.a: must be a number (got 'x')"),
+        ({"objective": {"weights": {"returns": 1.0, "turnover": True}}}, "objective.weights.turnover: must not be"),
+        ({"fees": {"swap_fee": False}}, "fees.swap_fee: must not be true or false (got False)"),
+        (
+            {"pool": {"rule": "momentum", "minimum_weight": [0.1, True]}},
+            "pool.minimum_weight: must not be true or false",
+        ),
+        ({"pool": {"rule": "momentum", "do_arb": 1}}, "pool.do_arb: must be true or false (got 1)"),
+        ({"periods": {"train_start": 2018, "train_end": "2019-01-01"}}, "periods.train_start: must be a date, such as"),
+        ({"periods": {"train_start": "1514764800", "train_end": "2019-01-01"}}, "periods.train_start: must be a date"),
+        (
+            {"periods": {"train_start": "2018-01-01", "train_end": "9999-12-31T23:00-10:00"}},
+            "periods.train_end: must lie between the years 1970 and 2200",
+        ),
+        (
+            {"objective": {"n_periods": 10**8}},
+            "objective.n_periods: must be less than or equal to 5000 (got 100000000)",
+        ),
+        ({"sgd": {"n_parameter_sets": 10**8}}, "sgd.n_parameter_sets: must be less than or equal to 100000"),
+        ({"fees": {"x": {"y": 1}}}, "fees: unknown key 'x'"),
+        ({"data": 3}, "data: must be a table (got 3)"),
+    ],
+)
+def test_errors_name_the_key_and_nothing_else(changes, said) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Experiment.from_dict(study(**changes))
+    assert said in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"name = '\xff'", "is not UTF-8 (byte 8 is 0xff)"),
+        (b"x = " + b"[" * 5000 + b"]" * 5000, "is nested too deeply"),
+        (b"x" + b".x" * 5000 + b" = 1", "is nested too deeply"),
+        (b"seed = " + b"9" * 5000, "is not TOML"),
+        (b"#" * 5_000_000, "has 5,000,000 bytes"),
+        (b"\x00\x01\x02", "is not TOML"),
+    ],
+)
+def test_files_that_are_no_studies_are_refused(tmp_path, content, said) -> None:
+    path = tmp_path / "study.toml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match=re.escape(said)) as caught:
+        Experiment.load(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_study_from_an_editor_that_marks_utf_8_loads(tmp_path) -> None:
+    path = tmp_path / "marked.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + find_study("momentum_fees").read_bytes())
+    assert Experiment.load(path).identity == Experiment.load("momentum_fees").identity
+
+
+@pytest.mark.parametrize("text", ["~nobody_here/study.toml", "x" * 5000, "a\0b"])
+def test_paths_that_no_file_can_have_are_refused(text) -> None:
+    with pytest.raises(ConfigError, match="no study"):
+        Experiment.load(text)

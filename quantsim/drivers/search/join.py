@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
@@ -21,7 +20,7 @@ from quantsim.drivers.search.monitor import Monitor, SearchProgress
 from quantsim.drivers.search.records import Recorder
 from quantsim.drivers.search.samplers.named import check_sampler
 from quantsim.drivers.search.space_file import load_search_space
-from quantsim.drivers.search.storage.opened import Location, describe_storage, opened_storage
+from quantsim.drivers.search.storage.opened import Location, describe_storage, is_missing, opened_storage
 from quantsim.drivers.search.study import (
     check_same_task,
     identify,
@@ -104,9 +103,9 @@ def join_study(
     """
     if trials is not None:
         checked_count("trials", trials)
-    if "://" not in (place := os.fspath(storage)) and not Path(place).expanduser().is_file():
+    if is_missing(storage):
         raise DriverError(
-            f"there is no file {place}, so no study to join: a driver makes both, such as `quantsim optuna`"
+            f"there is no file {describe_storage(storage)}, so no study to join: a driver makes both, such as `quantsim optuna`"
         )
     begun = time.monotonic()
     with quiet_optuna(), opened_storage(storage) as opened:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +14,7 @@ from quantsim.config import Experiment
 from quantsim.config.base import describe
 from quantsim.config.locate import bundled_names, find_search_space
 from quantsim.config.ranges import Range, by_parameter
+from quantsim.config.toml_file import read_toml
 from quantsim.drivers.search.space import Dimension, Draw, SearchSpace
 from quantsim.errors import ConfigError, nearest
 from quantsim.parameters import Parameter, scoped
@@ -43,7 +42,7 @@ def load_search_space(experiment: Experiment) -> SearchSpace:
         source, tables = strategy, _own_tables(experiment)
     else:
         path = find_search_space(experiment.search.space)
-        source, tables = f"search space {path}", by_parameter(_read(path))
+        source, tables = f"search space {path}", by_parameter(read_toml(path, "search space"))
     ranges = {name: table.model_dump(exclude_none=True) for name, table in experiment.search.ranges}
     sources = dict.fromkeys(tables, source) | dict.fromkeys(ranges, "search.ranges")
     sources |= dict.fromkeys(dict(experiment.search.fixed), "search.fixed")
@@ -83,17 +82,8 @@ def _own_tables(experiment: Experiment) -> dict[str, Any]:
             group = in_group(view.group, member) if member else view.group
             own = {in_group(group, spec.human_name) for spec in get_rule(rule).parameters}
             tables = {name: table for name, table in tables.items() if name not in own}
-            tables |= by_parameter(_read(find_search_space(rule)), group)
+            tables |= by_parameter(read_toml(find_search_space(rule), "search space"), group)
     return tables
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"search space {path} cannot be read: {error}") from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"search space {path} is not TOML: {error}") from error
 
 
 def _remedy(name: str, known: Mapping[str, Parameter]) -> str:
@@ -114,7 +104,7 @@ def _checked(parameter: Parameter, given: Any, source: str) -> Range:
     try:
         table = Range.model_validate(dict(given))
     except ValidationError as error:
-        raise describe(error, where) from error
+        raise describe(error, where, given) from error
     ends = [name for name in ("low", "high") if getattr(table, name) is not None]
     ways = [name for name in ("choices", "value", "expand_around") if getattr(table, name) is not None]
     if len(ways) > 1 or (ends and ways):

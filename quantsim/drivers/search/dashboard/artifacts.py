@@ -17,12 +17,11 @@ from optuna.artifacts import FileSystemArtifactStore
 from optuna.artifacts.exceptions import ArtifactNotFound
 from optuna.study import Study
 from optuna.trial import FrozenTrial
-from sqlalchemy.engine import make_url
 
 from quantsim.config import Experiment
 from quantsim.drivers.search.space import SearchSpace
 from quantsim.drivers.search.space_file import load_search_space
-from quantsim.drivers.search.storage.opened import Location, describe_storage
+from quantsim.drivers.search.storage.opened import Location, storage_file, store_file
 from quantsim.drivers.search.study import METRICS
 from quantsim.drivers.search.study_file import study_text, trial_experiment
 from quantsim.errors import ConfigError, QuantsimError
@@ -75,21 +74,10 @@ def artifact_folder(location: Location, store_location: str) -> Path | None:
         The folder, which need not be there; None where neither is a file.
 
     Raises:
-        DriverError: the location is neither a path of a known kind nor a URL.
+        DriverError: a location is neither a path of a known kind nor a URL.
     """
-    for place in (describe_storage(location), store_location):
-        path = _file_of(place)
-        if path is not None:
-            return path.with_name(f"{path.stem}-artifacts")
-    return None
-
-
-def _file_of(place: str) -> Path | None:
-    if "://" not in place:
-        return Path(place).expanduser()
-    url = make_url(place)
-    inside = url.get_backend_name() == "sqlite" and url.database and not url.database.startswith((":memory:", "file:"))
-    return Path(str(url.database)) if inside else None
+    path = storage_file(location) or store_file(store_location)
+    return None if path is None else path.with_name(f"{path.stem}-artifacts")
 
 
 def attach_artifacts(

@@ -8,14 +8,18 @@ reads and writes the same file. Writing differs in three ways:
 * a last line without its end, left by a writer that was killed or found the disk full, is cut off before the next one
   is written (Optuna would append to it, and the file would never be readable again);
 * the lock is the kernel's, gone with the process that held it. Optuna's lock file is taken as well, under it, for the sake
-  of other programs; one left by a killed process then holds up the next writer for 3 seconds instead of 30.
+  of other programs; one left by a killed process then holds up the next writer for 3 seconds instead of 30, wherever it
+  points.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
+import logging
 import os
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -23,6 +27,8 @@ from typing import Any, BinaryIO
 from optuna.storages.journal import BaseJournalBackend, JournalFileBackend, JournalFileOpenLock, JournalFileSymlinkLock
 
 __all__ = ["JournalFile"]
+
+logger = logging.getLogger(__name__)
 
 # Records that only fill in a trial: its parameters and attributes (numbers of optuna's JournalOperation, part of the
 # file format). They reach the disk with the record that finishes the trial.
@@ -99,18 +105,56 @@ def _byte_at(file: BinaryIO, position: int) -> bytes:
     return file.read(1)
 
 
+class _LinkLock(JournalFileSymlinkLock):
+    """Optuna's lock, a symbolic link, with another way to see that it is stale.
+
+    Optuna looks at the file that the link points to. That of a relative path points nowhere, since it counts from the link's
+    own folder, and so does one whose folder has moved; Optuna then tries again for ever, without a pause. So the link itself
+    is looked at, and ours point to the whole path.
+    """
+
+    def __init__(self, path: Path, grace_s: int) -> None:
+        super().__init__(str(path.absolute()), grace_s)
+        self._link, self._target, self._grace_s = f"{path.absolute()}.lock", str(path.absolute()), grace_s
+
+    def acquire(self) -> bool:
+        """Makes the link; takes away one that has stayed the same for as long as the grace lasts."""
+        seen, since, pause_s = None, time.monotonic(), 0.001
+        while True:
+            try:
+                os.symlink(self._target, self._link)
+                return True
+            except FileExistsError:
+                pass
+            try:
+                status = os.lstat(self._link)
+            except FileNotFoundError:
+                continue  # it was let go of
+            if seen != (found := (status.st_ino, status.st_mtime_ns)):
+                seen, since = found, time.monotonic()
+            elif time.monotonic() - since > self._grace_s:
+                logger.warning("the lock %s was left behind by a process that has ended; it is taken away", self._link)
+                with contextlib.suppress(RuntimeError):  # somebody else took it away
+                    self.release()
+                continue
+            time.sleep(pause_s)
+            pause_s = min(2 * pause_s, 0.2)
+
+
 class _Lock:
     """The kernel's lock on the journal file itself, and under it the lock that other Optuna programs look at."""
 
     def __init__(self, path: Path) -> None:
+        if path.exists() and not path.is_file():
+            raise ValueError("it is no file")  # to read from a pipe might never end
         path.touch()
         self._file = open(path, "r+b") if _kernel_locks(path) else None  # noqa: SIM115 - open while this object is
-        self.others: JournalFileSymlinkLock | JournalFileOpenLock
+        self.others: _LinkLock | JournalFileOpenLock
         if os.name == "nt":  # symbolic links need a privilege there
             self.others = JournalFileOpenLock(str(path), _OPTUNA_STALE_LOCK_SECONDS)
         else:
             grace = _OPTUNA_STALE_LOCK_SECONDS if self._file is None else _STALE_LOCK_SECONDS
-            self.others = JournalFileSymlinkLock(str(path), grace)
+            self.others = _LinkLock(path, grace)
 
     def __enter__(self) -> None:
         if self._file is not None:

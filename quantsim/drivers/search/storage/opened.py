@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
 from sqlalchemy import create_engine, event, inspect
-from sqlalchemy.engine import URL, Engine, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.engine import URL, Engine
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from quantsim.checkpoints.location import file_of, read_location
 from quantsim.checkpoints.redact import redact, shown_url
 from quantsim.checkpoints.servers import MYSQL_CONTENTION, mysql_code, with_driver
 from quantsim.errors import DriverError
@@ -25,7 +26,17 @@ from quantsim.errors import DriverError
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
-__all__ = ["Location", "default_storage", "describe_storage", "is_file", "opened_storage"]
+__all__ = [
+    "Location",
+    "default_storage",
+    "describe_storage",
+    "is_file",
+    "is_missing",
+    "on_server",
+    "opened_storage",
+    "storage_file",
+    "store_file",
+]
 
 Location = str | os.PathLike[str]
 
@@ -86,38 +97,67 @@ def is_file(location: Location) -> bool:
     return isinstance(target, Path) or target.get_backend_name() == "sqlite"
 
 
+def is_missing(location: Location) -> bool:
+    """Whether the storage would be a file, and is not there."""
+    path = storage_file(location)
+    return path is not None and not os.path.isfile(path)
+
+
+def storage_file(location: Location) -> Path | None:
+    """The file of a storage; None where it is on a server."""
+    return file_of(_parse(location))
+
+
+def store_file(location: Location) -> Path | None:
+    """The file of a checkpoint store; None where it is on a server.
+
+    Raises:
+        DriverError: the location is neither a path nor a URL.
+    """
+    return file_of(_store_place(location))
+
+
 def default_storage(store_location: str) -> str:
     """The journal file beside a checkpoint store in a file, ``checkpoints.journal`` for ``checkpoints.db``.
 
     Raises:
         DriverError: the store is on a server, where a file beside it means nothing.
     """
-    url = make_url(store_location)
-    if url.get_backend_name() != "sqlite" or not url.database or url.database.startswith("file:"):
+    path = store_file(store_location)
+    if path is None:
         raise DriverError(
-            f"the checkpoint store {shown_url(url)} is not a plain file, so there is no file beside it for the study; say "
-            "where to keep it with storage=, for instance the same database URL"
+            f"the checkpoint store {redact(store_location)} is not a plain file, so there is no file beside it for the study; "
+            "say where to keep it with storage=, for instance the same database URL"
         )
-    return str(Path(url.database).with_suffix(JOURNAL_SUFFIXES[0]))
+    if path.suffix in JOURNAL_SUFFIXES:
+        raise DriverError(f"the checkpoint store {path} bears the name of a journal of studies: let it end in .db")
+    return str(path.with_suffix(JOURNAL_SUFFIXES[0]))
+
+
+def on_server(store_location: str) -> bool:
+    """Whether a checkpoint store is in the database of a server, which can keep studies, too."""
+    place = _store_place(store_location)
+    return isinstance(place, URL) and place.get_backend_name() != "sqlite"
+
+
+def _store_place(store_location: Location) -> Path | URL:
+    try:
+        return read_location(store_location)
+    except ValueError as error:
+        raise DriverError(f"the location of the checkpoint store is not valid: {error}") from None
 
 
 def _parse(location: Location) -> Path | URL:
-    text = os.fspath(location)
-    if "://" in text:
-        try:
-            return make_url(text)
-        except (ArgumentError, ValueError):
-            # Neither the text nor the original message is shown: both may hold the password.
-            raise DriverError(
-                "the URL of the study storage cannot be read; give dialect://user:password@host/name, or grpc://host:port"
-            ) from None
-    path = Path(text).expanduser()
-    if path.suffix in JOURNAL_SUFFIXES:
-        return path
-    if path.suffix in SQLITE_SUFFIXES:
-        return URL.create("sqlite", database=str(path))
+    try:
+        found = read_location(location, others=(_GRPC,))
+    except ValueError as error:
+        raise DriverError(f"the location of the study storage is not valid: {error}") from None
+    if isinstance(found, URL) or found.suffix in JOURNAL_SUFFIXES:
+        return found
+    if found.suffix in SQLITE_SUFFIXES:
+        return URL.create("sqlite", database=str(found))
     raise DriverError(
-        f"study storage {text!r} is neither a database URL nor a path that ends in "
+        f"study storage {os.fspath(location)!r} is neither a database URL nor a path that ends in "
         f"{', '.join(JOURNAL_SUFFIXES)} (journal file) or {', '.join(SQLITE_SUFFIXES)} (SQLite)"
     )
 
@@ -159,8 +199,8 @@ def _open_database(url: URL, shown: str) -> tuple[BaseStorage, Callable[[], None
     if url.get_backend_name() == "mysql":
         options["isolation_level"] = "READ COMMITTED"  # as in PostgreSQL; its own default locks gaps between rows, too
     if sqlite:
-        if url.database and not url.database.startswith((":memory:", "file:")):
-            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        if (path := file_of(url)) is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
         options = {"connect_args": {"timeout": _SQLITE_TIMEOUT_S}, "hide_parameters": True}
     _make_tables(text, options)
     storage = RDBStorage(text, engine_kwargs=options)

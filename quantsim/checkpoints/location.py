@@ -1,0 +1,80 @@
+"""Where results are kept: the path of a file, or the URL of a database; and what only looks like either."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+from quantsim.checkpoints.redact import shown_url
+from quantsim.errors import nearest
+
+__all__ = ["file_of", "read_location"]
+
+_DATABASES = ("mariadb", "mysql", "postgresql", "sqlite")
+_SCHEMES = (*_DATABASES, "postgres", "grpc", "http", "https", "mssql", "oracle", "redis")
+
+# A word and a colon before the first slash, as in postgresql:/host; one letter is a drive of Windows.
+_ALMOST_URL = re.compile(rf"([a-z][a-z0-9+.\-]+):/|({'|'.join(_SCHEMES)})(?:\+[a-z0-9_]+)?(?::|//)", re.IGNORECASE)
+
+
+def read_location(location: str | os.PathLike[str], *, others: tuple[str, ...] = ()) -> Path | URL:
+    """A path, or a URL whose database there is.
+
+    Args:
+        location: as the user gave it.
+        others: schemes that are no database, and may be given all the same.
+
+    Raises:
+        ValueError: it is empty, or a URL that cannot be read or is misspelt, or whose database is not known. The message shows
+            no password.
+    """
+    text = os.fspath(location)
+    if not text.strip():
+        raise ValueError("it is empty; give a path or a database URL")
+    if "\0" in text:
+        raise ValueError("it has a zero byte in it; give a path or a database URL")
+    if "://" not in text:
+        if isinstance(location, str) and (found := _ALMOST_URL.match(text)):
+            # No more is shown: the rest may hold a password.
+            scheme = found[1] or found[2]
+            raise ValueError(
+                f"it begins like a URL, with {found[0]!r}, and is none: write {scheme}://..., or ./ before the name of a file"
+            )
+        return Path(os.path.expanduser(text))
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        known = "".join(f", or {scheme}://host:port" for scheme in others)
+        raise ValueError(f"its URL cannot be read; give dialect://user:password@host/name{known}") from None
+    if url.get_backend_name() not in others:
+        _check_dialect(url, others)
+    return url
+
+
+def file_of(location: Path | URL) -> Path | None:
+    """The file that it is, whether there is one or not; None where that is none on this machine's disk."""
+    if isinstance(location, Path):
+        return location
+    inside = location.get_backend_name() == "sqlite" and location.database
+    if not inside or str(location.database).startswith((":memory:", "file:")):
+        return None
+    return Path(str(location.database))
+
+
+def _check_dialect(url: URL, others: tuple[str, ...]) -> None:
+    backend = url.get_backend_name()
+    try:
+        url.get_dialect()
+    except NoSuchModuleError:
+        if backend in _DATABASES:
+            return  # without that driver, which is for whoever connects to tell
+        known = nearest(backend, (*_DATABASES, *others))
+        raise ValueError(f"{shown_url(url)} names no database that there is: {known}") from None
+    except ImportError:
+        return  # as above
+    if backend == "sqlite" and url.host:
+        raise ValueError(f"{shown_url(url)} has two slashes, and needs three: sqlite:///FILE")
