@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "in_time_order",
+    "show_caution",
     "show_checkpoint",
     "show_metrics",
     "show_next",
@@ -91,8 +92,15 @@ def in_time_order(splits: Iterable[str]) -> list[str]:
     return sorted(splits, key=lambda split: SPLITS.index(split) if split in SPLITS else len(SPLITS))
 
 
+def show_caution(text: str) -> None:
+    """Says, as a part of the result, what it must not be taken without."""
+    say(f"Caution: {text}.", "bold yellow")
+
+
 def show_notes(notes: Mapping[str, Any]) -> None:
-    """Says once what a reader of the results should know: a shortened warm-up, gaps that were filled."""
+    """Says once what a reader of the results should know: forms no pool has, a shortened warm-up, gaps that were filled."""
+    for caution in notes.get("cautions", ()):
+        show_caution(caution)
     if "warm_up" in notes:
         note(f"Note: the estimators warm up on {notes['warm_up']}.")
     for name in ("prices", "series"):

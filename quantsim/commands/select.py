@@ -127,10 +127,12 @@ def _select(
 
 
 def _show(experiment: Experiment, selection: Selection, runs: Sequence[Run]) -> None:
-    from quantsim.commands.outcome import show_checkpoint, show_selection
+    from quantsim.commands.outcome import show_caution, show_checkpoint, show_selection
 
     count = f"{len(runs)} runs" if len(runs) > 1 else f"run {runs[0].run_id[:8]}"
     say(f"Study {experiment.name!r}: {experiment.pool.strategy_name} on {', '.join(experiment.tokens)}, {count}.")
+    for caution in experiment.cautions:
+        show_caution(caution)
     show_selection(selection)
     for checkpoint in selection.checkpoints:
         if len(selection.checkpoints) > 1:
@@ -157,7 +159,7 @@ def _as_json(experiment: Experiment, selection: Selection, runs: Sequence[Run]) 
         "minimum": selection.minimum,
         "chosen_by": selection.chosen_by,
         "used_test_data": selection.used_test_data,
-        "notes": list(selection.notes),
+        "notes": [*selection.notes, *experiment.cautions],
         "runs": [run.run_id for run in runs],
         "checkpoints": [_checkpoint_as_json(checkpoint, units) for checkpoint in selection.checkpoints],
     }

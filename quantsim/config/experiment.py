@@ -166,6 +166,14 @@ class Experiment(Section):
         )
 
     @property
+    def cautions(self) -> tuple[str, ...]:
+        """What everybody who is shown a result must be told, in sentences: that it rests on forms that no pool should have."""
+        settings = dict.fromkeys(setting for pool in self.pools for setting in pool.published)
+        return tuple(
+            f"this rests on {setting}, which is only for reproducing published figures" for setting in settings
+        )
+
+    @property
     def identity(self) -> str:
         """SHA-256 of the content as canonical JSON; name, description and driver do not count.
 

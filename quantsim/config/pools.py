@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -48,6 +49,18 @@ class PoolView:
     def rule(self) -> Rule:
         """What decides its weights."""
         return self.pool.strategy()
+
+    @property
+    def published(self) -> tuple[str, ...]:
+        """The settings that are only there to reproduce figures of the published implementation, as ``table.key = value``."""
+        where = f"subsidiaries.{self.group}" if self.group else ""
+        tables = (where or "pool", self.pool), (in_group(where, "update"), self.update)
+        return tuple(
+            f"{table}.{key} = {json.dumps(value)}"
+            for table, section in tables
+            for key, value in section
+            if (key.startswith("published") and value) or (key == "interpolation" and value.startswith("published"))
+        )
 
     @property
     def tunes_fee(self) -> bool:

@@ -62,8 +62,8 @@ class OnChain:
     remarks: tuple[str, ...] = ()
 
 
-def exact_decimal(value: float) -> str:
-    """The exact value of a float64 as a decimal number, never in scientific notation; ``float()`` gives the same float back.
+def exact_decimal(value: float | Decimal) -> str:
+    """The exact value of a float64, or a decimal, never in scientific notation; ``float()`` gives the same float back.
 
     Raises:
         ParameterError: it is not finite.
@@ -75,7 +75,7 @@ def exact_decimal(value: float) -> str:
     return format(Decimal(_finite(value)), "f")
 
 
-def fixed_point(value: float, decimals: int = DECIMALS) -> str:
+def fixed_point(value: float | Decimal, decimals: int = DECIMALS) -> str:
     """The integer nearest to the exact value times ``10^decimals``, half to even.
 
     Raises:
@@ -196,7 +196,7 @@ def _misfits(name: str, values: Sequence[float]) -> list[str]:
     return remarks
 
 
-def _finite(value: float) -> float:
+def _finite(value: float | Decimal) -> float | Decimal:
     if not math.isfinite(value):
         raise ParameterError(f"{value} has no decimal value: it must be finite")
-    return float(value)
+    return value if isinstance(value, Decimal) else float(value)

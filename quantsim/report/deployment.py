@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -47,8 +48,8 @@ def deployment(
     Returns:
         ``format`` and ``version``; ``experiment``, ``checkpoint`` and ``selection``, which say where the numbers come from
         and which split chose them; ``pools``, subsidiaries first, each with its tokens in order, ``settings`` and
-        ``parameters``. A number is ``{"decimal": …, "fixed": …}``: the exact value of the float64, and that times ``10^18``
-        as an integer.
+        ``parameters``. A number is ``{"decimal": …, "fixed": …}``, the latter times ``10^18`` as an integer. Settings are the
+        decimals that the study has, parameters the exact values of their float64.
 
     Raises:
         ParameterError: a value is not finite.
@@ -88,9 +89,9 @@ def _selection(selection: Selection) -> dict[str, Any]:
 def _pool(experiment: Experiment, view: PoolView, raw: Mapping[str, Any]) -> dict[str, Any]:
     least = {
         in_group(in_group(view.group, member) if member else view.group, name): value
-        for member, rule in view.pool.members()
+        for (member, _), asked_for in zip(view.pool.members(), view.pool.rule_names, strict=True)
         for (rule_name, name), value in _LEAST.items()
-        if rule.name == rule_name
+        if asked_for == rule_name  # a user's own rule may bear the same name
     }
     found = on_chain(pool_parameters(view), raw, view.update.max_memory_days, least)
     settings, remarks = _settings(experiment, view)
@@ -106,14 +107,15 @@ def _pool(experiment: Experiment, view: PoolView, raw: Mapping[str, Any]) -> dic
 
 def _settings(experiment: Experiment, view: PoolView) -> tuple[dict[str, Any], list[str]]:
     """What of the study a deployment sets, and what it cannot."""
-    update, fees, (lower, upper) = view.update, view.fees, view.bounds()
+    update, fees, (lower, upper) = view.update, view.fees, _bounds(view)
+    fastest = _as_written(update.maximum_change_per_minute)
     remarks = []
     settings: dict[str, Any] = {
         "update_interval_seconds": _SECONDS_PER_MINUTE * update.chunk_minutes,
         "interpolation_seconds": _SECONDS_PER_MINUTE * view.interpolation_minutes,
         # The ramp is as steep as the fastest weight may change, for as long as it lasts.
-        "maximum_change_per_update": _number(update.maximum_change_per_minute * view.interpolation_minutes),
-        "maximum_change_per_minute": _number(update.maximum_change_per_minute),
+        "maximum_change_per_update": _number(fastest * view.interpolation_minutes),
+        "maximum_change_per_minute": _number(fastest),
     }
     tuned = {spec.human_name for spec in view.tuned_bounds}
     if not view.has_token_bounds:
@@ -126,7 +128,8 @@ def _settings(experiment: Experiment, view: PoolView) -> tuple[dict[str, Any], l
     if varies or fees.rule is not None:
         remarks.append("the swap fee varies in time: " + (fees.rule or "series.swap_fee"))
     elif not view.tunes_fee:
-        settings["swap_fee"] = _number(fees.swap_fee)
+        settings["swap_fee"] = _number(_as_written(fees.swap_fee))
+    remarks += [f"the parameters were found with {setting}, which no contract does" for setting in view.published]
     if update.interpolation != "linear":
         remarks.append(f"weights move along {update.interpolation!r} ramps; contracts interpolate linearly")
     return settings, remarks
@@ -149,5 +152,20 @@ def _parameter(one: OnChain, raw: Mapping[str, Any]) -> dict[str, Any]:
     return entry
 
 
-def _number(value: float) -> dict[str, str]:
-    return {"decimal": exact_decimal(value), "fixed": fixed_point(value)}
+def _bounds(view: PoolView) -> tuple[list[Decimal], list[Decimal]]:
+    """The bounds of the weights, (n,) each, as :meth:`PoolView.bounds` has them, in decimals."""
+    lower = [_as_written(bound) for bound in view.bounds()[0]]
+    room = max(1 - sum(lower), Decimal(0))
+    given = view.pool.maximum_weight
+    highest = given if isinstance(given, tuple) else (1.0 if given is None else given,) * len(lower)
+    return lower, [min(_as_written(high), low + room) for low, high in zip(lower, highest, strict=True)]
+
+
+def _as_written(value: float) -> Decimal:
+    """The shortest decimal that reads as this float64: what the user wrote, unless that had more than 15 digits."""
+    return Decimal(repr(value))
+
+
+def _number(value: Decimal) -> dict[str, str]:
+    text = exact_decimal(value)
+    return {"decimal": text.rstrip("0").rstrip(".") if "." in text else text, "fixed": fixed_point(value)}

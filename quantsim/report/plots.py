@@ -63,7 +63,7 @@ def pool_figure(
         weight_axes.xaxis.set_major_locator(dates.AutoDateLocator(minticks=5, maxticks=12))
         weight_axes.xaxis.set_major_formatter(dates.DateFormatter("%b %Y" if months else "%d %b %Y"))
         weight_axes.set_xlim(times[0], times[-1])
-        weight_axes.set_xlabel("date (UTC)")
+        weight_axes.set_xlabel("\n".join(("date (UTC)", *result.notes.get("cautions", ()))))
         name = f"{experiment.name}: {experiment.pool.strategy_name} on {', '.join(result.tokens)}"
         value_axes.set_title(name, loc="left", fontsize=19, fontweight="bold", pad=34)
         value_axes.annotate(

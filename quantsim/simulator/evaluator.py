@@ -364,6 +364,8 @@ def _notes(experiment: Experiment, prices: Prices, warm_up_bars: int, series: Ma
         notes["prices"] = given
     if series:
         notes["series"] = f"in memory: {', '.join(sorted(series))}"
+    if experiment.cautions:
+        notes["cautions"] = list(experiment.cautions)
     if prices.gaps:
         notes["gaps_filled"] = len(prices.gaps)
         notes["bars_filled"] = sum(gap.n_bars for gap in prices.gaps)

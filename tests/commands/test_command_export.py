@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 
@@ -37,8 +38,7 @@ def test_the_study_s_own_parameters(cli):
     assert settings["update_interval_seconds"] == settings["interpolation_seconds"] == 12 * 3600
     assert float(settings["maximum_change_per_update"]["decimal"]) == pytest.approx(3e-4 * 720)
     assert float(settings["minimum_weight"]["decimal"]) == 0.05
-    assert settings["swap_fee"]["fixed"] == "3000000000000000"
-    assert Fraction(settings["swap_fee"]["decimal"]) == Fraction(0.003)
+    assert settings["swap_fee"] == {"decimal": "0.003", "fixed": "3000000000000000"}
     parameters = by_name(pool)
     assert list(parameters) == ["initial_weights", "lambda", "kappa"]
     assert parameters["kappa"]["human"]["name"] == "k_per_day"
@@ -149,3 +149,42 @@ def test_what_contracts_cannot_hold_is_remarked_on():
     assert [float(bound["decimal"]) for bound in pool["settings"]["minimum_weights"]] == [0.05, 0.1, 0.1]
     assert "fee.lambda" in by_name(pool)
     assert "fee.base_fee" in by_name(pool)
+
+
+def test_settings_are_the_decimals_of_the_study_and_learned_parameters_exact():
+    experiment = study(
+        pool={"rule": "momentum", "minimum_weight": [0.05, 0.1, 0.07], "maximum_weight": 0.9},
+        update={"chunk_minutes": 1440, "maximum_change_per_minute": 3e-4},
+        fees={"swap_fee": 1e-5},
+        parameters={"k_per_day": 0.1},
+    )
+    (pool,) = deployment(experiment, experiment.initial_parameters())["pools"]
+    settings = pool["settings"]
+    assert settings["swap_fee"] == {"decimal": "0.00001", "fixed": "10000000000000"}
+    assert settings["maximum_change_per_minute"] == {"decimal": "0.0003", "fixed": "300000000000000"}
+    assert settings["maximum_change_per_update"] == {"decimal": "0.432", "fixed": "432000000000000000"}
+    assert [bound["fixed"] for bound in settings["minimum_weights"]] == [f"{n}0000000000000000" for n in (5, 10, 7)]
+    assert [bound["decimal"] for bound in settings["maximum_weights"]] == ["0.83", "0.88", "0.85"]
+    weight = by_name(pool)["initial_weights"]["decimal"][0]
+    assert weight == format(
+        Decimal(experiment.human_parameters(experiment.initial_parameters())["initial_weights"][0]), "f"
+    )
+    (pair,) = deployment(fees := experiment.override(["pool.minimum_weight=0.05"]), fees.initial_parameters())["pools"]
+    assert pair["settings"]["minimum_weights"][0] == {"decimal": "0.05", "fixed": "50000000000000000"}
+
+
+def test_published_forms_are_remarked_on():
+    experiment = study(
+        pool={"rule": "min_variance", "published_band_trades": False}, update={"published_look_ahead": True}
+    )
+    (pool,) = deployment(experiment, experiment.initial_parameters())["pools"]
+    assert any("update.published_look_ahead = true" in remark for remark in pool["remarks"])
+
+
+def test_a_rule_of_a_user_s_file_is_not_taken_for_the_bundled_one_of_its_name(tmp_path: Path):
+    file = tmp_path / "mine.py"
+    file.write_text("from quantsim.rules.power_channel import RULE as mine\n")
+    experiment = study(pool={"rule": f"{file}:mine"}, parameters={"exponents": 0.5})
+    (pool,) = deployment(experiment, experiment.initial_parameters())["pools"]
+    assert [float(value) for value in by_name(pool)["exponents"]["decimal"]] == pytest.approx([0.5] * 3)
+    assert pool["remarks"] == []

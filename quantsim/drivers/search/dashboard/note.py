@@ -199,6 +199,8 @@ def _digest(text: str) -> str:
 def _facts(experiment: Experiment, data: str) -> Iterator[tuple[str, str]]:
     yield "rule", experiment.pool.strategy_name
     yield "tokens", ", ".join(experiment.tokens)
+    for caution in experiment.cautions:
+        yield "**caution**", caution
     for split, (start, end) in experiment.periods.splits().items():
         yield split, f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC"
     yield "prices", data
