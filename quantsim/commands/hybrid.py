@@ -116,7 +116,7 @@ _WORDS = {"search": "search", "gradients": "fine-tuning"}
 
 def _report(progress: HybridProgress) -> Report:
     best = "none yet" if progress.best is None else f"{progress.best:.4g}"
-    text = f"round {progress.round} of at most {progress.rounds}, {_WORDS[progress.kind]}, best {best}"
+    text = f"round {progress.round} of at most {progress.rounds}, {_WORDS[progress.kind]}, best train objective {best}"
     return Report(progress.done, progress.total, text)
 
 

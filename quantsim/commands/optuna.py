@@ -122,7 +122,7 @@ def _search(
     def report(progress: SearchProgress) -> None:
         nonlocal last
         last = progress
-        watch(report_of(progress))
+        watch(report_of(progress, _steers(experiment)))
 
     watch: Watcher
     try:
@@ -137,12 +137,12 @@ def _search(
         raise
 
 
-def report_of(progress: SearchProgress) -> Report:
-    """How far a search is, and its best so far."""
+def report_of(progress: SearchProgress, steers: str = "train objective") -> Report:
+    """How far a search is, and its best so far of what steers it."""
     if progress.best_value is None:
         text = "no trial completed yet"
     else:
-        text = f"best {progress.best_value:.4g} (trial {progress.best_trial})"
+        text = f"best {steers} {progress.best_value:.4g} (trial {progress.best_trial})"
     if progress.pruned:
         text += f", {progress.pruned} pruned"
     if progress.failed:
@@ -162,7 +162,13 @@ def _summary(experiment: Experiment, run: SearchRun) -> str:
         text += f", {run.n_failed} failed"
     if experiment.search.objectives:
         return f"{text}."
-    what = f"train {experiment.objective.name}"
-    if experiment.search.overfitting_penalty:
-        what += " less the overfitting penalty"
-    return f"{text}; highest {what}: {run.best_value:.4g} (trial {run.best_trial})."
+    return f"{text}; highest {_steers(experiment)}: {run.best_value:.4g} (trial {run.best_trial})."
+
+
+def _steers(experiment: Experiment) -> str:
+    """What a search maximises, of several objectives the first."""
+    if experiment.search.objectives:
+        first = experiment.search.objectives[0]
+        return f"train {first}"
+    penalty = " less the overfitting penalty" if experiment.search.overfitting_penalty else ""
+    return f"train {experiment.objective.name}{penalty}"

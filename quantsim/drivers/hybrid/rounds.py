@@ -82,7 +82,8 @@ class HybridProgress:
         kind: of the phase.
         done: evaluations of the phase that are done.
         total: evaluations of the phase.
-        best: the best objective so far, of a search on train, of gradients on the deciding split; None before any.
+        best: the highest train objective of any trial so far, as the search has it; None before any. Fine-tuning does not
+            raise it: what it finds counts once it is tried as a trial.
     """
 
     round: int
@@ -255,8 +256,7 @@ class Rounds:
         n_sets = len(starts)
 
         def watch(progress: Progress) -> None:
-            best = progress.best if math.isfinite(progress.best) else None
-            self._tell(state, "gradients", n_sets * progress.step, n_sets * (progress.steps + 1), best)
+            self._tell(state, "gradients", n_sets * progress.step, n_sets * (progress.steps + 1), state.best)
 
         done = run_sgd(self.gradients, self.prices, self.store, start=raw, progress=watch)
         return done.run_id, done.seconds

@@ -46,7 +46,8 @@ class Progress:
         steps: steps in all.
         objective: best train objective over the parameter sets, at this step.
         median: the median over the sets.
-        best: best deciding objective so far (validation, or train where there is no validation).
+        best: best objective so far on the split that decides.
+        decides: that split: validation, or train where there is no validation.
         learning_rate: in use by the last step, the largest of the sets.
         gradient_norm: of the last step, the median of the sets; nan before the first.
         alive: parameter sets that still train and whose last update was not refused.
@@ -59,6 +60,7 @@ class Progress:
     objective: float
     median: float
     best: float
+    decides: str
     learning_rate: float
     gradient_norm: float
     alive: int
@@ -264,6 +266,7 @@ class _Session:
             objective=_highest(objective),
             median=float(np.median(objective)),
             best=float(self.patience.best),
+            decides=self.training.decides,
             learning_rate=float("nan") if info is None else float(info.learning_rate.max()),
             gradient_norm=float("nan") if info is None else float(np.median(info.gradient_norm)),
             alive=int(alive.sum()),
