@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import socketserver
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,13 +21,13 @@ if TYPE_CHECKING:
 
 __all__ = ["dashboard"]
 
-_LOOPBACK = ("127.0.0.1", "localhost")
-
 
 def dashboard(
     storage: Storage = None,
     store: Store = DEFAULT_STORE,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="Address to listen on, and the host that requests must be for; 0.0.0.0 for any.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for any that is free.")] = 8080,
     verbose: Verbose = False,
 ) -> None:
@@ -35,19 +36,26 @@ def dashboard(
     Pictures and study files of the best trials lie beside the storage, in NAME-artifacts, or, where that is a server, beside
     the checkpoint store.
 
-    The dashboard has no password: whoever reaches the port can read, change and delete studies.
+    The dashboard has no password: whoever reaches the port can read, change and delete studies. It answers only requests for
+    the host it listens on, so that no page of another site can.
     """
     from quantsim.drivers.search.dashboard.artifacts import artifact_folder
+    from quantsim.drivers.search.dashboard.hosts import HostCheck, is_loopback, url_host
 
+    if not host.strip():
+        raise DriverError("--host is empty: 127.0.0.1 is this machine alone, 0.0.0.0 all that reach it")
     place = study_storage(storage, store)
     folder = artifact_folder(place, store)
-    with _studies(place) as (opened, names), _server(_application(opened, folder), host, port) as server:
-        if host not in _LOOPBACK:
+    with (
+        _studies(place) as (opened, names),
+        _server(HostCheck(_application(opened, folder), host), host, port) as server,
+    ):
+        if not is_loopback(host):
             note(f"Note: the dashboard has no password, and listens on {host}: who reaches it can delete studies.")
         say(f"Studies: {', '.join(names)}")
         if folder is not None and folder.is_dir():
             say(f"Artifacts: {folder}")
-        say(f"Dashboard: http://{host}:{server.server_port}/ (Ctrl-C ends it)")
+        say(f"Dashboard: http://{url_host(host)}:{server.server_port}/ (Ctrl-C ends it)")
         try:
             server.serve_forever()
         except KeyboardInterrupt as interrupt:
@@ -91,11 +99,12 @@ def _application(storage: BaseStorage, folder: Path | None) -> Any:
 @contextlib.contextmanager
 def _server(application: Any, host: str, port: int) -> Iterator[WSGIServer]:
     try:
-        server = make_server(host, port, application, server_class=_Server, handler_class=_QuietHandler)
-    except OSError as error:
-        raise DriverError(
-            f"cannot listen on {host}, port {port}: {error.strerror or error}; give another --port or --host"
-        ) from error
+        family = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)[0][0]
+        kind = _Server if family == socket.AF_INET else _Server6
+        server = make_server(host.strip("[]"), port, application, server_class=kind, handler_class=_QuietHandler)
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DriverError(f"cannot listen on {host}, port {port}: {reason}; give another --port or --host") from error
     with server:
         yield server
 
@@ -104,6 +113,10 @@ class _Server(socketserver.ThreadingMixIn, WSGIServer):
     """One thread per request, so that one slow page does not hold up the others."""
 
     daemon_threads = True
+
+
+class _Server6(_Server):
+    address_family = socket.AF_INET6
 
 
 class _QuietHandler(WSGIRequestHandler):

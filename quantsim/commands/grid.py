@@ -27,6 +27,11 @@ DEFAULT_AXES = ("memory_days=2:100:16:log", "k_per_day=1:200:16:log")
 _BLOCK_CELLS = 1024  # some 100 MB on the bundled study
 
 
+def _verbatim(text: str) -> str:
+    """The text as Markdown that shows it as it is: Typer takes ``:100:`` for the name of a picture."""
+    return text.replace(":", r"\:")
+
+
 class Split(enum.StrEnum):
     """On which data the best cell is chosen."""
 
@@ -46,7 +51,7 @@ def grid(
             help=(
                 "A parameter's range in human units and its number of values: memory_days=1:120:16:log for all tokens, "
                 "memory_days[BTC]=... for one, fast.memory_days=... in a group. Repeatable. Default: "
-                f"{' and '.join(DEFAULT_AXES)}."
+                f"{_verbatim(' and '.join(DEFAULT_AXES))}."
             ),
         ),
     ] = None,

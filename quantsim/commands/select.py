@@ -46,7 +46,10 @@ def select(
         float | None,
         typer.Option(
             "--split-minimum",
-            help="For the two _min_ methods: the least value of the metric on the other split, in its unit. Default: 0.",
+            help=(
+                "For best_train_min_test and best_test_min_train: the least value of the metric on the other split, in its "
+                "unit. Default: 0."
+            ),
         ),
     ] = None,
     study: Study = None,

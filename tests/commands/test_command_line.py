@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import typer
 
 from quantsim import __version__
 from quantsim.checkpoints import SELECTION_METHODS
+from quantsim.commands.app import app
 from quantsim.commands.environment import compilation_cache, prepare_environment
 
 COMMANDS = ("optuna", "sgd", "hybrid", "simulate", "grid", "select", "export", "dashboard", "space", "prices")
@@ -26,6 +29,21 @@ def test_help_lists_all_commands(cli):
     result = cli("--help")
     assert result.exit_code == 0
     assert all(command in result.stdout for command in COMMANDS)
+
+
+def test_help_shows_what_is_written(cli, monkeypatch):
+    """Markup must not eat letters, nor make pictures of them, as it did of ``2:100:16``."""
+    monkeypatch.setenv("COLUMNS", "3000")
+    root = typer.main.get_command(app)
+
+    def words(text: str) -> str:
+        return " ".join(re.sub("[│╭╮╰╯─]", " ", text.replace("`", "")).split())
+
+    for name, command in {"": root, **root.commands}.items():
+        shown = words(cli(*([name] if name else []), "--help").stdout)
+        for text in (command.help, *(getattr(parameter, "help", None) for parameter in command.params)):
+            assert words((text or "").replace(r"\:", ":")) in shown
+    assert "memory_days=2:100:16:log" in words(cli("grid", "--help").stdout)
 
 
 def test_no_arguments_show_the_help(cli):

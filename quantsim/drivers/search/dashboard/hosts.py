@@ -1,0 +1,90 @@
+"""Who the dashboard answers: requests for the host that it was started for, from its own pages.
+
+Any page in a browser may have a name of its own resolved to this machine's address (DNS rebinding), and then read, change
+and delete studies through that browser, unless the server looks at the name it is asked for.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+from collections.abc import Callable, Iterable
+from typing import Any
+
+__all__ = ["HostCheck", "is_loopback", "url_host"]
+
+Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+_AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._\-]+)(?::([0-9]{1,5}))?")
+
+
+class HostCheck:
+    """A WSGI application that passes on what is asked of one of its own hosts, and refuses everything else.
+
+    A host is a name or address in the ``Host`` header; of an address of this machine alone, all its names will do. A server
+    on all addresses is also known by every address, which no page can have for a name, and by the machine's own name. The port
+    is not compared: it is another one behind a tunnel. A request that a page of another origin makes is refused.
+    """
+
+    def __init__(self, application: Application, host: str) -> None:
+        """Takes the application, and the host that the server was started for."""
+        self._application = application
+        self._any_address = _address(host) in _WILDCARDS
+        names = {host.strip("[]").lower()}
+        if self._any_address or is_loopback(host):
+            names |= {"localhost", "127.0.0.1", "::1"}
+        if self._any_address:
+            names |= {socket.gethostname().lower(), socket.getfqdn().lower()}
+        self._names = names
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Answers one request."""
+        asked_for, origin = environ.get("HTTP_HOST", ""), environ.get("HTTP_ORIGIN")
+        if not self._is_own(asked_for):
+            reason = (
+                "is no host of this server: open the address that `quantsim dashboard` shows, or start it with --host"
+            )
+            return _refuse(start_response, "421 Misdirected Request", f"{_shown(asked_for)} {reason}")
+        if origin is not None and origin.lower().partition("://")[2] != asked_for.lower():
+            return _refuse(start_response, "403 Forbidden", f"pages of {_shown(origin)} may not use this server")
+        return self._application(environ, start_response)
+
+    def _is_own(self, authority: str) -> bool:
+        found = _AUTHORITY.fullmatch(authority)
+        if found is None:
+            return False
+        name = found[1].strip("[]").lower()
+        return name in self._names or (self._any_address and _address(name) is not None)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches a host."""
+    address = _address(host)
+    return host.lower() == "localhost" or (address is not None and address.is_loopback)
+
+
+def url_host(host: str) -> str:
+    """The host as it stands in a URL: IPv6 addresses in brackets."""
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
+
+
+_WILDCARDS = (ipaddress.ip_address("0.0.0.0"), ipaddress.ip_address("::"))  # noqa: S104 - to be recognised
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return None
+
+
+def _shown(text: str) -> str:
+    """What a stranger sent, as far as it may be repeated."""
+    return ascii(text[:100]) if text else "a request without a host"
+
+
+def _refuse(start_response: Callable[..., Any], status: str, message: str) -> Iterable[bytes]:
+    body = f"{message}\n".encode()
+    start_response(status, [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body)))])
+    return [body]
