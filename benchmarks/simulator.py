@@ -32,8 +32,8 @@ from yardstick import fee_recursion
 from quantsim import Evaluator, Experiment, Prices, load_prices
 from quantsim.prices import available
 from quantsim.simulator import evaluate, signals
+from quantsim.simulator.interpolation import bar_weights
 from quantsim.simulator.setup import PoolSetup
-from quantsim.simulator.weights import bar_weights
 
 DAYS, WARM_UP_DAYS = 151, 150
 MINUTES = 1440 * (DAYS + WARM_UP_DAYS)

@@ -35,4 +35,5 @@ calm_momentum = Rule(
     parameters=(common.memory_days, common.alt_memory_days, common.k_per_day, ceiling),
     output=Output.CHANGE,
     outputs=outputs,
+    sums_to_zero=True,
 )

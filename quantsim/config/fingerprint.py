@@ -72,7 +72,7 @@ _WITHOUT_EFFECT = frozenset(
 
 _ENSEMBLE = "ensemble__"  # before a rule's name there; the number of members says it, too
 _LOOKS_AHEAD = frozenset({"min_variance"})
-_INTERPOLATIONS = {"linear": "linear", "approx_optimal": "optimal", "optimal": "optimal"}
+_INTERPOLATIONS = {"linear": "linear", "approx_optimal": "published_optimal", "optimal": "published_optimal"}
 
 # key of the fingerprint's optimisation_settings → (table, key, conversion)
 _OPTIMISATION: dict[str, tuple[str, str, Callable[[Any], Any]]] = {

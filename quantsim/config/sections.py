@@ -180,13 +180,17 @@ class Pool(PoolRules):
 class Update(Section):
     """When and how fast the weights move. ``interpolation_minutes`` is the whole chunk unless set.
 
+    ``interpolation`` is the form of a ramp: linear, or the one of arXiv:2403.18737 that loses less. ``published_optimal`` is
+    that of the published implementation, which ends with too large a step and may break bounds and speed limit. Only for
+    reproducing its figures.
+
     ``published_look_ahead`` steers a chunk with the output of its end instead of its beginning, for rules that output
     weights: the published implementation does so, no pool could. Only for reproducing its figures.
     """
 
     chunk_minutes: Minutes = 1440
     interpolation_minutes: Minutes | None = None
-    interpolation: Literal["linear", "optimal"] = "linear"
+    interpolation: Literal["linear", "optimal", "published_optimal"] = "linear"
     maximum_change_per_minute: Positive = 3e-4
     max_memory_days: Days = 365.0
     use_alt_lamb: bool = False

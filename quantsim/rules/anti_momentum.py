@@ -23,4 +23,5 @@ RULE = Rule(
     parameters=momentum.RULE.parameters,
     output=Output.CHANGE,
     outputs=anti_momentum_outputs,
+    sums_to_zero=True,
 )

@@ -47,4 +47,5 @@ RULE = Rule(
     ),
     output=Output.CHANGE,
     outputs=difference_momentum_outputs,
+    sums_to_zero=True,
 )

@@ -51,4 +51,5 @@ def ensemble_of(members: Members) -> Rule:
         outputs=outputs,
         persistence=persistence if any(rule.persistence for _, rule in members) else None,
         needs_oracle=any(rule.needs_oracle for _, rule in members),
+        sums_to_zero=all(rule.sums_to_zero for _, rule in members),
     )

@@ -65,4 +65,5 @@ RULE = Rule(
     ),
     output=Output.CHANGE,
     outputs=mean_reversion_channel_outputs,
+    sums_to_zero=True,
 )

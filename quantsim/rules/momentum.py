@@ -49,4 +49,5 @@ RULE = Rule(
     parameters=(common.memory_days, common.alt_memory_days, common.k_per_day),
     output=Output.CHANGE,
     outputs=momentum_outputs,
+    sums_to_zero=True,
 )

@@ -58,4 +58,5 @@ RULE = Rule(
     ),
     output=Output.CHANGE,
     outputs=power_channel_outputs,
+    sums_to_zero=True,
 )

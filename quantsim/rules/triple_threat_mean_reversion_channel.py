@@ -95,4 +95,5 @@ RULE = Rule(
     ),
     output=Output.CHANGE,
     outputs=triple_threat_outputs,
+    sums_to_zero=True,
 )

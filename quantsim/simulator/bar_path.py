@@ -14,9 +14,10 @@ from quantsim.objective import Period
 from quantsim.simulator.batch_path import BatchRun, batch_run
 from quantsim.simulator.fee_run import FeeRun, fee_run
 from quantsim.simulator.given_trades import Fills, window_orders
+from quantsim.simulator.interpolation import bar_weights
 from quantsim.simulator.market import FeeRates, Market
 from quantsim.simulator.setup import PoolSetup
-from quantsim.simulator.weights import Ramps, bar_weights
+from quantsim.simulator.weights import Ramps
 from quantsim.simulator.zero_fee import bar_log_values
 
 __all__ = ["BarPath", "bar_path", "sequential_run"]

@@ -102,7 +102,7 @@ def _cheapest(setup: PoolSetup, metrics: tuple[str, ...]) -> Path:
         return Path.HOLD
     if setup.charges or setup.has_trades or setup.batches:
         return Path.FEES
-    if setup.arb_frequency > 1 or setup.optimal_ramp or _reads_every_bar(metrics):
+    if setup.arb_frequency > 1 or setup.interpolation != "linear" or _reads_every_bar(metrics):
         return Path.PER_BAR
     return Path.CLOSED_FORM
 
@@ -117,7 +117,7 @@ def _check(path: Path, setup: PoolSetup, metrics: tuple[str, ...]) -> None:
         "given trades need path = 'fees'": setup.has_trades and path in (Path.CLOSED_FORM, Path.PER_BAR),
         "trade in batches needs path = 'fees'": setup.batches and path in (Path.CLOSED_FORM, Path.PER_BAR),
         "the closed form needs an arbitrage visit every bar": setup.arb_frequency > 1 and path is Path.CLOSED_FORM,
-        "the closed form needs linear interpolation": setup.optimal_ramp and path is Path.CLOSED_FORM,
+        "the closed form needs linear interpolation": setup.interpolation != "linear" and path is Path.CLOSED_FORM,
         "a metric needs the value or the reserves at every bar": (
             _reads_every_bar(metrics) and path is Path.CLOSED_FORM
         ),

@@ -14,9 +14,10 @@ from quantsim.metrics import Need, Sample, SampleShape, compute
 from quantsim.objective import Period
 from quantsim.simulator.bar_path import BarPath, bar_path, sequential_run
 from quantsim.simulator.closed_form import log_values_at
+from quantsim.simulator.interpolation import bar_weights
 from quantsim.simulator.market import FeeRates, Market
 from quantsim.simulator.plan import Path, Plan
-from quantsim.simulator.weights import Ramps, bar_weights
+from quantsim.simulator.weights import Ramps
 
 __all__ = ["Window", "bar_samples", "metrics_of", "samples", "window_bar_path"]
 
@@ -156,7 +157,7 @@ def _weight_change(plan: Plan, ramps: Ramps, period: Period) -> Array:
     setup = plan.setup
     if setup.holds or not setup.moves:
         return jnp.zeros(())
-    if setup.optimal_ramp:
+    if setup.interpolation != "linear":
         weights = bar_weights(ramps, plan.shape.n_bars, setup)[period.first : period.end]
         return 0.5 * jnp.sum(jnp.abs(jnp.diff(weights, axis=0)))
     first = np.arange(ramps.start.shape[0]) * setup.chunk_bars

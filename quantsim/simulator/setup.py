@@ -28,7 +28,7 @@ class PoolSetup:
         minimum_weight: lower guardrail; of the tokens' lower bounds, the lowest.
         bounds: (lower, upper) of each token, where they have bounds of their own; None where the guardrail is all there is.
         tuned_bounds: raw names of the bounds that are parameters.
-        optimal_ramp: whether the ramp is the approximately optimal one instead of the linear one.
+        interpolation: what the ramp is: ``"linear"``, ``"optimal"`` or ``"published_optimal"``.
         look_ahead: whether a chunk is steered by the output of its end, as in the published implementation.
         initial_value: pool value at the first bar, in the quote currency.
         do_arb: whether arbitrageurs trade at all.
@@ -56,7 +56,7 @@ class PoolSetup:
     minimum_weight: float
     bounds: tuple[tuple[float, ...], tuple[float, ...]] | None
     tuned_bounds: tuple[str, ...]
-    optimal_ramp: bool
+    interpolation: str
     look_ahead: bool
     initial_value: float
     do_arb: bool
@@ -176,7 +176,7 @@ def _setup(
         minimum_weight=min(lower),
         bounds=(lower, upper) if view.has_token_bounds else None,
         tuned_bounds=tuple(spec.raw_name for spec in view.tuned_bounds),
-        optimal_ramp=update.interpolation == "optimal",
+        interpolation=update.interpolation,
         look_ahead=update.published_look_ahead,
         initial_value=initial_value,
         do_arb=view.pool.do_arb,

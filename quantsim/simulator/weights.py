@@ -1,4 +1,4 @@
-"""From rule outputs to the pool's weights: guardrails, speed limit, and the ramp inside a chunk."""
+"""From rule outputs to the pool's weights at chunk boundaries: guardrails, bounds of each token, and the speed limit."""
 
 from __future__ import annotations
 
@@ -9,26 +9,27 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from quantsim.discovery import is_in_file
 from quantsim.forms import form
 from quantsim.parameters import common
 from quantsim.parameters.transforms import sigmoid
 from quantsim.simulator.clip_maps import run_maps, speed_limited
 from quantsim.simulator.setup import PoolSetup
 
-__all__ = ["Bounds", "Ramps", "bar_weights", "chunk_ramps", "guardrail", "token_bounds", "within_bounds"]
+__all__ = ["Bounds", "Ramps", "chunk_ramps", "guardrail", "token_bounds", "within_bounds"]
 
 
 class Ramps(NamedTuple):
-    """The weights of a window, chunk by chunk: ``start + min(j, I)·step`` at bar ``j`` of a chunk.
+    """The weights of a window, chunk by chunk: along a linear ramp ``start + min(j, I)·step`` at bar ``j`` of a chunk.
 
     Attributes:
         start: (M, n) weights at the first bar of each chunk.
         step: (M, n) change per bar while the ramp lasts; rows sum to zero.
+        upper: (n,) bounds of each token that a curved ramp has to keep; None where lower bounds are all there is.
     """
 
     start: Array
     step: Array
+    upper: Array | None = None
 
 
 class Bounds(NamedTuple):
@@ -163,15 +164,16 @@ def chunk_ramps(
         step = _passing(_speed_limit(wanted, setup), wanted, "maximum_change", setup)
         return weights + setup.ramp_bars * step, Ramps(weights, step)
 
+    upper = None if bounds is None else bounds.upper
     if setup.starts_at_target:
-        return jax.lax.scan(decide, limit(outputs[0]), outputs[:n_chunks])[1]
+        return jax.lax.scan(decide, limit(outputs[0]), outputs[:n_chunks])[1]._replace(upper=upper)
     initial = initial if bounds is None else limit(initial)
     if form() == "associative" and _has_clip_maps(setup):
         later = _two_token_ramps(outputs[1:n_chunks], initial, setup, bounds)
     else:
         later = jax.lax.scan(decide, initial, outputs[1:n_chunks])[1]
     rest = jnp.zeros_like(initial)[None]
-    return Ramps(jnp.concatenate([initial[None], later.start]), jnp.concatenate([rest, later.step]))
+    return Ramps(jnp.concatenate([initial[None], later.start]), jnp.concatenate([rest, later.step]), upper)
 
 
 def _passing(limited: Array, free: Array, limit: str, setup: PoolSetup) -> Array:
@@ -183,8 +185,8 @@ def _passing(limited: Array, free: Array, limit: str, setup: PoolSetup) -> Array
 
 
 def _has_clip_maps(setup: PoolSetup) -> bool:
-    """Whether decisions are clip maps: two tokens, and changes that sum to zero, which of a user's own rule is not known."""
-    return setup.n_tokens == 2 and not setup.straight_through and not is_in_file(setup.rule.name)
+    """Whether decisions are clip maps: two tokens, and changes that sum to zero, so that one weight tells the other."""
+    return setup.n_tokens == 2 and not setup.straight_through and setup.rule.sums_to_zero
 
 
 def _two_token_ramps(outputs: Array, initial: Array, setup: PoolSetup, bounds: Bounds | None) -> Ramps:
@@ -204,22 +206,3 @@ def _speed_limit(step: Array, setup: PoolSetup) -> Array:
     largest = jnp.max(jnp.abs(step))
     too_fast = largest > setup.maximum_change
     return step * jnp.where(too_fast, setup.maximum_change / jnp.where(too_fast, largest, 1.0), 1.0)
-
-
-def bar_weights(ramps: Ramps, n_bars: int, setup: PoolSetup) -> Array:
-    """Weights at every bar of a window, (T, n).
-
-    The linear ramp, or the approximately optimal one of arXiv:2403.18737: the mean of the linear ramp and the geometric one
-    ``w (w_end/w)^(j/(I+1))``, normalised.
-    """
-    bars = jnp.arange(setup.chunk_bars)
-    inside = jnp.minimum(bars, setup.ramp_bars).astype(ramps.start.dtype)[:, None]
-    start, step = ramps.start[:, None], ramps.step[:, None]
-    weights = start + inside * step
-    if setup.optimal_ramp:
-        end = start + setup.ramp_bars * step
-        geometric = start * (end / start) ** (inside / (setup.ramp_bars + 1))
-        mean = 0.5 * (weights + geometric)
-        ramping = (bars < setup.ramp_bars)[:, None]
-        weights = jnp.where(ramping, mean / jnp.sum(mean, axis=-1, keepdims=True), end)
-    return weights.reshape(-1, setup.n_tokens)[:n_bars]

@@ -84,7 +84,7 @@ def test_every_key_that_counts_is_translated() -> None:
     experiment = read(**EVERY_KEY)
     assert experiment.data.tokens == ("ETH", "BTC", "XRP")
     assert (experiment.update.chunk_minutes, experiment.update.interpolation_minutes) == (60, 30)
-    assert experiment.update.interpolation == "optimal"
+    assert experiment.update.interpolation == "published_optimal"
     assert experiment.update.maximum_change_per_minute == 1e-4
     assert experiment.update.max_memory_days == 100.0
     assert experiment.update.use_alt_lamb

@@ -148,7 +148,7 @@ def expected(
         protocol_fee_split=fees.protocol_fee_split,
         arb_frequency=pool.arb_frequency,
         do_arb=pool.do_arb,
-        optimal_ramp=update.interpolation == "optimal",
+        interpolation=update.interpolation,
     )
     return reference.run(dataclasses.replace(market, **varying))
 

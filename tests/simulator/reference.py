@@ -6,6 +6,7 @@ arbitrage trade by bisection, for any number of tokens.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -49,7 +50,7 @@ class Market:
     protocol_fee_split: float = 0.0
     arb_frequency: int = 1
     do_arb: bool = True
-    optimal_ramp: bool = False
+    interpolation: str = "linear"
     trades: list[Trade] = field(default_factory=list)
 
 
@@ -170,14 +171,50 @@ def _weights(pool: Market) -> np.ndarray:
             step = (guarded(position + outputs[first], pool.minimum_weight) - position) / ramp
             step *= min(1.0, fastest / np.abs(step).max()) if step.any() else 1.0
         end = position + ramp * step
+        path = ramp_of(pool.interpolation, position, end, ramp, fastest)
         for inside in range(min(chunk, pool.n_bars - first)):
-            now = position + inside * step if inside < ramp else end
-            if pool.optimal_ramp and inside < ramp:
-                now = 0.5 * (now + position * (end / position) ** (inside / (ramp + 1)))
-                now = now / now.sum()
-            weights[first + inside] = now
+            weights[first + inside] = path[inside] if inside < ramp else end
         position = end
     return weights
+
+
+def ramp_of(
+    interpolation: str, start: np.ndarray, end: np.ndarray, ramp: int, fastest: float, upper: np.ndarray | None = None
+) -> np.ndarray:
+    """(ramp + 1, n): weights from the first bar of a ramp to its end."""
+    linear = np.array([start + bar * (end - start) / ramp for bar in range(ramp + 1)])
+    if interpolation == "linear":
+        return linear
+    way = ramp + 1 if interpolation == "published_optimal" else ramp
+    curved = []
+    for bar in range(ramp + 1):
+        mean = 0.5 * (linear[bar] + start * (end / start) ** (bar / way))
+        curved.append(mean / mean.sum())
+    path = np.array([*curved[:ramp], end])
+    if interpolation == "published_optimal":
+        return path
+    most, limit = np.inf if upper is None else upper, fastest * (1 + 1e-13)
+
+    def mixed(share: float) -> np.ndarray:
+        return linear + share * (path - linear)
+
+    def fits(share: float) -> bool:
+        found = mixed(share)
+        return bool((np.abs(np.diff(found, axis=0)) <= limit).all() and (found <= most + 1e-15).all())
+
+    low, high = (1.0, 1.0) if fits(1.0) else (0.0, 1.0)
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    return mixed(low) if loss_of(mixed(low)) <= loss_of(linear) * (1 + 1e-9) else linear
+
+
+def loss_of(weights: np.ndarray) -> float:
+    """What a pool without fees loses to arbitrageurs along a path of weights, (J, n), in log value."""
+    loss = 0.0
+    for before, after in itertools.pairwise(weights):
+        loss += (after * np.log1p((after - before) / before) - (after - before)).sum()
+    return float(loss)
 
 
 def guarded(weights: np.ndarray, minimum: float) -> np.ndarray:

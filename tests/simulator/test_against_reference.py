@@ -62,6 +62,11 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "alt_memory": {"update": {"use_alt_lamb": True}},
     "optimal_ramp": {"update": {"interpolation": "optimal"}},
     "optimal_ramp_fees": {"update": {"interpolation": "optimal"}, "fees": FEES["gas"]},
+    "optimal_ramp_at_its_limits": {
+        "update": {"interpolation": "optimal", "maximum_change_per_minute": 1e-4},
+        "pool": {"minimum_weight": 0.18},
+    },
+    "published_ramp": {"update": {"interpolation": "published_optimal"}, "fees": FEES["gas"]},
     "visits_every_7_bars": {"pool": {"arb_frequency": 7}},
     "visits_every_7_bars_fees": {"pool": {"arb_frequency": 7}, "fees": FEES["fee"]},
     "never_visited": {"pool": {"do_arb": False}},
@@ -88,7 +93,7 @@ def test_variants(variant: str) -> None:
         params = random_params("momentum", HALF_HOURS, n_tokens, seed)
         if variant == "alt_memory":
             params["alt_memory_days"] = 0.3 + 0.4 * np.arange(n_tokens)
-        if variant == "tight_guardrails":
+        if "minimum_weight" in tables.get("pool", {}):
             params["initial_weights"] = 1 / n_tokens
         assert_same(bar_by_bar(experiment, params, prices), expected(experiment, params, prices))
 

@@ -20,10 +20,11 @@ from pools import Layout, make_experiment, random_params, random_prices
 from quantsim import Evaluator
 from quantsim.simulator import closed_form
 from quantsim.simulator.closed_form import log_values_at, series_terms
+from quantsim.simulator.interpolation import bar_weights
 from quantsim.simulator.market import Market, market
 from quantsim.simulator.setup import PoolSetup, pool_setup
 from quantsim.simulator.signals import chunk_signals, window_ramps
-from quantsim.simulator.weights import Ramps, bar_weights
+from quantsim.simulator.weights import Ramps
 from quantsim.simulator.zero_fee import bar_log_values
 
 # Chunks, ramps and windows in bars: whole and broken, ramps of the whole chunk, of a part, of one bar; windows that end

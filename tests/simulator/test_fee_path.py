@@ -13,10 +13,10 @@ import pytest
 from pools import FEES, Layout, make_experiment, random_params, random_prices
 
 from quantsim.simulator.fee_path import autodiff_log_reserves, bar_pools, fee_log_reserves
+from quantsim.simulator.interpolation import bar_weights
 from quantsim.simulator.market import FeeRates, at_bars, fee_rates, market
 from quantsim.simulator.setup import PoolSetup, pool_setup
 from quantsim.simulator.signals import chunk_signals, window_ramps
-from quantsim.simulator.weights import bar_weights
 
 LAYOUT = Layout(30, 240, 150, history=61, n_bars=121, max_memory_days=1.0, volatility=0.006)
 VARIANTS: dict[str, dict[str, float]] = {

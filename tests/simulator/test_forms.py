@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -19,7 +20,9 @@ from quantsim.estimators import linear_recurrence
 from quantsim.forms import form, use_form
 from quantsim.simulator.clip_maps import run_maps, speed_limited
 from quantsim.simulator.fee_scan import matrix_recurrence
+from quantsim.simulator.market import Market
 from quantsim.simulator.setup import pool_setup
+from quantsim.simulator.signals import chunk_signals, window_ramps
 from quantsim.simulator.weights import Bounds, Ramps, chunk_ramps
 
 
@@ -146,3 +149,59 @@ def test_values_and_gradients_agree(case: tuple[Evaluator, dict[str, np.ndarray]
     assert scale > 0
     for name, rows in gradient.items():
         np.testing.assert_allclose(other_gradient[name], rows, rtol=0, atol=1e-10 * scale)
+
+
+OWN_RULES = """
+import jax
+import jax.numpy as jnp
+from quantsim.parameters import common
+from quantsim.rules import Output, Rule
+from quantsim.rules.momentum import aggressiveness, slope_of
+
+def changes(params, observed, settings):
+    return aggressiveness(params, settings) * slope_of(params, observed.prices, settings)  # of any sum
+
+def centred(params, observed, settings):
+    found = changes(params, observed, settings)
+    return found - found.mean(axis=-1, keepdims=True)
+
+def weights(params, observed, settings):
+    return jax.nn.softmax(changes(params, observed, settings), axis=-1)
+
+parameters = (common.memory_days, common.alt_memory_days, common.k_per_day)
+free = Rule("free", "changes of any sum", parameters, Output.CHANGE, changes)
+even = Rule("even", "changes that sum to zero", parameters, Output.CHANGE, centred, sums_to_zero=True)
+aims = Rule("aims", "weights", parameters, Output.WEIGHTS, weights)
+"""
+
+
+@pytest.mark.parametrize("n_tokens", [2, 3])
+@pytest.mark.parametrize("rule", ["free", "even", "aims", "ensemble"])
+def test_rules_of_one_s_own_agree(rule: str, n_tokens: int, tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(OWN_RULES)
+    pool = {"rule": f"{file}:{rule}"}
+    params = random_params("momentum", SHORT, n_tokens, 3, strength=4.0)
+    if rule == "ensemble":
+        pool = {"rule": None, "ensemble": {"own": f"{file}:free", "plain": "momentum"}}
+        params = {
+            "initial_weights": params["initial_weights"],
+            "own": {"memory_days": 0.3, "k_per_day": 20.0},
+            "plain": {"memory_days": 0.5, "k_per_day": 10.0},
+        }
+    experiment = make_experiment("momentum", n_tokens, SHORT, pool=pool)
+    evaluator = Evaluator(experiment, random_prices(SHORT, n_tokens, 5))
+    setup, start = evaluator.setup, jnp.asarray(evaluator.splits["train"][0])
+    raw, phase = evaluator.arrays(experiment.initial_parameters(params)), int(start) % evaluator.setup.chunk_bars
+
+    def run(market: Market) -> Ramps:
+        signals = chunk_signals(setup, raw, market, phase)
+        return window_ramps(setup, raw, signals, start, phase, SHORT.n_bars)
+
+    found = []
+    for wanted in ("sequential", "associative"):
+        with use_form(wanted):
+            found.append(jax.jit(run)(evaluator.market))
+    assert np.abs(found[0].step).max() > 1e-4
+    for one, other in zip(jax.tree.leaves(found[0]), jax.tree.leaves(found[1]), strict=True):
+        np.testing.assert_allclose(other, one, rtol=0, atol=1e-12)
