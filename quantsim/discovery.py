@@ -21,7 +21,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from quantsim.errors import ConfigError, nearest
 
-__all__ = ["Registry", "SourceName", "by_content", "is_in_file", "is_loadable", "stored_names"]
+__all__ = ["Registry", "SourceName", "by_content", "is_in_file", "is_loadable", "short_name", "stored_names"]
 
 _SUFFIX = ".py"
 
@@ -109,6 +109,12 @@ class Registry(Generic[T]):
 def is_in_file(name: str) -> bool:
     """Whether a name is of the form ``path/to/file.py:name``."""
     return name.rpartition(":")[0].endswith(_SUFFIX)
+
+
+def short_name(name: str) -> str:
+    """The name without the folder of a user's file."""
+    path, attribute = _split(name)
+    return f"{path.name}:{attribute}" if is_in_file(name) else name
 
 
 def is_loadable(name: str) -> bool:
@@ -215,9 +221,7 @@ def _read(path: Path) -> bytes:
     try:
         return path.expanduser().read_bytes()
     except OSError as error:
-        raise ConfigError(
-            f"{path} cannot be read: {error.strerror}; paths count from where the command runs"
-        ) from error
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _digest(source: bytes) -> str:

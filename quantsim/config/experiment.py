@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import numpy as np
@@ -17,6 +18,7 @@ from quantsim.config.base import Section, describe
 from quantsim.config.driver_sections import Hybrid, Objective, Search, Sgd
 from quantsim.config.kinds import Frozen, GroupName, Table, flat_table
 from quantsim.config.locate import find_study
+from quantsim.config.paths import absolute_paths, without_places
 from quantsim.config.pools import PoolView, check_groups, check_pool, pool_parameters, pool_views
 from quantsim.config.sections import Data, Fees, Periods, Pool, Series, Subsidiary, Update
 from quantsim.config.toml_file import check_depth, read_toml, toml_value
@@ -175,13 +177,22 @@ class Experiment(Section):
 
     @property
     def identity(self) -> str:
-        """SHA-256 of the content as canonical JSON; name, description and driver do not count.
+        """SHA-256 of the content as canonical JSON; name, description and driver do not count, nor where files lie.
 
-        Of a rule in a user's file the code counts, and not where the file lies.
+        Of a rule in a user's file the code counts. What files of prices and series hold is the identity of the data to tell.
         """
-        content = self.model_dump(mode="json", exclude={"name", "description", "driver"})
-        content = by_content(content, self.rule_sources)
+        content = self.content({"name": True, "description": True, "driver": True})
         return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+    def content(self, exclude: Mapping[str, Any]) -> dict[str, Any]:
+        """The content as JSON values, for comparison: without where files lie, users' rules by what their files hold.
+
+        Args:
+            exclude: fields to leave out, as pydantic's ``model_dump`` takes them.
+        """
+        values = without_places(self.model_dump(mode="json", exclude=dict(exclude)))
+        found: dict[str, Any] = by_content(values, self.rule_sources)
+        return found
 
     @property
     def own_rules(self) -> dict[str, SourceName]:
@@ -244,6 +255,7 @@ class Experiment(Section):
         values: Mapping[str, Any],
         source: str = "experiment",
         *,
+        base: Path | None = None,
         own_rules: Mapping[str, SourceName] | None = None,
     ) -> Self:
         """Builds an experiment from nested tables, as a study file holds them.
@@ -251,14 +263,16 @@ class Experiment(Section):
         Args:
             values: the tables.
             source: where they are from, for messages.
+            base: the folder that relative paths in them count from; unless given, the working directory.
             own_rules: names of users' rules that stay what they are, such as :attr:`own_rules` of the experiment that the
                 tables were made from. Files of others are read and run.
         """
         if not isinstance(values, Mapping):
             raise ConfigError(f"{source} is not valid: it must be a table of tables, not {type(values).__name__}")
         check_depth(values, source)
+        values = absolute_paths(values, Path.cwd() if base is None else base, own_rules or ())
         try:
-            return cls.model_validate(dict(values), context=own_rules)
+            return cls.model_validate(values, context=own_rules)
         except ValidationError as error:
             raise describe(error, source, values) from error
 
@@ -288,9 +302,13 @@ class Experiment(Section):
 
     @classmethod
     def load(cls, name_or_path: str | os.PathLike[str]) -> Self:
-        """Reads a bundled study by its name, or a study file (TOML); see :func:`~quantsim.config.locate.find_study`."""
+        """Reads a bundled study by its name, or a study file (TOML); see :func:`~quantsim.config.locate.find_study`.
+
+        Relative paths in the file count from the folder that it lies in.
+        """
         path = find_study(name_or_path)
-        return cls.from_dict({"name": path.stem, **read_toml(path, "study file")}, str(path))
+        values = {"name": path.stem, **read_toml(path, "study file")}
+        return cls.from_dict(values, str(path), base=path.parent.resolve())
 
     @classmethod
     def from_fingerprint(cls, fingerprint: Mapping[str, Any], **tables: Any) -> Self:

@@ -23,7 +23,7 @@ from quantsim.config.kinds import (
     UtcTime,
     distinct,
 )
-from quantsim.discovery import is_loadable
+from quantsim.discovery import is_loadable, short_name
 from quantsim.rules import Rule, Trading, ensemble_of, get_rule
 
 __all__ = ["Data", "Fees", "Periods", "Pool", "PoolRules", "Series", "Subsidiary", "Update"]
@@ -166,8 +166,10 @@ class PoolRules(Section):
 
     @property
     def strategy_name(self) -> str:
-        """The rule's name; the members of an ensemble with theirs."""
-        return self.rule or "ensemble of " + ", ".join(f"{name} = {rule}" for name, rule in self.ensemble)
+        """The rule's name, for display; the members of an ensemble with theirs."""
+        if self.rule is not None:
+            return short_name(self.rule)
+        return "ensemble of " + ", ".join(f"{name} = {short_name(rule)}" for name, rule in self.ensemble)
 
 
 class Pool(PoolRules):

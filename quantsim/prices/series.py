@@ -86,7 +86,7 @@ def check_source(setting: str, source: str | Path) -> Path:
     """
     path = Path(source).expanduser()
     if not path.is_file():
-        raise PriceError(f"series.{setting} = {str(source)!r} is no file; paths count from where the command runs")
+        raise PriceError(f"series.{setting} = {str(source)!r} is no file")
     if path.suffix.lower() not in SUFFIXES:
         raise PriceError(f"series.{setting} = {str(source)!r}: its name must end in {' or '.join(SUFFIXES)}")
     return path

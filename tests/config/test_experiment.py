@@ -198,7 +198,6 @@ def test_identity_is_the_content() -> None:
     changes: list[dict[str, Any]] = [
         {"seed": 1},
         {"data__tokens": ["ETH", "BTC"]},
-        {"data__source": "elsewhere"},
         {"periods__test_end": "2018-09-02"},
         {"fees__swap_fee": 1e-12},
         {"update__chunk_minutes": 720},

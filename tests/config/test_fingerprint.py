@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -130,7 +131,7 @@ def test_tables_given_extend_the_translated_ones() -> None:
     experiment = Experiment.from_fingerprint(
         {**SMALLEST, "fees": 0.003}, data={"source": "somewhere"}, fees={"arb_fee": 0.001}, name="mine", seed=5
     )
-    assert experiment.data.source == "somewhere"
+    assert experiment.data.source == str(Path.cwd() / "somewhere")
     assert experiment.data.tokens == ("BTC", "ETH")
     assert (experiment.fees.swap_fee, experiment.fees.arb_fee) == (0.003, 0.001)
     assert (experiment.name, experiment.seed) == ("mine", 5)

@@ -21,7 +21,6 @@ from optuna.trial import FrozenTrial, TrialState
 
 from quantsim.checkpoints.redact import redact
 from quantsim.config import Experiment
-from quantsim.discovery import by_content
 from quantsim.drivers.marks import may_live, own_mark
 from quantsim.drivers.search.space import SearchSpace
 from quantsim.errors import DriverError, nearest
@@ -100,7 +99,7 @@ class StudyIdentity:
 
 def identify(experiment: Experiment, data_id: str, space: SearchSpace) -> StudyIdentity:
     """The identity of the study that searches this space of this experiment on these prices."""
-    left_out: dict[str, bool | set[str]] = {
+    left_out: dict[str, Any] = {
         "name": True,
         "description": True,
         "driver": True,
@@ -111,8 +110,7 @@ def identify(experiment: Experiment, data_id: str, space: SearchSpace) -> StudyI
             *("space", "ranges"),  # their content is the space's
         },
     }
-    content = by_content(experiment.model_dump(mode="json", exclude=left_out), experiment.rule_sources)
-    return StudyIdentity(content, data_id, space.describe())
+    return StudyIdentity(experiment.content(left_out), data_id, space.describe())
 
 
 def open_study(storage: BaseStorage, name: str, identity: StudyIdentity, objectives: Sequence[str]) -> Study:
@@ -254,11 +252,7 @@ def check_same_task(study: Study, identity: StudyIdentity) -> None:
             f"{stored['data_id']}; trials on other data cannot be compared. Bring the same files here, and say where they are "
             "with --set data.source=..."
         )
-    differences = [
-        line
-        for line in _differences({key: stored.get(key) for key in own}, own)
-        if not line.startswith(("experiment.data.source is", "experiment.series"))
-    ]
+    differences = list(_differences({key: stored.get(key) for key in own}, own))
     if differences:
         raise DriverError(
             f"this worker would search something else than study {study.study_name!r}: {'; '.join(differences)}. Its files and "

@@ -1,0 +1,87 @@
+"""Paths in a study: made absolute when it is read, and left out of what tells studies apart."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from quantsim.config.locate import bundled_names
+from quantsim.discovery import is_in_file
+
+__all__ = ["absolute_paths", "without_places"]
+
+_BUNDLED = "bundled"
+_SOURCE, _SERIES, _SPACE, _RULE = "source", "series", "space", "rule"
+
+_KEYS = {
+    ("data", "source"): _SOURCE,
+    ("series", "*"): _SERIES,
+    ("search", "space"): _SPACE,
+    ("pool", "rule"): _RULE,
+    ("pool", "ensemble", "*"): _RULE,
+    ("fees", "rule"): _RULE,
+    ("subsidiaries", "*", "rule"): _RULE,
+    ("subsidiaries", "*", "ensemble", "*"): _RULE,
+    ("subsidiaries", "*", "fees", "rule"): _RULE,
+}
+"""Where a study has paths, and of what; an asterisk stands for any key."""
+
+
+def absolute_paths(values: Mapping[str, Any], base: Path, known: Collection[str] = ()) -> dict[str, Any]:
+    """The tables of a study with its relative paths made absolute; names of what is bundled stay.
+
+    Args:
+        values: nested tables, which need not be valid: what is no path is left to validation.
+        base: the folder that relative paths count from.
+        known: names of users' rules that stay as they are.
+    """
+
+    def place(text: str) -> str:
+        return os.path.abspath(base / Path(text).expanduser())
+
+    def absolute(kind: str, text: str) -> str:
+        if kind == _RULE:
+            path, _, attribute = text.rpartition(":")
+            return f"{place(path)}:{attribute}" if is_in_file(text) and text not in known else text
+        is_name = text == _BUNDLED if kind == _SOURCE else kind == _SPACE and text in bundled_names("search_spaces")
+        return text if is_name or not text else place(text)
+
+    return _replaced(values, absolute)
+
+
+def without_places(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The tables of a study without where its files lie.
+
+    What prices and series hold is told by the identity of the data, and what a search space holds by that of the search.
+    """
+
+    def placeless(kind: str, text: str) -> str:
+        if kind == _RULE:
+            return text
+        return Path(text).name if kind == _SPACE else "file"
+
+    return _replaced(values, placeless)
+
+
+def _replaced(
+    values: Mapping[str, Any], replace: Callable[[str, str], str], above: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """A copy of nested tables, whose paths a function of their kind and text replaces."""
+    tables = {}
+    for key, value in values.items():
+        at = (*above, key)
+        if isinstance(value, Mapping):
+            value = _replaced(value, replace, at)
+        elif isinstance(value, str | os.PathLike) and (kind := _kind_of(at)) is not None:
+            value = replace(kind, os.fspath(value))
+        tables[key] = value
+    return tables
+
+
+def _kind_of(at: tuple[str, ...]) -> str | None:
+    for pattern, kind in _KEYS.items():
+        if len(at) == len(pattern) and all(want in ("*", key) for want, key in zip(pattern, at, strict=True)):
+            return kind
+    return None
