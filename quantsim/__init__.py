@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from quantsim.checkpoints import CheckpointStore as CheckpointStore
     from quantsim.checkpoints import select as select
+    from quantsim.checkpoints.published import import_results as import_results
     from quantsim.config import Experiment as Experiment
     from quantsim.precision import enable_float64 as enable_float64
     from quantsim.prices import Prices as Prices
@@ -37,6 +38,7 @@ _HOMES = {
     "Result": "quantsim.simulator",
     "enable_float64": "quantsim.precision",
     "evaluate_grid": "quantsim.simulator",
+    "import_results": "quantsim.checkpoints.published",
     "load_prices": "quantsim.prices",
     "select": "quantsim.checkpoints",
     "simulate": "quantsim.simulator",

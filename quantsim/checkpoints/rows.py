@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from quantsim.checkpoints.checkpoint import Checkpoint
+from quantsim.checkpoints.checkpoint import Checkpoint, Run, check_driver
 from quantsim.checkpoints.redact import redact
 from quantsim.errors import CheckpointError
 
@@ -19,6 +19,7 @@ __all__ = [
     "metric_rows",
     "numbers_from_json",
     "plain_json",
+    "run_row",
     "split_number",
 ]
 
@@ -85,6 +86,26 @@ def numbers_from_json(stored: Any) -> Any:
     if isinstance(stored, list):
         return [numbers_from_json(value) for value in stored]
     return float(stored) if stored in _NON_FINITE else stored
+
+
+def run_row(run: Run) -> dict[str, Any]:
+    """Returns the row of a run.
+
+    Raises:
+        CheckpointError: something of it cannot be stored; the message names it.
+    """
+    check_driver(run.driver)
+    for what, value in (("experiment_id", run.experiment_id), ("data_id", run.data_id)):
+        if not 0 < len(value) <= 128:
+            raise CheckpointError(f"{what} must be a hash of at most 128 characters, not {value!r}")
+    if run.seed is not None and not -(2**63) <= run.seed < 2**63:
+        raise CheckpointError(f"seed must be a signed 64-bit integer, not {run.seed}")
+    plain = {
+        "name": redact(run.name),
+        "config": plain_json(run.config, "config"),
+        "notes": plain_json(run.notes, "notes"),
+    }
+    return {**vars(run), **plain}
 
 
 def checkpoint_row(checkpoint: Checkpoint) -> dict[str, Any]:

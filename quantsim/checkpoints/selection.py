@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from quantsim.checkpoints.checkpoint import SPLITS, Checkpoint
+from quantsim.checkpoints.checkpoint import IMPORTED, SPLITS, Checkpoint
 from quantsim.checkpoints.methods import BARE_OBJECTIVE, FRONT_METHODS, METHODS, Method, on_stored_splits
 from quantsim.checkpoints.pareto import balanced, pareto_front, signed
 from quantsim.errors import SelectionError, nearest
@@ -152,6 +152,11 @@ def select(
     if rule.by_objective:
         whole = {row.checkpoint_id: row for row in rows}
         picked = tuple(whole[row.checkpoint_id] for row in picked)
+    if any(row.driver == IMPORTED for row in picked):
+        notes += (
+            "the metrics are those in the imported file, which another program found on its prices; "
+            "`quantsim simulate --from KEY` evaluates a parameter set here",
+        )
     chosen_by = "last step" if rule.last_step else rule.split
     return Selection(method, ", ".join(metrics), chosen_by, rule.uses_test, picked, least, notes)
 

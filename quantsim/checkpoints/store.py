@@ -21,7 +21,6 @@ from quantsim.checkpoints.checkpoint import (
     Run,
     RunState,
     check_batch,
-    check_driver,
     parse_checkpoint_id,
     utc_now,
 )
@@ -38,7 +37,7 @@ from quantsim.checkpoints.queries import (
     stored_extent,
 )
 from quantsim.checkpoints.redact import redact
-from quantsim.checkpoints.rows import plain_json
+from quantsim.checkpoints.rows import plain_json, run_row
 from quantsim.errors import CheckpointError, nearest
 
 __all__ = ["CheckpointStore"]
@@ -115,33 +114,58 @@ class CheckpointStore:
         Raises:
             CheckpointError: an argument cannot be stored; the message names it.
         """
-        check_driver(driver)
-        for what, value in (("experiment_id", experiment_id), ("data_id", data_id)):
-            if not 0 < len(value) <= 128:
-                raise CheckpointError(f"{what} must be a hash of at most 128 characters, not {value!r}")
-        if seed is not None and not -(2**63) <= seed < 2**63:
-            raise CheckpointError(f"seed must be a signed 64-bit integer, not {seed}")
         now = utc_now()
-        row = {
-            "experiment_id": experiment_id,
-            "data_id": data_id,
-            "name": redact(name),
-            "driver": driver,
-            "config": plain_json(config, "config"),
-            "seed": seed,
-            "status": "running",
-            "started_at": now,
-            "updated_at": now,
-            "version": importlib.metadata.version("quantsim"),
-            "notes": plain_json(notes or {}, "notes"),
-        }
+        row = run_row(
+            Run(
+                run_id="",
+                experiment_id=experiment_id,
+                data_id=data_id,
+                name=name,
+                driver=driver,
+                config=config,
+                seed=seed,
+                status="running",
+                reason=None,
+                started_at=now,
+                updated_at=now,
+                finished_at=None,
+                version=importlib.metadata.version("quantsim"),
+                notes=notes or {},
+            )
+        )
 
         def work(connection: Connection) -> str:
             run_id = uuid.uuid4().hex
             while connection.scalar(select(_runs.c.run_id).where(_runs.c.run_id.startswith(run_id[:SHORT_RUN_ID]))):
                 run_id = uuid.uuid4().hex
-            connection.execute(insert(_runs).values(run_id=run_id, **row))
+            connection.execute(insert(_runs).values({**row, "run_id": run_id}))
             return run_id
+
+        return self._database.transact(work, write=True)
+
+    def add_runs(self, complete: Sequence[tuple[Run, Sequence[Checkpoint]]]) -> bool:
+        """Stores runs that have ended, each with all its checkpoints: all of them, or nothing.
+
+        Returns whether anything was stored: nothing is where the id of one of the runs is there already.
+
+        Raises:
+            CheckpointError: a run cannot be stored, or a checkpoint is of another run or given twice.
+        """
+        rows = [run_row(run) for run, _ in complete]
+        for run, checkpoints in complete:
+            check_batch(run.run_id, checkpoints)
+
+        def work(connection: Connection) -> bool:
+            ids = [run.run_id for run, _ in complete]
+            for start in range(0, len(ids), _BATCH):
+                known = select(_runs.c.run_id).where(_runs.c.run_id.in_(ids[start : start + _BATCH]))
+                if connection.scalars(known).first() is not None:
+                    return False
+            connection.execute(insert(_runs), rows)
+            for run, checkpoints in complete:
+                for start in range(0, len(checkpoints), _BATCH):
+                    replace_checkpoints(connection, run.run_id, checkpoints[start : start + _BATCH])
+            return True
 
         return self._database.transact(work, write=True)
 

@@ -5,7 +5,20 @@ from __future__ import annotations
 import typer
 
 from quantsim import __version__
-from quantsim.commands import dashboard, export, grid, hybrid, optuna, prices, select, sgd, simulate, space, worker
+from quantsim.commands import (
+    dashboard,
+    export,
+    grid,
+    hybrid,
+    imports,
+    optuna,
+    prices,
+    select,
+    sgd,
+    simulate,
+    space,
+    worker,
+)
 from quantsim.commands.options import Verbose
 from quantsim.commands.session import CommandGroup
 
@@ -47,6 +60,7 @@ app.command("simulate")(simulate.simulate)
 app.command("grid")(grid.grid)
 app.command("select")(select.select)
 app.command("export")(export.export)
+app.command("import")(imports.import_results)
 app.command("dashboard")(dashboard.dashboard)
 app.command("space")(space.space)
 app.command("prices")(prices.prices)

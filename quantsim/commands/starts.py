@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quantsim.checkpoints import FRONT_METHODS, Checkpoint, Run, Selection, select, top
+from quantsim.checkpoints.checkpoint import IMPORTED
 from quantsim.checkpoints.methods import METHODS, default_metrics, needs_one_run
 from quantsim.checkpoints.pareto import signed
 from quantsim.commands.session import load_study, open_existing_store
@@ -287,6 +288,7 @@ def _runs_to_pick_from(store: CheckpointStore, experiment: Experiment) -> list[R
     ]
     config = experiment.model_dump(mode="json")
     found = comparable_runs(settled, config) or [run for run in settled if _strategy(run.config) == _strategy(config)]
+    found = [run for run in found if (run.driver == IMPORTED) == (found[0].driver == IMPORTED)]
     if not found:
         raise SelectionError(
             f"{store.location} has no run of {experiment.pool.strategy_name} on {', '.join(experiment.tokens)} to start from: "

@@ -1,0 +1,158 @@
+"""Puts result files of the published implementation into a store: all of a file, or nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import os
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from quantsim.checkpoints.checkpoint import IMPORTED, Checkpoint, Run, utc_now
+from quantsim.checkpoints.published.entries import EntryReader
+from quantsim.checkpoints.published.result_file import ResultFile, place
+from quantsim.checkpoints.store import CheckpointStore
+from quantsim.config import Experiment
+from quantsim.errors import CheckpointError, ConfigError, QuantsimError, nearest
+from quantsim.rules import rule_names
+
+__all__ = ["PublishedResults", "import_results", "read_results"]
+
+_PRICES_UNKNOWN = IMPORTED
+"""Stands for the hash of the prices: they are not in the file. So an imported run compares with imported runs only."""
+
+
+@dataclass(frozen=True)
+class PublishedResults:
+    """What a result file holds, in the form of the store.
+
+    Attributes:
+        experiment: the study, translated from the configuration in the file.
+        runs: each part of the file as a run, with its checkpoints. When a training is repeated there, it appends to the file
+            of the first, and its steps begin anew: that is another part.
+    """
+
+    experiment: Experiment
+    runs: tuple[tuple[Run, tuple[Checkpoint, ...]], ...]
+
+
+def import_results(
+    path: str | os.PathLike[str], store: CheckpointStore, *, source: str | os.PathLike[str] | None = None
+) -> tuple[Run, ...]:
+    """Reads a result file ``run_….json`` of the published implementation into a store, and returns its runs.
+
+    Its rows become checkpoints: raw parameters in the order of the study's tokens, and the metrics of the file, under the names
+    they have here. These are that implementation's, on its prices, which are not in the file; simulate a checkpoint to have it
+    evaluated here. The same file is stored once, however often it is imported.
+
+    Args:
+        path: of the file.
+        store: where to.
+        source: where the prices are, for the study's ``data.source``: ``"bundled"``, a folder, or a file.
+
+    Raises:
+        ConfigError: the configuration in the file is of a rule that is not here, or cannot be translated.
+        CheckpointError: the file cannot be read or is not such a file; the message names the place. Nothing is stored then.
+
+    Example:
+        >>> with CheckpointStore("results/checkpoints.db") as store:  # doctest: +SKIP
+        ...     (run,) = import_results("run_33bf6dc8.json", store, source="prices/")
+        ...     select(store.checkpoints(run_id=run.run_id), "best_train_objective")
+    """
+    results = read_results(path, source=source)
+    store.add_runs(results.runs)
+    return tuple(store.run(run.run_id) for run, _ in results.runs)
+
+
+def read_results(path: str | os.PathLike[str], *, source: str | os.PathLike[str] | None = None) -> PublishedResults:
+    """Reads a result file, and stores nothing; arguments and errors as of :func:`import_results`."""
+    file = ResultFile(Path(path))
+    entries = file.entries()
+    fingerprint = next(entries, None)
+    if fingerprint is None:
+        raise CheckpointError(f"result file {file.path} is empty: it has not even a configuration")
+    experiment, remarks = _translated(fingerprint, file.path, source)
+    parts = list(_parts(entries, EntryReader(experiment, fingerprint), file.path))
+    if not parts:
+        raise CheckpointError(f"result file {file.path} has a configuration and no results: nothing can be imported")
+    settings = fingerprint.get("optimisation_settings") or {}
+    origin = {
+        "file": file.path.name,
+        "sha256": file.sha256,
+        "method": settings.get("method", "gradient_descent"),
+        "parts": len(parts),
+    }
+    now = utc_now()
+    runs = []
+    for number, rows in enumerate(parts, start=1):
+        notes = {"imported": {**origin, "part": number}} | ({"translation": remarks} if remarks else {})
+        # The later part is the newer run.
+        run = _run(experiment, _run_id(file.sha256, number, experiment), notes, now + timedelta(microseconds=number))
+        runs.append((run, tuple(replace(row, run_id=run.run_id) for row in rows)))
+    return PublishedResults(experiment, tuple(runs))
+
+
+def _translated(
+    fingerprint: Mapping[str, Any], path: Path, source: str | os.PathLike[str] | None
+) -> tuple[Experiment, list[str]]:
+    """The study, and what could not be translated."""
+    rule = fingerprint.get("rule")
+    name = rule.rpartition("__")[2] if isinstance(rule, str) else rule
+    if name not in rule_names():
+        raise ConfigError(
+            f"result file {path} is of rule {rule!r}, which is not here; {nearest(str(name), rule_names())}"
+        )
+    tables: dict[str, Any] = {} if source is None else {"data": {"source": os.fspath(source)}}
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            experiment = Experiment.from_fingerprint(fingerprint, **tables)
+    except QuantsimError as error:
+        raise ConfigError(f"result file {path}, the configuration: {error}") from error
+    for warning in caught:
+        warnings.warn(warning.message, stacklevel=4)
+    return experiment, [str(warning.message) for warning in caught]
+
+
+def _parts(entries: Iterator[dict[str, Any]], reader: EntryReader, path: Path) -> Iterator[list[Checkpoint]]:
+    """The checkpoints of each part."""
+    part: list[Checkpoint] = []
+    for number, entry in enumerate(entries, start=1):
+        try:
+            rows = list(reader.checkpoints(entry))
+        except QuantsimError as error:
+            raise CheckpointError(f"result file {path}, {place(number)}: {error}") from error
+        if part and rows[0].step <= part[-1].step:
+            yield part
+            part = []
+        part += rows
+    if part:
+        yield part
+
+
+def _run(experiment: Experiment, run_id: str, notes: Mapping[str, Any], at: datetime) -> Run:
+    return Run(
+        run_id=run_id,
+        experiment_id=experiment.identity,
+        data_id=_PRICES_UNKNOWN,
+        name=experiment.name,
+        driver=IMPORTED,
+        config=experiment.model_dump(mode="json"),
+        seed=experiment.seed,
+        status="finished",
+        reason=None,
+        started_at=at,
+        updated_at=at,
+        finished_at=at,
+        version=importlib.metadata.version("quantsim"),
+        notes=notes,
+    )
+
+
+def _run_id(sha256: str, part: int, experiment: Experiment) -> str:
+    """The same for the same file, so that it cannot be stored twice."""
+    return hashlib.sha256(f"{sha256}:{part}:{experiment.data.source}".encode()).hexdigest()[:32]

@@ -1,0 +1,62 @@
+"""``quantsim import``: results of the published implementation into the store."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from quantsim.commands.options import DEFAULT_STORE, Store, Verbose
+from quantsim.commands.session import note, open_store, say
+
+__all__ = ["import_results"]
+
+
+def import_results(
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE...", show_default=False, help="Result files of quantammsim, run_….json."),
+    ],
+    source: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|FOLDER|FILE",
+            help="Where the prices are, for data.source of the imported study: they are not in the file. Default: bundled.",
+        ),
+    ] = None,
+    store: Store = DEFAULT_STORE,
+    verbose: Verbose = False,
+) -> None:
+    """Reads result files of the published implementation, quantammsim, into the store.
+
+    Steps, parameter sets and metrics are as in the file; the study is translated from the configuration in it. The metrics are
+    that implementation's; `quantsim simulate --from KEY` evaluates a set here. A file that was imported is not stored again.
+    """
+    place = str(Path(source).expanduser().absolute()) if source not in (None, "bundled") else source
+    for file in files:
+        _import(file, store, place)
+    say("Next: quantsim select --method best_train_objective or quantsim simulate --from best_train_objective")
+
+
+def _import(file: Path, store: str, source: str | None) -> None:
+    from quantsim.checkpoints.checkpoint import SHORT_RUN_ID
+    from quantsim.checkpoints.published import read_results
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        read = read_results(file, source=source)
+    for warning in caught:
+        note(f"Note: {warning.message}")
+    with open_store(store) as results:
+        is_new = results.add_runs(read.runs)
+    experiment, n_checkpoints = read.experiment, sum(len(rows) for _, rows in read.runs)
+    ids = ", ".join(run.run_id[:SHORT_RUN_ID] for run, _ in read.runs)
+    if not is_new:
+        say(f"{file} is there already, as run {ids}: nothing was stored.")
+        return
+    say(
+        f"Imported {file}: {n_checkpoints:,} checkpoints of {experiment.pool.strategy_name} on "
+        f"{', '.join(experiment.tokens)}, as run {ids}."
+    )
