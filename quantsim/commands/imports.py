@@ -34,9 +34,8 @@ def import_results(
     Steps, parameter sets and metrics are as in the file; the study is translated from the configuration in it. The metrics are
     that implementation's; `quantsim simulate --from KEY` evaluates a set here. A file that was imported is not stored again.
     """
-    place = str(Path(source).expanduser().absolute()) if source not in (None, "bundled") else source
     for file in files:
-        _import(file, store, place)
+        _import(file, store, source)
     say("Next: quantsim select --method best_train_objective or quantsim simulate --from best_train_objective")
 
 

@@ -75,11 +75,18 @@ def read_results(path: str | os.PathLike[str], *, source: str | os.PathLike[str]
     fingerprint = next(entries, None)
     if fingerprint is None:
         raise CheckpointError(f"result file {file.path} is empty: it has not even a configuration")
-    experiment, remarks = _translated(fingerprint, file.path, source)
-    parts = list(_parts(entries, EntryReader(experiment, fingerprint), file.path))
+    settings = fingerprint.get("optimisation_settings") or {}
+    if not isinstance(settings, Mapping):
+        raise ConfigError(
+            f"result file {file.path}, the configuration: optimisation_settings = {settings!r:.60} must be a table"
+        )
+    # Files that lack the key are of versions that had no validation data; the default is of later ones.
+    settings = {"val_fraction": 0.0, **settings}
+    experiment, remarks = _translated({**fingerprint, "optimisation_settings": settings}, file.path, source)
+    reader = EntryReader(experiment, has_validation=bool(settings["val_fraction"]))
+    parts = list(_parts(entries, reader, file.path))
     if not parts:
         raise CheckpointError(f"result file {file.path} has a configuration and no results: nothing can be imported")
-    settings = fingerprint.get("optimisation_settings") or {}
     origin = {
         "file": file.path.name,
         "sha256": file.sha256,

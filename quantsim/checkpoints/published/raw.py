@@ -1,0 +1,133 @@
+"""Reads the raw parameters of an entry of a result file.
+
+There, a parameter is one value per token, for each parameter set: ``[set][token]``, or ``[set][member][token]`` of an ensemble.
+A search has one set per entry, and no list around it. Tokens are sorted. Subsidiary pools have tables of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quantsim.config import Experiment
+from quantsim.errors import CheckpointError
+from quantsim.parameters import Parameter
+
+__all__ = ["SUBSIDIARIES", "RawReader", "number", "of_set"]
+
+SUBSIDIARIES = "subsidary_params"
+
+FloatArray = NDArray[np.float64]
+Table = Mapping[str, Any]
+
+
+class RawReader:
+    """Reads the parameters that an experiment has."""
+
+    def __init__(self, experiment: Experiment) -> None:
+        """Reads nothing yet."""
+        self._experiment = experiment
+        self._defaults = experiment.initial_parameters()
+        self._members = tuple(dict(experiment.pool.ensemble))
+        self._subsidiaries = tuple(dict(experiment.subsidiaries))
+
+    def read(self, entry: Table, n_sets: int | None, others: frozenset[str]) -> dict[str, FloatArray]:
+        """Returns raw name → (number of sets, number of labels).
+
+        Args:
+            entry: of the file.
+            n_sets: parameter sets in it; None for one that has no list around it.
+            others: keys of an entry that are no parameters.
+
+        Raises:
+            CheckpointError: a parameter is missing, has no counterpart here, or has not the shape it must have.
+        """
+        tables = self._tables(entry)
+        for pool in self._experiment.pools:
+            known = {parameter.spec.raw_name for parameter in self._of_pool(pool.group)} | set(pool.rule.ignores)
+            for key in tables[pool.group]:
+                if key not in known and key not in others:
+                    raise CheckpointError(
+                        f"{key} is no parameter of {pool.pool.strategy_name} here: it cannot be imported"
+                    )
+        return {
+            parameter.raw_name: self._parameter(parameter, tables[pool.group], n_sets)
+            for pool in self._experiment.pools
+            for parameter in self._of_pool(pool.group)
+        }
+
+    def _tables(self, entry: Table) -> dict[str, Table]:
+        """The table of each pool, under the name of its group."""
+        parts = entry.get(SUBSIDIARIES) or []
+        if not isinstance(parts, list) or len(parts) != len(self._subsidiaries):
+            count = len(parts) if isinstance(parts, list) else f"{parts!r:.60}"
+            raise CheckpointError(
+                f"{SUBSIDIARIES} must be a list of a table for each of {len(self._subsidiaries)} subsidiary pools, not {count}"
+            )
+        if not all(isinstance(part, Mapping) for part in parts):
+            raise CheckpointError(f"{SUBSIDIARIES} must hold tables, not {parts!r:.60}")
+        return {"": entry, **dict(zip(self._subsidiaries, parts, strict=True))}
+
+    def _of_pool(self, group: str) -> list[Parameter]:
+        own = {group, *(self._members if not group else ())}
+        return [parameter for parameter in self._experiment.layout if parameter.group in own]
+
+    def _parameter(self, parameter: Parameter, table: Table, n_sets: int | None) -> FloatArray:
+        name, count = parameter.spec.raw_name, 1 if n_sets is None else n_sets
+        if name not in table:
+            # A search there does not store what it does not draw. It starts all pools with equal weights.
+            if name == "initial_weights_logits":
+                return np.zeros((count, parameter.size))
+            if parameter.active:
+                raise CheckpointError(f"{name} is missing")
+            return np.tile(self._defaults[parameter.raw_name], (count, 1))
+        rows = [of_set(name, table[name], index, n_sets) for index in range(count)]
+        if parameter.group in self._members:
+            member = self._members.index(parameter.group)
+            rows = [_of_member(name, row, member, len(self._members)) for row in rows]
+        return np.stack([self._per_label(parameter, row) for row in rows])
+
+    def _per_label(self, parameter: Parameter, value: Any) -> FloatArray:
+        name, labels = parameter.spec.raw_name, parameter.labels
+        values = value if isinstance(value, list) else [value]
+        numbers = np.array([number(item, name) for item in values])
+        if len(numbers) == 1:
+            return np.broadcast_to(numbers, (parameter.size,)).copy()
+        if len(numbers) != parameter.size:
+            raise CheckpointError(
+                f"{name} has {len(numbers)} values, and must have one for each of {', '.join(labels)}"
+            )
+        tokens = [label for label in labels if label not in self._subsidiaries]
+        there = [*sorted(tokens), *(label for label in labels if label in self._subsidiaries)]
+        return numbers[[there.index(label) for label in labels]]
+
+
+def of_set(key: str, value: Any, index: int, n_sets: int | None) -> Any:
+    """What a key holds of one parameter set; raises CheckpointError where it has not one item for each set."""
+    if n_sets is None:
+        return value
+    if not isinstance(value, list) or len(value) != n_sets:
+        shape = f"a list of {len(value)}" if isinstance(value, list) else f"{value!r:.60}"
+        raise CheckpointError(f"{key} must be a list with one item for each of {n_sets} parameter sets, not {shape}")
+    return value[index]
+
+
+def number(value: Any, key: str) -> float:
+    """The value as a float; raises CheckpointError where it is no number."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise CheckpointError(f"{key} must hold numbers, not {value!r:.60}")
+    try:
+        return float(value)
+    except OverflowError:
+        raise CheckpointError(f"{key} holds {value!r:.60}, more than a number can be") from None
+
+
+def _of_member(name: str, row: Any, member: int, n_members: int) -> Any:
+    if not isinstance(row, list) or len(row) != n_members or not all(isinstance(item, list) for item in row):
+        raise CheckpointError(
+            f"{name} must have a row for each of {n_members} members of the ensemble, not {row!r:.60}"
+        )
+    return row[member]
