@@ -223,7 +223,10 @@ GRADIENT = gradient_entry(4, [1.0, 2.0])
         (broken(GRADIENT, log_k=[[1.0, 2.0], [1.0, True]]), "log_k must hold numbers, not True"),
         (broken(GRADIENT, log_k=[[1.0, 2.0], [1.0, 10**400]]), "log_k holds 10+, more than a number can be"),
         (broken(GRADIENT, raw_min_budget=[1.0, 2.0]), "raw_min_budget is no parameter of momentum here"),
-        (broken(GRADIENT, subsidary_params=[parameters()]), "must be a list of a table for each of 0 subsidiary pools, not 1"),
+        (
+            broken(GRADIENT, subsidary_params=[parameters()]),
+            "must be a list of a table for each of 0 subsidiary pools, not 1",
+        ),
         (broken(GRADIENT, train_objective=[table(1.0)]), "train_objective must be a list with one item for each of 2"),
         (
             broken(GRADIENT, train_objective=[{"return": "high"}, {}]),
