@@ -8,6 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from quantsim.ranking import stand_ins
+
 __all__ = ["balanced", "hypervolume", "normalised", "pareto_front", "signed"]
 
 FloatArray = NDArray[np.float64]
@@ -22,7 +24,7 @@ def pareto_front(values: ArrayLike) -> NDArray[np.int64]:
     """Rows that no other row beats: none is at least as good in every objective, and better in one.
 
     Args:
-        values: (N, K), finite, each objective to be maximised.
+        values: (N, K), none nan, each objective to be maximised.
 
     Returns:
         (F,) rows, in their order. Of equal rows all are on the front or none.
@@ -34,8 +36,11 @@ def pareto_front(values: ArrayLike) -> NDArray[np.int64]:
 
 
 def normalised(values: ArrayLike) -> FloatArray:
-    """Objectives between 0, the worst of the rows, and 1, their best, (N, K); 1 throughout for one that does not vary."""
-    rows = np.atleast_2d(np.asarray(values, np.float64))
+    """Objectives between 0, the worst of the rows, and 1, their best, (N, K); 1 throughout for one that does not vary.
+
+    For infinite ones their stand-ins are taken (:func:`quantsim.ranking.stand_ins`).
+    """
+    rows = stand_ins(np.atleast_2d(np.asarray(values, np.float64)))
     low, high = rows.min(axis=0), rows.max(axis=0)
     varies = high > low
     return np.where(varies, (rows - low) / np.where(varies, high - low, 1.0), 1.0)

@@ -1,9 +1,10 @@
 """Picks checkpoints: one logic for all drivers, a pure function of the rows.
 
 A row is one evaluated parameter set. Rows are picked whole, never the best step and the best set by themselves. A row
-can win only if every number that decides and all its raw parameters are finite. All metrics are maximised. Ties go to
-the earliest step, then the lowest parameter set, then the run id, so the order of the rows does not matter. Of several
-metrics that are weighed against each other, one with a minus before its name is minimised.
+can win only if no number that decides is nan and all its raw parameters are finite; infinite values rank as
+:mod:`quantsim.ranking` says. All metrics are maximised. Ties go to the highest return on the same split, where that is
+stored, then to the earliest step, the lowest parameter set and the run id, so the order of the rows does not matter. Of
+several metrics that are weighed against each other, one with a minus before its name is minimised.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from quantsim.checkpoints.checkpoint import IMPORTED, SPLITS, Checkpoint
 from quantsim.checkpoints.methods import BARE_OBJECTIVE, FRONT_METHODS, METHODS, Method, on_stored_splits
 from quantsim.checkpoints.pareto import balanced, pareto_front, signed
 from quantsim.errors import SelectionError, nearest
+from quantsim.ranking import TIE_METRIC, is_ranked, rank
 
 __all__ = ["Selection", "select", "top"]
 
@@ -183,8 +185,9 @@ def top(
 
 
 def _by_objective(row: Checkpoint) -> Checkpoint:
-    """The row with what its run maximised as its one metric."""
-    own = {} if row.objective is None else {"train": {BARE_OBJECTIVE: row.objective}}
+    """The row with what its run maximised as its metric, and what tells equal ones apart."""
+    tie = {name: value for name, value in row.metrics.get("train", {}).items() if name == TIE_METRIC}
+    own = {} if row.objective is None else {"train": {BARE_OBJECTIVE: row.objective, **tie}}
     return replace(row, metrics=own)
 
 
@@ -232,7 +235,7 @@ def _checked_metrics(method: str, rule: Method, metric: str | Sequence[str]) -> 
 def _able_to_win(
     rows: Sequence[Checkpoint], deciding: Sequence[str], metrics: Sequence[str]
 ) -> tuple[list[Checkpoint], tuple[str, ...]]:
-    """Returns the rows that may be picked, and notes on the others. The one place where non-finite rows are kept out.
+    """Returns the rows that may be picked, and notes on the others. The one place where rows are kept out.
 
     Raises:
         SelectionError: no row may; the message says why.
@@ -243,13 +246,13 @@ def _able_to_win(
     for split, metric in pairs:
         _check_stored(rows, split, metric)
     stored = [row for row in rows if all(row.value(split, metric) is not None for split, metric in pairs)]
-    finite = [row for row in stored if all(math.isfinite(_value(row, split, metric)) for split, metric in pairs)]
-    able = [row for row in finite if row.raw_is_finite]
+    ranked = [row for row in stored if all(is_ranked(row.value(split, metric)) for split, metric in pairs)]
+    able = [row for row in ranked if row.raw_is_finite]
     what = f"{' and '.join(deciding)} {', '.join(metrics)}"
     reasons = (
         (len(rows) - len(stored), f"{what} not stored"),
-        (len(stored) - len(finite), f"{what} not finite"),
-        (len(finite) - len(able), "raw parameters not finite"),
+        (len(stored) - len(ranked), f"{what} is nan"),
+        (len(ranked) - len(able), "raw parameters not finite"),
     )
     notes = tuple(f"{count} of {len(rows)} rows left out: {why}" for count, why in reasons if count)
     if not able:
@@ -305,7 +308,8 @@ def _value(row: Checkpoint, split: str, metric: str) -> float:
 
 
 def _ranked(rows: Iterable[Checkpoint], split: str, metric: str) -> list[Checkpoint]:
-    return sorted(rows, key=lambda row: (-_value(row, split, metric), *_age(row)))
+    by_age = sorted(rows, key=_age)  # which equal ranks keep
+    return sorted(by_age, key=lambda row: rank(_value(row, split, metric), row.value(split, TIE_METRIC)), reverse=True)
 
 
 def _age(row: Checkpoint) -> tuple[int, int, str]:
@@ -322,7 +326,7 @@ def _of_last_step(rows: Sequence[Checkpoint], able: Sequence[Checkpoint], method
     of_last = [row for row in able if row.step == last]
     if not of_last:
         raise SelectionError(
-            f"the last step, {last}, has no row with finite {what} and raw parameters; "
+            f"the last step, {last}, has no row that can be selected by {what}; "
             f"the last step that has is {max(row.step for row in able)}"
         )
     return of_last

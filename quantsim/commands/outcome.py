@@ -38,7 +38,7 @@ def show_run(store: CheckpointStore, experiment: Experiment, run_id: str, balanc
     Of several objectives, ``balanced`` is the step that was chosen from their front.
 
     Raises:
-        SelectionError: no checkpoint of the run has finite metrics.
+        SelectionError: no checkpoint of the run can be picked.
     """
     if balanced is not None:
         checkpoint = store.get(f"{run_id}:{balanced}:0")

@@ -59,7 +59,11 @@ def select(
     ] = None,
     store: Store = DEFAULT_STORE,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON, with human-readable and raw parameters; NaN is null.")
+        bool,
+        typer.Option(
+            "--json",
+            help='Print JSON, with human-readable and raw parameters; NaN is null, infinity the text "inf" or "-inf".',
+        ),
     ] = False,
     verbose: Verbose = False,
 ) -> None:
@@ -192,9 +196,12 @@ def _checkpoint_as_json(checkpoint: Checkpoint, units: Mapping[str, str]) -> dic
     }
 
 
-def _numbers(values: Sequence[float]) -> list[float | None]:
+def _numbers(values: Sequence[float]) -> list[float | str | None]:
     return [_number(value) for value in values]
 
 
-def _number(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
+def _number(value: float | None) -> float | str | None:
+    """A number as JSON has it: it knows neither nan nor infinity."""
+    if value is None or math.isnan(value):
+        return None
+    return value if math.isfinite(value) else str(value)

@@ -18,6 +18,7 @@ from quantsim.config import Experiment
 from quantsim.config.driver_sections import Objective
 from quantsim.errors import ConfigError, SelectionError, nearest
 from quantsim.objective import OBJECTIVE
+from quantsim.ranking import TIE_METRIC
 
 if TYPE_CHECKING:
     from quantsim.checkpoints import CheckpointStore
@@ -141,14 +142,14 @@ def starts_of_study(store: CheckpointStore, experiment: Experiment, name: str, n
     metric = experiment.objective.name
     comparable = _of_same_metrics(comparable_runs(named, dict(named[0].config)), experiment, [metric])
     by_id = {run.run_id: run for run in comparable}
-    rows = [row for run_id in by_id for row in store.checkpoints(run_id=run_id, metrics=[metric])]
-    if rows and not any(row.metrics for row in rows):
+    rows = [row for run_id in by_id for row in store.checkpoints(run_id=run_id, metrics=[metric, TIE_METRIC])]
+    if rows and not _any_has(rows, [metric]):
         maximised = named[0].config["objective"]["metric"]
         raise SelectionError(
             f"the search {name!r} did not store {metric}, by which the objective of study {experiment.name!r} ranks: search "
             f"with it in objective.report, or fine-tune with objective.metric = {maximised!r}"
         )
-    split = "validation" if any("validation" in row.metrics for row in rows) else "train"
+    split = "validation" if any(row.value("validation", metric) is not None for row in rows) else "train"
     best = top(rows, n, split, metric)
     return tuple(
         Start(row, by_id[row.run_id], f"number {place} by {split} {metric}") for place, row in enumerate(best, start=1)
@@ -226,14 +227,19 @@ def pick(
     names = [*(signed(name)[0] for name in metrics), *constraints]
     given = list(runs)
     runs = _of_same_metrics(given, experiment, names)
-    rows = [row for run in runs for row in store.checkpoints(run_id=run.run_id, metrics=names)]
-    if rows and theirs != (OBJECTIVE,) and not any(row.metrics for row in rows):
+    rows = [row for run in runs for row in store.checkpoints(run_id=run.run_id, metrics=[*names, TIE_METRIC])]
+    if rows and theirs != (OBJECTIVE,) and not _any_has(rows, names):
         rows = store.checkpoints(run_id=runs[0].run_id)  # so that the message can say what is stored
     selection = select(rows, method, None if theirs else metrics, minimum=minimum, constraints=constraints)
     if len(runs) == len(given):
         return selection
     others = f"{len(given) - len(runs)} of {len(given)} runs left out: of another [objective], so {', '.join(metrics)} is too"
     return replace(selection, notes=(others, *selection.notes))
+
+
+def _any_has(rows: Iterable[Checkpoint], names: Iterable[str]) -> bool:
+    """Whether one of these metrics is stored for any row, on any split."""
+    return any(name in table for row in rows for table in row.metrics.values() for name in names)
 
 
 def _of_same_metrics(runs: Sequence[Run], experiment: Experiment, names: Iterable[str]) -> list[Run]:

@@ -5,7 +5,7 @@ number; all metrics are to be maximised. To add one, add an entry to the ``METRI
 package, or a new file with such a table: the registry finds it. ``docs/metrics.md`` lists them all.
 """
 
-from quantsim.metrics.registry import compute, get_metric, metric_names, needs_of
+from quantsim.metrics.registry import bounded, compute, get_metric, metric_names, needs_of
 from quantsim.metrics.sample import Metric, Need, Sample, SampleShape
 
-__all__ = ["Metric", "Need", "Sample", "SampleShape", "compute", "get_metric", "metric_names", "needs_of"]
+__all__ = ["Metric", "Need", "Sample", "SampleShape", "bounded", "compute", "get_metric", "metric_names", "needs_of"]

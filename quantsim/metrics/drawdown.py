@@ -11,7 +11,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jax import Array
 
-from quantsim.metrics.sample import Metric, Need, Sample, SampleShape
+from quantsim.metrics.sample import RATIO_BOUND, Metric, Need, Sample, SampleShape
 from quantsim.metrics.series import blocks, drawdowns, period_return, ratio, root, undefined
 
 __all__ = [
@@ -89,11 +89,13 @@ METRICS = (
         "calmar", calmar, Need.ENDS | Need.BARS, True, "ratio, annualised",
         "Annual return over the maximum drawdown.",
         "((V[-1]/V[0])^y - 1) / -max_drawdown",
+        RATIO_BOUND,
     ),
     Metric(
         "sterling", sterling, Need.ENDS | Need.BARS, True, "ratio, annualised",
         "Annual return over the mean of the months' maximum drawdowns.",
         "((V[-1]/V[0])^y - 1) / -mean of the 30-day blocks' max drawdowns",
+        RATIO_BOUND,
     ),
     Metric(
         "ulcer", ulcer, Need.BARS, True, "fraction",

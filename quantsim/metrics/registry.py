@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import math
 import pkgutil
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
@@ -20,7 +21,7 @@ from quantsim.metrics.sample import Metric, Need, Sample, SampleShape
 if TYPE_CHECKING:
     from jax import Array
 
-__all__ = ["compute", "get_metric", "metric_names", "needs_of"]
+__all__ = ["bounded", "compute", "get_metric", "metric_names", "needs_of"]
 
 
 def get_metric(name: str) -> Metric:
@@ -51,6 +52,20 @@ def needs_of(names: Iterable[str]) -> Need:
         ConfigError: a name is unknown.
     """
     return functools.reduce(Need.__or__, (get_metric(name).needs for name in names), Need(0))
+
+
+def bounded(name: str, values: Array) -> Array:
+    """Values of a metric as they count where several are combined: within ± :attr:`Metric.bound`, same shape.
+
+    The gradient is 0 beyond the bound. nan stays nan.
+
+    Raises:
+        ConfigError: the name is unknown.
+    """
+    import jax.numpy as jnp
+
+    bound = get_metric(name).bound
+    return values if math.isinf(bound) else jnp.clip(values, -bound, bound)
 
 
 def compute(names: Iterable[str], sample: Sample, shape: SampleShape) -> dict[str, Array]:

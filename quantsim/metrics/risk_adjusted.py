@@ -18,13 +18,15 @@ import jax.numpy as jnp
 from jax import Array
 
 from quantsim.metrics.returns import annualised_returns
-from quantsim.metrics.sample import DAYS_PER_YEAR, Metric, Need, Sample, SampleShape
+from quantsim.metrics.sample import DAYS_PER_YEAR, RATIO_BOUND, Metric, Need, Sample, SampleShape
 from quantsim.metrics.series import annualised, blocks, period_return, ratio, simple_returns, undefined
 from quantsim.metrics.value_at_risk import value_at_risk, value_at_risk_trad
 
 __all__ = ["METRICS", "annual_raroc", "annual_raroc_trad", "raroc", "rovar"]
 
 RISK_PERCENT = 5.0  # every metric here uses the 95 % value at risk
+
+RAROC_BOUND, ROVAR_BOUND = 4_000.0, 2_000_000.0  # also twenty times the largest of the reference vectors
 
 ValueAtRisk = Callable[..., Array]
 
@@ -88,6 +90,7 @@ def _raroc_entry(label: str, block_days: int) -> Metric:
         "ratio, grows with the sample",
         f"Annual return over the value at risk of {block_days}-day blocks; compare samples of one length only.",
         f"-((V[-1]/V[0])^y - 1) / ({label}_var_95%·sqrt(y/{block_days}))",
+        RAROC_BOUND,
     )
 
 
@@ -102,6 +105,7 @@ def _rovar_entry(label: str, block_days: int, suffix: str, var: ValueAtRisk) -> 
         "compare samples of one length only.",
         f"-mean over {block_days}-day blocks of ((last/first)^(365/{block_days}) - 1), "
         f"over {label}_var_95%{suffix}·sqrt(y/{block_days})",
+        ROVAR_BOUND,
     )
 
 
@@ -118,10 +122,12 @@ METRICS = (
         "annual_raroc", annual_raroc, Need.ENDS | Need.BARS, True, "ratio, annualised",
         "Annual return over the annualised value at risk of a bar.",
         "annualised_returns / (-var·sqrt(365·B)), var the 5th percentile of per-bar returns",
+        RATIO_BOUND,
     ),
     Metric(
         "annual_raroc_trad", annual_raroc_trad, Need.ENDS | Need.DAILY, True, "ratio, annualised",
         "Annual return over the annualised value at risk of a day.",
         "annualised_returns / (-var·sqrt(365)), var the 5th percentile of daily returns",
+        RATIO_BOUND,
     ),
 )  # fmt: skip

@@ -16,9 +16,13 @@ from quantsim.errors import WindowError
 if TYPE_CHECKING:
     from jax import Array
 
-__all__ = ["DAYS_PER_YEAR", "Metric", "Need", "Sample", "SampleShape"]
+__all__ = ["DAYS_PER_YEAR", "RATIO_BOUND", "Metric", "Need", "Sample", "SampleShape"]
 
 DAYS_PER_YEAR = 365.0  # crypto markets do not close: no 252
+
+RATIO_BOUND = 100.0
+"""The bound of annualised ratios: five times the sampling error of an annual Sharpe ratio over a single day
+(``sqrt(365/days)``), and twenty times the largest ratio of the reference vectors. Samples beyond it have next to no risk."""
 
 
 class Need(enum.Flag):
@@ -160,6 +164,8 @@ class Metric:
         unit: unit of the result.
         description: what it means, in one line.
         formula: how it is computed, in one line; for the documentation.
+        bound: values beyond ± this count as ± this where several are combined (periods, windows, metrics, splits), so that
+            one period without risk does not decide a mean. What is reported is not bounded. Infinite for all but ratios.
     """
 
     name: str
@@ -169,3 +175,4 @@ class Metric:
     unit: str
     description: str
     formula: str = ""
+    bound: float = math.inf

@@ -26,6 +26,10 @@ __all__ = [
 ]
 
 
+LARGEST_EXPONENT = 700.0  # of e; 709.8 is the largest that float64 has
+SMALLEST_RISK = 1e-150
+
+
 def undefined(sample: Sample) -> Array:
     """Returns nan, shape (): what a metric is where the shape of the sample leaves nothing to compute it from."""
     return jnp.full_like(sample.start_value, jnp.nan)
@@ -59,8 +63,13 @@ def _running_max(values: Array) -> Array:
 
 
 def annualised(growth: Array, periods_per_year: float) -> Array:
-    """Returns ``growth^periods_per_year - 1`` for a growth factor (1 plus the return) per period."""
-    return jnp.power(growth, periods_per_year) - 1.0
+    """Returns ``growth^periods_per_year - 1`` for a growth factor (1 plus the return) per period.
+
+    Beyond ``exp(700)``, which minutes can be annualised to, it is + infinity, with gradient 0.
+    """
+    overflows = periods_per_year * jnp.log(jax.lax.stop_gradient(growth)) > LARGEST_EXPONENT
+    power = jnp.power(jnp.where(overflows, 1.0, growth), periods_per_year)
+    return jnp.where(overflows, jnp.inf, power) - 1.0
 
 
 def period_return(sample: Sample, shape: SampleShape) -> Array:
@@ -84,10 +93,11 @@ def deviation(values: Array) -> Array:
 
 
 def ratio(reward: Array, risk: Array) -> Array:
-    """Returns ``reward / risk``, and by rule, where ``risk`` is exactly 0: 0 if ``reward`` is 0, else ± infinity.
+    """Returns ``reward / risk``, and by rule, where ``risk`` is 0: 0 if ``reward`` is 0, else ± infinity.
 
-    The sign of the infinity is that of ``reward``. The gradient is 0 where the rule applies. A nan in either stays nan.
+    The sign of the infinity is that of ``reward``. The gradient is 0 where the rule applies. A nan in either stays nan. A risk
+    below 1e-150 in size, whose square has no reciprocal and which no path of values has, counts as 0.
     """
-    regular = risk != 0.0
+    regular = ~(jnp.abs(risk) < SMALLEST_RISK)
     limit = jnp.where(reward > 0.0, jnp.inf, jnp.where(reward < 0.0, -jnp.inf, reward))
     return jnp.where(regular, reward / jnp.where(regular, risk, 1.0), jax.lax.stop_gradient(limit))

@@ -13,7 +13,7 @@ import math
 import jax.numpy as jnp
 from jax import Array
 
-from quantsim.metrics.sample import DAYS_PER_YEAR, Metric, Need, Sample, SampleShape
+from quantsim.metrics.sample import DAYS_PER_YEAR, RATIO_BOUND, Metric, Need, Sample, SampleShape
 from quantsim.metrics.series import deviation, ratio, root, simple_returns, undefined
 
 __all__ = ["METRICS", "daily_log_sharpe", "daily_sharpe", "daily_sortino", "sharpe", "sortino"]
@@ -69,25 +69,30 @@ METRICS = (
         "sharpe", sharpe, Need.BARS, True, "ratio, annualised",
         "Sharpe ratio of the per-bar returns.",
         "sqrt(365·B)·mean/std of per-bar returns",
+        RATIO_BOUND,
     ),
     Metric(
         "daily_sharpe", daily_sharpe, Need.DAILY, True, "ratio, annualised",
         "Sharpe ratio of the daily returns.",
         "sqrt(365)·mean/std of daily returns",
+        RATIO_BOUND,
     ),
     Metric(
         "daily_log_sharpe", daily_log_sharpe, Need.DAILY, True, "ratio, annualised",
         "Sharpe ratio of the daily log returns; the default objective.",
         "sqrt(365)·mean/(std + 1e-8) of daily log returns",
+        RATIO_BOUND,
     ),
     Metric(
         "sortino", sortino, Need.BARS, True, "ratio, annualised",
         "Sortino ratio of the per-bar returns: only losses count as risk.",
         "sqrt(365·B)·mean/sqrt(mean(min(r, 0)²)) of per-bar returns r",
+        RATIO_BOUND,
     ),
     Metric(
         "daily_sortino", daily_sortino, Need.DAILY, True, "ratio, annualised",
         "Sortino ratio of the daily returns: only losses count as risk.",
         "sqrt(365)·mean/sqrt(mean(min(r, 0)²)) of daily returns r",
+        RATIO_BOUND,
     ),
 )  # fmt: skip

@@ -7,9 +7,11 @@ from quantsim.objective.aggregate import aggregate
 from quantsim.objective.combine import combine, violation
 from quantsim.objective.periods import Period, dated_periods, even_periods, random_periods
 from quantsim.objective.shape import OBJECTIVE, ObjectiveShape, objective_shape, unit_of
+from quantsim.objective.short import SHORT, short_periods, short_split, warn_once
 
 __all__ = [
     "OBJECTIVE",
+    "SHORT",
     "ObjectiveShape",
     "Period",
     "aggregate",
@@ -18,6 +20,9 @@ __all__ = [
     "even_periods",
     "objective_shape",
     "random_periods",
+    "short_periods",
+    "short_split",
     "unit_of",
     "violation",
+    "warn_once",
 ]

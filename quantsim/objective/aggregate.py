@@ -23,8 +23,8 @@ def aggregate(values: Array, kind: Aggregate, *, temperature: float = 1.0, quant
       ``softmax(-v/τ)``.
     * ``quantile``: that share of the periods is worse; linear between neighbours.
 
-    A value that is not a number makes the result none, too; one of + infinity, such as a Sortino ratio without a loss, makes
-    ``mean`` and ``sum`` infinite and leaves the others to the rest.
+    A value that is not a number makes the result none, too; one of + infinity makes ``mean`` and ``sum`` infinite and leaves
+    the others to the rest. Ratios, such as a Sortino ratio without a loss, are bounded before they come here.
     """
     if kind == "softmin":
         return _softmin(values, temperature)

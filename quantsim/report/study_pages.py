@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from quantsim.errors import ConfigError
+from quantsim.ranking import stand_ins
 
 if TYPE_CHECKING:
     from optuna.study import Study
@@ -49,23 +51,22 @@ def check_pages(folder: Path) -> None:
 def importances(study: Study, objective: int = 0) -> dict[str, float]:
     """Trial parameter → its share of what makes a trial one of the better ones, the largest first (PED-ANOVA).
 
-    Empty where nothing can be told: of too few trials, or an objective that is the same in most.
+    Empty where nothing can be told: of too few trials, or an objective that is the same in most. Optuna leaves out trials of
+    infinite value, which may be the best: for these stand-ins are taken (:func:`quantsim.ranking.stand_ins`).
 
     Args:
         study: with completed trials.
         objective: which of several.
     """
     from optuna.importance import get_param_importances
-    from optuna.trial import TrialState
 
-    completed = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    if len(completed) < 2:
+    if len(_completed(study)) < 2:
         return {}
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", _SEEKS_LOW)
         warnings.filterwarnings("error", _TELLS_NOTHING)
         try:
-            found = get_param_importances(study, target=_lowered(study, objective))
+            found = get_param_importances(study, target=_sought(study, objective))
         except UserWarning:
             return {}
     return dict(sorted(found.items(), key=lambda item: -item[1]))
@@ -106,24 +107,43 @@ def _figures(study: Study, objectives: Sequence[str]) -> Iterator[tuple[str, Any
 
     several = len(objectives) > 1
     for index, name in enumerate(objectives):
-        named: dict[str, Any] = {"target": _value(index) if several else None, "target_name": name}
+        given = several or _has_infinite(study)
+        named: dict[str, Any] = {"target": _finite(study, index) if given else None, "target_name": name}
         suffix = f"_{index + 1}" if several else ""
         yield f"history{suffix}", visualization.plot_optimization_history(study, **named)
         yield f"parallel_coordinates{suffix}", visualization.plot_parallel_coordinate(study, **named)
         if len(importances(study, index)) > 1:
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", _SEEKS_LOW)
-                lowered = _lowered(study, index)
-                page = visualization.plot_param_importances(study, target=lowered, target_name=name)
+                page = visualization.plot_param_importances(study, target=_sought(study, index), target_name=name)
             yield f"importances{suffix}", page
     if 1 < len(objectives) <= _MOST_DRAWN:
-        yield "pareto_front", visualization.plot_pareto_front(study, target_names=list(objectives))
+        columns = [_finite(study, index) for index in range(len(objectives))]
+        targets = (lambda trial: [column(trial) for column in columns]) if _has_infinite(study) else None
+        yield "pareto_front", visualization.plot_pareto_front(study, target_names=list(objectives), targets=targets)
 
 
-def _value(index: int) -> Target:
-    return lambda trial: float(trial.values[index])
+def _completed(study: Study) -> list[FrozenTrial]:
+    from optuna.trial import TrialState
+
+    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
 
 
-def _lowered(study: Study, index: int) -> Target | None:
-    """One of several objectives, negated: the estimate is of what makes a given target low."""
-    return (lambda trial: -float(trial.values[index])) if len(study.directions) > 1 else None
+def _has_infinite(study: Study) -> bool:
+    return any(math.isinf(value) for trial in _completed(study) for value in trial.values)
+
+
+def _finite(study: Study, index: int) -> Target:
+    """An objective of a trial, finite: pictures have no place for infinite ones."""
+    completed = _completed(study)
+    values = stand_ins([trial.values[index] for trial in completed]).tolist()
+    by_number = {trial.number: value for trial, value in zip(completed, values, strict=True)}
+    return lambda trial: by_number[trial.number]
+
+
+def _sought(study: Study, index: int) -> Target | None:
+    """What the importances are of; None for the one objective. A given target is taken for one to be low."""
+    if len(study.directions) == 1 and not _has_infinite(study):
+        return None
+    finite = _finite(study, index)
+    return lambda trial: -finite(trial)

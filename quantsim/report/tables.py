@@ -9,6 +9,7 @@ from rich import box
 from rich.table import Table
 
 from quantsim.checkpoints.checkpoint import SPLITS
+from quantsim.ranking import gain
 from quantsim.report.formats import gain_text, metric_text, number_text, unit_text
 
 if TYPE_CHECKING:
@@ -128,8 +129,8 @@ def gains_table(phases: Sequence[Phase], objective: str, unit: str) -> Table:
         now = [phase.best, *(phase.objective.get(split) for split in splits)]
         cells = []
         for value, earlier in zip(now, before, strict=True):
-            gain = None if value is None or earlier is None else value - earlier
-            cells += [metric_text(value, unit), gain_text(gain, unit)]
+            gained = None if value is None or earlier is None else gain(value, earlier)
+            cells += [metric_text(value, unit), gain_text(gained, unit)]
         seconds = "earlier" if phase.seconds is None else f"{phase.seconds:.1f}"
         table.add_row(f"{phase.round} {phase.kind}", f"{phase.evaluations:,}", seconds, *cells)
         before = now

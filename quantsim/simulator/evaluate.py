@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from quantsim.forms import form
-from quantsim.metrics import needs_of
+from quantsim.metrics import bounded, needs_of
 from quantsim.objective import OBJECTIVE, ObjectiveShape, Period, combine
 from quantsim.simulator.bar_path import BarPath
 from quantsim.simulator.composite import pool_market
@@ -101,9 +101,12 @@ def _values(plan: Plan, window: Window, market: Market) -> dict[str, Array]:
 
 
 def _details(shape: ObjectiveShape, of_periods: Mapping[str, Array]) -> dict[str, Array]:
-    """Every period's terms, and their mean, standard deviation and worst, under the names of ``shape.period_names``."""
+    """Every period's terms, and their mean, standard deviation and worst, under the names of ``shape.period_names``.
+
+    In these three ratios are bounded, as they are in the objective; the values of periods are not.
+    """
     values: dict[str, Array] = {}
     for term, names in shape.period_names.items():
-        row = of_periods[term]
-        values |= dict(zip(names, (jnp.mean(row), jnp.std(row), jnp.min(row), *row), strict=True))
+        row, kept = of_periods[term], bounded(term, of_periods[term])
+        values |= dict(zip(names, (jnp.mean(kept), jnp.std(kept), jnp.min(kept), *row), strict=True))
     return values

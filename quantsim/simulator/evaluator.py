@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import math
@@ -19,10 +20,11 @@ from numpy.typing import ArrayLike, NDArray
 from quantsim.config import Experiment
 from quantsim.errors import ParameterError, PriceError, WindowError, nearest
 from quantsim.forms import form
-from quantsim.metrics import SampleShape, get_metric, metric_names
-from quantsim.objective import OBJECTIVE, ObjectiveShape, objective_shape
+from quantsim.metrics import SampleShape, bounded, get_metric, metric_names
+from quantsim.objective import OBJECTIVE, SHORT, ObjectiveShape, objective_shape, short_periods, short_split
 from quantsim.precision import in_float64
 from quantsim.prices import Prices
+from quantsim.ranking import TIE_METRIC
 from quantsim.simulator.evaluate import evaluate_windows, lanes
 from quantsim.simulator.given_trades import orders_of
 from quantsim.simulator.market import FeeRates, Market, fee_rates, market
@@ -81,6 +83,7 @@ class Evaluator:
         self.prices = _columns(prices, experiment.data.tokens).slice(begin, end)
         self.splits = {name: (first - begin, n_bars) for name, (first, n_bars) in splits.items()}
         self.notes = _notes(experiment, self.prices, self.splits["train"][0], series or {})
+        self.notes |= self._short()
         self.series: Varying = load_varying(experiment, prices, begin, end, self.splits["train"][0], series)
         self.data_id = self.series.data_id(self.prices)
         trades = self.series.trades
@@ -93,18 +96,31 @@ class Evaluator:
         last = min(end + 1, prices.n_bars) if self.setup.look_ahead else end
         return _columns(prices, self.experiment.data.tokens).slice(begin, last).prices
 
+    def _short(self) -> dict[str, str]:
+        """What to warn of where periods or splits are too short for the objective."""
+        objective, bars_per_day = self.experiment.objective, self.prices.bars_per_day
+        found = []
+        with contextlib.suppress(WindowError):  # periods that do not fit are refused where the objective is asked for
+            found = [short_periods(objective, self.objective_shape(self.splits["train"][1]), bars_per_day)]
+        found += [short_split(objective, split, n_bars, bars_per_day) for split, (_, n_bars) in self.splits.items()]
+        text = "; ".join(each for each in found if each is not None)
+        return {SHORT: text} if text else {}
+
     def shape(self, n_bars: int) -> SampleShape:
         """The sample shape of a window of ``n_bars`` bars."""
         return SampleShape(n_bars, self.prices.bars_per_day)
 
     @property
     def metric_names(self) -> tuple[str, ...]:
-        """The objective first, then its metric, those that constrain it or that a search maximises, and those reported."""
+        """The objective first, then its metric, those that constrain it or that a search maximises, and those reported.
+
+        Last comes the one that tells equal values apart.
+        """
         experiment = self.experiment
         objective, known = experiment.objective, set(metric_names())
         searched = (name.removeprefix("-") for name in experiment.search.objectives)
         wanted = (*dict(objective.constraints), *(name for name in searched if name in known))
-        return tuple(dict.fromkeys((objective.name, objective.metric, *wanted, *objective.report)))
+        return tuple(dict.fromkeys((objective.name, objective.metric, *wanted, *objective.report, TIE_METRIC)))
 
     def objective_shape(self, n_bars: int, *, whole: bool = False) -> ObjectiveShape:
         """The objective over windows of ``n_bars`` bars of the training period, or with the window as its only period."""
@@ -220,6 +236,8 @@ class Evaluator:
     ) -> tuple[FloatArray, dict[str, FloatArray]]:
         """The mean of a metric over windows, and its gradient, for many parameter sets at once.
 
+        Of several windows ratios are bounded before the mean is taken, as in an objective.
+
         Args:
             sets: raw name → (S, m), complete.
             starts: (W,) first bar of each window.
@@ -321,7 +339,9 @@ def _value_and_grad(
     plan: Plan, sets: dict[str, Array], prices: Market, rates: FeeRates, starts: Array
 ) -> tuple[Array, dict[str, Array]]:
     def objective(params: dict[str, Array]) -> Array:
-        return jnp.mean(evaluate_windows(plan, params, prices, rates, starts)[plan.metrics[0]])
+        (name,) = plan.metrics
+        values = evaluate_windows(plan, params, prices, rates, starts)[name]
+        return jnp.mean(bounded(name, values) if len(values) > 1 else values)
 
     return cast(tuple[Array, dict[str, Array]], lanes(jax.value_and_grad(objective), sets, sequential=plan.every_bar))
 

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from quantsim.config import Experiment
 from quantsim.errors import ConfigError, ParameterError, nearest
 from quantsim.metrics import get_metric
+from quantsim.objective import SHORT, warn_once
 from quantsim.parameters import Parameter, common, scoped, to_human
 from quantsim.parameters.spec import SIMPLEX
 from quantsim.prices import Prices
+from quantsim.ranking import TIE_METRIC, best_index
 from quantsim.simulator.evaluator import Evaluator
 
 __all__ = ["Axis", "Cell", "Grid", "evaluate_grid", "grid_sets"]
@@ -121,14 +123,16 @@ class Grid:
         return tuple(axis.n_points for axis in self.axes)
 
     def best(self, metric: str | None = None, split: str = "train") -> Cell:
-        """The cell with the highest value of a metric on a split; of equal ones the first. Cells that are not finite never win.
+        """The cell with the highest value of a metric on a split; cells that are nan never win.
+
+        Of equal ones it is that of the highest return on that split, where it was evaluated, and of these the first.
 
         Args:
             metric: one of those evaluated; the first unless given.
             split: that chooses. Test data choose only where asked to by name.
 
         Raises:
-            ConfigError: there is no such split or metric, or all its values are not finite.
+            ConfigError: there is no such split or metric, or all its values are nan.
         """
         if split not in self.metrics:
             raise ConfigError(f"split = {split!r}: {nearest(split, self.metrics)}")
@@ -136,10 +140,10 @@ class Grid:
         metric = next(iter(table)) if metric is None else metric
         if metric not in table:
             raise ConfigError(f"metric {metric!r} was not evaluated; {nearest(metric, table)}")
-        values = table[metric]
-        if not np.isfinite(values).any():
-            raise ConfigError(f"{split} {metric} is finite nowhere on the grid: choose another metric, or other ranges")
-        flat = int(np.argmax(np.where(np.isfinite(values), values, -np.inf)))
+        ties = table[TIE_METRIC].ravel().tolist() if TIE_METRIC in table else None
+        flat = best_index(table[metric].ravel().tolist(), ties)
+        if flat is None:
+            raise ConfigError(f"{split} {metric} is nan on the whole grid: choose another metric, or other ranges")
         index = tuple(int(place) for place in np.unravel_index(flat, self.shape))
         ends = [axis.name for axis, place in zip(self.axes, index, strict=True) if place in (0, axis.n_points - 1)]
         return Cell(
@@ -197,6 +201,8 @@ def evaluate_grid(
     if block < 1:
         raise ConfigError(f"block_cells = {block_cells} must be at least 1")
     evaluator = Evaluator(experiment, prices, series)
+    if metrics is None and SHORT in evaluator.notes:
+        warn_once(evaluator.notes[SHORT])
     # The last block is filled up with the last cell, so that all have one shape and one compiled program.
     places = [np.minimum(np.arange(first, first + block), n_cells - 1) for first in range(0, n_cells, block)]
     tables = [evaluator.evaluate_many({name: rows[at] for name, rows in sets.items()}, metrics) for at in places]

@@ -62,14 +62,53 @@ def test_pair_of_step_and_set_is_one_row(make):
     assert select(rows, "best_train", "m").checkpoint.key == "r:0:0"
 
 
-@pytest.mark.parametrize("poison", [NAN, INF, -INF])
 @pytest.mark.parametrize("method", SELECTION_METHODS)
-def test_non_finite_metric_never_wins(make, method, poison):
+def test_nan_never_wins(make, method):
     good = make(1, 0, train=0.5, validation=0.5, test=0.5)
-    bad = [make(1, index, train=poison, validation=poison, test=poison) for index in (1, 2)]
+    bad = [make(1, index, train=NAN, validation=NAN, test=NAN) for index in (1, 2)]
     picked = select([bad[0], good, bad[1]], method, metric_of(method))
     assert picked.checkpoints == (good,)
     assert "2 of 3 rows left out" in picked.notes[0]
+
+
+@pytest.mark.parametrize("method", ONE_METRIC)
+def test_infinity_ranks_above_and_minus_infinity_below_all_finite_ones(make, method):
+    rows = [
+        make(1, index, train=value, validation=value, test=value) for index, value in enumerate((1e300, INF, NAN, -INF))
+    ]
+    ranked = [row.key for row in select(rows, method, "m").checkpoints]
+    assert ranked == (["r:1:0", "r:1:1", "r:1:3"] if method == "best_train_per_set" else ["r:1:1"])
+    assert [
+        row.parameter_set for row in top([make(1, 9, raw={"w": (9.0,)}, train=-INF), rows[0]], 2, "train", "m")
+    ] == [0, 9]
+    only = select([rows[2], rows[3]], "best_train", "m").checkpoint
+    assert only is rows[3], "better than nothing"
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_equal_values_are_told_apart_by_the_return_on_the_same_split(split):
+    def row(step, value, **returns):
+        metrics = {name: {"m": value, "returns": returns.get(name, 9.0)} for name in ("train", "validation", "test")}
+        return Checkpoint("r", step, 0, "search", {"w": (float(step),)}, metrics=metrics)
+
+    rows = [
+        row(0, INF, **{split: 0.1}),
+        row(1, INF, **{split: 0.3}),
+        row(2, INF, **{split: 0.2}),
+        row(3, 1.0, **{split: 5}),
+    ]
+    assert select(rows, f"best_{split}", "m").checkpoint.step == 1
+    assert [each.step for each in top(rows, 9, split, "m")] == [1, 2, 0, 3]
+    nan_last = [row(0, INF, **{split: NAN}), row(1, INF, **{split: -0.9})]
+    assert select(nan_last, f"best_{split}", "m").checkpoint.step == 1
+
+
+def test_a_front_has_infinite_values():
+    rows = [two(0, INF, 9.0), two(1, 3.0, 3.0), two(2, 2.0, -INF), two(3, 1.0, 1.0), two(4, INF, 9.5)]
+    front = select(rows, "pareto_front", ("gain", "-risk"))
+    assert [row.step for row in front.checkpoints] == [0, 1, 2]
+    # An infinite one stands one range beyond the finite ones: 3 is half way, and so is 3 between 9 and -3.
+    assert select(rows, "balanced", ("gain", "-risk")).checkpoint.step == 1
 
 
 @pytest.mark.parametrize("poison", [NAN, INF])
@@ -88,8 +127,8 @@ def test_metric_that_does_not_decide_may_be_nan(make):
     assert select(rows, "best_train_min_test", "m").checkpoint.step == 1
 
 
-def test_all_non_finite_says_how_many(make):
-    rows = [make(0, train=NAN), make(1, train=INF), make(2, train=1.0, raw={"w": (NAN,)}), make(3)]
+def test_all_nan_says_how_many(make):
+    rows = [make(0, train=NAN), make(1, train=NAN), make(2, train=1.0, raw={"w": (NAN,)}), make(3)]
     with pytest.raises(SelectionError) as caught:
         select(rows, "best_train", "m")
     for part in ("1 of 4 rows left out: train m not stored", "2 of 4 rows", "1 of 4 rows left out: raw parameters"):
@@ -227,7 +266,7 @@ def test_front_and_its_balanced_member():
     front = select(rows, "pareto_front", ("gain", "-risk"))
     assert [row.step for row in front.checkpoints] == [0, 1, 2, 3]
     assert front.metric == "gain, -risk"
-    assert "1 of 6 rows left out: train gain, risk not finite" in front.notes
+    assert "1 of 6 rows left out: train gain, risk is nan" in front.notes
     with pytest.raises(SelectionError, match="picked 4 checkpoints"):
         front.checkpoint  # noqa: B018
     picked = select(reversed(rows), "balanced", ("gain", "-risk"))
@@ -326,9 +365,9 @@ def brute_force(rows, method) -> list[tuple[int, int]]:
     }.get(method) or (SPLIT_OF[method], None)
     able = []
     for row in rows:
-        fine = math.isfinite(number(row, split)) and math.isfinite(row.raw["w"][0])
+        fine = not math.isnan(number(row, split)) and math.isfinite(row.raw["w"][0])
         if guard is not None:
-            fine = fine and math.isfinite(number(row, guard)) and number(row, guard) >= 0
+            fine = fine and number(row, guard) >= 0
         if method == "last":
             fine = fine and row.step == max(other.step for other in rows)
         if fine:
@@ -369,7 +408,7 @@ def test_top_is_sorted_distinct_and_led_by_the_best(table, n):
             top(rows, n, "train", "m")
         return
     best = top(rows, n, "train", "m")
-    able = [row for row in rows if math.isfinite(row.metrics["train"]["m"]) and row.raw_is_finite]
+    able = [row for row in rows if not math.isnan(row.metrics["train"]["m"]) and row.raw_is_finite]
     assert best[0] == select(rows, "best_train", "m").checkpoint
     assert len({row.raw["w"] for row in best}) == len(best) == min(n, len({row.raw["w"] for row in able}))
     values = [row.metrics["train"]["m"] for row in best]

@@ -7,11 +7,18 @@ import math
 from quantsim.drivers.best import Best
 
 
-def test_non_finite_values_never_win() -> None:
-    best = Best()
-    for step, value in enumerate([math.nan, math.inf, -math.inf, -3.0, math.nan]):
+def test_nan_never_wins_and_infinity_has_its_place() -> None:
+    best, seen = Best(), []
+    for step, value in enumerate([math.nan, -math.inf, -3.0, math.nan, math.inf, 1e300]):
         best = best.update(value, step)
-    assert (best.value, best.step, best.stale) == (-3.0, 3, 1)
+        seen.append(best.step)
+    assert seen == [-1, 1, 2, 2, 4, 4]
+    assert (best.value, best.stale) == (math.inf, 1)
+
+
+def test_equal_values_are_told_apart_by_what_comes_next() -> None:
+    best = Best().update(math.inf, 0, 0.1).update(math.inf, 1, 0.2).update(math.inf, 2, 0.2).update(math.inf, 3)
+    assert (best.step, best.tie, best.stale) == (1, 0.2, 2)
 
 
 def test_only_a_real_improvement_resets_patience() -> None:

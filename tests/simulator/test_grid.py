@@ -163,7 +163,7 @@ def made(train: list[list[float]], test: list[list[float]]) -> Grid:
 
 
 def test_the_best_cell_is_chosen_on_train_unless_another_split_is_named() -> None:
-    grid = made([[1, 2], [np.nan, 9], [np.inf, 4]], [[5, 1], [1, 1], [1, 1]])
+    grid = made([[1, 2], [np.nan, 9], [-np.inf, 4]], [[5, 1], [1, 1], [1, 1]])
     best = grid.best()
     assert (best.index, best.chosen_by, best.metric) == ((1, 1), "train", "returns")
     assert best.values == {"memory_days": pytest.approx(2.0), "k_per_day": 1.0}
@@ -175,5 +175,13 @@ def test_the_best_cell_is_chosen_on_train_unless_another_split_is_named() -> Non
         grid.best(split="validation")
     with pytest.raises(ConfigError, match="'sharpe' was not evaluated"):
         grid.best("sharpe")
-    with pytest.raises(ConfigError, match="train returns is finite nowhere"):
+    with pytest.raises(ConfigError, match="train returns is nan on the whole grid"):
         made([[np.nan] * 2] * 3, [[1.0] * 2] * 3).best()
+
+
+def test_an_infinite_cell_is_the_best_and_of_several_that_of_the_highest_return() -> None:
+    grid = made([[0.1, 0.2], [0.4, 0.3], [0.2, 0.9]], [[1.0] * 2] * 3)
+    grid.metrics["train"]["sortino"] = np.array([[np.inf, 3.0], [np.nan, np.inf], [np.inf, -np.inf]])
+    assert grid.best("sortino").index == (1, 1)
+    del grid.metrics["train"]["returns"]
+    assert grid.best("sortino").index == (0, 0)

@@ -24,6 +24,7 @@ from quantsim.drivers.search.study import identify
 from quantsim.drivers.sgd.training import Training
 from quantsim.errors import ConfigError
 from quantsim.prices import Prices
+from quantsim.ranking import gain
 from quantsim.simulator import Evaluator
 
 __all__ = ["HybridProgress", "HybridRun", "Stop", "run_hybrid"]
@@ -155,7 +156,7 @@ def _loop(rounds: Rounds, minutes: _Minutes, phases: list[Phase]) -> tuple[State
                 return state, "evaluations"
             state, phase = rounds.fine_tune(state, starts)
             phases.append(phase)
-            if state.best - before <= settings.min_gain:
+            if before is not None and state.best is not None and gain(state.best, before) <= settings.min_gain:
                 return state, "no gain"
             if state.round >= settings.rounds:
                 return state, "rounds"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from quantsim.drivers.search.values import trial_values
 from quantsim.drivers.sgd import Progress, run_sgd
 from quantsim.drivers.sgd.training import Training
 from quantsim.prices import Prices
+from quantsim.ranking import TIE_METRIC, rank
 
 __all__ = ["FROM", "HybridProgress", "Kind", "Phase", "Rounds", "State"]
 
@@ -38,14 +38,14 @@ class State:
         round: that the next phase belongs to, from 1.
         trials: settled trials that the study has after the phases so far; their numbers may have gaps.
         evaluations: trials, and gradient steps times sets, so far.
-        best: the highest value of any trial, as the search has it: its train objective; ``-inf`` before any.
+        best: the highest value of any trial, as the search has it: its train objective; None before any.
         tuned: numbers of the trials that were fine-tuned.
     """
 
     round: int = 1
     trials: int = 0
     evaluations: int = 0
-    best: float = -math.inf
+    best: float | None = None
     tuned: frozenset[int] = frozenset()
 
 
@@ -146,12 +146,15 @@ class Rounds:
         """
         fresh = [row for row in self._rows(state.trials) if row.step not in state.tuned and row.raw_is_finite]
         distinct: dict[Any, Checkpoint] = {}
-        for row in sorted(fresh, key=lambda row: (-self._value(row), row.step)):
+        by_step = sorted(fresh, key=lambda row: row.step)
+        for row in sorted(
+            by_step, key=lambda row: rank(self._value(row), row.value("train", TIE_METRIC)), reverse=True
+        ):
             distinct.setdefault(tuple(sorted(row.raw.items())), row)
         return list(distinct.values())[: self.experiment.hybrid.top]
 
     def _value(self, row: Checkpoint) -> float:
-        """What a completed trial is worth to the search; finite, or it would have failed."""
+        """What a completed trial is worth to the search; not nan, or it would have failed."""
         return trial_values(self.experiment, row.metrics)[0]
 
     def fine_tune(self, state: State, starts: Sequence[Checkpoint]) -> tuple[State, Phase]:
@@ -174,7 +177,7 @@ class Rounds:
 
     def _found(self, run_id: str, starts: Sequence[Checkpoint]) -> tuple[int, list[dict[str, float]]]:
         """The steps that a gradient run took, times sets, and the trial parameters of what it made of each start."""
-        rows = self.store.checkpoints(run_id=run_id, metrics=[self.metric])
+        rows = self.store.checkpoints(run_id=run_id, metrics=[self.metric, TIE_METRIC])
         best = best_of_sets(rows, len(starts), self.method, self.metric)
         # A parameter that was left out of fine-tuning, such as a fee, is that of the start.
         humans = [{**starts[index].human, **row.human} for index, row in best.items()]
@@ -274,5 +277,5 @@ class Rounds:
     def _rows(self, trials: int) -> list[Checkpoint]:
         """The checkpoints of the first settled trials; those that failed have none."""
         numbers = {trial.number for trial in self._settled()[:trials]}
-        rows = self.store.checkpoints(run_id=self.run_id, metrics=[self.metric])
+        rows = self.store.checkpoints(run_id=self.run_id, metrics=[self.metric, TIE_METRIC])
         return [row for row in rows if row.step in numbers]

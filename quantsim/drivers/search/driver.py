@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 from optuna.storages import BaseStorage
 from optuna.study import Study
-from optuna.trial import TrialState
 
 from quantsim.checkpoints import CheckpointStore
-from quantsim.checkpoints.pareto import balanced, hypervolume, normalised, pareto_front
+from quantsim.checkpoints.pareto import balanced, hypervolume, normalised
 from quantsim.checkpoints.stored import rule_notes
 from quantsim.config import Experiment
 from quantsim.drivers.counts import checked_count
@@ -41,13 +40,14 @@ from quantsim.drivers.search.study import (
     settled_trials,
     study_id,
 )
-from quantsim.drivers.search.values import check_objectives, objective_names
+from quantsim.drivers.search.values import best_trials, check_objectives, kept_trials, objective_names
 from quantsim.drivers.search.workers.claims import Claimant
 from quantsim.drivers.search.workers.clusters import Backend, check_backend, joined_cluster
 from quantsim.drivers.search.workers.lost import LostTrials, abandon_session
 from quantsim.drivers.search.workers.parallel import Job, run_on_cluster, run_processes
 from quantsim.drivers.search.workers.worker import Evaluates, Searcher
 from quantsim.errors import DriverError
+from quantsim.objective import SHORT, warn_once
 from quantsim.prices import Prices
 
 __all__ = ["SearchRun", "default_evaluator", "open_run", "run_search"]
@@ -68,7 +68,8 @@ class SearchRun:
         n_trials: trials of the study that count, failed ones and earlier sessions' included.
         n_failed: those that failed, each with its reason in the study.
         n_pruned: those that were given up before their end.
-        best_trial: number of the trial with the highest objective; of several objectives the balanced one of the front.
+        best_trial: number of the trial with the highest objective, as :mod:`quantsim.ranking` has it; of several objectives
+            the balanced one of the front.
         best_value: its objective; the first of several.
         front: numbers of the trials that no other beats in all objectives; the best one alone with one objective.
         hypervolume: what the front dominates above the worst of every objective, each scaled to 1; nan with one objective.
@@ -153,6 +154,8 @@ def run_search(
     check_sampler(experiment.search, space.distributions(), len(objective_names(experiment)))
     prices = experiment.load_prices() if prices is None else prices
     evaluator = make_evaluator(experiment, prices)
+    if SHORT in evaluator.notes:
+        warn_once(str(evaluator.notes[SHORT]))
     identity = identify(experiment, evaluator.data_id, space)
     name = study_name or f"{experiment.name}-{identity.digest[:8]}"
     place = _Place(backend, address, n_jobs)
@@ -272,18 +275,15 @@ class _Search:
 
     def _outcome(self, study: Study, monitor: Monitor, run_id: str) -> SearchRun:
         now = monitor.progress
-        completed = [trial for trial in settled_trials(study) if trial.state is TrialState.COMPLETE]
-        if not completed:
+        kept = kept_trials(settled_trials(study))
+        if not kept:
             raise DriverError(
                 f"none of the {now.finished} trials of study {self.name!r} completed; the last failed with: "
                 f"{monitor.last_reason}"
             )
-        # Those that keep the constraints, where any do.
-        kept = [trial for trial in completed if all(value <= 0.0 for value in trial.constraints.values())] or completed
         values = np.array([trial.values for trial in kept])
-        several = values.shape[1] > 1
-        front = pareto_front(values) if several else np.array([int(np.argmax(values[:, 0]))])
-        best = kept[int(front[balanced(values[front])])]
+        several, front = values.shape[1] > 1, best_trials(kept)
+        best = front[balanced([trial.values for trial in front])]
         return SearchRun(
             run_id=run_id,
             study_name=self.name,
@@ -293,7 +293,7 @@ class _Search:
             n_pruned=now.pruned,
             best_trial=best.number,
             best_value=best.values[0],
-            front=tuple(kept[int(row)].number for row in front),
+            front=tuple(trial.number for trial in front),
             hypervolume=hypervolume(normalised(values), np.zeros(values.shape[1])) if several else math.nan,
             stalled=monitor.has_stalled,
             out_of_time=now.finished < now.total and monitor.is_out_of_time,

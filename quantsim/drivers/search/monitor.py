@@ -16,6 +16,7 @@ from quantsim.drivers.best import Best
 from quantsim.drivers.search.records import Recorder
 from quantsim.drivers.search.storage.opened import Location, opened_storage
 from quantsim.drivers.search.study import REASON, load_study, lower_target, settled_trials
+from quantsim.drivers.search.values import tie_of
 from quantsim.drivers.search.workers.lost import LostTrials
 
 __all__ = ["Monitor", "SearchProgress", "polling"]
@@ -64,7 +65,8 @@ class Monitor:
         self._seconds = math.inf if max_minutes is None else 60.0 * max_minutes
         self._seen: set[int] = set()
         self._failed = self._pruned = 0
-        self._to_beat, self._stale = -math.inf, 0
+        self._to_beat: float | None = None
+        self._stale = 0
         self._best = Best()
         self._begun = time.monotonic()
         self.last_reason: str | None = None
@@ -72,7 +74,7 @@ class Monitor:
     @property
     def progress(self) -> SearchProgress:
         """As things stand."""
-        known = math.isfinite(self._best.value)
+        known = self._best.is_known
         return SearchProgress(
             finished=len(self._seen),
             failed=self._failed,
@@ -125,9 +127,10 @@ class Monitor:
         self._seen.add(trial.number)
         self._stale += 1
         if trial.state is TrialState.COMPLETE:
-            self._best = self._best.update(trial.values[0], trial.number)
-            if trial.values[0] > self._to_beat + self._min_gain:
-                self._to_beat, self._stale = trial.values[0], 0
+            value = trial.values[0]
+            self._best = self._best.update(value, trial.number, tie_of(trial))
+            if self._to_beat is None or value > self._to_beat + self._min_gain:
+                self._to_beat, self._stale = value, 0
         elif trial.state is TrialState.PRUNED:
             self._pruned += 1
         else:

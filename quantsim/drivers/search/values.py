@@ -1,16 +1,32 @@
-"""What a trial is worth to the study: its values, one per objective, and how far it breaks the constraints."""
+"""What a trial is worth to the study: its values, one per objective, how far it breaks the constraints, and which is best."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from quantsim.checkpoints.pareto import signed
+from optuna.trial import FrozenTrial, TrialState
+
+from quantsim.checkpoints.pareto import pareto_front, signed
 from quantsim.config import Experiment
+from quantsim.drivers.reasons import nan_reason
+from quantsim.drivers.search.study import METRICS
 from quantsim.errors import ConfigError, nearest
-from quantsim.metrics import metric_names
+from quantsim.metrics import get_metric, metric_names
+from quantsim.objective import OBJECTIVE
+from quantsim.ranking import TIE_METRIC, clamped, gain, rank
 
-__all__ = ["check_objectives", "constraint_values", "objective_names", "trial_values", "unfit"]
+__all__ = [
+    "best_trials",
+    "check_objectives",
+    "constraint_values",
+    "kept_trials",
+    "objective_names",
+    "ranked_trials",
+    "tie_of",
+    "trial_values",
+    "unfit",
+]
 
 Metrics = Mapping[str, Mapping[str, float]]
 
@@ -24,42 +40,75 @@ def objective_names(experiment: Experiment) -> tuple[str, ...]:
 
 
 def trial_values(experiment: Experiment, metrics: Metrics) -> tuple[float, ...]:
-    """The objectives of an evaluated set, from its train metrics.
+    """The objectives of an evaluated set, from its train metrics; ± infinity is one of the values.
 
-    With one objective, ``search.overfitting_penalty`` times what train is better than validation by is taken off.
+    With one objective, ``search.overfitting_penalty`` times what train is better than validation by is taken off. A ratio is
+    bounded for that; where the difference is infinite all the same, the value is ``-inf``.
 
     Args:
         experiment: says what is maximised.
         metrics: split → metric → value.
     """
-    train = metrics["train"]
-    values = tuple(_signed(name, train) for name in objective_names(experiment))
-    penalty = experiment.search.overfitting_penalty
+    train, penalty = metrics["train"], experiment.search.overfitting_penalty
     if not penalty:
-        return values
-    (value,), name = values, experiment.objective.name
-    gap = train[name] - metrics["validation"][name]
-    return (value - penalty * max(gap, 0.0) if math.isfinite(gap) else gap,)
+        return tuple(_signed(name, train) for name in objective_names(experiment))
+    name = experiment.objective.name
+    bound = math.inf if name == OBJECTIVE else get_metric(name).bound
+    value, other = (_within(metrics[split][name], bound) for split in ("train", "validation"))
+    gap = gain(value, other)
+    if gap == math.inf:
+        return (-math.inf,)
+    return (gap if math.isnan(gap) else value - penalty * max(gap, 0.0),)
 
 
 def constraint_values(experiment: Experiment, metrics: Metrics) -> dict[str, float]:
-    """Constraint → how far its train metric falls short of its minimum; at most 0 where it holds, as Optuna has it."""
-    return {name: minimum - metrics["train"][name] for name, minimum in experiment.objective.constraints}
+    """Constraint → how far its train metric falls short of its minimum; at most 0 where it holds, as Optuna has it.
+
+    Finite, unless it is nan: samplers add them up, and the dashboard's JSON has no infinity.
+    """
+    return {name: clamped(minimum - metrics["train"][name]) for name, minimum in experiment.objective.constraints}
 
 
 def unfit(experiment: Experiment, metrics: Metrics) -> str | None:
-    """Why a trial with these metrics fails: an objective or a constraint that is not finite; None if it does not."""
+    """Why a trial with these metrics fails: an objective or a constraint that is nan; None if it does not."""
     for name, value in zip(objective_names(experiment), trial_values(experiment, metrics), strict=True):
-        if not math.isfinite(value):
-            plain, _ = signed(name)
-            found = {
-                split: table[plain] for split, table in metrics.items() if not math.isfinite(table.get(plain, 0.0))
-            }
-            return ", ".join(f"{split} {plain} is {number}" for split, number in found.items() if split != "test")
-    for name, value in constraint_values(experiment, metrics).items():
         if math.isnan(value):
-            return f"constraint {name} is {metrics['train'][name]}"
+            plain, _ = signed(name)
+            splits = ("train", "validation") if experiment.search.overfitting_penalty else ("train",)
+            return "; ".join(
+                nan_reason(experiment, split, plain, metrics[split])
+                for split in splits
+                if math.isnan(metrics[split][plain])
+            )
+    for name, _ in experiment.objective.constraints:
+        if math.isnan(metrics["train"][name]):
+            return f"constraint: {nan_reason(experiment, 'train', name, metrics['train'])}"
     return None
+
+
+def tie_of(trial: FrozenTrial) -> float | None:
+    """What tells a completed trial from others of the same value; None where it is not stored."""
+    stored = trial.user_attrs.get(METRICS, {}).get("train", {}).get(TIE_METRIC)
+    return None if stored is None else float(stored)
+
+
+def kept_trials(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
+    """The completed trials that keep all constraints, or all completed ones where none does."""
+    completed = [trial for trial in trials if trial.state is TrialState.COMPLETE]
+    return [trial for trial in completed if all(value <= 0.0 for value in trial.constraints.values())] or completed
+
+
+def ranked_trials(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
+    """Completed trials of one objective, the best first, as :mod:`quantsim.ranking` has it."""
+    return sorted(trials, key=lambda trial: rank(trial.values[0], tie_of(trial)), reverse=True)
+
+
+def best_trials(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
+    """The best of the trials that keep the constraints, alone, or their front where there are several objectives."""
+    kept = kept_trials(trials)
+    if not kept or len(kept[0].values) == 1:
+        return ranked_trials(kept)[:1]
+    return [kept[row] for row in pareto_front([trial.values for trial in kept])]
 
 
 def check_objectives(experiment: Experiment) -> None:
@@ -82,3 +131,7 @@ def check_objectives(experiment: Experiment) -> None:
 def _signed(name: str, values: Mapping[str, float]) -> float:
     plain, sign = signed(name)
     return sign * values[plain]
+
+
+def _within(value: float, bound: float) -> float:
+    return value if math.isnan(value) else min(max(value, -bound), bound)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -20,11 +21,13 @@ from quantsim.config.driver_sections import Sgd
 from quantsim.drivers.best import Best
 from quantsim.drivers.evaluated import evaluated
 from quantsim.drivers.marks import is_abandoned, own_mark
+from quantsim.drivers.reasons import nan_reason
 from quantsim.drivers.sgd.state_io import dump_state, restore_state
 from quantsim.drivers.sgd.step import Info, State, advance, flatness, init
 from quantsim.drivers.sgd.training import Training
 from quantsim.precision import in_float64
 from quantsim.prices import Prices
+from quantsim.ranking import TIE_METRIC, best_index
 
 __all__ = ["HESSIAN_TRACE", "Progress", "SgdRun", "run_sgd"]
 
@@ -46,7 +49,7 @@ class Progress:
         steps: steps in all.
         objective: best train objective over the parameter sets, at this step.
         median: the median over the sets.
-        best: best objective so far on the split that decides.
+        best: best objective so far on the split that decides; nan before any.
         decides: that split: validation, or train where there is no validation.
         learning_rate: in use by the last step, the largest of the sets.
         gradient_norm: of the last step, the median of the sets; nan before the first.
@@ -190,6 +193,7 @@ class _Session:
         self.settings, self.objective = training.experiment.sgd, training.experiment.objective.name
         self.progress = progress
         self.resumed_at, self.skipped = int(state.step), 0
+        self.said: set[int] = set()
         self.info: Info | None = None
         self.begun = time.monotonic()
         self.patience = _replayed(training, store, run_id, self.objective)
@@ -232,13 +236,23 @@ class _Session:
             for index in range(next(iter(sets.values())).shape[0])
         ]
         trained = slice(0, self.training.n_sets)
-        decided = metrics[self.training.decides][self.objective][trained]
-        self.patience = self.patience.update(decided, step)
+        decided = {name: values[trained] for name, values in metrics[self.training.decides].items()}
+        self._say_why_nan(decided, step)
+        self.patience = self.patience.update(decided[self.objective], step, decided[TIE_METRIC])
         progress = self._progress(step, metrics["train"][self.objective][trained])
         report = {"progress": asdict(progress), **self._details()}
         self.store.append(self.run_id, rows, state=dump_state(self.state), state_step=step, report=report)
         if self.progress is not None:
             self.progress(progress)
+
+    def _say_why_nan(self, decided: Mapping[str, FloatArray], step: int) -> None:
+        """Warns of parameter sets whose objective is nan, each once a session."""
+        for index in np.flatnonzero(np.isnan(decided[self.objective])).tolist():
+            if index not in self.said:
+                self.said.add(index)
+                values = {name: float(column[index]) for name, column in decided.items()}
+                reason = nan_reason(self.training.experiment, self.training.decides, self.objective, values)
+                logger.warning("step %d, parameter set %d: %s", step, index, reason)
 
     def _sets(self) -> dict[str, Array]:
         """The sets trained, followed by their averages where these have begun; raw name → (S or 2S, m)."""
@@ -291,36 +305,41 @@ class _Patience:
 
     @property
     def best(self) -> float:
-        return max(each.value for each in self.sets)
+        values = [each.value for each in self.sets]
+        index = best_index(values, [each.tie for each in self.sets])
+        return math.nan if index is None else values[index]
 
     def active(self, settings: Sgd) -> NDArray[np.bool_]:
-        """Which sets still train, (S,); one that was never finite does as long as it can be started again."""
+        """Which sets still train, (S,); one that was nan so far does as long as it can be started again."""
         patience, restarts = settings.early_stopping_reports, settings.reinitialise_after is not None
         return np.array(
-            [patience is None or each.stale < patience or (restarts and each.step < 0) for each in self.sets]
+            [patience is None or each.stale < patience or (restarts and not each.is_known) for each in self.sets]
         )
 
-    def update(self, values: FloatArray, step: int) -> _Patience:
-        return _Patience(
-            tuple(each.update(float(value), step) for each, value in zip(self.sets, values, strict=True)), step
-        )
+    def update(self, values: FloatArray, step: int, ties: FloatArray | None = None) -> _Patience:
+        """Takes in the deciding objective of a report, (S,), and what tells equal ones apart."""
+        ties = np.full(len(self.sets), np.nan) if ties is None else ties
+        seen = zip(self.sets, values.tolist(), ties.tolist(), strict=True)
+        return _Patience(tuple(each.update(value, step, tie) for each, value, tie in seen), step)
 
 
 def _replayed(training: Training, store: CheckpointStore, run_id: str, metric: str) -> _Patience:
     """Patience as it stood at the last stored report."""
     patience = _Patience((Best(),) * training.n_sets)
     by_step: dict[int, FloatArray] = {}
-    for row in store.checkpoints(run_id=run_id, metrics=[metric]):
-        value = row.value(training.decides, metric)
+    for row in store.checkpoints(run_id=run_id, metrics=[metric, TIE_METRIC]):
         if row.parameter_set < training.n_sets:
-            values = by_step.setdefault(row.step, np.full(training.n_sets, np.nan))
-            values[row.parameter_set] = np.nan if value is None else value
+            table = by_step.setdefault(row.step, np.full((2, training.n_sets), np.nan))
+            for line, name in enumerate((metric, TIE_METRIC)):
+                value = row.value(training.decides, name)
+                table[line, row.parameter_set] = np.nan if value is None else value
     for step in sorted(by_step):
-        patience = patience.update(by_step[step], step)
+        values, ties = by_step[step]
+        patience = patience.update(values, step, ties)
     return patience
 
 
 def _highest(values: FloatArray) -> float:
-    """The largest finite value; nan if there is none."""
-    finite = values[np.isfinite(values)]
-    return float(finite.max()) if finite.size else float("nan")
+    """The largest value that is not nan; nan if there is none."""
+    index = best_index(values.tolist())
+    return math.nan if index is None else float(values[index])

@@ -19,6 +19,7 @@ from quantsim.config import Experiment
 from quantsim.drivers.sgd.step import Inputs, Program
 from quantsim.drivers.windows import training_windows
 from quantsim.errors import ConfigError
+from quantsim.objective import SHORT, warn_once
 from quantsim.parameters import gaussian_sets, range_sets
 from quantsim.precision import in_float64
 from quantsim.prices import Prices
@@ -78,6 +79,8 @@ class Training:
         )
         self.decides = "validation" if "validation" in self.evaluator.splits else "train"
         self.start_digest = _digest(sets)
+        if SHORT in self.evaluator.notes:
+            warn_once(self.evaluator.notes[SHORT])
         if self.evaluator.setup.has_trades:
             logger.warning(_GIVEN_TRADES)
         if experiment.objective.aggregate == "min" and not experiment.objective.is_plain:

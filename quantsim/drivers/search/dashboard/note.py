@@ -15,7 +15,8 @@ from quantsim.checkpoints.redact import redact
 from quantsim.config import Experiment
 from quantsim.drivers.search.space import Draw, SearchSpace
 from quantsim.drivers.search.study import METRICS
-from quantsim.drivers.search.values import objective_names
+from quantsim.drivers.search.values import kept_trials, objective_names, ranked_trials
+from quantsim.ranking import TIE_METRIC, best_index, clamped, is_ranked
 
 if TYPE_CHECKING:
     from optuna.study import Study
@@ -51,8 +52,9 @@ def dashboard_attributes(metrics: Metrics, objective: str) -> dict[str, float]:
 
     Returns:
         Column → finite value: ``validation daily_log_sharpe``, ``test daily_log_sharpe``, ``train vs HODL``, … The last are
-        ``returns_over_hodl``, a fraction; where that is the objective, there is one column of it for each split. What is not
-        finite is left out: JSON could hold it as text only, and one text makes a column that cannot be sorted by.
+        ``returns_over_hodl``, a fraction; where that is the objective, there is one column of it for each split. Of what is
+        not finite JSON could hold text only, and one text makes a column that cannot be sorted by: nan is left out, and for
+        ± infinity stands ± 1.797693e308, the largest number there is.
     """
     columns = {
         f"{split} {objective}": float(table[objective])
@@ -63,7 +65,7 @@ def dashboard_attributes(metrics: Metrics, objective: str) -> dict[str, float]:
         columns |= {
             f"{split} vs HODL": float(table[_OVER_HODL]) for split, table in metrics.items() if _OVER_HODL in table
         }
-    return {name: value for name, value in columns.items() if math.isfinite(value)}
+    return {name: clamped(value) for name, value in columns.items() if is_ranked(value)}
 
 
 def best_trials(study: Study, experiment: Experiment, k: int = 3) -> list[FrozenTrial]:
@@ -78,22 +80,20 @@ def best_trials(study: Study, experiment: Experiment, k: int = 3) -> list[Frozen
         experiment: what it searches.
         k: how many.
     """
-    from optuna.trial import TrialState
-
-    completed = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    kept = [trial for trial in completed if all(value <= 0.0 for value in trial.constraints.values())] or completed
+    kept = kept_trials(study.get_trials(deepcopy=False))
     if not kept:
         return []
-    values = np.array([trial.values for trial in kept], np.float64)
-    if values.shape[1] > 1:
+    if len(kept[0].values) > 1:
+        values = np.array([trial.values for trial in kept], np.float64)
         front = pareto_front(values)
-        order = [int(front[row]) for row in _front_order(values[front])]
+        order = [kept[front[row]] for row in _front_order(values[front])]
     else:
-        by_value = np.argsort(-values[:, 0], kind="stable").tolist()
-        by_validation = max(range(len(kept)), key=lambda row: _validation(kept[row], experiment.objective.name))
-        has_validation = math.isfinite(_validation(kept[by_validation], experiment.objective.name))
-        order = [*([by_validation] if has_validation else []), *by_value]
-    return [kept[row] for row in list(dict.fromkeys(order))[:k]]
+        name = experiment.objective.name
+        chosen = best_index(
+            [_validation(trial, name) for trial in kept], [_validation(trial, TIE_METRIC) for trial in kept]
+        )
+        order = [*([] if chosen is None else [kept[chosen]]), *ranked_trials(kept)]
+    return list({trial.number: trial for trial in order}.values())[:k]
 
 
 def _front_order(values: np.ndarray[Any, np.dtype[np.float64]]) -> list[int]:
@@ -102,10 +102,9 @@ def _front_order(values: np.ndarray[Any, np.dtype[np.float64]]) -> list[int]:
     return [balanced(values), *values.argmax(axis=0).tolist(), *np.argsort(distances, kind="stable").tolist()]
 
 
-def _validation(trial: FrozenTrial, objective: str) -> float:
-    """The objective on validation data, minus infinity where there is none."""
-    value = float(trial.user_attrs.get(METRICS, {}).get("validation", {}).get(objective, -math.inf))
-    return -math.inf if math.isnan(value) else value
+def _validation(trial: FrozenTrial, metric: str) -> float:
+    """A metric on validation data, nan where there is none."""
+    return float(trial.user_attrs.get(METRICS, {}).get("validation", {}).get(metric, math.nan))
 
 
 def study_note(experiment: Experiment, space: SearchSpace, data: str, advice: str) -> str:

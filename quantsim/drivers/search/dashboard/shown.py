@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
-import numpy as np
-
-from quantsim.checkpoints.pareto import pareto_front
 from quantsim.drivers.search.study import METRICS, experiment_of, load_study
+from quantsim.drivers.search.values import best_trials
 from quantsim.errors import DriverError
 
 if TYPE_CHECKING:
@@ -39,18 +37,12 @@ class ShownApplication:
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answers one request."""
         found = _STUDY.fullmatch(environ.get("PATH_INFO", "")) if environ.get("REQUEST_METHOD") == "GET" else None
-        experiment = self._experiment(int(found[1])) if found else None
-        if found is None or experiment is None:
+        if found is None or not self._is_ours(int(found[1])):
             return self._application(environ, start_response)
-        constrained, after = bool(experiment.get("objective", {}).get("constraints")), 0
-        query = dict(parse_qsl(environ.get("QUERY_STRING", "")))
-        if constrained and query.get("after", "").isdecimal():
-            after = int(query.pop("after"))  # the best trials may be older than those that are asked for
-        status, headers, body = self._answer({**environ, "QUERY_STRING": urlencode(query)})
+        status, headers, body = self._answer(dict(environ))  # the dashboard keeps what it has read in it
         if status.startswith("200"):
-            detail = put_right(json.loads(body), self._constraints(int(found[1])) if constrained else {})
-            detail["trials"] = detail["trials"][after:]
-            body = json.dumps(detail).encode()
+            detail = self._put_right(environ, json.loads(body), int(found[1]))
+            body = json.dumps(detail, allow_nan=False).encode()
             headers = [(name, text) for name, text in headers if name.lower() != "content-length"]
             headers.append(("Content-Length", str(len(body))))
         start_response(status, headers)
@@ -70,53 +62,51 @@ class ShownApplication:
             getattr(parts, "close", lambda: None)()
         return *begun[-1], body
 
-    def _experiment(self, study_id: int) -> dict[str, Any] | None:
-        """What the study searches; None if it is of another program, or gone."""
+    def _is_ours(self, study_id: int) -> bool:
+        """Whether the study is one of a search; not if it is of another program, or gone."""
         try:
-            return experiment_of(load_study(self._storage, self._storage.get_study_name_from_id(study_id)))
+            experiment_of(load_study(self._storage, self._storage.get_study_name_from_id(study_id)))
         except (KeyError, DriverError):
-            return None
+            return False
+        return True
 
-    def _constraints(self, study_id: int) -> dict[int, list[float]]:
-        """Trial number → constraint values; positive ones are broken."""
+    def _put_right(self, environ: dict[str, Any], detail: Json, study_id: int) -> Json:
+        """The answer put right, with the trials that were asked for."""
         trials = self._storage.get_all_trials(study_id, deepcopy=False)
-        return {trial.number: list(trial.constraints.values()) for trial in trials}
+        best, first = [trial.number for trial in best_trials(trials)], 0
+        query = dict(parse_qsl(environ.get("QUERY_STRING", "")))
+        if [trial["number"] for trial in detail["best_trials"]] != best and query.get("after", "").isdecimal():
+            first = int(query.pop("after"))  # the best trials may be older than those that were asked for
+            detail = json.loads(self._answer({**environ, "QUERY_STRING": urlencode(query)})[2])
+        detail = put_right(detail, best, {trial.number: list(trial.constraints.values()) for trial in trials})
+        detail["trials"] = detail["trials"][first:]
+        return detail
 
 
-def put_right(detail: Json, constraints: Mapping[int, list[float]]) -> Json:
+def put_right(detail: Json, best: Sequence[int], constraints: Mapping[int, list[float]]) -> Json:
     """Changes the dashboard's answer about a study, for the eye.
 
     * The metrics of all splits are left out, and so is what the study keeps for its own use: these long texts made rows of the
       table a screen high, and the trial's page seven screens wide.
     * Values, parameters and columns are given to six digits. The CSV file has them whole.
-    * Constraints are told, and trials that break one are not among the best unless all do: the dashboard (0.21) looks for
-      constraints where Optuna kept them before 5.0, and its best trials know none.
+    * Constraints are told, and the best trials are those of the search: the dashboard (0.21) looks for constraints where Optuna
+      kept them before 5.0, its best trials know none, and of equal ones it takes the first.
 
     Args:
-        detail: as from ``/api/studies/ID``, with all trials if there are constraints; changed in place, and returned.
-        constraints: trial number → values, positive where broken; empty where the study has none.
+        detail: as from ``/api/studies/ID``, with the best trials among its own; changed in place, and returned.
+        best: numbers of the best trials.
+        constraints: trial number → values, positive where broken.
     """
-    if constraints:
-        for trial in detail["trials"]:
-            trial["constraints"] = constraints.get(trial["number"], [])
-        detail["best_trials"] = _best(detail)  # before they are rounded, which makes ties
     for trial in (*detail["trials"], *detail["best_trials"]):
+        trial["constraints"] = constraints.get(trial["number"], [])
+    there = {trial["number"]: trial for trial in (*detail["trials"], *detail["best_trials"])}
+    detail["best_trials"] = [there[number] for number in best if number in there]
+    for trial in {id(trial): trial for trial in (*detail["trials"], *detail["best_trials"])}.values():
         _round(trial)
         trial["user_attrs"] = [each for each in trial["user_attrs"] if each["key"] != METRICS]
     detail["user_attrs"] = [each for each in detail["user_attrs"] if each["key"].partition("_")[0] != _OWN]
     detail["union_user_attrs"] = [each for each in detail["union_user_attrs"] if each["key"] != METRICS]
     return detail
-
-
-def _best(detail: Json) -> list[Json]:
-    """The trials that no other beats, of those that keep the constraints where any do."""
-    completed = [trial for trial in detail["trials"] if trial["state"] == "Complete"]
-    kept = [trial for trial in completed if all(value <= 0.0 for value in trial["constraints"])] or completed
-    if not kept:
-        return []
-    values = np.array([trial["values"] for trial in kept], np.float64)
-    rows = [int(values[:, 0].argmax())] if values.shape[1] == 1 else pareto_front(values).tolist()
-    return [kept[row] for row in rows]
 
 
 def _round(trial: Json) -> None:

@@ -18,6 +18,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from quantsim.drivers.search.samplers.cube import CubeSampler, to_unit
+from quantsim.ranking import stand_ins
 
 if TYPE_CHECKING:
     from cmaes import CMA
@@ -85,7 +86,10 @@ class CmaProgress:
                 generations.setdefault(trial.system_attrs[GENERATION], []).append(trial)
         while len(drawn := generations.get(self._generation, [])) >= self._optimiser.population_size:
             told = drawn[: self._optimiser.population_size]
-            self._optimiser.tell([(_place(trial, names, space), -trial.values[0]) for trial in told])
+            losses = -stand_ins([trial.values[0] for trial in told])
+            self._optimiser.tell(
+                [(_place(trial, names, space), loss) for trial, loss in zip(told, losses, strict=True)]
+            )
             self._generation += 1
             if self._optimiser.should_stop():
                 self._restarts += 1

@@ -281,7 +281,7 @@ class Searcher:
         total = 0.0
         for block, value in enumerate(self.evaluator.evaluate_blocks(raw, search.prune_blocks)):
             total += value
-            if not math.isfinite(total):
+            if math.isnan(total):
                 return False  # the whole will tell why
             trial.report(total / (block + 1), block)
             if trial.should_prune():
