@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from quantsim.errors import PriceError
 from quantsim.prices.gap import Gap, describe_gaps, find_gaps
 from quantsim.prices.grid import DAY_MINUTES, Grid, check_bar_minutes
-from quantsim.prices.instants import MINUTE_US, Stamps, Time, row_text, text
+from quantsim.prices.instants import MINUTE_US, Marks, Stamps, Time, row_text, text
 
-__all__ = ["Aligned", "RawSeries", "RegularSeries", "align", "check_order", "on_grid", "regularize"]
+__all__ = ["Aligned", "RawSeries", "RegularSeries", "align", "on_grid", "ordered", "regularize", "stamps_of"]
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +32,7 @@ class RawSeries:
         times_us: ``(N,)`` stamps, UTC microseconds since 1970.
         prices: ``(N,)`` prices; NaN stands for a missing bar.
         rows: ``(N,)`` data row of each entry counted from 0, or ``None`` for ``0 … N-1``.
+        marks: what the source itself says its stamps mark; ``None`` where it does not.
     """
 
     token: str
@@ -39,6 +40,7 @@ class RawSeries:
     times_us: NDArray[np.int64]
     prices: NDArray[np.float64]
     rows: NDArray[np.int64] | None = None
+    marks: Marks | None = None
 
     def at(self, position: int) -> str:
         """Returns the place of one entry in words."""
@@ -94,7 +96,8 @@ def regularize(raw: RawSeries, *, only_bar_minutes: int | None = None, stamps: S
     Args:
         raw: the column.
         only_bar_minutes: the bar length of a column that has a single row, which shows no spacing.
-        stamps: what the stamps of the column mark. Those of the ``"start"`` of bars are moved to their ends.
+        stamps: what the stamps of the column mark, unless it says so itself. Those of the ``"start"`` of bars are moved to
+            their ends.
 
     Raises:
         PriceError: duplicate, unordered or off-grid stamps, a price that is infinite or not positive, no price at all,
@@ -102,7 +105,7 @@ def regularize(raw: RawSeries, *, only_bar_minutes: int | None = None, stamps: S
     """
     if raw.times_us.size == 0:
         raise PriceError(f"{raw.token} in {raw.where} has no rows")
-    check_order(raw)
+    raw = ordered(raw)
     _check_prices(raw)
     bar_minutes = _spacing_minutes(raw, only_bar_minutes)
     minutes = _whole_minutes(raw, bar_minutes)
@@ -116,7 +119,11 @@ def regularize(raw: RawSeries, *, only_bar_minutes: int | None = None, stamps: S
     if not present.any():
         raise PriceError(f"{raw.token} in {raw.where} has no price: all {raw.prices.size} of its rows are empty")
     return on_grid(
-        raw, minutes[present], raw.prices[present], bar_minutes, shift=bar_minutes if stamps == "start" else 0
+        raw,
+        minutes[present],
+        raw.prices[present],
+        bar_minutes,
+        shift=bar_minutes if stamps_of(raw, stamps) == "start" else 0,
     )
 
 
@@ -176,17 +183,40 @@ def align(
     return Aligned(grid, prices, tuple(gap for gap in gaps if gap is not None))
 
 
-def check_order(raw: RawSeries) -> None:
-    """Raises PriceError where a stamp does not come after the one before; the message names the row."""
+def stamps_of(raw: RawSeries, stamps: Stamps) -> Stamps:
+    """Returns what the stamps of a column mark: what it says itself (and logs that it does, if that is new), or ``stamps``."""
+    if raw.marks is None or raw.marks.stamps == stamps:
+        return stamps
+    logger.warning(
+        "%s in %s: the stamps are taken as the %s of bars, as %s says, though stamps is %r",
+        raw.token,
+        raw.where,
+        raw.marks.stamps,
+        raw.marks.why,
+        stamps,
+    )
+    return raw.marks.stamps
+
+
+def ordered(raw: RawSeries) -> RawSeries:
+    """Returns a column oldest first; one that is newest first throughout is turned round.
+
+    Raises:
+        PriceError: a stamp does not come after the one before; the message names the row.
+    """
     steps = np.diff(raw.times_us)
     if steps.size == 0 or steps.min() > 0:
-        return
+        return raw
+    if steps.max() < 0:
+        rows = np.arange(raw.times_us.size) if raw.rows is None else raw.rows
+        return replace(raw, times_us=raw.times_us[::-1], prices=raw.prices[::-1], rows=rows[::-1])
     position = int(np.argmax(steps <= 0)) + 1
     stamp, before = text(int(raw.times_us[position])), text(int(raw.times_us[position - 1]))
     if stamp == before:
         raise PriceError(f"{raw.at(position)}: the time {stamp} is a duplicate of the row before; keep one of them")
-    remedy = "the file is newest first: reverse it" if steps.max() < 0 else "sort the file by time, oldest first"
-    raise PriceError(f"{raw.at(position)}: the time {stamp} comes after {before}, which is later; {remedy}")
+    raise PriceError(
+        f"{raw.at(position)}: the time {stamp} comes after {before}, which is later; sort the file by time, oldest first"
+    )
 
 
 def _check_prices(raw: RawSeries) -> None:

@@ -5,7 +5,9 @@ A time without a zone is UTC. Nothing here knows about bars; see :mod:`quantsim.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal, TypeAlias
 
@@ -14,7 +16,19 @@ from numpy.typing import NDArray
 
 from quantsim.errors import PriceError
 
-__all__ = ["MINUTE_US", "Stamps", "Time", "check_stamps", "microseconds", "microseconds_of", "row_text", "text"]
+__all__ = [
+    "MINUTE_US",
+    "Marks",
+    "Stamps",
+    "Time",
+    "check_stamps",
+    "microseconds",
+    "microseconds_of",
+    "row_text",
+    "text",
+]
+
+logger = logging.getLogger(__name__)
 
 Time: TypeAlias = str | date | datetime | np.datetime64
 """One instant, as a caller may give it: an ISO 8601 string, a date, a datetime or a ``numpy.datetime64``."""
@@ -22,13 +36,29 @@ Time: TypeAlias = str | date | datetime | np.datetime64
 Stamps: TypeAlias = Literal["end", "start"]
 """What the stamps of bars mark: their ends, when their closes are known, or their starts."""
 
+
+@dataclass(frozen=True)
+class Marks:
+    """What a file itself says that its stamps mark, and by what it says so."""
+
+    stamps: Stamps
+    why: str
+
+
 MINUTE_US = 60_000_000
+_EPOCH_TEXT = r"[0-9]{9,19}(\.[0-9]*)?"
+_ISO_TEXT = r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}([T ].+)?"  # pandas also takes a year alone
 _NOT_A_TIME = np.iinfo(np.int64).min  # numpy stores NaT as this integer
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Epoch numbers are told apart by size: one unit's 2000-01-01 lies above the year 5000 of the next coarser unit. Numbers
 # below 2000-01-01 in seconds are refused, which catches dates written as 20190101.
 _OLDEST_EPOCH_SECONDS = 946_684_800
-_EPOCH_UNITS = ((1e11, 1.0), (1e14, 1e3), (1e17, 1e6), (np.inf, 1e9))  # (exclusive upper bound, units per second)
+_EPOCH_BOUNDS = np.array(
+    [1e11, 1e14, 1e17, 9.2e18]
+)  # exclusive upper bound of each unit; the last is as far as int64 goes
+_PER_SECOND = np.array([1.0, 1e3, 1e6, 1e9])
+_TO_MICROSECONDS = np.array([1_000_000, 1_000, 1, 0])
+_UNIT_NAMES = ("seconds", "milliseconds", "microseconds", "nanoseconds")
 
 
 def microseconds(time: Time, name: str = "time") -> int:
@@ -80,6 +110,12 @@ def row_text(row: int) -> str:
     return f"data row {row + 1}"
 
 
+def shown(value: object, most: int = 60) -> str:
+    """Returns how messages show a value of a file: as Python writes it, shortened."""
+    written = repr(value)
+    return written if len(written) <= most else f"{written[:most]}…{written[0] if isinstance(value, str) else ''}"
+
+
 def microseconds_of(values: NDArray[Any], where: str) -> NDArray[np.int64]:
     """Returns a column of times as UTC microseconds since 1970.
 
@@ -109,20 +145,30 @@ def _from_epoch(values: NDArray[Any], where: str) -> NDArray[np.int64]:
     _refuse(~np.isfinite(values), where, lambda _: "the time is missing")
     if values.size == 0:
         return values.astype(np.int64)
-    largest = float(values.max())
-    per_second = next(unit for bound, unit in _EPOCH_UNITS if largest < bound)
+    unit = np.searchsorted(_EPOCH_BOUNDS, values, side="right")
     _refuse(
-        values < _OLDEST_EPOCH_SECONDS * per_second,
+        (unit == _EPOCH_BOUNDS.size) | (values < _OLDEST_EPOCH_SECONDS * _PER_SECOND[np.minimum(unit, 3)]),
         where,
         lambda row: (
-            f"the time {values[row]} is no epoch time after 2000-01-01 in "
+            f"the time {values[row]:.16g} is no epoch time after 2000-01-01 in "
             "seconds, milliseconds, microseconds or nanoseconds; write ISO 8601 (2019-01-31T12:30)"
         ),
     )
+    changes = np.flatnonzero(np.diff(unit))
+    if changes.size:
+        row = int(changes[0]) + 1
+        logger.warning(
+            "%s: the unit of time changes from %s to %s in %s%s; each row is read in its own unit",
+            where,
+            _UNIT_NAMES[unit[row - 1]],
+            _UNIT_NAMES[unit[row]],
+            row_text(row),
+            f", and {changes.size - 1} times more" if changes.size > 1 else "",
+        )
     if values.dtype.kind == "f":
-        return np.rint(values * (1e6 / per_second)).astype(np.int64)
+        return np.rint(values * (1e6 / _PER_SECOND[unit])).astype(np.int64)
     whole = values.astype(np.int64)
-    return whole // 1000 if per_second == 1e9 else whole * int(1e6 / per_second)
+    return np.where(unit == 3, whole // 1000, whole * _TO_MICROSECONDS[unit])
 
 
 def _from_objects(values: NDArray[Any], where: str) -> NDArray[np.int64]:
@@ -132,13 +178,30 @@ def _from_objects(values: NDArray[Any], where: str) -> NDArray[np.int64]:
     _refuse(column.isna().to_numpy(), where, lambda _: "the time is missing")
     strings = column.map(lambda value: isinstance(value, str)).astype(bool)
     times = column.map(lambda value: isinstance(value, date | np.datetime64)).astype(bool)  # datetimes are dates
-    _refuse((~strings & ~times).to_numpy(), where, lambda row: f"{values[row]!r} is no time; write ISO 8601 text")
+    _refuse((~strings & ~times).to_numpy(), where, lambda row: f"{shown(values[row])} is no time; write ISO 8601 text")
     column = column.where(~strings, column.astype(str).str.strip().str.replace(r"\s*UTC$", "Z", regex=True))
+    numbers = column.astype(str).str.fullmatch(_EPOCH_TEXT) & strings
+    if numbers.any():
+        other = numbers if not numbers.iloc[0] else ~numbers
+        _refuse(
+            other.to_numpy(),
+            where,
+            lambda row: (
+                f"the time {shown(values[row])} is written otherwise than {shown(values[0])} in {row_text(0)}; write all as "
+                "ISO 8601 (2019-01-31T12:30), or all as epoch numbers"
+            ),
+        )
+        return _from_epoch(column.astype(float).to_numpy(), where)
+    _refuse(
+        ~(column.astype(str).str.fullmatch(_ISO_TEXT) | times).to_numpy(),
+        where,
+        lambda row: f"the time {shown(values[row])} is not ISO 8601; write 2019-01-31T12:30, or epoch seconds",
+    )
     stamps = pd.to_datetime(column, format="ISO8601", utc=True, errors="coerce")
     _refuse(
         stamps.isna().to_numpy(),
         where,
-        lambda row: f"the time {values[row]!r} is not ISO 8601; write 2019-01-31T12:30, or epoch seconds",
+        lambda row: f"the time {shown(values[row])} is not ISO 8601; write 2019-01-31T12:30, or epoch seconds",
     )
     return stamps.dt.tz_localize(None).to_numpy().astype("datetime64[us]").astype(np.int64)
 

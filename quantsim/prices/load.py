@@ -12,14 +12,17 @@ import numpy as np
 
 from quantsim.errors import PriceError
 from quantsim.prices.align import RawSeries, align, regularize
+from quantsim.prices.files import KINDS, is_price_file, stem_of
 from quantsim.prices.gap import Gap
 from quantsim.prices.grid import check_bar_minutes
 from quantsim.prices.instants import Stamps, Time, check_stamps
-from quantsim.prices.names import check_tokens, find_name, token_of
-from quantsim.prices.read import SUFFIXES, read_columns, read_single
+from quantsim.prices.names import check_tokens, find_names, token_of
+from quantsim.prices.read import read_columns, read_single
 from quantsim.prices.table import Origin, Prices
 
 __all__ = ["BUNDLED_FORWARD_FILL_BARS", "Coverage", "available", "load_prices", "origin_of"]
+
+logger = logging.getLogger(__name__)
 
 BUNDLED = "bundled"
 BUNDLED_FOLDER = Path(__file__).parent / "bundled"
@@ -89,7 +92,16 @@ def load_prices(
     _check_stamps(stamps, bundled)
     only_bar = None if bar_minutes is None else check_bar_minutes(bar_minutes)
     origin = origin_of(source, bar_minutes=bar_minutes, forward_fill_bars=forward_fill_bars, stamps=stamps)
-    series = [regularize(raw, only_bar_minutes=only_bar, stamps=stamps) for raw in _raw_series(names, source)]
+    raws = _raw_series(names, source)
+    series = [regularize(raw, only_bar_minutes=only_bar, stamps=stamps) for raw in raws]
+    lengths = sorted({one.grid.bar_minutes for one in series})
+    if len(lengths) > 1 and stamps == "end" and not all(raw.marks for raw in raws):
+        logger.warning(
+            "%s has bars of %s min, and stamps = 'end' takes each price as known at its stamp; if they mark the starts of "
+            "bars, that looks ahead: set stamps = 'start'",
+            source,
+            " and ".join(map(str, lengths)),
+        )
     table = align(
         series,
         bar_minutes=bar_minutes,
@@ -106,7 +118,7 @@ def origin_of(source: str | Path, *, bar_minutes: int | None, forward_fill_bars:
     bundled = _is_bundled(source)
     if forward_fill_bars is None:
         forward_fill_bars = BUNDLED_FORWARD_FILL_BARS if bundled else 0
-    place = BUNDLED if bundled else os.path.abspath(Path(source).expanduser())
+    place = BUNDLED if bundled else os.path.abspath(_path_of(source))
     return Origin(place, bar_minutes, forward_fill_bars, stamps)
 
 
@@ -142,30 +154,37 @@ def _is_bundled(source: str | Path) -> bool:
     return isinstance(source, str) and source == BUNDLED
 
 
+def _path_of(source: str | Path) -> Path:
+    try:
+        return Path(source).expanduser()
+    except RuntimeError as error:
+        raise PriceError(f"price source {str(source)!r}: there is no such user; write the whole path") from error
+
+
 def _raw_series(tokens: tuple[str, ...] | None, source: str | Path) -> list[RawSeries]:
     """Returns the raw columns of the tokens, or of all there are, in order."""
-    path = BUNDLED_FOLDER if _is_bundled(source) else Path(source).expanduser()
-    if path.is_file():
-        if path.suffix.lower() not in SUFFIXES:
-            raise PriceError(
-                f"{path} is neither a parquet nor a CSV file; its name must end in {' or '.join(SUFFIXES)}"
-            )
-        return read_columns(path, tokens)
-    if not path.is_dir():
-        raise PriceError(f"price source {str(source)!r} is no file and no folder; give one, or 'bundled'")
-    files = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
+    try:
+        path = BUNDLED_FOLDER if _is_bundled(source) else _path_of(source)
+        if path.is_file():
+            if not is_price_file(path):
+                raise PriceError(f"{path} is no price file; its name must end in {KINDS}")
+            return read_columns(path, tokens)
+        if not path.is_dir():
+            raise PriceError(f"price source {str(source)!r} is no file and no folder; give one, or 'bundled'")
+        files = sorted(file for file in path.iterdir() if is_price_file(file))
+    except OSError as error:
+        raise PriceError(f"price source {str(source)!r} cannot be read: {error.strerror or error}") from error
     if not files:
         raise PriceError(f"{path} holds no price file; put one per token there, such as BTC.parquet or BTC.csv")
     if tokens is None:
-        return [read_single(file, token_of(file.stem)) for file in files]
-    chosen = [(_file_of(token, files, path), token) for token in tokens]
-    return [read_single(file, token) for file, token in chosen]
+        return [read_single(file, token_of(stem_of(file))) for file in files]
+    stems = find_names(tokens, dict.fromkeys(map(stem_of, files)), str(path))
+    return [read_single(_file_of(token, stem, files), token) for token, stem in stems.items()]
 
 
-def _file_of(token: str, files: Sequence[Path], folder: Path) -> Path:
-    stem = find_name(token, list(dict.fromkeys(file.stem for file in files)), str(folder))
-    found = [file for file in files if file.stem == stem]
+def _file_of(token: str, stem: str, files: Sequence[Path]) -> Path:
+    found = [file for file in files if stem_of(file) == stem]
     if len(found) > 1:
         names = ", ".join(file.name for file in found)
-        raise PriceError(f"token {token!r} is ambiguous in {folder}: {names}; keep one of them")
+        raise PriceError(f"token {token!r} is ambiguous in {found[0].parent}: {names}; keep one of them")
     return found[0]

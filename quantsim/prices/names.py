@@ -1,4 +1,4 @@
-"""Which file, column or symbol a token's prices are under."""
+"""Which file, column or symbol a token's prices are under. A name stands for a token only as a whole, never in part."""
 
 from __future__ import annotations
 
@@ -7,10 +7,22 @@ from collections.abc import Iterable, Sequence
 
 from quantsim.errors import PriceError, nearest
 
-__all__ = ["check_tokens", "find_name", "token_of"]
+__all__ = ["check_tokens", "find_name", "find_names", "is_dollar", "is_index_name", "refusal", "stands_for", "token_of"]
 
 # A price against one of these counts as a price in US dollars; BTC_ETH is a different series, never taken for BTC.
-_DOLLARS = "usd|usdt|usdc"
+_DOLLARS = ("usd", "usdt", "usdc", "busd", "fdusd", "tusd", "pyusd", "usdp", "gusd", "dai")
+_DOLLAR = "|".join(_DOLLARS)
+_SEPARATOR = r"[_\-/.: ]"
+_SEPARATED = re.compile(rf"(?P<base>.+?){_SEPARATOR}(?P<quote>[^_\-/.: ]+)")
+_JOINED = re.compile(r"(?P<base>.+?)(?P<quote>usdt|usdc|fdusd|busd|usd)", re.IGNORECASE)
+# Tokens whose own names end like a pair: CRVUSD may be crvUSD, and is then not the price of CRV.
+_NO_PAIR = re.compile(
+    r"(a|al|av|b|c|crv|d|de|e|fd|frx|fx|g|gr|h|ha|i|l|lvl|m|mk|ms|n|o|perp|px|py|r|rl|s|sat|sc|sfrx|t|usd|v|w|x|y|yn|z)usd"
+    r"|(a|axl|c|s|syrup)usdc|(a|c)usdt",
+    re.IGNORECASE,
+)
+_CURRENCY = r"(?!perp|spot|swap|close|price)[a-z]{2,6}"
+_ALIASES = {"xbt": "btc", "xdg": "doge"}  # ISO-like codes that some exchanges use
 
 
 def check_tokens(tokens: Sequence[str]) -> tuple[str, ...]:
@@ -28,35 +40,115 @@ def check_tokens(tokens: Sequence[str]) -> tuple[str, ...]:
     for name in names:
         if not isinstance(name, str) or not name.strip():
             raise PriceError(f"token {name!r} is no name; tokens are strings such as 'BTC'")
+        if is_index_name(name):
+            raise PriceError(
+                f"token {name!r} is what data frames call their rows' index; name a column that holds prices"
+            )
         if name.casefold() in seen:
             raise PriceError(f"token {name!r} is given twice in {list(names)}; name each once (case does not matter)")
         seen.add(name.casefold())
     return names
 
 
-def find_name(token: str, names: Iterable[str], where: str) -> str:
-    """Returns the one of ``names`` that holds the token's price in dollars.
+def stands_for(name: str, token: str) -> bool:
+    """Whether a name is the token's own, or that of its price in dollars.
 
-    The token itself comes first, whatever its case; else one with the quote currency appended, such as ``BTC_USD``,
-    ``btc-usdt`` or ``BTCUSD``.
+    The latter is the token with a dollar quote appended: ``BTC_USD``, ``btc-usdt``, ``BTC/USDC`` or ``BTCUSD``, with the
+    name of an exchange before it as in ``BINANCE:BTCUSDT``, or with ``XBT`` for ``BTC``. Without a separator, a name that is
+    another token's own is no pair: ``crvUSD`` is not the price of ``CRV``.
+    """
+    name, token = name.strip(), token.strip()
+    whole = _JOINED.fullmatch(token)
+    if whole and not _is_own_name(token, whole, whole["base"].upper()):
+        token = whole["base"]  # a token that is called BTCUSDT, as its file is
+    return _same(name, token) or _is_pair(name, token) or _is_pair(name.partition(":")[2], token)
+
+
+def _is_pair(name: str, token: str) -> bool:
+    """Whether a name is the token's with a dollar quote appended."""
+    pair = _SEPARATED.fullmatch(name)
+    if pair:
+        return _same(pair["base"], token) and is_dollar(pair["quote"])
+    pair = _JOINED.fullmatch(name)
+    return pair is not None and _same(pair["base"], token) and not _is_own_name(name, pair, token)
+
+
+def is_dollar(quote: str) -> bool:
+    """Whether prices against this currency count as prices in US dollars."""
+    return quote.strip().casefold() in _DOLLARS
+
+
+def refusal(name: str, token: str) -> str:
+    """Returns why a name does not stand for a token, with the remedy."""
+    name = name.strip()
+    pair = _SEPARATED.fullmatch(name)
+    if pair and _same(pair["base"], token) and re.fullmatch(_CURRENCY, pair["quote"], re.IGNORECASE):
+        return (
+            f"{name} is the price of {token} in {pair['quote']}, not in dollars: take {token}/USD, or multiply by the price of "
+            f"{pair['quote']} in dollars"
+        )
+    pair = _JOINED.fullmatch(name)
+    if pair and _same(pair["base"], token):
+        return f"{name} is a token of its own: for the price of {token} in dollars write {token} or {token}_USD"
+    return f"{name} is not {token}"
+
+
+def is_index_name(name: str) -> bool:
+    """Whether a column is the row index of a data frame rather than data: nameless, ``Unnamed: 0``, ``index``."""
+    return re.fullmatch(r"|Unnamed: \d+(_level_\d+)?|index|level_\d+|__index_level_\d+__", name.strip()) is not None
+
+
+def find_name(token: str, names: Iterable[str], where: str) -> str:
+    """Returns the one of ``names`` that stands for the token; its plain name, whatever the case, comes first.
 
     Raises:
         PriceError: none fits (the message lists what there is, with the nearest), or several do.
     """
     names = tuple(names)
-    exact = [name for name in names if name.casefold() == token.casefold()]
-    quoted = re.compile(rf"{re.escape(token)}[_\-/.: ]?({_DOLLARS})", re.IGNORECASE)
-    found = exact or [name for name in names if quoted.fullmatch(name)]
+    exact = [name for name in names if name.strip().casefold() == token.strip().casefold()]
+    found = exact or [name for name in names if stands_for(name, token)]
     if len(found) > 1:
         raise PriceError(f"token {token!r} is ambiguous in {where}: {', '.join(sorted(found))}; keep one of them")
-    if not found:
-        known = [token_of(name) for name in names]
-        hint = nearest(token, known)
-        listing = "" if hint.startswith("known") else f" (known: {', '.join(known)})"
-        raise PriceError(f"token {token!r} is not in {where}; {hint}{listing}")
-    return found[0]
+    if found:
+        return found[0]
+    known = [token_of(name) for name in names]
+    hint = nearest(token, known)
+    listing = "" if hint.startswith("known") else f" (known: {', '.join(known)})"
+    others = [reason for name in names if (reason := refusal(name, token)) != f"{name.strip()} is not {token}"]
+    raise PriceError("; ".join([f"token {token!r} is not in {where}", *others, f"{hint}{listing}"]))
+
+
+def find_names(tokens: Iterable[str], names: Iterable[str], where: str) -> dict[str, str]:
+    """Returns token → its name, in the order of the tokens.
+
+    Raises:
+        PriceError: as :func:`find_name`, or two tokens would have the same name.
+    """
+    names = tuple(names)
+    found: dict[str, str] = {}
+    for token in tokens:
+        name = find_name(token, names, where)
+        for other, taken in found.items():
+            if taken == name:
+                raise PriceError(
+                    f"tokens {other!r} and {token!r} would both be {name!r} in {where}; a name stands for one of them"
+                )
+        found[token] = name
+    return found
 
 
 def token_of(name: str) -> str:
     """Returns the token that a file, column or symbol name stands for: the name less a separated quote currency."""
-    return re.sub(rf"(?<=.)[_\-/.: ]({_DOLLARS})$", "", name, flags=re.IGNORECASE)
+    return re.sub(rf"(?<=.){_SEPARATOR}({_DOLLAR})$", "", name.strip(), flags=re.IGNORECASE)
+
+
+def _same(name: str, token: str) -> bool:
+    one, other = name.casefold(), token.strip().casefold()
+    return _ALIASES.get(one, one) == _ALIASES.get(other, other)
+
+
+def _is_own_name(name: str, pair: re.Match[str], token: str) -> bool:
+    """Whether a name without a separator is a token's own: a known one, or spelt like one (``crvUSD``)."""
+    if _NO_PAIR.fullmatch(name):
+        return True
+    return pair["quote"].isupper() and not pair["base"].isupper() and pair["base"] != token.strip()

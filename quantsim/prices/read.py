@@ -1,4 +1,4 @@
-"""Files in: one parquet or CSV file as raw, unchecked columns of times and prices.
+"""Layouts: one price file as raw, unchecked columns of times and prices, under the tokens they are for.
 
 Three layouts are told apart by their columns. *Single*: a time and a price; the file's name is the token. *Long*: a
 time, a token and a price, one row per pair. *Wide*: a time and one price column per token.
@@ -6,8 +6,8 @@ time, a token and a price, one row per pair. *Wide*: a time and one price column
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,73 +17,92 @@ from numpy.typing import NDArray
 
 from quantsim.errors import PriceError
 from quantsim.prices.align import RawSeries
-from quantsim.prices.instants import microseconds_of, row_text
-from quantsim.prices.names import find_name, token_of
+from quantsim.prices.cells import ends_of_bars, numbers_of, texts_of, times_of
+from quantsim.prices.files import Sheet, open_sheet, stem_of
+from quantsim.prices.header import PRICE_NAMES, TIME_NAMES, normal
+from quantsim.prices.instants import Marks, row_text
+from quantsim.prices.names import find_names, is_dollar, is_index_name, refusal, stands_for, token_of
 
-__all__ = ["SUFFIXES", "Layout", "layout_of", "read_columns", "read_named", "read_single"]
+__all__ = ["Named", "read_columns", "read_named", "read_single"]
 
-SUFFIXES = (".parquet", ".csv")
-# In order of preference where a file has several, as some exchanges' downloads do (unix and date).
-_TIME_NAMES = ("timestamp", "datetime", "unix", "time", "date", "ts")
-_TOKEN_NAMES = ("token", "symbol", "ticker")
-_PRICE_NAMES = ("close", "price")
+logger = logging.getLogger(__name__)
+
+# What a column of names that say whose price a row has is called, in order of preference. The later ones also mean other
+# things, and count only where there is none of the earlier.
+_LABEL_NAMES = (
+    *("symbol", "token", "ticker", "pair", "tradingpair", "currencypair", "instrument", "instid", "instrumentid"),
+    *("instrumentname", "product", "productid", "market", "marketid", "asset", "coin", "contract"),
+)
+_BASE_NAMES = ("base", "baseasset", "basecurrency", "basesymbol", "fromsymbol", "fsym")
+_REMEDY = "correct the file's name, or that cell if it is wrong"
+_QUOTE_NAMES = ("quote", "quoteasset", "quotecurrency", "quotesymbol", "tosymbol", "tsym", "currency", "vscurrency")
 
 
-@dataclass(frozen=True)
-class Layout:
-    """How one file holds prices.
+@dataclass(frozen=True, eq=False)
+class _Layout:
+    """How a sheet holds prices: positions of its columns.
 
     Attributes:
-        path: the file.
-        time: name of the time column.
-        price: name of the price column; ``None`` in a wide file.
-        symbol: name of the token column of a long file.
-        columns: the price columns of a wide file.
+        sheet: the file.
+        time: the time column.
+        price: the price column; None in a wide file.
+        columns: token name → the price column of a wide file.
+        ticker: what a second header line calls the price column; None where there is none.
+        label: the column that says whose price a row has; None where there is none.
+        base: a column with the token alone; None where there is none.
+        quote: a column with the currency of the price; None where there is none.
     """
 
-    path: Path
-    time: str
-    price: str | None = None
-    symbol: str | None = None
-    columns: tuple[str, ...] = ()
+    sheet: Sheet
+    time: int
+    price: int | None
+    columns: dict[str, int]
+    ticker: str | None = None
+    label: int | None = None
+    base: int | None = None
+    quote: int | None = None
+
+    @property
+    def path(self) -> Path:
+        return self.sheet.path
+
+    def where(self, position: int) -> str:
+        """Returns a column's place in words."""
+        return f"{self.path}, column {self.sheet.names[position]!r}"
 
 
-def layout_of(path: Path) -> Layout:
-    """Returns how a file holds prices, judged by its column names.
+@dataclass(frozen=True, eq=False)
+class Named:
+    """Columns of given names.
 
-    Raises:
-        PriceError: the file cannot be read, two columns share a name, or no time column is found.
+    Attributes:
+        times_us: ``(N,)`` stamps, UTC microseconds since 1970.
+        marks: what the file itself says its stamps mark; None where it does not.
+        columns: name → ``(N,)``, float64 or ``str``.
     """
-    names, index = _header(path)
-    twice = [name for name in names if names.count(name) > 1]
-    if twice:
-        raise PriceError(f"{path} has two columns named {twice[0]!r}; rename or remove one")
-    time = _first_of(_TIME_NAMES, names) or index
-    if time is None:
-        raise PriceError(
-            f"{path} has no time column: its columns are {', '.join(names) or 'none'}; name one of them "
-            f"{', '.join(_TIME_NAMES[:-1])} or {_TIME_NAMES[-1]}"
-        )
-    price, symbol = _first_of(_PRICE_NAMES, names), _first_of(_TOKEN_NAMES, names)
-    if price is not None:
-        return Layout(path, time, price, symbol)
-    spare = {name.casefold() for name in _TIME_NAMES}
-    columns = tuple(name for name in names if name != time and name.casefold() not in spare)
-    return Layout(path, time, columns=columns)
+
+    times_us: NDArray[np.int64]
+    marks: Marks | None
+    columns: dict[str, NDArray[Any]]
 
 
 def read_single(path: Path, token: str) -> RawSeries:
     """Returns the prices of a file that holds one token.
 
     Raises:
-        PriceError: the file has no time or no price column, or holds something else in them.
+        PriceError: the file has no time or no price column, holds something else in them, or says that its prices are those
+            of another token or not in dollars.
     """
-    layout = layout_of(path)
+    layout = _layout_of(path)
+    if layout.price is None and layout.sheet.labels:
+        raise PriceError(
+            f"{path} holds several tokens ({', '.join(layout.columns)}); give the file itself as the source, not its folder"
+        )
     if layout.price is None:
-        names = ", ".join((layout.time, *layout.columns))
-        raise PriceError(f"{path} has no price column: its columns are {names}; name one of them close or price")
-    table = _read(path, [layout.time, layout.price])
-    return RawSeries(token, str(path), _times(table, layout), _prices(table, layout.price, path))
+        raise _no_price(layout.sheet)
+    _check_labels(layout, token)
+    times, marks, (prices,) = _read(layout, [layout.price])
+    return RawSeries(token, str(path), times, prices, marks=marks)
 
 
 def read_columns(path: Path, tokens: Sequence[str] | None) -> list[RawSeries]:
@@ -96,21 +115,20 @@ def read_columns(path: Path, tokens: Sequence[str] | None) -> list[RawSeries]:
     Raises:
         PriceError: the file is malformed, or a token is not in it.
     """
-    layout = layout_of(path)
+    layout = _layout_of(path)
     if layout.price is None:
         return _read_wide(layout, tokens)
-    if layout.symbol is not None:
+    if layout.label is not None or layout.base is not None:
         return _read_long(layout, tokens)
-    held = token_of(path.stem)
-    for token in tokens or ():
-        find_name(token, [path.stem], str(path))
-    return [read_single(path, token) for token in tokens or [held]]
+    stem = stem_of(path)
+    chosen = [token_of(stem)] if tokens is None else list(find_names(tokens, [stem], str(path)))
+    return [read_single(path, token) for token in chosen]
 
 
 def read_named(
     path: Path, *, numbers: Sequence[str] = (), texts: Sequence[str] = (), optional: Sequence[str] = ()
-) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]]]:
-    """Returns the times of a file, ``(N,)``, and its columns of the given names, whatever their case.
+) -> Named:
+    """Returns the times of a file and its columns of the given names, whatever their case.
 
     Args:
         path: a file with a time column.
@@ -121,139 +139,211 @@ def read_named(
     Raises:
         PriceError: the file cannot be read, a column is missing, or holds something else.
     """
-    layout, (header, _) = layout_of(path), _header(path)
-    found = {name: _first_of((name,), header) for name in (*numbers, *texts)}
+    layout = _layout_of(path)
+    sheet = layout.sheet
+    found = {name: _first_of((name,), sheet) for name in (*numbers, *texts)}
     missing = [name for name, column in found.items() if column is None and name not in optional]
     if missing:
+        header = ", ".join(name for name in sheet.names if name)
+        raise PriceError(f"{path} has no column {missing[0]!r}: its columns are {header}; name one of them so")
+    held = {name: column for name, column in found.items() if column is not None}
+    times, marks, values = _read(layout, [held[name] for name in numbers if name in held])
+    columns: dict[str, NDArray[Any]] = dict(zip((name for name in numbers if name in held), values, strict=True))
+    for name in texts:
+        if name in held:
+            cells = texts_of(sheet.read({held[name]: "text"})[0], layout.where(held[name]))
+            columns[name] = np.array(cells.fill_null("").to_pylist(), object)
+    for name in (*numbers, *texts):
+        empty = np.full(times.size, np.nan) if name in numbers else np.full(times.size, "", object)
+        columns.setdefault(name, empty)
+    return Named(times, marks, columns)
+
+
+def _layout_of(path: Path) -> _Layout:
+    """Returns how a file holds prices, judged by its column names.
+
+    Raises:
+        PriceError: the file cannot be read, two columns share a name, or no time column is found.
+    """
+    sheet = open_sheet(path)
+    _refuse_repeated(sheet)
+    time = _first_of(TIME_NAMES, sheet)
+    time = sheet.index if time is None else time
+    if time is None:
         raise PriceError(
-            f"{path} has no column {missing[0]!r}: its columns are {', '.join(header)}; name one of them so"
+            f"{path} has no time column: its columns are {_listed(sheet)}; name one of them timestamp, datetime, unix, time, "
+            "date, ts, open_time or close_time"
         )
-    table = _read(path, [layout.time, *(column for column in found.values() if column is not None)])
-    times = _times(table, layout)
-    columns: dict[str, NDArray[Any]] = {}
-    for name, column in found.items():
-        if column is None:
-            columns[name] = np.full(times.size, np.nan) if name in numbers else np.full(times.size, "", object)
-        elif name in numbers:
-            columns[name] = _prices(table, column, path)
-        else:
-            cells = ["" if cell is None else str(cell).strip() for cell in table.column(column).to_pylist()]
-            columns[name] = np.array(cells, object)
-    return times, columns
+    price = _first_of(PRICE_NAMES, sheet)
+    if sheet.labels and price is not None:
+        field = normal(sheet.names[price])
+        columns = {label: at for at, label in enumerate(sheet.labels) if label and normal(sheet.names[at]) == field}
+        ticker = next(iter(columns)) if len(columns) == 1 else None
+        return _Layout(sheet, time, price if ticker else None, columns, ticker)
+    label, base, quote = (_first_of(names, sheet, text=True) for names in (_LABEL_NAMES, _BASE_NAMES, _QUOTE_NAMES))
+    if price is None and (label is not None or base is not None):
+        raise _no_price(sheet)
+    columns = {
+        name: at
+        for at, name in enumerate(sheet.names)
+        if at != time and normal(name) not in TIME_NAMES and not is_index_name(name)
+    }
+    return _Layout(sheet, time, price, columns, label=label, base=base, quote=quote)
 
 
-def _read_wide(layout: Layout, tokens: Sequence[str] | None) -> list[RawSeries]:
-    path = layout.path
-    if not layout.columns:
-        raise PriceError(f"{path} has no price column beside {layout.time!r}; add one per token, or one named close")
-    if tokens is None:
-        chosen = {token_of(name): name for name in layout.columns}
-    else:
-        chosen = {token: find_name(token, layout.columns, str(path)) for token in tokens}
-    table = _read(path, [layout.time, *chosen.values()])
-    times = _times(table, layout)
-    return [RawSeries(token, str(path), times, _prices(table, name, path)) for token, name in chosen.items()]
+def _no_price(sheet: Sheet) -> PriceError:
+    return PriceError(
+        f"{sheet.path} has no price column: its columns are {_listed(sheet)}; name one of them close or price"
+    )
 
 
-def _read_long(layout: Layout, tokens: Sequence[str] | None) -> list[RawSeries]:
-    import pyarrow.compute as pc
-
-    path = layout.path
-    table = _read(path, [layout.time, str(layout.symbol), str(layout.price)])
-    symbols = table.column(layout.symbol).cast("string")
-    if symbols.null_count:
-        row = int(np.argmax(symbols.is_null().to_numpy()))
-        raise PriceError(f"{path}, {row_text(row)}: the column {layout.symbol!r} is empty; it must name a token")
-    names = symbols.unique().to_pylist()
-    if tokens is None:
-        chosen = {token_of(name): name for name in names}
-    else:
-        chosen = {token: find_name(token, names, str(path)) for token in tokens}
-    times, prices = _times(table, layout), _prices(table, str(layout.price), path)
-    series = []
-    for token, name in chosen.items():
-        rows = np.flatnonzero(pc.equal(symbols, name).to_numpy())
-        series.append(RawSeries(token, str(path), times[rows], prices[rows], rows))
-    return series
+def _listed(sheet: Sheet) -> str:
+    return ", ".join(name or "(nameless)" for name in sheet.names) or "none"
 
 
-def _first_of(wanted: Sequence[str], names: Sequence[str]) -> str | None:
-    by_folded = {name.casefold().strip(): name for name in names}
-    return next((by_folded[name] for name in wanted if name in by_folded), None)
+def _refuse_repeated(sheet: Sheet) -> None:
+    """Refuses two columns of one name; those of data frames' indices have none."""
+    known = {*TIME_NAMES, *PRICE_NAMES}
+    seen = set()
+    for at, name in enumerate(sheet.names):
+        key = (normal(name) if normal(name) in known else name, *sheet.labels[at : at + 1])
+        if key in seen and not is_index_name(name):
+            raise PriceError(f"{sheet.path} has two columns named {name!r}; rename or remove one")
+        seen.add(key)
 
 
-def _header(path: Path) -> tuple[list[str], str | None]:
-    """Returns the column names, and the name of a parquet file's time index if pandas wrote one."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        if path.suffix.lower() == ".csv":
-            with path.open(newline="", encoding="utf-8-sig") as file:
-                return next(csv.reader(file), []), None
-        schema = pq.read_schema(path)
-    except (OSError, UnicodeDecodeError, csv.Error, pa.ArrowException) as error:
-        raise PriceError(f"{path} cannot be read: {error}") from error
-    stored = [name for name in (schema.pandas_metadata or {}).get("index_columns", []) if isinstance(name, str)]
-    index = stored[0] if len(stored) == 1 and pa.types.is_temporal(schema.field(stored[0]).type) else None
-    return list(schema.names), index
+def _first_of(wanted: Iterable[str], sheet: Sheet, *, text: bool = False) -> int | None:
+    """The position of the first of the wanted names that the sheet has, if only one of text counts, of those that hold it."""
+    found = {}
+    for at, name in reversed(list(enumerate(sheet.names))):
+        if not text or sheet.is_text(at):
+            found[normal(name)] = at
+    return next((found[name] for name in map(normal, wanted) if name in found), None)
 
 
-def _read(path: Path, columns: Sequence[str]) -> Any:
-    """Returns the named columns as a pyarrow table."""
-    import pyarrow as pa
-    import pyarrow.csv
-    import pyarrow.parquet as pq
-
-    try:
-        if path.suffix.lower() == ".parquet":
-            return pq.read_table(path, columns=list(columns))
-        # One block, so that types are inferred from the whole file and a bad cell is found with its row.
-        read = pyarrow.csv.ReadOptions(block_size=min(path.stat().st_size + 1024, 2**31 - 1))
-        convert = pyarrow.csv.ConvertOptions(include_columns=list(columns), strings_can_be_null=True)
-        return pyarrow.csv.read_csv(path, read_options=read, convert_options=convert)
-    except (OSError, pa.ArrowException) as error:
-        raise PriceError(f"{path} cannot be read: {error}") from error
-
-
-def _times(table: Any, layout: Layout) -> NDArray[np.int64]:
-    import pyarrow as pa
-
-    column = table.column(layout.time)
-    where = f"{layout.path}, column {layout.time!r}"
-    if pa.types.is_time(column.type):
-        raise PriceError(f"{where} holds times of day without a date; it must hold both, such as 2019-01-31T12:30")
-    if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
-        # Arrow's zoned timestamps count from 1970 in UTC already; dropping the zone keeps the instant.
-        values = column.cast(pa.timestamp("us", tz=getattr(column.type, "tz", None)), safe=False).cast(pa.int64())
-        values = values.to_numpy() if not values.null_count else _with_nat(values)
-        return microseconds_of(values.view("datetime64[us]"), where)
-    numbers = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
-    return microseconds_of(column.to_numpy() if numbers else np.array(column.to_pylist(), dtype=object), where)
+def _read(
+    layout: _Layout, positions: Sequence[int]
+) -> tuple[NDArray[np.int64], Marks | None, list[NDArray[np.float64]]]:
+    """The times of a file, what they mark if it says so, and columns of numbers."""
+    sheet = layout.sheet
+    bars = [sheet.names.index(name) for name in ("open", "high", "low", "close")] if sheet.assumed else []
+    wanted = list(dict.fromkeys([layout.time, *positions, *bars]))
+    read = sheet.read({at: "time" if at == layout.time else "number" for at in wanted})
+    columns = dict(zip(wanted, read, strict=True))
+    times = times_of(columns[layout.time], layout.where(layout.time))
+    numbers = {at: numbers_of(columns[at], layout.path, sheet.names[at]) for at in wanted if at != layout.time}
+    name = sheet.names[layout.time]
+    stamps = TIME_NAMES.get(normal(name))
+    marks = None if stamps is None else Marks(stamps, f"its column {name!r}")
+    if sheet.assumed:
+        _check_bars(layout.path, *(numbers[at] for at in bars))
+        logger.warning("%s has no header line: its columns are taken as %s", layout.path, ", ".join(sheet.names))
+        marks = Marks("start", "the shape of its rows")
+    ends = None if stamps == "start" else ends_of_bars(times)
+    if ends is not None:
+        times, marks = ends, Marks("end", "a moment before whole minutes on all its stamps")
+    return times, marks, [numbers[at] for at in positions]
 
 
-def _with_nat(values: Any) -> NDArray[np.int64]:
-    filled: NDArray[np.int64] = values.fill_null(np.iinfo(np.int64).min).to_numpy()
-    return filled
-
-
-def _prices(table: Any, name: str, path: Path) -> NDArray[np.float64]:
-    import pyarrow as pa
-
-    column = table.column(name)
-    kind = column.type
-    if pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind):
-        return np.asarray(column.cast("float64").to_numpy(), dtype=np.float64)
-    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
-        raise PriceError(f"{path}, column {name!r} holds values of type {kind}; they must be numbers")
-    import pandas as pd
-
-    strings = pd.Series(column.to_pylist(), dtype=object)
-    numbers = pd.to_numeric(strings, errors="coerce")
-    bad = (numbers.isna() & strings.notna()).to_numpy()
+def _check_bars(path: Path, opens: Any, highs: Any, lows: Any, closes: Any) -> None:
+    """Refuses a file without a header line whose columns cannot be what its shape says."""
+    bad = (highs < np.maximum(opens, closes)) | (lows > np.minimum(opens, closes))
     if bad.any():
         row = int(np.argmax(bad))
         raise PriceError(
-            f"{path}, {row_text(row)}: {strings[row]!r} in column {name!r} is no number; correct or empty it"
+            f"{path} has no header line, and in {row_text(row)} the columns 2 to 5 cannot be open, high, low and close; write "
+            "a line above the data that names its columns"
         )
-    return numbers.to_numpy(dtype=np.float64)
+
+
+def _read_wide(layout: _Layout, tokens: Sequence[str] | None) -> list[RawSeries]:
+    path, sheet = layout.path, layout.sheet
+    if not layout.columns:
+        raise PriceError(
+            f"{path} has no price column beside {sheet.names[layout.time]!r}; add one per token, or one named close"
+        )
+    if tokens is None:
+        chosen = {token_of(name): name for name in layout.columns}
+    else:
+        chosen = find_names(tokens, layout.columns, str(path))
+    times, marks, prices = _read(layout, [layout.columns[name] for name in chosen.values()])
+    return [
+        RawSeries(token, str(path), times, column, marks=marks) for token, column in zip(chosen, prices, strict=True)
+    ]
+
+
+def _read_long(layout: _Layout, tokens: Sequence[str] | None) -> list[RawSeries]:
+    import pyarrow.compute as pc
+
+    path = layout.path
+    symbols = _symbols(layout)
+    names = symbols.unique().to_pylist()
+    chosen = {token_of(name): name for name in names} if tokens is None else find_names(tokens, names, str(path))
+    times, marks, (prices,) = _read(layout, [layout.price or 0])
+    series = []
+    for token, name in chosen.items():
+        rows = np.flatnonzero(pc.equal(symbols, name).to_numpy(zero_copy_only=False))
+        series.append(RawSeries(token, str(path), times[rows], prices[rows], rows, marks))
+    return series
+
+
+def _symbols(layout: _Layout) -> Any:
+    """What each row of a long file says it is the price of, as a pyarrow array: ``BTC``, ``BTC/USDT``."""
+    import pyarrow.compute as pc
+
+    named = layout.base if layout.label is None else layout.label
+    symbols = _names(layout, named if named is not None else 0)
+    if layout.quote is None:
+        return symbols
+    quotes = _names(layout, layout.quote)
+    if layout.label is None:
+        return pc.binary_join_element_wise(symbols, quotes, "/")
+    _check_quotes(layout, quotes, "")
+    return symbols
+
+
+def _names(layout: _Layout, position: int) -> Any:
+    """A column of names as a pyarrow array; none may be empty."""
+    cells = texts_of(layout.sheet.read({position: "text"})[0], layout.where(position))
+    if cells.null_count:
+        row = int(np.argmax(cells.is_null().to_numpy(zero_copy_only=False)))
+        name = layout.sheet.names[position]
+        raise PriceError(f"{layout.path}, {row_text(row)}: the column {name!r} is empty; it must name a token")
+    return cells
+
+
+def _check_labels(layout: _Layout, token: str) -> None:
+    """Refuses a file for one token that says its prices are those of another, of several, or not in dollars."""
+    if layout.ticker is not None and not stands_for(layout.ticker, token):
+        raise PriceError(
+            f"{layout.path} is read for token {token!r}, and its header says {layout.ticker!r}: "
+            f"{refusal(layout.ticker, token)}; {_REMEDY}"
+        )
+    for position in (layout.label, layout.base):
+        if position is None:
+            continue
+        cells = _names(layout, position)
+        held = cells.unique().to_pylist()
+        if len(held) > 1:
+            row = cells.index(held[1]).as_py()
+            raise PriceError(
+                f"{layout.where(position)} names more than one: {', '.join(held[:5])}{', …' if len(held) > 5 else ''} (from "
+                f"{row_text(row)}); keep the rows of {token}, or give the file itself as the source, not its folder"
+            )
+        if held and not stands_for(held[0], token):
+            raise PriceError(
+                f"{layout.where(position)} says {held[0]!r}, and the file is read for token {token!r}: "
+                f"{refusal(held[0], token)}; {_REMEDY}"
+            )
+    if layout.quote is not None:
+        _check_quotes(layout, _names(layout, layout.quote), token)
+
+
+def _check_quotes(layout: _Layout, quotes: Any, token: str) -> None:
+    for quote in quotes.unique().to_pylist():
+        if not is_dollar(quote) and not (token and stands_for(quote, token)):
+            row = quotes.index(quote).as_py()
+            raise PriceError(
+                f"{layout.where(layout.quote or 0)}, {row_text(row)}: the prices are in {quote!r}, not in dollars; multiply "
+                f"them by the price of {quote}, or take prices in dollars"
+            )

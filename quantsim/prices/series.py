@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from quantsim.errors import PriceError, nearest
-from quantsim.prices.align import RawSeries, check_order
+from quantsim.prices.align import RawSeries, ordered, stamps_of
+from quantsim.prices.files import KINDS, is_price_file
 from quantsim.prices.grid import DAY_MINUTES, Grid
 from quantsim.prices.instants import MINUTE_US, Stamps, text
-from quantsim.prices.read import SUFFIXES, read_columns, read_named
+from quantsim.prices.read import read_columns, read_named
 
 __all__ = ["ORACLE", "SETTINGS", "check_source", "check_values", "load_series"]
 
@@ -54,7 +55,7 @@ def load_series(
 
     Args:
         setting: one of :data:`SETTINGS`.
-        source: a CSV or Parquet file with a time column as in price files, and a column ``value``; for the oracle a column
+        source: a file with a time column as in price files, and a column ``value``; for the oracle a column
             per token instead, or the long layout of price files.
         grid: the bars.
         needed_from: first bar whose value is used.
@@ -74,21 +75,22 @@ def load_series(
     if setting == ORACLE:
         columns = [_held(setting, raw, grid, needed_from, stamps) for raw in read_columns(path, list(tokens))]
         return np.stack(columns, axis=1)
-    times, columns_by_name = read_named(path, numbers=(VALUE,))
-    return _held(setting, RawSeries(setting, str(path), times, columns_by_name[VALUE]), grid, needed_from, stamps)
+    named = read_named(path, numbers=(VALUE,))
+    raw = RawSeries(setting, str(path), named.times_us, named.columns[VALUE], marks=named.marks)
+    return _held(setting, raw, grid, needed_from, stamps)
 
 
 def check_source(setting: str, source: str | Path) -> Path:
     """Returns the path of a series' file.
 
     Raises:
-        PriceError: there is no such file, or it is neither CSV nor Parquet.
+        PriceError: there is no such file, or its name does not end like that of a price file.
     """
     path = Path(source).expanduser()
     if not path.is_file():
         raise PriceError(f"series.{setting} = {str(source)!r} is no file")
-    if path.suffix.lower() not in SUFFIXES:
-        raise PriceError(f"series.{setting} = {str(source)!r}: its name must end in {' or '.join(SUFFIXES)}")
+    if not is_price_file(path):
+        raise PriceError(f"series.{setting} = {str(source)!r}: its name must end in {KINDS}")
     return path
 
 
@@ -121,7 +123,7 @@ def _held(setting: str, raw: RawSeries, grid: Grid, needed_from: int, stamps: St
     """The values of one column at every bar, ``(T,)``."""
     if raw.times_us.size == 0:
         raise PriceError(f"{raw.token} in {raw.where} has no rows")
-    check_order(raw)
+    raw = ordered(raw)
     allowed = _range(setting)
     bad = ~allowed.admits(raw.prices)
     if bad.any():
@@ -130,6 +132,7 @@ def _held(setting: str, raw: RawSeries, grid: Grid, needed_from: int, stamps: St
         stamp = text(int(raw.times_us[row]))
         raise PriceError(f"{raw.at(row)}: the {setting} at {stamp} is {value}; it must be {allowed.words}. Correct it")
     bars = (grid.first_minute + grid.bar_minutes * np.arange(grid.n_bars, dtype=np.int64)) * MINUTE_US
+    stamps = stamps_of(raw, stamps)
     known_us = raw.times_us + (_bar_us(raw, grid) if stamps == "start" else 0)
     latest = np.searchsorted(known_us, bars, side="right") - 1
     if latest[needed_from] < 0:

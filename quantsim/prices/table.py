@@ -18,8 +18,8 @@ from quantsim.errors import PriceError
 from quantsim.prices.align import RawSeries, align, regularize
 from quantsim.prices.gap import Gap
 from quantsim.prices.grid import DAY_MINUTES, Grid, check_bar_minutes
-from quantsim.prices.instants import Time, microseconds_of, text
-from quantsim.prices.names import check_tokens
+from quantsim.prices.instants import Stamps, Time, check_stamps, microseconds_of, text
+from quantsim.prices.names import check_tokens, is_index_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -121,6 +121,7 @@ class Prices:
         *,
         bar_minutes: int | None = None,
         forward_fill_bars: int = 0,
+        stamps: Stamps = "end",
         source: str = "arrays",
     ) -> Prices:
         """Returns a table made from prices in memory, checked as those from a file are.
@@ -132,6 +133,7 @@ class Prices:
             tokens: ``n`` names.
             bar_minutes: bar length of the table, a multiple of the spacing of ``times``; ``None`` for that spacing.
             forward_fill_bars: longest gap that may be filled; 0 refuses every gap.
+            stamps: what ``times`` mark: the ``"end"`` of bars, or their ``"start"``, which are moved to their ends.
             source: name for messages.
 
         Raises:
@@ -143,19 +145,20 @@ class Prices:
             (1440, 2)
         """
         names = check_tokens(tokens)
+        check_stamps(stamps)
         try:
             values = np.asarray(prices, dtype=np.float64)
         except (TypeError, ValueError) as error:
             raise PriceError(f"the prices of {source} are not numbers: {error}") from error
-        stamps = microseconds_of(np.asarray(times), source)
-        if values.shape != (stamps.size, len(names)):
+        times_us = microseconds_of(np.asarray(times), source)
+        if values.shape != (times_us.size, len(names)):
             raise PriceError(
-                f"prices of {source} have shape {values.shape}; {stamps.size} times and {len(names)} tokens ask for "
-                f"{(stamps.size, len(names))}"
+                f"prices of {source} have shape {values.shape}; {times_us.size} times and {len(names)} tokens ask for "
+                f"{(times_us.size, len(names))}"
             )
         only_bar = None if bar_minutes is None else check_bar_minutes(bar_minutes)
         series = [
-            regularize(RawSeries(name, source, stamps, values[:, column]), only_bar_minutes=only_bar)
+            regularize(RawSeries(name, source, times_us, values[:, column]), only_bar_minutes=only_bar, stamps=stamps)
             for column, name in enumerate(names)
         ]
         table = align(series, bar_minutes=bar_minutes, start=None, end=None, forward_fill_bars=forward_fill_bars)
@@ -169,15 +172,17 @@ class Prices:
         tokens: Sequence[str] | None = None,
         bar_minutes: int | None = None,
         forward_fill_bars: int = 0,
+        stamps: Stamps = "end",
         source: str = "frame",
     ) -> Prices:
         """Returns a table made from a frame indexed by time with one column per token.
 
         Args:
             frame: its index is a ``DatetimeIndex``; without a zone it is UTC.
-            tokens: the columns to take, in this order; ``None`` takes all.
+            tokens: the columns to take, in this order; ``None`` takes all but a row index.
             bar_minutes: as in :meth:`from_arrays`.
             forward_fill_bars: as in :meth:`from_arrays`.
+            stamps: as in :meth:`from_arrays`.
             source: name for messages.
 
         Raises:
@@ -187,18 +192,20 @@ class Prices:
 
         if not isinstance(frame.index, pd.DatetimeIndex):
             raise PriceError(f"the index of {source} is a {type(frame.index).__name__}; it must be a DatetimeIndex")
-        names = check_tokens([str(column) for column in frame.columns] if tokens is None else tokens)
+        held = [str(column) for column in frame.columns]
+        names = check_tokens([name for name in held if not is_index_name(name)] if tokens is None else tokens)
         missing = [name for name in names if tokens is not None and name not in frame.columns]
         if missing:
             raise PriceError(f"{source} has no column {missing[0]!r}; it has {', '.join(map(str, frame.columns))}")
         index = frame.index if frame.index.tz is None else frame.index.tz_convert("UTC").tz_localize(None)
-        chosen = frame if tokens is None else frame[list(names)]
+        chosen = frame.loc[:, [name in names for name in held]] if tokens is None else frame[list(names)]
         return cls.from_arrays(
             index.to_numpy(),
             chosen.to_numpy(),
             names,
             bar_minutes=bar_minutes,
             forward_fill_bars=forward_fill_bars,
+            stamps=stamps,
             source=source,
         )
 

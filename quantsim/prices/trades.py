@@ -70,7 +70,7 @@ class Trades:
 
 
 def load_trades(source: str | Path, *, delay_minutes: int = 0) -> Trades:
-    """Reads trades from a CSV or Parquet file.
+    """Reads trades from a file.
 
     Its columns are a time as in price files, ``token_in``, ``token_out``, ``amount_in`` and ``amount_out``; a row fills one
     of the amounts, and a column that no row fills may be missing.
@@ -84,7 +84,13 @@ def load_trades(source: str | Path, *, delay_minutes: int = 0) -> Trades:
     """
     path = check_source("trades", source)
     amounts = ("amount_in", "amount_out")
-    times, columns = read_named(path, numbers=amounts, texts=("token_in", "token_out"), optional=amounts)
+    named = read_named(path, numbers=amounts, texts=("token_in", "token_out"), optional=amounts)
+    if named.marks is not None:
+        raise PriceError(
+            f"{path}: its times are those of bars, as {named.marks.why} says; trades have times of their own: name the column "
+            "time, and let stamps say what it marks"
+        )
+    times, columns = named.times_us, named.columns
     return Trades(
         (times + delay_minutes * MINUTE_US).view("datetime64[us]"),
         tuple(columns["token_in"]),

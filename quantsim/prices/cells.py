@@ -1,0 +1,151 @@
+"""The cells of a file's columns as times, numbers and names; what is none of them is refused with its row."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quantsim.errors import PriceError
+from quantsim.prices.instants import MINUTE_US, microseconds_of, row_text, shown
+
+__all__ = ["ends_of_bars", "numbers_of", "texts_of", "times_of"]
+
+_NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$|^[+-]?inf(inity)?$"
+_EMPTY = ("", "nan", "na", "n/a", "null", "none", "-")
+
+
+def times_of(column: Any, where: str) -> NDArray[np.int64]:
+    """Returns a column of times as UTC microseconds since 1970, ``(N,)``.
+
+    Args:
+        column: pyarrow array of timestamps, dates, numbers or text.
+        where: file and column, for error messages.
+
+    Raises:
+        PriceError: an entry is missing or no time; the message names its row.
+    """
+    import pyarrow as pa
+
+    kind = column.type
+    if pa.types.is_time(kind):
+        raise PriceError(f"{where} holds times of day without a date; it must hold both, such as 2019-01-31T12:30")
+    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+        # Arrow's zoned timestamps count from 1970 in UTC already; dropping the zone keeps the instant.
+        target = pa.timestamp("us", tz=getattr(kind, "tz", None))
+        try:
+            values = column.cast(target, safe=getattr(kind, "unit", "") != "ns").cast(pa.int64())
+        except pa.ArrowInvalid as error:
+            raise PriceError(f"{where} holds a time that is out of range: {error}") from error
+        stamps = values.fill_null(np.iinfo(np.int64).min).to_numpy()
+        return microseconds_of(stamps.view("datetime64[us]"), where)
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        return microseconds_of(column.to_numpy(), where)
+    _check_text(column, where)
+    if _is_text(kind):
+        column = _parsed(column)
+        if pa.types.is_timestamp(column.type):
+            return times_of(column, where)
+    return microseconds_of(np.array(column.to_pylist(), dtype=object), where)
+
+
+def _parsed(column: Any) -> Any:
+    """Text as timestamps if all of it is ISO 8601, with a zone throughout or without; else as it is. Fast, in pyarrow."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    cells = pc.replace_substring_regex(pc.utf8_trim_whitespace(column), r"\s*UTC$", "Z")
+    for zone in (None, "UTC"):
+        try:
+            return cells.cast(pa.timestamp("us", zone))
+        except pa.ArrowInvalid:
+            continue
+    return column
+
+
+def ends_of_bars(stamps: NDArray[np.int64]) -> NDArray[np.int64] | None:
+    """Returns the ends of bars that all stamps come a moment before, as ``23:59:59.999`` does; None where they do not."""
+    if not stamps.size:
+        return None
+    left = -stamps % MINUTE_US  # until the next whole minute
+    one = int(left[0])
+    return stamps + one if one in (1, 1_000, 1_000_000) and bool((left == one).all()) else None
+
+
+def numbers_of(column: Any, path: Path, name: str) -> NDArray[np.float64]:
+    """Returns a column of numbers, ``(N,)``; NaN where a cell is empty.
+
+    Raises:
+        PriceError: an entry is no decimal number; the message names its row.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = column.type
+    if pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind):
+        return np.asarray(column.cast("float64", safe=False).to_numpy(), dtype=np.float64)
+    if not _is_text(kind) and not pa.types.is_binary(kind):
+        raise PriceError(f"{path}, column {name!r} holds values of type {kind}; they must be numbers")
+    _check_text(column, f"{path}, column {name!r}")
+    cells = pc.utf8_trim_whitespace(column.cast("string")).combine_chunks()
+    empty = pc.is_in(pc.utf8_lower(cells), value_set=pa.array(_EMPTY)).to_numpy(zero_copy_only=False)
+    empty |= cells.is_null().to_numpy(zero_copy_only=False)
+    number = pc.match_substring_regex(cells, _NUMBER).fill_null(False).to_numpy(zero_copy_only=False)
+    bad = ~(empty | number)
+    if bad.any():
+        row = int(np.argmax(bad))
+        cell = str(column[row].as_py())
+        raise PriceError(
+            f"{path}, {row_text(row)}: {shown(cell)} in column {name!r} is no number{_reason(cell)}; correct or empty it"
+        )
+    filled = pc.if_else(pa.array(empty), pa.scalar(None, pa.string()), cells)
+    return np.asarray(filled.cast("float64").to_numpy(zero_copy_only=False), dtype=np.float64)
+
+
+def texts_of(column: Any, where: str) -> Any:
+    """Returns a column of names as a pyarrow array of strings without blanks around them; null where a cell is empty."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    _check_text(column, where)
+    stripped = pc.utf8_trim_whitespace(column.cast("string"))
+    return pc.if_else(pc.equal(stripped, ""), pa.scalar(None, pa.string()), stripped)
+
+
+def _is_text(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
+def _check_text(column: Any, where: str) -> None:
+    """Refuses bytes that are no text."""
+    import pyarrow as pa
+
+    kind = column.type
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        try:
+            column.cast("string")
+        except pa.ArrowInvalid as error:
+            raise PriceError(f"{where} is not UTF-8 text; save the file as UTF-8") from error
+    elif pa.types.is_nested(kind):
+        raise PriceError(f"{where} holds values of type {kind}; they must be single values")
+
+
+def _reason(cell: str) -> str:
+    """Why text that people take for a number is none."""
+    cell = cell.strip()
+    if re.fullmatch(r"[+-]?\d+,\d+", cell):
+        return " (it has a comma, of decimals or of thousands; write 1234.5)"
+    if re.fullmatch(r"[+-]?\d{1,3}([,' _\u00a0\u202f]\d{3})+(\.\d*)?", cell):
+        return " (it has thousands separators; write 1234.5)"
+    if re.fullmatch(r"[+-]?[\d.]+,\d+", cell):
+        return " (it has a decimal comma; write 1234.5)"
+    if re.fullmatch(r"[+-]?0[xX][0-9a-fA-F]+", cell):
+        return " (it is hexadecimal; write decimals)"
+    if re.search(r"[$€£¥%]|USD", cell):
+        return " (write it without the sign)"
+    return ""
