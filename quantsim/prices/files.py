@@ -199,7 +199,7 @@ class _CsvSheet(Sheet):
         first = "".join(self.header.first[position : position + 1])
         if use == "number" or (use == "time" and first.replace(".", "", 1).isdecimal()):
             return pa.float64()
-        return None if use == "time" and ("-" in first or not first) else pa.string()
+        return None if use == "time" and (not first or set(first) & set("-:")) else pa.string()
 
     def _columns(self, kinds: Mapping[int, Any], rows: list[Any] | None = None) -> list[Any]:
         """The columns; rows of another width are appended to ``rows`` and left out where it is given."""

@@ -435,7 +435,7 @@ class TestFaults:
                     load_prices(["BTC"], tmp_path)
         with pytest.raises(PriceError, match=r"price source '.*' cannot be read: File name too long"):
             load_prices(["BTC"], tmp_path / ("x" * 300))
-        with pytest.raises(PriceError, match="price source '~nobody-of-that-name/x' "):
+        with pytest.raises(PriceError, match="'~nobody-of-that-name/x': there is no such user"):
             load_prices(["BTC"], "~nobody-of-that-name/x")
 
     def test_a_huge_file_is_refused_before_it_is_read(self, tmp_path: Path) -> None:
