@@ -15,10 +15,12 @@ from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
-from quantsim.checkpoints.location import read_location
+from quantsim.checkpoints.location import file_of, read_location
 from quantsim.checkpoints.redact import redact, shown_url
 from quantsim.checkpoints.servers import MYSQL_CONTENTION, MYSQL_CUT_OFF, mysql_code, with_driver
+from quantsim.checkpoints.sqlite_file import SqliteFile
 from quantsim.errors import CheckpointError
 
 __all__ = ["Database"]
@@ -60,6 +62,8 @@ class Database:
         except ModuleNotFoundError as error:
             raise CheckpointError(f"checkpoint store {self.shown} needs {error}") from error
         self._lock_timeout_s = lock_timeout_s
+        path = file_of(self.url)
+        self._file = None if path is None else SqliteFile(path)
         self._engine = self._make_engine()
         _LIVE.add(self)
         _hook_forks()
@@ -76,9 +80,13 @@ class Database:
         deadline = time.monotonic() + self._lock_timeout_s
         pause_s = 0.01
         while True:
+            self._check_file(write=write)
             try:
-                return self._transact_once(work, write)
+                result = self._transact_once(work, write)
+                self._check_file(write=False)  # SQLite also writes to a file that was removed
+                return result
             except SQLAlchemyError as error:
+                self._check_file(write=False)
                 if not _is_contention(error):
                     raise self._worded(error) from self._cause(error)
                 if time.monotonic() >= deadline:
@@ -108,11 +116,7 @@ class Database:
         sqlite = self.url.get_backend_name() == "sqlite"
         try:
             if sqlite:
-                _make_folder(self.url)
-                engine = create_engine(self.url, connect_args={"timeout": _BUSY_TIMEOUT_S}, hide_parameters=True)
-                event.listen(engine, "connect", _configure_sqlite)
-                event.listen(engine, "begin", _begin_sqlite)
-                return engine
+                return self._make_sqlite_engine()
             options: dict[str, Any] = {"pool_pre_ping": True, "hide_parameters": True}
             if self.url.get_backend_name() == "mysql":
                 options["isolation_level"] = "READ COMMITTED"  # its own default locks gaps between rows, too
@@ -124,6 +128,39 @@ class Database:
             ) from self._cause(error)
         except OSError as error:
             raise CheckpointError(f"cannot make the folder of checkpoint store {self.shown}: {error}") from error
+
+    def _make_sqlite_engine(self) -> Engine:
+        file = self._file
+        # A connection that only reads takes the file as one that nobody changes; so each transaction has its own.
+        pool = {"poolclass": NullPool} if file is not None and file.is_read_only else {}
+        engine = create_engine(self.url, connect_args={"timeout": _BUSY_TIMEOUT_S}, hide_parameters=True, **pool)
+        if file is not None:
+            file.make_folder()
+            event.listen(engine, "do_connect", file.connecting)
+
+        def configure(connection: sqlite3.Connection, _record: object) -> None:
+            _configure_sqlite(connection, writes=file is None or not file.is_read_only)
+            if file is not None:
+                file.remember()
+
+        event.listen(engine, "connect", configure)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+
+    def _check_file(self, *, write: bool) -> None:
+        """Raises CheckpointError where the file of the store is not what it was, or cannot be written and is to be."""
+        if self._file is None:
+            return
+        if self._file.is_gone:
+            raise CheckpointError(
+                f"checkpoint store {self.shown} is not there any more: its file was removed or replaced while it was in use, "
+                "and what was written since is lost"
+            )
+        if write and self._file.is_read_only:
+            raise CheckpointError(
+                f"checkpoint store {self.shown} is read-only: it can be read, and not written; name another one, or copy it to "
+                "a folder that can be written"
+            )
 
     def _worded(self, error: SQLAlchemyError) -> CheckpointError:
         original = getattr(error, "orig", None)
@@ -182,16 +219,11 @@ def _parse(location: Location) -> URL:
 _NO_MEMORY = "a checkpoint store in memory would be lost with its connection; give the path of a file"
 
 
-def _make_folder(url: URL) -> None:
-    if url.database and not url.database.startswith("file:"):
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-
-
-def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+def _configure_sqlite(connection: sqlite3.Connection, *, writes: bool) -> None:
     """Readers beside one writer, safe against kills, and transactions that begin when we say so (:func:`_begin_sqlite`)."""
     connection.isolation_level = None
     try:
-        for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
+        for pragma in (*(("journal_mode = WAL", "synchronous = NORMAL") if writes else ()), "foreign_keys = ON"):
             connection.execute(f"PRAGMA {pragma}").close()
     except sqlite3.Error:
         connection.close()  # the pool does not know it yet
