@@ -28,6 +28,7 @@ from quantsim.ranking import TIE_METRIC
 from quantsim.simulator.evaluate import evaluate_windows, lanes
 from quantsim.simulator.given_trades import orders_of
 from quantsim.simulator.market import FeeRates, Market, fee_rates, market
+from quantsim.simulator.own_rules import check_own_rules
 from quantsim.simulator.plan import Path, Plan, make_plan
 from quantsim.simulator.setup import pool_setup
 from quantsim.simulator.varying import Varying, load_varying
@@ -68,7 +69,8 @@ class Evaluator:
 
     Raises:
         PriceError: tokens are missing, the prices do not cover a period, or a series is wrong or begins too late.
-        ConfigError: the chunk is not a whole number of bars, or ``series`` has what the experiment does not name.
+        ConfigError: the chunk is not a whole number of bars, ``series`` has what the experiment does not name, or a rule of the
+            user's own fails, returns something of the wrong kind, or looks ahead.
     """
 
     @in_float64
@@ -90,6 +92,9 @@ class Evaluator:
         orders = None if trades is None else orders_of(trades, experiment.tokens, self.prices.grid)
         self.market: Market = market(self._seen(prices, begin, end), self.series.oracle, orders)
         self.rates: FeeRates = fee_rates(experiment, self.series.costs)
+        n_bars, has_oracle = self.market.prices.shape[0], self.market.oracle is not None
+        if said := check_own_rules(experiment, self.setup, n_bars, has_oracle=has_oracle):
+            self.notes["cautions"] = [*self.notes.get("cautions", ()), *said]
 
     def _seen(self, prices: Prices, begin: int, end: int) -> FloatArray:
         """Prices of the cut, (T, n); with the published look-ahead also the bar behind it, where the data has one."""

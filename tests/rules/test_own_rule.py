@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from quantsim import CheckpointStore, Evaluator, Experiment, Prices
+from quantsim import Axis, CheckpointStore, Evaluator, Experiment, Prices, evaluate_grid, simulate
+from quantsim.drivers.hybrid import run_hybrid
 from quantsim.drivers.search import run_search
 from quantsim.drivers.sgd import run_sgd
 from quantsim.errors import ConfigError
@@ -100,3 +102,92 @@ def test_gradients_and_search_take_it(file: Path, tmp_path: Path) -> None:
         found = [row for row in store.checkpoints() if row.driver == "search"]
     assert len(found) == 4, "both worker processes read the file"
     assert len({row.human["ceiling"] for row in found}) == 4
+
+
+LEAKY = """
+import jax.numpy as jnp
+from quantsim.fee_rules import FeeRule
+from quantsim.parameters import common
+from quantsim.rules import Output, Rule
+
+def ahead(params, observed, settings):
+    change = jnp.diff(jnp.log(observed.prices), axis=0, append=jnp.log(observed.prices[-1:]))
+    return change - change.mean(axis=1, keepdims=True)
+
+def since_ever(params, observed, settings):
+    average = jnp.cumsum(observed.prices, axis=0) / jnp.arange(1.0, observed.prices.shape[0] + 1)[:, None]
+    return 0.1 * (observed.prices / average - 1.0)
+
+def fees(params, observed, settings):
+    return 0.01 * jnp.minimum(observed.prices[:, 0] / observed.prices[:, 0].max(), 1.0)
+
+peek = Rule("peek", "looks ahead", (common.k_per_day,), Output.CHANGE, ahead)
+elephant = Rule("elephant", "never forgets", (common.k_per_day,), Output.CHANGE, since_ever)
+dear = FeeRule("dear", "knows the highest price", (), fees)
+"""
+
+
+@pytest.fixture
+def leaky(tmp_path: Path) -> Path:
+    path = tmp_path / "leaky.py"
+    path.write_text(LEAKY)
+    return path
+
+
+def test_every_door_refuses_a_rule_that_looks_ahead(leaky: Path, tmp_path: Path) -> None:
+    experiment, prices = make_experiment(f"{leaky}:peek"), make_prices()
+    axes = [Axis("k_per_day", 1.0, 2.0, 2)]
+    study = tmp_path / "study.log"
+    with CheckpointStore(tmp_path / "checkpoints.db") as store:
+        doors: dict[str, Callable[[], Any]] = {
+            "evaluator": lambda: Evaluator(experiment, prices),
+            "simulate": lambda: simulate(experiment, None, prices),
+            "grid": lambda: evaluate_grid(experiment, axes, prices),
+            "sgd": lambda: run_sgd(experiment, prices, store),
+            "search": lambda: run_search(experiment, prices, store, storage=str(study)),
+            "hybrid": lambda: run_hybrid(experiment, prices, store, storage=str(study)),
+        }
+        for door, open_it in doors.items():
+            with pytest.raises(ConfigError) as caught:
+                open_it()
+            assert str(caught.value).startswith(f"pool.rule = '{leaky}:peek' looks ahead: "), door
+        assert not store.find_runs()
+    assert not study.exists()
+
+
+@pytest.mark.parametrize(
+    ("tables", "key", "name"),
+    [
+        ({"pool": {"ensemble": {"one": "momentum", "two": "{}:peek"}}}, "pool.ensemble.two", "peek"),
+        (
+            {
+                "pool": {"rule": "balancer", "tokens": ["A", "fund"]},
+                "subsidiaries": {"fund": {"tokens": ["A", "B"], "rule": "{}:peek"}},
+            },
+            "subsidiaries.fund.rule",
+            "peek",
+        ),
+        ({"fees": {"rule": "{}:dear"}}, "fees.rule", "dear"),
+    ],
+    ids=["ensemble", "subsidiary", "fee rule"],
+)
+def test_so_is_one_beside_others(leaky: Path, tables: dict[str, Any], key: str, name: str) -> None:
+    def filled(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {at: filled(part) for at, part in value.items()}
+        return value.replace("{}", str(leaky)) if isinstance(value, str) else value
+
+    experiment = make_experiment("momentum", **filled(tables))
+    with pytest.raises(ConfigError) as caught:
+        Evaluator(experiment, make_prices())
+    assert str(caught.value).startswith(f"{key} = '{leaky}:{name}' looks ahead: ")
+
+
+def test_results_say_that_a_rule_remembers_too_much(leaky: Path) -> None:
+    cautions = {}
+    for rule in (f"{leaky}:elephant", f"{EXAMPLE}:calm_momentum"):
+        cautions[rule] = Evaluator(make_experiment(rule), make_prices()).notes.get("cautions", [])
+    told, silent = cautions.values()
+    assert len(told) == 1
+    assert "leaky.py:elephant' remembers more than update.max_memory_days = 20" in told[0]
+    assert silent == []

@@ -1,0 +1,329 @@
+"""Whether a rule keeps its promises: one array of the right shape and type, and no entry that knows a later price.
+
+A rule is a black box here. It runs on synthetic prices, and again with other prices after a boundary: its outputs up to that
+boundary must stay what they were. A rule that looks ahead earns in every test and in no pool, and nothing else would tell.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from numpy.typing import NDArray
+
+from quantsim.errors import ConfigError, QuantsimError
+from quantsim.fee_rules import FeeRule
+from quantsim.parameters import Parameter, bind, scoped, to_human, to_raw
+from quantsim.precision import in_float64
+from quantsim.rules import Observed, Output, Rule, RuleSettings
+
+__all__ = ["Subject", "check_fee_rule", "check_rule", "conform", "frozen"]
+
+FloatArray = NDArray[np.float64]
+RuleFunction = Callable[[Mapping[str, Array], Observed, RuleSettings], Array]
+
+_VOLATILITY = 0.02  # of the synthetic prices, per chunk
+_FEWEST, _MOST = 256, 1024  # boundaries of the synthetic prices
+_N_DRAWN = 2  # parameter sets from the ranges of the parameters, beside the experiment's own
+_N_BOUNDARIES = 16  # after which prices are changed, each time in two ways
+_N_LAST = 16  # outputs that are to forget what lies further back than the longest memory
+
+_TOLERANCE = 1e-9
+"""How far an output may move, relative to its own size and the usual one.
+
+A causal filter by way of a Fourier transform moves by 1e-13 of it; one millionth of a later price moves an output by 1e-6.
+"""
+
+_STRONG_MEMORY = 0.05
+"""Share of its outputs that may hang on what was before ``max_memory_days``; the tail of an average just that long has less."""
+
+_REMEDY = (
+    "entry j may use what is observed up to j only. Look for a shift towards earlier entries (jnp.roll wraps round), a centred "
+    "or reversed filter, a mean, extreme or scale of the whole series, or gaps filled from later entries; see docs/rules.md"
+)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A function to be checked, and what it is called with.
+
+    Attributes:
+        called: what the user calls it: ``pool.rule = 'my_rules.py:peek'``.
+        function: ``(raw parameters, observed, settings) → outputs``.
+        settings: of the experiment.
+        n_tokens: number of tokens, ``n``.
+        parameters: in dependency order.
+        own: their raw values, name and values each.
+        group: whose parameters the function takes, under their names inside it.
+        has_oracle: whether there is an oracle series.
+        rule: whose outputs these are, (K, n); None for the fees of a fee rule, (K,).
+    """
+
+    called: str
+    function: RuleFunction
+    settings: RuleSettings
+    n_tokens: int
+    parameters: tuple[Parameter, ...]
+    own: tuple[tuple[str, tuple[float, ...]], ...]
+    group: str = ""
+    has_oracle: bool = False
+    rule: Rule | None = None
+
+    @property
+    def memory(self) -> int:
+        """``max_memory_days``, in chunks."""
+        return int(np.ceil(self.settings.max_memory_days * 1440 / self.settings.chunk_minutes))
+
+    def sets(self) -> list[dict[str, FloatArray]]:
+        """Parameter sets to check it with: the own one, and others from the ranges of the parameters."""
+        own = {name: np.asarray(values) for name, values in self.own}
+        human = to_human(self.parameters, own)
+        sets = [own]
+        for seed in range(_N_DRAWN):
+            generator = np.random.default_rng(seed)
+            values = dict(human)
+            for parameter in self.parameters:
+                spec, share = parameter.spec, generator.random(parameter.size)
+                with np.errstate(invalid="ignore", divide="ignore"):
+                    ends = np.log([spec.low, spec.high]) if spec.log else np.array([spec.low, spec.high])
+                    drawn = ends[0] + share * (ends[1] - ends[0])
+                    drawn = np.exp(drawn) if spec.log else drawn
+                if spec.searchable and spec.transform.admits(drawn).all():
+                    values[parameter.human_name] = drawn
+            sets.append(to_raw(self.parameters, values))
+        return [scoped(one, self.group) for one in sets]
+
+
+@in_float64
+def check_rule(rule: Rule, settings: RuleSettings, n_tokens: int = 3, n_boundaries: int = 512) -> None:
+    """Checks a rule with the defaults of its parameters, and with others drawn from their ranges.
+
+    Args:
+        rule: of your own.
+        settings: that it reads.
+        n_tokens: number of tokens.
+        n_boundaries: number of chunk boundaries.
+
+    Raises:
+        ConfigError: it fails, returns something of the wrong kind, or looks ahead.
+
+    Example:
+        >>> check_rule(calm_momentum, RuleSettings(chunk_minutes=1440, max_memory_days=60.0))  # doctest: +SKIP
+    """
+    if rule.outputs is None:
+        return
+    parameters = bind(rule.parameters, tuple(f"token {at}" for at in range(n_tokens)), settings.chunk_minutes)
+    own = frozen(to_raw(parameters, {}))
+    called = f"rule {rule.name!r}"
+    subject = Subject(called, rule.outputs, settings, n_tokens, parameters, own, has_oracle=True, rule=rule)
+    conform(subject, n_boundaries)
+
+
+@in_float64
+def check_fee_rule(rule: FeeRule, settings: RuleSettings, n_tokens: int = 3, n_boundaries: int = 512) -> None:
+    """As :func:`check_rule`, for a fee rule."""
+    parameters = bind(rule.parameters, ("pool",), settings.chunk_minutes)
+    own = frozen(to_raw(parameters, {}))
+    called = f"fee rule {rule.name!r}"
+    conform(Subject(called, rule.fees, settings, n_tokens, parameters, own, has_oracle=True), n_boundaries)
+
+
+def frozen(raw: Mapping[str, FloatArray]) -> tuple[tuple[str, tuple[float, ...]], ...]:
+    """Raw parameters as :class:`Subject` takes them."""
+    return tuple((name, tuple(np.asarray(values).tolist())) for name, values in raw.items())
+
+
+@functools.lru_cache(maxsize=256)
+def conform(subject: Subject, n_boundaries: int) -> str | None:
+    """Checks a function once per process, on as many boundaries as it will be given, or fewer if it is content with them.
+
+    Returns:
+        What a reader of the results should know of its memory; None for nothing.
+
+    Raises:
+        ConfigError: it fails, returns something of the wrong kind, or looks ahead.
+    """
+    sets = subject.sets()
+    _trace(subject, sets[0], n_boundaries)
+    if n_boundaries > _MOST:
+        enough = min(max(2 * subject.memory, _FEWEST), _MOST)
+        try:
+            _trace(subject, sets[0], enough)
+            n_boundaries = enough
+        except ConfigError:  # it is made for data of that length, such as one that brings a series of its own
+            pass
+    tables = _synthetic(subject, n_boundaries, seed=0)
+    plain = [_run(subject, params, tables) for params in sets]
+    _check_sums(subject, plain)
+    for at, (boundary, changed) in enumerate(_changes(tables)):
+        params, before = sets[at % len(sets)], plain[at % len(sets)]
+        moved = _moved(before, _run(subject, params, changed))[: boundary + 1]
+        if moved.any():
+            moved &= ~_decided_by_rounding(subject, params, tables, before)[: boundary + 1]
+        if moved.any():
+            row = int(np.nonzero(moved)[0].max())
+            raise ConfigError(
+                f"{subject.called} looks ahead: its output at boundary {row} changes when prices after boundary {boundary} do, "
+                f"and no pool knows them then; {_REMEDY}"
+            )
+    return _memory(subject, sets[0], tables, plain[0])
+
+
+def _trace(subject: Subject, params: Mapping[str, FloatArray], n_boundaries: int) -> None:
+    """Raises ConfigError unless the function can be traced, and returns what it should."""
+    shape = (n_boundaries, subject.n_tokens)
+    wanted = {"(K,)": shape[:1]} if subject.rule is None else {"(K, n)": shape}
+
+    def traced(params: Mapping[str, Array], observed: Observed) -> Array:
+        outputs = _called(subject, lambda: subject.function(params, observed, subject.settings))
+        _check_array(subject.called, outputs, wanted)
+        if subject.rule is not None and (persistence := subject.rule.persistence) is not None:
+            _check_array(
+                f"the persistence of {subject.called}",
+                _called(subject, lambda: persistence(params, subject.settings)),
+                {"(n,)": (subject.n_tokens,)},
+            )
+        found: Array = outputs
+        return found
+
+    prices: Any = jax.ShapeDtypeStruct(shape, np.float64)  # type: ignore[no-untyped-call]
+    jax.eval_shape(traced, params, Observed(prices, prices if subject.has_oracle else None))
+
+
+def _called(subject: Subject, call: Callable[[], Any]) -> Any:
+    """What a call of the user's code returns; whatever it raises becomes a ConfigError that tells the line."""
+    try:
+        return call()
+    except QuantsimError:
+        raise
+    except (Exception, SystemExit) as error:
+        code = getattr(inspect.unwrap(subject.function), "__code__", None)
+        file = None if code is None else code.co_filename
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+        where = f" in line {lines[-1]} of {file}" if lines else ""
+        said = (str(error).strip() or "no message").splitlines()[0]
+        remedy = (
+            "; write it with jax.numpy, and with jnp.where in place of branches on values"
+            if isinstance(error, jax.errors.JAXTypeError | jax.errors.JAXIndexError)
+            else ""
+        )
+        raise ConfigError(f"{subject.called} fails{where}: {type(error).__name__}: {said}{remedy}") from error
+
+
+def _check_array(called: str, outputs: object, wanted: Mapping[str, tuple[int, ...]]) -> None:
+    ((form, shape),) = wanted.items()
+    sizes = f"{form} = {shape}, K the number of boundaries and n that of tokens"
+    if not isinstance(outputs, jax.Array | np.ndarray):
+        found = "None (is a return missing?)" if outputs is None else f"a {type(outputs).__name__}"
+        raise ConfigError(f"{called} returns {found}, and must return one array of shape {sizes}")
+    if outputs.shape != shape:
+        raise ConfigError(f"{called} returns an array of shape {outputs.shape}, and must return one of {sizes}")
+    if outputs.dtype != np.float64:
+        raise ConfigError(
+            f"{called} returns an array of {outputs.dtype}, and must return float64: leave out what converts it, or end with "
+            ".astype(observed.prices.dtype)"
+        )
+
+
+def _check_sums(subject: Subject, plain: list[FloatArray]) -> None:
+    """Raises ConfigError where the rows of a rule's outputs do not sum to what they mean."""
+    if subject.rule is None:
+        return
+    if subject.rule.sums_to_zero:
+        for outputs in plain:
+            sums, size = np.abs(outputs.sum(axis=1)), np.abs(outputs).max(axis=1, initial=0.0)
+            if (sums > 1e-9 * size).any():
+                raise ConfigError(
+                    f"{subject.called} has sums_to_zero = True, and its changes sum to {sums.max():.3g}: end with "
+                    "quantsim.rules.centre, or leave sums_to_zero out"
+                )
+    if subject.rule.output is Output.WEIGHTS:
+        sums = plain[0][-_N_LAST:].sum(axis=1)
+        if (np.abs(sums - 1.0) >= 0.5).any():
+            raise ConfigError(
+                f"{subject.called} returns weights that sum to {sums[-1]:.3g}, and must sum to 1: divide by their sum"
+            )
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _outputs(function: RuleFunction, settings: RuleSettings, params: dict[str, Array], observed: Observed) -> Array:
+    return function(params, observed, settings)
+
+
+def _run(subject: Subject, params: Mapping[str, FloatArray], tables: FloatArray) -> FloatArray:
+    """Outputs, (K, n) or (K,), where ``tables``, (2, K, n), hold prices and oracle."""
+    observed = Observed(jnp.asarray(tables[0]), jnp.asarray(tables[1]) if subject.has_oracle else None)
+    arrays = {name: jnp.asarray(values) for name, values in params.items()}
+    outputs: FloatArray = _called(
+        subject, lambda: np.asarray(_outputs(subject.function, subject.settings, arrays, observed))
+    )
+    return outputs
+
+
+def _synthetic(subject: Subject, n_boundaries: int, seed: int) -> FloatArray:
+    """Random walks of order 1, of prices and of an oracle, (2, K, n)."""
+    steps = _VOLATILITY * np.random.default_rng(seed).standard_normal((2, n_boundaries, subject.n_tokens))
+    walks: FloatArray = np.exp(np.cumsum(steps, axis=1)) * np.linspace(0.5, 2.0, subject.n_tokens)
+    return walks
+
+
+def _changes(tables: FloatArray) -> Iterator[tuple[int, FloatArray]]:
+    """Boundaries, and tables with everything after them changed: shaken, and shifted, each token by a factor of its own."""
+    _, n_boundaries, n_tokens = tables.shape
+    generator = np.random.default_rng(1)
+    drawn = generator.integers(0, n_boundaries, _N_BOUNDARIES)
+    for boundary in sorted({0, 1, 2, 5, n_boundaries // 2, n_boundaries - 2, *drawn.tolist()}):
+        if not 0 <= boundary < n_boundaries - 1:
+            continue
+        later = tables[:, boundary + 1 :]
+        shift = np.where((np.arange(n_tokens) + generator.integers(2)) % 2 == 0, 2.0, 0.5)
+        for factors in (np.exp(0.5 * generator.standard_normal(later.shape)), shift):
+            yield boundary, np.concatenate([tables[:, : boundary + 1], later * factors], axis=1)
+
+
+def _moved(before: FloatArray, after: FloatArray, tolerance: float = _TOLERANCE) -> NDArray[np.bool_]:
+    """Which outputs differ by more than rounding."""
+    size = np.abs(before[np.isfinite(before) & (before != 0.0)])
+    usual = float(np.median(size)) if size.size else 0.0
+    with np.errstate(invalid="ignore"):
+        near = np.abs(after - before) <= tolerance * np.maximum(np.abs(before), usual)
+    same = (after == before) | (np.isnan(after) & np.isnan(before))
+    return np.asarray(~(near | same))
+
+
+def _decided_by_rounding(
+    subject: Subject, params: Mapping[str, FloatArray], tables: FloatArray, plain: FloatArray
+) -> NDArray[np.bool_]:
+    """Which outputs jump when all prices move by 1e-13, such as the sign of what is zero but for rounding."""
+    generator, jumps = np.random.default_rng(3), np.zeros(plain.shape, bool)
+    for _ in range(8):
+        outputs = _run(subject, params, tables * (1.0 + 1e-13 * generator.standard_normal(tables.shape)))
+        jumps |= _moved(plain, outputs, 1e-6)
+    return jumps
+
+
+def _memory(subject: Subject, params: Mapping[str, FloatArray], tables: FloatArray, plain: FloatArray) -> str | None:
+    """What is to be said where outputs hang on what was before the longest memory; None where they do not."""
+    cut = plain.shape[0] - _N_LAST - subject.memory
+    if cut < _N_LAST:
+        return None
+    other = _synthetic(subject, plain.shape[0], seed=2)
+    other[:, :cut] *= (tables[:, cut] / other[:, cut])[:, None]  # another way to the same place
+    other[:, cut:] = tables[:, cut:]
+    change = np.abs(_run(subject, params, other) - plain)[-_N_LAST:].mean()
+    size = np.abs(plain[-_N_LAST:]).mean()
+    if not change > _STRONG_MEMORY * size:
+        return None
+    days = subject.settings.max_memory_days
+    return (
+        f"{subject.called} remembers more than update.max_memory_days = {days:g}: in a test, earlier prices "
+        f"moved its outputs by {100 * change / size:.0f} % of their size, so results depend on where the data begin"
+    )

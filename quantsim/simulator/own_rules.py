@@ -1,0 +1,60 @@
+"""The rules that an experiment takes from users' files, checked before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from quantsim.config import Experiment
+from quantsim.config.pools import FEE_GROUP, PoolView, pool_parameters
+from quantsim.discovery import is_in_file
+from quantsim.parameters.parameter import in_group
+from quantsim.simulator.conformance import Subject, conform, frozen
+from quantsim.simulator.setup import PoolSetup
+
+__all__ = ["check_own_rules"]
+
+
+def check_own_rules(experiment: Experiment, setup: PoolSetup, n_bars: int, *, has_oracle: bool) -> list[str]:
+    """Checks rules and fee rules of users' files; those of the package are tested with it.
+
+    Args:
+        experiment: whose pools they are for.
+        setup: of its pool.
+        n_bars: length of the data.
+        has_oracle: whether its pool has an oracle series.
+
+    Returns:
+        What a reader of the results should know, in sentences.
+
+    Raises:
+        ConfigError: a rule fails, returns something of the wrong kind, or looks ahead.
+    """
+    said = []
+    for view, own in zip(experiment.pools, [*(part.setup for part in setup.subsidiaries), setup], strict=True):
+        for subject in _subjects(experiment, view, own, has_oracle=has_oracle and not view.group):
+            said.append(conform(subject, -(-n_bars // own.chunk_bars)))
+    return [sentence for sentence in said if sentence is not None]
+
+
+def _subjects(experiment: Experiment, view: PoolView, setup: PoolSetup, *, has_oracle: bool) -> Iterator[Subject]:
+    parameters, raw = pool_parameters(view), experiment.initial_parameters()
+    own = frozen({parameter.raw_name: raw[parameter.raw_name] for parameter in parameters})
+    table = f"subsidiaries.{view.group}." if view.group else ""
+    for (member, rule), name in zip(view.pool.members(), view.pool.rule_names, strict=True):
+        if is_in_file(name) and rule.outputs is not None:
+            key = f"{table or 'pool.'}ensemble.{member}" if member else f"{table or 'pool.'}rule"
+            group = in_group(view.group, member) if member else view.group
+            yield Subject(
+                f"{key} = '{name}'",
+                rule.outputs,
+                setup.settings,
+                setup.n_tokens,
+                parameters,
+                own,
+                group,
+                has_oracle,
+                rule,
+            )
+    if setup.fee_rule is not None and is_in_file(str(view.fees.rule)):
+        called, group = f"{table}fees.rule = '{view.fees.rule}'", in_group(view.group, FEE_GROUP)
+        yield Subject(called, setup.fee_rule.fees, setup.settings, setup.n_tokens, parameters, own, group, has_oracle)
