@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from quantsim.checkpoints import select as select
     from quantsim.checkpoints.published import import_results as import_results
     from quantsim.config import Experiment as Experiment
+    from quantsim.errors import FingerprintWarning as FingerprintWarning
     from quantsim.precision import enable_float64 as enable_float64
     from quantsim.prices import Prices as Prices
     from quantsim.prices import load_prices as load_prices
@@ -33,6 +34,7 @@ _HOMES = {
     "Axis": "quantsim.simulator",
     "CheckpointStore": "quantsim.checkpoints",
     "Evaluator": "quantsim.simulator",
+    "FingerprintWarning": "quantsim.errors",
     "Experiment": "quantsim.config",
     "Prices": "quantsim.prices",
     "Result": "quantsim.simulator",

@@ -1,6 +1,6 @@
 """Every exception quantsim raises on purpose, and the helper that words an unknown name.
 
-All derive from :class:`QuantsimError`, so one ``except`` clause serves a caller; those that stand for a bad value are
+All errors derive from :class:`QuantsimError`, so one ``except`` clause serves a caller; those that stand for a bad value are
 also ``ValueError``. Messages name the key, the offending value and the remedy. Context is added on the way up with
 ``add_note``.
 """
@@ -14,6 +14,7 @@ __all__ = [
     "CheckpointError",
     "ConfigError",
     "DriverError",
+    "FingerprintWarning",
     "ParameterError",
     "PriceError",
     "QuantsimError",
@@ -45,6 +46,10 @@ class WindowError(QuantsimError, ValueError):
 
 class DriverError(QuantsimError):
     """A training or search run cannot start, or cannot go on."""
+
+
+class FingerprintWarning(UserWarning):
+    """Keys of a configuration dictionary of the published implementation mean something else here, or nothing."""
 
 
 class CheckpointError(QuantsimError):

@@ -24,6 +24,7 @@ from quantsim.config.kinds import (
 from quantsim.config.ranges import Ranges
 from quantsim.objective.aggregate import Aggregate
 from quantsim.objective.shape import OBJECTIVE
+from quantsim.parameters.initial import InitialKind
 
 __all__ = ["Hybrid", "Objective", "Search", "Sgd"]
 
@@ -108,9 +109,9 @@ class Sgd(Section):
     steps: Count = 500
     train: tuple[str, ...] | None = None
     batch_size: Sets = 8
-    sampling: Literal["uniform", "stratified", "exhaustive"] = "uniform"
+    sampling: Literal["uniform", "exponential", "stratified", "exhaustive"] = "uniform"
     n_parameter_sets: Sets = 4
-    initial: Literal["gaussian", "latin_hypercube", "sobol", "grid"] = "gaussian"
+    initial: InitialKind = "gaussian"
     initial_scale: Literal["human", "raw"] = "human"
     initial_spread: NotNegative = 0.5
     starts: tuple[Frozen, ...] = ()

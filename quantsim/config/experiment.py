@@ -318,13 +318,14 @@ class Experiment(Section):
             fingerprint: its keys and values; what it leaves out takes that implementation's defaults.
             **tables: tables that replace or extend the translated ones, e.g. ``data={"source": "prices/"}``.
         """
-        from quantsim.config.fingerprint import tables_from_fingerprint
+        from quantsim.config.fingerprint import translate
 
-        translated = tables_from_fingerprint(fingerprint)
-        for name, table in tables.items():
-            merges = isinstance(table, Mapping) and isinstance(translated.get(name), Mapping)
-            translated[name] = {**translated[name], **table} if merges else table
-        return cls.from_dict(translated, "fingerprint")
+        translation = translate(fingerprint)
+        translation.warn()
+        try:
+            return cls.from_dict(_merged(translation.tables, tables), "the translated fingerprint")
+        except ConfigError as error:
+            raise translation.explained(error) from error
 
     def override(self, assignments: Iterable[str]) -> Self:
         """Returns a copy with ``section.key=value`` assignments applied, each value written as in TOML.
@@ -345,3 +346,12 @@ class Experiment(Section):
                     raise ConfigError(f"{assignment!r}: {table!r} is not a table")
             target[last] = toml_value(text.strip())
         return self.from_dict(values, "the study with its overrides", own_rules=self.own_rules)
+
+
+def _merged(tables: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
+    """Tables with those of ``others`` in their place, or merged into them."""
+    merged = dict(tables)
+    for name, table in others.items():
+        merges = isinstance(table, Mapping) and isinstance(merged.get(name), Mapping)
+        merged[name] = {**merged[name], **table} if merges else table
+    return merged

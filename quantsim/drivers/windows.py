@@ -17,8 +17,9 @@ from quantsim.simulator import Evaluator
 
 __all__ = ["Sampling", "TrainingWindows", "training_windows"]
 
-Sampling = Literal["uniform", "stratified", "exhaustive"]
+Sampling = Literal["uniform", "exponential", "stratified", "exhaustive"]
 
+_GROWTH = 5.0
 _GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 
 
@@ -51,6 +52,7 @@ class TrainingWindows:
         """First bars of a step's batch, (batch_size,); a single one where there is no choice.
 
         * ``uniform``: each drawn by itself, with replacement.
+        * ``exponential``: as ``uniform``, with a density that grows as ``exp(5 s)``, ``s`` from 0 for the earliest start to 1.
         * ``stratified``: one from each of ``batch_size`` equal parts of the possible starts.
         * ``exhaustive``: all starts in turn, each once before any comes again, neighbours far apart: the order
           ``(offset + i·a) mod n``, with ``a`` near the golden section of ``n`` and prime to it, and a new offset every round.
@@ -70,6 +72,9 @@ class TrainingWindows:
         own = jax.random.fold_in(key, step)
         if sampling == "uniform":
             places = jax.random.randint(own, (batch_size,), 0, n)
+        elif sampling == "exponential":
+            shares = jnp.log1p(jax.random.uniform(own, (batch_size,)) * jnp.expm1(_GROWTH)) / _GROWTH
+            places = jnp.minimum(jnp.floor(shares * n), n - 1).astype(jnp.int64)
         elif sampling == "stratified":
             shares = (jnp.arange(batch_size) + jax.random.uniform(own, (batch_size,))) / batch_size
             places = jnp.minimum(jnp.floor(shares * n), n - 1).astype(jnp.int64)

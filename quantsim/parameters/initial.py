@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Literal
@@ -18,7 +19,7 @@ __all__ = ["InitialKind", "InitialScale", "gaussian_sets", "grid_sizes", "range_
 FloatArray = NDArray[np.float64]
 Points = Callable[[int, int, int], FloatArray]
 
-InitialKind = Literal["gaussian", "latin_hypercube", "sobol", "grid"]
+InitialKind = Literal["gaussian", "latin_hypercube", "centered_latin_hypercube", "sobol", "grid"]
 InitialScale = Literal["human", "raw"]
 
 
@@ -64,6 +65,7 @@ def range_sets(
     scalar, which all its labels then share, else one per label; in the order of ``parameters``, then of their labels.
 
     * ``latin_hypercube``: each side is cut into ``n_sets - 1`` equal parts, and each part holds one point.
+    * ``centered_latin_hypercube``: the same, each point in the middle of its part.
     * ``sobol``: the first points of a scrambled Sobol sequence. Set ``i`` does not depend on ``n_sets``.
     * ``grid``: midpoints of the cells of :func:`grid_sizes`, the last side running fastest. The seed changes nothing.
 
@@ -169,10 +171,12 @@ def _placed(
     return spec.transform.to_raw(human, others, chunk_minutes)
 
 
-def _latin_hypercube_points(n_points: int, n_sides: int, seed: int) -> FloatArray:
+def _latin_hypercube_points(n_points: int, n_sides: int, seed: int, *, centred: bool = False) -> FloatArray:
     from scipy.stats import qmc  # takes long to import
 
-    return np.asarray(qmc.LatinHypercube(n_sides, rng=np.random.default_rng(seed)).random(n_points))
+    return np.asarray(
+        qmc.LatinHypercube(n_sides, scramble=not centred, rng=np.random.default_rng(seed)).random(n_points)
+    )
 
 
 def _sobol_points(n_points: int, n_sides: int, seed: int) -> FloatArray:
@@ -190,6 +194,7 @@ def _grid_points(n_points: int, n_sides: int, _: int) -> FloatArray:
 
 _POINTS: dict[str, Points] = {
     "latin_hypercube": _latin_hypercube_points,
+    "centered_latin_hypercube": functools.partial(_latin_hypercube_points, centred=True),
     "sobol": _sobol_points,
     "grid": _grid_points,
 }

@@ -13,7 +13,7 @@ from quantsim import Evaluator, Experiment, Prices
 from quantsim.drivers.windows import Sampling, TrainingWindows, training_windows
 from quantsim.errors import WindowError
 
-KINDS: tuple[Sampling, ...] = ("uniform", "stratified", "exhaustive")
+KINDS: tuple[Sampling, ...] = ("uniform", "exponential", "stratified", "exhaustive")
 
 
 def _evaluator(**objective: object) -> Evaluator:
@@ -103,3 +103,10 @@ def test_windows_are_the_same_at_every_step_where_there_is_no_choice() -> None:
     fixed = {(kind, size) for kind in KINDS for size in (5, 6) if windows.is_fixed(size, kind)}
     assert fixed == {("exhaustive", 6)}
     assert training_windows(_evaluator()).is_fixed(1, "uniform")
+
+
+def test_exponential_prefers_late_starts() -> None:
+    drawn = _places(1000, 200, 50, "exponential") / 1000
+    ends = np.linspace(0.0, 1.0, 6)
+    wanted = np.diff(np.expm1(5.0 * ends)) / np.expm1(5.0)
+    np.testing.assert_allclose(np.histogram(drawn, ends)[0] / drawn.size, wanted, atol=0.015)

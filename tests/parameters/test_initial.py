@@ -15,7 +15,7 @@ from quantsim.errors import ConfigError, ParameterError
 from quantsim.parameters import Parameter, bind, common, range_sets, to_human, to_raw
 from quantsim.parameters.initial import InitialKind, grid_sizes
 
-KINDS: tuple[InitialKind, ...] = ("latin_hypercube", "sobol", "grid")
+KINDS: tuple[InitialKind, ...] = ("latin_hypercube", "centered_latin_hypercube", "sobol", "grid")
 SPECS = (common.initial_weights, common.memory_days, common.alt_memory_days, common.k_per_day, common.exponents)
 CENTRE = {"memory_days": [3.0, 40.0, 7.0], "k_per_day": [2.0, 30.0, 9.0], "initial_weights": [0.2, 0.5, 0.3]}
 MOVED = ("logit_lamb", "log_k")

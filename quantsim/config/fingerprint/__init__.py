@@ -1,0 +1,5 @@
+"""Configuration dictionaries ("run fingerprints") of the published implementation, quantammsim; docs/fingerprints.md."""
+
+from quantsim.config.fingerprint.translate import Translation, translate
+
+__all__ = ["Translation", "translate"]

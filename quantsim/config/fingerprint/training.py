@@ -1,0 +1,190 @@
+"""How it is trained: the driver, what is maximised over which windows, and the settings of the gradients."""
+
+from __future__ import annotations
+
+import math
+from datetime import timedelta
+from typing import Any
+
+from quantsim.config.fingerprint.parameters import INITIAL_KINDS
+from quantsim.config.fingerprint.pool import is_multi_period, split
+from quantsim.config.fingerprint.values import Notes, Values
+from quantsim.errors import ConfigError, nearest
+
+__all__ = ["DRIVERS", "method_of", "training_tables", "windows_of_search"]
+
+_OPT = "optimisation_settings."
+
+DRIVERS = {"gradient_descent": "sgd", "optuna": "search", "bfgs": "sgd", "cma_es": "search", "multi_period": "sgd"}
+"""Method there → driver here; the last is a function of its own there."""
+
+_MINUTES_A_DAY = 1440
+_REPORT_EVERY = 25
+_HESSIAN_WEIGHT = 1e-4  # of the trace, there
+_HESSIAN_SAMPLES = 4
+_PLATEAU_TOLERANCE = 1e-4  # there, absolute
+_SAMPLING = {"uniform": "uniform", "stratified": "stratified", "exponential": "exponential"}
+_OPTIMISERS = {"adam": "adam", "adamw": "adamw", "sgd": "sgd"}
+_SCHEDULES = {name: name for name in ("constant", "cosine", "warmup_cosine", "exponential")}
+_AGGREGATES = {name: name for name in ("mean", "softmin", "min", "sum")}
+
+
+def method_of(values: Values, notes: Notes) -> str:
+    """The method: as given, or multi-period training where there are arguments of it.
+
+    Raises:
+        ConfigError: it is unknown.
+    """
+    path, inner = f"{_OPT}method", f"{_OPT}optuna_settings.method"
+    known = [name for name in DRIVERS if name != "multi_period"]
+    method = values[path]
+    if values.is_given(inner) and not values.is_given(path):
+        method = values[inner]
+        notes.add(inner, f"has no effect there; taken for {path}")
+    if method not in known:
+        raise ConfigError(f"{path} = {method!r}: {nearest(method, known)}")
+    return "multi_period" if is_multi_period(values) else method
+
+
+def training_tables(values: Values, notes: Notes) -> dict[str, Any]:
+    """The tables ``objective`` and ``sgd``, as far as they are not copied."""
+    return {"objective": _objective(values, notes), "sgd": _sgd(values, notes)}
+
+
+def windows_of_search(values: Values, notes: Notes) -> int:
+    """How many windows a search, L-BFGS or CMA-ES measures, evenly placed, and as many at random; 0 for other methods."""
+    method = method_of(values, notes)
+    if method not in ("optuna", "bfgs", "cma_es"):
+        return 0
+    path = f"{_OPT}{method}_settings.n_evaluation_points"
+    return 20 if method == "optuna" else int(values[path])
+
+
+def _objective(values: Values, notes: Notes) -> dict[str, Any]:
+    objective: dict[str, Any] = {"metric": values["return_val"]}
+    if penalty := values["turnover_penalty"]:
+        # There, Σ|Δw| of a mean minute; the metric is minus half of that, of a mean day.
+        objective["weights"] = {"turnover": penalty / (_MINUTES_A_DAY / 2)}
+    offset, n_windows = values["bout_offset"], windows_of_search(values, notes)
+    if is_multi_period(values):
+        aggregate = _chosen(values, "multi_period.aggregation", _AGGREGATES)
+        objective |= {"n_periods": values["multi_period.n_periods"], "aggregate": aggregate}
+        if overlap := values["multi_period.overlap_fraction"]:
+            objective["period_overlap"] = overlap
+        if aggregate == "softmin":
+            objective["softmin_temperature"] = values["multi_period.softmin_temperature"]
+            notes.add("multi_period.aggregation", "softmin is -τ log mean exp(-v/τ) here, and Σ v softmax(-v/τ) there")
+    elif not n_windows:
+        objective["bout_offset_days"] = offset / _MINUTES_A_DAY
+    elif offset and n_windows > 1:
+        objective |= {
+            "n_periods": n_windows,
+            "period_overlap": _overlap(values, n_windows),
+            "n_random_periods": n_windows,
+        }
+    return objective
+
+
+def _overlap(values: Values, n_windows: int) -> float:
+    """The overlap of ``n_windows`` periods that are ``bout_offset`` shorter than training, and cover it."""
+    start, end, _ = split(values)
+    minutes, offset = (end - start) / timedelta(minutes=1), values["bout_offset"]
+    if not 0 < offset < minutes:
+        raise ConfigError(
+            f"bout_offset = {offset} minutes leaves nothing of the {minutes:g} minutes of training: lower it"
+        )
+    step: float = offset / ((minutes - offset) * (n_windows - 1))
+    return max(0.0, 1.0 - step)
+
+
+def _sgd(values: Values, notes: Notes) -> dict[str, Any]:
+    method, multi_period = method_of(values, notes), is_multi_period(values)
+    steps = {"bfgs": f"{_OPT}bfgs_settings.maxiter", "multi_period": "multi_period.max_epochs"}
+    through = {"ste_max_change": "maximum_change", "ste_min_max_weight": "weight_bounds"}
+    sgd: dict[str, Any] = {
+        "steps": values[steps.get(method, f"{_OPT}n_iterations")],
+        "batch_size": 1 if multi_period else values[f"{_OPT}batch_size"],
+        "n_parameter_sets": 1 if multi_period else values[f"{_OPT}n_parameter_sets"],
+        "sampling": _chosen(values, f"{_OPT}sample_method", _SAMPLING),
+        "initial": _initial(values, notes),
+        "clip_norm": values[f"{_OPT}clip_norm"] if values[f"{_OPT}use_gradient_clipping"] else None,
+        "price_noise": values["price_noise_sigma"],
+        "time_reversed": values[f"{_OPT}include_flipped_training_data"],
+        "straight_through": [name for path, name in through.items() if values[path]],
+        "report_every": _REPORT_EVERY,
+    }
+    if values[f"{_OPT}track_checkpoints"]:
+        sgd["report_every"] = values[f"{_OPT}checkpoint_interval"]
+    if method == "bfgs":
+        sgd |= {"optimiser": "lbfgs"}
+    else:
+        sgd |= _optimiser(values, notes)
+    if values[f"{_OPT}use_swa"]:
+        begin = int(values[f"{_OPT}n_iterations"] * values[f"{_OPT}swa_start_frac"])
+        sgd |= {"average_from_step": max(begin, 1), "average_every": values[f"{_OPT}swa_freq"]}
+    if values[f"{_OPT}train_on_hessian_trace"]:
+        sgd |= {"hessian_samples": _HESSIAN_SAMPLES, "hessian_penalty": _HESSIAN_WEIGHT}
+        notes.add(f"{_OPT}train_on_hessian_trace", f"the trace is estimated from {_HESSIAN_SAMPLES} directions a step")
+    return sgd | _early_stopping(values, notes, method, sgd["report_every"])
+
+
+def _initial(values: Values, notes: Notes) -> str:
+    path = f"{_OPT}parameter_init_method"
+    kind = _chosen(values, path, {name: kind for name, kind in INITIAL_KINDS.items() if name != "grid"})
+    if kind != "gaussian":
+        notes.add(path, "fills the ranges of the parameters here; there, the surroundings of the initial values")
+    return kind
+
+
+def _optimiser(values: Values, notes: Notes) -> dict[str, Any]:
+    name = _chosen(values, f"{_OPT}optimiser", _OPTIMISERS)
+    schedule = _chosen(values, f"{_OPT}lr_schedule_type", _SCHEDULES)
+    found: dict[str, Any] = {"optimiser": name, "schedule": schedule}
+    if name == "adamw":
+        found["weight_decay"] = values[f"{_OPT}weight_decay"]
+    # There, plain gradient descent always lowers its rate on a plateau, and the others where they are told to.
+    if schedule == "constant" and (name == "sgd" or values[f"{_OPT}use_plateau_decay"]):
+        return found | {
+            "schedule": "plateau",
+            "plateau_patience": values[f"{_OPT}decay_lr_plateau"],
+            "plateau_factor": values[f"{_OPT}decay_lr_ratio"],
+            "plateau_tolerance": _PLATEAU_TOLERANCE,
+            "plateau_steps": 1,
+            "final_fraction": _share(values, f"{_OPT}min_lr", values[f"{_OPT}min_lr"] / values[f"{_OPT}base_lr"]),
+        }
+    if schedule != "constant":
+        path = f"{_OPT}lr_decay_ratio"
+        found["final_fraction"] = _share(values, path, 1.0 / values[path] if values[path] > 0 else math.nan)
+    if schedule == "warmup_cosine":
+        found["warmup_steps"] = values[f"{_OPT}warmup_steps"]
+    return found
+
+
+def _share(values: Values, path: str, share: float) -> float:
+    if not 0.0 < share <= 1.0:
+        raise ConfigError(
+            f"{path} = {values[path]} must leave the learning rate positive, and not above "
+            f"{_OPT}base_lr = {values[f'{_OPT}base_lr']}"
+        )
+    return share
+
+
+def _early_stopping(values: Values, notes: Notes, method: str, report_every: int) -> dict[str, Any]:
+    path, metric = f"{_OPT}early_stopping", f"{_OPT}early_stopping_metric"
+    if not values[path] or method in ("bfgs", "multi_period"):
+        return {}
+    if not values[f"{_OPT}val_fraction"]:
+        if method == "gradient_descent":
+            notes.add(
+                path, f"needs validation data ({_OPT}val_fraction): there test data decide without, here nothing does"
+            )
+        return {}
+    if values.is_given(metric) and values[metric] != values["return_val"]:
+        notes.add(metric, f"{values[metric]} does not decide here: return_val = {values['return_val']} does")
+    return {"early_stopping_reports": max(1, math.ceil(values[f"{path}_patience"] / max(report_every, 1)))}
+
+
+def _chosen(values: Values, path: str, known: dict[str, str]) -> str:
+    if values[path] not in known:
+        raise ConfigError(f"{path} = {values[path]!r}: {nearest(values[path], known)}")
+    return known[values[path]]

@@ -1,0 +1,102 @@
+"""From a configuration dictionary of the published implementation, quantammsim, to the tables of a study."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from quantsim.config.fingerprint.keys import KEYS
+from quantsim.config.fingerprint.parameters import parameter_tables
+from quantsim.config.fingerprint.pool import pool_tables
+from quantsim.config.fingerprint.search import search_table
+from quantsim.config.fingerprint.training import DRIVERS, method_of, training_tables
+from quantsim.config.fingerprint.values import Notes, Values
+from quantsim.errors import ConfigError, FingerprintWarning, QuantsimError
+
+__all__ = ["Translation", "translate"]
+
+_ORDER = (
+    *("name", "driver", "seed", "data", "periods", "pool", "subsidiaries", "update", "fees"),
+    *("objective", "parameters", "sgd", "search"),
+)
+
+
+@dataclass(frozen=True)
+class Translation:
+    """A study that means what a dictionary means.
+
+    Attributes:
+        tables: of the study, as :meth:`quantsim.Experiment.from_dict` takes them.
+        notes: (key, text) of what means something else here, or nothing.
+        given: the keys of the dictionary.
+    """
+
+    tables: dict[str, Any]
+    notes: tuple[tuple[str, str], ...]
+    given: frozenset[str] = frozenset()
+
+    def warn(self, stacklevel: int = 2) -> None:
+        """Raises one :class:`~quantsim.FingerprintWarning` that names all keys of the notes, if there are any."""
+        if self.notes:
+            lines = "".join(f"\n  {path}: {text}" for path, text in self.notes)
+            warnings.warn(f"not all of the fingerprint means the same here:{lines}", FingerprintWarning, stacklevel + 1)
+
+    def explained(self, error: ConfigError) -> ConfigError:
+        """An error of the translated study that also names the fingerprint's own keys."""
+        text = str(error)
+        there = [
+            f"\n  {name} is {key.path} of the fingerprint"
+            for key in KEYS
+            for name in key.to.split(", ")
+            if key.path in self.given and _names(text, name)
+        ]
+        return ConfigError(text + "".join(there))
+
+
+def _names(message: str, key: str) -> bool:
+    """Whether a message of the study names a key of it: in full, or the table and the key apart."""
+    table, _, name = key.rpartition(".")
+    words = [key] if not table or re.search(rf"(?<![\w.]){re.escape(key)}\b", message) else [table, name]
+    return bool(key) and all(re.search(rf"(?<![\w.]){re.escape(word)}\b", message) for word in words)
+
+
+def translate(fingerprint: Mapping[str, Any]) -> Translation:
+    """Translates a dictionary; docs/fingerprints.md lists what becomes of every key.
+
+    Raises:
+        ConfigError: a required key is missing, a key is unknown (the nearest is suggested), or a value is not translated.
+    """
+    values, notes = Values.of(fingerprint), Notes()
+    tables = _tables(values, notes)
+    meaning = (tables, notes.items())
+    for key in values.changed():
+        if key.fate == "internal":
+            notes.add(key.path, key.note)
+        # The guarantee that nothing is ignored: what changes nothing is told of, whatever the reason.
+        elif key.fate != "checked" and key.path not in notes and _means_with_default(key.path, values) == meaning:
+            notes.add(key.path, f"changes nothing here ({key.note})" if key.note else "changes nothing here")
+    return Translation(tables, notes.items(), values.paths)
+
+
+def _tables(values: Values, notes: Notes) -> dict[str, Any]:
+    tables: dict[str, Any] = {"driver": DRIVERS[method_of(values, notes)]}
+    for key in KEYS:
+        if key.fate == "copied":
+            table, _, name = key.to.rpartition(".")
+            (tables.setdefault(table, {}) if table else tables)[name] = values[key.path]
+    for part in (pool_tables, training_tables, search_table, parameter_tables):
+        for name, table in part(values, notes).items():
+            tables[name] = {**tables.get(name, {}), **table} if isinstance(table, dict) else table
+    return {name: tables[name] for name in _ORDER if name in tables}
+
+
+def _means_with_default(path: str, values: Values) -> tuple[dict[str, Any], tuple[tuple[str, str], ...]] | None:
+    """What the dictionary means, and what is said of it, with one key at its default; None where it means nothing then."""
+    notes = Notes()
+    try:
+        return _tables(values.with_default(path), notes), notes.items()
+    except QuantsimError:
+        return None

@@ -1,0 +1,130 @@
+"""A configuration dictionary as flat values, checked against the table of keys, and what is to be said of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from quantsim.config.fingerprint.keys import BY_PATH, KEYS, REQUIRED, TABLES, Key
+from quantsim.errors import ConfigError, nearest
+
+__all__ = ["Notes", "Values"]
+
+_WORDS: dict[type, str] = {
+    float: "a number",
+    int: "a whole number",
+    bool: "true or false",
+    str: "a text",
+    list: "a list",
+}
+
+
+class Values:
+    """The values of a dictionary, by path; what is left out, or is None, has that implementation's default."""
+
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        self._given = dict(given)
+
+    @classmethod
+    def of(cls, fingerprint: Mapping[str, Any]) -> Values:
+        """Reads a dictionary.
+
+        Raises:
+            ConfigError: a key is unknown (the nearest is suggested) or required and missing, or a value has the wrong type or
+                is not translated.
+        """
+        if not isinstance(fingerprint, Mapping):
+            raise ConfigError(f"a fingerprint is a dictionary of keys and values, not {type(fingerprint).__name__}")
+        given = dict(_leaves(fingerprint))
+        for key in REQUIRED:
+            if key not in given:
+                raise ConfigError(f"the fingerprint has no {key!r}, and it is required")
+        return cls(given)
+
+    def __getitem__(self, path: str) -> Any:
+        return self._given[path] if path in self._given else BY_PATH[path].default
+
+    def is_given(self, path: str) -> bool:
+        """Whether the dictionary has the key, with a value other than None."""
+        return path in self._given
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """The keys that the dictionary has."""
+        return frozenset(self._given)
+
+    def any_in(self, table: str) -> bool:
+        """Whether the dictionary has any key of a table."""
+        return any(path.startswith(f"{table}.") for path in self._given)
+
+    def changed(self) -> Iterator[Key]:
+        """The keys that are given another value than the default, in the order of the table."""
+        for key in KEYS:
+            if key.path in self._given and self._given[key.path] != key.default:
+                yield key
+
+    def with_default(self, path: str) -> Values:
+        """The values with the default in place of that one; left out where the default is None."""
+        default = BY_PATH[path].default
+        rest = {name: value for name, value in self._given.items() if name != path}
+        return Values(rest if default is None else {**rest, path: default})
+
+
+class Notes:
+    """What is to be said of keys, in the order in which it was said; of each key once."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, str] = {}
+
+    def add(self, path: str, text: str) -> None:
+        """Says something of a key, unless something was said."""
+        self._texts.setdefault(path, text)
+
+    def __contains__(self, path: str) -> bool:
+        return path in self._texts
+
+    def items(self) -> tuple[tuple[str, str], ...]:
+        """(path, text) of each."""
+        return tuple(self._texts.items())
+
+
+def _leaves(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in table.items():
+        path = f"{prefix}{name}"
+        if path not in TABLES and path not in BY_PATH:
+            known = {known.removeprefix(prefix).partition(".")[0] for known in BY_PATH if known.startswith(prefix)}
+            raise ConfigError(f"unknown fingerprint key {prefix}{name!r}: {nearest(str(name), known)}")
+        if value is None:
+            continue
+        if path not in TABLES:
+            yield path, _checked(BY_PATH[path], value)
+        elif isinstance(value, Mapping):
+            yield from _leaves(value, f"{path}.")
+        else:
+            raise ConfigError(f"{path} = {value!r} must be a table")
+
+
+def _checked(key: Key, value: Any) -> Any:
+    if key.fate == "refused" and value not in key.allowed:
+        remedy = f"; set {key.to}" if key.to else ""
+        raise ConfigError(
+            f"{key.path} = {value!r} is not supported; the only value that is: {key.allowed[0]!r}. "
+            f"{key.note[0].upper()}{key.note[1:]}{remedy}"
+        )
+    if key.kind is None:
+        return value
+    if isinstance(value, tuple):
+        value = list(value)
+    if hasattr(value, "item") and not isinstance(value, list):
+        value = value.item()  # a number of numpy
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    fits = {
+        float: is_number,
+        int: is_number and float(value).is_integer(),
+        bool: isinstance(value, bool),
+        str: isinstance(value, str),
+        list: isinstance(value, list),
+    }[key.kind]
+    if not fits:
+        raise ConfigError(f"{key.path} = {value!r} must be {_WORDS[key.kind]}")
+    return key.kind(value)

@@ -1,0 +1,203 @@
+"""The table of keys: every one is translated, refused or warned about, and the page shows what the table says."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quantsim import Experiment, FingerprintWarning
+from quantsim.config.fingerprint import translate
+from quantsim.config.fingerprint.keys import BY_PATH, KEYS, Key
+from quantsim.errors import ConfigError
+
+BASE: dict[str, Any] = {
+    "tokens": ["BTC", "ETH"],
+    "rule": "mean_reversion_channel",
+    "startDateString": "2018-01-01 00:00:00",
+    "endDateString": "2018-07-01 00:00:00",
+}
+OPT = "optimisation_settings."
+
+OTHERS: dict[str, Any] = {
+    "tokens": ["ETH", "LTC"],
+    "rule": "momentum",
+    "startDateString": "2018-02-01 00:00:00",
+    "endDateString": "2018-08-01 00:00:00",
+    "endTestDateString": "2018-12-01 00:00:00",
+    "return_val": "sharpe",
+    "weight_interpolation_method": "approx_optimal",
+    "minimum_weight": 0.07,
+    "n_assets": 3,
+    "initial_weights_logits": [0.0, 1.0],
+    "ensemble_init_method": "lhs",
+    "subsidary_pools": [{"tokens": ["LTC", "XRP"], "rule": "momentum"}],
+    "learnable_bounds_settings.min_weights_per_asset": [0.1, 0.2],
+    "learnable_bounds_settings.max_weights_per_asset": [0.8, 0.75],
+    "freq": "hour",
+    "numeraire": "ETH",
+    "evaluation_starts": [1, 2],
+    "alphabetic": False,
+    f"{OPT}method": "optuna",
+    f"{OPT}optimiser": "adam",
+    f"{OPT}sample_method": "stratified",
+    f"{OPT}parameter_init_method": "sobol",
+    f"{OPT}training_data_kind": "mc",
+    f"{OPT}lr_schedule_type": "cosine",
+    f"{OPT}early_stopping_metric": "sharpe",
+    f"{OPT}optuna_settings.method": "optuna",
+    f"{OPT}optuna_settings.study_name": "mine",
+    f"{OPT}optuna_settings.storage.url": "sqlite:///mine.db",
+    f"{OPT}cma_es_settings.memory_budget": 1e9,
+    "multi_period.aggregation": "min",
+}
+"""A value other than the default, for keys whose defaults do not suggest one."""
+
+COMPANIONS: dict[str, dict[str, Any]] = {
+    "learnable_bounds_settings": {
+        "rule": "bounded__momentum",
+        "learnable_bounds_settings.min_weights_per_asset": [0.05, 0.05],
+        "learnable_bounds_settings.max_weights_per_asset": [0.7, 0.7],
+    },
+    "multi_period": {"multi_period.n_periods": 3},
+}
+"""What else is given with the keys of a table, so that these mean something."""
+
+
+def other_than(key: Key) -> Any:
+    if key.path in OTHERS:
+        return OTHERS[key.path]
+    if isinstance(key.default, bool):
+        return not key.default
+    if isinstance(key.default, int | float):
+        return key.default + 1 if key.kind is int else key.default * 0.5 or 0.01
+    return 1.5 if key.kind is float else f"other than {key.default}" if key.kind is str else 0.3
+
+
+def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
+    tables: dict[str, Any] = {}
+    for path, value in flat.items():
+        *names, last = path.split(".")
+        table = tables
+        for name in names:
+            table = table.setdefault(name, {})
+        table[last] = value
+    return tables
+
+
+def flattened(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in table.items():
+        if isinstance(value, Mapping):
+            yield from flattened(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def tell(flat: Mapping[str, Any]) -> tuple[Experiment, str]:
+    """The translated study, and what was warned about."""
+    with warnings.catch_warnings(record=True) as raised:
+        warnings.simplefilter("always")
+        experiment = Experiment.from_fingerprint(nested(flat))
+    assert len(raised) <= 1, "one warning names all keys"
+    assert all(one.category is FingerprintWarning for one in raised)
+    return experiment, str(raised[0].message) if raised else ""
+
+
+def counts(path: str, value: Any) -> str:
+    """How the key counts: "translated", "refused" or "warned about"; fails where it is ignored."""
+    base = {**BASE, **COMPANIONS.get(path.partition(".")[0], {})}
+    before, _ = tell(base)
+    try:
+        after, said = tell({**base, path: value})
+    except ConfigError as error:
+        if path not in str(error):
+            pytest.fail(f"{path}: the message names another key: {error}")
+        return "refused"
+    if path in said:
+        return "warned about"
+    assert after != before, f"{path} = {value!r} is ignored"
+    return "translated"
+
+
+@pytest.mark.parametrize("key", KEYS, ids=lambda key: key.path)
+def test_no_key_is_ignored(key: Key) -> None:
+    value = other_than(key)
+    assert value not in (key.default, BASE.get(key.path))
+    found = counts(key.path, value)
+    if key.fate == "copied":
+        assert found == "translated"
+    elif key.fate == "refused":
+        assert found == "refused"
+    elif key.fate == "internal":
+        assert found == "warned about"
+
+
+def test_the_number_of_assets_is_that_of_the_tokens() -> None:
+    assert tell({**BASE, "n_assets": 2}) == tell(BASE)
+    assert counts("n_assets", 3) == "refused"
+
+
+def test_an_error_of_the_study_names_the_keys_of_the_fingerprint() -> None:
+    with pytest.raises(ConfigError) as caught:
+        tell({**BASE, "multi_period.overlap_fraction": 1.5})
+    assert "objective.period_overlap: " in str(caught.value)
+    assert "objective.period_overlap is multi_period.overlap_fraction of the fingerprint" in str(caught.value)
+
+
+def test_defaults_spelt_out_mean_what_they_mean_left_out() -> None:
+    spelt = {
+        key.path: key.default for key in KEYS if "parameter_config" not in key.path and "multi_period" not in key.path
+    }
+    left_out, said = tell(BASE)
+    assert not said
+    told, also_said = tell({**spelt, **BASE, "n_assets": None})
+    assert told == left_out
+    assert not also_said
+
+
+def test_the_keys_and_defaults_are_those_of_that_implementation(shared: Path) -> None:
+    published = json.loads((shared / "golden" / "fingerprint_defaults.json").read_text())
+    for path, default in flattened(published["defaults"]):
+        assert BY_PATH[path].default == default, path
+    for tables in published["guide"].values():
+        for path, _ in flattened(tables):
+            assert path in BY_PATH or path.startswith("call."), path
+    for path, default in flattened({"optuna_settings": published["optuna_settings"]}, OPT):
+        assert BY_PATH[path].default == default, path
+
+
+def test_a_key_without_effect_is_named_with_the_reason() -> None:
+    _, said = tell({**BASE, f"{OPT}decay_lr_plateau": 50, "use_fused_reserves": False, "reclamm_learn_fees": True})
+    assert "optimisation_settings.decay_lr_plateau: changes nothing here (only with use_plateau_decay" in said
+    assert "use_fused_reserves: " in said
+    assert "reclamm_learn_fees: of reCLAMM pools" in said
+
+
+def test_none_is_left_out() -> None:
+    assert translate({**BASE, "fees": None, "optimisation_settings": None}) == translate(BASE)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("fees", "0.3%", "fees = '0.3%' must be a number"),
+        ("fees", True, "fees = True must be a number"),
+        ("chunk_period", 1.5, "chunk_period = 1.5 must be a whole number"),
+        ("do_arb", 1, "do_arb = 1 must be true or false"),
+        ("rule", 5, "rule = 5 must be a text"),
+        ("tokens", "BTC", "tokens = 'BTC' must be a list"),
+        ("optimisation_settings", 5, "optimisation_settings = 5 must be a table"),
+        (f"{OPT}base_lrr", 5, "unknown fingerprint key optimisation_settings.'base_lrr': did you mean 'base_lr'?"),
+        (f"{OPT}optuna_settings.parameter_config.memory_lenght.low", 1, "did you mean 'memory_length'?"),
+        ("rule", "gyroscope", "rule = 'gyroscope' is a Gyroscope E-CLP pool"),
+        ("rule", "reclamm", "rule = 'reclamm' is a reCLAMM pool"),
+    ],
+)
+def test_wrong_types_and_names_are_refused_by_key(path: str, value: Any, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        translate(nested({**BASE, path: value}))
+    assert said in str(caught.value)
