@@ -80,8 +80,8 @@ def read_results(path: str | os.PathLike[str], *, source: str | os.PathLike[str]
         raise ConfigError(
             f"result file {file.path}, the configuration: optimisation_settings = {settings!r:.60} must be a table"
         )
-    # Files that lack the key are of versions that had no validation data; the default is of later ones.
-    settings = {"val_fraction": 0.0, **settings}
+    # Files that lack the keys are of versions that had neither; the defaults are of later ones.
+    settings = {"val_fraction": 0.0, "early_stopping": False, **settings}
     experiment, remarks = _translated({**fingerprint, "optimisation_settings": settings}, file.path, source)
     reader = EntryReader(experiment, has_validation=bool(settings["val_fraction"]))
     parts = list(_parts(entries, reader, file.path))
