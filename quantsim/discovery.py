@@ -6,6 +6,8 @@ are run. A name in a stored study runs nothing: the user must name the file agai
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import hashlib
 import importlib
 import importlib.abc
@@ -13,13 +15,14 @@ import importlib.util
 import os
 import pkgutil
 import sys
-from collections.abc import Iterable, Mapping
+import traceback
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, ModuleType
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar, cast
 
-from quantsim.errors import ConfigError, nearest
+from quantsim.errors import ConfigError, QuantsimError, nearest
 
 __all__ = ["Registry", "SourceName", "by_content", "is_in_file", "is_loadable", "short_name", "stored_names"]
 
@@ -200,7 +203,10 @@ def _from_file(name: str, kind: type[T]) -> T:
             f"{name} is a rule of a user's file that a stored study names, and reading a study runs no file: name the file "
             "with --rule-file, in Python with rule_files"
         )
-    module = _module(path, str(name.digest))
+    digest = str(name.digest)
+    if (path, digest, attribute) in _guarded_objects:
+        return cast(T, _guarded_objects[path, digest, attribute])
+    module = _module(path, digest)
     found = getattr(module, attribute, None)
     if not isinstance(found, kind):
         there = [key for key, value in vars(module).items() if isinstance(value, kind) and not key.startswith("_")]
@@ -209,7 +215,42 @@ def _from_file(name: str, kind: type[T]) -> T:
             f"it has {', '.join(sorted(there))}" if there else f"it has none: make one with quantsim's {kind.__name__}"
         )
         raise ConfigError(f"{path} {problem}; {listed}")
-    return found
+    return cast(T, _guarded_objects.setdefault((path, digest, attribute), _guarded(found, path.resolve(), attribute)))
+
+
+_guarded_objects: dict[tuple[Path, str, str], object] = {}
+"""(file, hash, name) → the object: one, so that it compares and hashes as itself."""
+
+
+def _guarded(found: Any, path: Path, attribute: str) -> object:
+    """The object with functions whose exceptions, ``sys.exit`` included, end as one ConfigError that names the file."""
+
+    def guard(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def called(*arguments: Any, **named: Any) -> Any:
+            try:
+                return function(*arguments, **named)
+            except QuantsimError:
+                raise
+            except (Exception, SystemExit) as error:
+                raise ConfigError(f"{_place(error, path)}: {attribute} fails with {_reason(error)}") from error
+
+        return called
+
+    values = {field.name: getattr(found, field.name) for field in dataclasses.fields(found)}
+    return dataclasses.replace(found, **{name: guard(value) for name, value in values.items() if callable(value)})
+
+
+def _place(error: BaseException, path: Path) -> str:
+    """The file, and the line of it that an exception came from."""
+    lines = [line for frame, line in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename == str(path)]
+    return f"{path}, line {lines[-1]}" if lines else str(path)
+
+
+def _reason(error: BaseException) -> str:
+    """An exception in one line."""
+    text = str(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def _split(name: str) -> tuple[Path, str]:
@@ -261,7 +302,7 @@ def _module(path: Path, digest: str) -> ModuleType:
     sys.modules[name] = module  # dataclasses and the like look their module up
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
-        raise ConfigError(f"{path} cannot be run: {type(error).__name__}: {error}") from error
+        raise ConfigError(f"{_place(error, path.resolve())} cannot be run: {_reason(error)}") from error
     return _modules.setdefault((path, digest), module)
