@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import signal
@@ -50,6 +51,8 @@ OUT = Console(**_PLAIN)
 ERR = Console(stderr=True, **_PLAIN)
 """Progress, notes, errors and logs go here, so that results can be piped."""
 
+_OF_JAX = "JAX_TRACEBACK_FILTERING"  # in what JAX adds to every exception that passes through it
+
 EXIT_ERROR = 2
 EXIT_INTERRUPTED = 128 + signal.SIGINT
 EXIT_TERMINATED = 128 + signal.SIGTERM
@@ -65,7 +68,8 @@ class CommandGroup(TyperGroup):
     """The commands, with one way to end for each kind of trouble.
 
     A :class:`~quantsim.errors.QuantsimError` is one message and exit code 2 (the traceback with ``-v``), Ctrl-C exit code
-    130, SIGTERM 143. Notes that were added to the exception on its way up are shown. Anything else is a bug, and is raised.
+    130, SIGTERM 143. So is what the system refuses, such as a file that has become too large. Notes that were added to the
+    exception on its way up are shown. Anything else is a bug, and is raised.
     """
 
     def invoke(self, ctx: Any) -> Any:
@@ -74,7 +78,13 @@ class CommandGroup(TyperGroup):
             try:
                 return super().invoke(ctx)
             except QuantsimError as error:
-                _show_error(error, verbose=VERBOSE in ctx.meta)
+                _show_error(error, str(error), verbose=VERBOSE in ctx.meta)
+                raise typer.Exit(EXIT_ERROR) from error
+            except OSError as error:
+                if error.errno == errno.EPIPE:  # whoever read the output has enough
+                    raise
+                what = f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
+                _show_error(error, what, verbose=VERBOSE in ctx.meta)
                 raise typer.Exit(EXIT_ERROR) from error
             except KeyboardInterrupt as interrupt:
                 terminated = isinstance(interrupt, Terminated)
@@ -165,14 +175,15 @@ def _line(console: Console, text: str, style: str = "") -> None:
     console.print(Text(text, style=style), soft_wrap=True)
 
 
-def _show_error(error: QuantsimError, *, verbose: bool) -> None:
+def _show_error(error: Exception, text: str, *, verbose: bool) -> None:
     from quantsim.checkpoints.redact import redact
 
     if verbose:
         _line(ERR, redact("".join(traceback.format_exception(error))).rstrip(), "dim")
-    _line(ERR, redact(f"Error: {error}"), "bold red")
+    _line(ERR, redact(f"Error: {text}"), "bold red")
     for line in getattr(error, "__notes__", ()):
-        _line(ERR, redact(f"  {line}"), "red")
+        if _OF_JAX not in line:
+            _line(ERR, redact(f"  {line}"), "red")
 
 
 @contextlib.contextmanager

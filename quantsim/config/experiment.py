@@ -274,7 +274,7 @@ class Experiment(Section):
         try:
             return cls.model_validate(values, context=own_rules)
         except ValidationError as error:
-            raise describe(error, source, values) from error
+            raise describe(error, source, values) from _cause(error)
 
     @classmethod
     def from_stored(
@@ -355,3 +355,9 @@ def _merged(tables: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, A
         merges = isinstance(table, Mapping) and isinstance(merged.get(name), Mapping)
         merged[name] = {**merged[name], **table} if merges else table
     return merged
+
+
+def _cause(error: ValidationError) -> BaseException:
+    """What a user's file raised, where that is why a study is not valid; else the error itself."""
+    found = (problem.get("ctx", {}).get("error") for problem in error.errors(include_url=False))
+    return next((one.__cause__ for one in found if one is not None and one.__cause__ is not None), error)

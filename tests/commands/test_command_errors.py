@@ -119,3 +119,13 @@ def test_missing_extras_name_the_remedy(cli, results: Path, monkeypatch):
     assert dashboard.exit_code == plot.exit_code == 2
     assert "pip install 'quantsim[dashboard]'" in dashboard.stderr
     assert "pip install 'quantsim[plots]'" in plot.stderr
+
+
+def test_what_the_system_refuses_is_one_message(cli, monkeypatch):
+    def fail(*_args, **_options):
+        raise OSError(28, "No space left on device", "somewhere")
+
+    monkeypatch.setattr(simulator, "simulate", fail)
+    result = cli("simulate")
+    assert result.exit_code == 2
+    assert result.stderr == "Error: No space left on device: somewhere\n"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import shutil
+import sqlite3
 import threading
 import warnings
 from pathlib import Path
@@ -238,3 +241,29 @@ def test_a_pipe_is_no_journal(tmp_path):
     os.mkfifo(tmp_path / "study.journal")
     with pytest.raises(DriverError, match=r"cannot open the study storage .*study\.journal: .*it is no file"):
         add_trials(tmp_path / "study.journal", 1)
+
+
+def test_a_journal_that_cannot_be_written_is_an_error(tmp_path, monkeypatch):
+    def fail(_file):
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+
+    with opened_storage(tmp_path / "study.journal") as storage:
+        study = optuna.create_study(storage=storage)
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "fsync", fail)
+            with pytest.raises(
+                DriverError, match=r"study\.journal cannot be written: File too large; run the search again"
+            ):
+                study.ask()
+        shutil.rmtree(tmp_path)
+        with pytest.raises(DriverError, match=r"study\.journal cannot be read: No such file or directory"):
+            study.ask()
+
+
+def test_a_database_that_fails_for_good_is_an_error(tmp_path):
+    with opened_storage(tmp_path / "study.db") as storage:
+        study = optuna.create_study(storage=storage)
+        with sqlite3.connect(tmp_path / "study.db") as connection:
+            connection.execute("DROP TABLE trials")
+        with pytest.raises(DriverError, match=r"study\.db fails with OperationalError: no such table"):
+            study.ask()

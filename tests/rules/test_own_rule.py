@@ -191,3 +191,21 @@ def test_results_say_that_a_rule_remembers_too_much(leaky: Path) -> None:
     assert len(told) == 1
     assert "leaky.py:elephant' remembers more than update.max_memory_days = 20" in told[0]
     assert silent == []
+
+
+@pytest.mark.parametrize(("code", "cause"), [("1 / 0", ZeroDivisionError), ("sys.exit(3)", SystemExit)])
+def test_what_a_rule_raises_is_the_cause_of_an_error(tmp_path: Path, code: str, cause: type[BaseException]) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "import dataclasses, sys\nfrom quantsim.rules.momentum import RULE\n"
+        f"def outputs(params, observed, settings):\n    {code}\n"
+        "mine = dataclasses.replace(RULE, name='mine', outputs=outputs)\n"
+    )
+    experiment = make_experiment(f"{path}:mine")
+    with pytest.raises(ConfigError, match=f"line 4: mine fails with {cause.__name__}") as caught:
+        Evaluator(experiment, make_prices()).evaluate(experiment.initial_parameters())
+    assert isinstance(caught.value.__cause__, cause)
+    path.write_text(f"import sys\n{code}\n")
+    with pytest.raises(ConfigError, match=f"line 2 cannot be run: {cause.__name__}") as caught:
+        make_experiment(f"{path}:mine")
+    assert isinstance(caught.value.__cause__, cause)

@@ -20,11 +20,13 @@ import json
 import logging
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from optuna.storages.journal import BaseJournalBackend, JournalFileBackend, JournalFileOpenLock, JournalFileSymlinkLock
+
+from quantsim.errors import DriverError
 
 __all__ = ["JournalFile"]
 
@@ -65,19 +67,38 @@ class JournalFile(BaseJournalBackend):
         self._lock.close()
 
     def read_logs(self, log_number_from: int) -> Iterable[dict[str, Any]]:
-        """Returns the records from that number on."""
-        return self._reader.read_logs(log_number_from)
+        """Returns the records from that number on.
+
+        Raises:
+            DriverError: the file cannot be read.
+        """
+        with self._told("read"):
+            yield from self._reader.read_logs(log_number_from)
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """Writes records, all or none of them."""
+        """Writes records, all or none of them.
+
+        Raises:
+            DriverError: the file cannot be written.
+        """
         text = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs)
-        with self._lock:
+        with self._told("written"), self._lock:
             self._cut_torn_line()
             with open(self._path, "ab") as file:
                 file.write(text.encode())
                 file.flush()
                 if any(log["op_code"] not in _FILLS_IN_TRIAL for log in logs):
                     os.fsync(file.fileno())
+
+    @contextlib.contextmanager
+    def _told(self, done: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise DriverError(
+                f"the study storage {self._path} cannot be {done}: {error.strerror or error}; run the search again when the "
+                "cause is gone"
+            ) from error
 
     def _cut_torn_line(self) -> None:
         """Cuts off what follows the last line end; call it only with the lock held, when nobody is writing."""

@@ -173,7 +173,7 @@ def _open_journal(path: Path) -> tuple[BaseStorage, Callable[[], None]]:
         return JournalStorage(journal), journal.close
     except Exception as error:
         journal.close()
-        if isinstance(error, OSError):
+        if isinstance(error, OSError | DriverError):
             raise
         # Optuna trusts the file, so a wrong one shows as whatever its replay trips over.
         raise ValueError(

@@ -9,11 +9,11 @@ from collections.abc import Callable, Container, Sequence
 from typing import Any, TypeVar
 
 from optuna.distributions import BaseDistribution
-from optuna.exceptions import UpdateFinishedTrialError
+from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 
 from quantsim.checkpoints.redact import redact
 from quantsim.checkpoints.servers import MYSQL_AWAY, MYSQL_CONTENTION, mysql_code
@@ -53,16 +53,20 @@ class PatientStorage(BaseStorage):
         """Calls, again and again while the connection is what fails.
 
         Raises:
-            DriverError: it failed for too long.
+            DriverError: it failed for too long, or in a way that does not pass.
         """
         pause_s, begun = _FIRST_PAUSE_S, time.monotonic()
         while True:
             try:
                 return call()
             except Exception as error:
+                reason = redact(_first_line(error), self._password)
+                if isinstance(error, SQLAlchemyError | StorageInternalError) and not is_passing(error):
+                    raise DriverError(
+                        f"the study storage {self._shown} fails with {reason}; run the search again when the cause is gone"
+                    ) from None  # the original may show how to log in
                 if not is_passing(error):
                     raise
-                reason = redact(_first_line(error), self._password)
                 if time.monotonic() - begun + pause_s > self._patience_s:
                     raise DriverError(
                         f"the study storage {self._shown} has not answered for {self._patience_s:g} s: {reason}. All "
