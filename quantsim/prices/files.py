@@ -24,6 +24,7 @@ KINDS = f"{', '.join(('.csv', '.csv.gz', '.zip', '.feather'))} or .parquet"
 
 _PROBE_BYTES = 2**18
 _MOST_BYTES = 4 * 2**30  # of a CSV file, unpacked: ten years of minutes of one token are a tenth of it
+_MOST_UNPACKED_BYTES = 2**30  # of a packed one, which is held in memory
 _BLOCK_BYTES = 2**31 - 1  # the largest that pyarrow takes
 _MAGIC = {b"PK\x03\x04": ".zip", b"\x1f\x8b": ".csv.gz", b"PAR1": ".parquet", b"ARROW1": ".feather"}
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -84,6 +85,8 @@ def open_sheet(path: Path) -> Sheet:
 
     if path.is_dir():
         raise PriceError(f"{path} is a folder, not a file; put the file itself there, or name the folder as the source")
+    if not path.is_file():
+        raise PriceError(f"{path} is no file that can be read: a link that leads nowhere, or a device")
     try:
         if path.name.lower().endswith((".parquet", ".feather")):
             return _open_arrow(path)
@@ -273,7 +276,9 @@ def _open_csv(path: Path) -> Sheet:
         raise PriceError(f"{path} cannot be read: it is empty")
     text = _text(probe, path, complete=size <= _PROBE_BYTES)
     if size > _MOST_BYTES:
-        raise _too_large(path)
+        raise PriceError(
+            f"{path} is larger than {_MOST_BYTES // 2**30} GiB; keep the columns time and close only, or use Parquet"
+        )
     header = parse_header(text, str(path))
     named = any(name and not is_index_name(name) for name in header.names[:1])
     dated = header.first[:1] and is_value(header.first[0]) and not header.first[0].isdecimal()
@@ -309,20 +314,18 @@ def _unpacked(path: Path) -> bytes | None:
     name = path.name.lower()
     if name.endswith(".gz"):
         with gzip.open(path) as packed:
-            content = packed.read(_MOST_BYTES + 1)
+            content = packed.read(_MOST_UNPACKED_BYTES + 1)
     elif name.endswith(".zip"):
         with zipfile.ZipFile(path) as archive:
             member = _member(archive, path)
             if member.flag_bits & 1:
                 raise PriceError(f"{path} is encrypted; unpack it")
-            if member.file_size > _MOST_BYTES:
-                raise _too_large(path)
             with archive.open(member) as file:
-                content = file.read(_MOST_BYTES + 1)
+                content = file.read(_MOST_UNPACKED_BYTES + 1)
     else:
         return None
-    if len(content) > _MOST_BYTES:
-        raise _too_large(path)
+    if len(content) > _MOST_UNPACKED_BYTES:
+        raise PriceError(f"{path} holds more than {_MOST_UNPACKED_BYTES // 2**30} GiB; unpack it")
     return content
 
 
@@ -338,9 +341,3 @@ def _member(archive: zipfile.ZipFile, path: Path) -> zipfile.ZipInfo:
 def _listed(names: Sequence[str], most: int = 5) -> str:
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
-
-
-def _too_large(path: Path) -> PriceError:
-    return PriceError(
-        f"{path} is larger than {_MOST_BYTES // 2**30} GiB; keep the columns time and close only, or use Parquet"
-    )

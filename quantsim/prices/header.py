@@ -27,7 +27,9 @@ _END_NAMES = (
 # In order of preference where a file has several, as some exchanges' downloads do (unix and date). The value is what a
 # column of that name marks: the start or the end of bars, or nothing that its name would say.
 TIME_NAMES: dict[str, Stamps | None] = {
-    **dict.fromkeys(("timestamp", "datetime", "unix", "time", "date", "ts", "unixtimestamp", "unixtime", "epoch")),
+    **dict.fromkeys(
+        ("timestamp", "datetime", "unix", "time", "date", "ts", "unixtimestamp", "unixtime", "epoch", "snappedat")
+    ),
     **dict.fromkeys(_START_NAMES, "start"),
     **dict.fromkeys(_END_NAMES, "end"),
 }

@@ -50,12 +50,11 @@ _EPOCH_TEXT = r"[0-9]{9,19}(\.[0-9]*)?"
 _ISO_TEXT = r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}([T ].+)?"  # pandas also takes a year alone
 _NOT_A_TIME = np.iinfo(np.int64).min  # numpy stores NaT as this integer
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# Epoch numbers are told apart by size: one unit's 2000-01-01 lies above the year 5000 of the next coarser unit. Numbers
-# below 2000-01-01 in seconds are refused, which catches dates written as 20190101.
-_OLDEST_EPOCH_SECONDS = 946_684_800
-_EPOCH_BOUNDS = np.array(
-    [1e11, 1e14, 1e17, 9.2e18]
-)  # exclusive upper bound of each unit; the last is as far as int64 goes
+# Epoch numbers are told apart by size: one unit's 2000-01-01 lies above the year 5000 of the next coarser unit. Numbers out
+# of the range of years are refused, which catches dates written as 20190101 or 20190101123000.
+_OLDEST_EPOCH_SECONDS = 946_684_800  # 2000
+_LATEST_EPOCH_SECONDS = 7_258_118_400  # 2200
+_EPOCH_BOUNDS = np.array([1e11, 1e14, 1e17])  # exclusive upper bounds of seconds, milliseconds and microseconds
 _PER_SECOND = np.array([1.0, 1e3, 1e6, 1e9])
 _TO_MICROSECONDS = np.array([1_000_000, 1_000, 1, 0])
 _UNIT_NAMES = ("seconds", "milliseconds", "microseconds", "nanoseconds")
@@ -147,10 +146,10 @@ def _from_epoch(values: NDArray[Any], where: str) -> NDArray[np.int64]:
         return values.astype(np.int64)
     unit = np.searchsorted(_EPOCH_BOUNDS, values, side="right")
     _refuse(
-        (unit == _EPOCH_BOUNDS.size) | (values < _OLDEST_EPOCH_SECONDS * _PER_SECOND[np.minimum(unit, 3)]),
+        (values < _OLDEST_EPOCH_SECONDS * _PER_SECOND[unit]) | (values >= _LATEST_EPOCH_SECONDS * _PER_SECOND[unit]),
         where,
         lambda row: (
-            f"the time {values[row]:.16g} is no epoch time after 2000-01-01 in "
+            f"the time {values[row]:.16g} is no epoch time after 2000-01-01 and before 2200 in "
             "seconds, milliseconds, microseconds or nanoseconds; write ISO 8601 (2019-01-31T12:30)"
         ),
     )

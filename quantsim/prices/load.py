@@ -155,6 +155,8 @@ def _is_bundled(source: str | Path) -> bool:
 
 
 def _path_of(source: str | Path) -> Path:
+    if not str(source).strip():
+        raise PriceError("the price source is empty; give a folder, a file, or 'bundled'")
     try:
         return Path(source).expanduser()
     except RuntimeError as error:

@@ -7,7 +7,17 @@ from collections.abc import Iterable, Sequence
 
 from quantsim.errors import PriceError, nearest
 
-__all__ = ["check_tokens", "find_name", "find_names", "is_dollar", "is_index_name", "refusal", "stands_for", "token_of"]
+__all__ = [
+    "check_tokens",
+    "find_name",
+    "find_names",
+    "is_dollar",
+    "is_index_name",
+    "refusal",
+    "stands_for",
+    "token_of",
+    "tokens_of",
+]
 
 # A price against one of these counts as a price in US dollars; BTC_ETH is a different series, never taken for BTC.
 _DOLLARS = ("usd", "usdt", "usdc", "busd", "fdusd", "tusd", "pyusd", "usdp", "gusd", "dai")
@@ -75,7 +85,7 @@ def _is_pair(name: str, token: str) -> bool:
 
 def is_dollar(quote: str) -> bool:
     """Whether prices against this currency count as prices in US dollars."""
-    return quote.strip().casefold() in _DOLLARS
+    return quote.strip().casefold() in (*_DOLLARS, "us dollar", "dollar", "us$", "$")
 
 
 def refusal(name: str, token: str) -> str:
@@ -140,6 +150,20 @@ def find_names(tokens: Iterable[str], names: Iterable[str], where: str) -> dict[
 def token_of(name: str) -> str:
     """Returns the token that a file, column or symbol name stands for: the name less a separated quote currency."""
     return re.sub(rf"(?<=.){_SEPARATOR}({_DOLLAR})$", "", name.strip(), flags=re.IGNORECASE)
+
+
+def tokens_of(names: Iterable[str], where: str) -> dict[str, str]:
+    """Returns token → name, for all names there are.
+
+    Raises:
+        PriceError: two names stand for one token.
+    """
+    found: dict[str, str] = {}
+    for name in names:
+        other = found.setdefault(token_of(name), name)
+        if other != name:
+            raise PriceError(f"token {token_of(name)!r} is ambiguous in {where}: {other}, {name}; keep one of them")
+    return found
 
 
 def _same(name: str, token: str) -> bool:

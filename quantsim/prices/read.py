@@ -20,8 +20,8 @@ from quantsim.prices.align import RawSeries
 from quantsim.prices.cells import ends_of_bars, numbers_of, texts_of, times_of
 from quantsim.prices.files import Sheet, open_sheet, stem_of
 from quantsim.prices.header import PRICE_NAMES, TIME_NAMES, normal
-from quantsim.prices.instants import Marks, row_text
-from quantsim.prices.names import find_names, is_dollar, is_index_name, refusal, stands_for, token_of
+from quantsim.prices.instants import Marks, row_text, text
+from quantsim.prices.names import find_names, is_dollar, is_index_name, refusal, stands_for, token_of, tokens_of
 
 __all__ = ["Named", "read_columns", "read_named", "read_single"]
 
@@ -34,7 +34,7 @@ _LABEL_NAMES = (
     *("instrumentname", "product", "productid", "market", "marketid", "asset", "coin", "contract"),
 )
 _BASE_NAMES = ("base", "baseasset", "basecurrency", "basesymbol", "fromsymbol", "fsym")
-_REMEDY = "correct the file's name, or that cell if it is wrong"
+_REMEDY = "correct the file's name or the cell, or rename the column if it says something else"
 _QUOTE_NAMES = ("quote", "quoteasset", "quotecurrency", "quotesymbol", "tosymbol", "tsym", "currency", "vscurrency")
 
 
@@ -116,9 +116,12 @@ def read_columns(path: Path, tokens: Sequence[str] | None) -> list[RawSeries]:
         PriceError: the file is malformed, or a token is not in it.
     """
     layout = _layout_of(path)
+    named = layout.label is not None or layout.base is not None
     if layout.price is None:
+        if named:
+            raise _no_price(layout.sheet)
         return _read_wide(layout, tokens)
-    if layout.label is not None or layout.base is not None:
+    if named:
         return _read_long(layout, tokens)
     stem = stem_of(path)
     chosen = [token_of(stem)] if tokens is None else list(find_names(tokens, [stem], str(path)))
@@ -147,7 +150,7 @@ def read_named(
         header = ", ".join(name for name in sheet.names if name)
         raise PriceError(f"{path} has no column {missing[0]!r}: its columns are {header}; name one of them so")
     held = {name: column for name, column in found.items() if column is not None}
-    times, marks, values = _read(layout, [held[name] for name in numbers if name in held])
+    times, marks, values = _read(layout, [held[name] for name in numbers if name in held], of_bars=False)
     columns: dict[str, NDArray[Any]] = dict(zip((name for name in numbers if name in held), values, strict=True))
     for name in texts:
         if name in held:
@@ -181,8 +184,6 @@ def _layout_of(path: Path) -> _Layout:
         ticker = next(iter(columns)) if len(columns) == 1 else None
         return _Layout(sheet, time, price if ticker else None, columns, ticker)
     label, base, quote = (_first_of(names, sheet, text=True) for names in (_LABEL_NAMES, _BASE_NAMES, _QUOTE_NAMES))
-    if price is None and (label is not None or base is not None):
-        raise _no_price(sheet)
     columns = {
         name: at
         for at, name in enumerate(sheet.names)
@@ -222,9 +223,9 @@ def _first_of(wanted: Iterable[str], sheet: Sheet, *, text: bool = False) -> int
 
 
 def _read(
-    layout: _Layout, positions: Sequence[int]
+    layout: _Layout, positions: Sequence[int], *, of_bars: bool = True
 ) -> tuple[NDArray[np.int64], Marks | None, list[NDArray[np.float64]]]:
-    """The times of a file, what they mark if it says so, and columns of numbers."""
+    """The times of a file, what they mark if it says so, and columns of numbers; ``of_bars`` where each row is a bar."""
     sheet = layout.sheet
     bars = [sheet.names.index(name) for name in ("open", "high", "low", "close")] if sheet.assumed else []
     wanted = list(dict.fromkeys([layout.time, *positions, *bars]))
@@ -239,9 +240,9 @@ def _read(
         _check_bars(layout.path, *(numbers[at] for at in bars))
         logger.warning("%s has no header line: its columns are taken as %s", layout.path, ", ".join(sheet.names))
         marks = Marks("start", "the shape of its rows")
-    ends = None if stamps == "start" else ends_of_bars(times)
+    ends = ends_of_bars(times) if of_bars and stamps != "start" else None
     if ends is not None:
-        times, marks = ends, Marks("end", "a moment before whole minutes on all its stamps")
+        times, marks = ends, Marks("end", f"a time such as {text(int(times[0]))}")
     return times, marks, [numbers[at] for at in positions]
 
 
@@ -262,10 +263,8 @@ def _read_wide(layout: _Layout, tokens: Sequence[str] | None) -> list[RawSeries]
         raise PriceError(
             f"{path} has no price column beside {sheet.names[layout.time]!r}; add one per token, or one named close"
         )
-    if tokens is None:
-        chosen = {token_of(name): name for name in layout.columns}
-    else:
-        chosen = find_names(tokens, layout.columns, str(path))
+    names, where = layout.columns, str(path)
+    chosen = tokens_of(names, where) if tokens is None else find_names(tokens, names, where)
     times, marks, prices = _read(layout, [layout.columns[name] for name in chosen.values()])
     return [
         RawSeries(token, str(path), times, column, marks=marks) for token, column in zip(chosen, prices, strict=True)
@@ -278,7 +277,7 @@ def _read_long(layout: _Layout, tokens: Sequence[str] | None) -> list[RawSeries]
     path = layout.path
     symbols = _symbols(layout)
     names = symbols.unique().to_pylist()
-    chosen = {token_of(name): name for name in names} if tokens is None else find_names(tokens, names, str(path))
+    chosen = tokens_of(names, str(path)) if tokens is None else find_names(tokens, names, str(path))
     times, marks, (prices,) = _read(layout, [layout.price or 0])
     series = []
     for token, name in chosen.items():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import logging
+import os
+import random
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +16,9 @@ import pytest
 
 from quantsim.errors import PriceError
 from quantsim.prices import available, load_prices
+from quantsim.prices.grid import Grid
+from quantsim.prices.series import load_series
+from quantsim.prices.trades import load_trades
 
 Writer = Callable[..., Path]
 
@@ -131,12 +136,13 @@ class TestHeaders:
         ("text", "said"),
         [
             (rows(EPOCHS, CLOSES), r"no header line: its first line holds values \(1704067200,10.0\); write one"),
+            ("\ufeff" + rows(EPOCHS, CLOSES), r"no header line: its first line holds values \(1704067200,10.0\)"),
             (rows(HOURS, CLOSES), r"no header line: its first line holds values \(2024-01-01T00:00,10.0\)"),
             (rows(EPOCHS, *[CLOSES] * 5), r"no header line: .* names the 6 columns, such as time,open,high,low,close"),
             ('time,"close\n' + rows(HOURS, CLOSES), r"a column named .*close every quotation mark"),
             ("x" * 300_000, r"its first 262144 bytes are one line"),
         ],
-        ids=["epoch", "iso", "six", "quote", "endless"],
+        ids=["epoch", "bom", "iso", "six", "quote", "endless"],
     )
     def test_the_true_reason(self, write: Writer, text: str, said: str) -> None:
         with pytest.raises(PriceError, match=said):
@@ -230,7 +236,7 @@ class TestUnits:
             ):
                 load_prices(["BTC"], write("BTC.csv", {"time": times, "close": CLOSES}))
 
-    @pytest.mark.parametrize("time", ["2024", "202401", "45292.5", "99999999999999999999"])
+    @pytest.mark.parametrize("time", ["2024", "202401", "45292.5", "20240101000000", "99999999999999999999"])
     def test_what_is_no_time(self, write: Writer, time: str) -> None:
         with pytest.raises(PriceError, match=r"data row 1: the time .* is no(t ISO 8601| epoch time)"):
             load_prices(["BTC"], write("BTC.csv", f"time,close\n{time},1\n"))
@@ -338,6 +344,13 @@ class TestLabels:
         with pytest.raises(PriceError, match=r"'ETH' is not in .*; ETH/BTC is the price of ETH in BTC"):
             load_prices(["ETH"], folder / "ETH.csv")
 
+    def test_two_symbols_of_one_token_are_ambiguous(self, write: Writer) -> None:
+        columns = {"time": HOURS, "symbol": ["BTC/USD"] * 3 + ["BTC/USDT"] * 3, "close": CLOSES}
+        path = write("all.csv", columns)
+        for load in (lambda: available(path), lambda: load_prices(["BTC"], path)):
+            with pytest.raises(PriceError, match=r"'BTC' is ambiguous in .*: BTC/USD, BTC/USDT; keep one"):
+                load()
+
     def test_a_column_of_numbers_is_no_label(self, write: Writer) -> None:
         folder = write("BTC.csv", {"time": HOURS, "market": [1.5] * 6, "quote": [2] * 6, "close": CLOSES}).parent
         assert load_prices(["BTC"], folder).n_bars == 6
@@ -380,6 +393,40 @@ class TestPacked:
             load_prices(["BTC"], tmp_path)
 
 
+class TestOtherColumns:
+    def test_series_and_trades_may_have_them(self, write: Writer) -> None:
+        trades = {"time": HOURS[:2], "pair": ["BTC/ETH"] * 2, "token_in": ["BTC"] * 2, "token_out": ["ETH"] * 2}
+        assert load_trades(write("trades.csv", {**trades, "amount_in": [1.0, 2.0]})).size == 2
+        seconds = [hour + ":59" for hour in HOURS[:2]]  # of trades these are no ends of bars
+        held = load_trades(write("trades.csv", {**trades, "time": seconds, "amount_in": [1.0, 2.0]}))
+        assert [str(time)[:19] for time in held.times] == seconds
+        path = write("fees.csv", {"": [0, 1], "time": HOURS[:2], "market": ["a", "b"], " value ": [0.1, 0.2]})
+        grid = Grid(START // 60, 2, 60)
+        np.testing.assert_array_equal(load_series("swap_fee", path, grid), [0.1, 0.2])
+
+    def test_trades_have_times_of_their_own(self, write: Writer) -> None:
+        trades = {"open_time": HOURS[:1], "token_in": ["BTC"], "token_out": ["ETH"], "amount_in": [1.0]}
+        with pytest.raises(PriceError, match="its times are those of bars, as its column 'open_time' says"):
+            load_trades(write("trades.csv", trades))
+
+    def test_a_series_that_names_the_start_of_its_bars_is_moved(
+        self, write: Writer, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        path = write("gas.csv", {"open_time": HOURS[:3], "value": [1.0, 2.0, 3.0]})
+        found = load_series("gas_cost_usd", path, Grid(START // 60, 4, 60), needed_from=1)
+        np.testing.assert_array_equal(found, [np.nan, 1.0, 2.0, 3.0])
+        assert "taken as the start of bars" in caplog.text
+
+    @pytest.mark.parametrize("columns", [{"symbol": ["BTC"] * 6}, {"base": ["BTC"] * 6, "quote": ["USD"] * 6}])
+    def test_a_symbol_without_a_price(self, write: Writer, columns: dict) -> None:
+        path = write("all.csv", {"time": HOURS, **columns, "last": CLOSES})
+        for source in (path, path.parent):
+            with pytest.raises(
+                PriceError, match=r"all\.csv has no price column: its columns are time, .*, last; name one"
+            ):
+                load_prices(["all"], source)
+
+
 class TestFaults:
     @pytest.mark.parametrize(
         ("name", "content", "said"),
@@ -417,31 +464,58 @@ class TestFaults:
             load_prices(["BTC"], tmp_path)
         with pytest.raises(PriceError, match="holds no price file"):
             load_prices(["BTC"], tmp_path / "BTC.csv")
+        with pytest.raises(PriceError, match="the price source is empty"):
+            load_prices(["BTC"], "")
 
-    def test_what_may_not_be_read(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        (tmp_path / "BTC.csv").write_text(SIMPLE)
+    def test_what_is_no_file(self, tmp_path: Path) -> None:
+        (tmp_path / "BTC.csv").symlink_to(tmp_path / "absent.csv")
+        os.mkfifo(tmp_path / "ETH.csv")  # opening it would wait for ever
+        for token in ("BTC", "ETH"):
+            with pytest.raises(PriceError, match=rf"{token}\.csv is no file that can be read"):
+                load_prices([token], tmp_path)
 
-        def refuse(*_: object, **__: object) -> None:
-            raise PermissionError(13, "Permission denied")
+    def test_a_packed_file_is_not_unpacked_without_end(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("quantsim.prices.files._MOST_UNPACKED_BYTES", 50)
+        (tmp_path / "BTC.csv.gz").write_bytes(gzip.compress(SIMPLE.encode()))
+        with pytest.raises(PriceError, match=r"BTC\.csv\.gz holds more than 0 GiB; unpack it"):
+            load_prices(["BTC"], tmp_path)
 
-        with monkeypatch.context() as patch:
-            patch.setattr(Path, "open", refuse)
-            with pytest.raises(PriceError, match=r"BTC\.csv cannot be read: Permission denied"):
-                load_prices(["BTC"], tmp_path)
-        for method in ("iterdir", "is_file"):
-            with monkeypatch.context() as patch:
-                patch.setattr(Path, method, refuse)
-                with pytest.raises(PriceError, match=r"price source '.*' cannot be read: Permission denied"):
-                    load_prices(["BTC"], tmp_path)
-        with pytest.raises(PriceError, match=r"price source '.*' cannot be read: File name too long"):
-            load_prices(["BTC"], tmp_path / ("x" * 300))
-        with pytest.raises(PriceError, match="'~nobody-of-that-name/x': there is no such user"):
-            load_prices(["BTC"], "~nobody-of-that-name/x")
-
-    def test_a_huge_file_is_refused_before_it_is_read(self, tmp_path: Path) -> None:
-        path = tmp_path / "BTC.csv"
-        path.write_text(SIMPLE + "#" * 2**18)
-        with path.open("r+b") as file:
-            file.truncate(2**43)  # sparse: it takes no room
-        with pytest.raises(PriceError, match=r"BTC\.csv is larger than 4 GiB; keep the columns time and close only"):
-            load_prices(["BTC"], path)
+    def test_no_damage_gets_past_the_reader(self, tmp_path: Path) -> None:
+        """Random bytes, lines and cells in good files: each is loaded or refused in one line, and nothing else is raised."""
+        draw = random.Random(7)  # noqa: S311
+        good = [SIMPLE, KLINES + rows(*klines()), rows(*klines())]
+        good.append(rows(HOURS, CLOSES, header="Price,Close\nTicker,BTC\nDate,\n"))
+        bits = [
+            b",",
+            b";",
+            b"\n",
+            b"\r",
+            b'"',
+            b"\0",
+            b"\xff",
+            b"0x1f",
+            b"nan",
+            b"-1",
+            b"1e400",
+            b"close",
+            b"open_time",
+            b"",
+        ]
+        said: dict[str, str] = {}
+        for number in range(250):
+            content = bytearray(draw.choice(good).encode())
+            for _ in range(draw.choice([1, 2, 5])):
+                place = draw.randrange(len(content) or 1)
+                content[place : place + draw.choice([0, 1, 3, 20])] = draw.choice(bits)
+            suffix = draw.choice([".csv", ".csv", ".csv.gz", ".parquet", ".feather"])
+            path = tmp_path / f"BTC{number}{suffix}"
+            path.write_bytes(gzip.compress(content) if suffix == ".csv.gz" else content)
+            try:
+                load_prices([f"BTC{number}"], path)
+            except PriceError as error:
+                said[path.name] = str(error)
+        assert 50 < len(said) < 250
+        for name, message in said.items():
+            assert name in message
+            assert "\n" not in message
+            assert len(message) < 1000
