@@ -4,7 +4,9 @@ A row is one evaluated parameter set. Rows are picked whole, never the best step
 can win only if no number that decides is nan and all its raw parameters are finite; infinite values rank as
 :mod:`quantsim.ranking` says. All metrics are maximised. Ties go to the highest return on the same split, where that is
 stored, then to the earliest step, the lowest parameter set and the run id, so the order of the rows does not matter. Of
-several metrics that are weighed against each other, one with a minus before its name is minimised.
+rows of several runs with equal parameters and metrics, such as a trial and step 0 of a gradient run from it, the one that was
+written first stands for all. Of several metrics that are weighed against each other, one with a minus before its name is
+minimised.
 """
 
 from __future__ import annotations
@@ -23,6 +25,10 @@ from quantsim.errors import SelectionError, nearest
 from quantsim.ranking import TIE_METRIC, is_ranked, rank
 
 __all__ = ["Selection", "select", "top"]
+
+_ROUNDING = 1e-9
+
+Parameters = tuple[tuple[str, tuple[float, ...]], ...]
 
 
 @dataclass(frozen=True)
@@ -148,9 +154,11 @@ def select(
         picked = _best_of_each_set(able, rule.split, names[0])
         notes += _sets_without_winner(rows, picked)
     elif rule.front:
-        picked = _front(able, rule.split, metrics, whole=method == "pareto_front")
-    else:
+        picked = _originals(_front(able, rule.split, metrics, whole=method == "pareto_front"), able, rule.split, names)
+    elif rule.last_step:
         picked = (_ranked(able, rule.split, names[0])[0],)
+    else:
+        picked = _originals((_ranked(able, rule.split, names[0])[0],), able, rule.split, names)
     if rule.by_objective:
         whole = {row.checkpoint_id: row for row in rows}
         picked = tuple(whole[row.checkpoint_id] for row in picked)
@@ -176,12 +184,12 @@ def top(
     if split not in SPLITS:
         raise SelectionError(f"unknown split {split!r}; {nearest(split, SPLITS)}")
     able, _ = _able_to_win(list(checkpoints), (split,), (metric,))
-    distinct: dict[tuple[tuple[str, tuple[float, ...]], ...], Checkpoint] = {}
+    distinct: dict[Parameters, Checkpoint] = {}
     for row in _ranked(able, split, metric):
-        distinct.setdefault(tuple(sorted(row.raw.items())), row)
+        distinct.setdefault(_parameters(row), row)
         if len(distinct) == n:
             break
-    return tuple(distinct.values())
+    return _originals(distinct.values(), able, split, (metric,))
 
 
 def _by_objective(row: Checkpoint) -> Checkpoint:
@@ -286,6 +294,33 @@ def _front(rows: Iterable[Checkpoint], split: str, metrics: Sequence[str], *, wh
     if not whole:
         return (ordered[front[balanced(values[front])]],)
     return tuple(ordered[index] for index in front[np.argsort(-values[front, 0], kind="stable")])
+
+
+def _originals(
+    picked: Iterable[Checkpoint], rows: Iterable[Checkpoint], split: str, metrics: Sequence[str]
+) -> tuple[Checkpoint, ...]:
+    """Each picked row, or the first written by another run that it is a copy of, with the same parameters and metrics."""
+    of_parameters: dict[Parameters, list[Checkpoint]] = {}
+    for row in sorted(rows, key=lambda row: (row.created_at, *_age(row))):
+        of_parameters.setdefault(_parameters(row), []).append(row)
+    firsts: dict[str, Checkpoint] = {}
+    for row in picked:
+        there = [other for other in of_parameters[_parameters(row)] if _equal(row, other, split, metrics)]
+        first = row if there[0].run_id == row.run_id else there[0]
+        firsts.setdefault(first.checkpoint_id, first)
+    return tuple(firsts.values())
+
+
+def _equal(row: Checkpoint, other: Checkpoint, split: str, metrics: Sequence[str]) -> bool:
+    """Whether metrics are equal but for rounding, which depends on what else was evaluated in the same call."""
+    return all(
+        math.isclose(_value(row, split, name), _value(other, split, name), rel_tol=_ROUNDING, abs_tol=_ROUNDING)
+        for name in metrics
+    )
+
+
+def _parameters(row: Checkpoint) -> Parameters:
+    return tuple(sorted(row.raw.items()))
 
 
 def _check_stored(rows: Sequence[Checkpoint], split: str, metric: str) -> None:

@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from quantsim.commands.files import check_files, writing
-from quantsim.commands.options import DEFAULT_STORE, Settings, Store, Study, Verbose
+from quantsim.commands.options import DEFAULT_STORE, AsStudy, RuleFiles, Run, Settings, Store, Study, Verbose
 from quantsim.commands.session import load_study, note, say
+from quantsim.commands.wanted import Wanted
 
 __all__ = ["export"]
 
@@ -24,13 +25,16 @@ def export(
             metavar="[CHECKPOINT|METHOD]",
             show_default=False,
             help=(
-                "A stored checkpoint, e.g. 3f9c01ab:120:0 (its own study unless --study), or a selection method: best, "
-                "best_validation, ... Without it the study's own parameters."
+                "A stored checkpoint, e.g. 3f9c01ab:120:0, or a selection method: best, best_validation, ...; with the study "
+                "of its run. Without it the study's own parameters."
             ),
         ),
     ] = None,
     study: Study = None,
     settings: Settings = None,
+    run: Run = None,
+    as_study: AsStudy = False,
+    rule_files: RuleFiles = None,
     store: Store = DEFAULT_STORE,
     output: Annotated[
         Path | None,
@@ -44,17 +48,28 @@ def export(
     experiment and checkpoint it comes from, and which split chose that.
     """
     check_files(other=output)
-    from quantsim.commands.starts import study_and_start
+    from quantsim.commands.starts import follow
     from quantsim.report.deployment import deployment
 
+    wanted = Wanted(study, tuple(settings or ()), run, tuple(rule_files or ()), as_study)
     if start is None:
+        wanted.check_unused("CHECKPOINT or METHOD")
         experiment = load_study(study or DEFAULT_STUDY, settings)
         found = deployment(experiment, experiment.initial_parameters())
     else:
-        experiment, stored = study_and_start(start, study, settings, store, default=DEFAULT_STUDY)
+        experiment, stored = follow(start, wanted, store)
         note(f"Exporting {stored.describe()}.")
-        raw = stored.raw_for(experiment)
-        found = deployment(experiment, raw, checkpoint=stored.checkpoint, selection=stored.selection)
+        found = deployment(
+            experiment,
+            stored.raw_for(experiment),
+            checkpoint=stored.checkpoint,
+            selection=stored.selection,
+            run=stored.run,
+            origin=stored.origin,
+            differences=stored.differences(experiment),
+        )
+        for line in found["run"]["differences"]:
+            note(f"Note: not as in the run: {line}.")
         if stored.selection is not None and stored.selection.used_test_data:
             note("Test data decided which checkpoint this is.")
     for pool in found["pools"]:

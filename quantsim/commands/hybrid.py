@@ -58,6 +58,7 @@ def hybrid(
     trials of the same search, with fees, so that it learns from them; as long as that helps. A run that was cut off is
     taken up: give the same command again. With more rounds it goes on where it ended.
     """
+    from quantsim.commands.gains import show_tuned
     from quantsim.commands.outcome import show_notes, show_run
     from quantsim.commands.study_outcome import show_places
     from quantsim.objective import unit_of
@@ -82,6 +83,8 @@ def hybrid(
             name = experiment.objective.name
             show(gains_table(run.phases, name, unit_of(name)))
         best = show_run(results, experiment, run.run_id)
+        if any(phase.kind == "gradients" for phase in run.phases):
+            show_tuned(results, experiment, best, run.tuned_from)
         show_places(run, results, best, store, own_storage=storage is not None)
 
 

@@ -11,9 +11,11 @@ import typer
 __all__ = [
     "DEFAULT_STORE",
     "VERBOSE",
+    "AsStudy",
     "From",
     "Quiet",
     "RuleFiles",
+    "Run",
     "Settings",
     "Storage",
     "Store",
@@ -89,6 +91,17 @@ RuleFiles = Annotated[
             "The file of a rule of your own in a stored study, which is not run by being read; it must be the file that was "
             "run then. May be repeated."
         ),
+    ),
+]
+Run = Annotated[
+    str | None,
+    typer.Option("--run", metavar="ID", help="The only run that a method picks from, by the first of its id."),
+]
+AsStudy = Annotated[
+    bool,
+    typer.Option(
+        "--as-study",
+        help="Take stored parameters into a study that differs from that of their run in what decides the figures.",
     ),
 ]
 TakeOver = Annotated[

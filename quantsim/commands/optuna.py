@@ -7,20 +7,33 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from quantsim.commands.options import DEFAULT_STORE, From, Quiet, Settings, Storage, Store, Study, TakeOver, Verbose
+from quantsim.commands.options import (
+    DEFAULT_STORE,
+    From,
+    Quiet,
+    RuleFiles,
+    Run,
+    Settings,
+    Storage,
+    Store,
+    Study,
+    TakeOver,
+    Verbose,
+)
 from quantsim.commands.session import (
     load_study,
-    note,
     open_existing_store,
     open_store,
     place_of,
     say,
     study_storage,
 )
+from quantsim.commands.wanted import Wanted
 from quantsim.commands.watch import Report, Watcher, watching
 
 if TYPE_CHECKING:
     from quantsim.checkpoints import CheckpointStore
+    from quantsim.commands.starts import Start
     from quantsim.config import Experiment
     from quantsim.drivers.search import SearchProgress, SearchRun
     from quantsim.prices import Prices
@@ -31,7 +44,7 @@ DEFAULT_STUDY = "momentum_fees"
 
 
 def optuna(
-    study: Study = DEFAULT_STUDY,
+    study: Study = None,
     settings: Settings = None,
     trials: Annotated[
         int | None, typer.Option(min=1, help="How many trials the study shall have in the end, failed ones included.")
@@ -55,6 +68,8 @@ def optuna(
     ] = None,
     store: Store = DEFAULT_STORE,
     start: From = None,
+    run: Run = None,
+    rule_files: RuleFiles = None,
     fix: Annotated[
         list[str] | None,
         typer.Option("--fix", metavar="NAME=VALUE", help="Takes a parameter out of the search. May be repeated."),
@@ -71,9 +86,12 @@ def optuna(
     Each trial is one parameter set over the whole of every split; the training value of the objective guides the search,
     and validation data choose what is shown. With --from, stored checkpoints are tried first. A search that was cut off is
     taken up: give the same command again. `quantsim dashboard` shows the study in the browser.
+
+    The study is that of --study; else, with --from, that of the run tried first; else momentum_fees.
     """
+    from quantsim.commands.gains import show_starts
     from quantsim.commands.outcome import show_notes, show_run
-    from quantsim.commands.starts import find_starts
+    from quantsim.commands.starts import study_and_starts
     from quantsim.commands.study_outcome import attach_pictures, show_places, show_study
     from quantsim.drivers.search import load_search_space
     from quantsim.drivers.search.storage.opened import default_storage
@@ -82,15 +100,20 @@ def optuna(
     extra = [f"search.fixed.{one}" for one in fix or ()]
     if max_minutes is not None:
         extra.append(f"search.max_minutes={max_minutes}")
-    experiment = load_study(study or DEFAULT_STUDY, [*(settings or ()), *extra])
+    wanted = Wanted(study, (*(settings or ()), *extra), run, tuple(rule_files or ()))
     if plots is not None:
         check_pages(plots)
-    load_search_space(experiment)
     place = study_storage(storage, store)
+    starts: tuple[Start, ...] = ()
+    if not start:
+        wanted.check_unused("--from")
+        experiment = load_study(study or DEFAULT_STUDY, wanted.settings)
+        load_search_space(experiment)  # raises before a store is made
     with open_existing_store(store) if start else open_store(store) as results:
-        starts = find_starts(results, experiment, start or ())
-        for one in starts:
-            note(f"Trying first {one.describe()}.")
+        if start:
+            experiment, starts = study_and_starts(results, wanted, start)
+            load_search_space(experiment)
+        show_starts("Trying first", experiment, starts)
         options = {
             "storage": place,
             "study_name": study_name,
@@ -102,13 +125,13 @@ def optuna(
             "address": address,
         }
         prices = experiment.load_prices()
-        run = _search(experiment, prices, results, options, quiet)
-        show_notes(results.run(run.run_id).notes)
-        say(_summary(experiment, run))
-        show_study(experiment, run, place or default_storage(results.location), plots)
-        best = show_run(results, experiment, run.run_id, run.best_trial if experiment.search.objectives else None)
-        attach_pictures(experiment, prices, run, place or default_storage(results.location), results.location)
-        show_places(run, results, best, store, own_storage=storage is not None)
+        done = _search(experiment, prices, results, options, quiet)
+        show_notes(results.run(done.run_id).notes)
+        say(_summary(experiment, done))
+        show_study(experiment, done, place or default_storage(results.location), plots)
+        best = show_run(results, experiment, done.run_id, done.best_trial if experiment.search.objectives else None)
+        attach_pictures(experiment, prices, done, place or default_storage(results.location), results.location)
+        show_places(done, results, best, store, own_storage=storage is not None)
 
 
 def _search(

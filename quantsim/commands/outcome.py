@@ -32,10 +32,21 @@ __all__ = [
 ]
 
 
-def show_run(store: CheckpointStore, experiment: Experiment, run_id: str, balanced: int | None = None) -> Checkpoint:
+def show_run(
+    store: CheckpointStore,
+    experiment: Experiment,
+    run_id: str,
+    balanced: int | None = None,
+    also: Sequence[Checkpoint] = (),
+) -> Checkpoint:
     """Shows the best checkpoint of a run that has just ended, and returns it.
 
-    Of several objectives, ``balanced`` is the step that was chosen from their front.
+    Args:
+        store: where the run is.
+        experiment: of the run.
+        run_id: of the run.
+        balanced: of several objectives, the step that was chosen from their front.
+        also: checkpoints of other runs that compare: what the run started from. A copy of one counts as the one it is of.
 
     Raises:
         SelectionError: no checkpoint of the run can be picked.
@@ -45,7 +56,9 @@ def show_run(store: CheckpointStore, experiment: Experiment, run_id: str, balanc
         say(f"Selected {checkpoint.key}, the balanced choice of the front, by train data.")
         show_checkpoint(experiment, checkpoint)
         return checkpoint
-    selection = select(store.checkpoints(run_id=run_id), default_method(experiment), experiment.objective.name)
+    selection = select(
+        [*store.checkpoints(run_id=run_id), *also], default_method(experiment), experiment.objective.name
+    )
     show_selection(selection)
     show_checkpoint(experiment, selection.checkpoint)
     return selection.checkpoint

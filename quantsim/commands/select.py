@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from quantsim.commands.options import DEFAULT_STORE, Settings, Store, Study, Verbose
+from quantsim.commands.options import DEFAULT_STORE, RuleFiles, Settings, Store, Study, Verbose
 from quantsim.commands.session import load_study, note, open_existing_store, say
 from quantsim.errors import SelectionError
 
@@ -57,6 +57,7 @@ def select(
     run: Annotated[
         str | None, typer.Option("--run", metavar="ID", help="Only this run, by the first of its id.")
     ] = None,
+    rule_files: RuleFiles = None,
     store: Store = DEFAULT_STORE,
     as_json: Annotated[
         bool,
@@ -72,17 +73,18 @@ def select(
     Compares the runs of the newest run's study (or of --study, or only --run): those with the same prices, periods, pool,
     updates and fees, since metrics of others do not compare.
     """
-    from quantsim.commands.starts import BEST, default_method
-    from quantsim.config import Experiment
+    from quantsim.checkpoints.stored import study_of_run
+    from quantsim.commands.starts import BEST, default_method, method_named
 
     wanted = load_study(study, settings) if study is not None else None
     if settings and study is None:
         raise SelectionError("--set changes a study: name it with --study")
     with open_existing_store(store) as results:
         runs = _runs(results, wanted, run)
-        experiment = wanted or Experiment.from_dict(runs[0].config, f"the configuration of run {runs[0].run_id}")
-        if method in (None, BEST):
-            method = "balanced" if experiment.search.objectives and not metrics else default_method(experiment)
+        experiment = wanted or study_of_run(runs[0], rule_files or ())
+        if metrics and method in (None, BEST):
+            method = default_method(experiment)
+        method = method_named(method, experiment)
         selection = _select(results, experiment, runs, str(method), metrics or (), split_minimum)
     if as_json:
         # Not by rich: nothing may be broken or coloured.
@@ -93,13 +95,13 @@ def select(
 
 def _runs(store: CheckpointStore, experiment: Experiment | None, run_id: str | None) -> list[Run]:
     """The runs to compare, the newest first."""
-    from quantsim.commands.starts import comparable_runs
+    from quantsim.commands.candidates import comparable_runs
 
     if run_id is not None:
         return [store.run(run_id)]
     runs = store.find_runs()
     if experiment is not None:
-        runs = comparable_runs(runs, experiment.model_dump(mode="json"))
+        runs = comparable_runs(runs, experiment)
         if not runs:
             raise SelectionError(
                 f"no run of study {experiment.name!r} is stored: run `quantsim optuna --study ...` or "
@@ -107,7 +109,7 @@ def _runs(store: CheckpointStore, experiment: Experiment | None, run_id: str | N
             )
     if not runs:
         raise SelectionError("no run is stored yet: run `quantsim sgd` or `quantsim optuna` first")
-    comparable = [run for run in comparable_runs(runs, dict(runs[0].config)) if run.data_id == runs[0].data_id]
+    comparable = [run for run in comparable_runs(runs, runs[0]) if run.data_id == runs[0].data_id]
     others = len(runs) - len(comparable)
     if others:
         count = "1 other run does" if others == 1 else f"{others} other runs do"

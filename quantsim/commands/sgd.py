@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from quantsim.commands.options import DEFAULT_STORE, From, Quiet, Settings, Store, Study, Verbose
-from quantsim.commands.session import load_study, note, open_existing_store, open_store, place_of, say
+from quantsim.commands.options import DEFAULT_STORE, From, Quiet, RuleFiles, Run, Settings, Store, Study, Verbose
+from quantsim.commands.session import load_study, open_existing_store, open_store, place_of, say
+from quantsim.commands.wanted import Wanted
 from quantsim.commands.watch import Report, Watcher, watching
 from quantsim.errors import ConfigError
 
 if TYPE_CHECKING:
     from quantsim.checkpoints import CheckpointStore
+    from quantsim.commands.starts import Start
     from quantsim.config import Experiment
     from quantsim.drivers.sgd import Progress, SgdRun
     from quantsim.prices import Prices
@@ -26,7 +28,7 @@ DEFAULT_TOP = 8
 
 
 def sgd(
-    study: Study = DEFAULT_STUDY,
+    study: Study = None,
     settings: Settings = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Gradient steps; the same as --set sgd.steps=N.")] = None,
     store: Store = DEFAULT_STORE,
@@ -46,6 +48,8 @@ def sgd(
             help=f"How many, each a set; {DEFAULT_TOP} unless given. Around a single one sets are drawn, as with --from.",
         ),
     ] = None,
+    run: Run = None,
+    rule_files: RuleFiles = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Begin anew, even if there is an unfinished run to go on with.")
     ] = False,
@@ -56,29 +60,37 @@ def sgd(
 
     Trains several parameter sets at once on windows of the training period, evaluates them on every split, and shows the
     set that validation data choose. A run that was cut off is taken up where it was: give the same command again.
+
+    The study is that of --study; else, with --from or --from-study, that of the run started from; else momentum_zero_fee.
     """
+    from quantsim.commands.gains import alike_starts, show_gain, show_starts
     from quantsim.commands.outcome import show_next, show_notes, show_run
-    from quantsim.commands.starts import find_starts, starts_of_study
+    from quantsim.commands.starts import study_and_starts
 
     if from_study is not None and start:
         raise ConfigError(f"--from {start[0]} and --from-study {from_study} both say where to start: give one of them")
     if from_study is None and top is not None:
         raise ConfigError(f"--top {top} is of a search: name it with --from-study, or leave --top out")
     extra = [] if steps is None else [f"sgd.steps={steps}"]
-    experiment = load_study(study or DEFAULT_STUDY, [*(settings or ()), *extra])
-    with open_existing_store(store) if start or from_study is not None else open_store(store) as results:
-        starts = find_starts(results, experiment, start or ())
-        if from_study is not None:
-            starts = starts_of_study(results, experiment, from_study, top or DEFAULT_TOP)
-        for one in starts:
-            note(f"Starting from {one.describe()}.")
-        run = _train(
-            experiment, experiment.load_prices(), results, [one.raw_for(experiment) for one in starts], fresh, quiet
-        )
-        show_notes(results.run(run.run_id).notes)
-        say(_summary(experiment, run))
-        best = show_run(results, experiment, run.run_id)
-        say(f"Checkpoints: {place_of(results)}, run {run.run_id[:8]}")
+    wanted = Wanted(study, (*(settings or ()), *extra), run, tuple(rule_files or ()))
+    starting = bool(start) or from_study is not None
+    starts: tuple[Start, ...] = ()
+    if not starting:
+        wanted.check_unused("--from")
+        experiment = load_study(study or DEFAULT_STUDY, wanted.settings)
+    with open_existing_store(store) if starting else open_store(store) as results:
+        if starting:
+            experiment, starts = study_and_starts(results, wanted, start or (), from_study, top or DEFAULT_TOP)
+        show_starts("Starting from", experiment, starts)
+        raw = [one.raw_for(experiment) for one in starts]
+        done = _train(experiment, experiment.load_prices(), results, raw, fresh, quiet)
+        show_notes(results.run(done.run_id).notes)
+        say(_summary(experiment, done))
+        alike = alike_starts(starts, experiment, results.run(done.run_id).data_id)
+        best = show_run(results, experiment, done.run_id, also=alike)
+        if starts:
+            show_gain(results, experiment, done.run_id, starts, best)
+        say(f"Checkpoints: {place_of(results)}, run {done.run_id[:8]}")
         show_next(store, f"simulate --from {best.key} --plot pool.png")
 
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from quantsim.commands.files import check_files, write_table, writing
-from quantsim.commands.options import DEFAULT_STORE, Settings, Store, Study, Verbose
+from quantsim.commands.options import DEFAULT_STORE, AsStudy, RuleFiles, Run, Settings, Store, Study, Verbose
 from quantsim.commands.session import load_study, note, say
+from quantsim.commands.wanted import Wanted
 from quantsim.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def simulate(
         typer.Option(
             "--from",
             metavar="CHECKPOINT|METHOD",
-            help="A stored checkpoint, e.g. 3f9c01ab:120:0 (its own study unless --study), or a selection method: best, ...",
+            help="A stored checkpoint, e.g. 3f9c01ab:120:0, or a selection method: best, ...; with the study of its run.",
         ),
     ] = None,
     parameters: Annotated[
@@ -61,6 +62,9 @@ def simulate(
         Path | None,
         typer.Option("--plot", metavar="FILE", help="Draws value against HODL, and weights; .png, .svg or .pdf."),
     ] = None,
+    run: Run = None,
+    as_study: AsStudy = False,
+    rule_files: RuleFiles = None,
     store: Store = DEFAULT_STORE,
     verbose: Verbose = False,
 ) -> None:
@@ -69,19 +73,24 @@ def simulate(
     Metrics of a split are those of a fresh pool at its start; `all` is one pool over the whole.
     """
     check_files(csv, plot)
-    experiment, raw = _experiment_and_parameters(study, settings, start, parameters or (), store)
+    wanted = Wanted(study, tuple(settings or ()), run, tuple(rule_files or ()), as_study)
+    experiment, raw, data_id = _experiment_and_parameters(wanted, start, parameters or (), store)
     if split is not Split.all and split not in experiment.periods.splits():
         known = (*experiment.periods.splits(), Split.all.value)
         raise ConfigError(f"study {experiment.name!r} has no {split} period; there are {', '.join(known)}")
+    from quantsim.commands.candidates import check_same_prices
     from quantsim.commands.outcome import show_metrics, show_notes, show_parameters
     from quantsim.simulator import Evaluator
-    from quantsim.simulator import simulate as run
+    from quantsim.simulator import simulate as simulated
 
     prices = experiment.load_prices()
-    result = run(experiment, raw, prices, split=split.value)
+    evaluator = Evaluator(experiment, prices)
+    if data_id is not None:
+        check_same_prices(evaluator.data_id, data_id)
+    result = simulated(experiment, raw, prices, split=split.value)
     metrics = {split.value: result.metrics}
     if split is Split.all:
-        metrics = {**Evaluator(experiment, prices).evaluate(raw), **metrics}
+        metrics = {**evaluator.evaluate(raw), **metrics}
     show_notes(result.notes)
     say(
         f"Study {experiment.name!r}: {experiment.pool.strategy_name} on {', '.join(result.tokens)}, "
@@ -94,19 +103,24 @@ def simulate(
 
 
 def _experiment_and_parameters(
-    study: str | None, settings: list[str] | None, start: str | None, parameters: Iterable[str], store: str
-) -> tuple[Experiment, dict[str, Any]]:
-    """The experiment, and the complete raw parameters to simulate."""
-    from quantsim.commands.starts import study_and_start
+    wanted: Wanted, start: str | None, parameters: Iterable[str], store: str
+) -> tuple[Experiment, dict[str, Any], str | None]:
+    """The experiment, the complete raw parameters to simulate, and the identity that its prices must have."""
+    from quantsim.commands.starts import follow
     from quantsim.parameters import replaced
 
     given = dict(_parameter(text) for text in parameters)
     if start is None:
-        experiment = load_study(study or DEFAULT_STUDY, settings)
-        return experiment, experiment.initial_parameters(given)
-    experiment, found = study_and_start(start, study, settings, store, default=DEFAULT_STUDY)
+        wanted.check_unused("--from")
+        experiment = load_study(wanted.study or DEFAULT_STUDY, wanted.settings)
+        return experiment, experiment.initial_parameters(given), None
+    experiment, found = follow(start, wanted, store)
     note(f"Simulating {found.describe()}.")
-    return experiment, experiment.initial_parameters(replaced(experiment.layout, found.raw_for(experiment), given))
+    changed = found.differences(experiment)
+    for line in changed:
+        note(f"Note: not as in the run: {line}.")
+    raw = experiment.initial_parameters(replaced(experiment.layout, found.raw_for(experiment), given))
+    return experiment, raw, None if wanted.as_study else found.run.data_id
 
 
 def _parameter(text: str) -> tuple[str, Any]:

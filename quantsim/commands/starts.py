@@ -1,4 +1,4 @@
-"""What ``--from`` means: a stored checkpoint by its key, or the pick of a selection method among runs that fit."""
+"""What ``--from`` means: a stored checkpoint by its key, or the pick of a selection method among the runs of one study."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quantsim.checkpoints import FRONT_METHODS, Checkpoint, Run, Selection, select, top
-from quantsim.checkpoints.checkpoint import IMPORTED
 from quantsim.checkpoints.methods import METHODS, default_metrics, needs_one_run
 from quantsim.checkpoints.pareto import signed
-from quantsim.commands.session import load_study, open_existing_store
+from quantsim.commands.candidates import comparable_runs, runs_to_pick_from, strategy_of, tables_of_run
+from quantsim.commands.session import open_existing_store
+from quantsim.commands.wanted import Wanted
 from quantsim.config import Experiment
+from quantsim.config.deciding import differences, tables_of
 from quantsim.config.driver_sections import Objective
 from quantsim.errors import ConfigError, SelectionError, nearest
 from quantsim.objective import OBJECTIVE
+from quantsim.parameters.parameter import in_group
 from quantsim.ranking import TIE_METRIC
 
 if TYPE_CHECKING:
@@ -26,19 +29,16 @@ if TYPE_CHECKING:
 __all__ = [
     "BEST",
     "Start",
-    "comparable_runs",
     "default_method",
-    "find_starts",
+    "follow",
     "is_method",
-    "starts_of_study",
-    "study_and_start",
+    "method_named",
+    "pick",
+    "study_and_starts",
 ]
 
 BEST = "best"
 """Stands for ``best_validation`` where there is validation, and for ``best_train`` where there is none."""
-
-_DECIDES_METRICS = ("data", "periods", "pool", "subsidiaries", "update", "fees", "series")
-"""The tables of a study that decide what a parameter set is worth. The rest is how it was looked for."""
 
 _DECIDES_PERIODS = ("n_periods", "period_overlap", "n_random_periods", "periods")
 _DECIDES_OBJECTIVE = (
@@ -57,32 +57,55 @@ class Start:
         run: that wrote it.
         reason: why this one, in words.
         selection: by which it was picked; None where it was asked for by its key.
+        origin: the key of an earlier checkpoint with the same parameters, of a run whose metrics compare; None where it is the
+            first.
     """
 
     checkpoint: Checkpoint
     run: Run
     reason: str
     selection: Selection | None = None
+    origin: str | None = None
+
+    def differences(self, experiment: Experiment) -> tuple[str, ...]:
+        """Where the experiment decides figures otherwise than the run's own study, each as ``key: stored → given``.
+
+        Raises:
+            ConfigError: the parameters are of other tokens or another rule, so that they mean nothing there.
+        """
+        theirs, own = self.run.config, experiment.model_dump(mode="json")
+        if strategy_of(theirs) != strategy_of(own):
+            raise ConfigError(
+                f"checkpoint {self.checkpoint.key} is of {_describe(theirs)}, and study {experiment.name!r} of "
+                f"{experiment.pool.strategy_name} on {', '.join(experiment.tokens)}: rule, tokens and their order must agree"
+            )
+        found = differences(tables_of_run(self.run), tables_of(experiment))
+        stored, human = self.checkpoint.raw, experiment.human_parameters(experiment.initial_parameters())
+        there = {one.raw_name: one.human_name for one in experiment.layout}
+        unused = {in_group(pool.group, name) for pool in experiment.pools for name in pool.rule.ignores}
+        added = {name: human.get(name) for raw_name, name in there.items() if raw_name not in stored}
+        gone = {name: values for name, values in stored.items() if name not in there and name not in unused}
+        return (
+            *found,
+            *(f"parameters.{name}: not set → {value}" for name, value in added.items()),
+            *(f"parameters.{name}: {list(values)} → not set" for name, values in gone.items()),
+        )
 
     def raw_for(self, experiment: Experiment) -> dict[str, NDArray[np.float64]]:
         """The raw parameters that mean in this experiment what they meant in their own, raw name → (n,).
 
-        Raises:
-            ConfigError: they are of other tokens or another rule.
+        What only one of the two has, see :meth:`differences`, is left out, or keeps the experiment's own value.
         """
-        theirs, own = self.run.config, experiment
-        if _strategy(theirs) != _strategy(own.model_dump(mode="json")):
-            raise ConfigError(
-                f"checkpoint {self.checkpoint.key} is of {_describe(theirs)}, and study {own.name!r} of "
-                f"{own.pool.strategy_name} on {', '.join(own.tokens)}: rule, tokens and their order must agree"
-            )
         # Raw memories are counted in chunks. Where these agree, raw values are taken over bit for bit.
-        same_chunk = theirs["update"]["chunk_minutes"] == own.update.chunk_minutes
-        return own.initial_parameters(self.checkpoint.raw if same_chunk else self.checkpoint.human)
+        same_chunk = self.run.config["update"]["chunk_minutes"] == experiment.update.chunk_minutes
+        values = self.checkpoint.raw if same_chunk else self.checkpoint.human
+        known = {name for one in experiment.layout for name in (one.raw_name, one.human_name)}
+        return experiment.initial_parameters({name: value for name, value in values.items() if name in known})
 
     def describe(self) -> str:
         """One line: which one, of which run, and why."""
-        return f"{self.checkpoint.key} of run {self.run.name!r} ({self.run.driver}), {self.reason}"
+        copy = "" if self.origin is None else f" (the same parameters as {self.origin}, which is earlier)"
+        return f"{self.checkpoint.key} of run {self.run.name!r} ({self.run.driver}), {self.reason}{copy}"
 
 
 def is_method(text: str) -> bool:
@@ -95,41 +118,145 @@ def default_method(experiment: Experiment) -> str:
     return "best_train" if not experiment.periods.has_validation else "best_validation"
 
 
-def find_starts(store: CheckpointStore, experiment: Experiment, texts: Iterable[str]) -> tuple[Start, ...]:
-    """The stored parameter sets that ``--from`` names.
-
-    A method picks by the experiment's objective among the runs of the same data, periods, pool, updates and fees; if there
-    are none, among those of the same tokens and rule. Unfinished gradient runs of the very same experiment do not take
-    part, so that the same command names the same start when it is given again to go on with one.
+def method_named(name: str | None, experiment: Experiment) -> str:
+    """The selection method of that name; ``best``, or None, for the default one of the study.
 
     Raises:
-        CheckpointError: there is no such checkpoint.
-        SelectionError: the method is unknown, or nothing is stored that it could pick.
+        SelectionError: there is no such method.
     """
-    starts: list[Start] = []
-    for text in texts:
-        if is_method(text):
-            starts += _picked(store, experiment, text)
-        else:
-            checkpoint = store.resolve(text)
-            starts.append(Start(checkpoint, store.run(checkpoint.run_id), "as asked for"))
-    return tuple(starts)
+    if name is None or name == BEST:
+        return "balanced" if experiment.search.objectives else default_method(experiment)
+    check_method(name)
+    return name
 
 
-def starts_of_study(store: CheckpointStore, experiment: Experiment, name: str, n: int) -> tuple[Start, ...]:
-    """The ``n`` best distinct parameter sets that a search found, the best first; fewer if there are no more.
+def check_method(name: str) -> None:
+    """Raises SelectionError where there is no such selection method."""
+    if name not in (BEST, *METHODS):
+        remedy = nearest(name, (BEST, *METHODS))
+        raise SelectionError(f"{name!r} is neither a checkpoint such as 3f9c01ab:120:0 nor a method; {remedy}")
 
-    The objective of ``experiment`` ranks them: on validation where the search has any, else on train; never on test.
+
+def follow(text: str, wanted: Wanted, store: str) -> tuple[Experiment, Start]:
+    """The one stored parameter set that ``text`` names, and the study that it is wanted for: that of its run.
+
+    A study or changes that the user gives may say how results are shown, and not what decides them, unless ``as_study``.
 
     Args:
-        store: where the search's checkpoints are.
-        experiment: the sets are wanted for.
-        name: of an Optuna study, or of the experiment that was searched. Of several searches of one experiment's name, those
-            count that can be compared with the newest.
-        n: at least 1.
+        text: a checkpoint's key, or a selection method.
+        wanted: of the user.
+        store: where checkpoints are.
 
     Raises:
-        SelectionError: there is no such search, or nothing of it can be ranked.
+        ConfigError: the method picks several, or the study given differs; the message names every difference.
+        CheckpointError: there is no such checkpoint.
+        SelectionError: the method is unknown, there is nothing that it could pick, or runs of several studies.
+    """
+    with open_existing_store(store) as results:
+        given = wanted.given()
+        starts = _named(results, text, given, wanted, any_study=wanted.as_study)
+        if len(starts) != 1:
+            keys = ", ".join(start.checkpoint.key for start in starts)
+            raise ConfigError(f"{text} names {len(starts)} checkpoints, and one is wanted: give one of {keys}")
+        start = replace(starts[0], origin=_origin(results, starts[0]))
+    experiment = given or wanted.stored(start.run)
+    found = start.differences(experiment)
+    if found and not wanted.as_study:
+        raise ConfigError(
+            f"checkpoint {start.checkpoint.key} is of run {start.run.name!r} ({start.run.driver}), and what is given differs "
+            "from that run's study in what decides the figures:\n"
+            + "\n".join(f"  {line}" for line in found)
+            + "\nLeave --study and "
+            "--set out to take the run's own, or add --as-study to take the parameters into the study given"
+        )
+    return experiment, start
+
+
+def _origin(store: CheckpointStore, start: Start) -> str | None:
+    """The key of the first checkpoint of the same parameters, of a run whose metrics compare; None where it is the start."""
+    runs = comparable_runs((run for run in store.find_runs() if run.started_at <= start.run.started_at), start.run)
+    equal = [
+        row
+        for run in runs
+        for row in store.checkpoints(run_id=run.run_id, metrics=())
+        if row.raw == start.checkpoint.raw and row.created_at < start.checkpoint.created_at
+    ]
+    return min(equal, key=lambda row: row.created_at).key if equal else None
+
+
+def study_and_starts(
+    store: CheckpointStore, wanted: Wanted, texts: Sequence[str], from_study: str | None = None, top: int = 1
+) -> tuple[Experiment, tuple[Start, ...]]:
+    """The stored parameter sets that a new run starts from, and its study: the one given, or that of their runs.
+
+    Unfinished gradient runs take part in no method, so that the same command names the same start when it is given again to go
+    on with one.
+
+    Args:
+        store: where they are.
+        wanted: of the user; of a study that differs from that of the starts, :meth:`Start.differences` tells.
+        texts: keys and selection methods.
+        from_study: the name of a search whose ``top`` best sets are wanted.
+        top: at least 1.
+
+    Raises:
+        ConfigError: the starts are of several studies, and none is given.
+        CheckpointError: there is no such checkpoint.
+        SelectionError: as for :func:`follow`, or there is no such search.
+    """
+    given = wanted.given()
+    if from_study is not None:
+        return _best_of_search(store, wanted, given, from_study, top)
+    starts = tuple(
+        start for text in texts for start in _named(store, text, given, wanted, any_study=True, settled=True)
+    )
+    for other in starts[1:]:
+        if given is None and (found := differences(tables_of_run(starts[0].run), tables_of_run(other.run))):
+            raise ConfigError(
+                f"{starts[0].checkpoint.key} and {other.checkpoint.key} are of different studies ({'; '.join(found)}): say "
+                "with --study which is meant"
+            )
+    return given or wanted.stored(starts[0].run), starts
+
+
+def _named(
+    store: CheckpointStore,
+    text: str,
+    given: Experiment | None,
+    wanted: Wanted,
+    *,
+    any_study: bool,
+    settled: bool = False,
+) -> list[Start]:
+    """What a key or a method names."""
+    if not is_method(text):
+        checkpoint = store.resolve(text)
+        if wanted.run is not None and not checkpoint.run_id.startswith(wanted.run.strip().lower()):
+            raise ConfigError(
+                f"--run {wanted.run} is for methods, and {text} names a checkpoint of another run: leave it out"
+            )
+        return [Start(checkpoint, store.run(checkpoint.run_id), "as asked for")]
+    check_method(text)
+    runs = runs_to_pick_from(store, given, wanted.run, any_study=any_study, settled=settled)
+    experiment = given or wanted.stored(runs[0])
+    method = method_named(text, experiment)
+    if needs_one_run(method):
+        runs = runs[:1]
+    by_id = {run.run_id: run for run in runs}
+    selection = pick(store, experiment, runs, method)
+    return [
+        Start(store.get(row.checkpoint_id), by_id[row.run_id], _reason(selection, runs), selection)
+        for row in selection.checkpoints
+    ]
+
+
+def _best_of_search(
+    store: CheckpointStore, wanted: Wanted, given: Experiment | None, name: str, n: int
+) -> tuple[Experiment, tuple[Start, ...]]:
+    """The ``n`` best distinct parameter sets that a search found, the best first; fewer if there are no more.
+
+    The objective of the study ranks them: on validation where the search has any, else on train; never on test. Of several
+    searches of one experiment's name, those count that can be compared with the newest.
     """
     searches = store.find_runs(driver="search")
     named = [run for run in searches if run.notes.get("study") == name] or [run for run in searches if run.name == name]
@@ -139,9 +266,10 @@ def starts_of_study(store: CheckpointStore, experiment: Experiment, name: str, n
             f"{store.location} has no search of the name {name!r}, neither of an Optuna study nor of an experiment: "
             f"{nearest(name, known)}"
         )
+    experiment = given or wanted.stored(named[0])
     metric = experiment.objective.name
-    comparable = _of_same_metrics(comparable_runs(named, dict(named[0].config)), experiment, [metric])
-    by_id = {run.run_id: run for run in comparable}
+    alike = comparable_runs(named, named[0])
+    by_id = {run.run_id: run for run in _of_same_metrics(alike, experiment, [metric])}
     rows = [row for run_id in by_id for row in store.checkpoints(run_id=run_id, metrics=[metric, TIE_METRIC])]
     if rows and not _any_has(rows, [metric]):
         maximised = named[0].config["objective"]["metric"]
@@ -150,47 +278,12 @@ def starts_of_study(store: CheckpointStore, experiment: Experiment, name: str, n
             f"with it in objective.report, or fine-tune with objective.metric = {maximised!r}"
         )
     split = "validation" if any(row.value("validation", metric) is not None for row in rows) else "train"
-    best = top(rows, n, split, metric)
-    return tuple(
-        Start(row, by_id[row.run_id], f"number {place} by {split} {metric}") for place, row in enumerate(best, start=1)
+    others = len(named) - len(alike)
+    which = f", of the newest study of that name; {others} searches of others do not compare" if others else ""
+    return experiment, tuple(
+        Start(store.get(row.checkpoint_id), by_id[row.run_id], f"number {place} by {split} {metric}{which}")
+        for place, row in enumerate(top(rows, n, split, metric), start=1)
     )
-
-
-def study_and_start(
-    text: str, study: str | None, settings: Iterable[str] | None, store: str, *, default: str
-) -> tuple[Experiment, Start]:
-    """The one stored parameter set that ``text`` names, and the experiment that it is wanted for.
-
-    Args:
-        text: a checkpoint's key, or a selection method.
-        study: of the user; without it a checkpoint's own, and ``default`` for a method.
-        settings: changes to the study.
-        store: where checkpoints are.
-        default: name of a study.
-
-    Raises:
-        ConfigError: the method picks several.
-        CheckpointError: as :func:`find_starts`.
-        SelectionError: as :func:`find_starts`.
-    """
-    with open_existing_store(store) as results:
-        if study is None and not is_method(text):
-            run = results.run(results.resolve(text).run_id)
-            experiment = Experiment.from_dict(run.config, f"the configuration of run {run.run_id}")
-            experiment = experiment.override(settings) if settings else experiment
-        else:
-            experiment = load_study(study or default, settings)
-        starts = find_starts(results, experiment, [text])
-    if len(starts) != 1:
-        keys = ", ".join(start.checkpoint.key for start in starts)
-        raise ConfigError(f"{text} names {len(starts)} checkpoints, and one is wanted: give one of {keys}")
-    return experiment, starts[0]
-
-
-def comparable_runs(runs: Iterable[Run], config: dict[str, Any]) -> list[Run]:
-    """The runs whose metrics can be compared with those of that configuration."""
-    wanted = [config[table] for table in _DECIDES_METRICS]
-    return [run for run in runs if [run.config.get(table) for table in _DECIDES_METRICS] == wanted]
 
 
 def pick(
@@ -272,50 +365,11 @@ def _objective_part(config: Mapping[str, Any], keys: Iterable[str]) -> dict[str,
     return {**part, "seed": config["seed"]} if part.get("n_random_periods") else part
 
 
-def _picked(store: CheckpointStore, experiment: Experiment, name: str) -> list[Start]:
-    method = default_method(experiment) if name == BEST else name
-    if method not in METHODS:
-        remedy = nearest(name, (BEST, *METHODS))
-        raise SelectionError(f"{name!r} is neither a checkpoint such as 3f9c01ab:120:0 nor a method; {remedy}")
-    runs = _runs_to_pick_from(store, experiment)
-    if needs_one_run(method):
-        runs = runs[:1]
-    by_id = {run.run_id: run for run in runs}
-    selection = pick(store, experiment, runs, method)
-    return [Start(row, by_id[row.run_id], _reason(selection, runs), selection) for row in selection.checkpoints]
-
-
-def _runs_to_pick_from(store: CheckpointStore, experiment: Experiment) -> list[Run]:
-    """The newest first."""
-    settled = [
-        run
-        for run in store.find_runs()
-        if run.driver != "sgd" or run.status == "finished" or run.experiment_id != experiment.identity
-    ]
-    config = experiment.model_dump(mode="json")
-    found = comparable_runs(settled, config) or [run for run in settled if _strategy(run.config) == _strategy(config)]
-    found = [run for run in found if (run.driver == IMPORTED) == (found[0].driver == IMPORTED)]
-    if not found:
-        raise SelectionError(
-            f"{store.location} has no run of {experiment.pool.strategy_name} on {', '.join(experiment.tokens)} to start from: "
-            "run `quantsim optuna` or `quantsim sgd` without --from first"
-        )
-    return found
-
-
-def _strategy(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a configuration that decides what its parameters are."""
-    pool = config["pool"]
-    tokens = pool.get("tokens") or config["data"]["tokens"]
-    parts = {name: (part["tokens"], part["rule"], part["ensemble"]) for name, part in config["subsidiaries"].items()}
-    return {"tokens": tokens, "rule": pool["rule"], "ensemble": pool["ensemble"], "subsidiaries": parts}
-
-
 def _describe(config: Mapping[str, Any]) -> str:
-    strategy = _strategy(config)
-    return f"{strategy['rule'] or strategy['ensemble']} on {', '.join(strategy['tokens'])}"
+    pool, tokens = config["pool"], strategy_of(config)["tokens"]
+    return f"{pool.get('rule') or pool.get('ensemble')} on {', '.join(tokens)}"
 
 
 def _reason(selection: Selection, runs: Sequence[Run]) -> str:
     count = f"{len(runs)} runs" if len(runs) > 1 else "1 run"
-    return f"{selection.describe()} of {count}"
+    return "; ".join((f"{selection.describe()} of {count}", *selection.notes))

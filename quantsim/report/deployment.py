@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from quantsim.parameters.parameter import in_group
 from quantsim.parameters.spec import SIMPLEX
 
 if TYPE_CHECKING:
-    from quantsim.checkpoints import Checkpoint, Selection
+    from quantsim.checkpoints import Checkpoint, Run, Selection
     from quantsim.config import Experiment
     from quantsim.config.pools import PoolView
 
@@ -36,6 +36,9 @@ def deployment(
     *,
     checkpoint: Checkpoint | None = None,
     selection: Selection | None = None,
+    run: Run | None = None,
+    origin: str | None = None,
+    differences: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Everything of a parameter set that a deployment needs, as JSON values.
 
@@ -44,10 +47,13 @@ def deployment(
         raw: raw name → (m,), complete.
         checkpoint: that the parameters are of.
         selection: by which it was picked.
+        run: that wrote the checkpoint.
+        origin: the key of an earlier checkpoint that has the same parameters, if any.
+        differences: where the experiment decides figures otherwise than the run's study.
 
     Returns:
-        ``format`` and ``version``; ``experiment``, ``checkpoint`` and ``selection``, which say where the numbers come from
-        and which split chose them; ``pools``, subsidiaries first, each with its tokens in order, ``settings`` and
+        ``format`` and ``version``; ``experiment``, ``run``, ``checkpoint`` and ``selection``, which say where the numbers come
+        from and which split chose them; ``pools``, subsidiaries first, each with its tokens in order, ``settings`` and
         ``parameters``. A number is ``{"decimal": …, "fixed": …}``, the latter times ``10^18`` as an integer. Settings are the
         decimals that the study has, parameters the exact values of their float64.
 
@@ -60,9 +66,21 @@ def deployment(
         "decimals": DECIMALS,
         "quantsim": __version__,
         "experiment": {"name": experiment.name, "identity": experiment.identity},
-        "checkpoint": None if checkpoint is None else _checkpoint(checkpoint),
+        "run": None if run is None else _run(run, differences),
+        "checkpoint": None if checkpoint is None else {**_checkpoint(checkpoint), "origin": origin},
         "selection": None if selection is None else _selection(selection),
         "pools": [_pool(experiment, view, raw) for view in experiment.pools],
+    }
+
+
+def _run(run: Run, differences: Sequence[str]) -> dict[str, Any]:
+    return {
+        "id": run.run_id,
+        "name": run.name,
+        "driver": run.driver,
+        "experiment": run.experiment_id,
+        "prices": run.data_id,
+        "differences": list(differences),
     }
 
 

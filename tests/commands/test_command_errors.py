@@ -65,8 +65,8 @@ def test_refused_with_the_remedy(cli, tmp_path: Path, arguments, message):
         (("select", "--run", "latest"), "is no run id"),
         (("simulate", "--from", "best_trian"), "did you mean 'best_train'?"),
         (("simulate", "--from", "00000000:1:0"), "00000000"),
-        (("simulate", "--from", "best_train_per_set"), "names 2 checkpoints"),
-        (("sgd", "--from", "best", "--set", 'data.tokens=["BTC","LTC"]'), "BTC, LTC"),
+        (("simulate", "--study", "momentum_zero_fee", "--from", "best_train_per_set"), "names 2 checkpoints"),
+        (("sgd", "--from", "best"), "there are runs of 2 studies"),
     ],
 )
 def test_refused_beside_results(cli, results: Path, arguments, message):

@@ -73,8 +73,10 @@ def test_search_tries_stored_checkpoints_first(cli, own_results: Path):
 def test_gradients_start_where_the_search_ended(cli, own_results: Path):
     with CheckpointStore(own_results) as store:
         row = store.checkpoints(driver="search")[-1]
-    result = cli("sgd", *SMALL_SGD, "--set", "sgd.initial_spread=0", "--from", row.key, "--store", own_results)
+    given = ("--study", "momentum_zero_fee", "--set", "sgd.initial_spread=0")
+    result = cli("sgd", *SMALL_SGD, *given, "--from", row.key, "--store", own_results)
     assert result.exit_code == 0, result.output
+    assert "unlike the run it is from, this one has fees.swap_fee: 0.003 → 0.0" in result.stderr
     with CheckpointStore(own_results) as store:
         run = store.find_runs(driver="sgd")[0]
         first = store.checkpoints(run_id=run.run_id)[0]
@@ -82,7 +84,7 @@ def test_gradients_start_where_the_search_ended(cli, own_results: Path):
 
 
 def test_gradients_start_from_a_method(cli, own_results: Path):
-    result = cli("sgd", *SMALL_SGD, "--from", "best", "--store", own_results)
+    result = cli("sgd", *SMALL_SGD, "--from", "best", "--study", "momentum_zero_fee", "--store", own_results)
     assert result.exit_code == 0, result.output
     assert "best_validation: highest validation daily_log_sharpe" in result.stderr
 

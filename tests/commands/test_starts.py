@@ -9,7 +9,9 @@ import pytest
 
 from quantsim import CheckpointStore, Experiment
 from quantsim.checkpoints import Checkpoint
-from quantsim.commands.starts import pick, starts_of_study
+from quantsim.commands.starts import pick, study_and_starts
+from quantsim.commands.wanted import Wanted
+from quantsim.drivers.search.study_file import study_text
 from quantsim.errors import SelectionError
 
 BASE = Experiment.from_dict(
@@ -23,6 +25,13 @@ BASE = Experiment.from_dict(
 QUARTERS = BASE.override(["objective.n_periods=4"])
 SOFT = QUARTERS.override(["objective.aggregate=softmin"])
 CHANCE = BASE.override(["objective.n_random_periods=2"])
+
+
+def written(study: Experiment, folder: Path) -> str:
+    """A file with the study."""
+    path = folder / "study.toml"
+    path.write_text(study_text(study))
+    return str(path)
 
 
 @pytest.fixture
@@ -58,9 +67,9 @@ def test_what_another_objective_makes_another_number_is_left_out(store, study, m
 
 
 @pytest.mark.parametrize("change", ["objective.constraints={max_drawdown=-0.5}", "seed=5"])
-def test_where_no_run_has_the_objective_that_is_said(store, change):
+def test_where_no_run_has_the_objective_that_is_said(store, change, tmp_path: Path):
     study = CHANCE.override([change])
     with pytest.raises(SelectionError, match=r"no stored run has the \[objective\] of study 'study'"):
         pick(store, study, store.find_runs(), "best_train")
     with pytest.raises(SelectionError, match=r"no stored run has the \[objective\] of study 'study'"):
-        starts_of_study(store, study, "study", 1)
+        study_and_starts(store, Wanted(written(study, tmp_path)), (), from_study="study")

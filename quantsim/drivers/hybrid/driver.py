@@ -48,6 +48,7 @@ class HybridRun:
         trials: trials of the study that count.
         evaluations: trials, and gradient steps times sets, of the complete phases.
         seconds: duration of this session.
+        tuned_from: of each trial that fine-tuning made, the number of the trial that was fine-tuned.
     """
 
     run_id: str
@@ -58,6 +59,7 @@ class HybridRun:
     trials: int
     evaluations: int
     seconds: float
+    tuned_from: Mapping[int, int]
 
 
 class _TimeIsUp(KeyboardInterrupt):
@@ -117,6 +119,7 @@ def run_hybrid(
         trials=state.trials,
         evaluations=state.evaluations,
         seconds=time.monotonic() - begun,
+        tuned_from=rounds.tuned_from(),
     )
 
 

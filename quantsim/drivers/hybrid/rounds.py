@@ -22,12 +22,15 @@ from quantsim.drivers.sgd.training import Training
 from quantsim.prices import Prices
 from quantsim.ranking import TIE_METRIC, rank
 
-__all__ = ["FROM", "HybridProgress", "Kind", "Phase", "Rounds", "State"]
+__all__ = ["FROM", "TUNED_FROM", "HybridProgress", "Kind", "Phase", "Rounds", "State"]
 
 Kind = Literal["search", "gradients"]
 
 FROM = "from"
 """User attribute of a trial that fine-tuning put into the study; its value is "sgd"."""
+
+TUNED_FROM = "tuned_from"
+"""User attribute of such a trial: the number of the one that was fine-tuned."""
 
 
 @dataclass(frozen=True)
@@ -161,12 +164,13 @@ class Rounds:
         """Follows gradients from trials, and tries what the deciding split chooses of each set."""
         run_id, tuning_s = self._tuned(state, starts)
         n_steps, found = self._found(run_id, starts)
-        kept = unseen(found, [trial.params for trial in self._settled()[: state.trials]])
+        kept = unseen(found.values(), [trial.params for trial in self._settled()[: state.trials]])
+        from_trial = {id(params): number for number, params in found.items()}
         evaluations, rows, seconds = n_steps + len(kept), self._rows(state.trials), [tuning_s]
         # One after another where trials shall come as they would have: one that is cut off goes to the end of the queue.
         at_once = 1 if self.options["jobs"] == 1 else max(len(kept), 1)
         for first in range(0, len(kept), at_once):
-            queue = kept[first : first + at_once]
+            queue = [(from_trial[id(params)], params) for params in kept[first : first + at_once]]
             target = state.trials + first + len(queue)
             rows, trying_s = self._trials(state, target, "gradients", n_steps, evaluations, queue)
             seconds.append(trying_s)
@@ -175,14 +179,14 @@ class Rounds:
         n_trials = state.trials + len(kept)
         return self._after(after, rows, "gradients", run_id, n_trials, evaluations, sum(spent) if spent else None)
 
-    def _found(self, run_id: str, starts: Sequence[Checkpoint]) -> tuple[int, list[dict[str, float]]]:
-        """The steps that a gradient run took, times sets, and the trial parameters of what it made of each start."""
+    def _found(self, run_id: str, starts: Sequence[Checkpoint]) -> tuple[int, dict[int, dict[str, float]]]:
+        """The steps that a gradient run took, times sets, and by the trial that it started from the parameters it found."""
         rows = self.store.checkpoints(run_id=run_id, metrics=[self.metric, TIE_METRIC])
         best = best_of_sets(rows, len(starts), self.method, self.metric)
         # A parameter that was left out of fine-tuning, such as a fee, is that of the start.
-        humans = [{**starts[index].human, **row.human} for index, row in best.items()]
+        humans = {starts[index].step: {**starts[index].human, **row.human} for index, row in best.items()}
         n_steps = len(starts) * max(row.step for row in rows)
-        return n_steps, [self.space.from_human(human, clip=True) for human in humans]
+        return n_steps, {number: self.space.from_human(human, clip=True) for number, human in humans.items()}
 
     def _after(
         self,
@@ -207,9 +211,12 @@ class Rounds:
         kind: Kind,
         done_before: int,
         total: int,
-        queue: Sequence[dict[str, float]] = (),
+        queue: Sequence[tuple[int, dict[str, float]]] = (),
     ) -> tuple[list[Checkpoint], float | None]:
-        """Brings the study to ``target`` trials, those of ``queue`` first; returns their checkpoints, and the seconds."""
+        """Brings the study to ``target`` trials, those of ``queue`` first; returns their checkpoints, and the seconds.
+
+        ``queue`` pairs the trial that was fine-tuned with the parameters that came of it.
+        """
         missing = target - len(self._settled())
         begun = time.monotonic()
         if missing > 0 or self.run_id is None:  # the first call of a session also brings the store up to the study
@@ -227,20 +234,25 @@ class Rounds:
                 storage=self.location,
                 study_name=self.name,
                 trials=target,
-                enqueue=[self.space.to_params(params) for params in queue],
+                enqueue=[self.space.to_params(params) for _, params in queue],
                 progress=watch,
                 **self.options,
             )
             self.run_id = run.run_id
         return self._rows(target), time.monotonic() - begun if missing > 0 else None
 
-    def _mark(self, queue: Sequence[dict[str, float]]) -> None:
+    def _mark(self, queue: Sequence[tuple[int, dict[str, float]]]) -> None:
         """Enqueues trials with the mark of where they are from, which the search then finds there."""
         if queue:
             with quiet_optuna(), opened_storage(self.location) as storage:
                 study = load_study(storage, self.name)
-                for params in queue:
-                    study.enqueue_trial(params, user_attrs={FROM: "sgd"}, skip_if_exists=True)
+                for number, params in queue:
+                    study.enqueue_trial(params, user_attrs={FROM: "sgd", TUNED_FROM: number}, skip_if_exists=True)
+
+    def tuned_from(self) -> dict[int, int]:
+        """Of each trial that fine-tuning made, the number of the one that was fine-tuned."""
+        attributes = {trial.number: trial.user_attrs for trial in self._settled()}
+        return {number: int(found[TUNED_FROM]) for number, found in attributes.items() if TUNED_FROM in found}
 
     def _tuned(self, state: State, starts: Sequence[Checkpoint]) -> tuple[str, float | None]:
         """The gradient run from those trials, finished: as an earlier session left it, or run now; and the seconds."""

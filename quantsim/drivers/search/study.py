@@ -21,6 +21,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from quantsim.checkpoints.redact import redact
 from quantsim.config import Experiment
+from quantsim.config.deciding import differing_leaves
 from quantsim.drivers.marks import may_live, own_mark
 from quantsim.drivers.search.space import SearchSpace
 from quantsim.errors import DriverError, nearest
@@ -307,10 +308,7 @@ def _of_driver(study: Study, key: str) -> Any:
     return value
 
 
-def _differences(stored: Any, wanted: Any, key: str = "") -> Iterator[str]:
+def _differences(stored: Any, wanted: Any) -> Iterator[str]:
     """Yields ``key is a, and was b`` for every leaf that differs."""
-    if isinstance(stored, dict) and isinstance(wanted, dict):
-        for name in sorted(stored.keys() | wanted.keys()):
-            yield from _differences(stored.get(name), wanted.get(name), f"{key}.{name}" if key else name)
-    elif stored != wanted:
-        yield f"{key} is {wanted!r}, and was {stored!r}"
+    for key, was, now in differing_leaves(stored, wanted):
+        yield f"{key} is {now!r}, and was {was!r}"
