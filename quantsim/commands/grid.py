@@ -133,7 +133,7 @@ def _check_split(experiment: Experiment, split: Split) -> None:
 
 def _show(experiment: Experiment, grid: Grid, best: Cell) -> None:
     from quantsim.commands.outcome import show_notes, show_parameters
-    from quantsim.objective import unit_of
+    from quantsim.objective import is_cost, unit_of
     from quantsim.report import metrics_table
     from quantsim.report.formats import number_text
 
@@ -151,7 +151,7 @@ def _show(experiment: Experiment, grid: Grid, best: Cell) -> None:
         note(f"Note: it lies at the end of {' and '.join(best.at_end_of)}; beyond might be better.")
     show_parameters(experiment, best.raw)
     units = {name: unit_of(name) for name in best.metrics[best.chosen_by]}
-    show(metrics_table(best.metrics, units, best.metric))
+    show(metrics_table(best.metrics, units, best.metric, {name for name in units if is_cost(name)}))
 
 
 def _write_files(experiment: Experiment, grid: Grid, best: Cell, csv: Path | None, plot: Path | None) -> None:

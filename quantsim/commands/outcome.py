@@ -13,7 +13,7 @@ from quantsim.commands.options import DEFAULT_STORE
 from quantsim.commands.session import note, say, show
 from quantsim.commands.starts import default_method
 from quantsim.config import Experiment
-from quantsim.objective import unit_of
+from quantsim.objective import is_cost, unit_of
 from quantsim.report import metrics_table, parameters_table
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def show_metrics(experiment: Experiment, metrics: Mapping[str, Mapping[str, floa
         for split in in_time_order(metrics)
     }
     units = {name: unit_of(name) for name in wanted}
-    show(metrics_table(kept, units, objective.name))
+    show(metrics_table(kept, units, objective.name, {name for name in wanted if is_cost(name)}))
 
 
 def in_time_order(splits: Iterable[str]) -> list[str]:

@@ -96,8 +96,11 @@ def attach_pictures(
 
 
 def _show_front(study: Study, run: SearchRun, names: tuple[str, ...]) -> None:
+    from quantsim.objective import is_cost
     from quantsim.report import front_table
 
+    # Of a cost that is maximised with its minus, the cost is shown.
+    names = tuple(f"-{name}" if not name.startswith("-") and is_cost(name) else name for name in names)
     trials = {trial.number: trial for trial in study.get_trials(deepcopy=False)}
     shown = run.front[:_MOST_ROWS]
     rows = [(number, trials[number].values) for number in shown]

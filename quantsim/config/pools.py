@@ -200,16 +200,20 @@ def check_pool(view: PoolView, human: Mapping[str, NDArray[np.float64]], series:
     rule, where = view.rule, f"subsidiaries.{view.group}." if view.group else ""
     lower, upper = view.bounds()
     if rule.trading is Trading.BATCHES and len(view.tokens) != 2:
-        raise ValueError(f"{where}pool.rule = {rule.name!r} is for two tokens, not {len(view.tokens)}")
+        raise ValueError(f"{where}pool.rule = {view.pool.strategy_name!r} is for two tokens, not {len(view.tokens)}")
     if rule.trading is Trading.BATCHES and rule.output is not Output.CONSTANT:
-        raise ValueError(f"{where}pool.rule = {rule.name!r} trades in batches, so its weights must be constant")
+        raise ValueError(
+            f"{where}pool.rule = {view.pool.strategy_name!r} trades in batches, so its weights must be constant"
+        )
     if rule.needs_oracle and (view.group or series.oracle is None):
         remedy = "set series.oracle" if not view.group else "which a subsidiary cannot have"
-        raise ValueError(f"{where}pool.rule = {rule.name!r} needs an oracle series: {remedy}")
+        raise ValueError(f"{where}pool.rule = {view.pool.strategy_name!r} needs an oracle series: {remedy}")
     if not view.group:
         _check_series(view, series)
     if view.update.published_look_ahead and rule.output is not Output.WEIGHTS:
-        raise ValueError(f"{where}update.published_look_ahead is for rules that output weights, not {rule.name!r}")
+        raise ValueError(
+            f"{where}update.published_look_ahead is for rules that output weights, not {view.pool.strategy_name!r}"
+        )
     if rule.output is not Output.CHANGE or view.tuned_bounds:
         return
     weights = human[common.initial_weights.human_name]
@@ -231,7 +235,8 @@ def _check_series(view: PoolView, series: Series) -> None:
         raise ValueError(f"{other} and series.swap_fee = {series.swap_fee!r} both set the fee: give one of them")
     if series.trades is not None and view.rule.trading is not Trading.SWAPS:
         raise ValueError(
-            f"series.trades = {series.trades!r} is for pools that trade by swaps, not for pool.rule = {view.rule.name!r}"
+            f"series.trades = {series.trades!r} is for pools that trade by swaps, not for pool.rule = "
+            f"{view.pool.strategy_name!r}"
         )
 
 

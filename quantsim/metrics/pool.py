@@ -32,5 +32,6 @@ METRICS = (
         "turnover", turnover, Need.TURNOVER, True, "fraction per day",
         "Weight moved on a mean day, negated: less is better.",
         "-½ Σ|Δw| / D",
+        cost=True,
     ),
 )  # fmt: skip

@@ -166,6 +166,8 @@ class Metric:
         formula: how it is computed, in one line; for the documentation.
         bound: values beyond ± this count as ± this where several are combined (periods, windows, metrics, splits), so that
             one period without risk does not decide a mean. What is reported is not bounded. Infinite for all but ratios.
+        cost: whether it is a positive quantity with a minus built in, so that it can be maximised. Tables and pictures show
+            it without.
     """
 
     name: str
@@ -176,3 +178,4 @@ class Metric:
     description: str
     formula: str = ""
     bound: float = math.inf
+    cost: bool = False

@@ -6,7 +6,7 @@ The same code serves gradients and search: :class:`ObjectiveShape` is its static
 from quantsim.objective.aggregate import aggregate
 from quantsim.objective.combine import combine, violation
 from quantsim.objective.periods import Period, dated_periods, even_periods, random_periods
-from quantsim.objective.shape import OBJECTIVE, ObjectiveShape, objective_shape, unit_of
+from quantsim.objective.shape import OBJECTIVE, ObjectiveShape, is_cost, objective_shape, unit_of
 from quantsim.objective.short import SHORT, short_periods, short_split, warn_once
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "combine",
     "dated_periods",
     "even_periods",
+    "is_cost",
     "objective_shape",
     "random_periods",
     "short_periods",

@@ -14,7 +14,7 @@ from quantsim.objective.periods import Period, dated_periods, even_periods, peri
 if TYPE_CHECKING:
     from quantsim.config.driver_sections import Objective
 
-__all__ = ["OBJECTIVE", "ObjectiveShape", "objective_shape", "unit_of"]
+__all__ = ["OBJECTIVE", "ObjectiveShape", "is_cost", "objective_shape", "unit_of"]
 
 OBJECTIVE = "objective"
 """What the combined number is called among the metrics, where it is not simply one of them."""
@@ -64,6 +64,12 @@ class ObjectiveShape:
 def unit_of(name: str) -> str:
     """The unit of what is stored under a name: a metric, the objective, or a metric of a period; "" for none."""
     return "" if name == OBJECTIVE else get_metric(name.partition(".")[0]).unit
+
+
+def is_cost(name: str) -> bool:
+    """Whether what is stored under a name has the minus of a cost: a metric, or a metric of a period."""
+    metric, _, part = name.partition(".")
+    return name != OBJECTIVE and part != "std" and get_metric(metric).cost
 
 
 def objective_shape(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["gain_text", "metric_text", "number_text", "unit_text"]
+__all__ = ["cost_text", "gain_text", "metric_text", "number_text", "unit_text"]
 
 _FRACTION = "fraction"
 
@@ -39,6 +39,16 @@ def metric_text(value: float | None, unit: str) -> str:
     if unit.startswith(_FRACTION):
         return f"{100 * value:+,.2f}"
     return f"{value:,.3f}"
+
+
+def cost_text(value: float | None, unit: str) -> str:
+    """As :func:`metric_text`, of a metric that is stored with the minus of a cost: without it.
+
+    Example:
+        >>> cost_text(-0.0123, "fraction per day")
+        '1.23'
+    """
+    return metric_text(None if value is None else abs(value), unit).removeprefix("+")
 
 
 def gain_text(value: float | None, unit: str) -> str:

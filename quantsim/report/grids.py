@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quantsim.errors import ConfigError
-from quantsim.objective import unit_of
+from quantsim.objective import is_cost, unit_of
 from quantsim.report.canvas import GRID, INK, MUTED, STYLE, TOKENS, blank_figure
-from quantsim.report.formats import metric_text, number_text, unit_text
+from quantsim.report.formats import cost_text, metric_text, number_text, unit_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -136,8 +136,9 @@ def _edges(axis: Axis) -> NDArray[np.float64]:
 
 
 def _shown(values: NDArray[np.float64], metric: str) -> NDArray[np.float64]:
-    """Values in the unit of the label: fractions in percent."""
-    return 100.0 * values if unit_text(unit_of(metric)).startswith("%") else values
+    """Values in the unit of the label: fractions in percent, costs without their minus."""
+    shown = -values if is_cost(metric) else values
+    return 100.0 * shown if unit_text(unit_of(metric)).startswith("%") else shown
 
 
 def _metric_label(metric: str, split: str = "") -> str:
@@ -148,6 +149,7 @@ def _metric_label(metric: str, split: str = "") -> str:
 def _outcome(best: Cell) -> str:
     unit = unit_of(best.metric)
     where = ", ".join(f"{name} = {number_text(value)}" for name, value in best.values.items())
-    splits = ", ".join(f"{split} {metric_text(table[best.metric], unit)}" for split, table in best.metrics.items())
+    text = cost_text if is_cost(best.metric) else metric_text
+    splits = ", ".join(f"{split} {text(table[best.metric], unit)}" for split, table in best.metrics.items())
     percent = f" {unit_text(unit)}" if unit_text(unit).startswith("%") else ""
     return f"Best cell, chosen on {best.chosen_by}: {where}; {best.metric}{percent}: {splits}"

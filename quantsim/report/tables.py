@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -10,7 +11,7 @@ from rich.table import Table
 
 from quantsim.checkpoints.checkpoint import SPLITS
 from quantsim.ranking import gain
-from quantsim.report.formats import gain_text, metric_text, number_text, unit_text
+from quantsim.report.formats import cost_text, gain_text, metric_text, number_text, unit_text
 
 if TYPE_CHECKING:
     from quantsim.drivers.hybrid import Phase
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from quantsim.prices import Coverage, Gap
 
 __all__ = [
+    "annualised_hodl_returns",
     "coverage_table",
     "front_table",
     "gains_table",
@@ -65,13 +67,14 @@ def parameters_table(
     return table
 
 
-def metrics_table(metrics: Metrics, units: Mapping[str, str], objective: str) -> Table:
-    """One row per metric, the objective first, one column per split; below them what HODL returned.
+def metrics_table(metrics: Metrics, units: Mapping[str, str], objective: str, costs: Collection[str] = ()) -> Table:
+    """One row per metric, the objective first, one column per split; below them what HODL returned, annualised where they are.
 
     Args:
         metrics: split → metric → value.
         units: metric → unit.
         objective: name of the metric that was maximised.
+        costs: names of the metrics that are shown without their minus.
     """
     table = _table(f"Metrics; the objective is {objective}")
     table.add_column("metric")
@@ -82,11 +85,16 @@ def metrics_table(metrics: Metrics, units: Mapping[str, str], objective: str) ->
     for name in names:
         unit = units.get(name, "")
         cells = [metric_text(values.get(name), unit) for values in metrics.values()]
+        if name in costs:
+            cells = [cost_text(values.get(name), unit) for values in metrics.values()]
         table.add_row(name, *cells, unit_text(unit), style="bold" if name == objective else "")
-    held = hodl_returns(metrics)
-    if any(value is not None for value in held.values()):
+    held = {"HODL returns": hodl_returns(metrics), "HODL annualised_returns": annualised_hodl_returns(metrics)}
+    known = {name: row for name, row in held.items() if any(value is not None for value in row.values())}
+    if known:
         table.add_section()
-        table.add_row("HODL returns", *(metric_text(held[split], "fraction") for split in metrics), "%")
+    for name, row in known.items():
+        unit = "fraction per year" if "annualised" in name else "fraction"
+        table.add_row(name, *(metric_text(row[split], unit) for split in metrics), unit_text(unit))
     return table
 
 
@@ -102,6 +110,27 @@ def hodl_returns(metrics: Metrics) -> dict[str, float | None]:
             held[split] = None
         else:
             held[split] = (1.0 + returns) / (1.0 + over_hodl) - 1.0
+    return held
+
+
+def annualised_hodl_returns(metrics: Metrics) -> dict[str, float | None]:
+    """What :func:`hodl_returns` tells, compounded to a year over as long as ``annualised_returns`` is.
+
+    None where that is not known, or where there was no return to tell the length by.
+    """
+    held: dict[str, float | None] = {}
+    for (split, values), total in zip(metrics.items(), hodl_returns(metrics).values(), strict=True):
+        returns, annualised = values.get("returns"), values.get("annualised_returns")
+        held[split] = None
+        if (
+            total is not None
+            and returns is not None
+            and annualised is not None
+            and min(returns, annualised, total) > -1
+        ):
+            over = math.log1p(returns)
+            if math.isfinite(annualised) and over != 0.0:
+                held[split] = math.expm1(math.log1p(total) * math.log1p(annualised) / over)
     return held
 
 

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from quantsim.objective import is_cost, unit_of
 from quantsim.parameters import bind, common
 from quantsim.prices import Gap, available
 from quantsim.report import coverage_table, gaps_table, hodl_returns, metrics_table, parameters_table
 from quantsim.report.formats import metric_text, number_text, unit_text
+from quantsim.report.tables import annualised_hodl_returns
 from quantsim.rules import get_rule
 
 
@@ -63,6 +65,29 @@ def test_metrics_table_has_the_objective_first_and_hodl_last():
     assert rows[1] == ["metric", "train", "test", "unit"]
     assert rows[3] == ["sharpe", "2.000", "–", "ratio"]
     assert rows[-1] == ["HODL", "returns", "+10.00", "–", "%"]
+
+
+def test_hodl_is_annualised_beside_annualised_figures():
+    """Over a quarter of a year, so that a year compounds four times."""
+    train = {"returns": 0.1, "annualised_returns": 1.1**4 - 1, "returns_over_hodl": -0.2}
+    still = {"returns": 0.0, "annualised_returns": 0.0, "returns_over_hodl": -0.2}
+    lost = {"returns": -1.0, "annualised_returns": -1.0, "returns_over_hodl": -0.2}
+    metrics = {"train": train, "validation": still, "test": lost, "other": {"returns": 0.1, "returns_over_hodl": 0.0}}
+    found = annualised_hodl_returns(metrics)
+    assert found.pop("train") == pytest.approx((1.1 / 0.8) ** 4 - 1, rel=1e-12)
+    assert found == {"validation": None, "test": None, "other": None}
+    units = dict.fromkeys(train, "fraction")
+    rows = [line.split() for line in text_of(metrics_table({"train": train}, units, "returns")).splitlines()]
+    assert ["HODL", "returns", "+37.50", "%"] in rows
+    assert ["HODL", "annualised_returns", "+257.45", "%", "per", "year"] in rows
+
+
+def test_costs_are_shown_without_the_minus_that_has_them_maximised():
+    metrics = {"train": {"turnover": -0.0123}, "test": {"turnover": math.nan}}
+    names = ("turnover", "turnover.worst", "turnover.std", "returns", "objective")
+    assert {name for name in names if is_cost(name)} == {"turnover", "turnover.worst"}
+    text = text_of(metrics_table(metrics, {"turnover": unit_of("turnover")}, "turnover", {"turnover"}))
+    assert ["turnover", "1.23", "–", "%", "per", "day"] in [line.split() for line in text.splitlines()]
 
 
 def test_parameters_table_has_units_and_tokens():
