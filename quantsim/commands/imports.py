@@ -36,7 +36,9 @@ def import_results(
     """
     for file in files:
         _import(file, store, source)
-    say("Next: quantsim select --method best_train_objective or quantsim simulate --from best_train_objective")
+    from quantsim.commands.outcome import show_next
+
+    show_next(store, "select --method best_train_objective", "simulate --from best_train_objective")
 
 
 def _import(file: Path, store: str, source: str | None) -> None:

@@ -25,6 +25,9 @@ __all__ = ["PublishedResults", "import_results", "read_results"]
 _PRICES_UNKNOWN = IMPORTED
 """Stands for the hash of the prices: they are not in the file. So an imported run compares with imported runs only."""
 
+_OF_RESULTS = frozenset({"alphabetic", "evaluation_starts", "training_method"})
+"""What is put into the configuration while it runs, and says nothing of what was to be done."""
+
 
 @dataclass(frozen=True)
 class PublishedResults:
@@ -75,6 +78,7 @@ def read_results(path: str | os.PathLike[str], *, source: str | os.PathLike[str]
     fingerprint = next(entries, None)
     if fingerprint is None:
         raise CheckpointError(f"result file {file.path} is empty: it has not even a configuration")
+    fingerprint = {key: value for key, value in fingerprint.items() if key not in _OF_RESULTS}
     settings = fingerprint.get("optimisation_settings") or {}
     if not isinstance(settings, Mapping):
         raise ConfigError(
