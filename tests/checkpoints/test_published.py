@@ -150,6 +150,28 @@ def test_members_of_an_ensemble(file):
         read_results(file)
 
 
+def test_parameters_of_subsidiary_pools(file):
+    part = {"tokens": ["XRP", "BTC"], "rule": "momentum"}
+    own = {"log_k": [[1.0, 2.0, 3.0]], "logit_lamb": [[0.1, 0.2, 0.3]], "logit_delta_lamb": [[0.0, 0.0, 0.0]]}
+    entry = gradient_entry(0, [1.0], **own, initial_weights_logits=[[4.0, 5.0, 6.0]])
+    entry["subsidary_params"] = [parameters(1, log_k=[[7.0, 8.0]])]
+    results = read_results(result_file(file, entry, tokens=["ETH", "BTC"], subsidary_pools=[part]))
+    ((_, (row,)),) = results.runs
+    (name,) = dict(results.experiment.subsidiaries)
+    labels = {parameter.raw_name: parameter.labels for parameter in results.experiment.layout}
+
+    def labelled(raw_name):
+        return dict(zip(labels[raw_name], row.raw[raw_name], strict=True))
+
+    # The tokens are sorted there, and the shares of other pools come after them.
+    assert labelled("log_k") == {"BTC": 1.0, "ETH": 2.0, name: 3.0}
+    assert labelled("initial_weights_logits") == {"BTC": 4.0, "ETH": 5.0, name: 6.0}
+    assert labelled(f"{name}.log_k") == {"BTC": 7.0, "XRP": 8.0}
+    entry["subsidary_params"] = []
+    with pytest.raises(CheckpointError, match="a list of a table for each of 1 subsidiary pools, not 0"):
+        read_results(result_file(file, entry, tokens=["ETH", "BTC"], subsidary_pools=[part]))
+
+
 def test_sets_that_failed_are_kept_and_never_win(store, file):
     entry = gradient_entry(0, [math.nan, 1.0, math.inf])
     entry["log_k"] = [[0.0, 0.0], [0.0, 0.0], [math.nan, 0.0]]
