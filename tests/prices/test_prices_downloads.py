@@ -519,3 +519,31 @@ class TestFaults:
             assert name in message
             assert "\n" not in message
             assert len(message) < 1000
+
+    def test_what_may_not_be_read(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (tmp_path / "BTC.csv").write_text(SIMPLE)
+
+        def refuse(*_: object, **__: object) -> None:
+            raise PermissionError(13, "Permission denied")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "open", refuse)
+            with pytest.raises(PriceError, match=r"BTC\.csv cannot be read: Permission denied"):
+                load_prices(["BTC"], tmp_path)
+        for method in ("iterdir", "is_file"):
+            with monkeypatch.context() as patch:
+                patch.setattr(Path, method, refuse)
+                with pytest.raises(PriceError, match=r"price source '.*' cannot be read: Permission denied"):
+                    load_prices(["BTC"], tmp_path)
+        with pytest.raises(PriceError, match=r"price source '.*' cannot be read: File name too long"):
+            load_prices(["BTC"], tmp_path / ("x" * 300))
+        with pytest.raises(PriceError, match="'~nobody-of-that-name/x': there is no such user"):
+            load_prices(["BTC"], "~nobody-of-that-name/x")
+
+    def test_a_huge_file_is_refused_before_it_is_read(self, tmp_path: Path) -> None:
+        path = tmp_path / "BTC.csv"
+        path.write_text(SIMPLE + "#" * 2**18)
+        with path.open("r+b") as file:
+            file.truncate(2**43)  # sparse: it takes no room
+        with pytest.raises(PriceError, match=r"BTC\.csv is larger than 4 GiB; keep the columns time and close only"):
+            load_prices(["BTC"], path)
