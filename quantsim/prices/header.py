@@ -137,8 +137,8 @@ def _rows(body: str, delimiter: str, where: str) -> tuple[list[tuple[str, ...]],
     ends: list[int] = []
     try:
         for row in reader:
-            if row or rows:
-                rows.append(tuple(cell.strip().strip("\ufeff\u200b") for cell in row) or ("",))
+            if row:
+                rows.append(tuple(cell.strip().strip("\ufeff\u200b") for cell in row))
                 ends.append(reader.line_num)
             if len(rows) >= _MOST_ROWS:
                 break

@@ -76,7 +76,8 @@ def load_prices(
         forward_fill_bars: longest gap, in bars of the file, that may be filled with the price before it; ``None`` for
             0, or for the bundled set's recorded limit of 10. A gap that touches the range counts in full.
         stamps: what the files' stamps mark: the ``"end"`` of a bar, when its close is known, or its ``"start"``, as in
-            most exchanges' candles; these are then moved by one bar, so that no price is known before its time.
+            most exchanges' candles; these are then moved by one bar, so that no price is known before its time. What a
+            file says itself (a column ``open_time`` or ``close_time``) holds, with a warning where ``stamps`` differs.
 
     Raises:
         PriceError: unknown, repeated or no tokens; a missing or malformed file; duplicate, unordered or off-grid

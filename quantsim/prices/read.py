@@ -34,8 +34,9 @@ _LABEL_NAMES = (
     *("instrumentname", "product", "productid", "market", "marketid", "asset", "coin", "contract"),
 )
 _BASE_NAMES = ("base", "baseasset", "basecurrency", "basesymbol", "fromsymbol", "fsym")
-_REMEDY = "correct the file's name or the cell, or rename the column if it says something else"
 _QUOTE_NAMES = ("quote", "quoteasset", "quotecurrency", "quotesymbol", "tosymbol", "tsym", "currency", "vscurrency")
+_REMEDY = "correct the file's name or the cell, or rename the column if it says something else"
+_MOST_LISTED = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,8 +148,7 @@ def read_named(
     found = {name: _first_of((name,), sheet) for name in (*numbers, *texts)}
     missing = [name for name, column in found.items() if column is None and name not in optional]
     if missing:
-        header = ", ".join(name for name in sheet.names if name)
-        raise PriceError(f"{path} has no column {missing[0]!r}: its columns are {header}; name one of them so")
+        raise PriceError(f"{path} has no column {missing[0]!r}: its columns are {_listed(sheet)}; name one of them so")
     held = {name: column for name, column in found.items() if column is not None}
     times, marks, values = _read(layout, [held[name] for name in numbers if name in held], of_bars=False)
     columns: dict[str, NDArray[Any]] = dict(zip((name for name in numbers if name in held), values, strict=True))
@@ -199,7 +199,9 @@ def _no_price(sheet: Sheet) -> PriceError:
 
 
 def _listed(sheet: Sheet) -> str:
-    return ", ".join(name or "(nameless)" for name in sheet.names) or "none"
+    names = [name or "(nameless)" for name in sheet.names[:_MOST_LISTED]]
+    more = len(sheet.names) - len(names)
+    return ", ".join(names) + (f" and {more} more" if more else "") or "none"
 
 
 def _refuse_repeated(sheet: Sheet) -> None:

@@ -68,6 +68,7 @@ class TestHeaders:
             rows(HOURS, CLOSES, header="Unnamed: 0,close\n"),
             rows(HOURS, CLOSES, header="index,close\n"),
             rows(HOURS, CLOSES, [""] * 6, [""] * 6, header="time,close,,\n"),
+            rows(HOURS, CLOSES, [5] * 6, header="# a\n\ntime,close,market\n\n\n"),
         ],
         ids=[
             *(
@@ -84,7 +85,7 @@ class TestHeaders:
                 "tab",
                 "padded",
             ),
-            *("row-numbers", "nameless-times", "unnamed-times", "index-times", "trailing"),
+            *("row-numbers", "nameless-times", "unnamed-times", "index-times", "trailing", "blank-lines"),
         ],
     )
     def test_are_read_whatever_is_around_the_names(self, write: Writer, text: str) -> None:
