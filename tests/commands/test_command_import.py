@@ -19,7 +19,14 @@ def store(tmp_path):
 
 @pytest.fixture
 def file(tmp_path):
-    return result_file(tmp_path / "run_0123.json", gradient_entry(0, [1.0, 2.0]), gradient_entry(5, [3.0, 0.5]))
+    """Of dates that the bundled prices have."""
+    dates = {
+        "startDateString": "2019-01-01 00:00:00",
+        "endDateString": "2019-06-01 00:00:00",
+        "endTestDateString": "2019-07-01 00:00:00",
+    }
+    entries = gradient_entry(0, [1.0, 2.0]), gradient_entry(5, [3.0, 0.5])
+    return result_file(tmp_path / "run_0123.json", *entries, **dates)
 
 
 def test_import_then_select_export_and_simulate(file, store):
