@@ -360,4 +360,4 @@ def _merged(tables: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, A
 def _cause(error: ValidationError) -> BaseException:
     """What a user's file raised, where that is why a study is not valid; else the error itself."""
     found = (problem.get("ctx", {}).get("error") for problem in error.errors(include_url=False))
-    return next((one.__cause__ for one in found if one is not None and one.__cause__ is not None), error)
+    return next((one.__cause__ for one in found if isinstance(one, Exception) and one.__cause__ is not None), error)
