@@ -255,12 +255,12 @@ def _reason(error: BaseException) -> str:
 
 def _split(name: str) -> tuple[Path, str]:
     file, _, attribute = name.rpartition(":")
-    return Path(file).expanduser(), attribute
+    return Path(os.path.expanduser(file)), attribute
 
 
 def _read(path: Path) -> bytes:
     try:
-        return path.expanduser().read_bytes()
+        return Path(os.path.expanduser(path)).read_bytes()
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
 

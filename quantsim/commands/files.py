@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,8 +37,16 @@ def check_files(table: Path | None = None, plot: Path | None = None, other: Path
         _check_suffix(plot, "--plot", SUFFIXES)
         require_matplotlib()
     for path in filter(None, (table, plot, other)):
-        if not path.absolute().parent.is_dir():
+        if not os.path.isdir(path.absolute().parent):
             raise ConfigError(f"{path} cannot be written: there is no folder {path.absolute().parent}")
+        if os.path.isdir(path):
+            raise ConfigError(f"{path} cannot be written: it is a folder")
+        try:
+            os.lstat(path)
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError) as error:  # such as a name that is too long
+            raise ConfigError(f"{path} cannot be written: {getattr(error, 'strerror', None) or error}") from error
 
 
 def write_table(frame: pd.DataFrame, path: Path) -> None:

@@ -13,6 +13,7 @@ from quantsim.commands.files import check_files, write_table, writing
 from quantsim.commands.options import Settings, Study, Verbose
 from quantsim.commands.session import load_study, note, say, show
 from quantsim.errors import ConfigError
+from quantsim.limits import MOST_CELLS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,7 +76,8 @@ def grid(
         ),
     ] = None,
     block: Annotated[
-        int, typer.Option(min=1, metavar="CELLS", help="Cells evaluated at once: fewer take less memory.")
+        int,
+        typer.Option(min=1, max=MOST_CELLS, metavar="CELLS", help="Cells evaluated at once: fewer take less memory."),
     ] = _BLOCK_CELLS,
     verbose: Verbose = False,
 ) -> None:

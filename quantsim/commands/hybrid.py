@@ -9,6 +9,7 @@ import typer
 from quantsim.commands.options import DEFAULT_STORE, Quiet, Settings, Storage, Store, Study, TakeOver, Verbose
 from quantsim.commands.session import load_study, open_store, place_of, say, show, study_storage
 from quantsim.commands.watch import Report, Watcher, watching
+from quantsim.limits import MOST_JOBS
 
 if TYPE_CHECKING:
     from quantsim.checkpoints import CheckpointStore
@@ -44,7 +45,10 @@ def hybrid(
         int | None, typer.Option(min=1, help="Budget of trials, and gradient steps times parameter sets, in all.")
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="Worker processes of the search; with more than 1 no run repeats exactly.")
+        int | None,
+        typer.Option(
+            min=1, max=MOST_JOBS, help="Worker processes of the search; with more than 1 no run repeats exactly."
+        ),
     ] = None,
     storage: Storage = None,
     store: Store = DEFAULT_STORE,
@@ -74,9 +78,10 @@ def hybrid(
     extra = [f"hybrid.{key}={value}" for key, value in given.items() if value is not None]
     experiment = load_study(study or DEFAULT_STUDY, [*(settings or ()), *extra])
     place = study_storage(storage, store)
+    prices = experiment.load_prices()  # before a store is made
     with open_store(store) as results:
         options = {"storage": place, "jobs": jobs, "take_over": take_over}
-        run = _run(experiment, experiment.load_prices(), results, options, quiet)
+        run = _run(experiment, prices, results, options, quiet)
         show_notes(results.run(run.run_id).notes)
         say(_summary(experiment, run))
         if run.phases:

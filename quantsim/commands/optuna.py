@@ -30,6 +30,7 @@ from quantsim.commands.session import (
 )
 from quantsim.commands.wanted import Wanted
 from quantsim.commands.watch import Report, Watcher, watching
+from quantsim.limits import MOST_JOBS, MOST_TRIALS
 
 if TYPE_CHECKING:
     from quantsim.checkpoints import CheckpointStore
@@ -47,13 +48,18 @@ def optuna(
     study: Study = None,
     settings: Settings = None,
     trials: Annotated[
-        int | None, typer.Option(min=1, help="How many trials the study shall have in the end, failed ones included.")
+        int | None,
+        typer.Option(
+            min=1, max=MOST_TRIALS, help="How many trials the study shall have in the end, failed ones included."
+        ),
     ] = None,
     max_minutes: Annotated[
         float | None,
         typer.Option(help="Begins no trial after so long; the same command goes on. As --set search.max_minutes=N."),
     ] = None,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Workers; with more than 1 no run repeats exactly.")] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, max=MOST_JOBS, help="Workers; with more than 1 no run repeats exactly.")
+    ] = None,
     backend: Annotated[
         Literal["processes", "dask", "ray"],
         typer.Option(help="Where workers are: processes here, or those of a Dask or Ray cluster."),
@@ -93,7 +99,7 @@ def optuna(
     from quantsim.commands.outcome import show_notes, show_run
     from quantsim.commands.starts import study_and_starts
     from quantsim.commands.study_outcome import attach_pictures, show_places, show_study
-    from quantsim.drivers.search import load_search_space
+    from quantsim.drivers.search import check_search
     from quantsim.drivers.search.storage.opened import default_storage
     from quantsim.report.study_pages import check_pages
 
@@ -104,27 +110,27 @@ def optuna(
     if plots is not None:
         check_pages(plots)
     place = study_storage(storage, store)
+    given: dict[str, Any] = {"study_name": study_name, "backend": backend, "address": address}
     starts: tuple[Start, ...] = ()
     if not start:
         wanted.check_unused("--from")
         experiment = load_study(study or DEFAULT_STUDY, wanted.settings)
-        load_search_space(experiment)  # raises before a store is made
+        check_search(experiment, place, **given)
+        prices = experiment.load_prices()  # raises, as what is above, before a store is made
     with open_existing_store(store) if start else open_store(store) as results:
         if start:
             experiment, starts = study_and_starts(results, wanted, start)
-            load_search_space(experiment)
+            check_search(experiment, place, **given)
+            prices = experiment.load_prices()
         show_starts("Trying first", experiment, starts)
         options = {
             "storage": place,
-            "study_name": study_name,
             "jobs": jobs,
             "trials": trials,
             "enqueue": [experiment.human_parameters(one.raw_for(experiment)) for one in starts],
             "take_over": take_over,
-            "backend": backend,
-            "address": address,
+            **given,
         }
-        prices = experiment.load_prices()
         done = _search(experiment, prices, results, options, quiet)
         show_notes(results.run(done.run_id).notes)
         say(_summary(experiment, done))

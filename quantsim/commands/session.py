@@ -72,6 +72,15 @@ class CommandGroup(TyperGroup):
     exception on its way up are shown. Anything else is a bug, and is raised.
     """
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Refuses empty values, which a shell makes of a variable that is not set; an option without one has its default."""
+        for place, argument in enumerate(args):
+            option, equals, value = argument.partition("=")
+            if not argument.strip() or (option.startswith("--") and equals and not value.strip()):
+                name = option if equals else next(filter(None, reversed([one.strip() for one in args[:place]])), "")
+                raise typer.BadParameter(f"the value of {name} is empty: give one, or leave the option out", ctx)
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: Any) -> Any:
         """Runs the command that was asked for."""
         with _logging(verbose=VERBOSE in ctx.meta), _signals():
@@ -143,11 +152,12 @@ def open_existing_store(location: str) -> CheckpointStore:
 
     with contextlib.suppress(ValueError):  # which opening it reports
         path = file_of(read_location(location))
-        if path is None or os.path.isfile(path):
+        if path is None or (os.path.isfile(path) and os.path.getsize(path)):
             return open_store(location)
+        state = "is empty" if os.path.isfile(path) else "is not there"
         raise CheckpointError(
-            f"there are no results yet: {location} is not there; run `quantsim sgd` or `quantsim optuna` first, or say "
-            "where they are with --store"
+            f"there are no results yet: checkpoint store {location} {state}; run `quantsim sgd` or `quantsim optuna` first, or "
+            "say where they are with --store"
         )
     return open_store(location)
 
@@ -161,13 +171,15 @@ def study_storage(storage: str | None, store: str) -> str:
     """Where Optuna's study is kept: as asked for, beside a store in a file, or in the database of a store on a server.
 
     Raises:
-        DriverError: the storage is neither a path of a known kind nor a URL.
+        DriverError: the storage is neither a path of a known kind nor a URL, or a look at it tells that it cannot be opened.
     """
-    from quantsim.drivers.search.storage.opened import default_storage, describe_storage, on_server
+    from quantsim.drivers.search.storage.opened import check_storage, default_storage, is_missing, on_server
 
     if storage is None:
         storage = store if on_server(store) else default_storage(store)
-    describe_storage(storage)  # raises where it is not valid
+        if is_missing(storage):
+            return storage  # where the store cannot be made either, opening that says so
+    check_storage(storage)
     return storage
 
 

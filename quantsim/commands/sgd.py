@@ -12,6 +12,7 @@ from quantsim.commands.session import load_study, open_existing_store, open_stor
 from quantsim.commands.wanted import Wanted
 from quantsim.commands.watch import Report, Watcher, watching
 from quantsim.errors import ConfigError
+from quantsim.limits import MOST_SETS
 
 if TYPE_CHECKING:
     from quantsim.checkpoints import CheckpointStore
@@ -45,6 +46,7 @@ def sgd(
         int | None,
         typer.Option(
             min=1,
+            max=MOST_SETS,
             help=f"How many, each a set; {DEFAULT_TOP} unless given. Around a single one sets are drawn, as with --from.",
         ),
     ] = None,
@@ -78,12 +80,14 @@ def sgd(
     if not starting:
         wanted.check_unused("--from")
         experiment = load_study(study or DEFAULT_STUDY, wanted.settings)
+        prices = experiment.load_prices()  # raises before a store is made
     with open_existing_store(store) if starting else open_store(store) as results:
         if starting:
             experiment, starts = study_and_starts(results, wanted, start or (), from_study, top or DEFAULT_TOP)
+            prices = experiment.load_prices()
         show_starts("Starting from", experiment, starts)
         raw = [one.raw_for(experiment) for one in starts]
-        done = _train(experiment, experiment.load_prices(), results, raw, fresh, quiet)
+        done = _train(experiment, prices, results, raw, fresh, quiet)
         show_notes(results.run(done.run_id).notes)
         say(_summary(experiment, done))
         alike = alike_starts(starts, experiment, results.run(done.run_id).data_id)

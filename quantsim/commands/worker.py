@@ -12,6 +12,7 @@ from quantsim.commands.options import Quiet, RuleFiles, Settings, Verbose
 from quantsim.commands.optuna import report_of
 from quantsim.commands.session import note, open_store, place_of, say
 from quantsim.commands.watch import Watcher, watching
+from quantsim.limits import MOST_TRIALS
 
 if TYPE_CHECKING:
     from quantsim.drivers.search import SearchProgress
@@ -30,7 +31,8 @@ def worker(
     ],
     study_name: Annotated[str, typer.Option(help="Name of the Optuna study, as `quantsim optuna` shows it.")],
     trials: Annotated[
-        int | None, typer.Option(min=1, help="How many trials to run here. Default: until the study has all.")
+        int | None,
+        typer.Option(min=1, max=MOST_TRIALS, help="How many trials to run here. Default: until the study has all."),
     ] = None,
     settings: Settings = None,
     rule_files: RuleFiles = None,

@@ -22,6 +22,7 @@ from quantsim.config.kinds import (
     distinct,
 )
 from quantsim.config.ranges import Ranges
+from quantsim.limits import MOST_PERIODS, MOST_SETS
 from quantsim.objective.aggregate import Aggregate
 from quantsim.objective.shape import OBJECTIVE
 from quantsim.parameters.initial import InitialKind
@@ -57,9 +58,9 @@ class Objective(Section):
     weights: MetricNumbers = ()
     constraints: MetricNumbers = ()
     constraint_penalty: Positive = 10.0
-    n_periods: Annotated[Count, Field(le=5_000)] = 1
+    n_periods: Annotated[Count, Field(le=MOST_PERIODS)] = 1
     period_overlap: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
-    n_random_periods: Annotated[Natural, Field(le=5_000)] = 0
+    n_random_periods: Annotated[Natural, Field(le=MOST_PERIODS)] = 0
     periods: tuple[tuple[UtcTime, UtcTime], ...] = ()
     aggregate: Aggregate = "mean"
     softmin_temperature: Annotated[Positive, Field(ge=1e-9)] = 1.0
@@ -132,7 +133,7 @@ class Sgd(Section):
     price_noise: NotNegative = 0.0
     time_reversed: bool = False
     straight_through: tuple[Literal["maximum_change", "weight_bounds"], ...] = ()
-    hessian_samples: Annotated[Natural, Field(le=100_000)] = 0
+    hessian_samples: Annotated[Natural, Field(le=MOST_SETS)] = 0
     hessian_step: Annotated[Positive, Field(ge=1e-9)] = 0.01
     hessian_penalty: NotNegative = 0.0
     reinitialise_after: Count | None = 20

@@ -230,10 +230,14 @@ class Experiment(Section):
         """The prices that ``data`` names, filled and put on bars as it says.
 
         Raises:
-            PriceError: as :func:`quantsim.prices.load_prices`.
+            PriceError: as :func:`quantsim.prices.load_prices`; or a file of ``series`` is not there.
         """
         from quantsim.prices import load_prices
+        from quantsim.prices.series import check_source
 
+        for name, source in self.series:
+            if source is not None:
+                check_source(name, source)
         return load_prices(self.data.tokens, self.data.source, **self._loading())
 
     def prices_note(self, prices: Prices) -> str | None:
@@ -336,7 +340,7 @@ class Experiment(Section):
         values = self.model_dump(mode="json")
         for assignment in assignments:
             key, equals, text = assignment.partition("=")
-            if not equals:
+            if not equals or not all(part.strip() for part in key.split(".")):
                 raise ConfigError(f"{assignment!r} must have the form key=value, e.g. fees.swap_fee=0.003")
             *tables, last = key.strip().split(".")
             target = values
@@ -344,7 +348,7 @@ class Experiment(Section):
                 target = target.setdefault(table, {})
                 if not isinstance(target, dict):
                     raise ConfigError(f"{assignment!r}: {table!r} is not a table")
-            target[last] = toml_value(text.strip())
+            target[last] = toml_value(text.strip(), key.strip())
         return self.from_dict(values, "the study with its overrides", own_rules=self.own_rules)
 
 
@@ -360,4 +364,5 @@ def _merged(tables: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, A
 def _cause(error: ValidationError) -> BaseException:
     """What a user's file raised, where that is why a study is not valid; else the error itself."""
     found = (problem.get("ctx", {}).get("error") for problem in error.errors(include_url=False))
-    return next((one.__cause__ for one in found if isinstance(one, Exception) and one.__cause__ is not None), error)
+    raised = (one.__cause__ for one in found if isinstance(one, BaseException))  # pydantic's own have texts
+    return next((cause for cause in raised if cause is not None), error)

@@ -13,13 +13,12 @@ from pydantic_core import CoreSchema, core_schema
 from quantsim.config.base import TIME_EXPECTED, no_truth
 from quantsim.errors import ParameterError
 from quantsim.fee_rules.registry import checked_fee_rule_name
+from quantsim.limits import MOST_COUNT, MOST_JOBS, MOST_SETS, MOST_TRIALS
 from quantsim.metrics import get_metric
 from quantsim.parameters.parameter import in_group
 from quantsim.rules.registry import checked_rule_name
 
 __all__ = [
-    "MOST_JOBS",
-    "MOST_TRIALS",
     "Bound",
     "Count",
     "Days",
@@ -44,9 +43,6 @@ __all__ = [
     "flat_table",
 ]
 
-
-MOST_TRIALS = 1_000_000
-MOST_JOBS = 1_024
 
 _FIRST_YEAR, _LAST_YEAR = 1970, 2200
 
@@ -130,14 +126,14 @@ def flat_table(table: Mapping[str, Any], group: str = "") -> dict[str, Any]:
 
 Number = Annotated[float, BeforeValidator(no_truth)]
 
-# The upper bounds are beyond what is any use, and below what overflows, fills the memory or never ends.
+# Beyond these bounds numbers overflow, or are of no use.
 Positive = Annotated[float, Field(gt=0.0, le=1e12)]
 NotNegative = Annotated[float, Field(ge=0.0, le=1e12)]
-Count = Annotated[int, Field(ge=1, le=10_000_000)]
-Natural = Annotated[int, Field(ge=0, le=10_000_000)]
+Count = Annotated[int, Field(ge=1, le=MOST_COUNT)]
+Natural = Annotated[int, Field(ge=0, le=MOST_COUNT)]
 Minutes = Annotated[int, Field(ge=1, le=525_600)]  # a year
 Days = Annotated[float, Field(gt=0.0, le=36_525.0)]  # a century
-Sets = Annotated[int, Field(ge=1, le=100_000)]  # of parameters, or windows, that are evaluated at once
+Sets = Annotated[int, Field(ge=1, le=MOST_SETS)]  # of parameters, or windows, that are evaluated at once
 Trials = Annotated[int, Field(ge=1, le=MOST_TRIALS)]
 Jobs = Annotated[int, Field(ge=1, le=MOST_JOBS)]
 
@@ -149,4 +145,4 @@ Bound = Annotated[float, Field(gt=0.0, lt=1.0)]
 UtcTime = Annotated[datetime, BeforeValidator(_moment), AfterValidator(_to_utc)]
 MetricName = Annotated[str, AfterValidator(_known_metric)]
 Frozen = Annotated[tuple[tuple[str, Number | tuple[Number, ...]], ...], Table(flat_table)]
-MetricNumbers = Annotated[tuple[tuple[MetricName, Number], ...], Table()]
+MetricNumbers = Annotated[tuple[tuple[MetricName, Annotated[Number, Field(ge=-1e12, le=1e12)]], ...], Table()]

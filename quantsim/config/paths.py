@@ -39,7 +39,7 @@ def absolute_paths(values: Mapping[str, Any], base: Path, known: Collection[str]
     """
 
     def place(text: str) -> str:
-        return os.path.abspath(base / Path(text).expanduser())
+        return os.path.abspath(base / os.path.expanduser(text))
 
     def absolute(kind: str, text: str) -> str:
         if kind == _RULE:

@@ -53,8 +53,8 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
     return tables
 
 
-def toml_value(text: str) -> Any:
-    """The value that a text is in TOML; the text itself where it is none, as on any command line.
+def toml_value(text: str, key: str) -> Any:
+    """The value of a key that a text is in TOML; the text itself where it is none, as on any command line.
 
     Raises:
         ConfigError: it is nested too deeply.
@@ -62,7 +62,7 @@ def toml_value(text: str) -> Any:
     try:
         tables = tomllib.loads(f"value = {text}")
     except RecursionError:
-        raise ConfigError(f"{text[:40]}... is nested too deeply: at most {_DEEPEST} levels") from None
+        raise ConfigError(f"{key} is nested too deeply: at most {_DEEPEST} levels") from None
     except ValueError:
         return text
     return tables["value"] if len(tables) == 1 else text  # further lines would be lost

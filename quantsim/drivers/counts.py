@@ -7,12 +7,12 @@ from quantsim.errors import DriverError
 __all__ = ["checked_count"]
 
 
-def checked_count(what: str, value: int) -> int:
+def checked_count(what: str, value: int, most: int) -> int:
     """The number itself.
 
     Raises:
-        DriverError: it is no whole number, or less than 1; the message names it by ``what``.
+        DriverError: it is no whole number, less than 1 or above ``most``; the message names it by ``what``.
     """
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise DriverError(f"{what} = {value!r} must be a whole number, at least 1")
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+        raise DriverError(f"{what} = {value!r} must be a whole number from 1 to {most:,}")
     return value

@@ -61,6 +61,10 @@ def to_human(parameters: Sequence[Parameter], raw: Mapping[str, Any]) -> dict[st
     }
 
 
+_LARGEST = 1e24
+"""Of values that are given in human units; far beyond any use, and far below where powers of them overflow."""
+
+
 def _resolve(parameter: Parameter, values: Mapping[str, Any], group: Mapping[str, FloatArray]) -> FloatArray:
     raw_name, human_name, spec = parameter.raw_name, parameter.human_name, parameter.spec
     if raw_name in values:
@@ -76,6 +80,11 @@ def _resolve(parameter: Parameter, values: Mapping[str, Any], group: Mapping[str
         human = np.full(parameter.size, 1.0 / parameter.size)
     else:
         human = np.full(parameter.size, spec.default)
+    if np.abs(human).max() > _LARGEST:
+        raise ParameterError(
+            f"{human_name} = {human.tolist()} is beyond what can be computed with: its range is from {spec.low:g} to "
+            f"{spec.high:g}"
+        )
     if not spec.transform.admits(human).all():
         raise ParameterError(f"{human_name} = {human.tolist()} must be {spec.transform.domain}")
     try:
@@ -88,6 +97,8 @@ def _per_label(name: str, value: Any, labels: tuple[str, ...]) -> FloatArray:
     n_values = len(labels)
     expected = f"a number or {n_values} numbers, one for each of {', '.join(labels)}" if n_values > 1 else "one number"
     try:
+        if np.asarray(value).dtype == np.bool_:
+            raise TypeError("true and false are no numbers")
         array = np.asarray(value, np.float64)
     except (TypeError, ValueError) as error:
         raise ParameterError(f"{name} = {value!r} must be {expected}") from error

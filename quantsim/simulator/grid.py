@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from quantsim.config import Experiment
 from quantsim.errors import ConfigError, ParameterError, nearest
+from quantsim.limits import MOST_CELLS
 from quantsim.metrics import get_metric
 from quantsim.objective import SHORT, warn_once
 from quantsim.parameters import Parameter, common, scoped, to_human
@@ -42,7 +43,7 @@ class Axis:
 
     Raises:
         ParameterError: ``low < high`` does not hold, an end is not finite, or not positive on a logarithmic axis, or there
-            are fewer than two points.
+            are fewer than two points, or more than :data:`~quantsim.limits.MOST_CELLS`.
     """
 
     name: str
@@ -59,6 +60,8 @@ class Axis:
             raise ParameterError(f"{ends}: a logarithmic axis needs low > 0; raise low, or make the axis linear")
         if self.n_points < 2:
             raise ParameterError(f"axis {self.name}: {self.n_points} points are no range: give 2 or more")
+        if self.n_points > MOST_CELLS:
+            raise ParameterError(f"axis {self.name}: {self.n_points:,} points are too many: at most {MOST_CELLS:,}")
 
     @property
     def values(self) -> FloatArray:
@@ -266,6 +269,10 @@ def _resolve(experiment: Experiment, axes: Sequence[Axis]) -> list[Parameter]:
     """The parameter of each axis."""
     if not axes:
         raise ParameterError("a grid needs at least one axis, such as Axis('memory_days', 1.0, 100.0, 16, log=True)")
+    n_cells = math.prod(axis.n_points for axis in axes)
+    if n_cells > MOST_CELLS:
+        shape = " x ".join(f"{axis.n_points:,} of {axis.name}" for axis in axes)
+        raise ParameterError(f"a grid of {n_cells:,} cells ({shape}) is too large: at most {MOST_CELLS:,}")
     found = [_parameter_of(experiment, axis) for axis in axes]
     taken: dict[tuple[str, str], str] = {}
     for axis, parameter in zip(axes, found, strict=True):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,6 +52,8 @@ class ResultFile:
         Raises:
             CheckpointError: the file cannot be read, is cut short, or is not such a list; the message says where.
         """
+        if os.path.lexists(self.path) and not os.path.isfile(self.path):
+            raise CheckpointError(f"result file {self.path} is no file")  # to read from a pipe might never end
         text = _Text(self._blocks())
         try:
             if text.next_character() == '"':

@@ -23,6 +23,7 @@ from quantsim.drivers.search.storage.opened import Location, default_storage, de
 from quantsim.drivers.search.study import identify
 from quantsim.drivers.sgd.training import Training
 from quantsim.errors import ConfigError
+from quantsim.limits import MOST_JOBS
 from quantsim.prices import Prices
 from quantsim.ranking import gain
 from quantsim.simulator import Evaluator
@@ -99,7 +100,10 @@ def run_hybrid(
         KeyboardInterrupt: as raised; everything up to the last trial or report is kept.
     """
     begun = time.monotonic()
-    options = {"jobs": checked_count("jobs", experiment.search.jobs if jobs is None else jobs), "take_over": take_over}
+    options = {
+        "jobs": checked_count("jobs", experiment.search.jobs if jobs is None else jobs, MOST_JOBS),
+        "take_over": take_over,
+    }
     minutes = _Minutes(experiment.hybrid.max_minutes, begun, threading.get_ident())
     location = default_storage(store.location) if storage is None else storage
     watch = functools.partial(_watch, minutes, progress)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from quantsim.drivers.search.driver import SearchRun as SearchRun
+    from quantsim.drivers.search.driver import check_search as check_search
     from quantsim.drivers.search.driver import run_search as run_search
     from quantsim.drivers.search.join import WorkerRun as WorkerRun
     from quantsim.drivers.search.join import join_study as join_study
@@ -22,6 +23,7 @@ _HOMES = {
     "SearchRun": "driver",
     "SearchSpace": "space",
     "WorkerRun": "join",
+    "check_search": "driver",
     "join_study": "join",
     "load_search_space": "space_file",
     "run_search": "driver",
@@ -32,6 +34,7 @@ __all__ = [
     "SearchRun",
     "SearchSpace",
     "WorkerRun",
+    "check_search",
     "join_study",
     "load_search_space",
     "run_search",

@@ -47,6 +47,7 @@ from quantsim.drivers.search.workers.lost import LostTrials, abandon_session
 from quantsim.drivers.search.workers.parallel import Job, run_on_cluster, run_processes
 from quantsim.drivers.search.workers.worker import Evaluates, Searcher
 from quantsim.errors import DriverError
+from quantsim.limits import MOST_JOBS, MOST_TRIALS
 from quantsim.objective import SHORT, warn_once
 from quantsim.prices import Prices
 
@@ -140,18 +141,13 @@ def run_search(
             fail, workers die one after another, or the cluster is not there.
         KeyboardInterrupt: as raised; completed trials are kept, and the run is marked as interrupted.
     """
-    n_trials = checked_count("trials", _given(trials, experiment.search.trials))
-    n_jobs = (
-        None if jobs is None and address is not None else checked_count("jobs", _given(jobs, experiment.search.jobs))
-    )
+    n_trials = checked_count("trials", _given(trials, experiment.search.trials), MOST_TRIALS)
+    of_cluster = jobs is None and address is not None
+    n_jobs = None if of_cluster else checked_count("jobs", _given(jobs, experiment.search.jobs), MOST_JOBS)
     location = default_storage(store.location) if storage is None else storage
-    check_backend(backend, address, location)
-    space = load_search_space(experiment)
+    space = check_search(experiment, location, study_name=study_name, backend=backend, address=address)
     queue = [space.from_human(params) for params in enqueue]
     make_evaluator = make_evaluator or default_evaluator
-    check_objectives(experiment)
-    check_pruner(experiment)
-    check_sampler(experiment.search, space.distributions(), len(objective_names(experiment)))
     prices = experiment.load_prices() if prices is None else prices
     evaluator = make_evaluator(experiment, prices)
     if SHORT in evaluator.notes:
@@ -162,6 +158,37 @@ def run_search(
     search = _Search(experiment, prices, space, evaluator, make_evaluator, store, location, name, identity, place)
     with quiet_optuna():
         return search.run(n_trials, queue, progress, take_over=take_over)
+
+
+def check_search(
+    experiment: Experiment, storage: Location, *, study_name: str | None, backend: Backend, address: str | None
+) -> SearchSpace:
+    """The space that a search would draw from; checks all that can be told before prices are loaded and anything is stored.
+
+    Args:
+        experiment: as :func:`run_search` takes it, and all others.
+        storage: where the study would be kept.
+        study_name: None for the one that is made.
+        backend: where workers would be.
+        address: of a cluster.
+
+    Raises:
+        ConfigError: the search space, the objectives, the sampler or the pruner do not fit the experiment.
+        DriverError: the name is none, or workers cannot be run there.
+    """
+    if study_name is not None and not (
+        study_name.strip() and study_name.isprintable() and len(study_name) <= _LONGEST_NAME
+    ):
+        raise DriverError(f"study_name = {study_name[:80]!r} must be 1 to {_LONGEST_NAME} printable characters")
+    check_backend(backend, address, storage)
+    space = load_search_space(experiment)
+    check_objectives(experiment)
+    check_pruner(experiment)
+    check_sampler(experiment.search, space.distributions(), len(objective_names(experiment)))
+    return space
+
+
+_LONGEST_NAME = 200
 
 
 @dataclass(frozen=True)

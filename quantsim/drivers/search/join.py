@@ -37,6 +37,7 @@ from quantsim.drivers.search.workers.claims import Claimant
 from quantsim.drivers.search.workers.lost import LostTrials, abandon_session
 from quantsim.drivers.search.workers.worker import Info, Searcher
 from quantsim.errors import DriverError
+from quantsim.limits import MOST_TRIALS
 from quantsim.prices import Prices
 
 __all__ = ["WorkerRun", "join_study"]
@@ -102,7 +103,7 @@ def join_study(
         KeyboardInterrupt: as raised; the trial at hand goes back to the queue.
     """
     if trials is not None:
-        checked_count("trials", trials)
+        checked_count("trials", trials, MOST_TRIALS)
     if is_missing(storage):
         raise DriverError(
             f"there is no file {describe_storage(storage)}, so no study to join: a driver makes both, such as `quantsim optuna`"

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Location",
+    "check_storage",
     "default_storage",
     "describe_storage",
     "is_file",
@@ -76,13 +77,60 @@ def opened_storage(location: Location) -> Iterator[BaseStorage]:
             storage, close = _open_database(_with_driver(target), shown)
     except (OSError, ImportError, ValueError, SQLAlchemyError, RuntimeError) as error:
         password = None if isinstance(target, Path) else target.password
-        text = redact(f"{type(error).__name__}: {error}", password)
         cause = error if redact(str(error), password) == str(error) else None
-        raise DriverError(f"cannot open the study storage {shown}: {text}") from cause
+        raise DriverError(f"cannot open the study storage {shown}: {redact(_reason(error), password)}") from cause
     try:
         yield storage
     finally:
         close()
+
+
+def check_storage(location: Location) -> None:
+    """Checks as far as a look at the file tells that a storage can be opened, or made; makes and opens nothing.
+
+    Raises:
+        DriverError: the location is not valid, or what is there is no storage and leaves no place for one.
+    """
+    path = storage_file(location)
+    if path is None:
+        return
+    head = _HEADS["journal" if path.suffix in JOURNAL_SUFFIXES else "sqlite"]
+    try:
+        if not _is_there(path):
+            folder = next(folder for folder in path.absolute().parents if folder.exists())
+            if folder.is_dir() and os.access(folder, os.W_OK):
+                return
+            problem = f"no file can be made in {folder}"
+        elif not path.is_file():
+            problem = "it is no file"
+        else:
+            with path.open("rb") as file:
+                found = file.read(len(head))
+            if head.startswith(found):  # none of it is an empty file
+                return
+            problem = f"it does not begin with {head.decode().rstrip(chr(0))}, as {_WORDS[head]} do"
+    except OSError as error:
+        problem = _reason(error)
+    raise DriverError(f"cannot open the study storage {describe_storage(location)}: {problem}")
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
+_HEADS = {"journal": b'{"op_code":', "sqlite": b"SQLite format 3\0"}
+_WORDS = {_HEADS["journal"]: "journals", _HEADS["sqlite"]: "SQLite files"}
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong, in the words of the system or the database alone."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(getattr(error, "orig", None) or error)
 
 
 def describe_storage(location: Location) -> str:
@@ -152,7 +200,11 @@ def _parse(location: Location) -> Path | URL:
         found = read_location(location, others=(_GRPC,))
     except ValueError as error:
         raise DriverError(f"the location of the study storage is not valid: {error}") from None
-    if isinstance(found, URL) or found.suffix in JOURNAL_SUFFIXES:
+    if isinstance(found, URL):
+        if found.get_backend_name() == "sqlite" and found.database in (None, "", ":memory:"):
+            raise DriverError("a study storage in memory would be lost with its connection; give the path of a file")
+        return found
+    if found.suffix in JOURNAL_SUFFIXES:
         return found
     if found.suffix in SQLITE_SUFFIXES:
         return URL.create("sqlite", database=str(found))

@@ -6,6 +6,7 @@ import contextlib
 import importlib.util
 import logging
 import os
+import re
 import socket
 from collections.abc import Iterator
 from typing import Any, Literal, get_args
@@ -32,7 +33,7 @@ def check_backend(backend: str, address: str | None, storage: Location) -> None:
     """Checks that workers can be run there, before anything takes long.
 
     Raises:
-        DriverError: the backend is unknown or its package missing, or it takes no address.
+        DriverError: the backend is unknown or its package missing, it takes no address, or the address is none.
     """
     if backend not in get_args(Backend):
         raise DriverError(f"backend = {backend!r} must be one of {', '.join(get_args(Backend))}")
@@ -40,6 +41,8 @@ def check_backend(backend: str, address: str | None, storage: Location) -> None:
         if address is not None:
             raise DriverError(f"address = {address!r} is of a cluster: say which with backend = 'dask' or 'ray'")
         return
+    if address is not None and not (_is_address(address) or (backend == "ray" and address == "auto")):
+        raise DriverError(f"address = {address!r} must be HOST:PORT, such as 192.168.1.7:8786")
     package = _PACKAGES[backend]
     if importlib.util.find_spec(package) is None:
         raise DriverError(f"backend = {backend!r} needs the package {package}: pip install 'quantsim[{backend}]'")
@@ -147,6 +150,11 @@ def _environment(**values: str) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+def _is_address(text: str) -> bool:
+    found = re.fullmatch(r"(?:[a-z]+://)?(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})", text)
+    return found is not None and 0 < int(found[1]) < 2**16
 
 
 def _is_here(address: str) -> bool:

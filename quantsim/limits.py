@@ -1,0 +1,20 @@
+"""The largest numbers that are taken: beyond what is any use, and below what fills the memory or never ends."""
+
+from __future__ import annotations
+
+__all__ = ["MOST_CELLS", "MOST_COUNT", "MOST_JOBS", "MOST_PERIODS", "MOST_SETS", "MOST_TRIALS"]
+
+MOST_COUNT = 10_000_000
+"""Of steps, reports, bars."""
+
+MOST_TRIALS = 1_000_000
+MOST_JOBS = 1_024
+
+MOST_SETS = 100_000
+"""Of parameter sets, or windows, that are evaluated at once."""
+
+MOST_CELLS = 10_000_000
+"""Of a grid; their parameters and metrics alone take gigabytes."""
+
+MOST_PERIODS = 5_000
+"""Of an objective; each has a part of the compiled program."""

@@ -1,0 +1,187 @@
+"""Wrong options: every option of every command without a value, of a wrong type, out of range, with text it does not take."""
+
+from __future__ import annotations
+
+import enum
+import typing
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from bad_inputs import LONG, TREE, Case
+from typer.models import OptionInfo
+
+from quantsim.commands.app import app
+
+
+def _texts(text: str) -> tuple[str, ...]:
+    """The values between bars; the first is the empty one."""
+    return tuple(text.replace("LONG", LONG).split(" | "))
+
+
+_LOCATIONS = (
+    " | :// | sqlite://x.db | sqlite:// | sqlite:/x.db | sqlite:x.db | mysql:/host/db | posgresql://host/db | "
+    "postgresql://host:port/db | postgresql:/ann:s3cret@host/db | postgresql:ann:s3cret@host/db | "
+    "postgres//ann:s3cret@host/db | postgres://ann:s3cret@host/db | http://ann:s3cret@host/db | {inputs}"
+)
+"""Of a store or a storage: what only looks like a URL, or names no database."""
+
+_TEXTS: dict[str, tuple[str, ...]] = {
+    "--study": _texts(" | nonsense | no/such.toml | {inputs} | LONG | ~nobody_here/x.toml"),
+    "--set": (
+        *_texts(" | = | =1 | fees.swap_fee | nonsense=1 | fees.nonsense=1 | fees=1 | fees.swap_fee= | fees.swap_fee=2"),
+        *_texts("fees.swap_fee.deep=1 | fees.swap_fee=0.1\nseed = 3 | data.tokens=BTC | pool.rule=nonsense"),
+        *("seed=" + "9" * 5000, f"{'.' * 50}=1", f"parameters{'.deep' * 50}=1", f"parameters.memory_days={'[' * 5000}"),
+    ),
+    "--param": _texts(" | memory_days | memory_days= | nonsense=1 | memory_days=long | memory_days=-1 | memory_days=0"),
+    "--axis": (
+        *_texts(" | memory_days | memory_days=1:2 | nonsense=1:2:3 | memory_days=2:1:4 | memory_days=0:9:4:log"),
+        *_texts("memory_days=1:9:100000000000 | memory_days=nan:9:4 | memory_days=1:inf:4 | memory_days=1:9:4:log2"),
+        *_texts("memory_days=1:9:1.5 | memory_days=1:9:-4 | memory_days[XYZ]=1:9:4 | memory_days=-9:-1:4"),
+    ),
+    "--fix": _texts(
+        " | memory_days | nonsense=1 | memory_days=long | memory_days=-1 | memory_days=true | memory_days=[]"
+    ),
+    "--from": _texts(" | nonsense | best_of_all | 12345678:1:0 | 1:2 | 1:2:3:4 | zz:1:0 | 00000000:-1:0 | :::"),
+    "--store": _texts(f"{_LOCATIONS} | {{inputs}}/text.txt/c.db | LONG.db | {{inputs}}/binary.db"),
+    "--storage": _texts(f"{_LOCATIONS} | study.txt | {{inputs}}/text.txt/s.journal | LONG.journal"),
+    "--csv": _texts(" | out.xlsx | out | no/such/folder/out.csv | {inputs} | LONG.csv | {inputs}/text.txt/out.csv"),
+    "--plot": _texts(" | out.bmp | out | no/such/folder/out.png | {inputs} | LONG.png | {inputs}/text.txt/out.png"),
+    "--output": _texts(" | no/such/folder/out.json | {inputs} | LONG.json | {inputs}/text.txt/out.json"),
+    "--plots": _texts(" | {inputs}/text.txt | {inputs}/text.txt/pages | LONG"),
+    "--method": _texts(" | nonsense | best_validatoin"),
+    "--metric": _texts(" | nonsense"),
+    "--run": _texts(" | nonsense | ffffffff | 0000000000000000000000000000000000000000"),
+    "--from-study": _texts(" | nonsense"),
+    "--study-name": _texts(" | LONG"),
+    "--host": _texts(" | no host | .. | 256.256.256.256 | nowhere.invalid"),
+    "--source": _texts(" | nonsense | {inputs}/text.txt | LONG | http://host/prices"),
+    "--rule-file": _texts(" | missing.py | {inputs} | {inputs}/text.txt | LONG"),
+    "--address": _texts(" | nonsense | localhost:port | localhost:99999999"),
+}
+"""Options of free text → wrong values; ``{inputs}`` is a folder of faulty files. An option that is missing here fails."""
+
+_CONTEXT: dict[tuple[str, str], tuple[str, ...]] = {
+    ("optuna", "--address"): ("--backend", "dask"),
+    ("worker", "--storage"): ("--study-name", "any"),
+    ("worker", "--study-name"): ("--storage", "{store}/checkpoints.journal"),
+    ("worker", "--trials"): ("--study-name", "any", "--storage", "{store}/checkpoints.journal"),
+    ("simulate", "--store"): ("--from", "best"),
+    ("export", "--store"): ("best",),
+    ("import", "--store"): ("{inputs}/text.txt",),
+    ("import", "--source"): ("{inputs}/text.txt",),
+    ("select", "--split-minimum"): ("--method", "best_train_min_test", "--store", "{store}/checkpoints.db"),
+    ("sgd", "--top"): ("--from-study", "any"),
+    ("dashboard", "--host"): ("--store", "{store}/checkpoints.db"),
+    ("dashboard", "--port"): ("--store", "{store}/checkpoints.db"),
+    ("select", "--rule-file"): ("--store", "{store}/checkpoints.db"),
+    ("select", "--set"): ("--study", "momentum_fees", "--store", "{store}/checkpoints.db"),
+}
+"""(command, option) → what else is given, so that the option counts."""
+
+_COUNTS_LATER = {
+    ("worker", "--set"),
+    ("worker", "--rule-file"),
+    ("worker", "--store"),
+    ("import", "--source"),
+    ("import", "--store"),
+}
+"""(command, option) of what counts only where there is a search to join, or a result file to read."""
+
+_NEEDS_STORE = ("--from", "--method", "--metric", "--run", "--from-study")
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of a command, as its function declares it."""
+
+    command: str
+    flag: str
+    kinds: tuple[Any, ...]
+    low: float | None
+    high: float | None
+
+
+def options() -> Iterator[Option]:
+    """All options of all commands, ``--verbose`` aside."""
+    for registered in app.registered_commands:
+        assert registered.callback is not None
+        flags = {one.name: one.opts[0] for one in TREE.commands[str(registered.name)].params}
+        for name, hint in typing.get_type_hints(registered.callback, include_extras=True).items():
+            info = next((one for one in getattr(hint, "__metadata__", ()) if isinstance(one, OptionInfo)), None)
+            if info is not None and name != "verbose":
+                kinds = tuple(_kinds(typing.get_args(hint)[0]))
+                yield Option(str(registered.name), flags[name], kinds, info.min, info.max)
+
+
+def _kinds(hint: Any) -> Iterator[Any]:
+    """The types in a hint, and the values of a literal."""
+    if inside := typing.get_args(hint):
+        for one in inside:
+            yield from _kinds(one)
+    elif hint is not type(None):
+        yield hint
+
+
+def option_cases() -> Iterator[Case]:
+    """Every option of every command: without a value, of a wrong type, out of range, and what text it does not take."""
+    for one in options():
+        command, flag = one.command, one.flag
+        if one.kinds == (bool,):
+            yield Case(f"{command} {flag}=5", (command, f"{flag}=5"), (flag,))
+            continue
+        yield Case(f"{command} {flag} without a value", (command, flag), (flag,))
+        for value in () if (command, flag) in _COUNTS_LATER else _wrong_options(one):
+            around = _CONTEXT.get((command, flag), ())
+            if not around and flag in _NEEDS_STORE and command != "grid":
+                around = ("--store", "{store}/checkpoints.db")
+            shown = value if len(value) < 60 else f"{value[:60]}..."
+            yield Case(f"{command} {flag}={shown!r}", (command, *around, f"{flag}={value}"), _told(flag, value))
+    for command in sorted(TREE.commands):
+        yield Case(f"{command} --nonsense", (command, "--nonsense"), ("--nonsense",))
+        yield Case(f"{command} surplus argument", (command, "one", "surplus"), ("surplus", "one", "--storage"))
+    yield Case("no such command", ("nonsense",), ("nonsense",))
+    for name in ("nonsense", "", "no/such.toml", "{inputs}", LONG):
+        yield Case(f"space {name[:60]}", ("space", name), (name, "search space"))
+    for start in ("nonsense", "12345678:1:0", ":::", ""):
+        yield Case(f"export {start}", ("export", start, "--store", "{store}/checkpoints.db"), (start, "checkpoint"))
+
+
+def _wrong_options(one: Option) -> tuple[str, ...]:
+    if one.kinds in ((int,), (float,)):
+        whole = one.kinds == (int,)
+        wrong = ["", "many", "true", "nan", *(["1.5", "1" + "0" * 30] if whole else ["inf", "-inf"])]
+        if one.low is not None:
+            wrong += [repr(one.low - 1), "-" + "9" * 30]
+        if one.high is not None:
+            wrong += [repr(one.high + 1)]
+        return tuple(wrong)
+    if all(isinstance(kind, str) or issubclass(kind, enum.Enum) for kind in one.kinds):
+        return ("", "nonsense")
+    if one.flag not in _TEXTS:
+        raise LookupError(f"{one.flag} of {one.command}: say in bad_options.py what this option does not take")
+    return _TEXTS[one.flag]
+
+
+def _told(flag: str, value: str) -> tuple[str, ...]:
+    """The option; or the file, key or name that it was given."""
+    if flag in ("--set", "--param", "--fix", "--axis"):
+        value = value.partition("=")[0].rpartition(".")[2].partition("[")[0].strip() or value
+    return tuple(filter(None, (flag, value[:40], *_KINDS.get(flag, ()))))
+
+
+_KINDS = {
+    "--study": ("no study",),
+    "--store": ("checkpoint store",),
+    "--storage": ("study storage",),
+    "--csv": ("cannot be written", "cannot write"),
+    "--plot": ("cannot be written", "cannot write"),
+    "--output": ("cannot be written", "cannot write"),
+    "--plots": ("pages",),
+    "--from": ("checkpoint",),
+    "--source": ("price source",),
+    "--metric": ("metric",),
+    "--method": ("method",),
+    "--run": ("run id",),
+}
+"""Option → what else its messages may call the thing."""
