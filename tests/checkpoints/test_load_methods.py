@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from pathlib import Path
 
 import pytest
 
@@ -120,3 +122,9 @@ def test_a_search_whose_test_objective_is_of_validation_data():
     ours = [Checkpoint("r", 0, 0, "sgd", {"w": (1.0,)}, metrics=rows[0].metrics)]
     with pytest.raises(SelectionError, match="no test metrics are stored"):
         select(ours, "best_test_objective")
+
+
+def test_the_document_lists_every_load_method():
+    page = (Path(__file__).parents[2] / "docs" / "fingerprints.md").read_text(encoding="utf-8")
+    table = page.partition("## Load methods")[2].partition("\n## ")[0]
+    assert sorted(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == sorted(LOAD_METHODS)
