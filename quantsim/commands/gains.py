@@ -88,7 +88,7 @@ def show_gain(
     which = start.checkpoint.key + (f", the best of {len(starts)} starts" if len(starts) > 1 else "")
     if chosen.raw == best.raw:
         say(
-            f"Fine-tuning did not help: on {selection.chosen_by} data nothing that gradients made beats its start, {which}. "
+            f"Fine-tuning did not help on {selection.chosen_by} data: nothing that gradients made beats its start, {which}. "
             "That stays the choice."
         )
         return
@@ -113,7 +113,7 @@ def show_tuned(
     if chosen.step not in tuned_from:
         chooser = "validation" if experiment.periods.has_validation else "train"
         say(
-            f"Fine-tuning did not help: on {chooser} data no trial that gradients made beats trial {chosen.step}, which the "
+            f"Fine-tuning did not help on {chooser} data: no trial that gradients made beats trial {chosen.step}, which the "
             "search found."
         )
         return

@@ -158,7 +158,8 @@ def _show_raw(checkpoints: Sequence[Checkpoint]) -> None:
 
 
 def _as_json(experiment: Experiment, selection: Selection, runs: Sequence[Run]) -> dict[str, Any]:
-    units = {parameter.human_name: parameter.spec.unit for parameter in experiment.active_parameters}
+    known = () if experiment.is_only_read else experiment.active_parameters
+    units = {parameter.human_name: parameter.spec.unit for parameter in known}
     return {
         "study": experiment.name,
         "rule": experiment.pool.strategy_name,
@@ -185,8 +186,8 @@ def _checkpoint_as_json(checkpoint: Checkpoint, units: Mapping[str, str]) -> dic
         "parameter_set": checkpoint.parameter_set,
         "created_at": checkpoint.created_at.isoformat(),
         "parameters": {
-            name: {"values": _numbers(checkpoint.human[name]), "unit": unit}
-            for name, unit in units.items()
+            name: {"values": _numbers(checkpoint.human[name]), "unit": units.get(name)}
+            for name in units or checkpoint.human
             if name in checkpoint.human
         },
         "raw": {name: _numbers(values) for name, values in checkpoint.raw.items()},

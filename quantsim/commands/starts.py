@@ -266,6 +266,11 @@ def _best_of_search(
             f"{store.location} has no search of the name {name!r}, neither of an Optuna study nor of an experiment: "
             f"{nearest(name, known)}"
         )
+    if wanted.run is not None:
+        only = store.run(wanted.run)
+        if only.run_id not in [run.run_id for run in named]:
+            raise SelectionError(f"--run {wanted.run} is no search of the name {name!r}: leave it out")
+        named = [only]
     experiment = given or wanted.stored(named[0])
     metric = experiment.objective.name
     alike = comparable_runs(named, named[0])

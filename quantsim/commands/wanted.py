@@ -37,6 +37,10 @@ class Wanted:
 
     def given(self) -> Experiment | None:
         """The study that the user names, with the changes; None where none is named."""
+        if self.study is not None and self.rule_files:
+            raise ConfigError(
+                f"--rule-file {self.rule_files[0]} is of a stored study, and --study {self.study} names another: leave one out"
+            )
         return None if self.study is None else load_study(self.study, self.settings)
 
     def stored(self, run: Run) -> Experiment:

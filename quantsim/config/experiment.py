@@ -78,7 +78,7 @@ class Experiment(Section):
                     f"objective.periods: {begin:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} must lie within the training period, "
                     f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M}"
                 )
-        if not all(map(is_loadable, self.own_rules.values())):
+        if self.is_only_read:
             return self  # a stored study that is only read: what follows asks the rules
         check_groups(self.pools)
         human = to_human(self.layout, self.initial_parameters())
@@ -201,6 +201,11 @@ class Experiment(Section):
         names = {name for pool in pools for name in pool.rule_names}
         names |= {fees.rule for fees in (self.fees, *(pool.fees for _, pool in self.subsidiaries)) if fees.rule}
         return {str(name): name for name in sorted(names) if isinstance(name, SourceName)}
+
+    @property
+    def is_only_read(self) -> bool:
+        """Whether it is a stored study with users' rules whose files were not given, so that nothing can be asked of these."""
+        return not all(map(is_loadable, self.own_rules.values()))
 
     @property
     def rule_sources(self) -> dict[str, str | None]:

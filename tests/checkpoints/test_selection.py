@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import random
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -211,6 +212,20 @@ def test_best_train_per_set(make):
 def test_sets_of_two_runs_are_different_sets(make):
     rows = [make(0, 0, run_id="b", train=1.0), make(0, 0, run_id="a", train=2.0)]
     assert [row.run_id for row in select(rows, "best_train_per_set", "m").checkpoints] == ["a", "b"]
+
+
+def test_a_copy_is_the_checkpoint_that_it_is_of(make):
+    early, late = (datetime(2024, 1, day, tzinfo=UTC) for day in (1, 2))
+    raw = {"w": (1.0, 2.0)}
+    trial = make(17, run_id="search", driver="search", train=1.0, raw=raw, created_at=early)
+    copy = make(0, run_id="sgd", train=1.0 + 1e-14, raw=raw, created_at=late)  # rounded otherwise
+    worse = make(1, run_id="sgd", train=0.5, created_at=late)
+    for rows in ([trial, copy, worse], [worse, copy, trial]):
+        assert top(rows, 2, "train", "m") == (trial, worse)
+        assert select(rows, "best_train", "m").checkpoint == trial
+        assert select(rows, "pareto_front", ("m", "-m")).checkpoints == (trial, worse)
+    of_another_study = make(17, run_id="search", driver="search", train=0.9, raw=raw, created_at=early)
+    assert select([of_another_study, copy, worse], "best_train", "m").checkpoint == copy
 
 
 def test_params_are_arrays(make):

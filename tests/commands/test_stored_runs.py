@@ -1,0 +1,161 @@
+"""What commands make of stored runs: rules of users' files, prices that changed, published forms, older configurations."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from command_support import invoke
+
+from quantsim import CheckpointStore, Evaluator, Experiment, simulate
+from quantsim.checkpoints import Checkpoint
+from quantsim.checkpoints.stored import rule_notes
+from quantsim.commands.candidates import comparable_runs
+from quantsim.commands.gains import gain_line, show_gain, show_tuned
+from quantsim.commands.starts import Start
+from quantsim.config.deciding import deciding_tables, differences, tables_of
+from quantsim.drivers.search import load_search_space
+from quantsim.drivers.search.dashboard.note import study_note
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "own_rule.py"
+DAYS = Experiment.load("momentum_zero_fee").override(["data.bar_minutes=1440"])
+LOOK_AHEAD = DAYS.override(["pool.rule=min_variance", "parameters={}", "update.published_look_ahead=true"])
+PUBLISHED = "update.published_look_ahead = true"
+
+
+def keep(store: CheckpointStore, experiment: Experiment, data_id: str = "d", **metrics: float) -> Checkpoint:
+    """A finished run of the experiment with its own parameters as the one checkpoint."""
+    config = experiment.model_dump(mode="json")
+    what = {"experiment_id": experiment.identity, "data_id": data_id, "name": experiment.name}
+    run_id = store.begin_run(**what, driver="sgd", config=config, notes=rule_notes(experiment))
+    raw = experiment.initial_parameters()
+    human = {name: tuple(values.tolist()) for name, values in experiment.human_parameters(raw).items()}
+    splits = {split: {experiment.objective.name: value} for split, value in (metrics or {"validation": 1.0}).items()}
+    row = Checkpoint(run_id, 0, 0, "sgd", {name: tuple(values) for name, values in raw.items()}, human, splits)
+    store.append(run_id, [row])
+    store.finish_run(run_id)
+    return row
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "checkpoints.db"
+
+
+def test_a_rule_of_a_user_s_file_is_run_only_where_the_user_names_it(path: Path, tmp_path: Path) -> None:
+    file = Path(shutil.copy(EXAMPLE, tmp_path / "mine.py"))
+    experiment = DAYS.override([f"pool.rule={file}:calm_momentum"])
+    with CheckpointStore(path) as store:
+        key = keep(store, experiment).key
+    content = file.read_text()
+    file.write_text("raise SystemExit(7)\n")  # what somebody who gives away a store may have put there
+    picked = json.loads(invoke("select", "--store", path, "--json").stdout)["checkpoints"][0]
+    assert picked["parameters"]["ceiling"] == {"values": [pytest.approx(0.02)] * 2, "unit": None}
+    assert "ceiling = [" in invoke("select", "--store", path).stdout
+    for command in (("export", key), ("export", "best"), ("simulate", "--from", key), ("sgd", "--from", key)):
+        refused = invoke(*command, "--store", path)
+        assert refused.exit_code == 2
+        assert "--rule-file" in refused.stderr
+        changed = invoke(*command, "--rule-file", file, "--store", path)
+        assert changed.exit_code == 2
+        assert "SHA-256" in changed.stderr
+    moved = tmp_path / "elsewhere.py"
+    moved.write_text(content)
+    deployed = invoke("export", key, "--rule-file", moved, "--store", path)
+    assert deployed.exit_code == 0, deployed.output
+    assert json.loads(deployed.stdout)["experiment"]["identity"] == experiment.identity
+
+
+def test_prices_that_changed_since_the_run_are_refused(path: Path) -> None:
+    with CheckpointStore(path) as store:
+        key = keep(store, DAYS, "0123").key
+    refused = invoke("simulate", "--from", key, "--store", path)
+    assert refused.exit_code == 2
+    assert "have changed since the run" in refused.stderr
+    assert "--as-study" in refused.stderr
+    prices = DAYS.load_prices()
+    with CheckpointStore(path) as store:
+        key = keep(store, DAYS, Evaluator(DAYS, prices).data_id).key
+    assert invoke("simulate", "--from", key, "--split", "test", "--store", path).exit_code == 0
+
+
+def test_options_of_stored_sets_are_for_these(path: Path) -> None:
+    for command in (("export",), ("simulate",), ("sgd",), ("optuna",)):
+        refused = invoke(*command, "--run", "ab12", "--store", path)
+        assert refused.exit_code == 2
+        assert "--run is of a stored parameter set" in refused.stderr
+    assert not path.exists()
+
+
+def test_published_forms_are_shown_wherever_a_result_rests_on_them(path: Path) -> None:
+    prices = LOOK_AHEAD.load_prices()
+    result = simulate(LOOK_AHEAD, None, prices, split="test")
+    assert PUBLISHED in result.notes["cautions"][0]
+    note = study_note(LOOK_AHEAD, load_search_space(LOOK_AHEAD), "", "")
+    assert PUBLISHED in note
+    with CheckpointStore(path) as store:
+        key = keep(store, LOOK_AHEAD, Evaluator(LOOK_AHEAD, prices).data_id).key
+    for command in (("select",), ("simulate", "--split", "test", "--from", key)):
+        shown = invoke(*command, "--store", path)
+        assert shown.exit_code == 0, shown.output
+        assert f"Caution: this rests on {PUBLISHED}" in shown.stdout
+    assert any(PUBLISHED in line for line in json.loads(invoke("select", "--store", path, "--json").stdout)["notes"])
+    exported = invoke("export", key, "--store", path)
+    assert f"found with {PUBLISHED}" in exported.stderr
+    assert DAYS.cautions == ()
+
+
+def test_runs_of_an_older_version_compare_by_the_defaults_of_what_it_did_not_know(path: Path) -> None:
+    config = DAYS.model_dump(mode="json")
+    old = {**config, "fees": {"swap_fee": 0.0}, "data": {key: config["data"][key] for key in ("tokens", "bar_minutes")}}
+    assert deciding_tables(old, {}) == tables_of(DAYS)
+    changed = {**old, "fees": {"swap_fee": 0.001}, "pool": {**config["pool"], "of_another_version": 1}}
+    assert differences(deciding_tables(changed, {}), tables_of(DAYS)) == (
+        "fees.swap_fee: 0.001 → 0.0",
+        "pool.of_another_version: 1 → not set",
+    )
+    with CheckpointStore(path) as store:
+        what = {"experiment_id": "e", "data_id": "d", "driver": "sgd"}
+        runs = [store.run(store.begin_run(**what, config=each)) for each in (old, changed)]
+        assert comparable_runs(runs, DAYS) == comparable_runs(runs, runs[0]) == [runs[0]]
+
+
+def test_a_parameter_that_only_one_study_has_is_a_difference(path: Path) -> None:
+    tuned = DAYS.override(["parameters.swap_fee=0.002"])
+    with CheckpointStore(path) as store:
+        rows = {study: keep(store, study) for study in (DAYS, tuned)}
+        starts = {study: Start(row, store.run(row.run_id), "") for study, row in rows.items()}
+    assert starts[DAYS].differences(DAYS) == ()
+    (added,) = starts[DAYS].differences(tuned)
+    assert added.startswith("parameters.swap_fee: not set → [0.002")
+    (gone,) = starts[tuned].differences(DAYS)
+    assert gone.startswith("parameters.logit_swap_fee: [")
+    assert starts[tuned].raw_for(DAYS).keys() == rows[DAYS].raw.keys()
+
+
+def test_gains_are_told_split_by_split(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with CheckpointStore(path) as store:
+        start = keep(store, DAYS, train=1.0, validation=2.0, test=3.0)
+        store.resume_run(start.run_id)
+        better = Checkpoint(start.run_id, 7, 0, "sgd", {"w": (1.0,)}, metrics={"validation": {"daily_log_sharpe": 2.5}})
+        drawn = Checkpoint(start.run_id, 0, 1, "sgd", {"w": (2.0,)}, metrics={"validation": {"daily_log_sharpe": 2.25}})
+        store.append(start.run_id, [better, drawn])
+        starts = [Start(start, store.run(start.run_id), "")]
+        for chosen in (start, better, drawn):
+            show_gain(store, DAYS, start.run_id, starts, chosen)
+        show_tuned(store, DAYS, better, {7: 0})
+        show_tuned(store, DAYS, better, {9: 0})
+    unchanged, gained, again, of_drawn, tuned, untouched = capsys.readouterr().out.splitlines()
+    assert unchanged.startswith(
+        f"Fine-tuning did not help on validation data: nothing that gradients made beats its start, {start.key}"
+    )
+    assert gained == f"Gain over {start.key}: validation 2.000 to 2.500 (+0.500) [daily_log_sharpe, ratio, annualised]."
+    assert "(+0.250)" in again
+    assert "as it was drawn around the start" in of_drawn
+    assert tuned.startswith("The choice is trial 7, fine-tuned from trial 0. Gain over it: validation 2.000 to 2.500")
+    assert untouched.startswith(
+        "Fine-tuning did not help on validation data: no trial that gradients made beats trial 7"
+    )
+    assert gain_line(start, start, "daily_log_sharpe").startswith("train 1.000 to 1.000 (+0.000); validation")
