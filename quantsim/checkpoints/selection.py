@@ -83,15 +83,22 @@ class Selection:
             >>> Selection("best_test", "sharpe", "test", True, ()).describe()
             'best_test: highest test sharpe (test data was used to choose)'
         """
+        from quantsim.objective import (  # and with it JAX, which reading a store goes without
+            is_cost,
+            shown_value,
+            superlative,
+        )
+
         rule = METHODS[self.method]
         if rule.uses_test and not self.used_test_data:
             rule = rule.on_validation()
         if rule.front:
             which = "nearest to the best of each" if self.method == "balanced" else "all that no other beats"
             return f"{self.method}: {which}, by {rule.split} {self.metric}"
-        text = f"{self.method}: highest {rule.split} {self.metric}"
-        if rule.guard is not None:
-            text += f" where {rule.guard} {self.metric} >= {self.minimum:g}"
+        text = f"{self.method}: {superlative(self.metric)} {rule.split} {self.metric}"
+        if rule.guard is not None and self.minimum is not None:
+            relation = "<=" if is_cost(self.metric) else ">="
+            text += f" where {rule.guard} {self.metric} {relation} {shown_value(self.metric, self.minimum):g}"
         text += " of the last step" * rule.last_step + " of each parameter set" * rule.per_set
         return text + " (test data was used to choose)" * self.used_test_data
 

@@ -135,7 +135,7 @@ def _check_split(experiment: Experiment, split: Split) -> None:
 
 def _show(experiment: Experiment, grid: Grid, best: Cell) -> None:
     from quantsim.commands.outcome import show_notes, show_parameters
-    from quantsim.objective import is_cost, unit_of
+    from quantsim.objective import is_cost, superlative, unit_of
     from quantsim.report import metrics_table
     from quantsim.report.formats import number_text
 
@@ -146,7 +146,7 @@ def _show(experiment: Experiment, grid: Grid, best: Cell) -> None:
         f"{math.prod(grid.shape):,} cells ({shape})."
     )
     where = ", ".join(f"{name} = {number_text(value)}" for name, value in best.values.items())
-    say(f"Best cell: {where}; chosen on {best.chosen_by} data (highest {best.metric}).")
+    say(f"Best cell: {where}; chosen on {best.chosen_by} data ({superlative(best.metric)} {best.metric}).")
     if best.chosen_by == "test":
         say("Test data decided: the test metrics below are not out of sample.", "bold yellow")
     if best.at_end_of:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -151,7 +152,7 @@ def _search(
     def report(progress: SearchProgress) -> None:
         nonlocal last
         last = progress
-        watch(report_of(progress, _steers(experiment)))
+        watch(report_of(progress, lambda value: _best_text(experiment, value)))
 
     watch: Watcher
     try:
@@ -166,12 +167,12 @@ def _search(
         raise
 
 
-def report_of(progress: SearchProgress, steers: str = "train objective") -> Report:
-    """How far a search is, and its best so far of what steers it."""
+def report_of(progress: SearchProgress, told: Callable[[float], str] = "train objective {:.4g}".format) -> Report:
+    """How far a search is, and the best value so far of what steers it, in words of ``told``."""
     if progress.best_value is None:
         text = "no trial completed yet"
     else:
-        text = f"best {steers} {progress.best_value:.4g} (trial {progress.best_trial})"
+        text = f"best {told(progress.best_value)} (trial {progress.best_trial})"
     if progress.pruned:
         text += f", {progress.pruned} pruned"
     if progress.failed:
@@ -191,13 +192,16 @@ def _summary(experiment: Experiment, run: SearchRun) -> str:
         text += f", {run.n_failed} failed"
     if experiment.search.objectives:
         return f"{text}."
-    return f"{text}; highest {_steers(experiment)}: {run.best_value:.4g} (trial {run.best_trial})."
+    return f"{text}; best {_best_text(experiment, run.best_value)} (trial {run.best_trial})."
 
 
-def _steers(experiment: Experiment) -> str:
-    """What a search maximises, of several objectives the first."""
-    if experiment.search.objectives:
-        first = experiment.search.objectives[0]
-        return f"train {first}"
-    penalty = " less the overfitting penalty" if experiment.search.overfitting_penalty else ""
-    return f"train {experiment.objective.name}{penalty}"
+def _best_text(experiment: Experiment, value: float) -> str:
+    """The best value of what a search maximises, of several objectives the first, as people are shown it."""
+    from quantsim.checkpoints.pareto import signed
+    from quantsim.objective import shown_value
+
+    search = experiment.search
+    if search.overfitting_penalty:
+        return f"train {experiment.objective.name} less the overfitting penalty {value:.4g}"
+    metric, sign = signed((search.objectives or (experiment.objective.name,))[0])
+    return f"train {metric} {shown_value(metric, sign * value):.4g}"

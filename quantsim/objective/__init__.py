@@ -6,7 +6,15 @@ The same code serves gradients and search: :class:`ObjectiveShape` is its static
 from quantsim.objective.aggregate import aggregate
 from quantsim.objective.combine import combine, violation
 from quantsim.objective.periods import Period, dated_periods, even_periods, random_periods
-from quantsim.objective.shape import OBJECTIVE, ObjectiveShape, is_cost, objective_shape, unit_of
+from quantsim.objective.shape import (
+    OBJECTIVE,
+    ObjectiveShape,
+    is_cost,
+    objective_shape,
+    shown_value,
+    superlative,
+    unit_of,
+)
 from quantsim.objective.short import SHORT, short_periods, short_split, warn_once
 
 __all__ = [
@@ -23,6 +31,8 @@ __all__ = [
     "random_periods",
     "short_periods",
     "short_split",
+    "shown_value",
+    "superlative",
     "unit_of",
     "violation",
     "warn_once",

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from quantsim.metrics import get_metric
+from quantsim.metrics import get_metric, metric_names
 from quantsim.objective.aggregate import Aggregate
 from quantsim.objective.periods import Period, dated_periods, even_periods, period_bars, random_periods
 
 if TYPE_CHECKING:
     from quantsim.config.driver_sections import Objective
 
-__all__ = ["OBJECTIVE", "ObjectiveShape", "is_cost", "objective_shape", "unit_of"]
+__all__ = ["OBJECTIVE", "ObjectiveShape", "is_cost", "objective_shape", "shown_value", "superlative", "unit_of"]
 
 OBJECTIVE = "objective"
 """What the combined number is called among the metrics, where it is not simply one of them."""
@@ -69,7 +69,17 @@ def unit_of(name: str) -> str:
 def is_cost(name: str) -> bool:
     """Whether what is stored under a name has the minus of a cost: a metric, or a metric of a period."""
     metric, _, part = name.partition(".")
-    return name != OBJECTIVE and part != "std" and get_metric(metric).cost
+    return metric in metric_names() and part != "std" and get_metric(metric).cost
+
+
+def shown_value(name: str, value: float) -> float:
+    """What is stored under a name as people are shown it: a cost without its minus, else the value itself."""
+    return 0.0 - value if is_cost(name) else value  # 0 - 0 has no sign
+
+
+def superlative(name: str) -> str:
+    """What the best value under a name is called: ``highest``, or ``lowest`` of costs."""
+    return "lowest" if is_cost(name) else "highest"
 
 
 def objective_shape(

@@ -10,6 +10,7 @@ from rich import box
 from rich.table import Table
 
 from quantsim.checkpoints.checkpoint import SPLITS
+from quantsim.objective import is_cost, superlative
 from quantsim.ranking import gain
 from quantsim.report.formats import cost_text, gain_text, metric_text, number_text, unit_text
 
@@ -137,7 +138,8 @@ def annualised_hodl_returns(metrics: Metrics) -> dict[str, float | None]:
 def gains_table(phases: Sequence[Phase], objective: str, unit: str) -> Table:
     """What each phase of a hybrid run took and gained, one row per phase.
 
-    First what steers, the highest train objective of any trial; then those of the one trial that the default selection picks.
+    First what steers, the best train objective of any trial; then those of the one trial that the default selection picks. A
+    gain is positive where the later value is better.
 
     Args:
         phases: in their order.
@@ -150,7 +152,7 @@ def gains_table(phases: Sequence[Phase], objective: str, unit: str) -> Table:
     table.add_column("evaluations", justify="right")
     table.add_column("s", justify="right")
     splits = [split for split in SPLITS if any(split in phase.objective for phase in phases)]
-    for heading in ("highest train", *splits):
+    for heading in (f"{superlative(objective)} train", *splits):
         table.add_column(heading, justify="right")
         table.add_column("gain", justify="right", style="dim")
     before: list[float | None] = [None] * (1 + len(splits))
@@ -159,7 +161,7 @@ def gains_table(phases: Sequence[Phase], objective: str, unit: str) -> Table:
         cells = []
         for value, earlier in zip(now, before, strict=True):
             gained = None if value is None or earlier is None else gain(value, earlier)
-            cells += [metric_text(value, unit), gain_text(gained, unit)]
+            cells += [(cost_text if is_cost(objective) else metric_text)(value, unit), gain_text(gained, unit)]
         seconds = "earlier" if phase.seconds is None else f"{phase.seconds:.1f}"
         table.add_row(f"{phase.round} {phase.kind}", f"{phase.evaluations:,}", seconds, *cells)
         before = now

@@ -137,7 +137,7 @@ def test_note_says_what_is_searched_and_how_to_pick(searched: Searched):
     )
     assert "| rule | momentum |" in text
     assert "| maximised | train daily_log_sharpe |" in text
-    assert "| maximised | train turnover |" in text
+    assert "| minimised | train turnover, whose values here are negated |" in text
     assert "| validation | 2018-05-01 00:00 to 2018-05-15 00:00 UTC |" in text
     assert "| `memory_days[BTC]` | 1 | " in text
     assert "quantsim select --run 3f9c01ab --store 'postgresql://ann:***@host/db' --method best_validation" in text
@@ -146,8 +146,11 @@ def test_note_says_what_is_searched_and_how_to_pick(searched: Searched):
     tables = [line for line in text.splitlines() if line.startswith("|")]
     assert {line.count(" | ") for line in tables} == {1, 4}
     low = searched.experiment.override(['search.objectives=["returns", "-daily_sortino"]', "fees.swap_fee=0.003"])
+    low = low.override(["objective.constraints={turnover=-0.05,max_drawdown=-0.3}"])
     text = study_note(low, searched.space, "a|b", "")
     assert "| minimised | train daily_sortino |" in text
+    assert "| constraint | train turnover at most 0.05 |" in text
+    assert "| constraint | train max_drawdown at least -0.3 |" in text
     assert "| fees | swap_fee 0.003 |" in text
     assert "a\\|b" in text  # its bar ends no cell
 

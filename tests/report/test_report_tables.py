@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from quantsim import Evaluator, Experiment
+from quantsim.checkpoints import Selection
+from quantsim.drivers.hybrid.rounds import Phase
 from quantsim.objective import is_cost, unit_of
 from quantsim.parameters import bind, common
 from quantsim.prices import Gap, available
-from quantsim.report import coverage_table, gaps_table, hodl_returns, metrics_table, parameters_table
+from quantsim.report import coverage_table, gains_table, gaps_table, hodl_returns, metrics_table, parameters_table
 from quantsim.report.formats import metric_text, number_text, unit_text
 from quantsim.report.tables import annualised_hodl_returns
 from quantsim.rules import get_rule
@@ -88,6 +91,28 @@ def test_costs_are_shown_without_the_minus_that_has_them_maximised():
     assert {name for name in names if is_cost(name)} == {"turnover", "turnover.worst"}
     text = text_of(metrics_table(metrics, {"turnover": unit_of("turnover")}, "turnover", {"turnover"}))
     assert ["turnover", "1.23", "–", "%", "per", "day"] in [line.split() for line in text.splitlines()]
+
+
+def test_annualised_hodl_is_what_a_simulation_of_holding_says():
+    study = Experiment.load("momentum_zero_fee").override(["data.bar_minutes=1440"])
+    pool, held = (
+        Evaluator(experiment).evaluate(
+            experiment.initial_parameters(), ["annualised_returns", "returns", "returns_over_hodl"]
+        )
+        for experiment in (study, study.override(["pool.rule=hodl", "parameters={}"]))
+    )
+    for split, value in annualised_hodl_returns(pool).items():
+        assert value == pytest.approx(held[split]["annualised_returns"], rel=1e-9)
+
+
+def test_the_best_of_a_cost_is_the_lowest():
+    assert Selection("best_train", "turnover", "train", False, ()).describe() == "best_train: lowest train turnover"
+    guarded = Selection("best_train_min_test", "turnover", "train", True, (), minimum=-0.05)
+    assert "lowest train turnover where test turnover <= 0.05" in guarded.describe()
+    phases = [Phase(1, "search", "a", 5, 1.0, -0.05, {}), Phase(1, "gradients", "b", 5, 1.0, -0.02, {})]
+    rows = [line.split() for line in text_of(gains_table(phases, "turnover", unit_of("turnover"))).splitlines()]
+    assert ["phase", "evaluations", "s", "lowest", "train", "gain"] in rows
+    assert ["1", "gradients", "5", "1.0", "2.00", "+3.00"] in rows
 
 
 def test_parameters_table_has_units_and_tokens():

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from quantsim.checkpoints.pareto import balanced, normalised, pareto_front
+from quantsim.checkpoints.pareto import balanced, normalised, pareto_front, signed
 from quantsim.checkpoints.redact import redact
 from quantsim.config import Experiment
 from quantsim.drivers.search.space import Draw, SearchSpace
 from quantsim.drivers.search.study import METRICS
 from quantsim.drivers.search.values import kept_trials, objective_names, ranked_trials
+from quantsim.objective import is_cost, shown_value, superlative
 from quantsim.ranking import TIE_METRIC, best_index, clamped, is_ranked
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ def selection_advice(experiment: Experiment, run_id: str, store_location: str) -
         store_location: of that store, a path or a URL; its password is not shown.
     """
     objectives, place = objective_names(experiment), redact(store_location.removeprefix("sqlite:///"))
-    command = f"quantsim select --run {run_id[:8]} --store '{place}'"
+    command, best = f"quantsim select --run {run_id[:8]} --store '{place}'", superlative(objectives[0])
     method = "best_validation" if experiment.periods.has_validation else "best_train"
     if len(objectives) > 1:
         text = (
@@ -165,11 +166,11 @@ def selection_advice(experiment: Experiment, run_id: str, store_location: str) -
         )
     elif method == "best_validation":
         text = (
-            f"The highest train {objectives[0]} is the one most fitted to the training period. Take the highest on "
+            f"The {best} train {objectives[0]} is the one most fitted to the training period. Take the {best} on "
             f"validation data:\n\n    {command} --method {method}"
         )
     else:
-        text = f"There is no validation data; the highest train {objectives[0]}:\n\n    {command} --method {method}"
+        text = f"There is no validation data; the {best} train {objectives[0]}:\n\n    {command} --method {method}"
     return f"{text}\n\nThe file `trial-N.toml` among a trial's artifacts runs with `quantsim simulate --study trial-N.toml`."
 
 
@@ -208,11 +209,14 @@ def _facts(experiment: Experiment, data: str) -> Iterator[tuple[str, str]]:
     costs |= dict.fromkeys(experiment.series.costs, "a series")
     yield "fees", ", ".join(f"{name} {value}" for name, value in costs.items()) or "none"
     for name in objective_names(experiment):
-        yield ("minimised" if name.startswith("-") else "maximised"), f"train {name.removeprefix('-')}"
+        metric, sign = signed(name)
+        stored = ", whose values here are negated" if sign > 0.0 and is_cost(metric) else ""
+        yield ("minimised" if (sign < 0.0) != is_cost(metric) else "maximised"), f"train {metric}{stored}"
     if penalty := experiment.search.overfitting_penalty:
         yield "penalty", f"{penalty:g} times what train is better by than validation"
     for name, minimum in experiment.objective.constraints:
-        yield "constraint", f"train {name} at least {minimum:g}"
+        bound = "at most" if is_cost(name) else "at least"
+        yield "constraint", f"train {name} {bound} {shown_value(name, minimum):g}"
 
 
 def _ranges(experiment: Experiment, space: SearchSpace) -> Iterator[tuple[str, ...]]:
