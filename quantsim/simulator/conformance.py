@@ -6,6 +6,7 @@ boundary must stay what they were. A rule that looks ahead earns in every test a
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import traceback
@@ -19,7 +20,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from quantsim.errors import ConfigError, QuantsimError
+from quantsim.errors import ConfigError, ParameterError, QuantsimError
 from quantsim.fee_rules import FeeRule
 from quantsim.parameters import Parameter, bind, scoped, to_human, to_raw
 from quantsim.precision import in_float64
@@ -84,22 +85,26 @@ class Subject:
 
     def sets(self) -> list[dict[str, FloatArray]]:
         """Parameter sets to check it with: the own one, and others from the ranges of the parameters."""
-        own = {name: np.asarray(values) for name, values in self.own}
-        human = to_human(self.parameters, own)
-        sets = [own]
+        sets = [{name: np.asarray(values) for name, values in self.own}]
+        human = to_human(self.parameters, sets[0])
         for seed in range(_N_DRAWN):
             generator = np.random.default_rng(seed)
-            values = dict(human)
-            for parameter in self.parameters:
-                spec, share = parameter.spec, generator.random(parameter.size)
-                with np.errstate(invalid="ignore", divide="ignore"):
-                    ends = np.log([spec.low, spec.high]) if spec.log else np.array([spec.low, spec.high])
-                    drawn = ends[0] + share * (ends[1] - ends[0])
-                    drawn = np.exp(drawn) if spec.log else drawn
-                if spec.searchable and spec.transform.admits(drawn).all():
-                    values[parameter.human_name] = drawn
-            sets.append(to_raw(self.parameters, values))
+            drawn = {
+                parameter.human_name: _drawn(parameter, generator)
+                for parameter in self.parameters
+                if parameter.spec.searchable
+            }
+            with contextlib.suppress(ParameterError):  # a range may reach beyond what its transform admits
+                sets.append(to_raw(self.parameters, {**human, **drawn}))
         return [scoped(one, self.group) for one in sets]
+
+
+def _drawn(parameter: Parameter, generator: np.random.Generator) -> FloatArray:
+    """Human-readable values from a parameter's range, (m,)."""
+    spec, share = parameter.spec, generator.random(parameter.size)
+    if spec.log:
+        return np.asarray(spec.low * (spec.high / spec.low) ** share)
+    return np.asarray(spec.low + share * (spec.high - spec.low))
 
 
 @in_float64

@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from quantsim import Axis, CheckpointStore, Evaluator, Experiment, Prices, evaluate_grid, simulate
+from quantsim.commands.app import app
 from quantsim.drivers.hybrid import run_hybrid
 from quantsim.drivers.search import run_search
 from quantsim.drivers.sgd import run_sgd
@@ -209,3 +211,12 @@ def test_what_a_rule_raises_is_the_cause_of_an_error(tmp_path: Path, code: str, 
     with pytest.raises(ConfigError, match=f"line 2 cannot be run: {cause.__name__}") as caught:
         make_experiment(f"{path}:mine")
     assert isinstance(caught.value.__cause__, cause)
+
+
+def test_the_command_line_says_it_in_one_message(leaky: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    rule = ("--set", f"pool.rule={leaky}:peek", "--set", "parameters={}")
+    found = CliRunner().invoke(app, ["simulate", *rule])
+    assert found.exit_code == 2
+    assert found.output.count("looks ahead") == 1
+    assert found.output.startswith(f"Error: pool.rule = '{leaky}:peek' looks ahead")
