@@ -88,7 +88,8 @@ def stand_ins(values: ArrayLike) -> NDArray[np.float64]:
     high = np.where(some, np.max(given, axis=0, where=finite, initial=-np.inf), 0.0)
     low = np.where(some, np.min(given, axis=0, where=finite, initial=np.inf), 0.0)
     room = np.where(high > low, high - low, 1.0)
-    return np.where(np.isposinf(given), high + room, np.where(np.isneginf(given), low - room, given))
+    placed = np.where(np.isposinf(given), high + room, np.where(np.isneginf(given), low - room, given))
+    return np.clip(placed, -sys.float_info.max, sys.float_info.max)
 
 
 def clamped(value: float) -> float:

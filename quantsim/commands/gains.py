@@ -12,6 +12,7 @@ from quantsim.commands.starts import Start, default_method
 from quantsim.config import Experiment
 from quantsim.errors import SelectionError
 from quantsim.objective import unit_of
+from quantsim.ranking import TIE_METRIC, gain
 from quantsim.report.formats import gain_text, metric_text, unit_text
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def gain_line(start: Checkpoint, chosen: Checkpoint, metric: str) -> str:
     for split in in_time_order(chosen.metrics):
         before, after = start.value(split, metric), chosen.value(split, metric)
         if before is not None and after is not None:
-            change = gain_text(after - before, unit)
+            change = gain_text(gain(after, before), unit)
             parts.append(f"{split} {metric_text(before, unit)} to {metric_text(after, unit)} ({change})")
     shown = f"{metric}, {unit_text(unit)}" if unit else metric
     return f"{'; '.join(parts)} [{shown}]"
@@ -76,12 +77,12 @@ def show_gain(
         chosen: what was picked from the run, or one of the starts.
     """
     metric, method = experiment.objective.name, default_method(experiment)
-    rows = [row for row in store.checkpoints(run_id=run_id, metrics=[metric]) if row.step == 0]
+    rows = [row for row in store.checkpoints(run_id=run_id, metrics=[metric, TIE_METRIC]) if row.step == 0]
     given = [row for row in rows if row.parameter_set < len(starts)]
     try:
         selection = select(given, method, metric)
     except SelectionError as error:
-        note(f"Note: no gain can be told, for no start has a finite {metric}: {error}")
+        note(f"Note: no gain can be told, for {metric} is nan at every start: {error}")
         return
     best = selection.checkpoint
     start = starts[best.parameter_set]

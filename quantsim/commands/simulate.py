@@ -106,6 +106,7 @@ def _experiment_and_parameters(
     wanted: Wanted, start: str | None, parameters: Iterable[str], store: str
 ) -> tuple[Experiment, dict[str, Any], str | None]:
     """The experiment, the complete raw parameters to simulate, and the identity that its prices must have."""
+    from quantsim.checkpoints.checkpoint import IMPORTED
     from quantsim.commands.starts import follow
     from quantsim.parameters import replaced
 
@@ -120,7 +121,8 @@ def _experiment_and_parameters(
     for line in changed:
         note(f"Note: not as in the run: {line}.")
     raw = experiment.initial_parameters(replaced(experiment.layout, found.raw_for(experiment), given))
-    return experiment, raw, None if wanted.as_study else found.run.data_id
+    unknown = wanted.as_study or found.run.driver == IMPORTED  # of imported results the prices are not known
+    return experiment, raw, None if unknown else found.run.data_id
 
 
 def _parameter(text: str) -> tuple[str, Any]:

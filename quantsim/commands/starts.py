@@ -173,8 +173,9 @@ def follow(text: str, wanted: Wanted, store: str) -> tuple[Experiment, Start]:
 
 
 def _origin(store: CheckpointStore, start: Start) -> str | None:
-    """The key of the first checkpoint of the same parameters, of a run whose metrics compare; None where it is the start."""
-    runs = comparable_runs((run for run in store.find_runs() if run.started_at <= start.run.started_at), start.run)
+    """The key of the first checkpoint of the same parameters, of an earlier run whose metrics compare; None without one."""
+    earlier = [run for run in store.find_runs(data_id=start.run.data_id) if run.started_at < start.run.started_at]
+    runs = comparable_runs(earlier, start.run)
     equal = [
         row
         for run in runs

@@ -369,5 +369,4 @@ def _merged(tables: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, A
 def _cause(error: ValidationError) -> BaseException:
     """What a user's file raised, where that is why a study is not valid; else the error itself."""
     found = (problem.get("ctx", {}).get("error") for problem in error.errors(include_url=False))
-    raised = (one.__cause__ for one in found if isinstance(one, BaseException))  # pydantic's own have texts
-    return next((cause for cause in raised if cause is not None), error)
+    return next((one.__cause__ for one in found if isinstance(one, Exception) and one.__cause__ is not None), error)

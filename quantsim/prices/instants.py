@@ -47,7 +47,7 @@ class Marks:
 
 MINUTE_US = 60_000_000
 _EPOCH_TEXT = r"[0-9]{9,19}(\.[0-9]*)?"
-_ISO_TEXT = r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}([T ].+)?"  # pandas also takes a year alone
+_ISO_TEXT = r"[0-9]{4}([0-9]{4}|([-/])[0-9]{1,2}\2[0-9]{1,2})([T ].+)?"  # pandas also takes a year alone
 _NOT_A_TIME = np.iinfo(np.int64).min  # numpy stores NaT as this integer
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Epoch numbers are told apart by size: one unit's 2000-01-01 lies above the year 5000 of the next coarser unit. Numbers out

@@ -27,10 +27,11 @@ _SEPARATED = re.compile(rf"(?P<base>.+?){_SEPARATOR}(?P<quote>[^_\-/.: ]+)")
 _JOINED = re.compile(r"(?P<base>.+?)(?P<quote>usdt|usdc|fdusd|busd|usd)", re.IGNORECASE)
 # Tokens whose own names end like a pair: CRVUSD may be crvUSD, and is then not the price of CRV.
 _NO_PAIR = re.compile(
-    r"(a|al|av|b|c|crv|d|de|e|fd|frx|fx|g|gr|h|ha|i|l|lvl|m|mk|ms|n|o|perp|px|py|r|rl|s|sat|sc|sfrx|t|usd|v|w|x|y|yn|z)usd"
+    r"([a-z]|al|av|crv|de|fd|frx|fx|gr|ha|hy|jup|lvl|mk|ms|perp|px|py|rl|sat|sc|sfrx|usd|yn)usd"
     r"|(a|axl|c|s|syrup)usdc|(a|c)usdt",
     re.IGNORECASE,
 )
+_INDEX_NAME = re.compile(r"|[Uu]nnamed: ?\d+(\.\d+|_level_\d+)?|[Ii]ndex|level_\d+|__index_level_\d+__")
 _CURRENCY = r"(?!perp|spot|swap|close|price)[a-z]{2,6}"
 _ALIASES = {"xbt": "btc", "xdg": "doge"}  # ISO-like codes that some exchanges use
 
@@ -105,7 +106,7 @@ def refusal(name: str, token: str) -> str:
 
 def is_index_name(name: str) -> bool:
     """Whether a column is the row index of a data frame rather than data: nameless, ``Unnamed: 0``, ``index``."""
-    return re.fullmatch(r"|Unnamed: \d+(_level_\d+)?|index|level_\d+|__index_level_\d+__", name.strip()) is not None
+    return _INDEX_NAME.fullmatch(name.strip()) is not None
 
 
 def find_name(token: str, names: Iterable[str], where: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,8 +86,13 @@ def check_source(setting: str, source: str | Path) -> Path:
     Raises:
         PriceError: there is no such file, or its name does not end like that of a price file.
     """
-    path = Path(os.path.expanduser(source))
-    if not os.path.isfile(path):
+    try:
+        path = Path(source).expanduser()
+        there = path.is_file()
+    except (OSError, RuntimeError) as error:  # the latter: a home folder that does not exist
+        reason = getattr(error, "strerror", None) or error
+        raise PriceError(f"series.{setting} = {str(source)!r} cannot be read: {reason}") from error
+    if not there:
         raise PriceError(f"series.{setting} = {str(source)!r} is no file")
     if not is_price_file(path):
         raise PriceError(f"series.{setting} = {str(source)!r}: its name must end in {KINDS}")

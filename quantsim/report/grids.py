@@ -84,7 +84,7 @@ def grid_figure(experiment: Experiment, grid: Grid, best: Cell) -> Figure:
 def _draw_map(axes: Axes, experiment: Experiment, grid: Grid, best: Cell) -> None:
     across, up = grid.axes
     values = np.ma.masked_invalid(_shown(grid.metrics[best.chosen_by][best.metric], best.metric))
-    axes.set_facecolor(GRID)  # cells that are not finite
+    axes.set_facecolor(GRID)  # cells that are nan
     mesh = axes.pcolormesh(_edges(across), _edges(up), values.T, cmap="viridis", linewidth=0.0, rasterized=True)
     _set_axis(axes, "y", experiment, up)
     place = (best.values[across.name], best.values[up.name])
@@ -136,8 +136,10 @@ def _edges(axis: Axis) -> NDArray[np.float64]:
 
 
 def _shown(values: NDArray[np.float64], metric: str) -> NDArray[np.float64]:
-    """Values in the unit of the label: fractions in percent, costs without their minus."""
-    shown = -values if is_cost(metric) else values
+    """Values in the unit of the label, fractions in percent and costs without their minus; infinite ones as the extremes."""
+    finite = values[np.isfinite(values)]
+    shown = np.clip(values, *((finite.min(), finite.max()) if finite.size else (0.0, 0.0)))
+    shown = -shown if is_cost(metric) else shown
     return 100.0 * shown if unit_text(unit_of(metric)).startswith("%") else shown
 
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import inspect
-import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -204,23 +202,22 @@ def _trace(subject: Subject, params: Mapping[str, FloatArray], n_boundaries: int
 
 
 def _called(subject: Subject, call: Callable[[], Any]) -> Any:
-    """What a call of the user's code returns; whatever it raises becomes a ConfigError that tells the line."""
+    """What a call of the user's code returns; whatever it raises becomes a ConfigError."""
     try:
         return call()
-    except QuantsimError:
+    except QuantsimError as error:  # its own, or what becomes of all others of a function in a file
+        error.add_note(f"while checking {subject.called}{_hint(error.__cause__)}")
         raise
     except (Exception, SystemExit) as error:
-        code = getattr(inspect.unwrap(subject.function), "__code__", None)
-        file = None if code is None else code.co_filename
-        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
-        where = f" in line {lines[-1]} of {file}" if lines else ""
-        said = (str(error).strip() or "no message").splitlines()[0]
-        remedy = (
-            "; write it with jax.numpy, and with jnp.where in place of branches on values"
-            if isinstance(error, jax.errors.JAXTypeError | jax.errors.JAXIndexError)
-            else ""
-        )
-        raise ConfigError(f"{subject.called} fails{where}: {type(error).__name__}: {said}{remedy}") from error
+        text = str(error).strip().partition("\n")[0]
+        raise ConfigError(f"{subject.called} fails with {type(error).__name__}: {text}{_hint(error)}") from error
+
+
+def _hint(error: BaseException | None) -> str:
+    """What to do about the errors of JAX that everybody runs into."""
+    if not isinstance(error, jax.errors.JAXTypeError | jax.errors.JAXIndexError):
+        return ""
+    return "; write it with jax.numpy, and with jnp.where in place of branches on values"
 
 
 def _check_array(called: str, outputs: object, wanted: Mapping[str, tuple[int, ...]]) -> None:

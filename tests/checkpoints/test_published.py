@@ -133,6 +133,11 @@ def test_values_per_token_are_in_the_order_of_the_sorted_tokens(file):
     assert labelled == {"BTC": 1.0, "ETH": 2.0, "XRP": 3.0}
 
 
+def test_parameters_that_a_rule_carries_without_using_them(file):
+    (row,) = rows_of(result_file(file, gradient_entry(0, [1.0]), rule="min_variance"))
+    assert set(row.raw) == {"initial_weights_logits", "logit_lamb", "logit_delta_lamb"}
+
+
 def test_one_value_stands_for_every_token(file):
     (row,) = rows_of(result_file(file, search_entry(0, 1.0, log_k=4.0)))
     assert row.raw["log_k"] == (4.0, 4.0)

@@ -19,7 +19,14 @@ def store(tmp_path):
 
 @pytest.fixture
 def file(tmp_path):
-    return result_file(tmp_path / "run_0123.json", gradient_entry(0, [1.0, 2.0]), gradient_entry(5, [3.0, 0.5]))
+    """Of dates that the bundled prices have."""
+    dates = {
+        "startDateString": "2019-01-01 00:00:00",
+        "endDateString": "2019-06-01 00:00:00",
+        "endTestDateString": "2019-07-01 00:00:00",
+    }
+    entries = gradient_entry(0, [1.0, 2.0]), gradient_entry(5, [3.0, 0.5])
+    return result_file(tmp_path / "run_0123.json", *entries, **dates)
 
 
 def test_import_then_select_export_and_simulate(file, store):
@@ -40,7 +47,9 @@ def test_import_then_select_export_and_simulate(file, store):
     exported = invoke("export", checkpoint["key"], "--store", store)
     assert json.loads(exported.stdout)["pools"][0]["rule"] == "momentum"
 
-    simulated = invoke("simulate", "--from", "best_train_objective_of_last", "--store", store, "--split", "validation")
+    # The bundled prices end before the periods of the file do.
+    there = ("--study", "momentum_zero_fee", "--as-study", "--split", "validation")
+    simulated = invoke("simulate", "--from", "best_train_objective_of_last", "--store", store, *there)
     assert simulated.exit_code == 0, simulated.output
     assert f"Simulating {checkpoint['key']} of run 'momentum' (imported)" in simulated.stderr
 
@@ -80,7 +89,11 @@ def test_imported_and_own_runs_do_not_compare(file, store):
         own = results.begin_run(data_id="ab12", driver="sgd", **options)
         results.append(own, [replace(row, run_id=own, driver="sgd", objective=1.0)])
         results.finish_run(own)
-    for arguments in (("select", "--method", "best_objective"), ("export", "best_objective")):
+    asked = invoke("export", "best_objective", "--store", store)
+    assert asked.exit_code == 2
+    assert f"--run {own[:8]}" in asked.stderr
+    assert f"--run {run.run_id[:8]}" in asked.stderr
+    for arguments in (("select", "--method", "best_objective"), ("export", "best_objective", "--run", own[:8])):
         result = invoke(*arguments, "--store", store)
         assert result.exit_code == 0, result.output
         assert own[:8] in result.output

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import math
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,9 @@ from sgd_support import PERIODS, make_prices
 from quantsim import CheckpointStore, Evaluator, Experiment
 from quantsim.checkpoints import select, top
 from quantsim.drivers.hybrid import HybridRun, run_hybrid
+from quantsim.drivers.hybrid.driver import _loop
 from quantsim.drivers.hybrid.gradients import gradient_experiment
+from quantsim.drivers.hybrid.rounds import State
 from quantsim.drivers.search import load_search_space
 from quantsim.drivers.search.storage.opened import opened_storage
 from quantsim.errors import ConfigError, DriverError
@@ -300,3 +304,35 @@ def test_what_does_not_fit_is_refused_before_any_trial(store: CheckpointStore, t
 def test_jobs_out_of_range_are_refused(store: CheckpointStore) -> None:
     with pytest.raises(DriverError, match="jobs = 0 must be a whole number"):
         run_hybrid(make_experiment(), make_prices(), store, jobs=0)
+
+
+class _Scripted:
+    """Rounds whose phases come to these best values, one after another."""
+
+    def __init__(self, *best: float) -> None:
+        self.experiment, self._best = make_experiment(hybrid={"rounds": 9}), iter(best)
+
+    def search(self, state: State, trials: int) -> tuple[State, None]:
+        return replace(state, best=next(self._best), trials=state.trials + trials), None
+
+    def candidates(self, state: State) -> list[int]:
+        return [0]
+
+    def fine_tune(self, state: State, starts: list[int]) -> tuple[State, None]:
+        return replace(state, best=next(self._best)), None
+
+
+@pytest.mark.parametrize(
+    ("best", "rounds"),
+    [
+        ((1.0, 2.0, 3.0, 3.5, 3.5, 3.5), 3),
+        ((1.0, 2.0, math.inf, math.inf, math.inf, math.inf), 3),  # infinity is reached once
+        ((-math.inf, -math.inf, -math.inf, -math.inf), 2),
+        ((-math.inf, 1.0, 1.0, 1.0), 2),
+    ],
+)
+def test_rounds_end_once_they_gain_nothing_more_at_infinity_too(best: tuple[float, ...], rounds: int) -> None:
+    minutes: Any = SimpleNamespace(check=lambda: None)
+    scripted: Any = _Scripted(*best)
+    state, stopped = _loop(scripted, minutes, [])
+    assert (stopped, state.round) == ("no gain", rounds)

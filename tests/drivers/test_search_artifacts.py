@@ -184,6 +184,9 @@ def test_columns_to_sort_by():
         "validation vs HODL": 0.2,
     }
     assert dashboard_attributes(metrics, "returns_over_hodl") == {"validation returns_over_hodl": 0.2}
+    largest = sys.float_info.max
+    infinite = {"train": {}, "validation": {"sortino": math.inf}, "test": {"sortino": -math.inf}}
+    assert dashboard_attributes(infinite, "sortino") == {"validation sortino": largest, "test sortino": -largest}
 
 
 def study_of(*trials: tuple[tuple[float, ...], float, float]) -> optuna.Study:
@@ -213,6 +216,11 @@ def test_best_trials_begin_with_what_selection_takes(searched: Searched):
     assert numbers(study, searched) == [2, 1, 4]  # trial 3 breaks its constraint
     assert numbers(study, searched, 1) == [2]
     assert numbers(study_of(((1.0,), 0.0, 1.0), ((2.0,), math.nan, 1.0)), searched) == [0, 1]  # all break it
+    infinite = study_of(
+        ((1.0,), math.inf, 0.0), ((math.inf,), 0.1, 0.0), ((math.inf,), -math.inf, 0.0), ((9.0,), 0.5, 0.0)
+    )
+    assert numbers(infinite, searched) == [0, 1, 2]
+    assert numbers(study_of(((1.0,), -math.inf, 0.0), ((2.0,), math.nan, 0.0)), searched) == [0, 1]
 
 
 def test_best_trials_of_several_objectives_span_the_front(searched: Searched):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,19 +32,25 @@ def storage(tmp_path: Path) -> Iterator[BaseStorage]:
         yield opened
 
 
-def study_of(storage: BaseStorage, constraints: dict[str, float], *trials: tuple[list[float], float]) -> Study:
-    """A study with these trials: values, and what the first constraint is broken by."""
+def study_of(
+    storage: BaseStorage, constraints: dict[str, float], *trials: tuple[list[float], float], returns: float = 0.5
+) -> Study:
+    """A study with these trials: values, and what the first constraint is broken by; the first one returns that much."""
     names = [f"objective {index}" for index in range(len(trials[0][0]))]
     experiment = two_aims().override([f"objective.constraints.{name}={value}" for name, value in constraints.items()])
     study = open_study(storage, "shown", identify(experiment, "prices", load_search_space(experiment)), names)
     describe_task(study, experiment, n_trials=len(trials))
-    for values, broken_by in trials:
+    for number, (values, broken_by) in enumerate(trials):
         study.add_trial(
             create_trial(
                 values=values,
                 params={"x": LONG, "n": "0.12345678"},
                 distributions={"x": FloatDistribution(0.0, 1.0), "n": CategoricalDistribution(["0.12345678", "b"])},
-                user_attrs={METRICS: {"train": {"returns": 0.5}}, "validation returns": LONG, "text": "v 1.23456789"},
+                user_attrs={
+                    METRICS: {"train": {"returns": returns if number == 0 else 0.5}},
+                    "validation returns": LONG,
+                    "text": "v 1.23456789",
+                },
                 constraints=dict.fromkeys(constraints, broken_by),
             )
         )
@@ -111,6 +118,14 @@ def test_best_trials_keep_the_constraints(
     assert [trial["number"] for trial in detail["best_trials"]] == best
     (last,) = detail["trials"]
     assert (last["number"], last["constraints"]) == (len(trials) - 1, [trials[-1][1]])
+
+
+def test_of_infinite_trials_the_one_of_the_highest_return_is_the_best(storage: BaseStorage):
+    study = study_of(storage, {}, ([math.inf], 0.0), ([math.inf], 0.0), ([2.0], 0.0), ([-math.inf], 0.0), returns=0.4)
+    detail = ask(storage, f"/api/studies/{study._study_id}", "after=3")
+    assert [trial["number"] for trial in detail["best_trials"]] == [1]
+    assert detail["best_trials"][0]["values"] == ["inf"]
+    assert [trial["values"] for trial in detail["trials"]] == [["-inf"]]
 
 
 def test_a_study_renamed_in_the_dashboard_loses_nothing(storage: BaseStorage):

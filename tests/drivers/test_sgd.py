@@ -125,6 +125,17 @@ def test_a_set_that_was_never_finite_is_given_the_time_to_start_again() -> None:
     assert patience.best == 2.0
 
 
+def test_an_infinite_objective_is_the_best_and_patience_goes_by_what_tells_equal_ones_apart() -> None:
+    patience = _Patience((Best(), Best()))
+    reports = [([1.0, np.inf], [0.0, 0.1]), ([np.inf, np.inf], [0.3, 0.1]), ([-np.inf, np.inf], [0.5, 0.2])]
+    for step, (values, ties) in enumerate(reports):
+        patience = patience.update(np.array(values), step, np.array(ties))
+    assert patience.best == np.inf
+    assert [(each.value, each.step, each.stale) for each in patience.sets] == [(np.inf, 1, 1), (np.inf, 2, 0)]
+    assert patience.active(Sgd(early_stopping_reports=1)).tolist() == [False, True]
+    assert np.isnan(_Patience((Best(),)).best)
+
+
 def test_early_stopping_without_validation_is_refused() -> None:
     with pytest.raises(ConfigError, match="early_stopping_reports = 2 needs validation data"):
         Experiment.from_dict(

@@ -94,7 +94,9 @@ class TestHeaders:
         prices = load_prices(["BTC"], path.parent)
         assert (str(prices.times[0]), prices.prices[:, 0].tolist()) == ("2024-01-01T00:00:00", CLOSES)
 
-    @pytest.mark.parametrize("index", ["", "Unnamed: 0", "index", "level_0", "__index_level_0__"])
+    @pytest.mark.parametrize(
+        "index", ["", "Unnamed: 0", "Unnamed: 0.1", "index", "Index", "level_0", "__index_level_0__"]
+    )
     @pytest.mark.parametrize("suffix", ["csv", "parquet", "feather"])
     def test_the_index_of_a_data_frame_is_no_token(self, tmp_path: Path, index: str, suffix: str) -> None:
         frame = pd.DataFrame({index: range(6), "time": HOURS, "BTC": CLOSES, " ETH ": CLOSES})

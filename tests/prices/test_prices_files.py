@@ -198,6 +198,8 @@ class TestTimes:
             HOURS,
             [hour.replace("T", " ") for hour in HOURS],
             [hour + "Z" for hour in HOURS],
+            [hour.replace("-", "/").replace("T", " ") for hour in HOURS],
+            [hour.replace("-0", "-") for hour in HOURS],
             [hour + " UTC" for hour in HOURS],
             [f"2024-01-01T{hour + 2:02d}:00:00+02:00" for hour in range(6)],
             [HOURS[0] + "Z", HOURS[1], "2024-01-01T03:00+01:00", *HOURS[3:]],
@@ -207,7 +209,7 @@ class TestTimes:
             [(START + 3600 * hour) * 10**6 for hour in range(6)],
             [(START + 3600 * hour) * 10**9 for hour in range(6)],
         ],
-        ids=["T", "space", "Z", "UTC", "offset", "mixed", "s", "float", "ms", "us", "ns"],
+        ids=["T", "space", "Z", "slashes", "short", "UTC", "offset", "mixed", "s", "float", "ms", "us", "ns"],
     )
     def test_spellings(self, write: Writer, suffix: str, times: list) -> None:
         prices = load_prices(["BTC"], write(f"BTC.{suffix}", {"time": times, "close": CLOSES}))

@@ -30,7 +30,7 @@ FITS = [
 ]
 OTHERS = [
     *[("CRV", name) for name in ("crvUSD", "CRVUSD", "crvusd", "crvUSDT", "cvxCRV", "CRV_ETH", "CRVETH", "sdCRV_USD")],
-    *[("S", name) for name in ("sUSD", "SUSD", "susd", "SUI", "S_BTC")],
+    *[("S", name) for name in ("sUSD", "SUSD", "susd", "SUI", "S_BTC", "SUSDC")],
     *[("T", "TUSD"), ("PY", "PYUSD"), ("FD", "FDUSD"), ("G", "GUSD"), ("B", "BUSD"), ("RL", "RLUSD"), ("A", "aUSDC")],
     *[
         ("BTC", name)

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from quantsim import Experiment
 from quantsim.commands.app import app
 from quantsim.errors import ConfigError, PriceError
-from quantsim.prices import available, load_prices
+from quantsim.prices import Prices, available, load_prices
 from quantsim.prices.grid import Grid
 from quantsim.prices.instants import MINUTE_US, microseconds
 from quantsim.prices.series import load_series
@@ -117,3 +117,18 @@ def test_series_and_trades_of_a_study_move_as_its_prices_do(folder: Path, write:
     np.testing.assert_array_equal(varying.costs["gas_cost_usd"], prices.prices[:, 0])  # row by row the same numbers
     assert varying.trades is not None
     assert str(varying.trades.times[0].astype("datetime64[m]")) == HOURS[61]
+
+
+def test_prices_in_memory_take_them_too() -> None:
+    stamps, prices = ["2024-01-01T00:00", "2024-01-01T01:00"], [[2.0], [3.0]]
+    ends = Prices.from_arrays(["2024-01-01T01:00", "2024-01-01T02:00"], prices, ["BTC"])
+    assert Prices.from_arrays(stamps, prices, ["BTC"], stamps="start").identity == ends.identity
+    frame = pd.DataFrame({"Unnamed: 0": [0, 1], "BTC": [2.0, 3.0]}, index=pd.to_datetime(stamps))
+    assert Prices.from_frame(frame, stamps="start").identity == ends.identity
+    with pytest.raises(PriceError, match="stamps is 'open'; it must be 'end' or 'start'"):
+        Prices.from_arrays(stamps, prices, ["BTC"], stamps="open")  # type: ignore[arg-type]
+
+
+def test_a_series_that_may_not_be_read(tmp_path: Path) -> None:
+    with pytest.raises(PriceError, match=r"series\.swap_fee = '.*' cannot be read: File name too long"):
+        load_series("swap_fee", tmp_path / ("x" * 300 + ".csv"), GRID)

@@ -65,6 +65,17 @@ def test_one_axis_is_a_line_per_split(study: Experiment) -> None:
     assert "chosen on test" in axes.texts[0].get_text()
 
 
+def test_infinite_cells_stand_at_the_ends_of_the_scale(study: Experiment) -> None:
+    grid = made(MEMORY, K)
+    grid.metrics["train"]["returns"][2] = [np.inf, -np.inf]
+    best = grid.best()
+    axes, _ = grid_figure(study, grid, best).axes
+    shown = np.ma.filled(axes.collections[0].get_array().astype(float), np.nan)
+    np.testing.assert_allclose(shown, [[np.nan, 20.0, 30.0], [10.0, 30.0, 10.0]])
+    assert best.index == (2, 0)
+    assert "train +inf" in axes.texts[0].get_text()
+
+
 def test_three_axes_are_refused(study: Experiment) -> None:
     grid = made(MEMORY, K, Axis("memory_days[ETH]", 1.0, 2.0, 2))
     with pytest.raises(ConfigError, match="one or two axes, not 3"):

@@ -185,6 +185,18 @@ def test_so_is_one_beside_others(leaky: Path, tables: dict[str, Any], key: str, 
     assert str(caught.value).startswith(f"{key} = '{leaky}:{name}' looks ahead: ")
 
 
+def test_a_rule_that_fails_is_told_with_its_line_and_a_remedy(tmp_path: Path) -> None:
+    file = tmp_path / "broken.py"
+    file.write_text(
+        LEAKY.replace("    change = jnp", "    if observed.prices[0, 0] > 1: return None\n    change = jnp")
+    )
+    with pytest.raises(ConfigError) as caught:
+        Evaluator(make_experiment(f"{file}:peek"), make_prices())
+    assert str(caught.value).startswith(f"{file}, line 8: peek fails with TracerBoolConversionError: ")
+    said = caught.value.__notes__[0]
+    assert said.startswith(f"while checking pool.rule = '{file}:peek'; write it with jax.numpy")
+
+
 def test_results_say_that_a_rule_remembers_too_much(leaky: Path) -> None:
     cautions = {}
     for rule in (f"{leaky}:elephant", f"{EXAMPLE}:calm_momentum"):

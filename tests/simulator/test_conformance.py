@@ -194,7 +194,7 @@ WRONG: dict[str, tuple[Callable[[Array], Any], str]] = {
     "yes and no": (lambda p: p > 1.0, "bool, and must return float64"),
     "single precision": (lambda p: p.astype(jnp.float32), "float32, and must return float64"),
     "complex numbers": (lambda p: jnp.fft.fft(p, axis=0), "complex128"),
-    "an exception": (lambda p: p[: {}["gone"]], "fails in line"),
+    "an exception": (lambda p: p[: {}["gone"]], "fails with KeyError: 'gone'"),
     "numpy": (lambda p: np.asarray(p), "TracerArrayConversionError"),
     "a branch on values": (lambda p: p if p[0, 0] > 1 else -p, "jnp.where in place of branches"),
 }
@@ -209,7 +209,7 @@ def test_what_is_returned_is_checked(wrong: str) -> None:
 
 
 def test_a_rule_that_ends_the_program_is_told() -> None:
-    with pytest.raises(ConfigError, match=r"fails in line .*: SystemExit: 3"):
+    with pytest.raises(ConfigError, match="fails with SystemExit: 3"):
         check(rule_of(lambda p: exit(3)))
 
 

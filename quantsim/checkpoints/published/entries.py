@@ -23,23 +23,24 @@ _NAMES_BESIDE = {"return": "returns"}  # in keys such as "train_return"; "sharpe
 
 _CONTINUOUS = "continuous_test_"  # before the names of such metrics, in some versions of that implementation
 
-_NOT_PARAMETERS = frozenset(
-    {
-        *("step", "objective", "train_objective", "test_objective", "validation_metrics", "continuous_test_metrics"),
-        *(
-            "hessian_trace",
-            "local_learning_rate",
-            "iterations_since_improvement",
-            "optuna_trial_number",
-            SUBSIDIARIES,
-        ),
-        *(
-            f"{split}_{metric}"
-            for split in ("train", "validation")
-            for metric in ("return", "sharpe", "returns_over_hodl", "returns_over_uniform_hodl")
-        ),
-    }
+_OF_SEARCHES = frozenset(
+    f"{split}_{metric}"
+    for split in ("train", "validation")
+    for metric in ("return", "sharpe", "returns_over_hodl", "returns_over_uniform_hodl")
 )
+"""Metrics that a search has beside its objectives, one number each."""
+
+_OF_EVERY_RUN = (
+    "step",
+    "objective",
+    "train_objective",
+    "test_objective",
+    "validation_metrics",
+    "continuous_test_metrics",
+)
+_OF_TRAINING = ("hessian_trace", "local_learning_rate", "iterations_since_improvement", "optuna_trial_number")
+
+_NOT_PARAMETERS = frozenset({*_OF_EVERY_RUN, *_OF_TRAINING, *_OF_SEARCHES, SUBSIDIARIES})
 
 FloatArray = NDArray[np.float64]
 
@@ -110,12 +111,11 @@ class EntryReader:
             found["test"] |= {
                 f"test_objective_{name}": fresh[name] for name in fresh if fresh[name] != continuous.get(name)
             }
-        for key in sorted(_NOT_PARAMETERS & entry.keys()):
+        for key in sorted(_OF_SEARCHES & entry.keys()):
             split, _, metric = key.partition("_")
-            if split in found and metric not in ("objective", "metrics"):
-                # Without validation data, a search there calls what it measures on test data so.
-                table = found["test" if split == "validation" and not self._has_validation else split]
-                table.setdefault(_NAMES_BESIDE.get(metric, metric), number(entry[key], key))
+            if split == "validation" and not self._has_validation:
+                split = "test"  # which such a search calls validation, too
+            found[split].setdefault(_NAMES_BESIDE.get(metric, metric), number(entry[key], key))
         return {split: metrics for split, metrics in found.items() if metrics}
 
     def _split_of_test(self, entry: Mapping[str, Any]) -> str:

@@ -1,0 +1,56 @@
+"""Warnings of periods with too few returns for a ratio."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from quantsim.config.driver_sections import Objective
+from quantsim.objective import objective_shape, short_periods, short_split, warn_once
+
+
+@pytest.mark.parametrize(
+    ("metric", "n_periods", "days", "bars_per_day", "returns"),
+    [
+        ("daily_sortino", 15, 90, 24, 5),
+        ("daily_log_sharpe", 9, 90, 24, 9),
+        ("daily_sortino", 8, 90, 24, None),  # periods of eleven days and six hours have eleven returns
+        ("sortino", 15, 90, 24, None),  # a return for every bar
+        ("sortino", 15, 90, 1, 5),
+        ("calmar", 15, 90, 1, 5),
+        ("returns", 30, 90, 1, None),  # no ratio
+        ("daily_sharpe", 90, 90, 24, None),  # none at all: nan, which fails
+        ("daily_sortino", 1, 6, 24, None),  # one period is not combined with others
+    ],
+)
+def test_periods(metric: str, n_periods: int, days: int, bars_per_day: int, returns: int | None) -> None:
+    objective = Objective(metric=metric, n_periods=n_periods)
+    shape = objective_shape(objective, days * bars_per_day, seed=0)
+    text = short_periods(objective, shape, bars_per_day)
+    if returns is None:
+        assert text is None
+    else:
+        assert text is not None
+        assert text.startswith(
+            f"objective.n_periods = {n_periods}: {metric} of a period of {days / n_periods:.3g} days "
+        )
+        assert f"{returns} returns" in text
+        assert "its bound, 100" in text
+
+
+def test_weighted_terms_and_splits() -> None:
+    objective = Objective(metric="returns", weights={"daily_sortino": 0.1}, n_periods=10)
+    assert "daily_sortino of a period" in str(short_periods(objective, objective_shape(objective, 60, seed=0), 1))
+    assert str(short_split(objective, "validation", 5 * 24, 24)).startswith(
+        "periods.validation_end: daily_sortino on 5 days of validation data rests on 4 returns"
+    )
+    assert short_split(objective, "test", 11 * 24, 24) is None
+
+
+def test_a_text_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    warn_once.cache_clear()
+    with caplog.at_level(logging.WARNING, "quantsim"):
+        for text in ("one", "one", "two", "one"):
+            warn_once(text)
+    assert [record.message for record in caplog.records] == ["one", "two"]
