@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from quantsim.checkpoints.checkpoint import Run
+from quantsim.checkpoints.checkpoint import Checkpoint, Run
 
 if TYPE_CHECKING:
     from quantsim.config import Experiment
 
-__all__ = ["rule_notes", "rule_sources", "study_of_run"]
+__all__ = ["differences_of", "rule_notes", "rule_sources", "study_of_run", "tables_of_run"]
 
 _RULE_SOURCES = "rule_sources"
 
@@ -43,3 +43,37 @@ def study_of_run(run: Run, rule_files: Iterable[str | Path] = ()) -> Experiment:
     from quantsim.config import Experiment
 
     return Experiment.from_stored(run.config, rule_sources(run), rule_files, f"the study of run {run.run_id[:8]}")
+
+
+def tables_of_run(run: Run) -> dict[str, Any]:
+    """What decides the metrics of a run; see :func:`~quantsim.config.deciding.deciding_tables`."""
+    from quantsim.config.deciding import deciding_tables
+
+    return deciding_tables(run.config, rule_sources(run))
+
+
+def differences_of(checkpoint: Checkpoint, run: Run, experiment: Experiment) -> tuple[str, ...]:
+    """Where an experiment decides figures otherwise than the study of the run that a checkpoint is of.
+
+    Args:
+        checkpoint: whose parameters are wanted in the experiment.
+        run: that wrote it.
+        experiment: of the same rule and tokens.
+
+    Returns:
+        ``key: stored value → value of the experiment``, of each key that decides what a parameter set is worth, and of each
+        parameter that only one of the two has. Empty where the stored metrics hold.
+    """
+    from quantsim.config.deciding import differences, tables_of
+    from quantsim.parameters.parameter import in_group
+
+    stored, human = checkpoint.raw, experiment.human_parameters(experiment.initial_parameters())
+    there = {one.raw_name: one.human_name for one in experiment.layout}
+    unused = {in_group(pool.group, name) for pool in experiment.pools for name in pool.rule.ignores}
+    added = {name: human.get(name) for raw_name, name in there.items() if raw_name not in stored}
+    gone = {name: values for name, values in stored.items() if name not in there and name not in unused}
+    return (
+        *differences(tables_of_run(run), tables_of(experiment)),
+        *(f"parameters.{name}: not set → {value}" for name, value in added.items()),
+        *(f"parameters.{name}: {list(values)} → not set" for name, values in gone.items()),
+    )

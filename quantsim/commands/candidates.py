@@ -7,23 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from quantsim.checkpoints import Run
 from quantsim.checkpoints.checkpoint import IMPORTED
-from quantsim.checkpoints.stored import rule_sources
+from quantsim.checkpoints.stored import tables_of_run
 from quantsim.config import Experiment
-from quantsim.config.deciding import deciding_tables, differences, tables_of
+from quantsim.config.deciding import differences, tables_of
 from quantsim.discovery import is_in_file
 from quantsim.errors import PriceError, SelectionError
 
 if TYPE_CHECKING:
     from quantsim.checkpoints import CheckpointStore
 
-__all__ = ["check_same_prices", "comparable_runs", "runs_to_pick_from", "same_strategy", "strategy_of", "tables_of_run"]
+__all__ = ["check_same_prices", "comparable_runs", "runs_to_pick_from", "same_strategy", "strategy_of"]
 
 _MOST_LISTED = 8
-
-
-def tables_of_run(run: Run) -> dict[str, Any]:
-    """What decides the metrics of a run; see :func:`~quantsim.config.deciding.deciding_tables`."""
-    return deciding_tables(run.config, rule_sources(run))
 
 
 def comparable_runs(runs: Iterable[Run], study: Experiment | Run) -> list[Run]:

@@ -66,7 +66,6 @@ def export(
             selection=stored.selection,
             run=stored.run,
             origin=stored.origin,
-            differences=stored.differences(experiment),
         )
         for line in found["run"]["differences"]:
             note(f"Note: not as in the run: {line}.")

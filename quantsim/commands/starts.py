@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from quantsim.checkpoints import FRONT_METHODS, Checkpoint, Run, Selection, select, top
 from quantsim.checkpoints.methods import METHODS, default_metrics, needs_one_run
 from quantsim.checkpoints.pareto import signed
-from quantsim.commands.candidates import comparable_runs, runs_to_pick_from, strategy_of, tables_of_run
+from quantsim.checkpoints.stored import differences_of, tables_of_run
+from quantsim.commands.candidates import comparable_runs, runs_to_pick_from, strategy_of
 from quantsim.commands.session import open_existing_store
 from quantsim.commands.wanted import Wanted
 from quantsim.config import Experiment
-from quantsim.config.deciding import differences, tables_of
+from quantsim.config.deciding import differences
 from quantsim.config.driver_sections import Objective
 from quantsim.errors import ConfigError, SelectionError, nearest
 from quantsim.objective import OBJECTIVE
-from quantsim.parameters.parameter import in_group
 from quantsim.ranking import TIE_METRIC
 
 if TYPE_CHECKING:
@@ -79,17 +79,7 @@ class Start:
                 f"checkpoint {self.checkpoint.key} is of {_describe(theirs)}, and study {experiment.name!r} of "
                 f"{experiment.pool.strategy_name} on {', '.join(experiment.tokens)}: rule, tokens and their order must agree"
             )
-        found = differences(tables_of_run(self.run), tables_of(experiment))
-        stored, human = self.checkpoint.raw, experiment.human_parameters(experiment.initial_parameters())
-        there = {one.raw_name: one.human_name for one in experiment.layout}
-        unused = {in_group(pool.group, name) for pool in experiment.pools for name in pool.rule.ignores}
-        added = {name: human.get(name) for raw_name, name in there.items() if raw_name not in stored}
-        gone = {name: values for name, values in stored.items() if name not in there and name not in unused}
-        return (
-            *found,
-            *(f"parameters.{name}: not set → {value}" for name, value in added.items()),
-            *(f"parameters.{name}: {list(values)} → not set" for name, values in gone.items()),
-        )
+        return differences_of(self.checkpoint, self.run, experiment)
 
     def raw_for(self, experiment: Experiment) -> dict[str, NDArray[np.float64]]:
         """The raw parameters that mean in this experiment what they meant in their own, raw name → (n,).

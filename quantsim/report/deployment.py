@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from quantsim import __version__
+from quantsim.checkpoints.stored import differences_of
 from quantsim.config.pools import pool_parameters
 from quantsim.parameters import to_human
 from quantsim.parameters.onchain import DECIMALS, OnChain, exact_decimal, fixed_point, fixed_weights, on_chain
@@ -38,7 +39,6 @@ def deployment(
     selection: Selection | None = None,
     run: Run | None = None,
     origin: str | None = None,
-    differences: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Everything of a parameter set that a deployment needs, as JSON values.
 
@@ -47,9 +47,8 @@ def deployment(
         raw: raw name → (m,), complete.
         checkpoint: that the parameters are of.
         selection: by which it was picked.
-        run: that wrote the checkpoint.
+        run: that wrote the checkpoint; where the experiment decides figures otherwise than its study, the result says so.
         origin: the key of an earlier checkpoint that has the same parameters, if any.
-        differences: where the experiment decides figures otherwise than the run's study.
 
     Returns:
         ``format`` and ``version``; ``experiment``, ``run``, ``checkpoint`` and ``selection``, which say where the numbers come
@@ -60,6 +59,7 @@ def deployment(
     Raises:
         ParameterError: a value is not finite.
     """
+    differences = () if run is None or checkpoint is None else differences_of(checkpoint, run, experiment)
     return {
         "format": FORMAT,
         "version": FORMAT_VERSION,

@@ -12,6 +12,7 @@ import pytest
 from command_support import SMALL_SGD, invoke
 
 from quantsim import CheckpointStore, Experiment
+from quantsim.drivers.sgd import Progress
 
 DAYS = ("--set", "data.bar_minutes=1440")
 KEY = re.compile(r"Selected ([0-9a-f]{8}:\d+:\d+)")
@@ -114,6 +115,24 @@ def test_gradients_take_the_study_of_the_search_and_say_what_they_gained(store: 
         assert f"Gain over {best['key']}, the best of 2 starts: train" in out
         assert f"({gain:+.3f})" in out
     assert f"simulate --from {chosen}" in out
+
+
+def test_a_run_that_was_cut_off_goes_on_from_the_start_that_it_had(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ("sgd", "--from", "best", *SMALL_SGD, "--set", "seed=3")
+
+    def report(progress: Progress) -> None:
+        if progress.step == 2:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("quantsim.commands.sgd._report", report)
+        cut = invoke(*command, "--quiet", "--store", store)
+    assert cut.exit_code == 130
+    out, told = run(store, *command)
+    assert "resumed at step 2" in out
+    assert re.findall(r"Starting from \S+", told) == re.findall(r"Starting from \S+", cut.stderr)
 
 
 def test_a_fine_tuning_that_did_not_help_says_so_and_leaves_the_trial_the_choice(store: Path) -> None:

@@ -75,10 +75,6 @@ def test_prices_that_changed_since_the_run_are_refused(path: Path) -> None:
     assert refused.exit_code == 2
     assert "have changed since the run" in refused.stderr
     assert "--as-study" in refused.stderr
-    prices = DAYS.load_prices()
-    with CheckpointStore(path) as store:
-        key = keep(store, DAYS, Evaluator(DAYS, prices).data_id).key
-    assert invoke("simulate", "--from", key, "--split", "test", "--store", path).exit_code == 0
 
 
 def test_options_of_stored_sets_are_for_these(path: Path) -> None:
