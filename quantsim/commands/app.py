@@ -6,6 +6,7 @@ import typer
 
 from quantsim import __version__
 from quantsim.commands import (
+    convert,
     dashboard,
     export,
     grid,
@@ -13,6 +14,7 @@ from quantsim.commands import (
     imports,
     optuna,
     prices,
+    run,
     select,
     sgd,
     simulate,
@@ -52,6 +54,7 @@ def _global_options(
     pass
 
 
+app.command("run")(run.run)
 app.command("optuna")(optuna.optuna)
 app.command("worker")(worker.worker)
 app.command("sgd")(sgd.sgd)
@@ -62,5 +65,6 @@ app.command("select")(select.select)
 app.command("export")(export.export)
 app.command("import")(imports.import_results)
 app.command("dashboard")(dashboard.dashboard)
+app.command("convert")(convert.convert)
 app.command("space")(space.space)
 app.command("prices")(prices.prices)

@@ -42,7 +42,11 @@ Verbose = Annotated[
 ]
 Study = Annotated[
     str | None,
-    typer.Option("--study", metavar="NAME|FILE", help="A bundled study, or a study file (TOML)."),
+    typer.Option(
+        "--study",
+        metavar="NAME|FILE",
+        help="A bundled study, a study file (TOML), or a fingerprint of quantammsim (JSON).",
+    ),
 ]
 Settings = Annotated[
     list[str] | None,

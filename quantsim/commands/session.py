@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 import traceback
+import warnings
 from collections.abc import Iterable, Iterator
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from quantsim.commands.options import VERBOSE
-from quantsim.errors import CheckpointError, QuantsimError
+from quantsim.errors import CheckpointError, FingerprintWarning, QuantsimError
 
 if TYPE_CHECKING:
     from quantsim.checkpoints import CheckpointStore
@@ -40,6 +41,7 @@ __all__ = [
     "raise_if_stopped",
     "say",
     "show",
+    "showing_warnings",
     "study_storage",
 ]
 
@@ -127,8 +129,21 @@ def load_study(name_or_path: str, settings: Iterable[str] | None = None) -> Expe
     """
     from quantsim.config import Experiment
 
-    experiment = Experiment.load(name_or_path)
-    return experiment.override(settings) if settings else experiment
+    with showing_warnings():
+        return Experiment.load(name_or_path, settings or ())
+
+
+@contextlib.contextmanager
+def showing_warnings() -> Iterator[None]:
+    """Shows what translated dictionaries do not say here as notes; raises other warnings as they were."""
+    with warnings.catch_warnings(record=True) as raised:
+        warnings.simplefilter("always", FingerprintWarning)
+        yield
+    for one in raised:
+        if issubclass(one.category, FingerprintWarning):
+            note(f"Warning: {one.message}")
+        else:
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
 
 
 def open_store(location: str) -> CheckpointStore:

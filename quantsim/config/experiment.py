@@ -18,17 +18,19 @@ from quantsim.config.base import Section, describe
 from quantsim.config.driver_sections import Hybrid, Objective, Search, Sgd
 from quantsim.config.kinds import Frozen, GroupName, Table, flat_table
 from quantsim.config.locate import find_study
+from quantsim.config.overrides import assigned, merged
 from quantsim.config.paths import absolute_paths, without_places
 from quantsim.config.pools import PoolView, check_groups, check_pool, pool_parameters, pool_views
 from quantsim.config.sections import Data, Fees, Periods, Pool, Series, Subsidiary, Update
-from quantsim.config.toml_file import check_depth, read_toml, toml_value
+from quantsim.config.toml_file import check_depth, read_toml
 from quantsim.discovery import SourceName, by_content, is_loadable, stored_names
-from quantsim.errors import ConfigError, ParameterError, nearest
+from quantsim.errors import ConfigError, ParameterError, PriceError, nearest
 from quantsim.parameters import Parameter, replaced, scoped, to_human, to_raw
 from quantsim.parameters.parameter import in_group
 from quantsim.rules import Rule
 
 if TYPE_CHECKING:
+    from quantsim.config.fingerprint import Translation
     from quantsim.prices import Prices
 
 __all__ = ["Experiment"]
@@ -238,12 +240,20 @@ class Experiment(Section):
             PriceError: as :func:`quantsim.prices.load_prices`; or a file of ``series`` is not there.
         """
         from quantsim.prices import load_prices
+        from quantsim.prices.load import BUNDLED
         from quantsim.prices.series import check_source
 
         for name, source in self.series:
             if source is not None:
                 check_source(name, source)
-        return load_prices(self.data.tokens, self.data.source, **self._loading())
+        try:
+            return load_prices(self.data.tokens, self.data.source, **self._loading())
+        except PriceError as error:
+            if self.data.source == BUNDLED:
+                error.add_note(
+                    f"data.source = {BUNDLED!r} has few tokens: name a folder or a file with the prices there"
+                )
+            raise
 
     def prices_note(self, prices: Prices) -> str | None:
         """What a reader should know of prices that ``data`` does not name, such as those in memory; None for those it does."""
@@ -310,29 +320,54 @@ class Experiment(Section):
         return cls.from_dict(config, source, own_rules=names)
 
     @classmethod
-    def load(cls, name_or_path: str | os.PathLike[str]) -> Self:
-        """Reads a bundled study by its name, or a study file (TOML); see :func:`~quantsim.config.locate.find_study`.
+    def load(cls, name_or_path: str | os.PathLike[str], overrides: Iterable[str] = ()) -> Self:
+        """Reads a bundled study by its name, a study file (TOML), or a fingerprint (JSON).
 
-        Relative paths in the file count from the folder that it lies in.
+        See :func:`~quantsim.config.locate.find_study`. Relative paths in the file count from the folder that it lies in.
+
+        Args:
+            name_or_path: of the study.
+            overrides: as for :meth:`override`. A fingerprint is checked with them applied.
         """
         path = find_study(name_or_path)
+        if path.suffix.lower() == ".json":
+            from quantsim.config.fingerprint import read_fingerprint, translate
+
+            translation = translate(read_fingerprint(path), str(path))
+            translation.warn()
+            return cls.from_translation(translation, assigned({"name": path.stem, **translation.tables}, overrides))
         values = {"name": path.stem, **read_toml(path, "study file")}
-        return cls.from_dict(values, str(path), base=path.parent.resolve())
+        experiment = cls.from_dict(values, str(path), base=path.parent.resolve())
+        assignments = list(overrides)
+        return experiment.override(assignments) if assignments else experiment
 
     @classmethod
     def from_fingerprint(cls, fingerprint: Mapping[str, Any], **tables: Any) -> Self:
-        """Builds an experiment from a configuration dictionary of the published implementation.
+        """Builds an experiment from a configuration dictionary of the published implementation; docs/fingerprints.md.
 
         Args:
             fingerprint: its keys and values; what it leaves out takes that implementation's defaults.
             **tables: tables that replace or extend the translated ones, e.g. ``data={"source": "prices/"}``.
+
+        Raises:
+            ConfigError: a key is unknown, or a value cannot be translated or is not valid.
+
+        Warns:
+            FingerprintWarning: keys mean something else here, or nothing; once, naming all of them.
         """
         from quantsim.config.fingerprint import translate
 
         translation = translate(fingerprint)
         translation.warn()
+        return cls.from_translation(
+            translation, merged({"name": str(fingerprint["rule"]), **translation.tables}, tables)
+        )
+
+    @classmethod
+    def from_translation(cls, translation: Translation, tables: Mapping[str, Any]) -> Self:
+        """Builds an experiment from the tables that a fingerprint was translated to, with a user's changes."""
         try:
-            return cls.from_dict(_merged(translation.tables, tables), "the translated fingerprint")
+            return cls.from_dict(tables, translation.source)
         except ConfigError as error:
             raise translation.explained(error) from error
 
@@ -342,28 +377,8 @@ class Experiment(Section):
         Example:
             >>> experiment.override(["fees.swap_fee=0.003", "sgd.steps=100"])  # doctest: +SKIP
         """
-        values = self.model_dump(mode="json")
-        for assignment in assignments:
-            key, equals, text = assignment.partition("=")
-            if not equals or not all(part.strip() for part in key.split(".")):
-                raise ConfigError(f"{assignment!r} must have the form key=value, e.g. fees.swap_fee=0.003")
-            *tables, last = key.strip().split(".")
-            target = values
-            for table in tables:
-                target = target.setdefault(table, {})
-                if not isinstance(target, dict):
-                    raise ConfigError(f"{assignment!r}: {table!r} is not a table")
-            target[last] = toml_value(text.strip(), key.strip())
+        values = assigned(self.model_dump(mode="json"), assignments)
         return self.from_dict(values, "the study with its overrides", own_rules=self.own_rules)
-
-
-def _merged(tables: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
-    """Tables with those of ``others`` in their place, or merged into them."""
-    merged = dict(tables)
-    for name, table in others.items():
-        merges = isinstance(table, Mapping) and isinstance(merged.get(name), Mapping)
-        merged[name] = {**merged[name], **table} if merges else table
-    return merged
 
 
 def _cause(error: ValidationError) -> BaseException:

@@ -372,6 +372,7 @@ def _lay_out(experiment: Experiment, prices: Prices) -> tuple[int, dict[str, tup
             first, last = prices.index_of(start), prices.index_of(end - bar)
         except PriceError as error:
             error.add_note(f"while laying out the {name} period, {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}")
+            error.add_note("prices for other times: name a folder or a file with data.source")
             raise
         splits[name] = (first, last - first + 1)
     history = int(experiment.update.max_memory_days * prices.bars_per_day)

@@ -43,7 +43,6 @@ def pool_tables(values: Values, notes: Notes) -> dict[str, Any]:
         raise ConfigError(f"n_assets = {values['n_assets']} must be the number of tokens, {len(tokens)}")
     known = list(dict.fromkeys([*tokens, *(token for part in subsidiaries.values() for token in part["tokens"])]))
     tables: dict[str, Any] = {
-        "name": rule_of(values),
         "data": {"tokens": known},
         "periods": _periods(values),
         "pool": _pool(values, notes),

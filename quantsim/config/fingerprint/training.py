@@ -22,6 +22,7 @@ _MINUTES_A_DAY = 1440
 _REPORT_EVERY = 25
 _HESSIAN_WEIGHT = 1e-4  # of the trace, there
 _HESSIAN_SAMPLES = 4
+_NO_CLIPPING = 1e12  # longer than any gradient: a study file cannot say that there is no limit
 _PLATEAU_TOLERANCE = 1e-4  # there, absolute
 _SAMPLING = {"uniform": "uniform", "stratified": "stratified", "exponential": "exponential"}
 _OPTIMISERS = {"adam": "adam", "adamw": "adamw", "sgd": "sgd"}
@@ -107,7 +108,7 @@ def _sgd(values: Values, notes: Notes) -> dict[str, Any]:
         "n_parameter_sets": 1 if multi_period else values[f"{_OPT}n_parameter_sets"],
         "sampling": _chosen(values, f"{_OPT}sample_method", _SAMPLING),
         "initial": _initial(values, notes),
-        "clip_norm": values[f"{_OPT}clip_norm"] if values[f"{_OPT}use_gradient_clipping"] else None,
+        "clip_norm": values[f"{_OPT}clip_norm"] if values[f"{_OPT}use_gradient_clipping"] else _NO_CLIPPING,
         "price_noise": values["price_noise_sigma"],
         "time_reversed": values[f"{_OPT}include_flipped_training_data"],
         "straight_through": [name for path, name in through.items() if values[path]],

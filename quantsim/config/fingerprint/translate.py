@@ -18,6 +18,8 @@ from quantsim.errors import ConfigError, FingerprintWarning, QuantsimError
 
 __all__ = ["Translation", "translate"]
 
+_UNNAMED = "the fingerprint"
+
 _ORDER = (
     *("name", "driver", "seed", "data", "periods", "pool", "subsidiaries", "update", "fees"),
     *("objective", "parameters", "sgd", "search"),
@@ -32,17 +34,19 @@ class Translation:
         tables: of the study, as :meth:`quantsim.Experiment.from_dict` takes them.
         notes: (key, text) of what means something else here, or nothing.
         given: the keys of the dictionary.
+        source: where it is from, for messages.
     """
 
     tables: dict[str, Any]
     notes: tuple[tuple[str, str], ...]
     given: frozenset[str] = frozenset()
+    source: str = _UNNAMED
 
-    def warn(self, stacklevel: int = 2) -> None:
-        """Raises one :class:`~quantsim.FingerprintWarning` that names all keys of the notes, if there are any."""
+    def warn(self) -> None:
+        """Warns once, :class:`~quantsim.FingerprintWarning`, naming all keys of the notes, if there are any."""
         if self.notes:
             lines = "".join(f"\n  {path}: {text}" for path, text in self.notes)
-            warnings.warn(f"not all of the fingerprint means the same here:{lines}", FingerprintWarning, stacklevel + 1)
+            warnings.warn(f"not all of {self.source} means the same here:{lines}", FingerprintWarning, stacklevel=3)
 
     def explained(self, error: ConfigError) -> ConfigError:
         """An error of the translated study that also names the fingerprint's own keys."""
@@ -63,14 +67,22 @@ def _names(message: str, key: str) -> bool:
     return bool(key) and all(re.search(rf"(?<![\w.]){re.escape(word)}\b", message) for word in words)
 
 
-def translate(fingerprint: Mapping[str, Any]) -> Translation:
+def translate(fingerprint: Mapping[str, Any], source: str = _UNNAMED) -> Translation:
     """Translates a dictionary; docs/fingerprints.md lists what becomes of every key.
+
+    Args:
+        fingerprint: its keys and values.
+        source: where it is from, for messages.
 
     Raises:
         ConfigError: a required key is missing, a key is unknown (the nearest is suggested), or a value is not translated.
     """
-    values, notes = Values.of(fingerprint), Notes()
-    tables = _tables(values, notes)
+    notes = Notes()
+    try:
+        values = Values.of(fingerprint)
+        tables = _tables(values, notes)
+    except ConfigError as error:
+        raise (error if source == _UNNAMED else ConfigError(f"{source}: {error}")) from error
     meaning = (tables, notes.items())
     for key in values.changed():
         if key.fate == "internal":
@@ -78,7 +90,7 @@ def translate(fingerprint: Mapping[str, Any]) -> Translation:
         # The guarantee that nothing is ignored: what changes nothing is told of, whatever the reason.
         elif key.fate != "checked" and key.path not in notes and _means_with_default(key.path, values) == meaning:
             notes.add(key.path, f"changes nothing here ({key.note})" if key.note else "changes nothing here")
-    return Translation(tables, notes.items(), values.paths)
+    return Translation(tables, notes.items(), values.paths, source)
 
 
 def _tables(values: Values, notes: Notes) -> dict[str, Any]:

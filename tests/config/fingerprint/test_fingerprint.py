@@ -433,7 +433,7 @@ def test_what_steers_the_gradients() -> None:
     )  # fmt: skip
     sgd = experiment.sgd
     assert (sgd.average_from_step, sgd.average_every, sgd.time_reversed, sgd.price_noise) == (500, 5, True, 0.001)
-    assert (sgd.hessian_penalty, sgd.hessian_samples > 0, sgd.clip_norm) == (1e-4, True, None)
+    assert (sgd.hessian_penalty, sgd.hessian_samples > 0, sgd.clip_norm) == (1e-4, True, 1e12)
     assert (sgd.sampling, sgd.report_every, sgd.early_stopping_reports) == ("exponential", 40, 3)
     assert sgd.straight_through == ("maximum_change", "weight_bounds")
     assert dict(experiment.objective.weights) == {"turnover": pytest.approx(0.001)}

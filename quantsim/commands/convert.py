@@ -1,0 +1,36 @@
+"""``quantsim convert``: a fingerprint as a study file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from quantsim.commands.options import Settings, Verbose
+from quantsim.commands.session import say
+
+__all__ = ["convert"]
+
+
+def convert(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", show_default=False, help="A fingerprint of quantammsim (JSON).")
+    ],
+    settings: Settings = None,
+    verbose: Verbose = False,
+) -> None:
+    """Prints a fingerprint of quantammsim as a study file.
+
+    Comments say which of its keys mean something else here, or nothing. The study that is printed is the one that --study
+    FILE.json runs: `quantsim convert FILE.json > study.toml`.
+    """
+    from quantsim.config import Experiment
+    from quantsim.config.fingerprint import read_fingerprint, translate
+    from quantsim.config.fingerprint.document import study_file
+    from quantsim.config.overrides import assigned
+
+    translation = translate(read_fingerprint(file), file.name)
+    tables = assigned({"name": file.stem, **translation.tables}, settings or ())
+    Experiment.from_translation(translation, tables)
+    say(study_file(translation, tables).rstrip())

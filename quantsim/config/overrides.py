@@ -1,0 +1,42 @@
+"""Changes of a study's tables: assignments as on the command line, and tables over tables."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from quantsim.config.toml_file import toml_value
+from quantsim.errors import ConfigError
+
+__all__ = ["assigned", "merged"]
+
+
+def assigned(tables: Mapping[str, Any], assignments: Iterable[str]) -> dict[str, Any]:
+    """The tables with ``section.key=value`` assignments applied, each value written as in TOML.
+
+    Raises:
+        ConfigError: an assignment is none, or a key lies in what is not a table.
+    """
+    values = copy.deepcopy(dict(tables))
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals or not all(part.strip() for part in key.split(".")):
+            raise ConfigError(f"{assignment!r} must have the form key=value, e.g. fees.swap_fee=0.003")
+        *names, last = key.strip().split(".")
+        target = values
+        for name in names:
+            target = target.setdefault(name, {})
+            if not isinstance(target, dict):
+                raise ConfigError(f"{assignment!r}: {name!r} is not a table")
+        target[last] = toml_value(text.strip(), key.strip())
+    return values
+
+
+def merged(tables: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
+    """The tables with those of ``others`` merged into them; what is no table takes the place of what there was."""
+    found = dict(tables)
+    for name, table in others.items():
+        merges = isinstance(table, Mapping) and isinstance(found.get(name), Mapping)
+        found[name] = {**found[name], **table} if merges else table
+    return found
