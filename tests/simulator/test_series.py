@@ -250,7 +250,7 @@ def test_a_run_is_not_resumed_on_another_series(tmp_path: Path) -> None:
     [
         (
             {"fees": {"swap_fee": 0.003}, "series": {"swap_fee": "a.csv"}},
-            r"fees.swap_fee = 0.003 and series.swap_fee = 'a.csv'",
+            r"fees.swap_fee = 0.003 and series.swap_fee = '.*a.csv'",
         ),
         ({"fees": {"arb_fee": 0.1}, "series": {"arb_fee": "a.csv"}}, "fees.arb_fee = 0.1 and series.arb_fee"),
         ({"fees": {"gas_cost_usd": 1.0}, "series": {"gas_cost_usd": "a.csv"}}, "fees.gas_cost_usd = 1.0 and series"),
@@ -268,7 +268,7 @@ def test_a_setting_is_a_number_or_a_series(tables: dict[str, Any], said: str) ->
 
 
 def test_a_pool_that_does_not_swap_takes_no_trades() -> None:
-    with pytest.raises(ConfigError, match=r"series\.trades = 'a\.csv' is for pools that trade by swaps, .* 'hodl'"):
+    with pytest.raises(ConfigError, match=r"series\.trades = '.*a\.csv' is for pools that trade by swaps, .* 'hodl'"):
         make_experiment("hodl", 2, HALF_HOURS, series={"trades": "a.csv"})
 
 
@@ -292,7 +292,7 @@ def test_arrays_take_the_place_of_files_that_the_experiment_names() -> None:
         simulate(make_experiment("momentum", 2, HALF_HOURS), None, prices, series=series)
     with pytest.raises(PriceError, match=r"series.swap_fee has shape \(5,\), and must be \(440,\)"):
         Evaluator(experiment, prices, {"swap_fee": np.zeros(5)})
-    with pytest.raises(PriceError, match=r"series.swap_fee = 'given' is no file"):
+    with pytest.raises(PriceError, match=r"series.swap_fee = '.*given' is no file"):
         Evaluator(experiment, prices)
 
 
