@@ -134,7 +134,8 @@ class Run:
         data_id: hash of the prices it ran on; a run is resumed only if both ids agree.
         name: the user's name for it; may be empty.
         driver: "sgd", "search", or "imported" for one of another program.
-        config: the full configuration as JSON values, passwords in URLs redacted.
+        config: the full configuration as JSON values, passwords in URLs redacted. Open it with
+            :func:`quantsim.checkpoints.stored.study_of_run`, which runs nothing that it names.
         seed: None if nothing was random.
         status: "running", "finished", "interrupted" or "failed". A run whose process was killed stays "running".
         reason: why it has that status; None if there is nothing to say.

@@ -88,9 +88,9 @@ def check_same_prices(data_id: str, stored: str) -> None:
 
 def strategy_of(config: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a configuration that decides what its parameters are; of users' rules their names, wherever the files lie."""
-    pool = config["pool"]
-    tokens = pool.get("tokens") or config["data"]["tokens"]
-    parts = {name: (list(part["tokens"]), *_rules(part)) for name, part in config["subsidiaries"].items()}
+    pool = config.get("pool", {})
+    tokens = pool.get("tokens") or config.get("data", {}).get("tokens", ())
+    parts = {name: (list(part["tokens"]), *_rules(part)) for name, part in config.get("subsidiaries", {}).items()}
     return {"tokens": list(tokens), "rules": _rules(pool), "subsidiaries": parts}
 
 
@@ -125,7 +125,8 @@ def _which(groups: Sequence[Sequence[Run]]) -> str:
     for members in groups[:_MOST_LISTED]:
         run, others = members[0], len(members) - 1
         more = "" if not others else f" and {others} more {'run' if others == 1 else 'runs'}"
-        changed = differences(tables_of_run(newest), tables_of_run(run))
+        words = "{key} {given}, and {stored} in the newest"
+        changed = differences(tables_of_run(newest), tables_of_run(run), words)
         told = "; ".join(changed) if changed else _same_study(run, newest)
         lines.append(
             f"  --run {run.run_id[:8]}: {run.name} ({run.driver}), {run.started_at:%Y-%m-%d %H:%M} UTC{more}: {told}"

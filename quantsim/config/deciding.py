@@ -59,9 +59,14 @@ def tables_of(experiment: Experiment) -> dict[str, Any]:
     return deciding_tables(experiment.model_dump(mode="json"), experiment.rule_sources)
 
 
-def differences(stored: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[str, ...]:
-    """Where two results of :func:`deciding_tables` differ, each as ``key: stored value → given value``."""
-    return tuple(f"{key}: {_text(one)} → {_text(other)}" for key, one, other in differing_leaves(stored, given))
+def differences(
+    stored: Mapping[str, Any], given: Mapping[str, Any], words: str = "{key}: {stored} → {given}"
+) -> tuple[str, ...]:
+    """Where two results of :func:`deciding_tables` differ, each in these words."""
+    return tuple(
+        words.format(key=key, stored=_text(one), given=_text(other))
+        for key, one, other in differing_leaves(stored, given)
+    )
 
 
 def differing_leaves(one: Any, other: Any, key: str = "") -> Iterator[tuple[str, Any, Any]]:
