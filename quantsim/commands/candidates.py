@@ -80,9 +80,9 @@ def check_same_prices(data_id: str, stored: str) -> None:
     """Raises PriceError where the prices and series that a stored study names are not those that its run had."""
     if data_id != stored:
         raise PriceError(
-            f"the prices or series that the study names have changed since the run: their identity is {data_id[:12]}…, and "
-            f"was {stored[:12]}…, so its figures cannot come out again. Restore the files, or add --as-study to take the "
-            "parameters to the prices that are there now"
+            f"the prices or series that the study names are not those of the run: their identity is {data_id[:12]}…, and was "
+            f"{stored[:12]}…, so its figures cannot come out again. Restore the files, name those of the run with --set "
+            "data.source=FILE, or add --as-study to take the parameters to the prices that are there now"
         )
 
 

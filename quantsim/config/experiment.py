@@ -6,7 +6,7 @@ import functools
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -19,7 +19,7 @@ from quantsim.config.driver_sections import Hybrid, Objective, Search, Sgd
 from quantsim.config.kinds import Frozen, GroupName, Table, flat_table
 from quantsim.config.locate import find_study
 from quantsim.config.overrides import assigned, merged
-from quantsim.config.paths import absolute_paths, without_places
+from quantsim.config.paths import MEMORY, absolute_paths, without_places
 from quantsim.config.pools import PoolView, check_groups, check_pool, pool_parameters, pool_views
 from quantsim.config.sections import Data, Fees, Periods, Pool, Series, Subsidiary, Update
 from quantsim.config.toml_file import check_depth, read_toml
@@ -233,18 +233,27 @@ class Experiment(Section):
         """The human-readable form of a complete raw set; parameters that do not matter here are left out."""
         return to_human(self.active_parameters, raw)
 
-    def load_prices(self) -> Prices:
+    def load_prices(self, *, given_series: Collection[str] = ()) -> Prices:
         """The prices that ``data`` names, filled and put on bars as it says.
 
+        Args:
+            given_series: keys of ``series`` whose values are in memory, so that their files need not be there.
+
         Raises:
-            PriceError: as :func:`quantsim.prices.load_prices`; or a file of ``series`` is not there.
+            PriceError: as :func:`quantsim.prices.load_prices`; or a file of ``series`` is not there; or the experiment is a
+                stored one, whose prices were in memory.
         """
         from quantsim.prices import load_prices
         from quantsim.prices.load import BUNDLED
         from quantsim.prices.series import check_source
 
+        if self.data.source == MEMORY:
+            raise PriceError(
+                f"the prices of study {self.name!r} were in memory, and data.source = {MEMORY!r} names none to load: give them "
+                "again, in Python as prices, or write them to a file and name it with --set data.source=FILE"
+            )
         for name, source in self.series:
-            if source is not None:
+            if source is not None and name not in given_series:
                 check_source(name, source)
         try:
             return load_prices(self.data.tokens, self.data.source, **self._loading())
@@ -263,6 +272,15 @@ class Experiment(Section):
             return f"in memory ({prices.source}), not loaded as [data] of the study says"
         others = prices.origin.differences(origin_of(self.data.source, **self._loading()))
         return f"loaded otherwise than [data] of the study says: {others}" if others else None
+
+    def recorded(self, prices: Prices) -> Self:
+        """The experiment as a run on these prices stores it: where ``data`` does not name them, its source is ``"memory"``.
+
+        So whatever opens the run again asks for the prices, and loads no others. The identity is the same.
+        """
+        if self.prices_note(prices) is None:
+            return self
+        return self.model_copy(update={"data": self.data.model_copy(update={"source": MEMORY})})
 
     def _loading(self) -> dict[str, Any]:
         data = self.data

@@ -10,9 +10,12 @@ from typing import Any
 from quantsim.config.locate import bundled_names
 from quantsim.discovery import is_in_file
 
-__all__ = ["absolute_paths", "without_places"]
+__all__ = ["MEMORY", "absolute_paths", "without_places"]
 
-_BUNDLED = "bundled"
+MEMORY = "memory"
+"""The source of prices that were in memory when a run was stored: nothing loads from it."""
+
+_NO_PATHS = ("bundled", MEMORY)
 _SOURCE, _SERIES, _SPACE, _RULE = "source", "series", "space", "rule"
 
 _KEYS = {
@@ -45,7 +48,7 @@ def absolute_paths(values: Mapping[str, Any], base: Path, known: Collection[str]
         if kind == _RULE:
             path, _, attribute = text.rpartition(":")
             return f"{place(path)}:{attribute}" if is_in_file(text) and text not in known else text
-        is_name = text == _BUNDLED if kind == _SOURCE else kind == _SPACE and text in bundled_names("search_spaces")
+        is_name = text in _NO_PATHS if kind == _SOURCE else kind == _SPACE and text in bundled_names("search_spaces")
         return text if is_name or not text else place(text)
 
     return _replaced(values, absolute)

@@ -78,7 +78,7 @@ class Evaluator:
         self, experiment: Experiment, prices: Prices | None = None, series: Mapping[str, Any] | None = None
     ) -> None:
         self.experiment = experiment
-        prices = experiment.load_prices() if prices is None else prices
+        prices = experiment.load_prices(given_series=series or ()) if prices is None else prices
         self.setup = pool_setup(experiment, prices.bar_minutes)
         begin, splits = _lay_out(experiment, prices)
         end = max(first + n_bars for first, n_bars in splits.values())

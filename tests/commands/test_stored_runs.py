@@ -73,7 +73,7 @@ def test_prices_that_changed_since_the_run_are_refused(path: Path) -> None:
         key = keep(store, DAYS, "0123").key
     refused = invoke("simulate", "--from", key, "--store", path)
     assert refused.exit_code == 2
-    assert "have changed since the run" in refused.stderr
+    assert "are not those of the run" in refused.stderr
     assert "--as-study" in refused.stderr
 
 

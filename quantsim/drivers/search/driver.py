@@ -227,8 +227,9 @@ class _Search:
         with opened_storage(self.location) as storage:
             study = open_study(storage, self.name, self.identity, objective_names(self.experiment))
             hold(study, self.session, take_over=take_over)
-            describe_task(study, self.experiment, n_trials)
-            run_id = open_run(self.store, self.experiment, study, self.location, self.evaluator)
+            recorded = self.experiment.recorded(self.prices)
+            describe_task(study, recorded, n_trials)
+            run_id = open_run(self.store, recorded, study, self.location, self.evaluator)
             advice = selection_advice(self.experiment, run_id, self.store.location)
             write_note(
                 study, study_note(self.experiment, self.space, describe_prices(self.experiment, self.prices), advice)

@@ -164,7 +164,7 @@ def _open(training: Training, store: CheckpointStore, resume: bool) -> tuple[str
         data_id=evaluator.data_id,
         name=experiment.name,
         driver="sgd",
-        config=experiment.model_dump(mode="json"),
+        config=experiment.recorded(evaluator.prices).model_dump(mode="json"),
         seed=experiment.seed,
         notes={**evaluator.notes, **rule_notes(experiment), **own_mark(), "start": training.start_digest},
     )

@@ -140,13 +140,11 @@ class _Maker:
     space: SearchSpace
 
     def content(self, trial: FrozenTrial, suffix: str) -> bytes:
-        given = self.experiment.prices_note(self.prices)
         own = trial_experiment(
-            self.experiment,
+            self.experiment.recorded(self.prices),
             self.space.to_params(trial.params),
             name=f"{self.experiment.name}, trial {trial.number}",
-            description=f"Trial {trial.number} of study {self.study.study_name}."
-            + ("" if given is None else f" Its prices were {given}."),
+            description=f"Trial {trial.number} of study {self.study.study_name}.",
         )
         if suffix == _STUDY_FILE:
             return study_text(own).encode()
