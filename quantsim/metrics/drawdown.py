@@ -11,8 +11,8 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jax import Array
 
-from quantsim.metrics.sample import RATIO_BOUND, Metric, Need, Sample, SampleShape
-from quantsim.metrics.series import blocks, drawdowns, period_return, ratio, root, undefined
+from quantsim.metrics.sample import RATIO_BOUND, Least, Metric, Need, Sample, SampleShape
+from quantsim.metrics.series import blocks, drawdowns, period_return, ratio, root
 
 __all__ = [
     "METRICS",
@@ -26,6 +26,8 @@ __all__ = [
 
 WEEK_DAYS = 7
 MONTH_DAYS = 30
+_A_WEEK = Least(blocks=1, block_days=WEEK_DAYS)
+_A_MONTH = Least(blocks=1, block_days=MONTH_DAYS)
 
 
 def greatest_draw_down(sample: Sample, shape: SampleShape) -> Array:
@@ -40,8 +42,6 @@ def max_drawdown(sample: Sample, shape: SampleShape) -> Array:
 
 def weekly_max_drawdown(sample: Sample, shape: SampleShape) -> Array:
     """The worst ``max_drawdown`` of the 7-day blocks."""
-    if shape.n_blocks(WEEK_DAYS) == 0:
-        return undefined(sample)
     return jnp.min(drawdowns(blocks(sample.bars, shape, WEEK_DAYS)))
 
 
@@ -55,16 +55,12 @@ def sterling(sample: Sample, shape: SampleShape) -> Array:
 
     With no drawdown in any block, 0 or ± infinity with the sign of the return.
     """
-    if shape.n_blocks(MONTH_DAYS) == 0:
-        return undefined(sample)
     worst = jnp.min(drawdowns(blocks(sample.bars, shape, MONTH_DAYS)), axis=1)
     return ratio(period_return(sample, shape), -jnp.mean(worst))
 
 
 def ulcer(sample: Sample, shape: SampleShape) -> Array:
     """Minus the mean over the 30-day blocks of ``sqrt(mean(drawdown²))``; 0 if no block ever falls."""
-    if shape.n_blocks(MONTH_DAYS) == 0:
-        return undefined(sample)
     squares = jnp.square(drawdowns(blocks(sample.bars, shape, MONTH_DAYS)))
     return -jnp.mean(root(jnp.mean(squares, axis=1)))
 
@@ -84,22 +80,24 @@ METRICS = (
         "weekly_max_drawdown", weekly_max_drawdown, Need.BARS, True, "fraction",
         "Worst fall below the running maximum inside any week.",
         "min over 7-day blocks of min(V/running max of the block - 1)",
+        _A_WEEK,
     ),
     Metric(
         "calmar", calmar, Need.ENDS | Need.BARS, True, "ratio, annualised",
         "Annual return over the maximum drawdown.",
         "((V[-1]/V[0])^y - 1) / -max_drawdown",
-        RATIO_BOUND,
+        bound=RATIO_BOUND,
     ),
     Metric(
         "sterling", sterling, Need.ENDS | Need.BARS, True, "ratio, annualised",
         "Annual return over the mean of the months' maximum drawdowns.",
         "((V[-1]/V[0])^y - 1) / -mean of the 30-day blocks' max drawdowns",
-        RATIO_BOUND,
+        _A_MONTH, RATIO_BOUND,
     ),
     Metric(
         "ulcer", ulcer, Need.BARS, True, "fraction",
         "Ulcer index: root mean square drawdown inside a month, averaged and negated.",
         "-mean over 30-day blocks of sqrt(mean((V/running max of the block - 1)²))",
+        _A_MONTH,
     ),
 )  # fmt: skip

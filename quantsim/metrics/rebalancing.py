@@ -15,8 +15,7 @@ from __future__ import annotations
 
 from jax import Array
 
-from quantsim.metrics.sample import Metric, Need, Sample, SampleShape
-from quantsim.metrics.series import undefined
+from quantsim.metrics.sample import Least, Metric, Need, Sample, SampleShape
 
 __all__ = ["METRICS", "lvr", "lvr_per_year", "rvr"]
 
@@ -31,9 +30,7 @@ def lvr(sample: Sample, shape: SampleShape) -> Array:
 
 
 def lvr_per_year(sample: Sample, shape: SampleShape) -> Array:
-    """``lvr`` times the number of such samples in a year, by the ``T - 1`` steps between bars; nan for a single bar."""
-    if shape.n_bars < 2:
-        return undefined(sample)
+    """``lvr`` times the number of such samples in a year, by the ``T - 1`` steps between bars; undefined for a single bar."""
     return lvr(sample, shape) * (shape.bars_per_year / (shape.n_bars - 1))
 
 
@@ -53,6 +50,7 @@ METRICS = (
         "lvr_per_year", lvr_per_year, Need.ENDS | Need.REBALANCING, True, "fraction per year",
         "Loss versus rebalancing in a year, negated.",
         "lvr·365·B/(T-1)",
+        Least(bars=2),
     ),
     Metric(
         "rvr", rvr, Need.ENDS | Need.REBALANCING, True, "fraction",

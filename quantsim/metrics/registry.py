@@ -69,7 +69,9 @@ def bounded(name: str, values: Array) -> Array:
 
 
 def compute(names: Iterable[str], sample: Sample, shape: SampleShape) -> dict[str, Array]:
-    """Returns the named metrics of one window, each a scalar (). To be called under ``jit``, which shares common work.
+    """Returns the named metrics of one window, each a scalar (): nan where the window has not the least that it needs.
+
+    To be called under ``jit``, which shares common work.
 
     Args:
         names: metrics to compute.
@@ -81,8 +83,14 @@ def compute(names: Iterable[str], sample: Sample, shape: SampleShape) -> dict[st
         ValueError: a metric needs ``bar_values``, and the sample has none.
         WindowError: the arrays of the sample do not have the lengths that ``shape`` says.
     """
+    from quantsim.metrics.series import undefined
+
     _check_lengths(sample, shape)
-    return {name: get_metric(name).function(sample, shape) for name in names}
+    metrics = [get_metric(name) for name in names]
+    return {
+        metric.name: metric.function(sample, shape) if metric.least.is_met(shape) else undefined(sample)
+        for metric in metrics
+    }
 
 
 def _check_lengths(sample: Sample, shape: SampleShape) -> None:

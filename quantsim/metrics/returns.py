@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from jax import Array
 
-from quantsim.metrics.sample import Metric, Need, Sample, SampleShape
-from quantsim.metrics.series import annualised, undefined
+from quantsim.metrics.sample import Least, Metric, Need, Sample, SampleShape
+from quantsim.metrics.series import annualised
 
 __all__ = [
     "METRICS",
@@ -37,24 +37,22 @@ def returns_over_uniform_hodl(sample: Sample, shape: SampleShape) -> Array:
 
 
 def annualised_returns(sample: Sample, shape: SampleShape) -> Array:
-    """``(1 + returns)^(365·B/(T-1)) - 1``; nan for a single bar."""
-    return _per_year(sample.end_value / sample.start_value, sample, shape)
+    """``(1 + returns)^(365·B/(T-1)) - 1``; undefined for a single bar."""
+    return _per_year(sample.end_value / sample.start_value, shape)
 
 
 def annualised_returns_over_hodl(sample: Sample, shape: SampleShape) -> Array:
-    """``(1 + returns_over_hodl)^(365·B/(T-1)) - 1``; nan for a single bar."""
-    return _per_year(sample.end_value / sample.hodl_end_value, sample, shape)
+    """``(1 + returns_over_hodl)^(365·B/(T-1)) - 1``; undefined for a single bar."""
+    return _per_year(sample.end_value / sample.hodl_end_value, shape)
 
 
 def annualised_returns_over_uniform_hodl(sample: Sample, shape: SampleShape) -> Array:
-    """``(1 + returns_over_uniform_hodl)^(365·B/(T-1)) - 1``; nan for a single bar."""
-    return _per_year(sample.end_value / sample.uniform_hodl_end_value, sample, shape)
+    """``(1 + returns_over_uniform_hodl)^(365·B/(T-1)) - 1``; undefined for a single bar."""
+    return _per_year(sample.end_value / sample.uniform_hodl_end_value, shape)
 
 
-def _per_year(growth: Array, sample: Sample, shape: SampleShape) -> Array:
+def _per_year(growth: Array, shape: SampleShape) -> Array:
     """Annualises a growth factor over the ``T - 1`` steps between the first and the last bar."""
-    if shape.n_bars < 2:
-        return undefined(sample)
     return annualised(growth, shape.bars_per_year / (shape.n_bars - 1))
 
 
@@ -78,16 +76,19 @@ METRICS = (
         "annualised_returns", annualised_returns, Need.ENDS, True, "fraction per year",
         "Return, compounded to a year.",
         "(1 + returns)^(365·B/(T-1)) - 1",
+        Least(bars=2),
     ),
     Metric(
         "annualised_returns_over_hodl", annualised_returns_over_hodl, Need.ENDS, True, "fraction per year",
         "Return relative to holding the first reserves, compounded to a year.",
         "(1 + returns_over_hodl)^(365·B/(T-1)) - 1",
+        Least(bars=2),
     ),
     Metric(
         "annualised_returns_over_uniform_hodl", annualised_returns_over_uniform_hodl, Need.ENDS, True,
         "fraction per year",
         "Return relative to holding equal values of each token, compounded to a year.",
         "(1 + returns_over_uniform_hodl)^(365·B/(T-1)) - 1",
+        Least(bars=2),
     ),
 )  # fmt: skip

@@ -18,9 +18,9 @@ import jax.numpy as jnp
 from jax import Array
 
 from quantsim.metrics.returns import annualised_returns
-from quantsim.metrics.sample import DAYS_PER_YEAR, RATIO_BOUND, Metric, Need, Sample, SampleShape
-from quantsim.metrics.series import annualised, blocks, period_return, ratio, simple_returns, undefined
-from quantsim.metrics.value_at_risk import value_at_risk, value_at_risk_trad
+from quantsim.metrics.sample import DAYS_PER_YEAR, RATIO_BOUND, Least, Metric, Need, Sample, SampleShape
+from quantsim.metrics.series import annualised, blocks, period_return, ratio, simple_returns
+from quantsim.metrics.value_at_risk import between_blocks, inside_blocks, value_at_risk, value_at_risk_trad
 
 __all__ = ["METRICS", "annual_raroc", "annual_raroc_trad", "raroc", "rovar"]
 
@@ -34,7 +34,7 @@ ValueAtRisk = Callable[..., Array]
 def raroc(sample: Sample, shape: SampleShape, *, block_days: int) -> Array:
     """``-((V[-1]/V[0])^y - 1) / (var·sqrt(y/d))``; at ``var = 0``, 0 or ± infinity with the sign of the return.
 
-    nan where the value at risk is undefined.
+    Undefined where the value at risk is.
     """
     return ratio(period_return(sample, shape), _block_risk(sample, shape, block_days, value_at_risk))
 
@@ -42,11 +42,9 @@ def raroc(sample: Sample, shape: SampleShape, *, block_days: int) -> Array:
 def rovar(sample: Sample, shape: SampleShape, *, block_days: int, var: ValueAtRisk) -> Array:
     """Minus the mean over blocks of ``(last/first)^(365/d) - 1``, over ``var·sqrt(y/d)``.
 
-    At ``var = 0``, 0 or ± infinity with the sign of that mean; nan without a complete block, or where ``var``, one of
+    At ``var = 0``, 0 or ± infinity with the sign of that mean; undefined without a complete block, or where ``var``, one of
     ``value_at_risk`` and ``value_at_risk_trad``, is undefined.
     """
-    if shape.n_blocks(block_days) == 0:
-        return undefined(sample)
     values = blocks(sample.bars, shape, block_days)
     block_returns = annualised(values[:, -1] / values[:, 0], DAYS_PER_YEAR / block_days)
     return ratio(jnp.mean(block_returns), _block_risk(sample, shape, block_days, var))
@@ -55,7 +53,7 @@ def rovar(sample: Sample, shape: SampleShape, *, block_days: int, var: ValueAtRi
 def annual_raroc(sample: Sample, shape: SampleShape) -> Array:
     """``annualised_returns / (-var·sqrt(365·B))``, ``var`` the 5th percentile of all per-bar returns.
 
-    Where ``var >= 0`` nothing is at risk: 0 or ± infinity with the sign of the return. nan for a single bar.
+    Where ``var >= 0`` nothing is at risk: 0 or ± infinity with the sign of the return. Undefined for a single bar.
     """
     return _annual_raroc(sample, shape, sample.bars, shape.bars_per_year)
 
@@ -63,7 +61,7 @@ def annual_raroc(sample: Sample, shape: SampleShape) -> Array:
 def annual_raroc_trad(sample: Sample, shape: SampleShape) -> Array:
     """``annualised_returns / (-var·sqrt(365))``, ``var`` the 5th percentile of the daily returns.
 
-    Where ``var >= 0`` nothing is at risk: 0 or ± infinity with the sign of the return. nan for a single day.
+    Where ``var >= 0`` nothing is at risk: 0 or ± infinity with the sign of the return. Undefined for a single day.
     """
     return _annual_raroc(sample, shape, sample.daily_values, DAYS_PER_YEAR)
 
@@ -75,8 +73,6 @@ def _block_risk(sample: Sample, shape: SampleShape, block_days: int, var: ValueA
 
 
 def _annual_raroc(sample: Sample, shape: SampleShape, values: Array, periods_per_year: float) -> Array:
-    if len(values) < 2:
-        return undefined(sample)
     var = jnp.percentile(simple_returns(values), RISK_PERCENT)
     return ratio(annualised_returns(sample, shape), jnp.maximum(-var, 0.0) * math.sqrt(periods_per_year))
 
@@ -90,6 +86,7 @@ def _raroc_entry(label: str, block_days: int) -> Metric:
         "ratio, grows with the sample",
         f"Annual return over the value at risk of {block_days}-day blocks; compare samples of one length only.",
         f"-((V[-1]/V[0])^y - 1) / ({label}_var_95%·sqrt(y/{block_days}))",
+        inside_blocks(block_days),
         RAROC_BOUND,
     )
 
@@ -105,6 +102,7 @@ def _rovar_entry(label: str, block_days: int, suffix: str, var: ValueAtRisk) -> 
         "compare samples of one length only.",
         f"-mean over {block_days}-day blocks of ((last/first)^(365/{block_days}) - 1), "
         f"over {label}_var_95%{suffix}·sqrt(y/{block_days})",
+        between_blocks(block_days) if suffix else inside_blocks(block_days),
         ROVAR_BOUND,
     )
 
@@ -122,12 +120,12 @@ METRICS = (
         "annual_raroc", annual_raroc, Need.ENDS | Need.BARS, True, "ratio, annualised",
         "Annual return over the annualised value at risk of a bar.",
         "annualised_returns / (-var·sqrt(365·B)), var the 5th percentile of per-bar returns",
-        RATIO_BOUND,
+        Least(bars=2), RATIO_BOUND,
     ),
     Metric(
         "annual_raroc_trad", annual_raroc_trad, Need.ENDS | Need.DAILY, True, "ratio, annualised",
         "Annual return over the annualised value at risk of a day.",
         "annualised_returns / (-var·sqrt(365)), var the 5th percentile of daily returns",
-        RATIO_BOUND,
+        Least(daily_values=2), RATIO_BOUND,
     ),
 )  # fmt: skip

@@ -16,7 +16,7 @@ from quantsim.errors import WindowError
 if TYPE_CHECKING:
     from jax import Array
 
-__all__ = ["DAYS_PER_YEAR", "RATIO_BOUND", "Metric", "Need", "Sample", "SampleShape"]
+__all__ = ["DAYS_PER_YEAR", "RATIO_BOUND", "Least", "Metric", "Need", "Sample", "SampleShape"]
 
 DAYS_PER_YEAR = 365.0  # crypto markets do not close: no 252
 
@@ -152,18 +152,47 @@ class SampleShape:
 
 
 @dataclass(frozen=True)
+class Least:
+    """What a sample must have at least for a metric to be defined.
+
+    Attributes:
+        bars: in all.
+        daily_values: days begun.
+        blocks: complete blocks of ``block_days`` days.
+        block_days: length of a block.
+        block_bars: bars in a block.
+    """
+
+    bars: int = 1
+    daily_values: int = 1
+    blocks: int = 0
+    block_days: int = 1
+    block_bars: int = 1
+
+    def is_met(self, shape: SampleShape) -> bool:
+        """Whether a sample of that shape has it."""
+        return (
+            shape.n_bars >= self.bars
+            and shape.n_daily >= self.daily_values
+            and shape.n_blocks(self.block_days) >= self.blocks
+            and shape.bars_per_day * self.block_days >= self.block_bars
+        )
+
+
+@dataclass(frozen=True)
 class Metric:
     """One metric: to be maximised, computed from one sample.
 
     Attributes:
         name: the name users write.
-        function: jit-able map of a sample and its static shape to a scalar (); nan where the shape leaves it undefined.
+        function: jit-able map of a sample and its static shape, which meets ``least``, to a scalar ().
         needs: what of the sample ``function`` reads.
         differentiable: whether its gradient is worth following. Every metric has a finite gradient almost everywhere;
             this is False where that gradient speaks for a sliver of the sample only.
         unit: unit of the result.
         description: what it means, in one line.
         formula: how it is computed, in one line; for the documentation.
+        least: what the sample must have; the metric of any other is nan.
         bound: values beyond ± this count as ± this where several are combined (periods, windows, metrics, splits), so that
             one period without risk does not decide a mean. What is reported is not bounded. Infinite for all but ratios.
         cost: whether it is a positive quantity with a minus built in, so that it can be maximised. Tables and pictures show
@@ -177,5 +206,6 @@ class Metric:
     unit: str
     description: str
     formula: str = ""
+    least: Least = Least()
     bound: float = math.inf
     cost: bool = False

@@ -13,8 +13,8 @@ import math
 import jax.numpy as jnp
 from jax import Array
 
-from quantsim.metrics.sample import DAYS_PER_YEAR, RATIO_BOUND, Metric, Need, Sample, SampleShape
-from quantsim.metrics.series import deviation, ratio, root, simple_returns, undefined
+from quantsim.metrics.sample import DAYS_PER_YEAR, RATIO_BOUND, Least, Metric, Need, Sample, SampleShape
+from quantsim.metrics.series import deviation, ratio, root, simple_returns
 
 __all__ = ["METRICS", "daily_log_sharpe", "daily_sharpe", "daily_sortino", "sharpe", "sortino"]
 
@@ -23,42 +23,36 @@ LOG_SHARPE_SOFTENING = 1e-8  # added to the deviation: bounds the metric, and sh
 
 def sharpe(sample: Sample, shape: SampleShape) -> Array:
     """``sqrt(365·B)·mean(r)/std(r)`` of the per-bar returns ``r``."""
-    return _sharpe(sample, sample.bars, shape.bars_per_year)
+    return _sharpe(sample.bars, shape.bars_per_year)
 
 
 def daily_sharpe(sample: Sample, shape: SampleShape) -> Array:
     """``sqrt(365)·mean(r)/std(r)`` of the daily returns ``r``."""
-    return _sharpe(sample, sample.daily_values, DAYS_PER_YEAR)
+    return _sharpe(sample.daily_values, DAYS_PER_YEAR)
 
 
 def daily_log_sharpe(sample: Sample, shape: SampleShape) -> Array:
     """``sqrt(365)·mean(l)/(std(l) + 1e-8)`` of the daily log returns ``l``. The default objective; finite for any deviation."""
-    if shape.n_daily < 3:
-        return undefined(sample)
     log_returns = jnp.log(sample.daily_values[1:] / sample.daily_values[:-1])
     return math.sqrt(DAYS_PER_YEAR) * jnp.mean(log_returns) / (deviation(log_returns) + LOG_SHARPE_SOFTENING)
 
 
 def sortino(sample: Sample, shape: SampleShape) -> Array:
     """``sqrt(365·B)·mean(r)/sqrt(mean(min(r, 0)²))`` of the per-bar returns; + infinity if none of them is a loss."""
-    return _sortino(sample, sample.bars, shape.bars_per_year)
+    return _sortino(sample.bars, shape.bars_per_year)
 
 
 def daily_sortino(sample: Sample, shape: SampleShape) -> Array:
     """``sqrt(365)·mean(r)/sqrt(mean(min(r, 0)²))`` of the daily returns; + infinity if none of them is a loss."""
-    return _sortino(sample, sample.daily_values, DAYS_PER_YEAR)
+    return _sortino(sample.daily_values, DAYS_PER_YEAR)
 
 
-def _sharpe(sample: Sample, values: Array, periods_per_year: float) -> Array:
-    if len(values) < 2:
-        return undefined(sample)
+def _sharpe(values: Array, periods_per_year: float) -> Array:
     returns = simple_returns(values)
     return math.sqrt(periods_per_year) * ratio(jnp.mean(returns), deviation(returns))
 
 
-def _sortino(sample: Sample, values: Array, periods_per_year: float) -> Array:
-    if len(values) < 2:
-        return undefined(sample)
+def _sortino(values: Array, periods_per_year: float) -> Array:
     returns = simple_returns(values)
     downside = root(jnp.mean(jnp.square(jnp.minimum(returns, 0.0))))
     return math.sqrt(periods_per_year) * ratio(jnp.mean(returns), downside)
@@ -69,30 +63,30 @@ METRICS = (
         "sharpe", sharpe, Need.BARS, True, "ratio, annualised",
         "Sharpe ratio of the per-bar returns.",
         "sqrt(365·B)·mean/std of per-bar returns",
-        RATIO_BOUND,
+        Least(bars=2), RATIO_BOUND,
     ),
     Metric(
         "daily_sharpe", daily_sharpe, Need.DAILY, True, "ratio, annualised",
         "Sharpe ratio of the daily returns.",
         "sqrt(365)·mean/std of daily returns",
-        RATIO_BOUND,
+        Least(daily_values=2), RATIO_BOUND,
     ),
     Metric(
         "daily_log_sharpe", daily_log_sharpe, Need.DAILY, True, "ratio, annualised",
         "Sharpe ratio of the daily log returns; the default objective.",
         "sqrt(365)·mean/(std + 1e-8) of daily log returns",
-        RATIO_BOUND,
+        Least(daily_values=3), RATIO_BOUND,
     ),
     Metric(
         "sortino", sortino, Need.BARS, True, "ratio, annualised",
         "Sortino ratio of the per-bar returns: only losses count as risk.",
         "sqrt(365·B)·mean/sqrt(mean(min(r, 0)²)) of per-bar returns r",
-        RATIO_BOUND,
+        Least(bars=2), RATIO_BOUND,
     ),
     Metric(
         "daily_sortino", daily_sortino, Need.DAILY, True, "ratio, annualised",
         "Sortino ratio of the daily returns: only losses count as risk.",
         "sqrt(365)·mean/sqrt(mean(min(r, 0)²)) of daily returns r",
-        RATIO_BOUND,
+        Least(daily_values=2), RATIO_BOUND,
     ),
 )  # fmt: skip

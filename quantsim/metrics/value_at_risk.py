@@ -17,29 +17,35 @@ import functools
 import jax.numpy as jnp
 from jax import Array
 
-from quantsim.metrics.sample import Metric, Need, Sample, SampleShape
-from quantsim.metrics.series import blocks, simple_returns, undefined
+from quantsim.metrics.sample import Least, Metric, Need, Sample, SampleShape
+from quantsim.metrics.series import blocks, simple_returns
 
-__all__ = ["METRICS", "value_at_risk", "value_at_risk_trad"]
+__all__ = ["METRICS", "between_blocks", "inside_blocks", "value_at_risk", "value_at_risk_trad"]
 
 
 def value_at_risk(sample: Sample, shape: SampleShape, *, block_days: int, percent: float) -> Array:
     """Mean over the blocks of the ``percent``-th percentile of the per-bar returns inside the block.
 
-    nan without a complete block, or where a block is a single bar and so has no return inside.
+    Undefined without a complete block, or where a block is a single bar and so has no return inside.
     """
-    if shape.n_blocks(block_days) == 0 or block_days * shape.bars_per_day < 2:
-        return undefined(sample)
     returns = simple_returns(blocks(sample.bars, shape, block_days))
     return jnp.mean(jnp.percentile(returns, percent, axis=1))
 
 
 def value_at_risk_trad(sample: Sample, shape: SampleShape, *, block_days: int, percent: float) -> Array:
-    """``percent``-th percentile of the returns between the last values of successive blocks; nan below two blocks."""
-    if shape.n_blocks(block_days) < 2:
-        return undefined(sample)
+    """``percent``-th percentile of the returns between the last values of successive blocks; undefined below two blocks."""
     returns = simple_returns(blocks(sample.bars, shape, block_days)[:, -1])
     return jnp.percentile(returns, percent)
+
+
+def inside_blocks(block_days: int) -> Least:
+    """What :func:`value_at_risk` needs: a complete block, and a return inside it."""
+    return Least(blocks=1, block_days=block_days, block_bars=2)
+
+
+def between_blocks(block_days: int) -> Least:
+    """What :func:`value_at_risk_trad` needs: a return between two blocks."""
+    return Least(blocks=2, block_days=block_days)
 
 
 def _entries(label: str, block: str, block_days: int, confidence: int) -> tuple[Metric, Metric]:
@@ -55,6 +61,7 @@ def _entries(label: str, block: str, block_days: int, confidence: int) -> tuple[
             "fraction per bar",
             f"Value at risk of one bar's return, {confidence} % confidence, averaged over each {block}.",
             f"mean over {block_days}-day blocks of the {ordinal} percentile of per-bar returns inside the block",
+            inside_blocks(block_days),
         ),
         Metric(
             f"{name}_trad",
@@ -64,6 +71,7 @@ def _entries(label: str, block: str, block_days: int, confidence: int) -> tuple[
             f"fraction per {block}",
             f"Value at risk of a {block}'s return, {confidence} % confidence.",
             f"{ordinal} percentile of returns between the last values of {block_days}-day blocks",
+            between_blocks(block_days),
         ),
     )
 

@@ -15,7 +15,7 @@ from quantsim.objective.shape import (
     superlative,
     unit_of,
 )
-from quantsim.objective.short import SHORT, short_periods, short_split, warn_once
+from quantsim.objective.short import SHORT, check_defined, short_periods, short_split, warn_once
 
 __all__ = [
     "OBJECTIVE",
@@ -23,6 +23,7 @@ __all__ = [
     "ObjectiveShape",
     "Period",
     "aggregate",
+    "check_defined",
     "combine",
     "dated_periods",
     "even_periods",

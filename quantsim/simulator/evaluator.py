@@ -21,7 +21,15 @@ from quantsim.config import Experiment
 from quantsim.errors import ParameterError, PriceError, WindowError, nearest
 from quantsim.forms import form
 from quantsim.metrics import SampleShape, bounded, get_metric, metric_names
-from quantsim.objective import OBJECTIVE, SHORT, ObjectiveShape, objective_shape, short_periods, short_split
+from quantsim.objective import (
+    OBJECTIVE,
+    SHORT,
+    ObjectiveShape,
+    check_defined,
+    objective_shape,
+    short_periods,
+    short_split,
+)
 from quantsim.precision import in_float64
 from quantsim.prices import Prices
 from quantsim.ranking import TIE_METRIC
@@ -100,6 +108,15 @@ class Evaluator:
         """Prices of the cut, (T, n); with the published look-ahead also the bar behind it, where the data has one."""
         last = min(end + 1, prices.n_bars) if self.setup.look_ahead else end
         return _columns(prices, self.experiment.data.tokens).slice(begin, last).prices
+
+    def check_objective(self, n_bars: int | None = None) -> None:
+        """Checks that the objective is defined over windows of ``n_bars`` bars, the training period unless given.
+
+        Raises:
+            WindowError: it would be nan for every parameter set, or its periods do not fit.
+        """
+        shape = self.objective_shape(self.splits["train"][1] if n_bars is None else n_bars)
+        check_defined(self.experiment.objective, shape, self.prices.bars_per_day)
 
     def _short(self) -> dict[str, str]:
         """What to warn of where periods or splits are too short for the objective."""

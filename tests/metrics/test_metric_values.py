@@ -196,6 +196,8 @@ def test_nan_exactly_where_the_shape_leaves_nothing(n_bars: int, bars_per_day: i
         undefined |= {"sterling", "ulcer"}
     metrics = evaluate(random_path(n_bars), bars_per_day)
     assert {name for name, value in metrics.items() if math.isnan(value)} == undefined & set(NAMES)
+    shape = SampleShape(n_bars, bars_per_day)
+    assert {name for name in NAMES if not get_metric(name).least.is_met(shape)} == undefined & set(NAMES)
 
 
 def test_the_incomplete_last_block_is_dropped() -> None:

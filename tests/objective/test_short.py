@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import pytest
 
 from quantsim.config.driver_sections import Objective
-from quantsim.objective import objective_shape, short_periods, short_split, warn_once
+from quantsim.errors import WindowError
+from quantsim.objective import check_defined, objective_shape, short_periods, short_split, warn_once
 
 
 @pytest.mark.parametrize(
@@ -46,6 +48,29 @@ def test_weighted_terms_and_splits() -> None:
         "periods.validation_end: daily_sortino on 5 days of validation data rests on 4 returns"
     )
     assert short_split(objective, "test", 11 * 24, 24) is None
+    assert str(short_split(objective, "validation", 24, 24)).startswith(
+        "periods.validation_end: daily_sortino is undefined on 1 days of validation data, and nan there"
+    )
+
+
+@pytest.mark.parametrize(
+    ("table", "n_bars", "message"),
+    [
+        (
+            {"n_periods": 5},
+            20,
+            r"^objective\.n_periods = 5: daily_log_sharpe is undefined over 2 days, so the objective",
+        ),
+        ({}, 4, r"^periods\.train_end: daily_log_sharpe is undefined over 2 days"),
+        ({"bout_offset_days": 8.0}, 4, r"^periods\.train_end, less objective\.bout_offset_days: daily_log_sharpe"),
+        ({"metric": "returns", "weights": {"sterling": 1.0}}, 58, "sterling is undefined over 29 days"),
+    ],
+)
+def test_what_is_undefined_for_every_set_is_refused(table: dict[str, Any], n_bars: int, message: str) -> None:
+    objective = Objective(**table)
+    with pytest.raises(WindowError, match=message):
+        check_defined(objective, objective_shape(objective, n_bars, seed=0), 2)
+    check_defined(objective, objective_shape(objective, 3 * n_bars, seed=0), 2)
 
 
 def test_a_text_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:

@@ -137,6 +137,7 @@ def run_search(
     Raises:
         ConfigError: the search space is not valid, or there is nothing to search.
         ParameterError: a set of ``enqueue`` does not fit the search space.
+        WindowError: a metric of the objective is undefined over periods so short.
         DriverError: the study is of something else or in use, its storage cannot be opened or does not answer, all trials
             fail, workers die one after another, or the cluster is not there.
         KeyboardInterrupt: as raised; completed trials are kept, and the run is marked as interrupted.
@@ -380,7 +381,10 @@ def open_run(
 def default_evaluator(experiment: Experiment, prices: Prices) -> Evaluates:
     from quantsim.simulator import Evaluator
 
-    return Evaluator(experiment, prices)
+    evaluator = Evaluator(experiment, prices)
+    if not experiment.search.objectives:
+        evaluator.check_objective()
+    return evaluator
 
 
 def _given(value: int | None, otherwise: int) -> int:

@@ -94,6 +94,7 @@ class Training:
 
 def _program(evaluator: Evaluator) -> Program:
     settings, windows = evaluator.experiment.sgd, training_windows(evaluator)
+    evaluator.check_objective(windows.n_bars)
     shape = evaluator.objective_shape(windows.n_bars)
     plan, _ = evaluator.plan(windows.starts, windows.n_bars, (), objective=shape)
     if settings.optimiser == "lbfgs" and not windows.is_fixed(settings.batch_size, settings.sampling):
