@@ -32,5 +32,5 @@ def convert(
 
     translation = translate(read_fingerprint(file), file.name)
     tables = assigned({"name": file.stem, **translation.tables}, settings or ())
-    Experiment.from_translation(translation, tables)
-    say(study_file(translation, tables).rstrip())
+    experiment = Experiment.from_translation(translation, tables)
+    say(study_file(translation, experiment).rstrip())

@@ -3,42 +3,31 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
-from typing import Any
-
-import tomlkit
+from typing import TYPE_CHECKING
 
 from quantsim.config.fingerprint.translate import Translation
+from quantsim.config.toml_text import toml_text
+
+if TYPE_CHECKING:
+    from quantsim.config import Experiment
 
 __all__ = ["study_file"]
 
 _WIDTH = 118
 
 
-def study_file(translation: Translation, tables: Mapping[str, Any]) -> str:
-    """The text of a study file (TOML) that loads as the tables do.
+def study_file(translation: Translation, experiment: Experiment) -> str:
+    """The text of a study file (TOML) that loads as the experiment does: all that differs from a study's defaults.
 
     Args:
-        translation: says where they are from, and what is to be said.
-        tables: of the study.
+        translation: says where the experiment is from, and what is to be said of it.
+        experiment: that it was made into.
     """
-    document = tomlkit.document()
-    for line in _wrapped(f"Translated from {translation.source}, a configuration of quantammsim."):
-        document.add(tomlkit.comment(line))
-    for path, text in translation.notes:
-        for line in _wrapped(f"{path}: {text}."):
-            document.add(tomlkit.comment(line))
-    document.add(tomlkit.nl())
-    for name, value in _without_nothing(tables).items():
-        document.add(name, tomlkit.item(value))
-    return tomlkit.dumps(document)
+    notes = [f"{path}: {text}." for path, text in translation.notes]
+    remarks = [f"Translated from {translation.source}, a configuration of quantammsim.", *notes]
+    comments = [f"# {line}\n" for remark in remarks for line in _wrapped(remark)]
+    return "".join(comments) + "\n" + toml_text(experiment.model_dump(mode="json", exclude_defaults=True))
 
 
 def _wrapped(text: str) -> list[str]:
     return textwrap.wrap(" ".join(text.split()), _WIDTH, subsequent_indent="  ", break_on_hyphens=False)
-
-
-def _without_nothing(table: Mapping[str, Any]) -> dict[str, Any]:
-    """Without None, which TOML lacks, and without what is empty."""
-    plain = {name: _without_nothing(value) if isinstance(value, Mapping) else value for name, value in table.items()}
-    return {name: value for name, value in plain.items() if value is not None and value not in ({}, [])}

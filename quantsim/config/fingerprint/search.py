@@ -66,6 +66,8 @@ def _objectives(values: Values, notes: Notes) -> list[str]:
             f"{path} = True measures windows that are bout_offset shorter than training, and with bout_offset = 0 "
             "there is one only, which has no deviation: give it a length"
         )
+    if values["turnover_penalty"]:
+        notes.add("turnover_penalty", "does not count among several objectives")
     if values[f"{_OPTUNA}early_stopping.enabled"]:
         text = "a search of several objectives has no patience: search.max_minutes can end it"
         notes.add(f"{_OPTUNA}early_stopping.enabled", text)

@@ -100,6 +100,12 @@ def _overlap(values: Values, n_windows: int) -> float:
 
 def _sgd(values: Values, notes: Notes) -> dict[str, Any]:
     method, multi_period = method_of(values, notes), is_multi_period(values)
+    if DRIVERS[method] == "sgd" and values[f"{_OPT}force_scalar"]:
+        notes.add(
+            f"{_OPT}force_scalar", "gradients move the value of each token; of a search, it makes one value of all"
+        )
+    if DRIVERS[method] == "search" and values["price_noise_sigma"]:
+        notes.add("price_noise_sigma", "of gradients here: a search measures on the prices as they are")
     steps = {"bfgs": f"{_OPT}bfgs_settings.maxiter", "multi_period": "multi_period.max_epochs"}
     through = {"ste_max_change": "maximum_change", "ste_min_max_weight": "weight_bounds"}
     sgd: dict[str, Any] = {

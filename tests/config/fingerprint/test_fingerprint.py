@@ -460,3 +460,12 @@ def test_multi_period_training_is_one_window_in_parts() -> None:
     assert (sgd.steps, sgd.n_parameter_sets, sgd.batch_size, sgd.early_stopping_reports) == (40, 1, 1, None)
     assert not experiment.periods.has_validation
     assert "aggregation: softmin is" in said_of(multi_period=call)
+
+
+def test_what_counts_for_the_other_driver_only_is_told() -> None:
+    assert "force_scalar: gradients move" in said_of(**optimised(force_scalar=True))
+    assert "force_scalar" not in said_of(**optimised(method="optuna", force_scalar=True))
+    assert "price_noise_sigma: of gradients" in said_of(price_noise_sigma=0.001, **searched())
+    several = searched(multi_objective=True, early_stopping={"enabled": True})
+    assert "turnover_penalty: does not count" in said_of(turnover_penalty=0.1, **several)
+    assert "early_stopping.enabled: a search of several objectives" in said_of(**several)
