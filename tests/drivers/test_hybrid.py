@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -261,7 +262,7 @@ def test_fees_are_followed_where_the_adjoint_serves() -> None:
     assert gradients_of().fees.swap_fee == 0.003
     assert gradients_of(**given).fees.swap_fee == 0.0
     assert gradients_of(**given).series.trades is None
-    assert gradients_of(**given, hybrid={"gradients": "with_fees"}).series.trades == "trades.csv"
+    assert gradients_of(**given, hybrid={"gradients": "with_fees"}).series.trades == os.path.abspath("trades.csv")
     free = {"fees": {"swap_fee": 0.0}}
     ids = {gradients_of(**free, hybrid={"gradients": mode}).identity for mode in ("auto", "zero_fee", "with_fees")}
     assert len(ids) == 1
