@@ -12,6 +12,7 @@ import hashlib
 import importlib
 import importlib.abc
 import importlib.util
+import operator
 import os
 import pkgutil
 import sys
@@ -223,22 +224,38 @@ _guarded_objects: dict[tuple[Path, str, str], object] = {}
 
 
 def _guarded(found: Any, path: Path, attribute: str) -> object:
-    """The object with functions whose exceptions, ``sys.exit`` included, end as one ConfigError that names the file."""
+    """The object with functions whose exceptions, ``sys.exit`` included, end as one ConfigError that names the file.
 
-    def guard(function: Callable[..., Any]) -> Callable[..., Any]:
+    Those of its parameters' transforms may raise ValueError, to refuse a value.
+    """
+
+    def guard(function: Callable[..., Any], passing: type[Exception]) -> Callable[..., Any]:
         @functools.wraps(function)
         def called(*arguments: Any, **named: Any) -> Any:
             try:
                 return function(*arguments, **named)
-            except QuantsimError:
+            except passing:
                 raise
             except (Exception, SystemExit) as error:
                 raise ConfigError(f"{_place(error, path)}: {attribute} fails with {_reason(error)}") from error
 
         return called
 
+    def within(value: Any) -> Any:
+        """A part of the object: what is not the user's own stays the very object that it is."""
+        if isinstance(value, tuple):
+            parts = tuple(map(within, value))
+            return value if all(map(operator.is_, parts, value)) else parts
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+            changed = {name: part for name, one in fields.items() if (part := within(one)) is not one}
+            return dataclasses.replace(value, **changed) if changed else value
+        code = getattr(value, "__code__", None)
+        return guard(value, ValueError) if code is not None and code.co_filename == str(path) else value
+
     values = {field.name: getattr(found, field.name) for field in dataclasses.fields(found)}
-    return dataclasses.replace(found, **{name: guard(value) for name, value in values.items() if callable(value)})
+    parts = {name: guard(one, QuantsimError) if callable(one) else within(one) for name, one in values.items()}
+    return dataclasses.replace(found, **parts)
 
 
 def _place(error: BaseException, path: Path) -> str:

@@ -96,7 +96,7 @@ def optuna(
 
     The study is that of --study; else, with --from, that of the run tried first; else momentum_fees.
     """
-    from quantsim.commands.gains import show_starts
+    from quantsim.commands.gains import alike_starts, show_starts
     from quantsim.commands.outcome import show_notes, show_run
     from quantsim.commands.starts import study_and_starts
     from quantsim.commands.study_outcome import attach_pictures, show_places, show_study
@@ -133,7 +133,9 @@ def optuna(
             **given,
         }
         done = _search(experiment, prices, results, options, quiet)
-        show_notes(results.run(done.run_id).notes)
+        stored = results.run(done.run_id)
+        show_notes(stored.notes)
+        alike_starts(starts, experiment, stored.data_id)  # says where the prices of the starts were others
         say(_summary(experiment, done))
         show_study(experiment, done, place or default_storage(results.location), plots)
         best = show_run(results, experiment, done.run_id, done.best_trial if experiment.search.objectives else None)

@@ -143,11 +143,18 @@ def _show(experiment: Experiment, selection: Selection, runs: Sequence[Run]) -> 
     for caution in experiment.cautions:
         show_caution(caution)
     show_selection(selection)
+    for line in _on_prices(runs):
+        note(f"Note: {line}.")
     for checkpoint in selection.checkpoints:
         if len(selection.checkpoints) > 1:
             say(f"\nCheckpoint {checkpoint.key}, parameter set {checkpoint.parameter_set}")
         show_checkpoint(experiment, checkpoint)
     _show_raw(selection.checkpoints)
+
+
+def _on_prices(runs: Sequence[Run]) -> list[str]:
+    """That the runs, all on the same prices, had others than their study names; nothing where they had not."""
+    return [f"the prices were {run.notes['prices']}" for run in runs if "prices" in run.notes][:1]
 
 
 def _show_raw(checkpoints: Sequence[Checkpoint]) -> None:
@@ -169,7 +176,7 @@ def _as_json(experiment: Experiment, selection: Selection, runs: Sequence[Run]) 
         "minimum": selection.minimum,
         "chosen_by": selection.chosen_by,
         "used_test_data": selection.used_test_data,
-        "notes": [*selection.notes, *experiment.cautions],
+        "notes": [*selection.notes, *experiment.cautions, *_on_prices(runs)],
         "runs": [run.run_id for run in runs],
         "checkpoints": [_checkpoint_as_json(checkpoint, units) for checkpoint in selection.checkpoints],
     }

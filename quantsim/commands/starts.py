@@ -95,7 +95,8 @@ class Start:
     def describe(self) -> str:
         """One line: which one, of which run, and why."""
         copy = "" if self.origin is None else f" (the same parameters as {self.origin}, which is earlier)"
-        return f"{self.checkpoint.key} of run {self.run.name!r} ({self.run.driver}), {self.reason}{copy}"
+        prices = f"; its prices were {self.run.notes['prices']}" if "prices" in self.run.notes else ""
+        return f"{self.checkpoint.key} of run {self.run.name!r} ({self.run.driver}), {self.reason}{copy}{prices}"
 
 
 def is_method(text: str) -> bool:

@@ -44,7 +44,7 @@ def deployment(
 
     Args:
         experiment: whose pools are to be deployed.
-        raw: raw name → (m,), complete.
+        raw: parameters, as :meth:`Experiment.initial_parameters` takes them; what is left out is the experiment's own.
         checkpoint: that the parameters are of.
         selection: by which it was picked.
         run: that wrote the checkpoint; where the experiment decides figures otherwise than its study, the result says so.
@@ -57,8 +57,9 @@ def deployment(
         decimals that the study has, parameters the exact values of their float64.
 
     Raises:
-        ParameterError: a value is not finite.
+        ParameterError: a name, shape or value is wrong.
     """
+    raw = experiment.initial_parameters(raw)
     differences = () if run is None or checkpoint is None else differences_of(checkpoint, run, experiment)
     return {
         "format": FORMAT,

@@ -188,3 +188,12 @@ def test_a_rule_of_a_user_s_file_is_not_taken_for_the_bundled_one_of_its_name(tm
     (pool,) = deployment(experiment, experiment.initial_parameters())["pools"]
     assert [float(value) for value in by_name(pool)["exponents"]["decimal"]] == pytest.approx([0.5] * 3)
     assert pool["remarks"] == []
+
+
+def test_python_deploys_what_is_given_beside_the_study_s_own_parameters():
+    study = Experiment.load("momentum_fees")
+    (given,), (own,) = (deployment(study, values)["pools"] for values in ({"k_per_day": 4.0}, {}))
+    assert by_name(given)["lambda"] == by_name(own)["lambda"]
+    assert by_name(given)["kappa"]["human"]["values"] == pytest.approx([4.0, 4.0], rel=1e-12)
+    complete = deployment(study, study.initial_parameters({"k_per_day": 4.0}))["pools"]
+    assert complete == [given]

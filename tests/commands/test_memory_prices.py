@@ -85,8 +85,10 @@ def test_the_same_prices_in_a_file_will_do_and_others_not(cli, run: Run, path: P
 
 
 def test_what_needs_no_prices_asks_for_none(cli, run: Run, path: Path) -> None:
-    assert cli("select", "--store", path).exit_code == 0
+    assert "the prices were in memory (my model)" in cli("select", "--store", path).stderr
+    assert "the prices were in memory" in json.loads(cli("select", "--json", "--store", path).stdout)["notes"][-1]
     exported = cli("export", "best", "--store", path)
+    assert "its prices were in memory (my model)" in exported.stderr
     assert json.loads(exported.stdout)["experiment"]["identity"] == run.experiment_id
 
 

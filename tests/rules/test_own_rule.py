@@ -17,6 +17,7 @@ from quantsim.drivers.hybrid import run_hybrid
 from quantsim.drivers.search import run_search
 from quantsim.drivers.sgd import run_sgd
 from quantsim.errors import ConfigError
+from quantsim.parameters import common
 from quantsim.rules import get_rule
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "own_rule.py"
@@ -232,3 +233,22 @@ def test_the_command_line_says_it_in_one_message(leaky: Path, tmp_path: Path, mo
     assert found.exit_code == 2
     assert found.output.count("looks ahead") == 1
     assert found.output.startswith(f"Error: pool.rule = '{leaky}:peek' looks ahead")
+
+
+def test_a_transform_of_a_rule_s_own_may_fail_and_refuse(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "import dataclasses\nfrom quantsim.rules.momentum import RULE\n"
+        "from quantsim.parameters.spec import LOG2, ParameterSpec, Transform\n"
+        "def raw(value, known, minutes):\n"
+        "    if value[0] > 2:\n        raise ValueError('more than 2')\n"
+        "    return value / known['nothing']\n"
+        "own = ParameterSpec('raw_own', 'own', '', 'own', Transform(raw, raw), default=1.0, low=0.0, high=1.0)\n"
+        "mine = dataclasses.replace(RULE, name='mine', parameters=(*RULE.parameters, own))\n"
+    )
+    with pytest.raises(ConfigError, match="line 7: mine fails with KeyError: 'nothing'"):
+        make_experiment(f"{path}:mine")
+    with pytest.raises(ConfigError, match="more than 2"):
+        make_experiment(f"{path}:mine", parameters={"own": 3.0})
+    own = {spec.human_name: spec for spec in get_rule(f"{path}:mine").parameters}
+    assert own["k_per_day"] is common.k_per_day, "what is quantsim's stays what it is"
