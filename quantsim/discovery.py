@@ -202,7 +202,7 @@ def _from_file(name: str, kind: type[T]) -> T:
     if not name.loadable:
         raise ConfigError(
             f"{name} is a rule of a user's file that a stored study names, and reading a study runs no file: name the file "
-            "with --rule-file, in Python with rule_files"
+            "with --rule-file, in Python with rule_files, or name a study file that has it with --study"
         )
     digest = str(name.digest)
     if (path, digest, attribute) in _guarded_objects:

@@ -45,7 +45,7 @@ def show_study(experiment: Experiment, run: SearchRun, storage: Location, pages:
                 shares = ", ".join(f"{parameter} {100 * share:.0f} %" for parameter, share in found.items())
                 say(f"What mattered for {name}: {shares}.")
         if pages is not None:
-            written = write_study_pages(study, pages, names)
+            written = write_study_pages(study, pages, names, experiment.cautions)
             say(f"Pages: {', '.join(str(path) for path in written)}")
 
 

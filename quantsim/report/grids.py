@@ -69,7 +69,7 @@ def grid_figure(experiment: Experiment, grid: Grid, best: Cell) -> Figure:
             pad=34,
         )
         axes.annotate(
-            _outcome(best),
+            "; ".join((_outcome(best), *experiment.cautions)),
             (0.0, 1.0),
             (0, 12),
             "axes fraction",

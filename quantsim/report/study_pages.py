@@ -72,13 +72,16 @@ def importances(study: Study, objective: int = 0) -> dict[str, float]:
     return dict(sorted(found.items(), key=lambda item: -item[1]))
 
 
-def write_study_pages(study: Study, folder: Path, objectives: Sequence[str]) -> list[Path]:
+def write_study_pages(
+    study: Study, folder: Path, objectives: Sequence[str], cautions: Sequence[str] = ()
+) -> list[Path]:
     """Writes history, importances, parallel coordinates and, of two or three objectives, the Pareto front.
 
     Args:
         study: with completed trials.
         folder: made if it is not there; pages of the same names are replaced.
         objectives: what the study's values are called.
+        cautions: what each page shall say below its title.
 
     Returns:
         The files.
@@ -91,6 +94,8 @@ def write_study_pages(study: Study, folder: Path, objectives: Sequence[str]) -> 
     try:
         for name, figure in _figures(study, objectives):
             path = folder / f"{name}.html"
+            if cautions:
+                figure.update_layout(title_subtitle_text="; ".join(cautions))
             figure.write_html(path, include_plotlyjs="directory")
             written.append(path)
     except OSError as error:

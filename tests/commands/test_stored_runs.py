@@ -6,10 +6,12 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
+import optuna
 import pytest
 from command_support import invoke
 
-from quantsim import CheckpointStore, Evaluator, Experiment, simulate
+from quantsim import Axis, CheckpointStore, Evaluator, Experiment, simulate
 from quantsim.checkpoints import Checkpoint
 from quantsim.checkpoints.stored import rule_notes
 from quantsim.commands.candidates import comparable_runs
@@ -18,6 +20,9 @@ from quantsim.commands.starts import Start
 from quantsim.config.deciding import deciding_tables, differences, tables_of
 from quantsim.drivers.search import load_search_space
 from quantsim.drivers.search.dashboard.note import study_note
+from quantsim.report.grids import grid_figure
+from quantsim.report.study_pages import write_study_pages
+from quantsim.simulator.grid import Grid
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "own_rule.py"
 DAYS = Experiment.load("momentum_zero_fee").override(["data.bar_minutes=1440"])
@@ -101,6 +106,16 @@ def test_published_forms_are_shown_wherever_a_result_rests_on_them(path: Path) -
     exported = invoke("export", key, "--store", path)
     assert f"found with {PUBLISHED}" in exported.stderr
     assert DAYS.cautions == ()
+
+
+def test_published_forms_are_shown_in_pictures(tmp_path: Path) -> None:
+    study = optuna.create_study(direction="maximize")
+    study.optimize(lambda trial: trial.suggest_float("memory_days", 1, 5), n_trials=2)
+    (page, *_) = write_study_pages(study, tmp_path, ["sharpe"], LOOK_AHEAD.cautions)
+    assert PUBLISHED in page.read_text()
+    grid = Grid((Axis("memory_days", 1.0, 2.0, 2),), {"train": {"returns": np.ones(2)}}, {"w": np.ones((2, 1))}, {})
+    (axes,) = grid_figure(LOOK_AHEAD, grid, grid.best()).axes
+    assert PUBLISHED in axes.texts[0].get_text()
 
 
 def test_runs_of_an_older_version_compare_by_the_defaults_of_what_it_did_not_know(path: Path) -> None:
