@@ -13,6 +13,8 @@ from quantsim.errors import ConfigError, nearest
 
 __all__ = ["holdings", "is_multi_period", "member_names", "pool_tables", "rule_of", "split", "subsidiary_values"]
 
+_MOST_MEMBERS = 1000
+_A_CENTURY = 100 * 366 * 1440  # in minutes: no chunk is so long
 _ENSEMBLE, _BOUNDED = "ensemble__", "bounded__"
 
 _LOOKS_AHEAD = frozenset({"min_variance"})
@@ -77,8 +79,10 @@ def is_multi_period(values: Values) -> bool:
 def member_names(values: Values) -> tuple[str, ...]:
     """The members of the ensemble; none where it is one rule."""
     n_members = values["n_ensemble_members"]
-    if n_members < 1:
-        raise ConfigError(f"n_ensemble_members = {n_members} must be a whole number, at least 1")
+    if not 1 <= n_members <= _MOST_MEMBERS:
+        raise ConfigError(
+            f"n_ensemble_members = {n_members} must be a whole number, at least 1 and at most {_MOST_MEMBERS}"
+        )
     return tuple(f"member{number}" for number in range(1, n_members + 1)) if n_members > 1 else ()
 
 
@@ -171,7 +175,7 @@ def split(values: Values) -> tuple[datetime, datetime, datetime]:
         raise ConfigError(f"{path} = {fraction} must be at least 0 and below 1")
     if not fraction or end <= start:
         return start, end, end
-    chunk = timedelta(minutes=max(values["chunk_period"], 1))
+    chunk = timedelta(minutes=min(max(values["chunk_period"], 1), _A_CENTURY))
     train_end = start + chunk * int((end - start) * (1 - fraction) / chunk)
     if not start < train_end < end:
         raise ConfigError(

@@ -30,7 +30,7 @@ def in_order(values: Values, path: str, given: Any, notes: Notes, n_others: int 
     n = len(tokens) + n_others
     try:
         array = np.asarray(given, np.float64)
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         array = np.asarray(np.nan)
     fits = array.ndim == 0 or (array.ndim in (1, 2) and array.shape[-1] == n and array.size > 0)
     if isinstance(given, bool | str) or not fits or not np.isfinite(array).all():

@@ -157,14 +157,20 @@ def _optimiser(values: Values, notes: Notes) -> dict[str, Any]:
             "plateau_factor": values[f"{_OPT}decay_lr_ratio"],
             "plateau_tolerance": _PLATEAU_TOLERANCE,
             "plateau_steps": 1,
-            "final_fraction": _share(values, f"{_OPT}min_lr", values[f"{_OPT}min_lr"] / values[f"{_OPT}base_lr"]),
+            "final_fraction": _share(
+                values, f"{_OPT}min_lr", _ratio(values[f"{_OPT}min_lr"], values[f"{_OPT}base_lr"])
+            ),
         }
     if schedule != "constant":
         path = f"{_OPT}lr_decay_ratio"
-        found["final_fraction"] = _share(values, path, 1.0 / values[path] if values[path] > 0 else math.nan)
+        found["final_fraction"] = _share(values, path, _ratio(1.0, values[path]))
     if schedule == "warmup_cosine":
         found["warmup_steps"] = values[f"{_OPT}warmup_steps"]
     return found
+
+
+def _ratio(value: float, of: float) -> float:
+    return value / of if of > 0 else math.nan  # which is no share
 
 
 def _share(values: Values, path: str, share: float) -> float:

@@ -10,9 +10,10 @@ from quantsim.errors import ConfigError, nearest
 
 __all__ = ["Notes", "Values"]
 
+_LARGEST = 1e15
 _WORDS: dict[type, str] = {
-    float: "a number",
-    int: "a whole number",
+    float: "a number, at most 1e15",
+    int: "a whole number, at most 1e15",
     bool: "true or false",
     str: "a text",
     list: "a list",
@@ -39,6 +40,8 @@ class Values:
         for key in REQUIRED:
             if key not in given:
                 raise ConfigError(f"the fingerprint has no {key!r}, and it is required")
+        if not all(isinstance(token, str) and token for token in given["tokens"]):
+            raise ConfigError(f"tokens = {given['tokens']!r} must be a list of names")
         return cls(given)
 
     def __getitem__(self, path: str) -> Any:
@@ -117,7 +120,8 @@ def _checked(key: Key, value: Any) -> Any:
         value = list(value)
     if hasattr(value, "item") and not isinstance(value, list):
         value = value.item()  # a number of numpy
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    # A comparison, not a conversion: whole numbers of JSON may have any number of digits. What is not a number fails it.
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and -_LARGEST <= value <= _LARGEST
     fits = {
         float: is_number,
         int: is_number and float(value).is_integer(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from quantsim import Experiment, FingerprintWarning
 from quantsim.config.fingerprint import translate
 from quantsim.config.fingerprint.keys import BY_PATH, KEYS, Key
-from quantsim.errors import ConfigError
+from quantsim.errors import ConfigError, QuantsimError
 
 BASE: dict[str, Any] = {
     "tokens": ["BTC", "ETH"],
@@ -201,3 +202,21 @@ def test_wrong_types_and_names_are_refused_by_key(path: str, value: Any, said: s
     with pytest.raises(ConfigError) as caught:
         translate(nested({**BASE, path: value}))
     assert said in str(caught.value)
+
+
+BAD: tuple[Any, ...] = (
+    *(math.nan, math.inf, 1e300, 10**400, 10**12, -1, 0, "", "x", True, b"x", object()),
+    *([], {}, [1], [1, 2], [[1], [2, 3]], [[1.0, 2.0]] * 4, ["BTC"], {"a": 1}),
+)
+
+
+@pytest.mark.parametrize("key", KEYS, ids=lambda key: key.path)
+def test_bad_values_are_refused_or_told_of_and_nothing_else_happens(key: Key) -> None:
+    noticed = 0
+    for value in BAD:
+        flat = {**BASE, **COMPANIONS.get(key.path.partition(".")[0], {}), key.path: value}
+        try:
+            noticed += key.path in dict(translate(nested(flat)).notes)
+        except QuantsimError as error:
+            noticed += bool(str(error))
+    assert noticed >= 3
