@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from quantsim import CheckpointStore, Evaluator, Experiment, Prices, select, simulate
-from quantsim.commands.starts import find_starts
+from quantsim.commands.starts import study_and_starts
+from quantsim.commands.wanted import Wanted
 from quantsim.drivers.search import load_search_space, run_search
 from quantsim.drivers.sgd import run_sgd
 from quantsim.errors import ConfigError
@@ -122,9 +123,11 @@ def test_a_group_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_a_start_fits_the_same_pools_only(store: CheckpointStore) -> None:
     experiment, prices = make_experiment(), make_prices()
     run_sgd(experiment, prices, store)
-    start = find_starts(store, experiment, ["best"])[0]
+    stored, (start,) = study_and_starts(store, Wanted(), ["best"])
+    assert stored.identity == experiment.identity
+    assert start.differences(experiment) == ()
     raw = start.raw_for(experiment)
     np.testing.assert_array_equal(raw["pair.fast.log_k"], start.checkpoint.params["pair.fast.log_k"])
     other = {"pair": {"tokens": ["B", "A"], "ensemble": {"fast": "momentum", "slow": "momentum"}}}
     with pytest.raises(ConfigError, match="rule, tokens and their order must agree"):
-        start.raw_for(make_experiment(subsidiaries=other))
+        start.differences(make_experiment(subsidiaries=other))
