@@ -6,6 +6,8 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from quantsim.checkpoints import Checkpoint, Selection, select
 from quantsim.checkpoints.checkpoint import SPLITS
 from quantsim.checkpoints.redact import redact
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "in_time_order",
     "show_caution",
+    "show_changed",
     "show_checkpoint",
     "show_metrics",
     "show_next",
@@ -30,6 +33,8 @@ __all__ = [
     "show_run",
     "show_selection",
 ]
+
+_ROUNDING = 1e-6  # relative: paths and compiled programs differ by rounding only
 
 
 def show_run(
@@ -103,6 +108,17 @@ def show_metrics(experiment: Experiment, metrics: Mapping[str, Mapping[str, floa
     }
     units = {name: unit_of(name) for name in wanted}
     show(metrics_table(kept, units, objective.name, {name for name in wanted if is_cost(name)}))
+
+
+def show_changed(stored: Checkpoint, metrics: Mapping[str, Mapping[str, float]], name: str) -> None:
+    """Says where a metric does not come out as it was stored, though study and prices are those of the run."""
+    for split in in_time_order(metrics):
+        before, now = stored.value(split, name), metrics[split].get(name)
+        if before is None or now is None or np.isclose(before, now, _ROUNDING, _ROUNDING, equal_nan=True):
+            continue
+        show_caution(
+            f"the run stored {split} {name} = {before:.6g}, which is {now:.6g} here: another version of quantsim made it"
+        )
 
 
 def in_time_order(splits: Iterable[str]) -> list[str]:

@@ -16,6 +16,7 @@ from quantsim.commands.wanted import Wanted
 from quantsim.errors import ConfigError
 
 if TYPE_CHECKING:
+    from quantsim.commands.starts import Start
     from quantsim.config import Experiment
     from quantsim.prices import Prices
     from quantsim.simulator import Result
@@ -74,19 +75,19 @@ def simulate(
     """
     check_files(csv, plot)
     wanted = Wanted(study, tuple(settings or ()), run, tuple(rule_files or ()), as_study)
-    experiment, raw, data_id = _experiment_and_parameters(wanted, start, parameters or (), store)
+    experiment, raw, stored = _experiment_and_parameters(wanted, start, parameters or (), store)
     if split is not Split.all and split not in experiment.periods.splits():
         known = (*experiment.periods.splits(), Split.all.value)
         raise ConfigError(f"study {experiment.name!r} has no {split} period; there are {', '.join(known)}")
     from quantsim.commands.candidates import check_same_prices
-    from quantsim.commands.outcome import show_metrics, show_notes, show_parameters
+    from quantsim.commands.outcome import show_changed, show_metrics, show_notes, show_parameters
     from quantsim.simulator import Evaluator
     from quantsim.simulator import simulate as simulated
 
     prices = experiment.load_prices()
     evaluator = Evaluator(experiment, prices)
-    if data_id is not None:
-        check_same_prices(evaluator.data_id, data_id)
+    if stored is not None:
+        check_same_prices(evaluator.data_id, stored.run.data_id)
     result = simulated(experiment, raw, prices, split=split.value)
     metrics = {split.value: result.metrics}
     if split is Split.all:
@@ -99,13 +100,15 @@ def simulate(
     )
     show_parameters(experiment, result.params)
     show_metrics(experiment, metrics)
+    if stored is not None and not parameters:
+        show_changed(stored.checkpoint, metrics, experiment.objective.metric)
     _write_files(experiment, result, prices, metrics, csv, plot)
 
 
 def _experiment_and_parameters(
     wanted: Wanted, start: str | None, parameters: Iterable[str], store: str
-) -> tuple[Experiment, dict[str, Any], str | None]:
-    """The experiment, the complete raw parameters to simulate, and the identity that its prices must have."""
+) -> tuple[Experiment, dict[str, Any], Start | None]:
+    """The experiment, the complete raw parameters to simulate, and the stored set whose figures must come out again."""
     from quantsim.checkpoints.checkpoint import IMPORTED
     from quantsim.commands.starts import follow
     from quantsim.parameters import replaced
@@ -122,7 +125,7 @@ def _experiment_and_parameters(
         note(f"Note: not as in the run: {line}.")
     raw = experiment.initial_parameters(replaced(experiment.layout, found.raw_for(experiment), given))
     unknown = wanted.as_study or found.run.driver == IMPORTED  # of imported results the prices are not known
-    return experiment, raw, None if unknown else found.run.data_id
+    return experiment, raw, None if unknown else found
 
 
 def _parameter(text: str) -> tuple[str, Any]:

@@ -70,6 +70,7 @@ def test_export_and_simulate_take_the_study_of_the_run(store: Path) -> None:
     assert "Study 'momentum_fees'" in simulated
     wanted = [f"{best['metrics'][split][METRIC]:,.3f}" for split in ("train", "validation", "test")]
     assert shown(simulated, METRIC)[:3] == wanted
+    assert "Caution" not in simulated
 
 
 def test_what_decides_the_figures_is_not_changed_in_silence(store: Path) -> None:

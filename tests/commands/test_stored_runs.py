@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -80,6 +81,15 @@ def test_prices_that_changed_since_the_run_are_refused(path: Path) -> None:
     assert refused.exit_code == 2
     assert "are not those of the run" in refused.stderr
     assert "--as-study" in refused.stderr
+
+
+def test_figures_that_do_not_come_out_again_are_said(path: Path) -> None:
+    prices = DAYS.load_prices()
+    with CheckpointStore(path) as store:
+        key = keep(store, DAYS, Evaluator(DAYS, prices).data_id, test=9.0).key
+    shown = invoke("simulate", "--from", key, "--split", "test", "--store", path)
+    assert shown.exit_code == 0, shown.output
+    assert re.search(r"Caution: the run stored test daily_log_sharpe = 9, which is \S+ here", shown.stdout)
 
 
 def test_options_of_stored_sets_are_for_these(path: Path) -> None:
