@@ -78,7 +78,8 @@ def test_an_experiment_keeps_the_rule_that_it_was_made_with(file: Path) -> None:
 def test_a_process_that_finds_another_file_does_not_run_it(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     there = pickle.dumps(study(f"{file}:calm_momentum"))
     file.write_text(file.read_text().replace("default=0.02", "default=0.05"))
-    monkeypatch.setattr("quantsim.discovery._modules", {})  # as in a process of its own
+    for known in ("_modules", "_guarded_objects"):
+        monkeypatch.setattr(f"quantsim.discovery.{known}", {})  # as in a process of its own
     with pytest.raises(ConfigError, match=r"mine\.py was changed since"):
         _ = pickle.loads(there).rule  # noqa: S301
 
