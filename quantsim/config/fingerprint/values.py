@@ -108,6 +108,8 @@ def _leaves(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
 
 
 def _checked(key: Key, value: Any) -> Any:
+    if hasattr(value, "tolist"):
+        value = value.tolist()  # a number or an array of numpy
     if key.fate == "refused" and value not in key.allowed:
         remedy = f"; set {key.to}" if key.to else ""
         raise ConfigError(
@@ -118,8 +120,6 @@ def _checked(key: Key, value: Any) -> Any:
         return value
     if isinstance(value, tuple):
         value = list(value)
-    if hasattr(value, "item") and not isinstance(value, list):
-        value = value.item()  # a number of numpy
     # A comparison, not a conversion: whole numbers of JSON may have any number of digits. What is not a number fails it.
     is_number = isinstance(value, int | float) and not isinstance(value, bool) and -_LARGEST <= value <= _LARGEST
     fits = {

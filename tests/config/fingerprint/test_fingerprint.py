@@ -469,3 +469,10 @@ def test_what_counts_for_the_other_driver_only_is_told() -> None:
     several = searched(multi_objective=True, early_stopping={"enabled": True})
     assert "turnover_penalty: does not count" in said_of(turnover_penalty=0.1, **several)
     assert "early_stopping.enabled: a search of several objectives" in said_of(**several)
+
+
+def test_values_may_be_of_numpy() -> None:
+    plain = read(initial_memory_length=[5.0, 10.0], fees=0.003, chunk_period=60)
+    arrays = {"initial_memory_length": np.array([5.0, 10.0]), "fees": np.float64(0.003), "chunk_period": np.int64(60)}
+    assert read(**arrays) == plain
+    assert not said_of(**arrays)
