@@ -126,6 +126,7 @@ def test_a_start_fits_the_same_pools_only(store: CheckpointStore) -> None:
     stored, (start,) = study_and_starts(store, Wanted(), ["best"])
     assert stored.identity == experiment.identity
     assert start.differences(experiment) == ()
+    assert start.run.config["data"]["source"] == "memory"
     raw = start.raw_for(experiment)
     np.testing.assert_array_equal(raw["pair.fast.log_k"], start.checkpoint.params["pair.fast.log_k"])
     other = {"pair": {"tokens": ["B", "A"], "ensemble": {"fast": "momentum", "slow": "momentum"}}}
