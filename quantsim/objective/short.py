@@ -1,6 +1,7 @@
 """Periods and splits that are too short for a metric of the objective: refused where it is undefined, else warned of.
 
-Among few returns there is often no loss, and then a ratio has no risk to divide by.
+Among few returns there is often no loss, and then a ratio has no risk to divide by. A return of a few days that is compounded
+to a year may be any number.
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 import functools
 import logging
 import math
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from quantsim.errors import WindowError
@@ -18,7 +18,7 @@ from quantsim.objective.shape import ObjectiveShape
 if TYPE_CHECKING:
     from quantsim.config.driver_sections import Objective
 
-__all__ = ["FEWEST_RETURNS", "SHORT", "check_defined", "short_periods", "short_split", "warn_once"]
+__all__ = ["FEWEST_DAYS", "FEWEST_RETURNS", "SHORT", "check_defined", "short_periods", "short_split", "warn_once"]
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +27,10 @@ SHORT = "short_periods"
 
 FEWEST_RETURNS = 10
 """With as many gains as losses, one of a thousand periods of ten returns has no loss; of a rising market, one of a hundred."""
+
+
+FEWEST_DAYS = 30.0
+"""Of a ratio that compounds its return to a year: 10 % in a month are 219 % in a year, 10 % in three days eleven million."""
 
 
 def check_defined(objective: Objective, shape: ObjectiveShape, bars_per_day: int) -> None:
@@ -50,25 +54,28 @@ def check_defined(objective: Objective, shape: ObjectiveShape, bars_per_day: int
                 )
 
 
-def short_periods(objective: Objective, shape: ObjectiveShape, bars_per_day: int) -> str | None:
+def short_periods(
+    objective: Objective, shape: ObjectiveShape, bars_per_day: int, *, several_windows: bool = False
+) -> str | None:
     """What to warn of where a term of the objective is a ratio of few returns in some period; None where none is.
 
     Args:
         objective: of the study.
         shape: of the objective over its windows.
         bars_per_day: of the prices.
+        several_windows: whether the mean over windows is taken, so that even one of one period is combined with others.
     """
-    if len(shape.periods) == 1:
+    if len(shape.periods) == 1 and not several_windows:
         return None
     length = SampleShape(min(period.n_bars for period in shape.periods), bars_per_day)
-    found = _few(shape.term_metrics, length)
-    if found is None:
-        return None
-    name, returns = found
-    return (
-        f"{_key(objective, shape)}: {name} of a period of {length.days:.3g} days rests on {returns} returns, often without a "
-        f"loss among them, and then counts as its bound, {get_metric(name).bound:g}. Take longer periods or another metric"
-    )
+    for name in shape.term_metrics:
+        reason = _few_returns(name, length) or _compounds(name, length)
+        if reason is not None:
+            return (
+                f"{_key(objective, shape)}: {name} of a period of {length.days:.3g} days {reason}, and then counts as its "
+                f"bound, {get_metric(name).bound:g}. Take longer periods or another metric"
+            )
+    return None
 
 
 def short_split(objective: Objective, split: str, n_bars: int, bars_per_day: int) -> str | None:
@@ -77,15 +84,13 @@ def short_split(objective: Objective, split: str, n_bars: int, bars_per_day: int
     where = f"{length.days:.3g} days of {split} data"
     for name in names:
         if split != "train" and not get_metric(name).least.is_met(length):
-            return f"periods.{split}_end: {name} is undefined on {where}, and nan there. Take a longer period or another metric"
-    found = _few(names, length)
-    if found is None:
-        return None
-    name, returns = found
-    return (
-        f"periods.{split}_end: {name} on {where} rests on {returns} returns, often without a loss among them, and then is "
-        "infinite. Take a longer period or another metric"
-    )
+            return (
+                f"periods.{split}_end: {name} is undefined on {where}, and nan. Take a longer period or another metric"
+            )
+        reason = _few_returns(name, length)
+        if reason is not None:
+            return f"periods.{split}_end: {name} on {where} {reason}, and then is infinite. Take a longer one or another metric"
+    return None
 
 
 @functools.cache
@@ -103,11 +108,20 @@ def _key(objective: Objective, shape: ObjectiveShape) -> str:
     return "periods.train_end, less objective.bout_offset_days" if objective.bout_offset_days else "periods.train_end"
 
 
-def _few(names: Iterable[str], length: SampleShape) -> tuple[str, int] | None:
-    """The first ratio with fewer returns than it needs, and how many it has."""
-    for name in names:
-        metric = get_metric(name)
-        returns = (length.n_daily if Need.DAILY in metric.needs else length.n_bars) - 1
-        if not math.isinf(metric.bound) and metric.least.is_met(length) and returns < FEWEST_RETURNS:
-            return name, returns
-    return None
+def _few_returns(name: str, length: SampleShape) -> str | None:
+    """Says that a ratio has too few returns for there to be a loss among them; None where it has enough, or is no ratio."""
+    metric = get_metric(name)
+    returns = (length.n_daily if Need.DAILY in metric.needs else length.n_bars) - 1
+    if math.isinf(metric.bound) or not metric.least.is_met(length) or returns >= FEWEST_RETURNS:
+        return None
+    return f"rests on {returns} returns, often without a loss among them"
+
+
+def _compounds(name: str, length: SampleShape) -> str | None:
+    """Says that a ratio compounds the return of a short sample to a year; None where it does not."""
+    metric = get_metric(name)
+    if math.isinf(metric.bound) or Need.ENDS not in metric.needs or length.days >= FEWEST_DAYS:
+        return None
+    return (
+        f"compounds the return to a year, to the power of {length.samples_per_year:.3g}, which is often beyond measure"
+    )

@@ -21,6 +21,7 @@ from quantsim.objective import check_defined, objective_shape, short_periods, sh
         ("sortino", 15, 90, 24, None),  # a return for every bar
         ("sortino", 15, 90, 1, 5),
         ("calmar", 15, 90, 1, 5),
+        ("calmar", 3, 90, 24, None),
         ("returns", 30, 90, 1, None),  # no ratio
         ("daily_sharpe", 90, 90, 24, None),  # none at all: nan, which fails
         ("daily_sortino", 1, 6, 24, None),  # one period is not combined with others
@@ -41,6 +42,25 @@ def test_periods(metric: str, n_periods: int, days: int, bars_per_day: int, retu
         assert "its bound, 100" in text
 
 
+def test_a_return_of_days_that_is_compounded_to_a_year() -> None:
+    objective = Objective(metric="calmar", n_periods=30)
+    text = str(short_periods(objective, objective_shape(objective, 90 * 24, seed=0), 24))
+    assert text.startswith(
+        "objective.n_periods = 30: calmar of a period of 3 days compounds the return to a year, to the power of 122"
+    )
+    assert short_split(objective, "validation", 3 * 24, 24) is None, "there it is not combined with others"
+
+
+def test_training_takes_the_mean_over_windows_of_one_period() -> None:
+    objective = Objective(metric="daily_sortino", bout_offset_days=80.0)
+    shape = objective_shape(objective, 6, seed=0)
+    assert short_periods(objective, shape, 1) is None
+    text = str(short_periods(objective, shape, 1, several_windows=True))
+    assert text.startswith(
+        "periods.train_end, less objective.bout_offset_days: daily_sortino of a period of 6 days rests on 5"
+    )
+
+
 def test_weighted_terms_and_splits() -> None:
     objective = Objective(metric="returns", weights={"daily_sortino": 0.1}, n_periods=10)
     assert "daily_sortino of a period" in str(short_periods(objective, objective_shape(objective, 60, seed=0), 1))
@@ -49,7 +69,7 @@ def test_weighted_terms_and_splits() -> None:
     )
     assert short_split(objective, "test", 11 * 24, 24) is None
     assert str(short_split(objective, "validation", 24, 24)).startswith(
-        "periods.validation_end: daily_sortino is undefined on 1 days of validation data, and nan there"
+        "periods.validation_end: daily_sortino is undefined on 1 days of validation data, and nan"
     )
 
 

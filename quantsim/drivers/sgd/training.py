@@ -19,7 +19,7 @@ from quantsim.config import Experiment
 from quantsim.drivers.sgd.step import Inputs, Program
 from quantsim.drivers.windows import training_windows
 from quantsim.errors import ConfigError
-from quantsim.objective import SHORT, warn_once
+from quantsim.objective import SHORT, short_periods, warn_once
 from quantsim.parameters import gaussian_sets, range_sets
 from quantsim.precision import in_float64
 from quantsim.prices import Prices
@@ -79,8 +79,8 @@ class Training:
         )
         self.decides = "validation" if "validation" in self.evaluator.splits else "train"
         self.start_digest = _digest(sets)
-        if SHORT in self.evaluator.notes:
-            warn_once(self.evaluator.notes[SHORT])
+        if short := self.evaluator.notes.get(SHORT) or _short_windows(self.program, experiment):
+            warn_once(short)
         if self.evaluator.setup.has_trades:
             logger.warning(_GIVEN_TRADES)
         if experiment.objective.aggregate == "min" and not experiment.objective.is_plain:
@@ -105,6 +105,14 @@ def _program(evaluator: Evaluator) -> Program:
     if settings.straight_through:
         plan = replace(plan, setup=plan.setup.with_straight_through(settings.straight_through))
     return Program(plan, windows, settings)
+
+
+def _short_windows(program: Program, experiment: Experiment) -> str | None:
+    """What to warn of where windows are short, and there are several to take the mean over."""
+    shape, several = program.plan.objective, program.windows.n_starts > 1
+    if shape is None:
+        return None
+    return short_periods(experiment.objective, shape, program.plan.shape.bars_per_day, several_windows=several)
 
 
 def _markets(evaluator: Evaluator) -> tuple[Market, ...]:
