@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from quantsim.config import Experiment
 from quantsim.errors import ParameterError, PriceError, WindowError, nearest
 from quantsim.forms import form
-from quantsim.metrics import SampleShape, bounded, get_metric, metric_names
+from quantsim.metrics import SampleShape, get_metric, metric_names
 from quantsim.objective import (
     OBJECTIVE,
     SHORT,
@@ -258,7 +258,7 @@ class Evaluator:
     ) -> tuple[FloatArray, dict[str, FloatArray]]:
         """The mean of a metric over windows, and its gradient, for many parameter sets at once.
 
-        Of several windows ratios are bounded before the mean is taken, as in an objective.
+        The metric is taken as it is: unlike those of an objective, ratios are not bounded.
 
         Args:
             sets: raw name → (S, m), complete.
@@ -361,9 +361,7 @@ def _value_and_grad(
     plan: Plan, sets: dict[str, Array], prices: Market, rates: FeeRates, starts: Array
 ) -> tuple[Array, dict[str, Array]]:
     def objective(params: dict[str, Array]) -> Array:
-        (name,) = plan.metrics
-        values = evaluate_windows(plan, params, prices, rates, starts)[name]
-        return jnp.mean(bounded(name, values) if len(values) > 1 else values)
+        return jnp.mean(evaluate_windows(plan, params, prices, rates, starts)[plan.metrics[0]])
 
     return cast(tuple[Array, dict[str, Array]], lanes(jax.value_and_grad(objective), sets, sequential=plan.every_bar))
 

@@ -155,3 +155,17 @@ def test_importances_and_pages_know_infinite_trials(tmp_path: Path) -> None:
     finite = [trial.value for trial in study.trials if math.isfinite(trial.value)]
     assert len(drawn) == 40
     assert max(drawn) == max(finite) + np.ptp(finite)
+
+
+def test_the_picture_of_a_front_has_infinite_members(tmp_path: Path) -> None:
+    pytest.importorskip("plotly")
+    study = optuna.create_study(directions=["maximize"] * 2, sampler=optuna.samplers.RandomSampler(seed=0))
+    for _ in range(12):
+        trial = study.ask()
+        x = trial.suggest_float("x", 0.0, 1.0)
+        study.tell(trial, [math.inf if x > 0.7 else x, -math.inf if x > 0.9 else -x])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        drawn = dict(_figures(study, ["sortino", "returns"]))["pareto_front"].data
+    assert sum(len(group.x) for group in drawn) == 12
+    assert all(np.isfinite(np.asarray([*group.x, *group.y], float)).all() for group in drawn)
