@@ -87,7 +87,7 @@ class Start:
         What only one of the two has, see :meth:`differences`, is left out, or keeps the experiment's own value.
         """
         # Raw memories are counted in chunks. Where these agree, raw values are taken over bit for bit.
-        same_chunk = self.run.config["update"]["chunk_minutes"] == experiment.update.chunk_minutes
+        same_chunk = tables_of_run(self.run)["update"]["chunk_minutes"] == experiment.update.chunk_minutes
         values = self.checkpoint.raw if same_chunk else self.checkpoint.human
         known = {name for one in experiment.layout for name in (one.raw_name, one.human_name)}
         return experiment.initial_parameters({name: value for name, value in values.items() if name in known})

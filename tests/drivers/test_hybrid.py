@@ -103,13 +103,15 @@ def test_each_round_searches_tunes_the_best_and_tries_what_validation_chose(whol
         for index in range(TOP)
     ]
     # What gradients did not move is not tried again; what they moved out of its range is tried at the end of it.
-    given_back = [
-        space.from_human(row.human, clip=True)
+    given_back = {
+        start.step: space.from_human(row.human, clip=True)
         for row, start in zip(chosen, starts, strict=True)
         if not np.allclose(row.raw["log_k"], start.raw["log_k"], rtol=1e-5)
-    ]
+    }
     of_first_round = [trial.params for trial in trials if trial.number in tuned][: len(given_back)]
-    assert of_first_round == given_back
+    assert of_first_round == list(given_back.values())
+    assert [*run.tuned_from] == tuned
+    assert [run.tuned_from[number] for number in tuned][: len(given_back)] == list(given_back)
     assert run.phases[1].evaluations == TOP * STEPS + len(given_back)
     # Judged like any trial, with fees.
     evaluator = Evaluator(experiment, make_prices())
