@@ -287,6 +287,7 @@ KEYS: tuple[Key, ...] = (
     _internal("checkpoint_fused", str, "scan", "the simulator chooses its own way"),
     _internal("weight_calculation_method", str, "auto", "the simulator chooses its own way"),
     _internal("alphabetic", bool, True, "written into result files: their lists per token are in sorted order"),
+    _internal("training_method", str, None, "written into result files; `optimisation_settings.method` names the driver"),
     _internal("evaluation_starts", list, None, "written into result files: where the windows of a search began"),
     # Pools of other shapes.
     _reclamm("reclamm_interpolation_method", str, "geometric"),

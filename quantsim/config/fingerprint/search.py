@@ -20,6 +20,13 @@ _OPTUNA = f"{_OPT}optuna_settings."
 _CONFIG = f"{_OPTUNA}parameter_config."
 _CMA = f"{_OPT}cma_es_settings."
 _AROUND = 0.1  # there, in raw units
+_AROUND_SOME = (
+    f"parameters without a range in parameter_config are searched {_AROUND} about their initial values, in raw units, as "
+    "there: give False to search their default ranges"
+)
+_AROUND_NONE = (
+    "parameter_config has ranges for all parameters, and these are searched, not the surroundings of initial values"
+)
 _RANGE = ("low", "high", "log_scale")
 
 
@@ -37,12 +44,9 @@ def search_table(values: Values, notes: Notes) -> dict[str, Any]:
         search["objectives"] = _objectives(values, notes)
     else:
         search |= _one_objective(values, notes)
-    if method_of(values, notes) == "optuna" and any("expand_around" in table for table in ranges.values()):
-        notes.add(
-            f"{_OPTUNA}expand_around",
-            f"parameters without a range in parameter_config are searched {_AROUND} about their initial values, in raw units, "
-            "as there: give False to search their default ranges",
-        )
+    if method_of(values, notes) == "optuna" and values[f"{_OPTUNA}expand_around"] and ranges:
+        is_around = any("expand_around" in table for table in ranges.values())
+        notes.add(f"{_OPTUNA}expand_around", _AROUND_SOME if is_around else _AROUND_NONE)
     tables: dict[str, Any] = {"search": search}
     if values.is_given(f"{_OPTUNA}study_name"):
         tables["name"] = values[f"{_OPTUNA}study_name"]

@@ -391,6 +391,9 @@ def test_ranges_go_to_the_study() -> None:
     assert (math.log2(low), math.log2(high)) == pytest.approx((math.log2(20.0) - 0.1, math.log2(20.0) + 0.1))
     assert "expand_around: parameters without a range" in said_of(**searched())
     assert "expand_around" not in said_of()
+    every = {"memory_length": {"low": 1.0}, "k_per_day": {"low": 0.1}}
+    assert "expand_around: parameter_config has ranges for all" in said_of(**searched(parameter_config=every))
+    assert not said_of(**searched(parameter_config=every, expand_around=False))
 
 
 def test_other_methods_become_what_is_nearest() -> None:

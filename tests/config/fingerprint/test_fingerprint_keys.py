@@ -171,6 +171,16 @@ def test_the_keys_and_defaults_are_those_of_that_implementation(shared: Path) ->
         assert BY_PATH[path].default == default, path
 
 
+def test_the_configurations_in_result_files_are_fingerprints(shared: Path) -> None:
+    drivers = set()
+    for path in sorted((shared / "golden" / "results").glob("run_*.json")):
+        configuration = json.loads(json.loads(path.read_text()))[0]
+        translation = translate(configuration)
+        drivers.add(translation.tables["driver"])
+        assert {name for name, _ in translation.notes} <= {"evaluation_starts", "training_method"}
+    assert drivers == {"sgd", "search"}
+
+
 def test_a_key_without_effect_is_named_with_the_reason() -> None:
     _, said = tell({**BASE, f"{OPT}decay_lr_plateau": 50, "use_fused_reserves": False, "reclamm_learn_fees": True})
     assert "optimisation_settings.decay_lr_plateau: changes nothing here (only with use_plateau_decay" in said
