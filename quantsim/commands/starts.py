@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 BEST = "best"
-"""Stands for ``best_validation`` where there is validation, and for ``best_train`` where there is none."""
+"""Stands for ``balanced`` where the search has several objectives, else for :func:`default_method`."""
 
 _DECIDES_PERIODS = ("n_periods", "period_overlap", "n_random_periods", "periods")
 _DECIDES_OBJECTIVE = (
@@ -110,14 +110,9 @@ def default_method(experiment: Experiment) -> str:
 
 
 def method_named(name: str | None, experiment: Experiment) -> str:
-    """The selection method of that name; ``best``, or None, for the default one of the study.
-
-    Raises:
-        SelectionError: there is no such method.
-    """
+    """The selection method of that name; ``best``, or None, for the default one of the study."""
     if name is None or name == BEST:
         return "balanced" if experiment.search.objectives else default_method(experiment)
-    check_method(name)
     return name
 
 
