@@ -17,9 +17,9 @@ from quantsim import Experiment
 from quantsim.checkpoints import Checkpoint, CheckpointStore, schema
 from quantsim.drivers.search.storage.opened import opened_storage
 
-_FAULTS = (
-    *("missing", "folder", "empty", "binary", "text", "latin", "cut", "deep", "long", "loop", "pipe", "below a file"),
-)
+_CONTENTS = ("empty", "binary", "text", "latin", "cut", "deep")
+_UNREADABLE = ("unreadable",) if os.geteuid() else ()  # nothing is, to the superuser
+_FAULTS = (*_CONTENTS, "missing", "folder", "long", "loop", "pipe", "below a file", *_UNREADABLE)
 
 
 def file_cases() -> Iterator[Case]:
@@ -96,6 +96,7 @@ def make_inputs(folder: Path, store: Path) -> None:
                 (folder / _faulty(what, fault, suffix)).write_bytes(content)
             (folder / _faulty(what, "folder", suffix)).mkdir()
             (folder / _faulty(what, "loop", suffix)).symlink_to(folder / _faulty(what, "loop", suffix))
+            (folder / _faulty(what, "unreadable", suffix)).touch(mode=0)
             os.mkfifo(folder / _faulty(what, "pipe", suffix))
     header = "timestamp,close\n"
     tables = {

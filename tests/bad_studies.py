@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bad_inputs import Case
+from bad_inputs import LONG, Case
 
 from quantsim import Experiment
 
@@ -29,9 +29,9 @@ STUDY: Tables = {
 """A study that is right, as TOML's own texts; it has a table of every kind."""
 
 FREE_TEXT: dict[str, tuple[str, ...]] = {
-    "name": (),
+    "name": ('""', f'"{LONG}"', '"two\\nlines"'),
     "description": (),
-    "data.source": ('"no/such/folder"', '"prices.xlsx"', '"~nobody_here/prices"', '"http://host/prices"'),
+    "data.source": ('"no/such/folder"', '"prices.xlsx"', '"~nobody_here/prices"', '"http://ann:s3cret@host/prices"'),
     "data.tokens": ('["BTC", "BTC"]', '["BTC", "XYZ"]', '["BTC", ""]', '["BTC"]'),
     "pool.rule": ('"nonsense"', '"no_file.py:rule"', '"momentum.py"'),
     "pool.tokens": ('["BTC", "XYZ"]', '["BTC", "BTC"]', '["lp"]'),
@@ -54,7 +54,7 @@ FREE_TEXT: dict[str, tuple[str, ...]] = {
     "search.space": ('"nonsense"', '"."'),
     "search.objectives": ('["returns"]', '["nonsense", "returns"]', '["returns", "returns"]'),
 }
-"""Keys whose values are any text as far as their type goes → what is wrong all the same. Of the first two nothing is."""
+"""Keys whose values are any text as far as their type goes → what is wrong all the same. Of a description nothing is."""
 
 _SECTIONS = {"sgd": "sgd", "hybrid": "hybrid", "fees": "simulate", "update": "simulate", "series": "simulate"}
 """Section → the command that is given the study; the others go to the search."""

@@ -13,9 +13,9 @@ __all__ = ["REDACTED", "redact", "shown_url"]
 
 REDACTED = "***"
 
-# scheme://user:password@ - greedy to the last "@", since passwords are often written without escaping theirs. Of the scheme
-# its end will do: to look for its beginning, too, takes seconds in a long text.
-_IN_AUTHORITY = re.compile(r"([A-Za-z0-9+.\-]://[^:/@\s]*:)[^\s\"'<>]+@")
+# scheme://user:password@, of which a path has lost a slash - greedy to the last "@", since passwords are often written without
+# escaping theirs. Of the scheme its end will do: to look for its beginning, too, takes seconds in a long text.
+_IN_AUTHORITY = re.compile(r"([A-Za-z0-9+.\-]:/{1,2}[^:/@\s]*:)[^\s\"'<>]+@")
 _IN_QUERY = re.compile(r"((?:password|passwd|pwd|passphrase|token|secret|apikey|api_key)=)[^&\s\"'<>]+", re.IGNORECASE)
 
 

@@ -41,6 +41,8 @@ def check_files(table: Path | None = None, plot: Path | None = None, other: Path
             raise ConfigError(f"{path} cannot be written: there is no folder {path.absolute().parent}")
         if os.path.isdir(path):
             raise ConfigError(f"{path} cannot be written: it is a folder")
+        if not str(path).isprintable():
+            raise ConfigError(f"{str(path)!r} cannot be written: a name must be printable characters")
         try:
             os.lstat(path)
         except FileNotFoundError:

@@ -22,7 +22,7 @@ from quantsim.config.kinds import (
     distinct,
 )
 from quantsim.config.ranges import Ranges
-from quantsim.limits import MOST_PERIODS, MOST_SETS
+from quantsim.limits import MOST_PERIODS, MOST_SETS, MOST_WINDOWS
 from quantsim.objective.aggregate import Aggregate
 from quantsim.objective.shape import OBJECTIVE
 from quantsim.parameters.initial import InitialKind
@@ -61,7 +61,7 @@ class Objective(Section):
     n_periods: Annotated[Count, Field(le=MOST_PERIODS)] = 1
     period_overlap: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     n_random_periods: Annotated[Natural, Field(le=MOST_PERIODS)] = 0
-    periods: tuple[tuple[UtcTime, UtcTime], ...] = ()
+    periods: Annotated[tuple[tuple[UtcTime, UtcTime], ...], Field(max_length=MOST_PERIODS)] = ()
     aggregate: Aggregate = "mean"
     softmin_temperature: Annotated[Positive, Field(ge=1e-9)] = 1.0
     quantile: Annotated[float, Field(ge=0.0, le=1.0)] = 0.25
@@ -142,6 +142,12 @@ class Sgd(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        windows = self.n_parameter_sets * self.batch_size
+        if windows > MOST_WINDOWS:
+            raise ValueError(
+                f"n_parameter_sets = {self.n_parameter_sets:,} times batch_size = {self.batch_size:,} are {windows:,} windows "
+                f"a step: at most {MOST_WINDOWS:,}"
+            )
         decays = ("adamw", "lion")
         if self.weight_decay and self.optimiser not in decays:
             raise ValueError(

@@ -16,7 +16,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from quantsim.config.base import Section, describe
 from quantsim.config.driver_sections import Hybrid, Objective, Search, Sgd
-from quantsim.config.kinds import Frozen, GroupName, Table, flat_table
+from quantsim.config.kinds import Frozen, GroupName, StudyName, Table, flat_table
 from quantsim.config.locate import find_study
 from quantsim.config.overrides import assigned, merged
 from quantsim.config.paths import MEMORY, absolute_paths, without_places
@@ -49,7 +49,7 @@ class Experiment(Section):
             that is wrong, its value and what would be right.
     """
 
-    name: str = "experiment"
+    name: StudyName = "experiment"
     description: str = ""
     driver: Literal["sgd", "search", "hybrid"] | None = None
     seed: Annotated[int, Field(ge=0)] = 0

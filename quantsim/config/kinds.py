@@ -36,6 +36,7 @@ __all__ = [
     "Positive",
     "RuleName",
     "Sets",
+    "StudyName",
     "Table",
     "Trials",
     "UtcTime",
@@ -71,6 +72,12 @@ def _known_fee_rule(name: str, info: ValidationInfo) -> str:
 
 def _known_metric(name: str) -> str:
     return get_metric(name).name
+
+
+def _printable(name: str) -> str:
+    if not name.isprintable():
+        raise ValueError("must be printable characters, on one line")
+    return name
 
 
 def distinct(tokens: tuple[str, ...]) -> tuple[str, ...]:
@@ -137,6 +144,7 @@ Sets = Annotated[int, Field(ge=1, le=MOST_SETS)]  # of parameters, or windows, t
 Trials = Annotated[int, Field(ge=1, le=MOST_TRIALS)]
 Jobs = Annotated[int, Field(ge=1, le=MOST_JOBS)]
 
+StudyName = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
 GroupName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]  # a bare key of TOML
 RuleName = Annotated[str, AfterValidator(_known_rule)]
 FeeRuleName = Annotated[str, AfterValidator(_known_fee_rule)]

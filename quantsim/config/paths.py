@@ -49,7 +49,7 @@ def absolute_paths(values: Mapping[str, Any], base: Path, known: Collection[str]
             path, _, attribute = text.rpartition(":")
             return f"{place(path)}:{attribute}" if is_in_file(text) and text not in known else text
         is_name = text in _NO_PATHS if kind == _SOURCE else kind == _SPACE and text in bundled_names("search_spaces")
-        return text if is_name or not text else place(text)
+        return text if is_name or not text or "://" in text else place(text)  # of a URL a path would hide what it is
 
     return _replaced(values, absolute)
 

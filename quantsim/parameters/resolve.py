@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quantsim.errors import ParameterError, nearest
+from quantsim.limits import LARGEST_VALUE
 from quantsim.parameters.parameter import Parameter, scoped
 
 __all__ = ["replaced", "to_human", "to_raw"]
@@ -61,10 +62,6 @@ def to_human(parameters: Sequence[Parameter], raw: Mapping[str, Any]) -> dict[st
     }
 
 
-_LARGEST = 1e24
-"""Of values that are given in human units; far beyond any use, and far below where powers of them overflow."""
-
-
 def _resolve(parameter: Parameter, values: Mapping[str, Any], group: Mapping[str, FloatArray]) -> FloatArray:
     raw_name, human_name, spec = parameter.raw_name, parameter.human_name, parameter.spec
     if raw_name in values:
@@ -73,6 +70,12 @@ def _resolve(parameter: Parameter, values: Mapping[str, Any], group: Mapping[str
         value = _per_label(raw_name, values[raw_name], parameter.labels)
         if not np.isfinite(value).all():
             raise ParameterError(f"{raw_name} = {value.tolist()} must be finite")
+        with np.errstate(all="ignore"):
+            human = spec.transform.to_human(value, {**group, spec.raw_name: value}, parameter.chunk_minutes)
+        if not np.isfinite(human).all():
+            raise ParameterError(
+                f"{raw_name} = {value.tolist()} is beyond what can be computed with: {human_name} would not be finite"
+            )
         return value
     if human_name in values:
         human = _per_label(human_name, values[human_name], parameter.labels)
@@ -80,7 +83,7 @@ def _resolve(parameter: Parameter, values: Mapping[str, Any], group: Mapping[str
         human = np.full(parameter.size, 1.0 / parameter.size)
     else:
         human = np.full(parameter.size, spec.default)
-    if np.abs(human).max() > _LARGEST:
+    if np.abs(human).max() > LARGEST_VALUE:
         raise ParameterError(
             f"{human_name} = {human.tolist()} is beyond what can be computed with: its range is from {spec.low:g} to "
             f"{spec.high:g}"

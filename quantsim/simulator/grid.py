@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from quantsim.config import Experiment
 from quantsim.errors import ConfigError, ParameterError, nearest
-from quantsim.limits import MOST_CELLS
+from quantsim.limits import LARGEST_VALUE, MOST_CELLS
 from quantsim.metrics import get_metric
 from quantsim.objective import SHORT, warn_once
 from quantsim.parameters import Parameter, common, scoped, to_human
@@ -306,6 +306,11 @@ def _parameter_of(experiment: Experiment, axis: Axis) -> Parameter:
         known = ", ".join(f"{name}[{label}]" for label in parameter.labels)
         raise ParameterError(
             f"axis {axis.name}: there is no such value of {name}; there are {known}, or {name} for all"
+        )
+    if max(abs(axis.low), abs(axis.high)) > LARGEST_VALUE:
+        raise ParameterError(
+            f"axis {axis.name}: low = {axis.low:g} or high = {axis.high:g} is beyond what can be computed with: its range is "
+            f"from {spec.low:g} to {spec.high:g}"
         )
     outside = axis.values[~spec.transform.admits(axis.values)]
     if outside.size:

@@ -93,6 +93,7 @@ def test_wrong_values_are_named(change, message):
         ("at mysql+pymysql://ann:p@w/d@host:33/db!", "at mysql+pymysql://ann:***@host:33/db!"),
         ("postgresql://:pw@host/db", "postgresql://:***@host/db"),
         ("postgresql:///db?user=a&password=pw&x=1", "postgresql:///db?user=a&password=***&x=1"),
+        ("/home/ann/postgresql:/ann:pw@host/db", "/home/ann/postgresql:/ann:***@host/db"),
         ("postgresql://ann@host:5432/db", "postgresql://ann@host:5432/db"),
         ("https://host:8080/path", "https://host:8080/path"),
         ("results/a:b@c.db", "results/a:b@c.db"),

@@ -395,6 +395,12 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
             "objective.n_periods: must be less than or equal to 5000 (got 100000000)",
         ),
         ({"sgd": {"n_parameter_sets": 10**8}}, "sgd.n_parameter_sets: must be less than or equal to 100000"),
+        (
+            {"sgd": {"n_parameter_sets": 100_000, "batch_size": 100}},
+            "sgd: n_parameter_sets = 100,000 times batch_size = 100",
+        ),
+        ({"parameters": {"memory_days": 1e308}}, "memory_days = [1e+308, 1e+308] is beyond what can be computed with"),
+        ({"parameters": {"logit_lamb": 1e5}}, "logit_lamb = [100000.0, 100000.0] is beyond what can be computed with"),
         ({"fees": {"x": {"y": 1}}}, "fees: unknown key 'x'"),
         ({"data": 3}, "data: must be a table (got 3)"),
     ],

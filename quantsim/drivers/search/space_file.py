@@ -17,6 +17,7 @@ from quantsim.config.ranges import Range, by_parameter
 from quantsim.config.toml_file import read_toml
 from quantsim.drivers.search.space import Dimension, Draw, SearchSpace
 from quantsim.errors import ConfigError, nearest
+from quantsim.limits import LARGEST_VALUE
 from quantsim.parameters import Parameter, scoped
 from quantsim.parameters.parameter import in_group
 from quantsim.rules import get_rule
@@ -251,7 +252,7 @@ def _has_raw_form(parameter: Parameter, value: FloatArray, centre: Mapping[str, 
     """
     with np.errstate(all="ignore"):
         raw = parameter.spec.transform.to_raw(value, scoped(centre, parameter.group), parameter.chunk_minutes)
-    return bool(np.isfinite(raw).all())
+    return bool(np.isfinite(raw).all() and np.abs(value).max() <= LARGEST_VALUE)
 
 
 def _nearer(parameter: Parameter) -> str:
