@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -27,6 +28,9 @@ def file_cases() -> Iterator[Case]:
     for fault in _FAULTS:
         study = "{inputs}/" + _faulty("study", fault, ".toml")
         yield Case(f"study: {fault}", ("optuna", "--study", study), (study, "no study"))
+        fingerprint = "{inputs}/" + _faulty("fingerprint", fault, ".json")
+        for command in (("optuna", "--study"), ("run",), ("convert",)):
+            yield Case(f"fingerprint of {command[0]}: {fault}", (*command, fingerprint), (fingerprint, "no study"))
         space = "{inputs}/" + _faulty("space", fault, ".toml")
         yield Case(f"search space: {fault}", ("space", space), (space, "no search space"))
         yield Case(f"search.space: {fault}", ("optuna", "--set", f"search.space={space}"), (space, "no search space"))
@@ -76,10 +80,12 @@ def make_inputs(folder: Path, store: Path) -> None:
         "study": ".toml",
         "space": ".toml",
         "result": ".json",
+        "fingerprint": ".json",
         "store": ".db",
         "storage": ".journal .db",
         "prices": ".csv .parquet",
     }
+    (folder / "fingerprint.json").write_text(json.dumps(_FINGERPRINT))
     (folder / "text.txt").write_text("what I did today\n")
     (folder / "binary.db").write_bytes(noise)
     for what, suffixes in kinds.items():
@@ -117,6 +123,15 @@ def make_inputs(folder: Path, store: Path) -> None:
         with engine.begin() as connection:
             connection.execute(statement)
         engine.dispose()
+
+
+_FINGERPRINT = {
+    "rule": "momentum",
+    "tokens": ["BTC", "ETH"],
+    "startDateString": "2018-01-01 00:00:00",
+    "endDateString": "2018-06-01 00:00:00",
+    "endTestDateString": "2018-08-01 00:00:00",
+}
 
 
 def _cut(what: str, suffix: str, store: Path) -> bytes:

@@ -71,8 +71,6 @@ _CONTEXT: dict[tuple[str, str], tuple[str, ...]] = {
     ("worker", "--trials"): ("--study-name", "any", "--storage", "{store}/checkpoints.journal"),
     ("simulate", "--store"): ("--from", "best"),
     ("export", "--store"): ("best",),
-    ("import", "--store"): ("{inputs}/text.txt",),
-    ("import", "--source"): ("{inputs}/text.txt",),
     ("select", "--split-minimum"): ("--method", "best_train_min_test", "--store", "{store}/checkpoints.db"),
     ("sgd", "--top"): ("--from-study", "any"),
     ("dashboard", "--host"): ("--store", "{store}/checkpoints.db"),
@@ -81,6 +79,13 @@ _CONTEXT: dict[tuple[str, str], tuple[str, ...]] = {
     ("select", "--set"): ("--study", "momentum_fees", "--store", "{store}/checkpoints.db"),
 }
 """(command, option) → what else is given, so that the option counts."""
+
+_ARGUMENTS = {
+    "run": ("momentum_fees", "--set", "driver=search"),
+    "convert": ("{inputs}/fingerprint.json",),
+    "import": ("{inputs}/text.txt",),
+}
+"""Command → what it cannot do without."""
 
 _COUNTS_LATER = {
     ("worker", "--set"),
@@ -135,7 +140,7 @@ def option_cases() -> Iterator[Case]:
             continue
         yield Case(f"{command} {flag} without a value", (command, flag), (flag,))
         for value in () if (command, flag) in _COUNTS_LATER else _wrong_options(one):
-            around = _CONTEXT.get((command, flag), ())
+            around = (*_ARGUMENTS.get(command, ()), *_CONTEXT.get((command, flag), ()))
             if not around and flag in _NEEDS_STORE and command != "grid":
                 around = ("--store", "{store}/checkpoints.db")
             shown = value if len(value) < 60 else f"{value[:60]}..."

@@ -11,6 +11,7 @@ import typer
 from quantsim.commands.options import DEFAULT_STORE, Quiet, Settings, Storage, Store, Verbose
 from quantsim.commands.session import note
 from quantsim.errors import ConfigError, FingerprintWarning
+from quantsim.limits import MOST_JOBS, MOST_TRIALS
 
 __all__ = ["driver_of", "run"]
 
@@ -28,9 +29,9 @@ def run(
     ],
     settings: Settings = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Gradient steps, of sgd and hybrid.")] = None,
-    trials: Annotated[int | None, typer.Option(min=1, help="Trials, of search and hybrid.")] = None,
+    trials: Annotated[int | None, typer.Option(min=1, max=MOST_TRIALS, help="Trials, of search and hybrid.")] = None,
     max_minutes: Annotated[float | None, typer.Option(help="Budget of a session of search or hybrid.")] = None,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Workers of search and hybrid.")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, max=MOST_JOBS, help="Workers of search and hybrid.")] = None,
     store: Store = DEFAULT_STORE,
     storage: Storage = None,
     quiet: Quiet = False,
