@@ -6,6 +6,7 @@ The same code serves gradients and search: :class:`ObjectiveShape` is its static
 from quantsim.objective.aggregate import aggregate
 from quantsim.objective.combine import combine, violation
 from quantsim.objective.periods import Period, dated_periods, even_periods, random_periods
+from quantsim.objective.reasons import nan_reason
 from quantsim.objective.shape import (
     OBJECTIVE,
     ObjectiveShape,
@@ -28,6 +29,7 @@ __all__ = [
     "dated_periods",
     "even_periods",
     "is_cost",
+    "nan_reason",
     "objective_shape",
     "random_periods",
     "short_periods",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -113,12 +113,14 @@ class Grid:
         metrics: split → metric → array of the grid's shape.
         sets: raw name → (number of cells, m), the last axis running fastest.
         notes: what a reader should know: warm-up, gaps filled.
+        ties: split → what tells cells of equal value apart, of the grid's shape: the return, also where it was not asked for.
     """
 
     axes: tuple[Axis, ...]
     metrics: Table
     sets: dict[str, FloatArray]
     notes: dict[str, Any]
+    ties: dict[str, FloatArray] = field(default_factory=dict)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -143,8 +145,8 @@ class Grid:
         metric = next(iter(table)) if metric is None else metric
         if metric not in table:
             raise ConfigError(f"metric {metric!r} was not evaluated; {nearest(metric, table)}")
-        ties = table[TIE_METRIC].ravel().tolist() if TIE_METRIC in table else None
-        flat = best_index(table[metric].ravel().tolist(), ties)
+        ties = self.ties.get(split, table.get(TIE_METRIC))
+        flat = best_index(table[metric].ravel().tolist(), None if ties is None else ties.ravel().tolist())
         if flat is None:
             raise ConfigError(f"{split} {metric} is nan on the whole grid: choose another metric, or other ranges")
         index = tuple(int(place) for place in np.unravel_index(flat, self.shape))
@@ -208,7 +210,8 @@ def evaluate_grid(
         warn_once(evaluator.notes[SHORT])
     # The last block is filled up with the last cell, so that all have one shape and one compiled program.
     places = [np.minimum(np.arange(first, first + block), n_cells - 1) for first in range(0, n_cells, block)]
-    tables = [evaluator.evaluate_many({name: rows[at] for name, rows in sets.items()}, metrics) for at in places]
+    names = None if metrics is None else tuple(dict.fromkeys((*metrics, TIE_METRIC)))
+    tables = [evaluator.evaluate_many({name: rows[at] for name, rows in sets.items()}, names) for at in places]
     shape = tuple(axis.n_points for axis in axes)
     found = {
         split: {
@@ -216,7 +219,10 @@ def evaluate_grid(
         }
         for split, values in tables[0].items()
     }
-    return Grid(tuple(axes), found, sets, evaluator.notes)
+    ties = {split: values[TIE_METRIC] for split, values in found.items()}
+    if metrics is not None:
+        found = {split: {name: values[name] for name in metrics} for split, values in found.items()}
+    return Grid(tuple(axes), found, sets, evaluator.notes, ties)
 
 
 def grid_sets(

@@ -49,6 +49,16 @@ def test_a_best_cell_at_the_end_of_its_axis_is_pointed_out(cli):
     assert "at the end of memory_days; beyond might be better" in result.stderr
 
 
+def test_cells_that_fail_are_counted_with_the_reason(cli):
+    result = cli("grid", "--axis", "k_per_day=1:1.7e308:2", "--metric", "daily_sortino")
+    assert result.exit_code == 0, result.output
+    assert (
+        "Note: 1 of 2 cells failed. Of the first, train daily_sortino is nan; the pool's return is nan: with"
+        in result.stderr
+    )
+    assert "k_per_day = 1; chosen on train data" in result.stdout
+
+
 def test_blocks_change_nothing(cli):
     whole, blocks = (cli("grid", *AXES, *ONE, "--block", size) for size in ("100", "4"))
     assert whole.exit_code == 0, whole.output

@@ -90,6 +90,9 @@ def test_of_sets_without_a_loss_the_one_of_the_highest_return_is_the_best(
     best = grid.best()
     assert best.metrics["train"]["daily_sortino"] == math.inf
     infinite = grid.metrics["train"]["daily_sortino"] == math.inf
+    one = evaluate_grid(experiment, grid.axes, prices, metrics=["daily_sortino"])
+    assert [*one.metrics["train"]] == ["daily_sortino"]
+    assert one.best().index == best.index
     assert best.metrics["train"]["returns"] == grid.metrics["train"]["returns"][infinite].max()
 
 

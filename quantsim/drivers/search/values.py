@@ -9,11 +9,10 @@ from optuna.trial import FrozenTrial, TrialState
 
 from quantsim.checkpoints.pareto import pareto_front, signed
 from quantsim.config import Experiment
-from quantsim.drivers.reasons import nan_reason
 from quantsim.drivers.search.study import METRICS
 from quantsim.errors import ConfigError, nearest
 from quantsim.metrics import get_metric, metric_names
-from quantsim.objective import OBJECTIVE
+from quantsim.objective import OBJECTIVE, nan_reason
 from quantsim.ranking import TIE_METRIC, clamped, gain, rank
 
 __all__ = [
@@ -76,13 +75,13 @@ def unfit(experiment: Experiment, metrics: Metrics) -> str | None:
             plain, _ = signed(name)
             splits = ("train", "validation") if experiment.search.overfitting_penalty else ("train",)
             return "; ".join(
-                nan_reason(experiment, split, plain, metrics[split])
+                nan_reason(experiment.objective, split, plain, metrics[split])
                 for split in splits
                 if math.isnan(metrics[split][plain])
             )
     for name, _ in experiment.objective.constraints:
         if math.isnan(metrics["train"][name]):
-            return f"constraint: {nan_reason(experiment, 'train', name, metrics['train'])}"
+            return f"constraint: {nan_reason(experiment.objective, 'train', name, metrics['train'])}"
     return None
 
 

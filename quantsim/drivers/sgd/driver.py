@@ -21,10 +21,10 @@ from quantsim.config.driver_sections import Sgd
 from quantsim.drivers.best import Best
 from quantsim.drivers.evaluated import evaluated
 from quantsim.drivers.marks import is_abandoned, own_mark
-from quantsim.drivers.reasons import nan_reason
 from quantsim.drivers.sgd.state_io import dump_state, restore_state
 from quantsim.drivers.sgd.step import Info, State, advance, flatness, init
 from quantsim.drivers.sgd.training import Training
+from quantsim.objective import nan_reason
 from quantsim.precision import in_float64
 from quantsim.prices import Prices
 from quantsim.ranking import TIE_METRIC, best_index
@@ -251,7 +251,7 @@ class _Session:
             if index not in self.said:
                 self.said.add(index)
                 values = {name: float(column[index]) for name, column in decided.items()}
-                reason = nan_reason(self.training.experiment, self.training.decides, self.objective, values)
+                reason = nan_reason(self.training.experiment.objective, self.training.decides, self.objective, values)
                 logger.warning("step %d, parameter set %d: %s", step, index, reason)
 
     def _sets(self) -> dict[str, Array]:

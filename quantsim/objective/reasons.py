@@ -1,27 +1,30 @@
-"""Why a value that decides is nan, as far as the stored metrics tell."""
+"""Why a value that decides is nan, as far as the metrics beside it tell."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
-from quantsim.config import Experiment
-from quantsim.objective import OBJECTIVE
+from quantsim.objective.shape import OBJECTIVE
 from quantsim.ranking import TIE_METRIC
+
+if TYPE_CHECKING:
+    from quantsim.config.driver_sections import Objective
 
 __all__ = ["nan_reason"]
 
 
-def nan_reason(experiment: Experiment, split: str, name: str, values: Mapping[str, float]) -> str:
+def nan_reason(objective: Objective, split: str, name: str, values: Mapping[str, float]) -> str:
     """Says which metric is nan, in which periods, and whether the pool's value or the length of the period is why.
 
     Args:
-        experiment: says what the objective is made of.
+        objective: of the study.
         split: where.
         name: of the value that is nan: a metric, a metric of periods, or the objective.
         values: metric → value, on that split.
     """
-    parts = list(_parts(experiment, values)) if name == OBJECTIVE else []
+    parts = list(_parts(objective, values)) if name == OBJECTIVE else []
     text = f"{split} {name} is nan" + (f": {' and '.join(parts)}" if parts else "")
     returns = values.get(TIE_METRIC)
     if returns is None:
@@ -33,15 +36,15 @@ def nan_reason(experiment: Experiment, split: str, name: str, values: Mapping[st
     )
 
 
-def _parts(experiment: Experiment, values: Mapping[str, float]) -> Iterator[str]:
+def _parts(objective: Objective, values: Mapping[str, float]) -> Iterator[str]:
     """The metrics in the objective that are nan, with their periods where these are stored."""
-    for term, _ in experiment.objective.terms:
+    for term, _ in objective.terms:
         prefix = f"{term}.period_"
         periods = [key.removeprefix(f"{term}.") for key in values if key.startswith(prefix) and math.isnan(values[key])]
         if periods:
             yield f"{term} of {', '.join(periods)}"
         elif math.isnan(values.get(term, 0.0)):
             yield term
-    for constraint, _ in experiment.objective.constraints:
+    for constraint, _ in objective.constraints:
         if math.isnan(values.get(constraint, 0.0)):
             yield f"constraint {constraint}"
