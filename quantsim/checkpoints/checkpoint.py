@@ -17,6 +17,7 @@ from quantsim.errors import CheckpointError, nearest
 __all__ = [
     "DRIVERS",
     "IMPORTED",
+    "ROUNDING",
     "SPLITS",
     "STATUSES",
     "Checkpoint",
@@ -40,6 +41,9 @@ SHORT_RUN_ID = 8
 """Characters of a run id that a key shows; the store gives no two runs the same ones."""
 
 _CHECKPOINT_ID = re.compile(r"([0-9a-f]{1,32}):(\d{1,18}):(\d{1,18})")
+
+ROUNDING = 1e-9
+"""Difference, absolute and relative, up to which parameters or metrics are the same."""
 
 _LARGEST_STEP = 2**63 - 1  # a signed 64-bit integer, the widest that all databases have
 
@@ -118,6 +122,13 @@ class Checkpoint:
     def raw_is_finite(self) -> bool:
         """Whether every raw parameter is a finite number."""
         return all(math.isfinite(value) for values in self.raw.values() for value in values)
+
+    def has_parameters_of(self, other: Checkpoint) -> bool:
+        """Whether the raw parameters are those of another checkpoint, but for rounding on the way through human units."""
+        return self.raw.keys() == other.raw.keys() and all(
+            len(values) == len(other.raw[name]) and np.allclose(values, other.raw[name], ROUNDING, ROUNDING)
+            for name, values in self.raw.items()
+        )
 
     def value(self, split: str, metric: str) -> float | None:
         """Returns the metric on that split; None if it is not stored."""

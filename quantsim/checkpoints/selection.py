@@ -18,17 +18,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from quantsim.checkpoints.checkpoint import IMPORTED, SPLITS, Checkpoint
+from quantsim.checkpoints.checkpoint import IMPORTED, ROUNDING, SPLITS, Checkpoint
 from quantsim.checkpoints.methods import BARE_OBJECTIVE, FRONT_METHODS, METHODS, Method, on_stored_splits
 from quantsim.checkpoints.pareto import balanced, pareto_front, signed
 from quantsim.errors import SelectionError, nearest
 from quantsim.ranking import TIE_METRIC, is_ranked, rank
 
 __all__ = ["Selection", "select", "top"]
-
-_ROUNDING = 1e-9
-
-Parameters = tuple[tuple[str, tuple[float, ...]], ...]
 
 
 @dataclass(frozen=True)
@@ -191,12 +187,13 @@ def top(
     if split not in SPLITS:
         raise SelectionError(f"unknown split {split!r}; {nearest(split, SPLITS)}")
     able, _ = _able_to_win(list(checkpoints), (split,), (metric,))
-    distinct: dict[Parameters, Checkpoint] = {}
+    distinct: list[Checkpoint] = []
     for row in _ranked(able, split, metric):
-        distinct.setdefault(_parameters(row), row)
+        if not any(row.has_parameters_of(other) for other in distinct):
+            distinct.append(row)
         if len(distinct) == n:
             break
-    return _originals(distinct.values(), able, split, (metric,))
+    return _originals(distinct, able, split, (metric,))
 
 
 def _by_objective(row: Checkpoint) -> Checkpoint:
@@ -306,28 +303,20 @@ def _front(rows: Iterable[Checkpoint], split: str, metrics: Sequence[str], *, wh
 def _originals(
     picked: Iterable[Checkpoint], rows: Iterable[Checkpoint], split: str, metrics: Sequence[str]
 ) -> tuple[Checkpoint, ...]:
-    """Each picked row, or the first written by another run that it is a copy of, with the same parameters and metrics."""
-    of_parameters: dict[Parameters, list[Checkpoint]] = {}
-    for row in sorted(rows, key=lambda row: (row.created_at, *_age(row))):
-        of_parameters.setdefault(_parameters(row), []).append(row)
+    """Each picked row, or the first written by another run that it is a copy of, with the same parameters and metrics.
+
+    Metrics differ by rounding, which depends on what else was evaluated in the same call.
+    """
+    ordered = sorted(rows, key=lambda row: (row.created_at, *_age(row)))
+    values = np.array([[_value(row, split, name) for name in metrics] for row in ordered])
     firsts: dict[str, Checkpoint] = {}
     for row in picked:
-        there = [other for other in of_parameters[_parameters(row)] if _equal(row, other, split, metrics)]
-        first = row if there[0].run_id == row.run_id else there[0]
+        own = [_value(row, split, name) for name in metrics]
+        alike = np.flatnonzero(np.isclose(values, own, ROUNDING, ROUNDING).all(axis=1))
+        first = next(ordered[index] for index in alike if ordered[index].has_parameters_of(row))
+        first = row if first.run_id == row.run_id else first
         firsts.setdefault(first.checkpoint_id, first)
     return tuple(firsts.values())
-
-
-def _equal(row: Checkpoint, other: Checkpoint, split: str, metrics: Sequence[str]) -> bool:
-    """Whether metrics are equal but for rounding, which depends on what else was evaluated in the same call."""
-    return all(
-        math.isclose(_value(row, split, name), _value(other, split, name), rel_tol=_ROUNDING, abs_tol=_ROUNDING)
-        for name in metrics
-    )
-
-
-def _parameters(row: Checkpoint) -> Parameters:
-    return tuple(sorted(row.raw.items()))
 
 
 def _check_stored(rows: Sequence[Checkpoint], split: str, metric: str) -> None:

@@ -166,7 +166,7 @@ def _origin(store: CheckpointStore, start: Start) -> str | None:
         row
         for run in runs
         for row in store.checkpoints(run_id=run.run_id, metrics=())
-        if row.raw == start.checkpoint.raw and row.created_at < start.checkpoint.created_at
+        if row.created_at < start.checkpoint.created_at and row.has_parameters_of(start.checkpoint)
     ]
     return min(equal, key=lambda row: row.created_at).key if equal else None
 

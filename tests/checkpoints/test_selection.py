@@ -224,6 +224,8 @@ def test_a_copy_is_the_checkpoint_that_it_is_of(make):
         assert top(rows, 2, "train", "m") == (trial, worse)
         assert select(rows, "best_train", "m").checkpoint == trial
         assert select(rows, "pareto_front", ("m", "-m")).checkpoints == (trial, worse)
+    tried = make(9, run_id="other", driver="search", train=1.0, raw={"w": (1.0 + 1e-14, 2.0)}, created_at=late)
+    assert select([trial, tried], "best_train", "m").checkpoint == trial, "it went through human units and back"
     of_another_study = make(17, run_id="search", driver="search", train=0.9, raw=raw, created_at=early)
     assert select([of_another_study, copy, worse], "best_train", "m").checkpoint == copy
 
