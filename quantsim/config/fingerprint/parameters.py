@@ -71,6 +71,7 @@ def _rows(values: Values, notes: Notes) -> list[dict[str, Any]]:
     """The parameters of one pool, by dotted name: one table, or one for each parameter set."""
     n_others = len(holdings(values)) - len(values["tokens"])
     given = {path: in_order(values, path, values[path], notes, n_others) for path in (*_DIRECT, _DELTA)}
+    _n_rows(values, given)  # all have as many, or one
     second = given["initial_memory_length"] + given[_DELTA]
     arrays = {name: given[path] for path, name in _DIRECT.items()} | dict.fromkeys(_SECOND_MEMORIES, second)
     specs = own_specs(values)

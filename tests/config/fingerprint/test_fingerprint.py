@@ -204,6 +204,10 @@ def test_tables_given_extend_the_translated_ones() -> None:
         ({"subsidary_pools": [{"tokens": ["BTC"], "rul": "hodl"}]}, ("subsidary_pools[0]", "did you mean 'rule'?")),
         ({"do_trades": True}, ("do_trades = True", "series.trades")),
         ({"initial_k_per_day": [[1.0, 2.0]] * 3}, ("3 rows", "4 parameter sets")),
+        (
+            {"initial_memory_length": [[1.0, 2.0]] * 3, "initial_memory_length_delta": [[1.0, 2.0]] * 2},
+            ("2 and 3 rows", "4 parameter sets"),
+        ),
         ({"initial_k_per_day": "much"}, ("initial_k_per_day = 'much' must be a number",)),
         ({"bout_offset": 1440 * 150, **searched()}, ("bout_offset = 216000 minutes", "lower it")),
         ({"bout_offset": 0, **searched(multi_objective=True)}, ("multi_objective", "bout_offset = 0")),
