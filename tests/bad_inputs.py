@@ -58,7 +58,12 @@ def problem(case: Case, places: Mapping[str, Path], runner: CliRunner) -> str | 
         return f"more than a message: {result.output[:300]!r}"
     if len(re.findall("^(?:Error: |╭─ Error)", told, re.MULTILINE)) != 1 or len(told) > _LONGEST_MESSAGE:
         return f"not one message: {told[:300]!r}"
-    if not any(_filled(name, places) in shown or _filled(name, places) in told for name in case.names):
+    names = [_filled(name, places) for name in case.names]
+    if case.study:  # keys, of which some are parts of other words
+        found = any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", told) for name in names)
+    else:
+        found = any(name in shown or name in told for name in names)
+    if not found:
         return f"names none of {case.names}: {told[:300]!r}"
     if "s3cret" in result.output:
         return f"shows a password: {told!r}"

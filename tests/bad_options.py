@@ -44,7 +44,9 @@ _TEXTS: dict[str, tuple[str, ...]] = {
     ),
     "--from": _texts(" | nonsense | best_of_all | 12345678:1:0 | 1:2 | 1:2:3:4 | zz:1:0 | 00000000:-1:0 | :::"),
     "--store": _texts(f"{_LOCATIONS} | {{inputs}}/text.txt/c.db | LONG.db | {{inputs}}/binary.db"),
-    "--storage": _texts(f"{_LOCATIONS} | study.txt | {{inputs}}/text.txt/s.journal | LONG.journal"),
+    "--storage": _texts(
+        f"{_LOCATIONS} | study.txt | {{inputs}}/text.txt/s.journal | LONG.journal | grpc://host | grpc://host:1/x"
+    ),
     "--csv": (
         *_texts(" | out.xlsx | out | no/such/folder/out.csv | {inputs} | LONG.csv | {inputs}/text.txt/out.csv"),
         "no text \udcff.csv",

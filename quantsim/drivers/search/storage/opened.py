@@ -201,6 +201,8 @@ def _parse(location: Location) -> Path | URL:
     except ValueError as error:
         raise DriverError(f"the location of the study storage is not valid: {error}") from None
     if isinstance(found, URL):
+        if found.drivername == _GRPC and (not found.host or not found.port or found.database):
+            raise DriverError(f"the study storage {shown_url(found)} must be grpc://HOST:PORT")
         if found.get_backend_name() == "sqlite" and found.database in (None, "", ":memory:"):
             raise DriverError("a study storage in memory would be lost with its connection; give the path of a file")
         return found
@@ -308,11 +310,9 @@ def _open_proxy(url: URL, shown: str) -> tuple[BaseStorage, Callable[[], None]]:
 
     from quantsim.drivers.search.storage.patient import PatientStorage
 
-    if not url.host or not url.port or url.database:
-        raise DriverError(f"the study storage {shown} must be grpc://HOST:PORT")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
-        proxy = GrpcStorageProxy(host=url.host, port=url.port)
+        proxy = GrpcStorageProxy(host=str(url.host), port=int(url.port or 0))  # both are given: see _parse
     try:
         proxy.wait_server_ready(timeout=_PROXY_TIMEOUT_S)
     except BaseException:
