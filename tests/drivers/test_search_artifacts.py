@@ -103,7 +103,8 @@ def test_a_study_written_is_the_study_read(name: str, tmp_path: Path):
 def test_odd_values_survive_writing(tmp_path: Path):
     study = Experiment.from_dict(
         {
-            "name": 'a "b"\\\n\x7f é',
+            "name": 'a "b"\\ é',
+            "description": 'a "b"\\\n\x7f é',
             "data": {"tokens": ["BTC", "ETH"]},
             "periods": {"train_start": "2018-04-01", "train_end": "2018-05-01T12:30:00+02:00"},
             "pool": {"ensemble": {"fast": "momentum", "slow-er": "momentum"}, "minimum_weight": [0.1, 0.2]},
