@@ -163,7 +163,12 @@ def stored_names(
 def _why_not(digest: str, names: Mapping[str, SourceName]) -> str:
     if not names:
         return "it uses no rule of a user's file; leave the rule file out"
-    stored = ", ".join(f"{text} with SHA-256 {name.digest or 'unknown'}" for text, name in names.items())
+    if unknown := [text for text, name in names.items() if name.digest is None]:
+        return (
+            f"that was stored without the hash of {unknown[0]}, by an older version. Name a study that has the rule with "
+            "--study, and take the parameters into it with --as-study"
+        )
+    stored = ", ".join(f"{text} with SHA-256 {name.digest}" for text, name in names.items())
     return f"that has {stored}, and the file given has {digest}. Restore the file as it was then"
 
 

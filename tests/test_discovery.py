@@ -110,6 +110,8 @@ def test_the_file_that_was_run_is_taken_wherever_it_lies(file: Path, tmp_path: P
     moved.write_text(moved.read_text() + "\n# changed\n")
     with pytest.raises(ConfigError, match=r"theirs\.py is not of the stored study.*SHA-256.*Restore"):
         Experiment.from_stored(config, sources, [moved])
+    with pytest.raises(ConfigError, match=r"stored without the hash of .*mine\.py:calm_momentum.*--as-study"):
+        Experiment.from_stored(config, {}, [moved])
     plain = study("momentum").model_dump(mode="json")
     with pytest.raises(ConfigError, match="it uses no rule of a user's file"):
         Experiment.from_stored(plain, {}, [moved])
