@@ -215,3 +215,14 @@ def test_a_missing_file_and_one_that_is_not_utf_8(tmp_path: Path) -> None:
     path = tmp_path / "latin.json"
     path.write_bytes(b'{"rule": "\xe4"}')
     assert "is not UTF-8" in invoke("convert", path).stderr
+
+
+def test_both_in_turns_get_the_options_of_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, Any] = {}
+    monkeypatch.setattr("quantsim.commands.hybrid.hybrid", lambda **options: given.update(options))
+    settings = ("--set", "driver=hybrid", "--set", "seed=3")
+    result = invoke("run", "momentum_fees", *settings, "--steps", "7", "--trials", "5", "--max-minutes", "2", "-q")
+    assert result.exit_code == 0, result.output
+    assert given["study"] == "momentum_fees"
+    assert given["settings"] == ["driver=hybrid", "seed=3", "hybrid.steps=7"]
+    assert (given["trials"], given["max_minutes"], given["jobs"], given["quiet"]) == (5, 2.0, None, True)
