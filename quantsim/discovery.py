@@ -6,6 +6,7 @@ are run. A name in a stored study runs nothing: the user must name the file agai
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -17,7 +18,7 @@ import os
 import pkgutil
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, ModuleType
@@ -25,7 +26,16 @@ from typing import Any, Generic, Self, TypeVar, cast
 
 from quantsim.errors import ConfigError, QuantsimError, nearest
 
-__all__ = ["Registry", "SourceName", "by_content", "is_in_file", "is_loadable", "short_name", "stored_names"]
+__all__ = [
+    "Registry",
+    "SourceName",
+    "by_content",
+    "is_in_file",
+    "is_loadable",
+    "naming_users_files",
+    "short_name",
+    "stored_names",
+]
 
 _SUFFIX = ".py"
 
@@ -261,6 +271,21 @@ def _guarded(found: Any, path: Path, attribute: str) -> object:
     values = {field.name: getattr(found, field.name) for field in dataclasses.fields(found)}
     parts = {name: guard(one, QuantsimError) if callable(one) else within(one) for name, one in values.items()}
     return dataclasses.replace(found, **parts)
+
+
+@contextlib.contextmanager
+def naming_users_files() -> Iterator[None]:
+    """Has what a user's code raises end as a ConfigError, too, where JAX calls it by itself, as it does backward passes."""
+    try:
+        yield
+    except QuantsimError:
+        raise
+    except (Exception, SystemExit) as error:
+        passed = {frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)}
+        path = next((path.resolve() for path, _ in _modules if str(path.resolve()) in passed), None)
+        if path is None:
+            raise
+        raise ConfigError(f"{_place(error, path)} fails with {_reason(error)}") from error
 
 
 def _place(error: BaseException, path: Path) -> str:

@@ -18,6 +18,7 @@ from jax import Array
 from numpy.typing import ArrayLike, NDArray
 
 from quantsim.config import Experiment
+from quantsim.discovery import naming_users_files
 from quantsim.errors import ParameterError, PriceError, WindowError, nearest
 from quantsim.forms import form
 from quantsim.metrics import SampleShape, get_metric, metric_names
@@ -253,6 +254,7 @@ class Evaluator:
         return {name: np.asarray(values[name]) for name in plan.metrics}
 
     @in_float64
+    @naming_users_files()
     def value_and_grad(
         self, sets: Params, starts: ArrayLike, n_bars: int, metric: str, *, path: Path | str | None = None
     ) -> tuple[FloatArray, dict[str, FloatArray]]:

@@ -252,3 +252,21 @@ def test_a_transform_of_a_rule_s_own_may_fail_and_refuse(tmp_path: Path) -> None
         make_experiment(f"{path}:mine", parameters={"own": 3.0})
     own = {spec.human_name: spec for spec in get_rule(f"{path}:mine").parameters}
     assert own["k_per_day"] is common.k_per_day, "what is quantsim's stays what it is"
+
+
+def test_so_does_a_backward_pass(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "import dataclasses, jax\nfrom quantsim.rules.momentum import RULE\n"
+        "@jax.custom_vjp\ndef same(x):\n    return x\n"
+        "def backward(known, cotangent):\n    raise RuntimeError('no way back')\n"
+        "same.defvjp(lambda x: (x, None), backward)\n"
+        "outputs = lambda *given: same(RULE.outputs(*given))\n"
+        "mine = dataclasses.replace(RULE, name='mine', outputs=outputs)\n"
+    )
+    experiment = make_experiment(f"{path}:mine")
+    evaluator, raw = Evaluator(experiment, make_prices()), experiment.initial_parameters()
+    with pytest.raises(ConfigError, match="line 7 fails with RuntimeError: no way back"):
+        evaluator.value_and_grad({name: value[None] for name, value in raw.items()}, [100], 40, "returns")
+    with CheckpointStore(tmp_path / "c.db") as store, pytest.raises(ConfigError, match="line 7 fails with"):
+        run_sgd(experiment, make_prices(), store)

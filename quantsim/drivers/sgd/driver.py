@@ -18,6 +18,7 @@ from quantsim.checkpoints import CheckpointStore, Run
 from quantsim.checkpoints.stored import rule_notes
 from quantsim.config import Experiment
 from quantsim.config.driver_sections import Sgd
+from quantsim.discovery import naming_users_files
 from quantsim.drivers.best import Best
 from quantsim.drivers.evaluated import evaluated
 from quantsim.drivers.marks import is_abandoned, own_mark
@@ -95,6 +96,7 @@ class SgdRun:
 
 
 @in_float64
+@naming_users_files()
 def run_sgd(
     experiment: Experiment,
     prices: Prices | None,
