@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, fie
 
 from quantsim.errors import ConfigError, nearest
 
-__all__ = ["TIME_EXPECTED", "Section", "describe", "no_truth"]
+__all__ = ["TIME_EXPECTED", "Section", "cause_of", "describe", "no_truth"]
 
 
 class Section(BaseModel):
@@ -52,6 +52,12 @@ def no_truth(value: Any) -> Any:
         for one in value:
             no_truth(one)
     return value
+
+
+def cause_of(error: ValidationError) -> BaseException:
+    """What a user's file raised, where that is why values are not valid; else the error itself."""
+    found = (problem.get("ctx", {}).get("error") for problem in error.errors(include_url=False))
+    return next((one.__cause__ for one in found if one is not None and one.__cause__ is not None), error)
 
 
 def describe(error: ValidationError, source: str, values: Any) -> ConfigError:

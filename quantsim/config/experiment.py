@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError, model_validator
 
-from quantsim.config.base import Section, describe
+from quantsim.config.base import Section, cause_of, describe
 from quantsim.config.driver_sections import Hybrid, Objective, Search, Sgd
 from quantsim.config.kinds import Frozen, GroupName, StudyName, Table, flat_table
 from quantsim.config.locate import find_study
@@ -311,7 +311,7 @@ class Experiment(Section):
         try:
             return cls.model_validate(values, context=own_rules)
         except ValidationError as error:
-            raise describe(error, source, values) from _cause(error)
+            raise describe(error, source, values) from cause_of(error)
 
     @classmethod
     def from_stored(
@@ -397,9 +397,3 @@ class Experiment(Section):
         """
         values = assigned(self.model_dump(mode="json"), assignments)
         return self.from_dict(values, "the study with its overrides", own_rules=self.own_rules)
-
-
-def _cause(error: ValidationError) -> BaseException:
-    """What a user's file raised, where that is why a study is not valid; else the error itself."""
-    found = (problem.get("ctx", {}).get("error") for problem in error.errors(include_url=False))
-    return next((one.__cause__ for one in found if isinstance(one, Exception) and one.__cause__ is not None), error)
