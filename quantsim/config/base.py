@@ -57,7 +57,7 @@ def no_truth(value: Any) -> Any:
 def cause_of(error: ValidationError) -> BaseException:
     """What a user's file raised, where that is why values are not valid; else the error itself."""
     found = (problem.get("ctx", {}).get("error") for problem in error.errors(include_url=False))
-    return next((one.__cause__ for one in found if one is not None and one.__cause__ is not None), error)
+    return next((one.__cause__ for one in found if isinstance(one, Exception) and one.__cause__ is not None), error)
 
 
 def describe(error: ValidationError, source: str, values: Any) -> ConfigError:
