@@ -50,13 +50,12 @@ def test_a_best_cell_at_the_end_of_its_axis_is_pointed_out(cli):
 
 
 def test_cells_that_fail_are_counted_with_the_reason(cli):
-    result = cli("grid", "--axis", "k_per_day=1:1.7e308:2", "--metric", "daily_sortino")
-    assert result.exit_code == 0, result.output
-    assert (
-        "Note: 1 of 2 cells failed. Of the first, train daily_sortino is nan; the pool's return is nan: with"
-        in result.stderr
-    )
-    assert "k_per_day = 1; chosen on train data" in result.stdout
+    month = ("--set", "periods.train_start=2019-03-08", "--set", "periods.train_end=2019-03-28")
+    result = cli("grid", *month, "--axis", "memory_days=5:50:2", "--metric", "sterling")
+    assert result.exit_code == 2
+    assert "Note: 2 of 2 cells failed. Of the first, train sterling is nan; the pool's return is 0." in result.stderr
+    assert "so the period is too short for the metric (see docs/metrics.md)" in result.stderr
+    assert "Error: train sterling is nan on the whole grid" in result.stderr
 
 
 def test_blocks_change_nothing(cli):
