@@ -52,7 +52,7 @@ class ResultFile:
         Raises:
             CheckpointError: the file cannot be read, is cut short, or is not such a list; the message says where.
         """
-        if os.path.lexists(self.path) and not os.path.isfile(self.path):
+        if os.path.lexists(self.path) and not (os.path.isfile(self.path) or os.path.isdir(self.path)):
             raise CheckpointError(f"result file {self.path} is no file")  # to read from a pipe might never end
         text = _Text(self._blocks())
         try:
