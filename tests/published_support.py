@@ -10,7 +10,7 @@ FINGERPRINT: dict[str, Any] = {
     "tokens": ["BTC", "ETH"],
     "rule": "momentum",
     "startDateString": "2023-01-01 00:00:00",
-    "endDateString": "2023-06-01 00:00:00",
+    "endDateString": "2023-05-31 00:00:00",
     "endTestDateString": "2023-08-01 00:00:00",
     "return_val": "daily_log_sharpe",
     "bout_offset": 0,

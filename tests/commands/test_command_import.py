@@ -22,7 +22,7 @@ def file(tmp_path):
     """Of dates that the bundled prices have."""
     dates = {
         "startDateString": "2019-01-01 00:00:00",
-        "endDateString": "2019-06-01 00:00:00",
+        "endDateString": "2019-05-31 00:00:00",
         "endTestDateString": "2019-07-01 00:00:00",
     }
     entries = gradient_entry(0, [1.0, 2.0]), gradient_entry(5, [3.0, 0.5])

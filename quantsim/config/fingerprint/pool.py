@@ -46,7 +46,7 @@ def pool_tables(values: Values, notes: Notes) -> dict[str, Any]:
     known = list(dict.fromkeys([*tokens, *(token for part in subsidiaries.values() for token in part["tokens"])]))
     tables: dict[str, Any] = {
         "data": {"tokens": known},
-        "periods": _periods(values),
+        "periods": _periods(values, notes),
         "pool": _pool(values, notes),
         "update": _update(values),
     }
@@ -185,11 +185,19 @@ def split(values: Values) -> tuple[datetime, datetime, datetime]:
     return start, train_end, end
 
 
-def _periods(values: Values) -> dict[str, Any]:
+def _periods(values: Values, notes: Notes) -> dict[str, Any]:
     start, train_end, end = split(values)
     periods = {"train_start": start, "train_end": train_end}
     if train_end < end:
         periods["validation_end"] = end
+        path, minute = "optimisation_settings.val_fraction", timedelta(minutes=1)
+        there = start + minute * int((end - start) * (1 - values[path]) / minute)
+        if there != train_end:
+            notes.add(
+                path,
+                f"validation begins with a chunk, {train_end:%Y-%m-%d %H:%M}, and there at {there:%Y-%m-%d %H:%M}, "
+                "so that train metrics differ: on minute bars periods.train_end can have that",
+            )
     if values.is_given("endTestDateString"):
         periods["test_end"] = _moment("endTestDateString", values["endTestDateString"])
     return periods

@@ -19,7 +19,7 @@ SMALLEST: dict[str, Any] = {
     "tokens": ["BTC", "ETH"],
     "rule": "momentum",
     "startDateString": "2023-01-01 00:00:00",
-    "endDateString": "2023-06-01 00:00:00",
+    "endDateString": "2023-05-31 00:00:00",
 }
 
 
@@ -49,10 +49,10 @@ def searched(**settings: Any) -> dict[str, Any]:
 def test_what_is_left_out_takes_the_defaults_of_that_implementation() -> None:
     experiment = read()
     assert experiment.data.tokens == ("BTC", "ETH")
-    cut = datetime(2023, 1, 1, tzinfo=UTC) + timedelta(days=120)  # whole days of 151 · 0.8
+    cut = datetime(2023, 1, 1, tzinfo=UTC) + timedelta(days=120)  # 150 · 0.8
     assert experiment.periods.splits() == {
         "train": (datetime(2023, 1, 1, tzinfo=UTC), cut),
-        "validation": (cut, datetime(2023, 6, 1, tzinfo=UTC)),
+        "validation": (cut, datetime(2023, 5, 31, tzinfo=UTC)),
     }
     assert experiment.update.chunk_minutes == experiment.update.interpolation_minutes == 1440
     assert experiment.update.maximum_change_per_minute == 3e-4
@@ -153,7 +153,7 @@ def test_every_key_that_counts_is_translated() -> None:
     assert (experiment.sgd.learning_rate, experiment.sgd.steps, experiment.sgd.n_parameter_sets) == (0.1, 77, 3)
     assert (experiment.search.trials, experiment.search.jobs, experiment.search.n_startup_trials) == (12, 2, 5)
     splits = experiment.periods.splits()
-    assert splits["validation"][1] == datetime(2023, 6, 1, tzinfo=UTC)
+    assert splits["validation"][1] == datetime(2023, 5, 31, tzinfo=UTC)
     assert splits["test"][1] == datetime(2023, 8, 1, tzinfo=UTC)
     share = (splits["train"][1] - splits["train"][0]) / (splits["validation"][1] - splits["train"][0])
     assert share == pytest.approx(0.8, abs=1e-3)
@@ -483,3 +483,12 @@ def test_values_may_be_of_numpy() -> None:
     arrays = {"initial_memory_length": np.array([5.0, 10.0]), "fees": np.float64(0.003), "chunk_period": np.int64(60)}
     assert read(**arrays) == plain
     assert not said_of(**arrays)
+
+
+def test_validation_that_begins_elsewhere_is_told() -> None:
+    """80 % of three days of daily chunks is in the middle of the third; of five days, the end of the fourth."""
+    given = {"startDateString": "2023-01-01 00:00:00", "chunk_period": 1440, **optimised(val_fraction=0.2)}
+    assert "validation begins with a chunk, 2023-01-03 00:00, and there at 2023-01-03 09:36" in said_of(
+        **given, endDateString="2023-01-04 00:00:00"
+    )
+    assert "val_fraction" not in said_of(**given, endDateString="2023-01-06 00:00:00")
