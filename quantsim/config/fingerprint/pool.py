@@ -117,6 +117,8 @@ def subsidiary_values(values: Values) -> dict[str, Values]:
 
 def _pool(values: Values, notes: Notes) -> dict[str, Any]:
     rule, members = rule_of(values), member_names(values)
+    if members and _ENSEMBLE not in values["rule"]:
+        notes.add("n_ensemble_members", "makes an ensemble here; there only with `ensemble__` before the rule")
     pool: dict[str, Any] = {"ensemble": dict.fromkeys(members, rule)} if members else {"rule": rule}
     if values.is_given("minimum_weight"):
         pool["minimum_weight"] = values["minimum_weight"]

@@ -23,11 +23,16 @@ _REPORT_EVERY = 25
 _HESSIAN_WEIGHT = 1e-4  # of the trace, there
 _HESSIAN_SAMPLES = 4
 _NO_CLIPPING = 1e12  # longer than any gradient: a study file cannot say that there is no limit
+_NO_FLOOR = 1e-12  # of a learning rate, as a share of the first
 _PLATEAU_TOLERANCE = 1e-4  # there, absolute
+_NOISE_SEARCH = "of gradients here: a search measures on the prices as they are"
+_NOISE_SGD = "the rule and the arbitrageurs see the noise here; there only the value of the reserves has it"
 _SAMPLING = {"uniform": "uniform", "stratified": "stratified", "exponential": "exponential"}
 _OPTIMISERS = {"adam": "adam", "adamw": "adamw", "sgd": "sgd"}
 _SCHEDULES = {name: name for name in ("constant", "cosine", "warmup_cosine", "exponential")}
 _AGGREGATES = {name: name for name in ("mean", "softmin", "min", "sum")}
+_OF_PERIODS = {"return": "returns", "sharpe": "daily_sharpe"}
+"""Metrics by their names in tables of metrics there, where ``return_val`` has them by another."""
 
 
 def method_of(values: Values, notes: Notes) -> str:
@@ -66,12 +71,21 @@ def _objective(values: Values, notes: Notes) -> dict[str, Any]:
     if penalty := values["turnover_penalty"]:
         # There, Σ|Δw| of a mean minute; the metric is minus half of that, of a mean day.
         objective["weights"] = {"turnover": penalty / (_MINUTES_A_DAY / 2)}
+        if (
+            method_of(values, notes) in ("optuna", "multi_period")
+            and not values[f"{_OPT}optuna_settings.multi_objective"]
+        ):
+            notes.add("turnover_penalty", "counts here; there a search and multi-period training leave it out")
     offset, n_windows = values["bout_offset"], windows_of_search(values, notes)
     if is_multi_period(values):
         aggregate = _chosen(values, "multi_period.aggregation", _AGGREGATES)
         objective |= {"n_periods": values["multi_period.n_periods"], "aggregate": aggregate}
         if overlap := values["multi_period.overlap_fraction"]:
             objective["period_overlap"] = overlap
+            notes.add(
+                "multi_period.overlap_fraction",
+                "the periods cover all of training here; there each has 1/n_periods of it, and they stop before its end",
+            )
         if aggregate == "softmin":
             objective["softmin_temperature"] = values["multi_period.softmin_temperature"]
             notes.add("multi_period.aggregation", "softmin is -τ log mean exp(-v/τ) here, and Σ v softmax(-v/τ) there")
@@ -104,8 +118,8 @@ def _sgd(values: Values, notes: Notes) -> dict[str, Any]:
         notes.add(
             f"{_OPT}force_scalar", "gradients move the value of each token; of a search, it makes one value of all"
         )
-    if DRIVERS[method] == "search" and values["price_noise_sigma"]:
-        notes.add("price_noise_sigma", "of gradients here: a search measures on the prices as they are")
+    if values["price_noise_sigma"]:
+        notes.add("price_noise_sigma", _NOISE_SEARCH if DRIVERS[method] == "search" else _NOISE_SGD)
     steps = {"bfgs": f"{_OPT}bfgs_settings.maxiter", "multi_period": "multi_period.max_epochs"}
     through = {"ste_max_change": "maximum_change", "ste_min_max_weight": "weight_bounds"}
     sgd: dict[str, Any] = {
@@ -114,7 +128,7 @@ def _sgd(values: Values, notes: Notes) -> dict[str, Any]:
         "n_parameter_sets": 1 if multi_period else values[f"{_OPT}n_parameter_sets"],
         "sampling": _chosen(values, f"{_OPT}sample_method", _SAMPLING),
         "initial": _initial(values, notes),
-        "clip_norm": values[f"{_OPT}clip_norm"] if values[f"{_OPT}use_gradient_clipping"] else _NO_CLIPPING,
+        "clip_norm": _clip_norm(values, method),
         "price_noise": values["price_noise_sigma"],
         "time_reversed": values[f"{_OPT}include_flipped_training_data"],
         "straight_through": [name for path, name in through.items() if values[path]],
@@ -125,8 +139,12 @@ def _sgd(values: Values, notes: Notes) -> dict[str, Any]:
     if method == "bfgs":
         sgd |= {"optimiser": "lbfgs"}
     else:
-        sgd |= _optimiser(values, notes)
-    if values[f"{_OPT}use_swa"]:
+        sgd |= _optimiser(values, notes, method)
+    if values[f"{_OPT}use_swa"] and method not in ("bfgs", "multi_period"):
+        if values[f"{_OPT}val_fraction"]:
+            notes.add(
+                f"{_OPT}use_swa", f"counts here; there it does not where there are validation data ({_OPT}val_fraction)"
+            )
         begin = int(values[f"{_OPT}n_iterations"] * values[f"{_OPT}swa_start_frac"])
         sgd |= {"average_from_step": max(begin, 1), "average_every": values[f"{_OPT}swa_freq"]}
     if values[f"{_OPT}train_on_hessian_trace"]:
@@ -143,30 +161,48 @@ def _initial(values: Values, notes: Notes) -> str:
     return kind
 
 
-def _optimiser(values: Values, notes: Notes) -> dict[str, Any]:
+def _is_plain_ascent(values: Values, method: str) -> bool:
+    """Whether steps are the gradient times the learning rate: there, ``sgd`` has no clipping, and its rate no schedule."""
+    return values[f"{_OPT}optimiser"] == "sgd" and method != "multi_period"
+
+
+def _clip_norm(values: Values, method: str) -> float:
+    clips: bool = values[f"{_OPT}use_gradient_clipping"] and not _is_plain_ascent(values, method)
+    norm: float = values[f"{_OPT}clip_norm"]
+    return norm if clips else _NO_CLIPPING
+
+
+def _optimiser(values: Values, notes: Notes, method: str) -> dict[str, Any]:
     name = _chosen(values, f"{_OPT}optimiser", _OPTIMISERS)
     schedule = _chosen(values, f"{_OPT}lr_schedule_type", _SCHEDULES)
     found: dict[str, Any] = {"optimiser": name, "schedule": schedule}
     if name == "adamw":
         found["weight_decay"] = values[f"{_OPT}weight_decay"]
-    # There, plain gradient descent always lowers its rate on a plateau, and the others where they are told to.
-    if schedule == "constant" and (name == "sgd" or values[f"{_OPT}use_plateau_decay"]):
-        return found | {
-            "schedule": "plateau",
-            "plateau_patience": values[f"{_OPT}decay_lr_plateau"],
-            "plateau_factor": values[f"{_OPT}decay_lr_ratio"],
-            "plateau_tolerance": _PLATEAU_TOLERANCE,
-            "plateau_steps": 1,
-            "final_fraction": _share(
-                values, f"{_OPT}min_lr", _ratio(values[f"{_OPT}min_lr"], values[f"{_OPT}base_lr"])
-            ),
-        }
-    if schedule != "constant":
-        path = f"{_OPT}lr_decay_ratio"
-        found["final_fraction"] = _share(values, path, _ratio(1.0, values[path]))
+    if _is_plain_ascent(values, method):
+        lowest = _share(values, f"{_OPT}min_lr", _ratio(values[f"{_OPT}min_lr"], values[f"{_OPT}base_lr"]))
+        return found | _plateau(values, lowest)
+    if schedule == "constant":
+        return found | _plateau(values, _NO_FLOOR) if values[f"{_OPT}use_plateau_decay"] else found
+    path = f"{_OPT}lr_decay_ratio"
+    found["final_fraction"] = _share(values, path, _ratio(1.0, values[path]))
     if schedule == "warmup_cosine":
         found["warmup_steps"] = values[f"{_OPT}warmup_steps"]
+        notes.add(f"{_OPT}warmup_steps", "the rate rises from 0 here, and there from base_lr / lr_decay_ratio")
+    if method == "multi_period":
+        notes.add(f"{_OPT}lr_schedule_type", "falls over multi_period.max_epochs here, and there over n_iterations")
     return found
+
+
+def _plateau(values: Values, lowest: float) -> dict[str, Any]:
+    """A rate that is lowered where the objective does not rise, to no less than ``lowest`` times the first."""
+    return {
+        "schedule": "plateau",
+        "plateau_patience": values[f"{_OPT}decay_lr_plateau"],
+        "plateau_factor": values[f"{_OPT}decay_lr_ratio"],
+        "plateau_tolerance": _PLATEAU_TOLERANCE,
+        "plateau_steps": 1,
+        "final_fraction": lowest,
+    }
 
 
 def _ratio(value: float, of: float) -> float:
@@ -192,8 +228,9 @@ def _early_stopping(values: Values, notes: Notes, method: str, report_every: int
                 path, f"needs validation data ({_OPT}val_fraction): there test data decide without, here nothing does"
             )
         return {}
-    if values.is_given(metric) and values[metric] != values["return_val"]:
-        notes.add(metric, f"{values[metric]} does not decide here: return_val = {values['return_val']} does")
+    if _OF_PERIODS.get(values[metric], values[metric]) != values["return_val"]:
+        whose = "" if values.is_given(metric) else ", the default there,"
+        notes.add(metric, f"{values[metric]}{whose} does not decide here: return_val = {values['return_val']} does")
     return {"early_stopping_reports": max(1, math.ceil(values[f"{path}_patience"] / max(report_every, 1)))}
 
 

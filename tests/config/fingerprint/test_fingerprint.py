@@ -213,7 +213,7 @@ def test_tables_given_extend_the_translated_ones() -> None:
         ({"bout_offset": 0, **searched(multi_objective=True)}, ("multi_objective", "bout_offset = 0")),
         (optimised(optuna_settings={"multi_objective": True}), ("multi_objective", "method = 'optuna'")),
         (optimised(method="optunq"), ("method = 'optunq'", "did you mean 'optuna'?")),
-        (optimised(min_lr=1.0, use_plateau_decay=True), ("min_lr = 1.0", "base_lr = 0.1")),
+        (optimised(min_lr=1.0, optimiser="sgd"), ("min_lr = 1.0", "base_lr = 0.1")),
         (optimised(sample_method="unifrom"), ("sample_method", "did you mean 'uniform'?")),
         (
             searched(parameter_config={"log_k": {"low": -1.0}, "k_per_day": {"low": 2.0}}),
@@ -265,7 +265,8 @@ def test_the_published_look_ahead_comes_with_the_rule_that_has_it() -> None:
 @pytest.mark.parametrize("rule", ["momentum", "ensemble__momentum"])
 def test_ensembles_become_members_of_one_rule(rule: str) -> None:
     experiment = read(rule=rule, n_ensemble_members=3, initial_memory_length=7.0, initial_weights_logits=[0.0, 1.0])
-    assert not said_of(rule=rule, n_ensemble_members=3, initial_memory_length=7.0)
+    said = said_of(rule=rule, n_ensemble_members=3, initial_memory_length=7.0)
+    assert ("n_ensemble_members: makes an ensemble here; there only with `ensemble__`" in said) == (rule == "momentum")
     assert experiment.pool.ensemble == tuple((f"member{number}", "momentum") for number in (1, 2, 3))
     raw = experiment.initial_parameters()
     np.testing.assert_allclose(experiment.human_parameters(raw)["member1.memory_days"], 7.0)
@@ -419,11 +420,57 @@ def test_learning_rates_fall_as_they_do_there() -> None:
         1,
     )
     assert plain.final_fraction == pytest.approx(0.01)
-    assert read(**optimised(use_plateau_decay=True)).sgd.schedule == "plateau"
+    lowered = read(**optimised(use_plateau_decay=True, min_lr=0.01)).sgd
+    assert (lowered.schedule, lowered.final_fraction) == ("plateau", pytest.approx(0.0, abs=1e-9)), "no floor there"
+    assert "min_lr: changes nothing here" in said_of(**optimised(use_plateau_decay=True, min_lr=0.01))
     assert "decay_lr_plateau: changes nothing here" in said_of(**optimised(decay_lr_plateau=50))
     cosine = read(**optimised(lr_schedule_type="warmup_cosine", warmup_steps=30, lr_decay_ratio=50)).sgd
     assert (cosine.schedule, cosine.warmup_steps, cosine.final_fraction) == ("warmup_cosine", 30, 0.02)
     assert "use_plateau_decay" in said_of(**optimised(lr_schedule_type="cosine", use_plateau_decay=True))
+    assert "warmup_steps: the rate rises from 0" in said_of(**optimised(lr_schedule_type="warmup_cosine"))
+
+
+def test_plain_ascent_has_no_clipping_and_no_schedule_but_the_plateau() -> None:
+    """There, the optimiser ``sgd`` adds the gradient times the rate, and lowers the rate; multi-period training does not."""
+    plain = read(**optimised(optimiser="sgd", lr_schedule_type="cosine", clip_norm=1.0)).sgd
+    assert (plain.schedule, plain.clip_norm) == ("plateau", 1e12)
+    said = said_of(**optimised(optimiser="sgd", lr_schedule_type="cosine", clip_norm=1.0))
+    assert "lr_schedule_type: changes nothing here" in said
+    assert "clip_norm: changes nothing here" in said
+    chained = read(multi_period={"max_epochs": 40}, **optimised(optimiser="sgd", clip_norm=1.0)).sgd
+    assert (chained.optimiser, chained.schedule, chained.clip_norm) == ("sgd", "constant", 1.0)
+    falls = said_of(multi_period={"max_epochs": 40}, **optimised(lr_schedule_type="cosine"))
+    assert "lr_schedule_type: falls over multi_period.max_epochs" in falls
+
+
+def test_what_counts_elsewhere_there_is_told() -> None:
+    assert "price_noise_sigma: the rule and the arbitrageurs see the noise here" in said_of(price_noise_sigma=0.001)
+    assert "use_swa: counts here" in said_of(**optimised(use_swa=True))
+    alone = optimised(use_swa=True, val_fraction=0.0, early_stopping=False)
+    assert not said_of(**alone)
+    call = {"n_periods": 3, "overlap_fraction": 0.5}
+    assert "use_swa: changes nothing here" in said_of(multi_period=call, **optimised(use_swa=True))
+    assert "overlap_fraction: the periods cover all of training here" in said_of(multi_period=call)
+    for other in (searched(), {"multi_period": call}):
+        assert "turnover_penalty: counts here" in said_of(turnover_penalty=0.1, **other)
+    assert not said_of(turnover_penalty=0.1)
+
+
+@pytest.mark.parametrize(
+    ("return_val", "metric", "said"),
+    [
+        ("sharpe", None, "daily_log_sharpe, the default there, does not decide here: return_val = sharpe"),
+        ("sharpe", "sharpe", "early_stopping_metric: sharpe does not decide here: return_val = sharpe"),
+        ("daily_sharpe", "sharpe", ""),
+        ("returns", "return", ""),
+        ("daily_log_sharpe", None, ""),
+    ],
+)
+def test_the_metric_that_picks_there_is_told_where_it_is_another(
+    return_val: str, metric: str | None, said: str
+) -> None:
+    found = said_of(return_val=return_val, **optimised(early_stopping_metric=metric))
+    assert (said in found) if said else "early_stopping_metric" not in found.replace("changes nothing", "")
 
 
 def test_what_steers_the_gradients() -> None:
