@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, ins
 
 from quantsim.checkpoints import schema
 from quantsim.checkpoints.checkpoint import Checkpoint, Report, Run, RunState
+from quantsim.checkpoints.older import renewed
 from quantsim.checkpoints.rows import (
     checkpoint_from_row,
     checkpoint_row,
@@ -44,8 +45,9 @@ def load_run(connection: Connection, run_id: str) -> Run:
 
 
 def run_from_row(row: Row[Any]) -> Run:
-    """Returns the run of a row of the table ``runs``."""
-    return Run(**row._mapping)
+    """Returns the run of a row of the table ``runs``; its study in the words of this version."""
+    values = dict(row._mapping)
+    return Run(**{**values, "config": renewed(values["config"])})
 
 
 def replace_checkpoints(connection: Connection, run_id: str, checkpoints: Sequence[Checkpoint]) -> None:

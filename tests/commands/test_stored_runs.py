@@ -14,13 +14,14 @@ from command_support import invoke
 
 from quantsim import Axis, CheckpointStore, Evaluator, Experiment, simulate
 from quantsim.checkpoints import Checkpoint
-from quantsim.checkpoints.stored import rule_notes
+from quantsim.checkpoints.stored import rule_notes, study_of_run, tables_of_run
 from quantsim.commands.candidates import comparable_runs
 from quantsim.commands.gains import gain_line, show_gain, show_tuned
 from quantsim.commands.starts import Start
 from quantsim.config.deciding import deciding_tables, differences, tables_of
 from quantsim.drivers.search import load_search_space
 from quantsim.drivers.search.dashboard.note import study_note
+from quantsim.drivers.search.study import open_experiment
 from quantsim.report.grids import grid_figure
 from quantsim.report.study_pages import write_study_pages
 from quantsim.simulator.grid import Grid
@@ -180,3 +181,18 @@ def test_gains_are_told_split_by_split(path: Path, capsys: pytest.CaptureFixture
         "Fine-tuning did not help on validation data: no trial that gradients made beats trial 7"
     )
     assert gain_line(start, start, "daily_log_sharpe").startswith("train 1.000 to 1.000 (+0.000); validation")
+
+
+def test_what_an_older_version_called_optimal_is_the_published_form(path: Path) -> None:
+    published = DAYS.override(["update.interpolation='published_optimal'"])
+    config = published.model_dump(mode="json")
+    del config["data"]["stamps"]  # which 0.1.0 did not know
+    config["update"]["interpolation"] = "optimal"
+    with CheckpointStore(path) as store:
+        what = {"experiment_id": "of 0.1.0", "data_id": "d", "name": "old"}
+        run = store.run(store.begin_run(**what, driver="sgd", config=config))
+    assert study_of_run(run).identity == published.identity
+    assert differences(tables_of_run(run), tables_of(published)) == ()
+    study = optuna.create_study()
+    study.set_user_attr("quantsim_experiment", config)
+    assert open_experiment(study).identity == published.identity

@@ -19,6 +19,7 @@ from optuna.storages import BaseStorage
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from quantsim.checkpoints.older import renewed
 from quantsim.checkpoints.redact import redact
 from quantsim.config import Experiment
 from quantsim.config.deciding import differing_leaves
@@ -226,7 +227,7 @@ def experiment_of(study: Study) -> dict[str, Any]:
     Raises:
         DriverError: no driver has run it.
     """
-    return dict(_of_driver(study, _EXPERIMENT))
+    return renewed(_of_driver(study, _EXPERIMENT))
 
 
 def open_experiment(study: Study, rule_files: Iterable[str | Path] = ()) -> Experiment:

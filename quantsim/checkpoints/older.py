@@ -1,0 +1,31 @@
+"""Studies as older versions stored them, in the words of this one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["renewed"]
+
+
+def renewed(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A stored study with the values that have another meaning now under their present names.
+
+    What version 0.1.0 called ``update.interpolation = "optimal"`` is ``"published_optimal"`` since. Studies are stored whole,
+    so those of 0.1.0 are known by the keys that they lack.
+
+    Args:
+        config: as stored, JSON values; any version's.
+    """
+    data = config.get("data")
+    if not isinstance(data, Mapping) or "stamps" in data:
+        return dict(config)
+    parts = config.get("subsidiaries") or {}
+    return {**_with_interpolation(config), "subsidiaries": {name: _with_interpolation(parts[name]) for name in parts}}
+
+
+def _with_interpolation(pool: Mapping[str, Any]) -> dict[str, Any]:
+    update = pool.get("update")
+    if not isinstance(update, Mapping) or update.get("interpolation") != "optimal":
+        return dict(pool)
+    return {**pool, "update": {**update, "interpolation": "published_optimal"}}
