@@ -161,7 +161,7 @@ def stored_names(
     for text in sorted(set(_names_in(values))):
         digest = digests.get(text)
         path = None if digest is None else given.get(digest)
-        shown = text if path is None else f"{path}:{_split(text)[1]}"
+        shown = text if path is None else f"{os.path.abspath(os.path.expanduser(path))}:{_split(text)[1]}"
         names[text] = SourceName(shown, digest, loadable=path is not None)
     used = {name.digest for name in names.values()}
     for digest, path in given.items():

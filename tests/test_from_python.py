@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pickle
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 import quantsim
 from quantsim.drivers.sgd.training import Training
-from quantsim.errors import ParameterError
+from quantsim.errors import ParameterError, PriceError
 
 OWN = {"memory_days": [12.0, 30.0], "k_per_day": [3.0, 7.0]}
 
@@ -75,6 +76,24 @@ def test_results_say_that_prices_were_in_memory(study: quantsim.Experiment) -> N
     said = quantsim.Evaluator(study, coarser).notes["prices"]
     assert "bar_minutes = 720 instead of 1440" in said
     assert "forward_fill_bars = 10 instead of 8" in said
+
+
+def test_prices_that_were_changed_after_loading_are_in_memory(study: quantsim.Experiment) -> None:
+    loaded = study.load_prices()
+    changed = dataclasses.replace(loaded, prices=2.0 * loaded.prices)
+    assert quantsim.Evaluator(study, changed).notes["prices"].startswith("in memory (bundled)")
+    assert study.recorded(changed).data.source == "memory"
+    more = quantsim.load_prices(["LTC", "BTC", "ETH"], bar_minutes=1440, forward_fill_bars=8)
+    assert "prices" not in quantsim.Evaluator(study, more).notes
+
+
+def test_arguments_of_a_wrong_type_are_refused_in_one_message(study: quantsim.Experiment) -> None:
+    with pytest.raises(PriceError, match="prices must be Prices, not str: load_prices"):
+        quantsim.simulate(study, None, "prices.csv")  # type: ignore[arg-type]
+    with pytest.raises(ParameterError, match="parameters must be a table of names and values, not list"):
+        quantsim.simulate(study, [15.0, 3.0])  # type: ignore[arg-type]
+    with pytest.raises(ParameterError, match="k_per_day = 1000"):
+        quantsim.simulate(study, {"k_per_day": 10**400})
 
 
 def test_results_name_their_prices(study: quantsim.Experiment) -> None:

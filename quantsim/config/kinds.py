@@ -117,8 +117,10 @@ def flat_table(table: Mapping[str, Any], group: str = "") -> dict[str, Any]:
     """Nested tables as one, with dotted names; lists become tuples, and of two values for one name the later counts.
 
     Raises:
-        ParameterError: a table in it is empty.
+        ParameterError: it is no table, or a table in it is empty.
     """
+    if not isinstance(table, Mapping):
+        raise ParameterError(f"parameters must be a table of names and values, not {type(table).__name__}")
     flat: dict[str, Any] = {}
     for name, value in table.items():
         key = in_group(group, str(name))

@@ -103,7 +103,7 @@ def _per_label(name: str, value: Any, labels: tuple[str, ...]) -> FloatArray:
         if np.asarray(value).dtype == np.bool_:
             raise TypeError("true and false are no numbers")
         array = np.asarray(value, np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ParameterError(f"{name} = {value!r} must be {expected}") from error
     if array.shape not in ((), (1,), (n_values,)):
         raise ParameterError(f"{name} has shape {array.shape}, and must be {expected}")

@@ -111,7 +111,8 @@ def load_prices(
         forward_fill_bars=origin.forward_fill_bars,
         log_level=logging.INFO if bundled else logging.WARNING,  # the bundled set's gaps are known and documented
     )
-    return Prices(table.grid.times(), table.prices, names, table.grid.bar_minutes, table.gaps, str(source), origin)
+    prices = Prices(table.grid.times(), table.prices, names, table.grid.bar_minutes, table.gaps, str(source))
+    return prices.loaded_from(origin)
 
 
 def origin_of(source: str | Path, *, bar_minutes: int | None, forward_fill_bars: int | None, stamps: str) -> Origin:

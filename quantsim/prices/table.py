@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
@@ -64,7 +64,8 @@ class Prices:
         bar_minutes: spacing of the stamps.
         gaps: the bars of this table that the source does not have and that hold the last price before them.
         source: where the prices came from, for messages; not part of the identity.
-        origin: the files they were loaded from; None for prices made in memory. Not part of the identity.
+        origin: the files they were loaded from; None for prices made in memory, such as by ``dataclasses.replace``. Not part
+            of the identity.
 
     Raises:
         PriceError: shapes disagree, the stamps are not regular, a price is not positive and finite, tokens repeat.
@@ -76,7 +77,7 @@ class Prices:
     bar_minutes: int
     gaps: tuple[Gap, ...] = ()
     source: str = field(default="arrays")
-    origin: Origin | None = None
+    origin: Origin | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         bar_minutes = check_bar_minutes(self.bar_minutes)
@@ -105,9 +106,17 @@ class Prices:
             object.__setattr__(self, name, value)
         object.__setattr__(self, "gaps", tuple(self.gaps))
 
-    def __reduce__(self) -> tuple[type[Prices], tuple[Any, ...]]:
+    def __reduce__(self) -> tuple[Callable[..., Prices], tuple[Any, ...]]:
         # Rebuilt by the constructor: plain unpickling would give writable arrays.
-        return Prices, (self.times, self.prices, self.tokens, self.bar_minutes, self.gaps, self.source, self.origin)
+        return _rebuilt, (self._values, self.origin)
+
+    def loaded_from(self, origin: Origin | None) -> Prices:
+        """The same table, told to come from these files as they are; for what loads them."""
+        return _rebuilt(self._values, origin)
+
+    @property
+    def _values(self) -> tuple[Any, ...]:
+        return self.times, self.prices, self.tokens, self.bar_minutes, self.gaps, self.source
 
     def __repr__(self) -> str:
         return f"Prices({', '.join(self.tokens)}; {self.grid.describe()}; {self.n_bars} bars from {self.source})"
@@ -294,12 +303,18 @@ class Prices:
             return self
         grid, offset, stride = self.grid.coarser(target, self.source)
         coarse = self._view(grid, self.times[offset::stride], self.prices[offset::stride])
-        return replace(coarse, origin=None if self.origin is None else replace(self.origin, bar_minutes=target))
+        return coarse.loaded_from(None if self.origin is None else replace(self.origin, bar_minutes=target))
 
     def _view(self, grid: Grid, times: NDArray[np.datetime64], prices: NDArray[np.float64]) -> Prices:
         gaps = (gap.on(grid.first_minute, grid.last_minute, grid.bar_minutes) for gap in self.gaps)
         kept = tuple(gap for gap in gaps if gap is not None)
-        return Prices(times, prices, self.tokens, grid.bar_minutes, kept, self.source, self.origin)
+        return _rebuilt((times, prices, self.tokens, grid.bar_minutes, kept, self.source), self.origin)
+
+
+def _rebuilt(values: tuple[Any, ...], origin: Origin | None) -> Prices:
+    prices = Prices(*values)
+    object.__setattr__(prices, "origin", origin)
+    return prices
 
 
 def _read_only(array: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:

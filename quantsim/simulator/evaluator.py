@@ -88,6 +88,11 @@ class Evaluator:
     ) -> None:
         self.experiment = experiment
         prices = experiment.load_prices(given_series=series or ()) if prices is None else prices
+        if not isinstance(prices, Prices):
+            raise PriceError(
+                f"prices must be Prices, not {type(prices).__name__}: load_prices(tokens, source) reads files, and "
+                "Prices.from_frame takes a frame"
+            )
         self.setup = pool_setup(experiment, prices.bar_minutes)
         begin, splits = _lay_out(experiment, prices)
         end = max(first + n_bars for first, n_bars in splits.values())
@@ -377,7 +382,7 @@ def _columns(prices: Prices, tokens: tuple[str, ...]) -> Prices:
         return prices
     order = [prices.tokens.index(token) for token in tokens]
     gaps = tuple(gap for gap in prices.gaps if gap.token in tokens)
-    return replace(prices, prices=prices.prices[:, order], tokens=tokens, gaps=gaps)
+    return replace(prices, prices=prices.prices[:, order], tokens=tokens, gaps=gaps).loaded_from(prices.origin)
 
 
 def _lay_out(experiment: Experiment, prices: Prices) -> tuple[int, dict[str, tuple[int, int]]]:
