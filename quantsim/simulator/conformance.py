@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -32,7 +33,8 @@ RuleFunction = Callable[[Mapping[str, Array], Observed, RuleSettings], Array]
 _VOLATILITY = 0.02  # of the synthetic prices, per chunk
 _FEWEST, _MOST = 256, 1024  # boundaries of the synthetic prices
 _N_DRAWN = 2  # parameter sets from the ranges of the parameters, beside the experiment's own
-_N_BOUNDARIES = 16  # after which prices are changed, each time in two ways
+_N_BOUNDARIES = 16  # drawn, after which prices are changed in two ways
+_MOST_SECONDS = 0.3  # for changes after all other boundaries; enough for all of them with a rule that takes 0.3 ms
 _N_LAST = 16  # outputs that are to forget what lies further back than the longest memory
 
 _TOLERANCE = 1e-9
@@ -64,6 +66,7 @@ class Subject:
         group: whose parameters the function takes, under their names inside it.
         has_oracle: whether there is an oracle series.
         rule: whose outputs these are, (K, n); None for the fees of a fee rule, (K,).
+        levels: (n,) typical prices, about which the synthetic ones move: a rule may do nothing far from them.
     """
 
     called: str
@@ -75,6 +78,7 @@ class Subject:
     group: str = ""
     has_oracle: bool = False
     rule: Rule | None = None
+    levels: tuple[float, ...] = ()
 
     @property
     def memory(self) -> int:
@@ -166,7 +170,11 @@ def conform(subject: Subject, n_boundaries: int) -> str | None:
     tables = _synthetic(subject, n_boundaries, seed=0)
     plain = [_run(subject, params, tables) for params in sets]
     _check_sums(subject, plain)
+    _check_fees(subject, plain[0])
+    begun = time.monotonic()
     for at, (boundary, changed) in enumerate(_changes(tables)):
+        if at >= 2 * _N_BOUNDARIES and time.monotonic() - begun > _MOST_SECONDS:
+            break
         params, before = sets[at % len(sets)], plain[at % len(sets)]
         moved = _moved(before, _run(subject, params, changed))[: boundary + 1]
         if moved.any():
@@ -177,6 +185,8 @@ def conform(subject: Subject, n_boundaries: int) -> str | None:
                 f"{subject.called} looks ahead: its output at boundary {row} changes when prices after boundary {boundary} do, "
                 f"and no pool knows them then; {_REMEDY}"
             )
+    if not np.isfinite(plain[0]).any():
+        return f"{subject.called} is nan throughout in the test for look-ahead, which therefore could find nothing"
     return _memory(subject, sets[0], tables, plain[0])
 
 
@@ -255,6 +265,16 @@ def _check_sums(subject: Subject, plain: list[FloatArray]) -> None:
             )
 
 
+def _check_fees(subject: Subject, plain: FloatArray) -> None:
+    """Raises ConfigError where a fee is none that a pool can charge."""
+    wrong = plain[(plain < 0.0) | (plain >= 1.0)]
+    if subject.rule is None and wrong.size:
+        raise ConfigError(
+            f"{subject.called} returns a fee of {wrong[0]:.3g}, and a fee must be at least 0 and below 1: 0.003 is 0.3 %, and "
+            "jnp.clip bounds it"
+        )
+
+
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def _outputs(function: RuleFunction, settings: RuleSettings, params: dict[str, Array], observed: Observed) -> Array:
     return function(params, observed, settings)
@@ -271,23 +291,31 @@ def _run(subject: Subject, params: Mapping[str, FloatArray], tables: FloatArray)
 
 
 def _synthetic(subject: Subject, n_boundaries: int, seed: int) -> FloatArray:
-    """Random walks of order 1, of prices and of an oracle, (2, K, n)."""
+    """Random walks of prices about their levels, and of an oracle of order 1, (2, K, n)."""
     steps = _VOLATILITY * np.random.default_rng(seed).standard_normal((2, n_boundaries, subject.n_tokens))
     walks: FloatArray = np.exp(np.cumsum(steps, axis=1)) * np.linspace(0.5, 2.0, subject.n_tokens)
+    if subject.levels:
+        walks[0] *= np.asarray(subject.levels) / np.exp(np.log(walks[0]).mean(axis=0))
     return walks
 
 
 def _changes(tables: FloatArray) -> Iterator[tuple[int, FloatArray]]:
-    """Boundaries, and tables with everything after them changed: shaken, and shifted, each token by a factor of its own."""
+    """Boundaries, and tables with everything after them changed: shaken, and shifted, each token by a factor of its own.
+
+    Some boundaries come first, each with both changes, and then all others in random order, with one of them.
+    """
     _, n_boundaries, n_tokens = tables.shape
     generator = np.random.default_rng(1)
     drawn = generator.integers(0, n_boundaries, _N_BOUNDARIES)
-    for boundary in sorted({0, 1, 2, 5, n_boundaries // 2, n_boundaries - 2, *drawn.tolist()}):
+    first = sorted({0, 1, 2, 5, n_boundaries // 2, n_boundaries - 2, *drawn.tolist()})
+    others = generator.permutation(np.setdiff1d(np.arange(n_boundaries), first)).tolist()
+    for at, boundary in enumerate([*first, *others]):
         if not 0 <= boundary < n_boundaries - 1:
             continue
         later = tables[:, boundary + 1 :]
         shift = np.where((np.arange(n_tokens) + generator.integers(2)) % 2 == 0, 2.0, 0.5)
-        for factors in (np.exp(0.5 * generator.standard_normal(later.shape)), shift):
+        both = (np.exp(0.5 * generator.standard_normal(later.shape)), shift)
+        for factors in both if at < len(first) else both[:1]:
             yield boundary, np.concatenate([tables[:, : boundary + 1], later * factors], axis=1)
 
 
@@ -320,7 +348,8 @@ def _memory(subject: Subject, params: Mapping[str, FloatArray], tables: FloatArr
     other = _synthetic(subject, plain.shape[0], seed=2)
     other[:, :cut] *= (tables[:, cut] / other[:, cut])[:, None]  # another way to the same place
     other[:, cut:] = tables[:, cut:]
-    change = np.abs(_run(subject, params, other) - plain)[-_N_LAST:].mean()
+    with np.errstate(invalid="ignore"):  # outputs may be infinite
+        change = np.abs(_run(subject, params, other) - plain)[-_N_LAST:].mean()
     size = np.abs(plain[-_N_LAST:]).mean()
     if not change > _STRONG_MEMORY * size:
         return None

@@ -106,8 +106,8 @@ class Evaluator:
         orders = None if trades is None else orders_of(trades, experiment.tokens, self.prices.grid)
         self.market: Market = market(self._seen(prices, begin, end), self.series.oracle, orders)
         self.rates: FeeRates = fee_rates(experiment, self.series.costs)
-        n_bars, has_oracle = self.market.prices.shape[0], self.market.oracle is not None
-        if said := check_own_rules(experiment, self.setup, n_bars, has_oracle=has_oracle):
+        has_oracle = self.market.oracle is not None
+        if said := check_own_rules(experiment, self.setup, self.prices.prices, has_oracle=has_oracle):
             self.notes["cautions"] = [*self.notes.get("cautions", ()), *said]
 
     def _seen(self, prices: Prices, begin: int, end: int) -> FloatArray:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from quantsim.config import Experiment
 from quantsim.config.pools import FEE_GROUP, PoolView, pool_parameters
@@ -14,13 +18,15 @@ from quantsim.simulator.setup import PoolSetup
 __all__ = ["check_own_rules"]
 
 
-def check_own_rules(experiment: Experiment, setup: PoolSetup, n_bars: int, *, has_oracle: bool) -> list[str]:
+def check_own_rules(
+    experiment: Experiment, setup: PoolSetup, prices: NDArray[np.float64], *, has_oracle: bool
+) -> list[str]:
     """Checks rules and fee rules of users' files; those of the package are tested with it.
 
     Args:
         experiment: whose pools they are for.
         setup: of its pool.
-        n_bars: length of the data.
+        prices: (T, n_data) of the data.
         has_oracle: whether its pool has an oracle series.
 
     Returns:
@@ -29,10 +35,14 @@ def check_own_rules(experiment: Experiment, setup: PoolSetup, n_bars: int, *, ha
     Raises:
         ConfigError: a rule fails, returns something of the wrong kind, or looks ahead.
     """
-    said = []
+    said, (n_bars, n_data) = [], prices.shape
+    shares = np.ones(len(setup.subsidiaries))  # a share of a subsidiary costs 1 at first
+    # To two digits, so that windows of the same data share one check.
+    levels = [float(f"{level:.1e}") for level in [*np.exp(np.log(prices).mean(axis=0)), *shares]]
     for view, own in zip(experiment.pools, [*(part.setup for part in setup.subsidiaries), setup], strict=True):
+        of_pool = tuple(levels[at] for at in own.columns or range(n_data))
         for subject in _subjects(experiment, view, own, has_oracle=has_oracle and not view.group):
-            said.append(conform(subject, -(-n_bars // own.chunk_bars)))
+            said.append(conform(replace(subject, levels=of_pool), -(-n_bars // own.chunk_bars)))
     return [sentence for sentence in said if sentence is not None]
 
 

@@ -57,6 +57,9 @@ def chunk_signals(setup: PoolSetup, params: Params, market: Market, phase: Array
             outputs = jnp.concatenate([outputs[1:], outputs[-1:]])
     if setup.fee_rule is not None:
         fees = setup.fee_rule.fees(scoped(params, FEE_GROUP), observed, setup.settings)
+        fees = jnp.where(
+            (fees >= 0.0) & (fees < 1.0), fees, jnp.nan
+        )  # no fee at all: the evaluation fails, with its reason
     return Signals(outputs, fees)
 
 

@@ -121,12 +121,17 @@ def since_ever(params, observed, settings):
     average = jnp.cumsum(observed.prices, axis=0) / jnp.arange(1.0, observed.prices.shape[0] + 1)[:, None]
     return 0.1 * (observed.prices / average - 1.0)
 
+def fees_of_movement(params, observed, settings):
+    still = jnp.diff(observed.prices[:, 0], prepend=0.0) == 0.0
+    return jnp.where(still, -0.01, 0.001)
+
 def fees(params, observed, settings):
     return 0.01 * jnp.minimum(observed.prices[:, 0] / observed.prices[:, 0].max(), 1.0)
 
 peek = Rule("peek", "looks ahead", (common.k_per_day,), Output.CHANGE, ahead)
 elephant = Rule("elephant", "never forgets", (common.k_per_day,), Output.CHANGE, since_ever)
 dear = FeeRule("dear", "knows the highest price", (), fees)
+gift = FeeRule("gift", "pays for trade in a still market", (), fees_of_movement)
 """
 
 
@@ -206,6 +211,15 @@ def test_results_say_that_a_rule_remembers_too_much(leaky: Path) -> None:
     assert len(told) == 1
     assert "leaky.py:elephant' remembers more than update.max_memory_days = 20" in told[0]
     assert silent == []
+
+
+def test_a_fee_below_zero_fails_and_is_not_simulated(leaky: Path) -> None:
+    experiment, prices = make_experiment("momentum", fees={"rule": f"{leaky}:gift"}), make_prices()
+    still = np.array(prices.prices)
+    still[200:205] = still[200]  # a whole day, from one boundary to the next
+    evaluator = Evaluator(experiment, Prices(prices.times, still, prices.tokens, prices.bar_minutes))
+    values = evaluator.evaluate(experiment.initial_parameters(), ("returns",))
+    assert np.isnan(values["train"]["returns"])
 
 
 @pytest.mark.parametrize(("code", "cause"), [("1 / 0", ZeroDivisionError), ("sys.exit(3)", SystemExit)])

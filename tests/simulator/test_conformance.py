@@ -97,6 +97,7 @@ LEAKS: dict[str, Callable[[Array], Array]] = {
     "started at the mean": lambda p: jax.lax.scan(lambda m, x: (0.8 * m + 0.2 * x,) * 2, p.mean(axis=0), p)[1] / p,
     "of one token alone": lambda p: returns(p).at[:-1, 1].set(returns(p)[1:, 1]),
     "one far ahead": lambda p: jnp.roll(returns(p), -60, axis=0),
+    "tomorrow's return, once": lambda p: jnp.zeros_like(p).at[103].set(returns(p)[104]),
 }
 
 
@@ -182,6 +183,18 @@ def test_a_fee_rule_that_looks_ahead_is_found() -> None:
         check_fee_rule(peek, SETTINGS, n_boundaries=BOUNDARIES)
 
 
+def fee_rule_of(fee: float) -> FeeRule:
+    return FeeRule("flat", "", (), lambda _, seen, __: jnp.full(seen.prices.shape[0], fee))
+
+
+def test_fees_that_no_pool_can_charge_are_refused() -> None:
+    """0.003 is 0.3 %, and neither 0.3 % in basis points nor a fee below zero may pass."""
+    check_fee_rule(fee_rule_of(0.003), SETTINGS, n_boundaries=BOUNDARIES)
+    for fee in (-1e-4, 1.0, 30.0):
+        with pytest.raises(ConfigError, match=f"fee rule 'flat' returns a fee of {fee:.3g}, .* below 1"):
+            check_fee_rule(fee_rule_of(fee), SETTINGS, n_boundaries=BOUNDARIES)
+
+
 WRONG: dict[str, tuple[Callable[[Array], Any], str]] = {
     "nothing": (lambda p: None, "returns None (is a return missing?)"),
     "a tuple": (lambda p: (p, p), "returns a tuple, and must return one array"),
@@ -236,6 +249,18 @@ def test_a_memory_beyond_the_longest_one_is_said() -> None:
     assert said is not None
     assert "remembers more than update.max_memory_days = 30" in said
     assert conform(subject_of(rule_of(lambda p: jnp.log(p / rolling(p, 30)))), BOUNDARIES) is None
+
+
+def test_a_leak_far_from_the_prices_of_the_test_is_found_at_those_of_the_data() -> None:
+    subject = subject_of(rule_of(lambda p: jnp.where(p > 20_000.0, jnp.roll(returns(p), -1, axis=0), 0.0)))
+    with pytest.raises(ConfigError, match="looks ahead"):
+        conform(replace(subject, levels=(20_000.0, 300.0, 0.1)), BOUNDARIES)
+
+
+def test_outputs_that_tell_nothing_are_said() -> None:
+    said = conform(subject_of(rule_of(lambda p: jnp.sqrt(-p) + jnp.roll(p, -1, axis=0))), BOUNDARIES)
+    assert said is not None
+    assert "nan throughout in the test for look-ahead" in said
 
 
 def test_long_data_are_not_needed_and_a_rule_made_for_them_is_content() -> None:
