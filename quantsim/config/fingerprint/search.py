@@ -135,6 +135,9 @@ def _ranges(values: Values, pool: Values | None = None) -> dict[str, Any]:
 
 def _table(values: Values, one: Range) -> dict[str, Any]:
     low, high, log = (values[f"{_CONFIG}{one.name}.{key}"] for key in _RANGE)
+    if not low < high or (low <= 0.0 and not one.raw and log):
+        wanted = "low must be below high" if low > 0.0 or not log else "low must be positive with log_scale"
+        raise ConfigError(f"{_CONFIG}{one.name}: {wanted}, but low = {low:g} and high = {high:g}")
     # Even in a logarithm is even in raw units, and these are spread as the parameter's own scale has it.
     return {"low": low, "high": high, "units": "raw"} if one.raw else {"low": low, "high": high, "log": log}
 

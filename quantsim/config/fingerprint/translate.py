@@ -61,8 +61,10 @@ class Translation:
 
 
 def _names(message: str, key: str) -> bool:
-    """Whether a message of the study names a key of it: in full, or the table and the key apart."""
+    """Whether a message of the study names a key of it: in full, or the table and the key apart; parameters by their names."""
     table, _, name = key.rpartition(".")
+    if table == "parameters":
+        return re.search(rf"(?<!\w){re.escape(name)}\b", message) is not None
     words = [key] if not table or re.search(rf"(?<![\w.]){re.escape(key)}\b", message) else [table, name]
     return bool(key) and all(re.search(rf"(?<![\w.]){re.escape(word)}\b", message) for word in words)
 

@@ -42,6 +42,8 @@ class Values:
                 raise ConfigError(f"the fingerprint has no {key!r}, and it is required")
         if not all(isinstance(token, str) and token for token in given["tokens"]):
             raise ConfigError(f"tokens = {given['tokens']!r} must be a list of names")
+        if len(set(given["tokens"])) < len(given["tokens"]):
+            raise ConfigError(f"tokens = {given['tokens']!r} has a name twice: give each token once")
         return cls(given)
 
     def __getitem__(self, path: str) -> Any:

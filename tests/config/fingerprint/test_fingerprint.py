@@ -208,6 +208,13 @@ def test_tables_given_extend_the_translated_ones() -> None:
             {"initial_memory_length": [[1.0, 2.0]] * 3, "initial_memory_length_delta": [[1.0, 2.0]] * 2},
             ("2 and 3 rows", "4 parameter sets"),
         ),
+        ({"initial_k_per_day": 0}, ("k_per_day = [0.0, 0.0]", "initial_k_per_day of the fingerprint")),
+        ({"tokens": ["BTC", "ETH", "BTC"]}, ("tokens = ['BTC', 'ETH', 'BTC']", "twice")),
+        (
+            searched(parameter_config={"memory_length": {"low": 300}}),
+            ("parameter_config.memory_length", "low must be below high", "low = 300 and high = 200"),
+        ),
+        (searched(parameter_config={"k_per_day": {"low": 0}}), ("parameter_config.k_per_day", "must be positive")),
         ({"initial_k_per_day": "much"}, ("initial_k_per_day = 'much' must be a number",)),
         ({"bout_offset": 1440 * 150, **searched()}, ("bout_offset = 216000 minutes", "lower it")),
         ({"bout_offset": 0, **searched(multi_objective=True)}, ("multi_objective", "bout_offset = 0")),
