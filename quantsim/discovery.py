@@ -24,12 +24,13 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any, Generic, Self, TypeVar, cast
 
-from quantsim.errors import ConfigError, QuantsimError, nearest
+from quantsim.errors import ConfigError, QuantsimError, nearest, reason_of
 
 __all__ = [
     "Registry",
     "SourceName",
     "by_content",
+    "exception_text",
     "is_in_file",
     "is_loadable",
     "naming_users_files",
@@ -252,7 +253,7 @@ def _guarded(found: Any, path: Path, attribute: str) -> object:
             except passing:
                 raise
             except (Exception, SystemExit) as error:
-                raise ConfigError(f"{_place(error, path)}: {attribute} fails with {_reason(error)}") from error
+                raise ConfigError(f"{_place(error, path)}: {attribute} fails with {exception_text(error)}") from error
 
         return called
 
@@ -285,7 +286,7 @@ def naming_users_files() -> Iterator[None]:
         path = next((path.resolve() for path, _ in _modules if str(path.resolve()) in passed), None)
         if path is None:
             raise
-        raise ConfigError(f"{_place(error, path)} fails with {_reason(error)}") from error
+        raise ConfigError(f"{_place(error, path)} fails with {exception_text(error)}") from error
 
 
 def _place(error: BaseException, path: Path) -> str:
@@ -294,8 +295,8 @@ def _place(error: BaseException, path: Path) -> str:
     return f"{path}, line {lines[-1]}" if lines else str(path)
 
 
-def _reason(error: BaseException) -> str:
-    """An exception in one line."""
+def exception_text(error: BaseException) -> str:
+    """The kind of an exception and the first line of what it says."""
     text = str(error).strip().partition("\n")[0]
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
@@ -309,7 +310,7 @@ def _read(path: Path) -> bytes:
     try:
         return Path(os.path.expanduser(path)).read_bytes()
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+        raise ConfigError(f"{path} cannot be read: {reason_of(error)}") from error
 
 
 def _digest(source: bytes) -> str:
@@ -351,5 +352,5 @@ def _module(path: Path, digest: str) -> ModuleType:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
-        raise ConfigError(f"{_place(error, path.resolve())} cannot be run: {_reason(error)}") from error
+        raise ConfigError(f"{_place(error, path.resolve())} cannot be run: {exception_text(error)}") from error
     return _modules.setdefault((path, digest), module)

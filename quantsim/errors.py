@@ -1,4 +1,4 @@
-"""Every exception quantsim raises on purpose, and the helper that words an unknown name.
+"""Every exception quantsim raises on purpose, and the helpers that word an unknown name and a cause.
 
 All errors derive from :class:`QuantsimError`, so one ``except`` clause serves a caller; those that stand for a bad value are
 also ``ValueError``. Messages name the key, the offending value and the remedy. Context is added on the way up with
@@ -21,6 +21,7 @@ __all__ = [
     "SelectionError",
     "WindowError",
     "nearest",
+    "reason_of",
 ]
 
 
@@ -72,3 +73,16 @@ def nearest(name: str, known: Iterable[str]) -> str:
     if close:
         return f"did you mean {close[0]!r}?"
     return f"known: {', '.join(names)}" if names else "none is known"
+
+
+def reason_of(error: BaseException) -> str:
+    """What went wrong, in one line: in the words of the system where it refused something, else the error's first line.
+
+    Example:
+        >>> reason_of(FileNotFoundError(2, "No such file or directory", "prices.csv"))
+        'No such file or directory'
+        >>> reason_of(ValueError())
+        'ValueError'
+    """
+    text = getattr(error, "strerror", None) or str(error).strip().partition("\n")[0]
+    return text or type(error).__name__

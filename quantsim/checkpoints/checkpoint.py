@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,6 +19,7 @@ __all__ = [
     "DRIVERS",
     "IMPORTED",
     "ROUNDING",
+    "SHORT_RUN_ID",
     "SPLITS",
     "STATUSES",
     "Checkpoint",
@@ -135,7 +137,7 @@ class Checkpoint:
         return self.metrics.get(split, {}).get(metric)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Run:
     """One run of a driver, as the store knows it.
 
@@ -151,7 +153,7 @@ class Run:
         status: "running", "finished", "interrupted" or "failed". A run whose process was killed stays "running".
         reason: why it has that status; None if there is nothing to say.
         started_at, updated_at, finished_at: aware, in UTC; ``updated_at`` is the time of the last write.
-        version: version of quantsim that began it.
+        version: version of quantsim that began it; this one unless given.
         notes: what should be known of it, as JSON values (warm-up shortened, gaps filled, ...).
     """
 
@@ -163,12 +165,12 @@ class Run:
     config: Mapping[str, Any]
     seed: int | None
     status: str
-    reason: str | None
+    reason: str | None = None
     started_at: datetime
     updated_at: datetime
-    finished_at: datetime | None
-    version: str
-    notes: Mapping[str, Any]
+    finished_at: datetime | None = None
+    version: str = field(default_factory=lambda: importlib.metadata.version("quantsim"))
+    notes: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, insert, select
 
 from quantsim.checkpoints import schema
-from quantsim.checkpoints.checkpoint import Checkpoint, Report, Run, RunState
+from quantsim.checkpoints.checkpoint import SHORT_RUN_ID, Checkpoint, Report, Run, RunState
 from quantsim.checkpoints.older import renewed
 from quantsim.checkpoints.rows import (
     checkpoint_from_row,
@@ -21,6 +22,8 @@ from quantsim.checkpoints.rows import (
 from quantsim.errors import CheckpointError
 
 __all__ = [
+    "free_run_id",
+    "is_any_run_stored",
     "load_checkpoints",
     "load_reports",
     "load_run",
@@ -34,6 +37,8 @@ __all__ = [
 
 _runs, _checkpoints, _metrics = schema.runs, schema.checkpoints, schema.metrics
 _states, _reports = schema.states, schema.reports
+
+_BATCH = 500  # rows per statement; every database takes that many bound values
 
 
 def load_run(connection: Connection, run_id: str) -> Run:
@@ -50,8 +55,31 @@ def run_from_row(row: Row[Any]) -> Run:
     return Run(**{**values, "config": renewed(values["config"])})
 
 
+def free_run_id(connection: Connection) -> str:
+    """Returns the id of a new run, whose first characters no other has."""
+    while True:
+        run_id = uuid.uuid4().hex
+        taken = select(_runs.c.run_id).where(_runs.c.run_id.startswith(run_id[:SHORT_RUN_ID]))
+        if connection.scalars(taken).first() is None:
+            return run_id
+
+
+def is_any_run_stored(connection: Connection, run_ids: Sequence[str]) -> bool:
+    """Whether there is a run of one of these ids."""
+    for start in range(0, len(run_ids), _BATCH):
+        stored = select(_runs.c.run_id).where(_runs.c.run_id.in_(run_ids[start : start + _BATCH]))
+        if connection.scalars(stored).first() is not None:
+            return True
+    return False
+
+
 def replace_checkpoints(connection: Connection, run_id: str, checkpoints: Sequence[Checkpoint]) -> None:
     """Writes checkpoints of one run in place of stored ones of the same step and set. Portable, so without an upsert."""
+    for start in range(0, len(checkpoints), _BATCH):
+        _replace_batch(connection, run_id, checkpoints[start : start + _BATCH])
+
+
+def _replace_batch(connection: Connection, run_id: str, checkpoints: Sequence[Checkpoint]) -> None:
     keys = {(checkpoint.step, checkpoint.parameter_set) for checkpoint in checkpoints}
     stored = select(_checkpoints.c.id, _checkpoints.c.step, _checkpoints.c.parameter_set).where(
         _checkpoints.c.run_id == run_id, _checkpoints.c.step.in_(sorted({step for step, _ in keys}))

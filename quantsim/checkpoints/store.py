@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import re
-import uuid
 from collections.abc import Collection, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -14,7 +12,6 @@ from sqlalchemy import ColumnElement, Connection, and_, insert, select, update
 
 from quantsim.checkpoints import schema
 from quantsim.checkpoints.checkpoint import (
-    SHORT_RUN_ID,
     STATUSES,
     Checkpoint,
     Report,
@@ -26,6 +23,8 @@ from quantsim.checkpoints.checkpoint import (
 )
 from quantsim.checkpoints.database import Database
 from quantsim.checkpoints.queries import (
+    free_run_id,
+    is_any_run_stored,
     load_checkpoints,
     load_reports,
     load_run,
@@ -43,8 +42,6 @@ from quantsim.errors import CheckpointError, nearest
 __all__ = ["CheckpointStore"]
 
 _RUN_ID = re.compile(r"[0-9a-f]{1,32}")
-
-_BATCH = 500  # checkpoints per statement; every database takes that many bound values
 
 _runs, _checkpoints = schema.runs, schema.checkpoints
 
@@ -125,19 +122,14 @@ class CheckpointStore:
                 config=config,
                 seed=seed,
                 status="running",
-                reason=None,
                 started_at=now,
                 updated_at=now,
-                finished_at=None,
-                version=importlib.metadata.version("quantsim"),
                 notes=notes or {},
             )
         )
 
         def work(connection: Connection) -> str:
-            run_id = uuid.uuid4().hex
-            while connection.scalar(select(_runs.c.run_id).where(_runs.c.run_id.startswith(run_id[:SHORT_RUN_ID]))):
-                run_id = uuid.uuid4().hex
+            run_id = free_run_id(connection)
             connection.execute(insert(_runs).values({**row, "run_id": run_id}))
             return run_id
 
@@ -156,15 +148,11 @@ class CheckpointStore:
             check_batch(run.run_id, checkpoints)
 
         def work(connection: Connection) -> bool:
-            ids = [run.run_id for run, _ in complete]
-            for start in range(0, len(ids), _BATCH):
-                known = select(_runs.c.run_id).where(_runs.c.run_id.in_(ids[start : start + _BATCH]))
-                if connection.scalars(known).first() is not None:
-                    return False
+            if is_any_run_stored(connection, [run.run_id for run, _ in complete]):
+                return False
             connection.execute(insert(_runs), rows)
             for run, checkpoints in complete:
-                for start in range(0, len(checkpoints), _BATCH):
-                    replace_checkpoints(connection, run.run_id, checkpoints[start : start + _BATCH])
+                replace_checkpoints(connection, run.run_id, checkpoints)
             return True
 
         return self._database.transact(work, write=True)
@@ -197,8 +185,7 @@ class CheckpointStore:
         """
         if status not in STATUSES[1:]:
             raise CheckpointError(f"a run cannot end as {status!r}; {nearest(status, STATUSES[1:])}")
-        now = utc_now()
-        reason = None if reason is None else redact(reason)
+        now, reason = utc_now(), None if reason is None else redact(reason)
         return self._update_run(run_id, {"status": status, "reason": reason, "finished_at": now, "updated_at": now})
 
     def append(
@@ -245,8 +232,7 @@ class CheckpointStore:
                 raise CheckpointError(
                     f"run {run_id} is {run.status}, not running; call resume_run first to go on with it"
                 )
-            for start in range(0, len(checkpoints), _BATCH):
-                replace_checkpoints(connection, run_id, checkpoints[start : start + _BATCH])
+            replace_checkpoints(connection, run_id, checkpoints)
             if state is not None and state_step is not None:
                 replace_state(connection, run_id, RunState(state_step, state, now))
             if content is not None and state_step is not None:

@@ -14,7 +14,7 @@ import typer
 
 from quantsim.commands.options import DEFAULT_STORE, Storage, Store, Verbose
 from quantsim.commands.session import note, say, study_storage
-from quantsim.errors import DriverError
+from quantsim.errors import DriverError, reason_of
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
@@ -103,8 +103,9 @@ def _server(application: Any, host: str, port: int) -> Iterator[WSGIServer]:
         kind = _Server if family == socket.AF_INET else _Server6
         server = make_server(host.strip("[]"), port, application, server_class=kind, handler_class=_QuietHandler)
     except (OSError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise DriverError(f"cannot listen on {host}, port {port}: {reason}; give another --port or --host") from error
+        raise DriverError(
+            f"cannot listen on {host}, port {port}: {reason_of(error)}; give another --port or --host"
+        ) from error
     with server:
         yield server
 

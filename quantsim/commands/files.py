@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from quantsim.errors import ConfigError
+from quantsim.errors import ConfigError, reason_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +48,7 @@ def check_files(table: Path | None = None, plot: Path | None = None, other: Path
         except FileNotFoundError:
             continue
         except (OSError, ValueError) as error:  # such as a name that is too long
-            raise ConfigError(f"{path} cannot be written: {getattr(error, 'strerror', None) or error}") from error
+            raise ConfigError(f"{path} cannot be written: {reason_of(error)}") from error
 
 
 def write_table(frame: pd.DataFrame, path: Path) -> None:
@@ -65,7 +65,7 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise ConfigError(f"cannot write {error.filename or path}: {error.strerror or error}") from error
+        raise ConfigError(f"cannot write {error.filename or path}: {reason_of(error)}") from error
 
 
 def _check_suffix(path: Path, option: str, suffixes: tuple[str, ...]) -> None:

@@ -22,7 +22,7 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from quantsim.commands.options import VERBOSE
-from quantsim.errors import CheckpointError, FingerprintWarning, QuantsimError
+from quantsim.errors import CheckpointError, FingerprintWarning, QuantsimError, reason_of
 
 if TYPE_CHECKING:
     from quantsim.checkpoints import CheckpointStore
@@ -94,7 +94,7 @@ class CommandGroup(TyperGroup):
             except OSError as error:
                 if error.errno == errno.EPIPE:  # whoever read the output has enough
                     raise
-                what = f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
+                what = reason_of(error) + (f": {error.filename}" if error.filename else "")
                 _show_error(error, what, verbose=VERBOSE in ctx.meta)
                 raise typer.Exit(EXIT_ERROR) from error
             except KeyboardInterrupt as interrupt:

@@ -116,7 +116,7 @@ def method_named(name: str | None, experiment: Experiment) -> str:
     return name
 
 
-def check_method(name: str) -> None:
+def _check_method(name: str) -> None:
     """Raises SelectionError where there is no such selection method."""
     if name not in (BEST, *METHODS):
         remedy = nearest(name, (BEST, *METHODS))
@@ -223,7 +223,7 @@ def _named(
                 f"--run {wanted.run} is for methods, and {text} names a checkpoint of another run: leave it out"
             )
         return [Start(checkpoint, store.run(checkpoint.run_id), "as asked for")]
-    check_method(text)
+    _check_method(text)
     runs = runs_to_pick_from(store, given, wanted.run, any_study=any_study, settled=settled)
     experiment = given or wanted.stored(runs[0])
     method = method_named(text, experiment)

@@ -22,7 +22,8 @@ from quantsim.config.overrides import assigned, merged
 from quantsim.config.paths import MEMORY, absolute_paths, without_places
 from quantsim.config.pools import PoolView, check_groups, check_pool, pool_parameters, pool_views
 from quantsim.config.sections import Data, Fees, Periods, Pool, Series, Subsidiary, Update
-from quantsim.config.toml_file import check_depth, read_toml
+from quantsim.config.text_file import check_depth
+from quantsim.config.toml_file import read_toml
 from quantsim.discovery import SourceName, by_content, is_loadable, stored_names
 from quantsim.errors import ConfigError, ParameterError, PriceError, nearest
 from quantsim.parameters import Parameter, replaced, scoped, to_human, to_raw

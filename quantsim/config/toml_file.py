@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import stat
 import tomllib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from quantsim.config.text_file import DEEPEST, check_depth, read_text
 from quantsim.errors import ConfigError
 
-__all__ = ["check_depth", "read_toml", "toml_value"]
-
-_MOST_BYTES = 4_000_000
-_DEEPEST = 32
+__all__ = ["read_toml", "toml_value"]
 
 
 def read_toml(path: Path, what: str) -> dict[str, Any]:
@@ -27,26 +22,12 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
     Raises:
         ConfigError: it cannot be read, is no file, is larger than 4 MB, is not UTF-8 or not TOML, or is nested too deeply.
     """
+    text = read_text(path, what, form="TOML", otherwise=f"is it a {what}?")
     shown = f"{what} {path}"
-    try:
-        status = os.stat(path)
-        if not stat.S_ISREG(status.st_mode):
-            raise ConfigError(f"{shown} is no file: give the path of a TOML file")
-        if status.st_size > _MOST_BYTES:
-            raise ConfigError(
-                f"{shown} has {status.st_size:,} bytes, and at most {_MOST_BYTES:,} are read: is it a {what}?"
-            )
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
-        if isinstance(error, UnicodeDecodeError):
-            raise ConfigError(
-                f"{shown} is not UTF-8 (byte {error.start} is {error.object[error.start]:#04x}): save it as UTF-8"
-            ) from error
-        raise ConfigError(f"{shown} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     try:
         tables = tomllib.loads(text)
     except RecursionError:
-        raise ConfigError(f"{shown} is nested too deeply: at most {_DEEPEST} levels") from None
+        raise ConfigError(f"{shown} is nested too deeply: at most {DEEPEST} levels") from None
     except ValueError as error:  # not TOML, or a number with thousands of digits
         raise ConfigError(f"{shown} is not TOML: {error}") from error
     check_depth(tables, shown)
@@ -62,27 +43,7 @@ def toml_value(text: str, key: str) -> Any:
     try:
         tables = tomllib.loads(f"value = {text}")
     except RecursionError:
-        raise ConfigError(f"{key} is nested too deeply: at most {_DEEPEST} levels") from None
+        raise ConfigError(f"{key} is nested too deeply: at most {DEEPEST} levels") from None
     except ValueError:
         return text
     return tables["value"] if len(tables) == 1 else text  # further lines would be lost
-
-
-def check_depth(values: Any, source: str) -> None:
-    """Refuses what is nested too deeply, which functions that call themselves could not walk.
-
-    Raises:
-        ConfigError: more than 32 tables and lists lie in each other.
-    """
-    level = [values]
-    for _ in range(_DEEPEST + 1):
-        level = [inside for value in level for inside in _content(value)]
-        if not level:
-            return
-    raise ConfigError(f"{source} is nested too deeply: at most {_DEEPEST} levels")
-
-
-def _content(value: Any) -> list[Any]:
-    if isinstance(value, Mapping):
-        return list(value.values())
-    return list(value) if isinstance(value, list | tuple) else []

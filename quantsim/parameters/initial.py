@@ -167,8 +167,7 @@ def _placed(
         first, last = (spec.transform.to_raw(np.full(unit.shape, end), others, chunk_minutes) for end in (low, high))
         raw: FloatArray = first + unit * (last - first)
         return raw
-    human = low * (high / low) ** unit if spec.log else low + unit * (high - low)
-    return spec.transform.to_raw(human, others, chunk_minutes)
+    return spec.transform.to_raw(spec.between(low, high, unit), others, chunk_minutes)
 
 
 def _latin_hypercube_points(n_points: int, n_sides: int, seed: int, *, centred: bool = False) -> FloatArray:

@@ -156,3 +156,10 @@ class ParameterSpec:
     def matters(self, settings: Mapping[str, Any]) -> bool:
         """Whether the parameter has any effect under the settings of a pool."""
         return self.setting is None or settings[self.setting[0]] == self.setting[1]
+
+    def between(self, low: float, high: float, share: FloatArray) -> FloatArray:
+        """Human-readable values of a range at shares from 0, its lower end, to 1, in the shape of these.
+
+        They are even in the logarithm where the parameter is logarithmic.
+        """
+        return np.asarray(low * (high / low) ** share if self.log else low + share * (high - low))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from quantsim.errors import PriceError
+from quantsim.errors import PriceError, reason_of
 from quantsim.prices.header import Header, is_value, parse_header
 from quantsim.prices.instants import row_text
 from quantsim.prices.names import is_index_name
@@ -100,8 +100,7 @@ def open_sheet(path: Path) -> Sheet:
 
 
 def _unreadable(path: Path, error: Exception) -> PriceError:
-    reason = getattr(error, "strerror", None) or str(error).splitlines()[0] if str(error) else type(error).__name__
-    return PriceError(f"{path} cannot be read: {reason}")
+    return PriceError(f"{path} cannot be read: {reason_of(error)}")
 
 
 # Parquet and Feather

@@ -25,6 +25,7 @@ __all__ = [
     "microseconds",
     "microseconds_of",
     "row_text",
+    "shown",
     "text",
 ]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from quantsim.errors import PriceError
+from quantsim.errors import PriceError, reason_of
 from quantsim.prices.align import RawSeries, align, regularize
 from quantsim.prices.files import KINDS, is_price_file, stem_of
 from quantsim.prices.gap import Gap
@@ -177,7 +177,7 @@ def _raw_series(tokens: tuple[str, ...] | None, source: str | Path) -> list[RawS
             raise PriceError(f"price source {str(source)!r} is no file and no folder; give one, or 'bundled'")
         files = sorted(file for file in path.iterdir() if is_price_file(file))
     except OSError as error:
-        raise PriceError(f"price source {str(source)!r} cannot be read: {error.strerror or error}") from error
+        raise PriceError(f"price source {str(source)!r} cannot be read: {reason_of(error)}") from error
     if not files:
         raise PriceError(f"{path} holds no price file; put one per token there, such as BTC.parquet or BTC.csv")
     if tokens is None:

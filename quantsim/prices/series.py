@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quantsim.errors import PriceError, nearest
+from quantsim.errors import PriceError, nearest, reason_of
 from quantsim.prices.align import RawSeries, ordered, stamps_of
 from quantsim.prices.files import KINDS, is_price_file
 from quantsim.prices.grid import DAY_MINUTES, Grid
@@ -90,8 +90,7 @@ def check_source(setting: str, source: str | Path) -> Path:
         path = Path(source).expanduser()
         there = path.is_file()
     except (OSError, RuntimeError) as error:  # the latter: a home folder that does not exist
-        reason = getattr(error, "strerror", None) or error
-        raise PriceError(f"series.{setting} = {str(source)!r} cannot be read: {reason}") from error
+        raise PriceError(f"series.{setting} = {str(source)!r} cannot be read: {reason_of(error)}") from error
     if not there:
         raise PriceError(f"series.{setting} = {str(source)!r} is no file")
     if not is_price_file(path):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from quantsim.errors import ConfigError
+from quantsim.errors import ConfigError, reason_of
 from quantsim.ranking import stand_ins
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def write_study_pages(
 
 
 def _unwritable(folder: Path, error: OSError) -> ConfigError:
-    return ConfigError(f"pages cannot be written to {folder}: {error.strerror}; name another folder")
+    return ConfigError(f"pages cannot be written to {folder}: {reason_of(error)}; name another folder")
 
 
 def _figures(study: Study, objectives: Sequence[str]) -> Iterator[tuple[str, Any]]:

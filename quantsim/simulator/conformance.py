@@ -19,6 +19,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
+from quantsim.discovery import exception_text
 from quantsim.errors import ConfigError, ParameterError, QuantsimError
 from quantsim.fee_rules import FeeRule
 from quantsim.parameters import Parameter, bind, scoped, to_human, to_raw
@@ -103,10 +104,8 @@ class Subject:
 
 def _drawn(parameter: Parameter, generator: np.random.Generator) -> FloatArray:
     """Human-readable values from a parameter's range, (m,)."""
-    spec, share = parameter.spec, generator.random(parameter.size)
-    if spec.log:
-        return np.asarray(spec.low * (spec.high / spec.low) ** share)
-    return np.asarray(spec.low + share * (spec.high - spec.low))
+    spec = parameter.spec
+    return spec.between(spec.low, spec.high, generator.random(parameter.size))
 
 
 @in_float64
@@ -219,8 +218,7 @@ def _called(subject: Subject, call: Callable[[], Any]) -> Any:
         error.add_note(f"while checking {subject.called}{_hint(error.__cause__)}")
         raise
     except (Exception, SystemExit) as error:
-        text = str(error).strip().partition("\n")[0]
-        raise ConfigError(f"{subject.called} fails with {type(error).__name__}: {text}{_hint(error)}") from error
+        raise ConfigError(f"{subject.called} fails with {exception_text(error)}{_hint(error)}") from error
 
 
 def _hint(error: BaseException | None) -> str:

@@ -7,8 +7,7 @@ import functools
 import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import jax
@@ -19,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from quantsim.config import Experiment
 from quantsim.discovery import naming_users_files
-from quantsim.errors import ParameterError, PriceError, WindowError, nearest
+from quantsim.errors import ParameterError, WindowError, nearest
 from quantsim.forms import form
 from quantsim.metrics import SampleShape, get_metric, metric_names
 from quantsim.objective import (
@@ -36,6 +35,7 @@ from quantsim.prices import Prices
 from quantsim.ranking import TIE_METRIC
 from quantsim.simulator.evaluate import evaluate_windows, lanes
 from quantsim.simulator.given_trades import orders_of
+from quantsim.simulator.layout import columns_of, data_notes, lay_out
 from quantsim.simulator.market import FeeRates, Market, fee_rates, market
 from quantsim.simulator.own_rules import check_own_rules
 from quantsim.simulator.plan import Path, Plan, make_plan
@@ -94,11 +94,11 @@ class Evaluator:
                 "Prices.from_frame takes a frame"
             )
         self.setup = pool_setup(experiment, prices.bar_minutes)
-        begin, splits = _lay_out(experiment, prices)
+        begin, splits = lay_out(experiment, prices)
         end = max(first + n_bars for first, n_bars in splits.values())
-        self.prices = _columns(prices, experiment.data.tokens).slice(begin, end)
+        self.prices = columns_of(prices, experiment.data.tokens).slice(begin, end)
         self.splits = {name: (first - begin, n_bars) for name, (first, n_bars) in splits.items()}
-        self.notes = _notes(experiment, self.prices, self.splits["train"][0], series or {})
+        self.notes = data_notes(experiment, self.prices, self.splits["train"][0], series or {})
         self.notes |= self._short()
         self.series: Varying = load_varying(experiment, prices, begin, end, self.splits["train"][0], series)
         self.data_id = self.series.data_id(self.prices)
@@ -113,7 +113,7 @@ class Evaluator:
     def _seen(self, prices: Prices, begin: int, end: int) -> FloatArray:
         """Prices of the cut, (T, n); with the published look-ahead also the bar behind it, where the data has one."""
         last = min(end + 1, prices.n_bars) if self.setup.look_ahead else end
-        return _columns(prices, self.experiment.data.tokens).slice(begin, last).prices
+        return columns_of(prices, self.experiment.data.tokens).slice(begin, last).prices
 
     def check_objective(self, n_bars: int | None = None) -> None:
         """Checks that the objective is defined over windows of ``n_bars`` bars, the training period unless given.
@@ -371,50 +371,3 @@ def _value_and_grad(
         return jnp.mean(evaluate_windows(plan, params, prices, rates, starts)[plan.metrics[0]])
 
     return cast(tuple[Array, dict[str, Array]], lanes(jax.value_and_grad(objective), sets, sequential=plan.every_bar))
-
-
-def _columns(prices: Prices, tokens: tuple[str, ...]) -> Prices:
-    """The prices with the experiment's tokens, in its order."""
-    missing = [token for token in tokens if token not in prices.tokens]
-    if missing:
-        raise PriceError(f"the prices have no {missing[0]!r}: {nearest(missing[0], prices.tokens)}")
-    if prices.tokens == tokens:
-        return prices
-    order = [prices.tokens.index(token) for token in tokens]
-    gaps = tuple(gap for gap in prices.gaps if gap.token in tokens)
-    return replace(prices, prices=prices.prices[:, order], tokens=tokens, gaps=gaps).loaded_from(prices.origin)
-
-
-def _lay_out(experiment: Experiment, prices: Prices) -> tuple[int, dict[str, tuple[int, int]]]:
-    """First bar of the history, and split → (first bar, number of bars), counted in the uncut prices."""
-    bar = timedelta(minutes=prices.bar_minutes)
-    splits = {}
-    for name, (start, end) in experiment.periods.splits().items():
-        try:
-            first, last = prices.index_of(start), prices.index_of(end - bar)
-        except PriceError as error:
-            error.add_note(f"while laying out the {name} period, {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}")
-            error.add_note("prices for other times: name a folder or a file with data.source")
-            raise
-        splits[name] = (first, last - first + 1)
-    history = int(experiment.update.max_memory_days * prices.bars_per_day)
-    return max(0, splits["train"][0] - history), splits
-
-
-def _notes(experiment: Experiment, prices: Prices, warm_up_bars: int, series: Mapping[str, Any]) -> dict[str, Any]:
-    days = warm_up_bars / prices.bars_per_day
-    wanted = experiment.update.max_memory_days
-    notes: dict[str, Any] = {"warm_up_days": days}
-    if days < wanted and any(view.rule.outputs is not None for view in experiment.pools):
-        notes["warm_up"] = f"{days:g} days of history before training, fewer than max_memory_days = {wanted:g}"
-        logger.info("the estimators warm up on %s", notes["warm_up"])
-    if (given := experiment.prices_note(prices)) is not None:
-        notes["prices"] = given
-    if series:
-        notes["series"] = f"in memory: {', '.join(sorted(series))}"
-    if experiment.cautions:
-        notes["cautions"] = list(experiment.cautions)
-    if prices.gaps:
-        notes["gaps_filled"] = len(prices.gaps)
-        notes["bars_filled"] = sum(gap.n_bars for gap in prices.gaps)
-    return notes

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import os
 import warnings
 from collections.abc import Iterator, Mapping
@@ -155,11 +154,9 @@ def _run(experiment: Experiment, run_id: str, notes: Mapping[str, Any], at: date
         config=experiment.model_dump(mode="json"),
         seed=experiment.seed,
         status="finished",
-        reason=None,
         started_at=at,
         updated_at=at,
         finished_at=at,
-        version=importlib.metadata.version("quantsim"),
         notes=notes,
     )
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from quantsim.errors import CheckpointError
+from quantsim.errors import CheckpointError, reason_of
 
 __all__ = ["ResultFile", "place"]
 
@@ -71,7 +71,7 @@ class ResultFile:
         except _Malformed as error:
             raise CheckpointError(f"{self.path} is not a result file: {error}") from error
         except OSError as error:
-            raise CheckpointError(f"result file {self.path} cannot be read: {error.strerror or error}") from error
+            raise CheckpointError(f"result file {self.path} cannot be read: {reason_of(error)}") from error
 
     def _list(self, text: _Text) -> Iterator[dict[str, Any]]:
         """The entries, from behind the opening bracket."""

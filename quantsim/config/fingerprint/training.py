@@ -11,7 +11,7 @@ from quantsim.config.fingerprint.pool import is_multi_period, split
 from quantsim.config.fingerprint.values import Notes, Values
 from quantsim.errors import ConfigError, nearest
 
-__all__ = ["DRIVERS", "method_of", "training_tables", "windows_of_search"]
+__all__ = ["DRIVERS", "method_of", "training_tables"]
 
 _OPT = "optimisation_settings."
 
@@ -57,7 +57,7 @@ def training_tables(values: Values, notes: Notes) -> dict[str, Any]:
     return {"objective": _objective(values, notes), "sgd": _sgd(values, notes)}
 
 
-def windows_of_search(values: Values, notes: Notes) -> int:
+def _windows_of_search(values: Values, notes: Notes) -> int:
     """How many windows a search, L-BFGS or CMA-ES measures, evenly placed, and as many at random; 0 for other methods."""
     method = method_of(values, notes)
     if method not in ("optuna", "bfgs", "cma_es"):
@@ -76,7 +76,7 @@ def _objective(values: Values, notes: Notes) -> dict[str, Any]:
             and not values[f"{_OPT}optuna_settings.multi_objective"]
         ):
             notes.add("turnover_penalty", "counts here; there a search and multi-period training leave it out")
-    offset, n_windows = values["bout_offset"], windows_of_search(values, notes)
+    offset, n_windows = values["bout_offset"], _windows_of_search(values, notes)
     if is_multi_period(values):
         aggregate = _chosen(values, "multi_period.aggregation", _AGGREGATES)
         objective |= {"n_periods": values["multi_period.n_periods"], "aggregate": aggregate}

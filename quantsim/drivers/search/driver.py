@@ -51,7 +51,7 @@ from quantsim.limits import MOST_JOBS, MOST_TRIALS
 from quantsim.objective import SHORT, warn_once
 from quantsim.prices import Prices
 
-__all__ = ["SearchRun", "default_evaluator", "open_run", "run_search"]
+__all__ = ["MakeEvaluator", "SearchRun", "check_search", "default_evaluator", "open_run", "run_search"]
 
 logger = logging.getLogger(__name__)
 

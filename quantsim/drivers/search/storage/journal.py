@@ -26,7 +26,7 @@ from typing import Any, BinaryIO
 
 from optuna.storages.journal import BaseJournalBackend, JournalFileBackend, JournalFileOpenLock, JournalFileSymlinkLock
 
-from quantsim.errors import DriverError
+from quantsim.errors import DriverError, reason_of
 
 __all__ = ["JournalFile"]
 
@@ -96,7 +96,7 @@ class JournalFile(BaseJournalBackend):
             yield
         except OSError as error:
             raise DriverError(
-                f"the study storage {self._path} cannot be {done}: {error.strerror or error}; run the search again when the "
+                f"the study storage {self._path} cannot be {done}: {reason_of(error)}; run the search again when the "
                 "cause is gone"
             ) from error
 
