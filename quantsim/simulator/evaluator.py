@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from quantsim.config import Experiment
 from quantsim.discovery import naming_users_files
-from quantsim.errors import ParameterError, WindowError, nearest
+from quantsim.errors import ParameterError, PriceError, WindowError, nearest
 from quantsim.forms import form
 from quantsim.metrics import SampleShape, get_metric, metric_names
 from quantsim.objective import (
