@@ -7,6 +7,7 @@ time, a token and a price, one row per pair. *Wide*: a time and one price column
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +33,14 @@ logger = logging.getLogger(__name__)
 _LABEL_NAMES = (
     *("symbol", "token", "ticker", "pair", "tradingpair", "currencypair", "instrument", "instid", "instrumentid"),
     *("instrumentname", "product", "productid", "market", "marketid", "asset", "coin", "contract"),
+    *("tokensymbol", "coinsymbol", "assetsymbol", "marketsymbol", "symbolname", "marketpair", "sym"),
 )
+# These may also hold other things, such as a name in full or a number: only what is written as a ticker counts.
+_LOOSE_NAMES = (
+    *("symbolid", "assetid", "coinid", "tokenid", "assetname", "coinname", "tokenname", "name", "crypto", "cryptoname"),
+    *("cryptocurrency", "currencyname", "underlying"),
+)
+_TICKER = re.compile(r"[A-Z0-9]*[A-Z][A-Z0-9]*([_\-/.: ][A-Z0-9]+)*")
 _BASE_NAMES = ("base", "baseasset", "basecurrency", "basesymbol", "fromsymbol", "fsym")
 _QUOTE_NAMES = ("quote", "quoteasset", "quotecurrency", "quotesymbol", "tosymbol", "tsym", "currency", "vscurrency")
 _REMEDY = "correct the file's name or the cell, or rename the column if it says something else"
@@ -52,6 +60,7 @@ class _Layout:
         label: the column that says whose price a row has; None where there is none.
         base: a column with the token alone; None where there is none.
         quote: a column with the currency of the price; None where there is none.
+        loose: columns that may say whose price a row has, or something else.
     """
 
     sheet: Sheet
@@ -62,6 +71,7 @@ class _Layout:
     label: int | None = None
     base: int | None = None
     quote: int | None = None
+    loose: tuple[int, ...] = ()
 
     @property
     def path(self) -> Path:
@@ -189,7 +199,10 @@ def _layout_of(path: Path) -> _Layout:
         for at, name in enumerate(sheet.names)
         if at != time and normal(name) not in TIME_NAMES and not is_index_name(name)
     }
-    return _Layout(sheet, time, price, columns, label=label, base=base, quote=quote)
+    loose = tuple(
+        at for at, name in enumerate(sheet.names) if at != time and normal(name) in _LOOSE_NAMES and sheet.is_text(at)
+    )
+    return _Layout(sheet, time, price, columns, label=label, base=base, quote=quote, loose=loose)
 
 
 def _no_price(sheet: Sheet) -> PriceError:
@@ -338,6 +351,15 @@ def _check_labels(layout: _Layout, token: str) -> None:
             )
     if layout.quote is not None:
         _check_quotes(layout, _names(layout, layout.quote), token)
+    for position in layout.loose:
+        cells = texts_of(layout.sheet.read({position: "text"})[0], layout.where(position))
+        for held in cells.drop_null().unique().to_pylist():
+            parts = re.split(r"[_\-/.: ]", held)
+            if _TICKER.fullmatch(held) and not any(stands_for(part, token) for part in (held, *parts)):
+                row = cells.index(held).as_py()
+                raise PriceError(
+                    f"{layout.where(position)}, {row_text(row)}: {held!r} is not {token}, which the file is read for; {_REMEDY}"
+                )
 
 
 def _check_quotes(layout: _Layout, quotes: Any, token: str) -> None:

@@ -71,6 +71,25 @@ def test_files_and_columns_go_by_the_same_rule(write: Writer, suffix: str) -> No
         load_prices(["CRV"], wide)
 
 
+@pytest.mark.parametrize("column", ["Token_Symbol", "coin symbol", "sym", "asset_id", "Name", "crypto", "symbol_id"])
+def test_every_column_that_says_whose_prices_they_are_is_checked(write: Writer, column: str) -> None:
+    for said in ("ETH", "ETH-USD", "BITSTAMP_SPOT_ETH_USD"):
+        with pytest.raises(PriceError, match=rf"column '{column}'.*'{said}'"):
+            load_prices(["BTC"], write("BTC.csv", {"time": HOURS, column: [said] * 3, "close": [1.0] * 3}).parent)
+    assert load_prices(["ETH"], write("ETH.csv", {"time": HOURS, column: ["ETH"] * 3, "close": [1.0] * 3}).parent)
+
+
+def test_names_in_full_and_numbers_say_nothing(write: Writer) -> None:
+    for column, said in {
+        "name": "Bitcoin",
+        "coin_id": "bitcoin",
+        "asset_id": 1,
+        "symbol_id": "GDAX_SPOT_BTC_USD",
+    }.items():
+        source = write("BTC.csv", {"time": HOURS, column: [said] * 3, "close": [1.0] * 3}).parent
+        assert load_prices(["BTC"], source).n_bars == 3
+
+
 def test_two_tokens_never_share_a_name() -> None:
     with pytest.raises(PriceError, match="tokens 'BTC' and 'XBT' would both be 'BTC_USD' in here"):
         find_names(["BTC", "XBT"], ["BTC_USD", "ETH"], "here")
