@@ -17,7 +17,7 @@ from quantsim.config.fingerprint.keys import KEYS, RANGES, Key
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "fingerprints.md"
 BEGIN, END = "<!-- keys: written by scripts/fingerprint_keys.py -->", "<!-- end of keys -->"
 CONFIG = "optimisation_settings.optuna_settings.parameter_config"
-HEAD = "| key | default there | here | |\n|---|---|---|---|"
+HEAD = "| key | default of quantammsim | here | |\n|---|---|---|---|"
 
 
 def tables() -> str:
@@ -45,7 +45,7 @@ def _row(key: Key) -> str:
     here = ", ".join(f"`{name}`" for name in key.to.split(", ") if name)
     words = {
         "refused": f"only {_shown(key.default)}: {key.note}{', in ' + here if here else ''}",
-        "internal": f"another value is warned about: {key.note}",
+        "internal": f"other values are warned about: {key.note}",
     }
     note = words.get(key.fate, key.note)
     shown = "" if key.fate == "refused" else here

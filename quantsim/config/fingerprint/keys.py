@@ -91,8 +91,8 @@ RANGES = (
 """The tables of ``parameter_config``. Of several for one parameter, that which is given counts, else the first."""
 
 _RANGE_NOTES = {
-    "memory_length_delta": "a range of the difference of two memories cannot be said: give `search.ranges.alt_memory_days`",
-    "weights_logits": "initial weights are not searched, nor are they there",
+    "memory_length_delta": "the difference of two memories has no range here: give `search.ranges.alt_memory_days`",
+    "weights_logits": "initial weights are not searched, nor are they in quantammsim",
 }
 
 
@@ -113,7 +113,7 @@ def _internal(path: str, kind: type | None, default: Any, note: str) -> Key:
 
 
 def _reclamm(path: str, kind: type | None, default: Any) -> Key:
-    return _internal(path, kind, default, "of reCLAMM pools, whose rule is refused")
+    return _internal(path, kind, default, "for reCLAMM pools, which are refused")
 
 
 def _ranges() -> Iterator[Key]:
@@ -130,7 +130,7 @@ def _ranges() -> Iterator[Key]:
 KEYS: tuple[Key, ...] = (
     # The pool.
     _translated("tokens", list, ["BTC", "ETH", "USDC"], "data.tokens",
-                "in the order given; there they are sorted, and so are lists of one value per token, which are put in order"),
+                "in the order given; quantammsim sorts them: lists of one value per token are put into the study's order"),
     _translated("rule", str, "mean_reversion_channel", "pool.rule, pool.ensemble",
                 "also after `ensemble__` and `bounded__`; pools of other shapes (reCLAMM, Gyroscope, index) are refused"),
     _copied("initial_pool_value", float, 1_000_000.0, "pool.initial_value_usd"),
@@ -171,13 +171,13 @@ KEYS: tuple[Key, ...] = (
                 "the end of training is validation, cut where a chunk begins"),
     _refused("freq", ("minute",), "bars are as the prices have them", "data.bar_minutes"),
     _refused("numeraire", (None,), "prices are in one currency, and values in that"),
-    _refused(_OPT + "training_data_kind", ("historic",), "no prices are made up here; give a file of them", "data.source"),
+    _refused(_OPT + "training_data_kind", ("historic",), "prices are not synthesised here; give a file of them", "data.source"),
     # The objective.
     _translated("return_val", str, "daily_log_sharpe", "objective.metric, search.objectives"),
     _translated("bout_offset", int, 10080, "objective.bout_offset_days, objective.period_overlap",
                 "minutes; a search measures 20 windows so much shorter than training, evenly placed, and 20 at random"),
     _translated("turnover_penalty", float, 0.0, "objective.weights.turnover",
-                "over 720: there it is of a minute, both ways, and of the reserves' weights; here of the target weights"),
+                "divided by 720: quantammsim has it per minute, both ways, of the reserves' weights; here it is of target weights"),
     # Initial values: a number, one per token, or one row per parameter set.
     _translated("initial_memory_length", None, 10.0, "parameters.memory_days"),
     _translated("initial_memory_length_delta", None, 0.0, "parameters.alt_memory_days, parameters.weight_memory_days",
@@ -189,7 +189,7 @@ KEYS: tuple[Key, ...] = (
     _translated("initial_raw_exponents", None, 0.0, "parameters.raw_exponents", "only where the rule has it"),
     _translated("initial_pre_exp_scaling", None, 0.5, "parameters.pre_exp_scaling", "only where the rule has it, and uses it"),
     # Ensembles.
-    _translated("n_ensemble_members", int, 1, "pool.ensemble", "there only with `ensemble__` before the rule"),
+    _translated("n_ensemble_members", int, 1, "pool.ensemble", "in quantammsim only with `ensemble__` before the rule"),
     _translated("ensemble_init_method", str, "gaussian", "parameters.member2, …",
                 "`gaussian`, `lhs`, `centered_lhs`, `sobol` or `grid`; with several members; the draws are our own"),
     _translated("ensemble_init_scale", float, 0.5, "parameters.member2, …", "for `gaussian`; others fill the ranges"),
@@ -222,18 +222,18 @@ KEYS: tuple[Key, ...] = (
     _translated(_OPT + "decay_lr_ratio", float, 0.8, "sgd.plateau_factor", "as decay_lr_plateau"),
     _translated(_OPT + "min_lr", float, 1e-6, "sgd.final_fraction", "over base_lr; only of the optimiser `sgd`"),
     _translated(_OPT + "early_stopping", bool, True, "sgd.early_stopping_reports",
-                "needs val_fraction: there test data decide without"),
+                "needs val_fraction; without it, quantammsim stops by test data"),
     _translated(_OPT + "early_stopping_patience", int, 200, "sgd.early_stopping_reports",
                 "iterations, and reports here; only with early_stopping"),
     _translated(_OPT + "early_stopping_metric", str, "daily_log_sharpe", "",
                 "the objective decides here: set `return_val`, or pick by another metric with `quantsim select --metric`"),
     _translated(_OPT + "use_swa", bool, False, "sgd.average_from_step",
-                "not of `bfgs` and multi-period training; there only without val_fraction"),
+                "not of `bfgs` and multi-period training; in quantammsim only without val_fraction"),
     _translated(_OPT + "swa_start_frac", float, 0.75, "sgd.average_from_step", "only with use_swa"),
     _translated(_OPT + "swa_freq", int, 10, "sgd.average_every", "only with use_swa"),
     _translated(_OPT + "include_flipped_training_data", bool, False, "sgd.time_reversed"),
     _translated("price_noise_sigma", float, 0.0, "sgd.price_noise",
-                "of all prices here; there only of those that the reserves are valued at"),
+                "of all prices here; in quantammsim only of those that the reserves are valued at"),
     _translated(_OPT + "train_on_hessian_trace", bool, False, "sgd.hessian_penalty, sgd.hessian_samples",
                 "1e-4 times the trace, which is estimated here"),
     _translated("ste_max_change", bool, False, "sgd.straight_through"),
@@ -241,11 +241,11 @@ KEYS: tuple[Key, ...] = (
     _translated(_OPT + "force_scalar", bool, False, "search.ranges: scalar", "of a search; gradients move each token's value"),
     _translated(_OPT + "track_checkpoints", bool, False, "sgd.report_every", "reports are always stored"),
     _translated(_OPT + "checkpoint_interval", int, 10, "sgd.report_every", "only with track_checkpoints"),
-    _internal(_OPT + "n_cycles", int, 5, "of that implementation's walk-forward runs"),
-    _internal(_OPT + "max_mc_version", int, 9, "of made-up prices, which are refused"),
+    _internal(_OPT + "n_cycles", int, 5, "for walk-forward runs of quantammsim"),
+    _internal(_OPT + "max_mc_version", int, 9, "for synthetic prices, which are refused"),
     # The search.
     _translated(_OPTUNA + "method", str, None, "driver",
-                "has no effect there; taken for `optimisation_settings.method`, which it means"),
+                "has no effect in quantammsim; read as `optimisation_settings.method`"),
     _translated(_OPTUNA + "study_name", str, None, "name"),
     _internal(_OPTUNA + "storage.type", str, "sqlite", "give the place with `--storage`"),
     _internal(_OPTUNA + "storage.url", str, None, "give the place with `--storage`"),
@@ -256,21 +256,21 @@ KEYS: tuple[Key, ...] = (
     _translated(_OPTUNA + "early_stopping.enabled", bool, False, "search.patience"),
     _translated(_OPTUNA + "early_stopping.patience", int, 100, "search.patience", "only where enabled, with one objective"),
     _translated(_OPTUNA + "early_stopping.min_improvement", float, 0.001, "search.min_gain",
-                "in units of the objective; there a share of the best validation value"),
+                "in units of the objective; in quantammsim a share of the best validation value"),
     _translated(_OPTUNA + "multi_objective", bool, False, "search.objectives",
                 "mean, worst and (minimised) deviation of `return_val` over the windows of a search"),
     _translated(_OPTUNA + "make_scalar", bool, False, "search.ranges: scalar", "of all"),
     _translated(_OPTUNA + "expand_around", bool, True, "search.ranges: expand_around",
                 "0.1 in raw units about the initial value, for parameters whose range is not given"),
     _translated(_OPTUNA + "overfitting_penalty", float, 0.2, "search.overfitting_penalty",
-                "with one objective and val_fraction: there test data decide without"),
+                "with one objective and val_fraction; without it, quantammsim penalises by test data"),
     *_ranges(),
     # The other methods.
     _translated(_BFGS + "maxiter", int, 100, "sgd.steps", "only with method `bfgs`"),
     _internal(_BFGS + "tol", float, 1e-6, "training ends after `sgd.steps`"),
     _translated(_BFGS + "n_evaluation_points", int, 20, "objective.n_periods, objective.n_random_periods",
                 "only with method `bfgs`"),
-    _internal(_BFGS + "compute_dtype", str, "float32", "all is reckoned in float64"),
+    _internal(_BFGS + "compute_dtype", str, "float32", "everything is computed in float64"),
     _translated(_CMA + "n_generations", int, 300, "search.trials", "times population_size; only with method `cma_es`"),
     _translated(_CMA + "population_size", int, None, "search.trials", "4 + 3 ln d unless given, with d the numbers searched"),
     _translated(_CMA + "n_evaluation_points", int, 20, "objective.n_periods, objective.n_random_periods",
@@ -278,15 +278,15 @@ KEYS: tuple[Key, ...] = (
     _internal(_CMA + "sigma0", float, 0.5, "the sampler chooses it by the ranges"),
     _internal(_CMA + "tol", float, 1e-8, "`search.patience` ends a search"),
     _internal(_CMA + "memory_budget", None, None, "parameter sets of a generation are evaluated as memory allows"),
-    _internal(_CMA + "compute_dtype", str, "float32", "all is reckoned in float64"),
+    _internal(_CMA + "compute_dtype", str, "float32", "everything is computed in float64"),
     # Arguments of multi_period_sgd_training, under a key of their own.
     _translated(_PERIODS + "n_periods", int, 4, "objective.n_periods"),
     _translated(_PERIODS + "overlap_fraction", float, 0.0, "objective.period_overlap",
-                "of each period; the periods cover all of training, and there stop before its end"),
+                "of each period; the periods cover all of training, and in quantammsim stop before its end"),
     _translated(_PERIODS + "max_epochs", int, 500, "sgd.steps"),
     _translated(_PERIODS + "aggregation", str, "mean", "objective.aggregate", "`mean`, `softmin`, `min` or `sum`"),
     _translated(_PERIODS + "softmin_temperature", float, 1.0, "objective.softmin_temperature",
-                "only of `softmin`, which is -τ log mean exp(-v/τ) here and Σ v softmax(-v/τ) there"),
+                "only of `softmin`, which is -τ log mean exp(-v/τ) here and Σ v softmax(-v/τ) in quantammsim"),
     # What that implementation does inside, or writes into its result files.
     _internal("use_fused_reserves", bool, True, "the simulator chooses its own way"),
     _internal("checkpoint_fused", str, "scan", "the simulator chooses its own way"),

@@ -118,7 +118,7 @@ def subsidiary_values(values: Values) -> dict[str, Values]:
 def _pool(values: Values, notes: Notes) -> dict[str, Any]:
     rule, members = rule_of(values), member_names(values)
     if members and _ENSEMBLE not in values["rule"]:
-        notes.add("n_ensemble_members", "makes an ensemble here; there only with `ensemble__` before the rule")
+        notes.add("n_ensemble_members", "makes an ensemble here; in quantammsim only with `ensemble__` before the rule")
     pool: dict[str, Any] = {"ensemble": dict.fromkeys(members, rule)} if members else {"rule": rule}
     if values.is_given("minimum_weight"):
         pool["minimum_weight"] = values["minimum_weight"]
@@ -197,7 +197,7 @@ def _periods(values: Values, notes: Notes) -> dict[str, Any]:
         if there != train_end:
             notes.add(
                 path,
-                f"validation begins with a chunk, {train_end:%Y-%m-%d %H:%M}, and there at {there:%Y-%m-%d %H:%M}, "
+                f"validation begins with a chunk, {train_end:%Y-%m-%d %H:%M}, and in quantammsim at {there:%Y-%m-%d %H:%M}, "
                 "so that train metrics differ: on minute bars periods.train_end can have that",
             )
     if values.is_given("endTestDateString"):

@@ -22,7 +22,7 @@ _CMA = f"{_OPT}cma_es_settings."
 _AROUND = 0.1  # there, in raw units
 _AROUND_SOME = (
     f"parameters without a range in parameter_config are searched {_AROUND} about their initial values, in raw units, as "
-    "there: give False to search their default ranges"
+    "in quantammsim: give False to search their default ranges"
 )
 _AROUND_NONE = (
     "parameter_config has ranges for all parameters, and these are searched, not the surroundings of initial values"
@@ -87,14 +87,15 @@ def _one_objective(values: Values, notes: Notes) -> dict[str, Any]:
         }
         notes.add(
             f"{_OPTUNA}early_stopping.min_improvement",
-            "here a gain of the objective, in its own units; there a share of the best validation value",
+            "here a gain of the objective, in its own units; in quantammsim a share of the best validation value",
         )
     path = f"{_OPTUNA}overfitting_penalty"
     if values[f"{_OPT}val_fraction"] and not is_multi_period(values):
         found["overfitting_penalty"] = values[path]
     elif values.is_given(path) and values[path]:
         notes.add(
-            path, f"needs validation data ({_OPT}val_fraction): there test data decide without, here nothing does"
+            path,
+            f"needs validation data ({_OPT}val_fraction), and is left out without; quantammsim penalises by test data then",
         )
     return found
 

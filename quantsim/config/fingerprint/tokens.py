@@ -44,7 +44,7 @@ def in_order(values: Values, path: str, given: Any, notes: Notes, n_others: int 
     if places != list(range(n)) and np.ptp(array[..., : len(tokens)], axis=-1).any():
         notes.add(
             "tokens",
-            f"{', '.join(tokens)} are sorted there, so lists of one value per token are taken to be for "
-            f"{', '.join(sorted(tokens))}, as they were",
+            f"quantammsim sorts {', '.join(tokens)}, so lists of one value per token are taken to be for "
+            f"{', '.join(sorted(tokens))}",
         )
     return np.asarray(array[..., places])

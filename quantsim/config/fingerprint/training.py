@@ -25,8 +25,8 @@ _HESSIAN_SAMPLES = 4
 _NO_CLIPPING = 1e12  # longer than any gradient: a study file cannot say that there is no limit
 _NO_FLOOR = 1e-12  # of a learning rate, as a share of the first
 _PLATEAU_TOLERANCE = 1e-4  # there, absolute
-_NOISE_SEARCH = "of gradients here: a search measures on the prices as they are"
-_NOISE_SGD = "the rule and the arbitrageurs see the noise here; there only the value of the reserves has it"
+_NOISE_SEARCH = "is for gradients here: a search measures on the prices as they are"
+_NOISE_SGD = "the rule and the arbitrageurs see the noise here; in quantammsim only the value of the reserves has it"
 _SAMPLING = {"uniform": "uniform", "stratified": "stratified", "exponential": "exponential"}
 _OPTIMISERS = {"adam": "adam", "adamw": "adamw", "sgd": "sgd"}
 _SCHEDULES = {name: name for name in ("constant", "cosine", "warmup_cosine", "exponential")}
@@ -46,7 +46,7 @@ def method_of(values: Values, notes: Notes) -> str:
     method = values[path]
     if values.is_given(inner) and not values.is_given(path):
         method = values[inner]
-        notes.add(inner, f"has no effect there; taken for {path}")
+        notes.add(inner, f"has no effect in quantammsim; read as {path}")
     if method not in known:
         raise ConfigError(f"{path} = {method!r}: {nearest(method, known)}")
     return "multi_period" if is_multi_period(values) else method
@@ -75,7 +75,7 @@ def _objective(values: Values, notes: Notes) -> dict[str, Any]:
             method_of(values, notes) in ("optuna", "multi_period")
             and not values[f"{_OPT}optuna_settings.multi_objective"]
         ):
-            notes.add("turnover_penalty", "counts here; there a search and multi-period training leave it out")
+            notes.add("turnover_penalty", "counts here; a search and multi-period training of quantammsim leave it out")
     offset, n_windows = values["bout_offset"], _windows_of_search(values, notes)
     if is_multi_period(values):
         aggregate = _chosen(values, "multi_period.aggregation", _AGGREGATES)
@@ -84,11 +84,14 @@ def _objective(values: Values, notes: Notes) -> dict[str, Any]:
             objective["period_overlap"] = overlap
             notes.add(
                 "multi_period.overlap_fraction",
-                "the periods cover all of training here; there each has 1/n_periods of it, and they stop before its end",
+                "the periods cover all of training here; in quantammsim each has 1/n_periods of it, and they end before it does",
             )
         if aggregate == "softmin":
             objective["softmin_temperature"] = values["multi_period.softmin_temperature"]
-            notes.add("multi_period.aggregation", "softmin is -τ log mean exp(-v/τ) here, and Σ v softmax(-v/τ) there")
+            notes.add(
+                "multi_period.aggregation",
+                "softmin is -τ log mean exp(-v/τ) here, and Σ v softmax(-v/τ) in quantammsim",
+            )
     elif not n_windows:
         objective["bout_offset_days"] = offset / _MINUTES_A_DAY
     elif offset and n_windows > 1:
@@ -115,9 +118,7 @@ def _overlap(values: Values, n_windows: int) -> float:
 def _sgd(values: Values, notes: Notes) -> dict[str, Any]:
     method, multi_period = method_of(values, notes), is_multi_period(values)
     if DRIVERS[method] == "sgd" and values[f"{_OPT}force_scalar"]:
-        notes.add(
-            f"{_OPT}force_scalar", "gradients move the value of each token; of a search, it makes one value of all"
-        )
+        notes.add(f"{_OPT}force_scalar", "gradients move the value of each token; only a search has one value for all")
     if values["price_noise_sigma"]:
         notes.add("price_noise_sigma", _NOISE_SEARCH if DRIVERS[method] == "search" else _NOISE_SGD)
     steps = {"bfgs": f"{_OPT}bfgs_settings.maxiter", "multi_period": "multi_period.max_epochs"}
@@ -143,7 +144,7 @@ def _sgd(values: Values, notes: Notes) -> dict[str, Any]:
     if values[f"{_OPT}use_swa"] and method not in ("bfgs", "multi_period"):
         if values[f"{_OPT}val_fraction"]:
             notes.add(
-                f"{_OPT}use_swa", f"counts here; there it does not where there are validation data ({_OPT}val_fraction)"
+                f"{_OPT}use_swa", f"counts here; quantammsim ignores it with validation data ({_OPT}val_fraction)"
             )
         begin = int(values[f"{_OPT}n_iterations"] * values[f"{_OPT}swa_start_frac"])
         sgd |= {"average_from_step": max(begin, 1), "average_every": values[f"{_OPT}swa_freq"]}
@@ -157,7 +158,9 @@ def _initial(values: Values, notes: Notes) -> str:
     path = f"{_OPT}parameter_init_method"
     kind = _chosen(values, path, {name: kind for name, kind in INITIAL_KINDS.items() if name != "grid"})
     if kind != "gaussian":
-        notes.add(path, "fills the ranges of the parameters here; there, the surroundings of the initial values")
+        notes.add(
+            path, "fills the ranges of the parameters here; in quantammsim the surroundings of the initial values"
+        )
     return kind
 
 
@@ -187,9 +190,11 @@ def _optimiser(values: Values, notes: Notes, method: str) -> dict[str, Any]:
     found["final_fraction"] = _share(values, path, _ratio(1.0, values[path]))
     if schedule == "warmup_cosine":
         found["warmup_steps"] = values[f"{_OPT}warmup_steps"]
-        notes.add(f"{_OPT}warmup_steps", "the rate rises from 0 here, and there from base_lr / lr_decay_ratio")
+        notes.add(f"{_OPT}warmup_steps", "the rate rises from 0 here, and in quantammsim from base_lr / lr_decay_ratio")
     if method == "multi_period":
-        notes.add(f"{_OPT}lr_schedule_type", "falls over multi_period.max_epochs here, and there over n_iterations")
+        notes.add(
+            f"{_OPT}lr_schedule_type", "falls over multi_period.max_epochs here, and in quantammsim over n_iterations"
+        )
     return found
 
 
@@ -225,11 +230,12 @@ def _early_stopping(values: Values, notes: Notes, method: str, report_every: int
     if not values[f"{_OPT}val_fraction"]:
         if method == "gradient_descent":
             notes.add(
-                path, f"needs validation data ({_OPT}val_fraction): there test data decide without, here nothing does"
+                path,
+                f"needs validation data ({_OPT}val_fraction), and is left out without; quantammsim stops by test data then",
             )
         return {}
     if _OF_PERIODS.get(values[metric], values[metric]) != values["return_val"]:
-        whose = "" if values.is_given(metric) else ", the default there,"
+        whose = "" if values.is_given(metric) else ", the default of quantammsim,"
         notes.add(metric, f"{values[metric]}{whose} does not decide here: return_val = {values['return_val']} does")
     return {"early_stopping_reports": max(1, math.ceil(values[f"{path}_patience"] / max(report_every, 1)))}
 

@@ -273,7 +273,9 @@ def test_the_published_look_ahead_comes_with_the_rule_that_has_it() -> None:
 def test_ensembles_become_members_of_one_rule(rule: str) -> None:
     experiment = read(rule=rule, n_ensemble_members=3, initial_memory_length=7.0, initial_weights_logits=[0.0, 1.0])
     said = said_of(rule=rule, n_ensemble_members=3, initial_memory_length=7.0)
-    assert ("n_ensemble_members: makes an ensemble here; there only with `ensemble__`" in said) == (rule == "momentum")
+    assert ("n_ensemble_members: makes an ensemble here; in quantammsim only with `ensemble__`" in said) == (
+        rule == "momentum"
+    )
     assert experiment.pool.ensemble == tuple((f"member{number}", "momentum") for number in (1, 2, 3))
     raw = experiment.initial_parameters()
     np.testing.assert_allclose(experiment.human_parameters(raw)["member1.memory_days"], 7.0)
@@ -316,7 +318,7 @@ def test_lists_per_token_are_in_sorted_order_and_a_warning_says_so() -> None:
     assert dict(zip(experiment.tokens, weights, strict=True))["BTC"] == pytest.approx(1 / (1 + math.exp(-4.0)))
     values["initial_weights_logits"] = [1.0, -1.0]
     assert dict(read(tokens=["ETH", "BTC"], **values).parameters)["memory_days"] == (30.0, 5.0)
-    assert "tokens: ETH, BTC are sorted there" in said_of(tokens=["ETH", "BTC"], **values)
+    assert "tokens: quantammsim sorts ETH, BTC" in said_of(tokens=["ETH", "BTC"], **values)
     assert not said_of(tokens=["ETH", "BTC"], initial_memory_length=[5.0, 5.0]), "the order does not matter"
     assert not said_of(tokens=["BTC", "ETH"], **values)
 
@@ -466,7 +468,7 @@ def test_what_counts_elsewhere_there_is_told() -> None:
 @pytest.mark.parametrize(
     ("return_val", "metric", "said"),
     [
-        ("sharpe", None, "daily_log_sharpe, the default there, does not decide here: return_val = sharpe"),
+        ("sharpe", None, "daily_log_sharpe, the default of quantammsim, does not decide here: return_val = sharpe"),
         ("sharpe", "sharpe", "early_stopping_metric: sharpe does not decide here: return_val = sharpe"),
         ("daily_sharpe", "sharpe", ""),
         ("returns", "return", ""),
@@ -526,7 +528,7 @@ def test_multi_period_training_is_one_window_in_parts() -> None:
 def test_what_counts_for_the_other_driver_only_is_told() -> None:
     assert "force_scalar: gradients move" in said_of(**optimised(force_scalar=True))
     assert "force_scalar" not in said_of(**optimised(method="optuna", force_scalar=True))
-    assert "price_noise_sigma: of gradients" in said_of(price_noise_sigma=0.001, **searched())
+    assert "price_noise_sigma: is for gradients" in said_of(price_noise_sigma=0.001, **searched())
     several = searched(multi_objective=True, early_stopping={"enabled": True})
     assert "turnover_penalty: does not count" in said_of(turnover_penalty=0.1, **several)
     assert "early_stopping.enabled: a search of several objectives" in said_of(**several)
@@ -542,7 +544,7 @@ def test_values_may_be_of_numpy() -> None:
 def test_validation_that_begins_elsewhere_is_told() -> None:
     """80 % of three days of daily chunks is in the middle of the third; of five days, the end of the fourth."""
     given = {"startDateString": "2023-01-01 00:00:00", "chunk_period": 1440, **optimised(val_fraction=0.2)}
-    assert "validation begins with a chunk, 2023-01-03 00:00, and there at 2023-01-03 09:36" in said_of(
+    assert "validation begins with a chunk, 2023-01-03 00:00, and in quantammsim at 2023-01-03 09:36" in said_of(
         **given, endDateString="2023-01-04 00:00:00"
     )
     assert "val_fraction" not in said_of(**given, endDateString="2023-01-06 00:00:00")

@@ -185,7 +185,7 @@ def test_a_key_without_effect_is_named_with_the_reason() -> None:
     _, said = tell({**BASE, f"{OPT}decay_lr_plateau": 50, "use_fused_reserves": False, "reclamm_learn_fees": True})
     assert "optimisation_settings.decay_lr_plateau: changes nothing here (only with use_plateau_decay" in said
     assert "use_fused_reserves: " in said
-    assert "reclamm_learn_fees: of reCLAMM pools" in said
+    assert "reclamm_learn_fees: for reCLAMM pools" in said
 
 
 def test_none_is_left_out() -> None:
