@@ -177,7 +177,7 @@ KEYS: tuple[Key, ...] = (
     _translated("bout_offset", int, 10080, "objective.bout_offset_days, objective.period_overlap",
                 "minutes; a search measures 20 windows so much shorter than training, evenly placed, and 20 at random"),
     _translated("turnover_penalty", float, 0.0, "objective.weights.turnover",
-                "divided by 720: quantammsim has it per minute, both ways, of the reserves' weights; here it is of target weights"),
+                "divided by 720: quantammsim has it per minute, both ways, of the reserves' weights; here of target weights"),
     # Initial values: a number, one per token, or one row per parameter set.
     _translated("initial_memory_length", None, 10.0, "parameters.memory_days"),
     _translated("initial_memory_length_delta", None, 0.0, "parameters.alt_memory_days, parameters.weight_memory_days",

@@ -84,7 +84,7 @@ def _objective(values: Values, notes: Notes) -> dict[str, Any]:
             objective["period_overlap"] = overlap
             notes.add(
                 "multi_period.overlap_fraction",
-                "the periods cover all of training here; in quantammsim each has 1/n_periods of it, and they end before it does",
+                "the periods cover all of training here; in quantammsim each has 1/n_periods of it, and they end early",
             )
         if aggregate == "softmin":
             objective["softmin_temperature"] = values["multi_period.softmin_temperature"]
