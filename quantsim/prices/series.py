@@ -24,6 +24,7 @@ ORACLE = "oracle"
 """The setting with one value per token of the pool."""
 
 VALUE = "value"
+_FEWEST_LONG = 3  # equal spacings of several days that make bars; fewer may be the dates of two events
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def load_series(
         needed_from: first bar whose value is used.
         tokens: of the pool, in its order; only for the oracle.
         stamps: what the stamps of the file mark. ``"start"``: a value is known, and taken, at the end of its bar. The bar is
-            the spacing that most stamps of the file have, if that is a bar; else that of ``grid``.
+            the spacing that most stamps of the file have, if it divides a day or is a number of days; else that of ``grid``.
 
     Returns:
         ``(T,)``, or ``(T, n)`` for the oracle. Bars before the first stamp, none of which is used, are NaN.
@@ -153,6 +154,8 @@ def _bar_us(raw: RawSeries, grid: Grid) -> int:
     spacings, counts = np.unique(np.diff(raw.times_us), return_counts=True)
     if spacings.size and 2 * counts.max() > counts.sum():
         spacing = int(spacings[np.argmax(counts)])
-        if spacing % MINUTE_US == 0 and DAY_MINUTES * MINUTE_US % spacing == 0:
+        day = DAY_MINUTES * MINUTE_US
+        weekly = spacing % day == 0 and counts.max() >= _FEWEST_LONG  # or of another number of days
+        if (spacing % MINUTE_US == 0 and day % spacing == 0) or weekly:
             return spacing
     return grid.bar_minutes * MINUTE_US

@@ -86,6 +86,19 @@ def test_the_command_shows_the_ends_of_bars(folder: Path) -> None:
     assert CliRunner().invoke(app, ["prices", "--stamps", "middle"]).exit_code == 2
 
 
+def test_a_week_that_starts_at_its_stamp_is_known_at_its_end(write: Writer) -> None:
+    """Spacings of several days count as bars, except between two events."""
+    grid = Grid(GRID.first_minute, 60, 1440)
+    days = np.datetime64("2023-12-04") + 7 * np.arange(12)
+    weekly = write("weekly.csv", {"time": days.astype(str), "BTC": np.arange(12.0) + 1.0})
+    found = load_series("oracle", weekly, grid, tokens=["BTC"], stamps="start")[:, 0]
+    now = (np.datetime64("1970-01-01") + grid.first_minute // 1440) + np.arange(60)
+    assert found.tolist() == [float(np.sum(days + 7 <= day)) for day in now]
+    events = write("events.csv", {"time": ["2023-06-01", "2024-01-10"], "value": [0.1, 0.2]})
+    fees = load_series("swap_fee", events, grid, stamps="start")
+    assert fees.tolist() == [0.2 if day >= np.datetime64("2024-01-11") else 0.1 for day in now]
+
+
 def test_a_value_of_a_series_is_known_at_the_end_of_its_bar(write: Writer) -> None:
     path = write("gas.csv", {"time": HOURS[:4], "value": [1.0, 2.0, 3.0, 4.0]})
     found = load_series("gas_cost_usd", path, GRID, needed_from=1, stamps="start")
