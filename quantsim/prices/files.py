@@ -16,7 +16,7 @@ from quantsim.prices.header import Header, is_value, parse_header
 from quantsim.prices.instants import row_text
 from quantsim.prices.names import is_index_name
 
-__all__ = ["KINDS", "Sheet", "is_price_file", "open_sheet", "stem_of"]
+__all__ = ["KINDS", "Sheet", "is_price_file", "member_of", "open_sheet", "stem_of"]
 
 _SUFFIXES = (".parquet", ".feather", ".csv.gz", ".csv.zip", ".csv", ".zip")
 KINDS = f"{', '.join(('.csv', '.csv.gz', '.zip', '.feather'))} or .parquet"
@@ -306,6 +306,14 @@ def _text(probe: bytes, path: Path, *, complete: bool) -> str:
     if end < 0:
         raise PriceError(f"{path} is no CSV file: its first {_PROBE_BYTES} bytes are one line")
     return text[: end + 1]
+
+
+def member_of(path: Path) -> str | None:
+    """The name of the CSV file that a zipped one holds, without its suffix; None for a file that is not zipped."""
+    if not path.name.lower().endswith(".zip"):
+        return None
+    with zipfile.ZipFile(path) as archive:
+        return Path(_member(archive, path).filename).stem
 
 
 def _unpacked(path: Path) -> bytes | None:

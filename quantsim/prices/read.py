@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from quantsim.errors import PriceError
 from quantsim.prices.align import RawSeries
 from quantsim.prices.cells import ends_of_bars, numbers_of, texts_of, times_of
-from quantsim.prices.files import Sheet, open_sheet, stem_of
+from quantsim.prices.files import Sheet, member_of, open_sheet, stem_of
 from quantsim.prices.header import PRICE_NAMES, TIME_NAMES, normal
 from quantsim.prices.instants import Marks, row_text, text
 from quantsim.prices.names import find_names, is_dollar, is_index_name, refusal, stands_for, token_of, tokens_of
@@ -112,6 +112,7 @@ def read_single(path: Path, token: str) -> RawSeries:
     if layout.price is None:
         raise _no_price(layout.sheet)
     _check_labels(layout, token)
+    _check_member(path, token)
     times, marks, (prices,) = _read(layout, [layout.price])
     return RawSeries(token, str(path), times, prices, marks=marks)
 
@@ -360,6 +361,16 @@ def _check_labels(layout: _Layout, token: str) -> None:
                 raise PriceError(
                     f"{layout.where(position)}, {row_text(row)}: {held!r} is not {token}, which the file is read for; {_REMEDY}"
                 )
+
+
+def _check_member(path: Path, token: str) -> None:
+    """Refuses a zipped file whose name inside begins with another pair: ``ETHUSDT-1d-2024-01.csv`` in ``BTC.zip``."""
+    inside = member_of(path) or ""
+    pair = re.match(r"[A-Z0-9]{2,}?(USDT|USDC|FDUSD|BUSD|USD)(?![A-Za-z0-9])", inside)
+    if pair and not stands_for(pair[0], token):
+        raise PriceError(
+            f"{path} is read for token {token!r}, and holds {inside}.csv: {refusal(pair[0], token)}; {_REMEDY}"
+        )
 
 
 def _check_quotes(layout: _Layout, quotes: Any, token: str) -> None:

@@ -374,6 +374,17 @@ class TestPacked:
             prices = load_prices(["BTC"], source)
             assert (str(prices.times[0]), prices.prices[:, 0].tolist()) == ("2024-01-01T00:00:00", CLOSES)
 
+    def test_the_file_inside_must_not_be_that_of_another_pair(self, tmp_path: Path) -> None:
+        for inside in ("BTCUSDT-1d-2024-01", "BTCUSDT", "data"):
+            with zipfile.ZipFile(tmp_path / "BTC.zip", "w") as archive:
+                archive.writestr(f"{inside}.csv", SIMPLE)
+            assert load_prices(["BTC"], tmp_path).n_bars == len(CLOSES)
+        for inside in ("ETHUSDT-1d-2024-01", "ETHUSD", "WBTCUSDT"):
+            with zipfile.ZipFile(tmp_path / "BTC.zip", "w") as archive:
+                archive.writestr(f"{inside}.csv", SIMPLE)
+            with pytest.raises(PriceError, match=rf"BTC\.zip is read for token 'BTC', and holds {inside}\.csv: "):
+                load_prices(["BTC"], tmp_path)
+
     @pytest.mark.parametrize(
         ("members", "said"),
         [
