@@ -90,7 +90,7 @@ def hybrid(
         best = show_run(results, experiment, run.run_id)
         if any(phase.kind == "gradients" for phase in run.phases):
             show_tuned(results, experiment, best, run.tuned_from)
-        show_places(run, results, best, store, own_storage=storage is not None)
+        show_places(experiment, run, results, best, store, own_storage=storage is not None)
 
 
 def _run(

@@ -23,6 +23,7 @@ from quantsim.commands.options import (
 )
 from quantsim.commands.session import (
     load_study,
+    note,
     open_existing_store,
     open_store,
     place_of,
@@ -137,10 +138,13 @@ def optuna(
         show_notes(stored.notes)
         alike_starts(starts, experiment, stored.data_id)  # says where the prices of the starts were others
         say(_summary(experiment, done))
+        if not done.n_new:
+            untried = "; what --from names was not tried" if starts else ""
+            note(f"Note: the study had its trials already, so none was run{untried}. --trials counts all of a study.")
         show_study(experiment, done, place or default_storage(results.location), plots)
         best = show_run(results, experiment, done.run_id, done.best_trial if experiment.search.objectives else None)
         attach_pictures(experiment, prices, done, place or default_storage(results.location), results.location)
-        show_places(done, results, best, store, own_storage=storage is not None)
+        show_places(experiment, done, results, best, store, own_storage=storage is not None)
 
 
 def _search(

@@ -32,6 +32,7 @@ __all__ = [
     "show_parameters",
     "show_run",
     "show_selection",
+    "simulating",
 ]
 
 _ROUNDING = 1e-6  # relative: paths and compiled programs differ by rounding only
@@ -148,6 +149,12 @@ def show_notes(notes: Mapping[str, Any]) -> None:
             f"Note: {notes['bars_filled']} bars in {notes['gaps_filled']} gaps of the prices are filled with the price "
             "before them; `quantsim prices` lists them."
         )
+
+
+def simulating(experiment: Experiment, key: str) -> str:
+    """The command that shows a checkpoint of the experiment, with the files of users' rules that it needs."""
+    files = dict.fromkeys(name.rpartition(":")[0] for name in experiment.own_rules)
+    return f"simulate --from {key} --plot pool.png" + "".join(f" --rule-file {shlex.quote(file)}" for file in files)
 
 
 def show_next(store: str, *commands: str) -> None:

@@ -66,7 +66,7 @@ def sgd(
     The study is that of --study; else, with --from or --from-study, that of the run started from; else momentum_zero_fee.
     """
     from quantsim.commands.gains import alike_starts, show_gain, show_starts
-    from quantsim.commands.outcome import show_next, show_notes, show_run
+    from quantsim.commands.outcome import show_next, show_notes, show_run, simulating
     from quantsim.commands.starts import study_and_starts
 
     if from_study is not None and start:
@@ -95,7 +95,7 @@ def sgd(
         if starts:
             show_gain(results, experiment, done.run_id, starts, best)
         say(f"Checkpoints: {place_of(results)}, run {done.run_id[:8]}")
-        show_next(store, f"simulate --from {best.key} --plot pool.png")
+        show_next(store, simulating(experiment, best.key))
 
 
 def _train(

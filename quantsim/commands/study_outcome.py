@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from quantsim.commands.outcome import show_next
+from quantsim.commands.outcome import show_next, simulating
 from quantsim.commands.session import note, place_of, say, show
 from quantsim.errors import QuantsimError
 
@@ -50,11 +50,18 @@ def show_study(experiment: Experiment, run: SearchRun, storage: Location, pages:
 
 
 def show_places(
-    run: SearchRun | HybridRun, results: CheckpointStore, best: Checkpoint, store: str, *, own_storage: bool
+    experiment: Experiment,
+    run: SearchRun | HybridRun,
+    results: CheckpointStore,
+    best: Checkpoint,
+    store: str,
+    *,
+    own_storage: bool,
 ) -> None:
     """Says where a study and its checkpoints are, and what could be done next.
 
     Args:
+        experiment: of the run.
         run: that has just ended.
         results: the open store.
         best: the checkpoint that was shown.
@@ -63,7 +70,7 @@ def show_places(
     """
     say(f"Checkpoints: {place_of(results)}, run {run.run_id[:8]}")
     say(f"Optuna study: {run.storage}, name {run.study_name}")
-    show_next(store, f"simulate --from {best.key} --plot pool.png")
+    show_next(store, simulating(experiment, best.key))
     show_next(store, f"dashboard --storage {shlex.quote(run.storage)}" if own_storage else "dashboard")
 
 

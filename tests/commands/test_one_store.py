@@ -54,6 +54,11 @@ def shown(text: str, metric: str) -> list[str]:
     return [cell for cell in row[1:] if re.fullmatch(r"[+-]?[\d.,]+", cell)]
 
 
+def test_a_study_that_has_its_trials_says_that_none_was_run(store: Path) -> None:
+    _, told = run(store, "optuna", "--from", "best", "--trials", "1", "--quiet")
+    assert "so none was run; what --from names was not tried. --trials counts all of a study." in told
+
+
 def test_export_and_simulate_take_the_study_of_the_run(store: Path) -> None:
     best = selected(store)
     out, told = run(store, "export", "best_validation")

@@ -17,6 +17,7 @@ from quantsim.checkpoints import Checkpoint
 from quantsim.checkpoints.stored import rule_notes, study_of_run, tables_of_run
 from quantsim.commands.candidates import comparable_runs
 from quantsim.commands.gains import gain_line, show_gain, show_tuned
+from quantsim.commands.outcome import simulating
 from quantsim.commands.starts import Start
 from quantsim.config.deciding import deciding_tables, differences, tables_of
 from quantsim.drivers.search import load_search_space
@@ -70,6 +71,7 @@ def test_a_rule_of_a_user_s_file_is_run_only_where_the_user_names_it(path: Path,
         assert "SHA-256" in changed.stderr
     moved = tmp_path / "elsewhere.py"
     moved.write_text(content)
+    assert simulating(experiment, key) == f"simulate --from {key} --plot pool.png --rule-file {file}"
     deployed = invoke("export", key, "--rule-file", moved, "--store", path)
     assert deployed.exit_code == 0, deployed.output
     assert json.loads(deployed.stdout)["experiment"]["identity"] == experiment.identity

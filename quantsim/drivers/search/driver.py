@@ -67,6 +67,7 @@ class SearchRun:
         study_name: of the study.
         storage: where the study is, without its password.
         n_trials: trials of the study that count, failed ones and earlier sessions' included.
+        n_new: of these, the trials that this session ran.
         n_failed: those that failed, each with its reason in the study.
         n_pruned: those that were given up before their end.
         best_trial: number of the trial with the highest objective, as :mod:`quantsim.ranking` has it; of several objectives
@@ -83,6 +84,7 @@ class SearchRun:
     study_name: str
     storage: str
     n_trials: int
+    n_new: int
     n_failed: int
     n_pruned: int
     best_trial: int
@@ -244,11 +246,12 @@ class _Search:
                 for params in queue:
                     study.enqueue_trial(params, skip_if_exists=True)
                 monitor.catch_up(study)
+                n_old = monitor.progress.finished
                 self._work(storage, study, monitor, lost)
                 lost.look()  # workers that were ended may have begun what was one too many
                 monitor.catch_up(study)
                 monitor.stop_others(study)
-                outcome = self._outcome(study, monitor, run_id)
+                outcome = self._outcome(study, monitor, run_id, n_old)
             except BaseException as error:
                 self._close_down(monitor, run_id, error)
                 raise
@@ -302,7 +305,7 @@ class _Search:
                 between=between,
             )
 
-    def _outcome(self, study: Study, monitor: Monitor, run_id: str) -> SearchRun:
+    def _outcome(self, study: Study, monitor: Monitor, run_id: str, n_old: int) -> SearchRun:
         now = monitor.progress
         kept = kept_trials(settled_trials(study))
         if not kept:
@@ -318,6 +321,7 @@ class _Search:
             study_name=self.name,
             storage=describe_storage(self.location),
             n_trials=now.finished,
+            n_new=now.finished - n_old,
             n_failed=now.failed,
             n_pruned=now.pruned,
             best_trial=best.number,
