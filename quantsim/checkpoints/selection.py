@@ -153,25 +153,34 @@ def select(
         able = _of_last_step(rows, able, method, f"{rule.split} {names[0]}")
     if rule.guard is not None and least is not None:
         able = _at_least(able, rule.guard, names[0], least)
+    picked = _picked(able, method, rule, metrics)
     if rule.per_set:
-        picked = _best_of_each_set(able, rule.split, names[0])
         notes += _sets_without_winner(rows, picked)
-    elif rule.front:
-        picked = _originals(_front(able, rule.split, metrics, whole=method == "pareto_front"), able, rule.split, names)
-    elif rule.last_step:
-        picked = (_ranked(able, rule.split, names[0])[0],)
-    else:
-        picked = _originals((_ranked(able, rule.split, names[0])[0],), able, rule.split, names)
     if rule.by_objective:
         whole = {row.checkpoint_id: row for row in rows}
         picked = tuple(whole[row.checkpoint_id] for row in picked)
     if any(row.driver == IMPORTED for row in picked):
-        notes += (
-            "the metrics are those in the imported file, which another program found on its prices; "
-            "`quantsim simulate --from KEY` evaluates a parameter set here",
-        )
+        notes += (_OF_FILE,)
     chosen_by = "last step" if rule.last_step else rule.split
     return Selection(method, ", ".join(metrics), chosen_by, rule.uses_test, picked, least, notes)
+
+
+def _picked(able: Sequence[Checkpoint], method: str, rule: Method, metrics: Sequence[str]) -> tuple[Checkpoint, ...]:
+    """The winners among the rows that may be picked."""
+    names = [signed(name)[0] for name in metrics]
+    if rule.per_set:
+        return _best_of_each_set(able, rule.split, names[0])
+    if rule.front:
+        picked = _front(able, rule.split, metrics, whole=method == "pareto_front")
+    else:
+        picked = (_ranked(able, rule.split, names[0])[0],)
+    return picked if rule.last_step else _originals(picked, able, rule.split, names)
+
+
+_OF_FILE = (
+    "the metrics are those in the imported file, which another program found on its prices; `quantsim simulate --from KEY` "
+    "evaluates a parameter set here"
+)
 
 
 def top(

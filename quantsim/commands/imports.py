@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from quantsim.commands.options import DEFAULT_STORE, Store, Verbose
-from quantsim.commands.session import note, open_store, say
+from quantsim.commands.session import open_store, say, showing_warnings
 
 __all__ = ["import_results"]
 
@@ -45,11 +44,8 @@ def _import(file: Path, store: str, source: str | None) -> None:
     from quantsim.checkpoints.checkpoint import SHORT_RUN_ID
     from quantsim.checkpoints.published import read_results
 
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with showing_warnings():
         read = read_results(file, source=source)
-    for warning in caught:
-        note(f"Note: {warning.message}")
     with open_store(store) as results:
         is_new = results.add_runs(read.runs)
     experiment, n_checkpoints = read.experiment, sum(len(rows) for _, rows in read.runs)

@@ -90,7 +90,7 @@ def attach_pictures(
 ) -> None:
     """Gives the best trials a picture and a study file, for the dashboard to show; passes over those that have them."""
     from quantsim.drivers.search.dashboard.artifacts import artifact_folder, attach_artifacts
-    from quantsim.drivers.search.dashboard.note import best_trials
+    from quantsim.drivers.search.dashboard.note import notable_trials
     from quantsim.drivers.search.storage.opened import opened_storage
     from quantsim.drivers.search.study import load_study, quiet_optuna
 
@@ -99,7 +99,7 @@ def attach_pictures(
         return
     with quiet_optuna(), opened_storage(storage) as opened:
         study = load_study(opened, run.study_name)
-        attach_artifacts(study, best_trials(study, experiment), experiment, prices, folder)
+        attach_artifacts(study, notable_trials(study, experiment), experiment, prices, folder)
 
 
 def _show_front(study: Study, run: SearchRun, names: tuple[str, ...]) -> None:

@@ -18,8 +18,8 @@ from dashboard_support import NAME, Searched
 from quantsim import load_prices
 from quantsim.drivers.search.dashboard.artifacts import artifact_folder, attach_artifacts
 from quantsim.drivers.search.dashboard.note import (
-    best_trials,
     describe_prices,
+    notable_trials,
     selection_advice,
     study_note,
     write_note,
@@ -90,7 +90,7 @@ def test_pictures_of_the_best_trials_are_shown(page: Browser, address: str, sear
     kept = artifact_folder(folder / JOURNAL, STORE)
     assert kept is not None
     assert not kept.exists()  # it is made while the dashboard is open
-    best = best_trials(searched.study, searched.experiment, 1)
+    best = notable_trials(searched.study, searched.experiment, 1)
     attach_artifacts(searched.study, best, searched.experiment, searched.prices, kept, searched.space)
     page.open(f"{address}/trials?numbers={best[0].number}")
     image = "[...document.querySelectorAll('img')].find(one => one.src.includes('/artifacts/'))"

@@ -18,9 +18,9 @@ from quantsim import Experiment, load_prices
 from quantsim.config.locate import bundled_names, find_study
 from quantsim.drivers.search.dashboard.artifacts import ArtifactFolder, artifact_folder, attach_artifacts
 from quantsim.drivers.search.dashboard.note import (
-    best_trials,
     dashboard_attributes,
     describe_prices,
+    notable_trials,
     selection_advice,
     study_note,
     write_note,
@@ -207,10 +207,10 @@ def study_of(*trials: tuple[tuple[float, ...], float, float]) -> optuna.Study:
 
 
 def numbers(study: optuna.Study, searched: Searched, k: int = 3) -> list[int]:
-    return [trial.number for trial in best_trials(study, searched.experiment, k)]
+    return [trial.number for trial in notable_trials(study, searched.experiment, k)]
 
 
-def test_best_trials_begin_with_what_selection_takes(searched: Searched):
+def test_notable_trials_begin_with_what_selection_takes(searched: Searched):
     study = study_of(
         ((1.0,), 0.0, -1.0), ((3.0,), 0.1, 0.0), ((2.0,), 0.5, -1.0), ((9.0,), 9.0, 1.0), ((2.5,), 0.2, 0.0)
     )
@@ -224,7 +224,7 @@ def test_best_trials_begin_with_what_selection_takes(searched: Searched):
     assert numbers(study_of(((1.0,), -math.inf, 0.0), ((2.0,), math.nan, 0.0)), searched) == [0, 1]
 
 
-def test_best_trials_of_several_objectives_span_the_front(searched: Searched):
+def test_notable_trials_of_several_objectives_span_the_front(searched: Searched):
     points = ((0.0, 1.0), (1.0, 0.0), (0.7, 0.7), (0.6, 0.6), (0.9, 0.3))
     study = study_of(*((point, 0.0, 0.0) for point in points))
     assert numbers(study, searched) == [2, 1, 0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -27,10 +28,10 @@ _NO_FLOOR = 1e-12  # of a learning rate, as a share of the first
 _PLATEAU_TOLERANCE = 1e-4  # there, absolute
 _NOISE_SEARCH = "is for gradients here: a search measures on the prices as they are"
 _NOISE_SGD = "the rule and the arbitrageurs see the noise here; in quantammsim only the value of the reserves has it"
-_SAMPLING = {"uniform": "uniform", "stratified": "stratified", "exponential": "exponential"}
-_OPTIMISERS = {"adam": "adam", "adamw": "adamw", "sgd": "sgd"}
-_SCHEDULES = {name: name for name in ("constant", "cosine", "warmup_cosine", "exponential")}
-_AGGREGATES = {name: name for name in ("mean", "softmin", "min", "sum")}
+_SAMPLING = ("uniform", "stratified", "exponential")
+_OPTIMISERS = ("adam", "adamw", "sgd")
+_SCHEDULES = ("constant", "cosine", "warmup_cosine", "exponential")
+_AGGREGATES = ("mean", "softmin", "min", "sum")
 _OF_PERIODS = {"return": "returns", "sharpe": "daily_sharpe"}
 """Metrics by their names in tables of metrics there, where ``return_val`` has them by another."""
 
@@ -156,7 +157,7 @@ def _sgd(values: Values, notes: Notes) -> dict[str, Any]:
 
 def _initial(values: Values, notes: Notes) -> str:
     path = f"{_OPT}parameter_init_method"
-    kind = _chosen(values, path, {name: kind for name, kind in INITIAL_KINDS.items() if name != "grid"})
+    kind = INITIAL_KINDS[_chosen(values, path, [name for name in INITIAL_KINDS if name != "grid"])]
     if kind != "gaussian":
         notes.add(
             path, "fills the ranges of the parameters here; in quantammsim the surroundings of the initial values"
@@ -240,7 +241,9 @@ def _early_stopping(values: Values, notes: Notes, method: str, report_every: int
     return {"early_stopping_reports": max(1, math.ceil(values[f"{path}_patience"] / max(report_every, 1)))}
 
 
-def _chosen(values: Values, path: str, known: dict[str, str]) -> str:
+def _chosen(values: Values, path: str, known: Sequence[str]) -> str:
+    """The value of a key that means the same here, if it is one of those known."""
     if values[path] not in known:
         raise ConfigError(f"{path} = {values[path]!r}: {nearest(values[path], known)}")
-    return known[values[path]]
+    name: str = values[path]
+    return name

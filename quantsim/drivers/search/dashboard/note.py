@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from quantsim.prices import Prices
 
-__all__ = ["best_trials", "dashboard_attributes", "describe_prices", "selection_advice", "study_note", "write_note"]
+__all__ = ["dashboard_attributes", "describe_prices", "notable_trials", "selection_advice", "study_note", "write_note"]
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ def dashboard_attributes(metrics: Metrics, objective: str) -> dict[str, float]:
     return {name: clamped(value) for name, value in columns.items() if is_ranked(value)}
 
 
-def best_trials(study: Study, experiment: Experiment, k: int = 3) -> list[FrozenTrial]:
+def notable_trials(study: Study, experiment: Experiment, k: int = 3) -> list[FrozenTrial]:
     """The completed trials that are worth a look, at most ``k``.
 
     With one objective: first the one that is best on validation data, which the default selection takes, then those of the
