@@ -13,7 +13,7 @@ from published_support import FINGERPRINT, gradient_entry, parameters, result_fi
 from quantsim.checkpoints import CheckpointStore, select
 from quantsim.checkpoints.published import import_results, read_results
 from quantsim.checkpoints.published.result_file import ResultFile
-from quantsim.errors import CheckpointError, ConfigError, QuantsimError, SelectionError
+from quantsim.errors import CheckpointError, ConfigError, FingerprintWarning, QuantsimError, SelectionError
 
 
 @pytest.fixture
@@ -134,7 +134,8 @@ def test_values_per_token_are_in_the_order_of_the_sorted_tokens(file):
 
 
 def test_parameters_that_a_rule_carries_without_using_them(file):
-    (row,) = rows_of(result_file(file, gradient_entry(0, [1.0]), rule="min_variance"))
+    with pytest.warns(FingerprintWarning, match="rule: min_variance knows the price"):
+        (row,) = rows_of(result_file(file, gradient_entry(0, [1.0]), rule="min_variance"))
     assert set(row.raw) == {"initial_weights_logits", "logit_lamb", "logit_delta_lamb"}
 
 

@@ -228,7 +228,7 @@ KEYS: tuple[Key, ...] = (
     _translated(_OPT + "early_stopping_metric", str, "daily_log_sharpe", "",
                 "the objective decides here: set `return_val`, or pick by another metric with `quantsim select --metric`"),
     _translated(_OPT + "use_swa", bool, False, "sgd.average_from_step",
-                "not of `bfgs` and multi-period training; in quantammsim only without val_fraction"),
+                "means are stored as sets of their own; not of `bfgs` and multi-period training"),
     _translated(_OPT + "swa_start_frac", float, 0.75, "sgd.average_from_step", "only with use_swa"),
     _translated(_OPT + "swa_freq", int, 10, "sgd.average_every", "only with use_swa"),
     _translated(_OPT + "include_flipped_training_data", bool, False, "sgd.time_reversed"),

@@ -48,7 +48,7 @@ def pool_tables(values: Values, notes: Notes) -> dict[str, Any]:
         "data": {"tokens": known},
         "periods": _periods(values, notes),
         "pool": _pool(values, notes),
-        "update": _update(values),
+        "update": _update(values, notes),
     }
     if subsidiaries:
         tables["pool"]["tokens"] = holdings(values)
@@ -155,7 +155,7 @@ def _subsidiary(values: Values, notes: Notes) -> dict[str, Any]:
         "tokens": list(values["tokens"]),
         **copied["pool"],
         **_pool(values, notes),
-        "update": copied["update"] | _update(values),
+        "update": copied["update"] | _update(values, notes),
         "fees": copied["fees"],
     }
 
@@ -205,7 +205,7 @@ def _periods(values: Values, notes: Notes) -> dict[str, Any]:
     return periods
 
 
-def _update(values: Values) -> dict[str, Any]:
+def _update(values: Values, notes: Notes) -> dict[str, Any]:
     path = "weight_interpolation_period"
     minutes = values[path] if values.is_given(path) else min(values[path], values["chunk_period"])
     method = values["weight_interpolation_method"]
@@ -220,4 +220,9 @@ def _update(values: Values) -> dict[str, Any]:
         # There, output j of a rule that outputs weights knows the price at the end of the chunk that it steers. A
         # translated configuration is to give the figures it gave; docs/rules.md says what that is worth.
         update["published_look_ahead"] = True
+        notes.add(
+            "rule",
+            f"{values['rule']} knows the price at the end of the chunk that it steers, as in quantammsim, and no pool can: set "
+            "update.published_look_ahead = false to see what it is worth",
+        )
     return update

@@ -143,10 +143,11 @@ def _sgd(values: Values, notes: Notes) -> dict[str, Any]:
     else:
         sgd |= _optimiser(values, notes, method)
     if values[f"{_OPT}use_swa"] and method not in ("bfgs", "multi_period"):
-        if values[f"{_OPT}val_fraction"]:
-            notes.add(
-                f"{_OPT}use_swa", f"counts here; quantammsim ignores it with validation data ({_OPT}val_fraction)"
-            )
+        fate = "are not used beside validation data" if values[f"{_OPT}val_fraction"] else "are what training returns"
+        notes.add(
+            f"{_OPT}use_swa",
+            f"means are stored as sets of their own here, and picked if they are best; in quantammsim they {fate}",
+        )
         begin = int(values[f"{_OPT}n_iterations"] * values[f"{_OPT}swa_start_frac"])
         sgd |= {"average_from_step": max(begin, 1), "average_every": values[f"{_OPT}swa_freq"]}
     if values[f"{_OPT}train_on_hessian_trace"]:
@@ -235,7 +236,7 @@ def _early_stopping(values: Values, notes: Notes, method: str, report_every: int
                 f"needs validation data ({_OPT}val_fraction), and is left out without; quantammsim stops by test data then",
             )
         return {}
-    if _OF_PERIODS.get(values[metric], values[metric]) != values["return_val"]:
+    if method == "gradient_descent" and _OF_PERIODS.get(values[metric], values[metric]) != values["return_val"]:
         whose = "" if values.is_given(metric) else ", the default of quantammsim,"
         notes.add(metric, f"{values[metric]}{whose} does not decide here: return_val = {values['return_val']} does")
     return {"early_stopping_reports": max(1, math.ceil(values[f"{path}_patience"] / max(report_every, 1)))}

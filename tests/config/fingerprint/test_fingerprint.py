@@ -266,6 +266,7 @@ def test_parameters_of_the_channel_rules_are_translated() -> None:
 
 def test_the_published_look_ahead_comes_with_the_rule_that_has_it() -> None:
     assert read(rule="min_variance").update.published_look_ahead
+    assert "rule: min_variance knows the price at the end of the chunk" in said_of(rule="min_variance")
     assert not read(rule="momentum").update.published_look_ahead
 
 
@@ -454,9 +455,10 @@ def test_plain_ascent_has_no_clipping_and_no_schedule_but_the_plateau() -> None:
 
 def test_what_counts_elsewhere_there_is_told() -> None:
     assert "price_noise_sigma: the rule and the arbitrageurs see the noise here" in said_of(price_noise_sigma=0.001)
-    assert "use_swa: counts here" in said_of(**optimised(use_swa=True))
+    assert "in quantammsim they are not used beside validation data" in said_of(**optimised(use_swa=True))
     alone = optimised(use_swa=True, val_fraction=0.0, early_stopping=False)
-    assert not said_of(**alone)
+    assert "use_swa: means are stored as sets of their own here" in said_of(**alone)
+    assert "in quantammsim they are what training returns" in said_of(**alone)
     call = {"n_periods": 3, "overlap_fraction": 0.5}
     assert "use_swa: changes nothing here" in said_of(multi_period=call, **optimised(use_swa=True))
     assert "overlap_fraction: the periods cover all of training here" in said_of(multi_period=call)
@@ -479,7 +481,9 @@ def test_the_metric_that_picks_there_is_told_where_it_is_another(
     return_val: str, metric: str | None, said: str
 ) -> None:
     found = said_of(return_val=return_val, **optimised(early_stopping_metric=metric))
-    assert (said in found) if said else "early_stopping_metric" not in found.replace("changes nothing", "")
+    assert said in found
+    assert ("does not decide" in found) == bool(said)
+    assert "does not decide" not in said_of(return_val=return_val, **searched())
 
 
 def test_what_steers_the_gradients() -> None:
