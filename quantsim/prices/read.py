@@ -355,8 +355,8 @@ def _check_labels(layout: _Layout, token: str) -> None:
     for position in layout.loose:
         cells = texts_of(layout.sheet.read({position: "text"})[0], layout.where(position))
         for held in cells.drop_null().unique().to_pylist():
-            parts = re.split(r"[_\-/.: ]", held)
-            if _TICKER.fullmatch(held) and not any(stands_for(part, token) for part in (held, *parts)):
+            pair = "_".join(re.split(r"[_\-/.: ]", held)[-2:])  # of an exchange, as in BITSTAMP_SPOT_BTC_USD
+            if _TICKER.fullmatch(held) and not stands_for(held, token) and not stands_for(pair, token):
                 row = cells.index(held).as_py()
                 raise PriceError(
                     f"{layout.where(position)}, {row_text(row)}: {held!r} is not {token}, which the file is read for; {_REMEDY}"

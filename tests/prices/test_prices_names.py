@@ -73,7 +73,7 @@ def test_files_and_columns_go_by_the_same_rule(write: Writer, suffix: str) -> No
 
 @pytest.mark.parametrize("column", ["Token_Symbol", "coin symbol", "sym", "asset_id", "Name", "crypto", "symbol_id"])
 def test_every_column_that_says_whose_prices_they_are_is_checked(write: Writer, column: str) -> None:
-    for said in ("ETH", "ETH-USD", "BITSTAMP_SPOT_ETH_USD"):
+    for said in ("ETH", "ETH-USD", "BITSTAMP_SPOT_ETH_USD", "BTC/ETH", "ETH/BTC", "BINANCE_SPOT_BTC_ETH"):
         with pytest.raises(PriceError, match=rf"column '{column}'.*'{said}'"):
             load_prices(["BTC"], write("BTC.csv", {"time": HOURS, column: [said] * 3, "close": [1.0] * 3}).parent)
     assert load_prices(["ETH"], write("ETH.csv", {"time": HOURS, column: ["ETH"] * 3, "close": [1.0] * 3}).parent)
