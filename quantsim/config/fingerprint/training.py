@@ -69,7 +69,9 @@ def _windows_of_search(values: Values, notes: Notes) -> int:
 
 def _objective(values: Values, notes: Notes) -> dict[str, Any]:
     objective: dict[str, Any] = {"metric": values["return_val"]}
-    if penalty := values["turnover_penalty"]:
+    if (penalty := values["turnover_penalty"]) < 0.0:
+        raise ConfigError(f"turnover_penalty = {penalty} must be at least 0: below, it would reward turnover")
+    if penalty:
         # There, Σ|Δw| of a mean minute; the metric is minus half of that, of a mean day.
         objective["weights"] = {"turnover": penalty / (_MINUTES_A_DAY / 2)}
         if (

@@ -209,6 +209,7 @@ def test_tables_given_extend_the_translated_ones() -> None:
             ("2 and 3 rows", "4 parameter sets"),
         ),
         ({"initial_k_per_day": 0}, ("k_per_day = [0.0, 0.0]", "initial_k_per_day of the fingerprint")),
+        ({"turnover_penalty": -1.0}, ("turnover_penalty = -1.0", "at least 0")),
         ({"tokens": ["BTC", "ETH", "BTC"]}, ("tokens = ['BTC', 'ETH', 'BTC']", "twice")),
         (
             searched(parameter_config={"memory_length": {"low": 300}}),
