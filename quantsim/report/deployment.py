@@ -82,6 +82,7 @@ def _run(run: Run, differences: Sequence[str]) -> dict[str, Any]:
         "experiment": run.experiment_id,
         "prices": run.data_id,
         "differences": list(differences),
+        "notes": [f"the {name} were {run.notes[name]}" for name in ("prices", "series") if name in run.notes],
     }
 
 

@@ -74,6 +74,11 @@ def test_commands_ask_for_the_prices(cli, run: Run, path: Path, command: str) ->
     assert "--set data.source=FILE" in refused.stderr
 
 
+def test_the_deployment_file_says_so(cli, run: Run, path: Path) -> None:
+    deployed = json.loads(cli("export", "best", "--store", path).stdout)
+    assert deployed["run"]["notes"] == [f"the prices were {run.notes['prices']}"]
+
+
 def test_the_same_prices_in_a_file_will_do_and_others_not(cli, run: Run, path: Path, tmp_path: Path) -> None:
     same, other = write(made(), tmp_path / "same.parquet"), write(made(2.0), tmp_path / "other.parquet")
     command = ("simulate", "--from", "best", "--store", path, "--split", "train", "--set")
