@@ -1,4 +1,4 @@
-"""The largest numbers that are taken: beyond what is any use, and below what fills the memory or never ends."""
+"""The largest numbers that are accepted: larger than any use needs, and small enough for memory and time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where results are kept: the path of a file, or the URL of a database; and what only looks like either."""
+"""Where results are kept: the path of a file, or the URL of a database. Mistyped URLs are refused."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def read_location(location: str | os.PathLike[str], *, others: tuple[str, ...] =
             # No more is shown: the rest may hold a password.
             scheme = found[1] or found[2]
             raise ValueError(
-                f"it begins like a URL, with {found[0]!r}, and is none: write {scheme}://..., or ./ before the name of a file"
+                f"it begins like a URL, with {found[0]!r}, but is none: write {scheme}://..., or ./ before the name of a file"
             )
         return Path(os.path.expanduser(text))
     try:
@@ -56,7 +56,7 @@ def read_location(location: str | os.PathLike[str], *, others: tuple[str, ...] =
 
 
 def file_of(location: Path | URL) -> Path | None:
-    """The file that it is, whether there is one or not; None where that is none on this machine's disk."""
+    """The path of the file, which need not exist; None for a server, or a database in memory."""
     if isinstance(location, Path):
         return location
     inside = location.get_backend_name() == "sqlite" and location.database

@@ -82,20 +82,20 @@ def show_gain(
     try:
         selection = select(given, method, metric)
     except SelectionError as error:
-        note(f"Note: no gain can be told, for {metric} is nan at every start: {error}")
+        note(f"Note: the gain is not known, since {metric} is nan at every start: {error}")
         return
     best = selection.checkpoint
     start = starts[best.parameter_set]
     which = start.checkpoint.key + (f", the best of {len(starts)} starts" if len(starts) > 1 else "")
     if chosen.raw == best.raw:
         say(
-            f"Fine-tuning did not help on {selection.chosen_by} data: nothing that gradients made beats its start, {which}. "
-            "That stays the choice."
+            f"Fine-tuning did not help on {selection.chosen_by} data: no step beats its start, {which}, "
+            "which stays the choice."
         )
         return
     say(f"Gain over {which}: {gain_line(best, chosen, metric)}.")
     if chosen.step == 0:
-        say("No step of gradients gained it: the choice is a set as it was drawn around the start.")
+        say("No gradient step made it: the choice is a set as it was drawn around the start.")
     elif len(starts) > 1 and (own := chosen.parameter_set % len(starts)) != best.parameter_set:
         say(f"The choice is step {chosen.step} from another start, {starts[own].checkpoint.key}.")
 
@@ -114,7 +114,7 @@ def show_tuned(
     if chosen.step not in tuned_from:
         chooser = "validation" if experiment.periods.has_validation else "train"
         say(
-            f"Fine-tuning did not help on {chooser} data: no trial that gradients made beats trial {chosen.step}, which the "
+            f"Fine-tuning did not help on {chooser} data: no fine-tuned trial beats trial {chosen.step}, which the "
             "search found."
         )
         return

@@ -16,7 +16,7 @@ def assigned(tables: Mapping[str, Any], assignments: Iterable[str]) -> dict[str,
     """The tables with ``section.key=value`` assignments applied, each value written as in TOML.
 
     Raises:
-        ConfigError: an assignment is none, or a key lies in what is not a table.
+        ConfigError: an assignment has not the form ``key=value``, or a key lies in something other than a table.
     """
     values = copy.deepcopy(dict(tables))
     for assignment in assignments:

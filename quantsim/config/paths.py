@@ -57,7 +57,7 @@ def absolute_paths(values: Mapping[str, Any], base: Path, known: Collection[str]
 def without_places(values: Mapping[str, Any]) -> dict[str, Any]:
     """The tables of a study without where its files lie.
 
-    What prices and series hold is told by the identity of the data, and what a search space holds by that of the search.
+    The content of prices and series is part of the identity of the data, and that of a search space of the search's identity.
     """
 
     def placeless(kind: str, text: str) -> str:

@@ -35,7 +35,7 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
 
 
 def toml_value(text: str, key: str) -> Any:
-    """The value of a key that a text is in TOML; the text itself where it is none, as on any command line.
+    """The value that a text stands for in TOML, or the text itself where it is not valid TOML, as on any command line.
 
     Raises:
         ConfigError: it is nested too deeply.

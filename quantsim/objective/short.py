@@ -84,12 +84,13 @@ def short_split(objective: Objective, split: str, n_bars: int, bars_per_day: int
     where = f"{length.days:.3g} days of {split} data"
     for name in names:
         if split != "train" and not get_metric(name).least.is_met(length):
-            return (
-                f"periods.{split}_end: {name} is undefined on {where}, and nan. Take a longer period or another metric"
-            )
+            return f"periods.{split}_end: {name} is undefined on {where}, so it is nan. Take a longer period or another metric"
         reason = _few_returns(name, length)
         if reason is not None:
-            return f"periods.{split}_end: {name} on {where} {reason}, and then is infinite. Take a longer one or another metric"
+            return (
+                f"periods.{split}_end: {name} on {where} {reason}, and is infinite then. Take a longer period or another "
+                "metric"
+            )
     return None
 
 

@@ -1,4 +1,4 @@
-"""The cells of a file's columns as times, numbers and names; what is none of them is refused with its row."""
+"""The cells of a file's columns as times, numbers and names; a cell that is not valid is refused, naming its row."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def _check_text(column: Any, where: str) -> None:
 
 
 def _reason(cell: str) -> str:
-    """Why text that people take for a number is none."""
+    """Why a text that looks like a number is not accepted as one."""
     cell = cell.strip()
     if re.fullmatch(r"[+-]?\d+,\d+", cell):
         return " (it has a comma, of decimals or of thousands; write 1234.5)"

@@ -93,7 +93,7 @@ def parse_header(text: str, where: str) -> Header:
         where: the file, for error messages.
 
     Raises:
-        PriceError: there is no header line, and the shape is none that is recognised.
+        PriceError: there is no header line, and the shape is not recognised.
     """
     lines = re.split(r"\r\n|\r|\n", text)
     skipped = 0

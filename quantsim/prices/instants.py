@@ -92,7 +92,7 @@ def microseconds(time: Time, name: str = "time") -> int:
 
 
 def check_stamps(stamps: str) -> None:
-    """Raises PriceError where ``stamps`` is none of the two words."""
+    """Raises PriceError unless ``stamps`` is ``"end"`` or ``"start"``."""
     if stamps not in ("end", "start"):
         raise PriceError(f"stamps is {stamps!r}; it must be 'end' or 'start'")
 

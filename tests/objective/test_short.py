@@ -69,7 +69,7 @@ def test_weighted_terms_and_splits() -> None:
     )
     assert short_split(objective, "test", 11 * 24, 24) is None
     assert str(short_split(objective, "validation", 24, 24)).startswith(
-        "periods.validation_end: daily_sortino is undefined on 1 days of validation data, and nan"
+        "periods.validation_end: daily_sortino is undefined on 1 days of validation data, so it is nan"
     )
 
 

@@ -89,7 +89,7 @@ def translate(fingerprint: Mapping[str, Any], source: str = _UNNAMED) -> Transla
     for key in values.changed():
         if key.fate == "internal":
             notes.add(key.path, key.note)
-        # The guarantee that nothing is ignored: what changes nothing is told of, whatever the reason.
+        # This guarantees that no key is ignored: a key that changes nothing is named, whatever the reason.
         elif key.fate != "checked" and key.path not in notes and _means_with_default(key.path, values) == meaning:
             notes.add(key.path, f"changes nothing here ({key.note})" if key.note else "changes nothing here")
     return Translation(tables, notes.items(), values.paths, source)

@@ -166,7 +166,7 @@ def run_search(
 def check_search(
     experiment: Experiment, storage: Location, *, study_name: str | None, backend: Backend, address: str | None
 ) -> SearchSpace:
-    """The space that a search would draw from; checks all that can be told before prices are loaded and anything is stored.
+    """Returns the space that a search would draw from, after all checks that need no prices; nothing is stored.
 
     Args:
         experiment: as :func:`run_search` takes it, and all others.
@@ -177,7 +177,7 @@ def check_search(
 
     Raises:
         ConfigError: the search space, the objectives, the sampler or the pruner do not fit the experiment.
-        DriverError: the name is none, or workers cannot be run there.
+        DriverError: the name is not valid, or workers cannot be run there.
     """
     if study_name is not None and not (
         study_name.strip() and study_name.isprintable() and len(study_name) <= _LONGEST_NAME

@@ -89,7 +89,7 @@ def put_right(detail: Json, best: Sequence[int], constraints: Mapping[int, list[
     * The metrics of all splits are left out, and so is what the study keeps for its own use: these long texts made rows of the
       table a screen high, and the trial's page seven screens wide.
     * Values, parameters and columns are given to six digits. The CSV file has them whole.
-    * Constraints are told, and the best trials are those of the search: the dashboard (0.21) looks for constraints where Optuna
+    * Constraints are added; the best trials are those of the search: the dashboard (0.21) looks for constraints where Optuna
       kept them before 5.0, its best trials know none, and of equal ones it takes the first.
 
     Args:

@@ -33,7 +33,7 @@ def check_backend(backend: str, address: str | None, storage: Location) -> None:
     """Checks that workers can be run there, before anything takes long.
 
     Raises:
-        DriverError: the backend is unknown or its package missing, it takes no address, or the address is none.
+        DriverError: the backend is unknown or its package missing, it takes no address, or the address is not valid.
     """
     if backend not in get_args(Backend):
         raise DriverError(f"backend = {backend!r} must be one of {', '.join(get_args(Backend))}")
