@@ -73,6 +73,8 @@ def describe(error: ValidationError, source: str, values: Any) -> ConfigError:
         key = ".".join(_keys(problem["loc"], values))
         message = _WORDS.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
         message = message.replace("Input should", "must", 1)
+        if problem["type"] in ("too_short", "too_long"):
+            message = message.replace("Tuple should", "must", 1).replace(" after validation", "", 1)
         given = problem["input"]
         shown = (
             "" if isinstance(given, Mapping | BaseModel) or problem["type"] == "missing" else f" (got {_short(given)})"

@@ -78,7 +78,7 @@ BAD: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "broken chunk": ({"update__chunk_minutes": 1.5}, ("update.chunk_minutes", "1.5")),
     "unknown interpolation": ({"update__interpolation": "cubic"}, ("update.interpolation", "'cubic'", "'linear'", "'optimal'")),
     "tokens twice": ({"data__tokens": ["BTC", "ETH", "BTC"]}, ("data.tokens", "BTC", "each once")),
-    "one token": ({"data__tokens": ["BTC"]}, ("data.tokens", "at least 2")),
+    "one token": ({"data__tokens": ["BTC"]}, ("data.tokens", "must have at least 2 items, not 1")),
     "unknown parameter": ({"parameters__memory_day": 3.0}, ("'memory_day'", "did you mean 'memory_days'?")),
     "parameter in both forms": ({"parameters__logit_lamb": 3.0}, ("'logit_lamb'", "'memory_days'", "give one of them")),
     "parameter of a wrong shape": ({"parameters__k_per_day": [1.0, 2.0, 3.0]}, ("k_per_day", "(3,)", "2 numbers")),
