@@ -27,6 +27,7 @@ HOURS = [f"2024-01-01T{hour:02d}:00" for hour in range(6)]
 CLOSES = [10.0, 11.0, 12.0, 13.0, 14.0, 15.0]
 EPOCHS = [START + 3600 * hour for hour in range(6)]
 SIMPLE = "time,close\n" + "".join(f"{hour},{close}\n" for hour, close in zip(HOURS, CLOSES, strict=True))
+PACKED = gzip.compress(SIMPLE.encode(), mtime=0)  # a test is named after it, alike in every process
 
 
 def rows(*columns: list, header: str = "", mark: str = ",") -> str:
@@ -364,7 +365,7 @@ class TestPacked:
     def test_loads(self, tmp_path: Path, name: str) -> None:
         path = tmp_path / name
         if name.endswith(".gz"):
-            path.write_bytes(gzip.compress(SIMPLE.encode()))
+            path.write_bytes(PACKED)
         elif name.endswith(".zip"):
             with zipfile.ZipFile(path, "w") as archive:
                 archive.writestr("BTCUSD-1h.csv", SIMPLE)
@@ -401,7 +402,7 @@ class TestPacked:
             load_prices(["BTC"], tmp_path)
 
     def test_several_files_of_one_token_are_ambiguous(self, tmp_path: Path) -> None:
-        (tmp_path / "BTC.csv.gz").write_bytes(gzip.compress(SIMPLE.encode()))
+        (tmp_path / "BTC.csv.gz").write_bytes(PACKED)
         (tmp_path / "BTC.csv").write_text(SIMPLE)
         with pytest.raises(PriceError, match=r"'BTC' is ambiguous in .*: BTC\.csv, BTC\.csv\.gz; keep one"):
             load_prices(["BTC"], tmp_path)
@@ -449,9 +450,9 @@ class TestFaults:
             ("BTC.csv", b"\n \n", "cannot be read: it is empty"),
             ("BTC.parquet", b"", "cannot be read: it is empty"),
             ("BTC.feather", b"", "cannot be read: it is empty"),
-            ("BTC.csv.gz", gzip.compress(b""), "cannot be read: it is empty"),
+            ("BTC.csv.gz", gzip.compress(b"", mtime=0), "cannot be read: it is empty"),
             ("BTC.csv.gz", SIMPLE.encode(), "cannot be read: Not a gzipped file"),
-            ("BTC.csv.gz", gzip.compress(SIMPLE.encode())[:-9], "cannot be read: "),
+            ("BTC.csv.gz", PACKED[:-9], "cannot be read: "),
             ("BTC.zip", b"PK\x03\x04", "cannot be read: File is not a zip file"),
             ("BTC.parquet", b"PAR1nothing", "cannot be read: "),
             ("BTC.feather", b"ARROW1nothing", "cannot be read: "),
@@ -459,7 +460,7 @@ class TestFaults:
             ("BTC.csv", "time,close,Währung\n".encode("latin-1"), "is not UTF-8 text .byte 0xe4 at position 12."),
             ("BTC.csv", SIMPLE.encode() + b"2024-01-01T06:00\xff,1\n", "column 'time' is not UTF-8 text|not UTF-8"),
             ("BTC.csv", b"time,close\n\x00\x01\x02", "it holds bytes that are no text"),
-            ("BTC.csv", gzip.compress(SIMPLE.encode()), r"is no CSV file but a \.csv\.gz file: let its name end so"),
+            ("BTC.csv", PACKED, r"is no CSV file but a \.csv\.gz file: let its name end so"),
             ("BTC.csv", b"PAR1....", r"is no CSV file but a \.parquet file"),
             ("BTC.csv", b"time\n2024-01-01\n", "has no price column beside 'time'"),
         ],
@@ -490,7 +491,7 @@ class TestFaults:
 
     def test_a_packed_file_is_not_unpacked_without_end(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("quantsim.prices.files._MOST_UNPACKED_BYTES", 50)
-        (tmp_path / "BTC.csv.gz").write_bytes(gzip.compress(SIMPLE.encode()))
+        (tmp_path / "BTC.csv.gz").write_bytes(PACKED)
         with pytest.raises(PriceError, match=r"BTC\.csv\.gz holds more than 0 GiB; unpack it"):
             load_prices(["BTC"], tmp_path)
 
