@@ -267,3 +267,21 @@ def test_a_database_that_fails_for_good_is_an_error(tmp_path):
             connection.execute("DROP TABLE trials")
         with pytest.raises(DriverError, match=r"study\.db fails with OperationalError: no such table"):
             study.ask()
+
+
+def test_ctrl_c_while_the_lock_is_let_go_of_is_no_error_of_the_storage(tmp_path, monkeypatch):
+    unlink, path = os.unlink, tmp_path / "study.journal"
+    file = journal.JournalFile(path)
+
+    def interrupted(link):
+        unlink(link)
+        monkeypatch.setattr(os, "unlink", unlink)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "unlink", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        file.append_logs([{"op_code": 0}])
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name], "no lock stays behind"
+    file.append_logs([{"op_code": 1}])
+    assert list(file.read_logs(0)) == [{"op_code": 0}, {"op_code": 1}]
+    file.close()

@@ -161,6 +161,14 @@ class _LinkLock(JournalFileSymlinkLock):
             time.sleep(pause_s)
             pause_s = min(2 * pause_s, 0.2)
 
+    def release(self) -> None:
+        """Takes the link away."""
+        try:
+            super().release()
+        except FileNotFoundError as error:
+            # Ctrl-C came behind Optuna's last step, and its clean-up finds nothing to take away (optuna 5.0).
+            raise error.__context__ or error from None
+
 
 class _Lock:
     """The kernel's lock on the journal file itself, and under it the lock that other Optuna programs look at."""

@@ -209,6 +209,8 @@ class Searcher:
         drawn = _Drawn(Trial(self.study, claim.trial_id), sampler)
         try:
             drawn.raw = self.experiment.initial_parameters(self.space.suggest(drawn.trial))
+        except DriverError:  # of the storage, and no fault of the trial
+            raise
         except Exception as error:
             drawn.fail(error)
         return drawn
@@ -239,6 +241,8 @@ class Searcher:
             drawn.pruned = self._is_pruned(drawn.trial, drawn.raw)
             if not drawn.pruned:
                 self._take_in(drawn, self.evaluator.evaluate(drawn.raw))
+        except DriverError:
+            raise
         except Exception as error:
             drawn.fail(error)
 
