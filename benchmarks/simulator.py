@@ -118,7 +118,7 @@ class Case:
 
         def lanes(function: Callable[..., Any]) -> Callable[..., Any]:
             return jax.jit(
-                lambda sets, market: evaluate.lanes(lambda p: function(p, market), sets, sequential=plan.every_bar)
+                lambda sets, market: evaluate.lanes(lambda p: function(p, market), sets, sequential=plan.maps_lanes)
             )
 
         value, gradient = lanes(one), lanes(jax.value_and_grad(one))

@@ -7,19 +7,22 @@ from jax import Array
 
 from quantsim.estimators.recurrence import linear_recurrence
 from quantsim.parameters.transforms import sigmoid
+from quantsim.scan_mode import ScanMode
 
 __all__ = ["moving_average"]
 
 
-def moving_average(values: Array, logit_lamb: Array) -> Array:
+def moving_average(values: Array, logit_lamb: Array, mode: ScanMode = "sequential") -> Array:
     """``e ← e + (1-λ)(x - e)``, relative to the first value: ``e[0] = 1``.
 
     Args:
         values: (K, n), positive; entry ``j`` of the result uses entries up to ``j`` only.
         logit_lamb: (n,) logit of the decay.
+        mode: how the recursion is run; ``settings.scan_mode`` in a rule.
 
     Returns:
         (K, n), in units of the first row.
     """
     relative = (values - values[0]) / values[0]  # in this form constant values give exact ones
-    return 1.0 + linear_recurrence(sigmoid(logit_lamb), sigmoid(-logit_lamb) * relative, jnp.zeros_like(relative[0]))
+    rest = jnp.zeros_like(relative[0])
+    return 1.0 + linear_recurrence(sigmoid(logit_lamb), sigmoid(-logit_lamb) * relative, rest, mode)

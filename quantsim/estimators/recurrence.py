@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import functools
+
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from quantsim.forms import form
+from quantsim.scan_mode import ScanMode
 
 __all__ = ["linear_recurrence"]
 
 
-@jax.custom_vjp
-def linear_recurrence(decay: Array, inputs: Array, initial: Array) -> Array:
+@functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
+def linear_recurrence(decay: Array, inputs: Array, initial: Array, mode: ScanMode = "sequential") -> Array:
     """``y[t] = decay · y[t-1] + inputs[t]``, with ``y[-1] = initial``.
 
     The adjoint is the same recurrence run backwards, so a gradient costs one more pass and stores nothing but ``y``:
@@ -22,15 +24,16 @@ def linear_recurrence(decay: Array, inputs: Array, initial: Array) -> Array:
         decay: (n,) factor per token, constant in time.
         inputs: (K, n).
         initial: (n,) state before the first input.
+        mode: how it is run; static.
 
     Returns:
         (K, n), every state after its input.
     """
-    return _scan(decay, inputs, initial, reverse=False)
+    return _scan(decay, inputs, initial, mode, reverse=False)
 
 
-def _scan(decay: Array, inputs: Array, initial: Array, *, reverse: bool) -> Array:
-    if form() == "associative":
+def _scan(decay: Array, inputs: Array, initial: Array, mode: ScanMode, *, reverse: bool) -> Array:
+    if mode == "associative":
         return _associative(decay, inputs, initial, reverse=reverse)
 
     def step(state: Array, value: Array) -> tuple[Array, Array]:
@@ -51,14 +54,14 @@ def _associative(decay: Array, inputs: Array, initial: Array, *, reverse: bool) 
     return states
 
 
-def _forward(decay: Array, inputs: Array, initial: Array) -> tuple[Array, tuple[Array, Array, Array]]:
-    states = linear_recurrence(decay, inputs, initial)
+def _forward(decay: Array, inputs: Array, initial: Array, mode: ScanMode) -> tuple[Array, tuple[Array, Array, Array]]:
+    states = linear_recurrence(decay, inputs, initial, mode)
     return states, (decay, states, initial)
 
 
-def _backward(residual: tuple[Array, Array, Array], cotangent: Array) -> tuple[Array, Array, Array]:
+def _backward(mode: ScanMode, residual: tuple[Array, Array, Array], cotangent: Array) -> tuple[Array, Array, Array]:
     decay, states, initial = residual
-    adjoint = _scan(decay, cotangent, jnp.zeros_like(initial), reverse=True)
+    adjoint = _scan(decay, cotangent, jnp.zeros_like(initial), mode, reverse=True)
     before = jnp.concatenate([initial[None], states[:-1]])
     return jnp.sum(adjoint * before, axis=0), adjoint, decay * adjoint[0]
 

@@ -7,11 +7,14 @@ from jax import Array
 
 from quantsim.estimators.recurrence import linear_recurrence
 from quantsim.parameters.transforms import sigmoid
+from quantsim.scan_mode import ScanMode
 
 __all__ = ["proportional_slope"]
 
 
-def proportional_slope(prices: Array, logit_lamb: Array, divisor_logit_lamb: Array | None = None) -> Array:
+def proportional_slope(
+    prices: Array, logit_lamb: Array, divisor_logit_lamb: Array | None = None, mode: ScanMode = "sequential"
+) -> Array:
     """Exponentially weighted estimate of the proportional price slope, per chunk.
 
     With ``e ← e + (1-λ)(x - e)`` and ``a ← λ a + (x - e)/(1-λ)`` (with the new ``e``) the slope is ``a (1-λ)³ / (λ e)``,
@@ -23,6 +26,7 @@ def proportional_slope(prices: Array, logit_lamb: Array, divisor_logit_lamb: Arr
         prices: (K, n) chunk-boundary prices, positive; entry ``j`` of the result uses entries up to ``j`` only.
         logit_lamb: (n,) logit of the decay.
         divisor_logit_lamb: (n,) logit of the decay of a second average that replaces ``e`` as the divisor.
+        mode: how the recursions are run; ``settings.scan_mode`` in a rule.
 
     Returns:
         (K, n) slope per chunk; zero at the first boundary.
@@ -30,10 +34,10 @@ def proportional_slope(prices: Array, logit_lamb: Array, divisor_logit_lamb: Arr
     relative = (prices - prices[0]) / prices[0]  # in this form constant prices give exact zeros
     rest = jnp.zeros_like(relative[0])
     lamb, mu = sigmoid(logit_lamb), sigmoid(-logit_lamb)
-    average = linear_recurrence(lamb, mu * relative, rest)
+    average = linear_recurrence(lamb, mu * relative, rest, mode)
     before = jnp.concatenate([rest[None], average[:-1]])
-    trend = linear_recurrence(lamb, relative - before, rest)
+    trend = linear_recurrence(lamb, relative - before, rest, mode)
     if divisor_logit_lamb is not None:
-        average = linear_recurrence(sigmoid(divisor_logit_lamb), sigmoid(-divisor_logit_lamb) * relative, rest)
+        average = linear_recurrence(sigmoid(divisor_logit_lamb), sigmoid(-divisor_logit_lamb) * relative, rest, mode)
     slope: Array = trend * (mu * mu) / (1.0 + average)
     return slope

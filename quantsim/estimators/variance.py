@@ -7,11 +7,12 @@ from jax import Array
 
 from quantsim.estimators.recurrence import linear_recurrence
 from quantsim.parameters.transforms import sigmoid
+from quantsim.scan_mode import ScanMode
 
 __all__ = ["return_variance"]
 
 
-def return_variance(prices: Array, logit_lamb: Array, *, first: float = 1.0) -> Array:
+def return_variance(prices: Array, logit_lamb: Array, mode: ScanMode = "sequential", *, first: float = 1.0) -> Array:
     """Exponentially weighted variance of the returns ``r[j] = p[j]/p[j-1] - 1``, per chunk.
 
     With ``d = r - e`` it is ``(1-λ) v``, where ``e ← e + (1-λ) d`` and ``v ← λ v + λ d²``, starting from ``e`` at the first
@@ -20,6 +21,7 @@ def return_variance(prices: Array, logit_lamb: Array, *, first: float = 1.0) -> 
     Args:
         prices: (K, n) chunk-boundary prices, positive; entry ``j`` of the result uses entries up to ``j`` only.
         logit_lamb: (n,), or (1,) for all tokens, logit of the decay.
+        mode: how the recursions are run; ``settings.scan_mode`` in a rule.
         first: what is reported before there are two returns, at the first two boundaries.
 
     Returns:
@@ -28,8 +30,9 @@ def return_variance(prices: Array, logit_lamb: Array, *, first: float = 1.0) -> 
     returns = jnp.diff(prices, axis=0) / prices[:-1]
     lamb = jnp.broadcast_to(sigmoid(logit_lamb), returns.shape[1:])
     mu = jnp.broadcast_to(sigmoid(-logit_lamb), returns.shape[1:])
-    mean = linear_recurrence(lamb, mu * (returns - returns[0]), jnp.zeros_like(returns[0])) + returns[0]
+    rest = jnp.zeros_like(returns[0])
+    mean = linear_recurrence(lamb, mu * (returns - returns[0]), rest, mode) + returns[0]
     before = jnp.concatenate([returns[:1], mean[:-1]])
     deviation = returns - before
-    variance = mu * linear_recurrence(lamb, lamb * deviation * deviation, jnp.zeros_like(returns[0]))
+    variance = mu * linear_recurrence(lamb, lamb * deviation * deviation, rest, mode)
     return jnp.concatenate([jnp.full_like(prices[:2], first), variance[1:]])

@@ -30,7 +30,8 @@ def trend_fees(params: Mapping[str, Array], observed: Observed, settings: RuleSe
         (K,) swap fees.
     """
     logit = capped_logit(params["logit_lamb"], settings.max_memory_days, settings.chunk_minutes)
-    slope = proportional_slope(observed.prices, jnp.broadcast_to(logit, observed.prices.shape[1:]))
+    logits = jnp.broadcast_to(logit, observed.prices.shape[1:])
+    slope = proportional_slope(observed.prices, logits, mode=settings.scan_mode)
     steepest = jnp.max(jnp.abs(slope), axis=-1) * (MINUTES_PER_DAY / settings.chunk_minutes)
     fees: Array = sigmoid(params["logit_base_fee"]) + jnp.exp2(params["log_fee_per_trend"]) * steepest
     return jnp.minimum(fees, HIGHEST_FEE)

@@ -30,8 +30,8 @@ def volatility_fees(params: Mapping[str, Array], observed: Observed, settings: R
         (K,) swap fees.
     """
     logit = capped_logit(params["logit_lamb"], settings.max_memory_days, settings.chunk_minutes)
-    variance = return_variance(observed.prices, logit, first=0.0) * (MINUTES_PER_DAY / settings.chunk_minutes)
-    mean = jnp.mean(variance, axis=-1)
+    per_chunk = return_variance(observed.prices, logit, settings.scan_mode, first=0.0)
+    mean = jnp.mean(per_chunk * (MINUTES_PER_DAY / settings.chunk_minutes), axis=-1)
     still = mean <= 0.0  # the root has no derivative there
     volatility = jnp.where(still, 0.0, jnp.sqrt(jnp.where(still, 1.0, mean)))
     fees: Array = sigmoid(params["logit_base_fee"]) + jnp.exp2(params["log_fee_per_volatility"]) * volatility

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from quantsim.parameters import ParameterSpec
+from quantsim.scan_mode import ScanMode
 
 __all__ = ["Observed", "Output", "Rule", "RuleSettings", "Trading", "centre"]
 
@@ -52,12 +53,14 @@ class RuleSettings:
         max_memory_days: cap of every memory, in days.
         use_alt_lamb: whether the slope's divisor has a memory of its own.
         pre_exp_scaling: which parameter scales a slope before its power is taken: ``"log2"``, ``"logistic"``, or ``"off"``.
+        scan_mode: how recursions are run, for the estimators.
     """
 
     chunk_minutes: int
     max_memory_days: float
     use_alt_lamb: bool = False
     pre_exp_scaling: Literal["off", "log2", "logistic"] = "log2"
+    scan_mode: ScanMode = "sequential"
 
 
 RuleFunction = Callable[[Mapping[str, Array], Observed, RuleSettings], Array]

@@ -27,9 +27,11 @@ def difference_momentum_outputs(params: Mapping[str, Array], observed: Observed,
         (K, n) weight changes, rows summing to zero.
     """
     limits = (settings.max_memory_days, settings.chunk_minutes)
-    first = moving_average(observed.prices, capped_logit(params["logit_lamb"], *limits))
-    shifted = capped_logit(params["logit_lamb"] + params["logit_delta_lamb"], *limits)
-    return centre(1.0 - moving_average(observed.prices, shifted) / first, aggressiveness(params, settings))
+    logits = params["logit_lamb"], params["logit_lamb"] + params["logit_delta_lamb"]
+    first, second = (
+        moving_average(observed.prices, capped_logit(logit, *limits), settings.scan_mode) for logit in logits
+    )
+    return centre(1.0 - second / first, aggressiveness(params, settings))
 
 
 RULE = Rule(

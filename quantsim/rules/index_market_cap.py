@@ -34,7 +34,7 @@ def index_weights(params: Mapping[str, Array], observed: Observed, settings: Rul
         raise ConfigError("rule 'index_market_cap' needs an oracle series: set series.oracle")
     shares = observed.oracle / jnp.sum(observed.oracle, axis=-1, keepdims=True)
     logit = capped_logit(params["logit_lamb"], settings.max_memory_days, settings.chunk_minutes)
-    smoothed = shares[0] * moving_average(shares, logit)
+    smoothed = shares[0] * moving_average(shares, logit, settings.scan_mode)
     return smoothed / jnp.sum(smoothed, axis=-1, keepdims=True)  # with memories that differ they sum to about one
 
 

@@ -30,7 +30,7 @@ def min_variance_weights(params: Mapping[str, Array], observed: Observed, settin
         (K, n) weights, rows summing to one.
     """
     logit = capped_logit(params["logit_lamb"], settings.max_memory_days, settings.chunk_minutes)
-    variance = jnp.maximum(return_variance(observed.prices, logit), _NO_VARIANCE)
+    variance = jnp.maximum(return_variance(observed.prices, logit, settings.scan_mode), _NO_VARIANCE)
     share = jnp.min(variance, axis=-1, keepdims=True) / variance
     return share / jnp.sum(share, axis=-1, keepdims=True)
 

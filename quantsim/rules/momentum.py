@@ -34,7 +34,7 @@ def slope_of(params: Mapping[str, Array], prices: Array, settings: RuleSettings)
     divisor = None
     if settings.use_alt_lamb:
         divisor = capped_logit(params["logit_lamb"] + params["logit_delta_lamb"], *limits)
-    return proportional_slope(prices, capped_logit(params["logit_lamb"], *limits), divisor)
+    return proportional_slope(prices, capped_logit(params["logit_lamb"], *limits), divisor, settings.scan_mode)
 
 
 def aggressiveness(params: Mapping[str, Array], settings: RuleSettings) -> Array:

@@ -9,7 +9,6 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from quantsim.forms import form
 from quantsim.metrics import bounded, needs_of
 from quantsim.objective import OBJECTIVE, ObjectiveShape, Period, combine
 from quantsim.simulator.bar_path import BarPath
@@ -25,11 +24,8 @@ Params = Mapping[str, Array]
 
 
 def lanes(function: Callable[[Any], Any], arguments: Any, *, sequential: bool) -> Any:
-    """Maps over the leading axis of a pytree: side by side, or one after the other.
-
-    A long sequential pass gains nothing from ``vmap`` on a CPU; on an accelerator it does.
-    """
-    if sequential and form() == "sequential":
+    """Maps over the leading axis of a pytree: side by side, or one after the other; see :attr:`Plan.maps_lanes`."""
+    if sequential:
         return jax.lax.map(function, arguments)
     return jax.vmap(function)(arguments)
 
@@ -53,7 +49,7 @@ def evaluate_windows(plan: Plan, params: Params, market: Market, rates: FeeRates
     def one(start: Array) -> dict[str, Array]:
         return _values(plan, _window(plan, params, market, rates, start, shared), market)
 
-    values: dict[str, Array] = lanes(one, starts, sequential=plan.every_bar)
+    values: dict[str, Array] = lanes(one, starts, sequential=plan.maps_lanes)
     return values
 
 

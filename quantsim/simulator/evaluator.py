@@ -19,7 +19,6 @@ from numpy.typing import ArrayLike, NDArray
 from quantsim.config import Experiment
 from quantsim.discovery import naming_users_files
 from quantsim.errors import ParameterError, PriceError, WindowError, nearest
-from quantsim.forms import form
 from quantsim.metrics import SampleShape, get_metric, metric_names
 from quantsim.objective import (
     OBJECTIVE,
@@ -33,6 +32,7 @@ from quantsim.objective import (
 from quantsim.precision import in_float64
 from quantsim.prices import Prices
 from quantsim.ranking import TIE_METRIC
+from quantsim.scan_mode import ScanMode
 from quantsim.simulator.evaluate import evaluate_windows, lanes
 from quantsim.simulator.given_trades import orders_of
 from quantsim.simulator.layout import columns_of, data_notes, lay_out
@@ -66,6 +66,7 @@ class Evaluator:
         prices: must cover all its periods; unless given, those that ``experiment.data`` names.
         series: setting → what takes the place of the file that ``experiment.series`` names: a value for every bar of
             ``prices``, (T,), or (T, n) for the oracle, or :class:`~quantsim.prices.Trades`.
+        scan_mode: how recursions are run, ``"sequential"`` or ``"associative"``; unless given, as suits the backend.
 
     Attributes:
         experiment: as given.
@@ -84,7 +85,12 @@ class Evaluator:
 
     @in_float64
     def __init__(
-        self, experiment: Experiment, prices: Prices | None = None, series: Mapping[str, Any] | None = None
+        self,
+        experiment: Experiment,
+        prices: Prices | None = None,
+        series: Mapping[str, Any] | None = None,
+        *,
+        scan_mode: ScanMode | None = None,
     ) -> None:
         self.experiment = experiment
         prices = experiment.load_prices(given_series=series or ()) if prices is None else prices
@@ -93,7 +99,7 @@ class Evaluator:
                 f"prices must be Prices, not {type(prices).__name__}: load_prices(tokens, source) reads files, and "
                 "Prices.from_frame takes a frame"
             )
-        self.setup = pool_setup(experiment, prices.bar_minutes)
+        self.setup = pool_setup(experiment, prices.bar_minutes, scan_mode)
         begin, splits = lay_out(experiment, prices)
         end = max(first + n_bars for first, n_bars in splits.values())
         self.prices = columns_of(prices, experiment.data.tokens).slice(begin, end)
@@ -189,7 +195,7 @@ class Evaluator:
         other, and long passes gain nothing at all.
         """
         windows = self._split_windows(self.metric_names, details=True)
-        if form() == "associative" or not any(plan.every_bar for _, plan, _ in windows):
+        if not any(plan.maps_lanes for _, plan, _ in windows):
             return _MOST_SETS
         bars = sum(plan.shape.n_bars for _, plan, _ in windows)
         return min(max(_MOST_BARS // bars, 1), _MOST_SETS)
@@ -359,7 +365,7 @@ def _evaluate_splits(
             tables[name] = {metric: row[0] for metric, row in table.items()}
         return tables
 
-    sequential = any(plan.every_bar for _, plan, _ in windows)
+    sequential = any(plan.maps_lanes for _, plan, _ in windows)
     return cast(dict[str, dict[str, Array]], lanes(one, sets, sequential=sequential))
 
 
@@ -370,4 +376,4 @@ def _value_and_grad(
     def objective(params: dict[str, Array]) -> Array:
         return jnp.mean(evaluate_windows(plan, params, prices, rates, starts)[plan.metrics[0]])
 
-    return cast(tuple[Array, dict[str, Array]], lanes(jax.value_and_grad(objective), sets, sequential=plan.every_bar))
+    return cast(tuple[Array, dict[str, Array]], lanes(jax.value_and_grad(objective), sets, sequential=plan.maps_lanes))

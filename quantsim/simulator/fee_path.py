@@ -26,7 +26,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from quantsim.forms import form
 from quantsim.simulator import fee_scan
 from quantsim.simulator.arbitrage import Pool, apply_moves, band, kept_fee, per_event, pool_gain, settle, spread
 from quantsim.simulator.given_trades import fill_bar
@@ -160,7 +159,7 @@ def _seen(setup: PoolSetup, old: Any = _OLD) -> list[Any]:
 
 
 def _is_scanned(setup: PoolSetup) -> bool:
-    return form() == "associative" and fee_scan.serves(setup)
+    return setup.scan_mode == "associative" and fee_scan.serves(setup)
 
 
 class _Tangent(NamedTuple):
@@ -278,7 +277,7 @@ def _backward(setup: PoolSetup, residual: _Residual, cotangent: Array) -> tuple[
         bar_tangents, added = bar
         return functools.reduce(_pull, reversed(bar_tangents), after) + added, after
 
-    if form() == "associative":
+    if setup.scan_mode == "associative":
         matrices = functools.reduce(lambda pulls, more: more @ pulls, [_pull_matrix(one) for one in reversed(tangents)])
         initial_cotangent, adjoint = fee_scan.matrix_recurrence(matrices, cotangent[:-1], cotangent[-1])
     else:

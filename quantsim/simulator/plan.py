@@ -63,6 +63,14 @@ class Plan:
         """Whether something is computed at every bar."""
         return self.path in (Path.PER_BAR, Path.FEES) or _reads_every_bar(self.needed)
 
+    @property
+    def maps_lanes(self) -> bool:
+        """Whether parameter sets and windows are run one after the other, instead of side by side.
+
+        A long sequential pass gains nothing from ``vmap`` on a CPU; on an accelerator it does.
+        """
+        return self.every_bar and self.setup.scan_mode == "sequential"
+
 
 def make_plan(
     setup: PoolSetup,

@@ -9,6 +9,7 @@ from quantsim.config.pools import PoolView
 from quantsim.errors import ConfigError
 from quantsim.fee_rules import FeeRule, get_fee_rule
 from quantsim.rules import Output, Rule, RuleSettings, Trading
+from quantsim.scan_mode import ScanMode, backend_scan_mode
 
 __all__ = ["PoolSetup", "Subsidiary", "pool_setup"]
 
@@ -74,6 +75,11 @@ class PoolSetup:
     straight_through: tuple[str, ...] = ()
 
     @property
+    def scan_mode(self) -> ScanMode:
+        """How recursions are run."""
+        return self.settings.scan_mode
+
+    @property
     def holds(self) -> bool:
         """Whether the reserves never change."""
         return (not self.do_arb or self.rule.trading is Trading.NONE) and not self.has_trades
@@ -121,22 +127,29 @@ class Subsidiary:
     rates: tuple[float, ...]
 
 
-def pool_setup(experiment: Experiment, bar_minutes: int) -> PoolSetup:
+def pool_setup(experiment: Experiment, bar_minutes: int, scan_mode: ScanMode | None = None) -> PoolSetup:
     """The setup of an experiment on bars of a given length.
+
+    Args:
+        experiment: the pool and its subsidiaries.
+        bar_minutes: length of a bar, in minutes.
+        scan_mode: how recursions are run; unless given, as suits the backend.
 
     Raises:
         ConfigError: a chunk or a ramp is not a whole number of bars.
     """
+    scan_mode = scan_mode or backend_scan_mode()
     *subsidiary_views, main = experiment.pools
     positions = {token: column for column, token in enumerate(experiment.data.tokens)}
     subsidiaries = []
     for view in subsidiary_views:
-        setup = _setup(view, bar_minutes, initial_value=1.0, columns=_columns(view, positions))
+        setup = _setup(view, bar_minutes, scan_mode, initial_value=1.0, columns=_columns(view, positions))
         subsidiaries.append(Subsidiary(view.group, setup, view.fees.rates))
         positions[view.group] = len(positions)
     return _setup(
         main,
         bar_minutes,
+        scan_mode,
         initial_value=experiment.pool.initial_value_usd,
         columns=_columns(main, positions),
         subsidiaries=tuple(subsidiaries),
@@ -152,6 +165,7 @@ def _columns(view: PoolView, positions: dict[str, int]) -> tuple[int, ...]:
 def _setup(
     view: PoolView,
     bar_minutes: int,
+    scan_mode: ScanMode,
     *,
     initial_value: float,
     columns: tuple[int, ...],
@@ -166,7 +180,7 @@ def _setup(
     return PoolSetup(
         rule=view.rule,
         settings=RuleSettings(
-            update.chunk_minutes, update.max_memory_days, update.use_alt_lamb, update.pre_exp_scaling
+            update.chunk_minutes, update.max_memory_days, update.use_alt_lamb, update.pre_exp_scaling, scan_mode
         ),
         n_tokens=len(view.tokens),
         bar_minutes=bar_minutes,

@@ -9,7 +9,6 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from quantsim.forms import form
 from quantsim.parameters import common
 from quantsim.parameters.transforms import sigmoid
 from quantsim.simulator.clip_maps import run_maps, speed_limited
@@ -168,7 +167,7 @@ def chunk_ramps(
     if setup.starts_at_target:
         return jax.lax.scan(decide, limit(outputs[0]), outputs[:n_chunks])[1]._replace(upper=upper)
     initial = initial if bounds is None else limit(initial)
-    if form() == "associative" and _has_clip_maps(setup):
+    if setup.scan_mode == "associative" and _has_clip_maps(setup):
         later = _two_token_ramps(outputs[1:n_chunks], initial, setup, bounds)
     else:
         later = jax.lax.scan(decide, initial, outputs[1:n_chunks])[1]

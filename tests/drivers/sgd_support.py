@@ -77,7 +77,7 @@ class ToyPlan:
     """Stands for what the evaluator computes."""
 
     objective: Objective
-    every_bar: bool = False
+    maps_lanes: bool = False
 
 
 @dataclass

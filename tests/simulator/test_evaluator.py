@@ -14,7 +14,6 @@ from pools import FEES, HALF_HOURS, Layout, expected, make_experiment, prices_of
 
 from quantsim import Evaluator, Experiment, Prices, load_prices, simulate
 from quantsim.errors import ConfigError, ParameterError, PriceError, WindowError
-from quantsim.forms import use_form
 from quantsim.metrics import Need, get_metric
 from quantsim.simulator import Path
 
@@ -140,8 +139,9 @@ def test_long_passes_over_every_bar_take_sets_one_by_one(monkeypatch: pytest.Mon
     assert evaluator_of(TWO_SPLITS, fees="zero").sets_per_call == 32
     bars = sum(n_bars for _, n_bars in evaluator_of(TWO_SPLITS, fees="fee").splits.values())
     assert evaluator_of(TWO_SPLITS, fees="fee").sets_per_call == 3000 // bars
-    with use_form("associative"):
-        assert evaluator_of(TWO_SPLITS, fees="fee").sets_per_call == 32
+    with_fees = evaluator_of(TWO_SPLITS, fees="fee")
+    on_accelerator = Evaluator(with_fees.experiment, random_prices(TWO_SPLITS, 2, 0), scan_mode="associative")
+    assert on_accelerator.sets_per_call == 32
 
 
 @pytest.mark.parametrize("fees", ["zero", "fee"])

@@ -140,7 +140,7 @@ def flatness(program: Program, params: Params, inputs: Inputs) -> Array:
         samples, step = settings.hessian_samples, settings.hessian_step
         return value_and_hessian_trace(loss, moved, key, n_samples=samples, step=step)[1]
 
-    return cast(Array, lanes(one, (params, inputs.frozen), sequential=program.plan.every_bar))
+    return cast(Array, lanes(one, (params, inputs.frozen), sequential=program.plan.maps_lanes))
 
 
 def _loss(
@@ -153,7 +153,7 @@ def _loss(
 
     if len(markets) == 1:
         return -jnp.mean(values(markets[0]))
-    return -jnp.mean(lanes(values, jax.tree.map(lambda *each: jnp.stack(each), *markets), sequential=plan.every_bar))
+    return -jnp.mean(lanes(values, jax.tree.map(lambda *each: jnp.stack(each), *markets), sequential=plan.maps_lanes))
 
 
 def _step(program: Program, state: State, info: Info, inputs: Inputs) -> tuple[State, Info]:
@@ -187,7 +187,7 @@ def _step(program: Program, state: State, info: Info, inputs: Inputs) -> tuple[S
         return value, optax.tree.norm(gradient), optax.apply_updates(params, updates), after
 
     losses, norms, proposed, optimiser_state = lanes(
-        one, (state.params, inputs.frozen, state.optimiser), sequential=plan.every_bar
+        one, (state.params, inputs.frozen, state.optimiser), sequential=plan.maps_lanes
     )
     finite = _finite(losses, norms, proposed)
     moves = finite & inputs.active

@@ -1,8 +1,9 @@
-"""Sequential and associative forms of every recursion compute the same."""
+"""Sequential and associative scans of every recursion compute the same."""
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,21 +18,34 @@ from pools import FEES, HALF_HOURS, Layout, make_experiment, random_params, rand
 
 from quantsim import Evaluator
 from quantsim.estimators import linear_recurrence
-from quantsim.forms import form, use_form
+from quantsim.scan_mode import ScanMode, backend_scan_mode
 from quantsim.simulator.clip_maps import run_maps, speed_limited
 from quantsim.simulator.fee_scan import matrix_recurrence
 from quantsim.simulator.market import Market
-from quantsim.simulator.setup import pool_setup
+from quantsim.simulator.setup import PoolSetup, pool_setup
 from quantsim.simulator.signals import chunk_signals, window_ramps
 from quantsim.simulator.weights import Bounds, Ramps, chunk_ramps
+
+MODES: tuple[ScanMode, ...] = ("sequential", "associative")
+
+
+SHORT = Layout(30, 240, 240, history=65, n_bars=50, max_memory_days=1.0, volatility=0.02)
 
 
 def test_the_backend_chooses_and_the_choice_can_be_overridden() -> None:
     chosen = "sequential" if jax.default_backend() == "cpu" else "associative"
-    assert form() == chosen
-    with use_form("associative"):
-        assert form() == "associative"
-    assert form() == chosen
+    assert backend_scan_mode() == chosen
+    experiment, prices = make_experiment("momentum", 2, SHORT), random_prices(SHORT, 2, 5)
+    assert Evaluator(experiment, prices).setup.scan_mode == chosen
+    assert [Evaluator(experiment, prices, scan_mode=mode).setup.scan_mode for mode in MODES] == list(MODES)
+
+
+def test_every_pool_of_a_composite_has_the_mode() -> None:
+    parts = {"inner": {"tokens": ["BTC", "ETH"], "rule": "momentum"}}
+    experiment = make_experiment("balancer", 2, SHORT, pool={"tokens": ["BTC", "inner"]}, subsidiaries=parts)
+    for mode in MODES:
+        setup = pool_setup(experiment, SHORT.bar_minutes, mode)
+        assert [part.setup.scan_mode for part in setup.subsidiaries] == [mode]
 
 
 def _with_pull(run: Callable[..., Any], given: tuple[Any, ...], seen: Any) -> tuple[Any, tuple[Any, ...]]:
@@ -45,10 +59,10 @@ def test_linear_recurrences_agree() -> None:
     arguments = (generator.uniform(0, 1, 3), generator.standard_normal((101, 3)), generator.standard_normal(3))
     seen = generator.standard_normal((101, 3))
     found = []
-    for wanted in ("sequential", "associative"):
-        with use_form(wanted):
-            states, gradient = jax.jit(lambda *given: _with_pull(linear_recurrence, given, seen))(*arguments)
-            found.append((states, *gradient))
+    for mode in MODES:
+        run = functools.partial(linear_recurrence, mode=mode)
+        states, gradient = jax.jit(lambda *given, run=run: _with_pull(run, given, seen))(*arguments)
+        found.append((states, *gradient))
     for one, other in zip(*found, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-13)
 
@@ -84,21 +98,20 @@ def test_decisions_agree_where_both_limits_bind(limits: str) -> None:
     given = LIMITS[limits]
     bounds = None if given is None else Bounds(*map(jnp.asarray, given))
     experiment = make_experiment("momentum", 2, HALF_HOURS, pool={"minimum_weight": MINIMUM})
-    setup = dataclasses.replace(pool_setup(experiment, 30), ramp_bars=5, maximum_change=LIMIT / 5)
     generator = np.random.default_rng(4)
     drift = -0.03 * np.sin(np.linspace(0, 4 * np.pi, CHUNKS))
     outputs = jnp.asarray(drift + 0.012 * generator.standard_normal(CHUNKS))
     seen = Ramps(*jnp.asarray(generator.standard_normal((2, CHUNKS, 2))))
 
-    def run(outputs: jax.Array, bounds: Bounds | None) -> Ramps:
+    def run(mode: ScanMode, outputs: jax.Array, bounds: Bounds | None) -> Ramps:
+        setup = dataclasses.replace(pool_setup(experiment, 30, mode), ramp_bars=5, maximum_change=LIMIT / 5)
         ramps = chunk_ramps(jnp.stack([outputs, -outputs], axis=-1), jnp.asarray(INITIAL), CHUNKS, setup, bounds)
         return ramps._replace(upper=None)  # it is that of the bounds
 
     found = []
-    for wanted in ("sequential", "associative"):
-        with use_form(wanted):
-            ramps, gradient = jax.jit(lambda *given: _with_pull(run, given, seen))(outputs, bounds)
-            found.append((ramps, gradient))
+    for mode in MODES:
+        of_mode = functools.partial(run, mode)
+        found.append(jax.jit(lambda *given, run=of_mode: _with_pull(run, given, seen))(outputs, bounds))
     (ramps, gradient), (other, other_gradient) = found
     first = ramps.start[:, 0]
     at_low, at_high = (np.isclose(first, bound, rtol=0, atol=1e-13) for bound in REACHED[limits])
@@ -125,25 +138,23 @@ def test_matrix_recurrences_are_the_loop() -> None:
     np.testing.assert_allclose(rest, seen[::-1], rtol=1e-10)
 
 
-SHORT = Layout(30, 240, 240, history=65, n_bars=50, max_memory_days=1.0, volatility=0.02)
 CASES = {"zero fee": ("zero", 2), "fees, noise traders": ("noise", 2), "three tokens, gas": ("gas", 3)}
 
 
 @pytest.fixture(params=CASES)
-def case(request: pytest.FixtureRequest) -> tuple[Evaluator, dict[str, np.ndarray]]:
+def evaluators(request: pytest.FixtureRequest) -> list[Evaluator]:
+    """One of each mode."""
     fees, n_tokens = CASES[request.param]
     experiment = make_experiment("momentum", n_tokens, SHORT, fees=FEES[fees])
-    evaluator = Evaluator(experiment, random_prices(SHORT, n_tokens, 5))
-    return evaluator, stacked(evaluator, random_params("momentum", SHORT, n_tokens, 3, strength=4.0))
+    prices = random_prices(SHORT, n_tokens, 5)
+    return [Evaluator(experiment, prices, scan_mode=mode) for mode in MODES]
 
 
-def test_values_and_gradients_agree(case: tuple[Evaluator, dict[str, np.ndarray]]) -> None:
-    evaluator, sets = case
-    first, n_bars = evaluator.splits["train"]
-    found = []
-    for wanted in ("sequential", "associative"):
-        with use_form(wanted):
-            found.append(evaluator.value_and_grad(sets, [first], n_bars, "returns"))
+def test_values_and_gradients_agree(evaluators: list[Evaluator]) -> None:
+    first, n_bars = evaluators[0].splits["train"]
+    n_tokens = evaluators[0].setup.n_tokens
+    sets = stacked(evaluators[0], random_params("momentum", SHORT, n_tokens, 3, strength=4.0))
+    found = [evaluator.value_and_grad(sets, [first], n_bars, "returns") for evaluator in evaluators]
     (value, gradient), (other_value, other_gradient) = found
     np.testing.assert_allclose(1.0 + other_value, 1.0 + value, rtol=1e-12)
     scale = max(np.abs(rows).max() for rows in gradient.values())
@@ -176,6 +187,12 @@ aims = Rule("aims", "weights", parameters, Output.WEIGHTS, weights)
 """
 
 
+def _ramps(setup: PoolSetup, raw: dict[str, jax.Array], market: Market, start: int) -> Ramps:
+    phase = start % setup.chunk_bars
+    signals = chunk_signals(setup, raw, market, phase)
+    return window_ramps(setup, raw, signals, jnp.asarray(start), phase, SHORT.n_bars)
+
+
 @pytest.mark.parametrize("n_tokens", [2, 3])
 @pytest.mark.parametrize("rule", ["free", "even", "aims", "ensemble"])
 def test_rules_of_one_s_own_agree(rule: str, n_tokens: int, tmp_path: Path) -> None:
@@ -191,18 +208,11 @@ def test_rules_of_one_s_own_agree(rule: str, n_tokens: int, tmp_path: Path) -> N
             "plain": {"memory_days": 0.5, "k_per_day": 10.0},
         }
     experiment = make_experiment("momentum", n_tokens, SHORT, pool=pool)
-    evaluator = Evaluator(experiment, random_prices(SHORT, n_tokens, 5))
-    setup, start = evaluator.setup, jnp.asarray(evaluator.splits["train"][0])
-    raw, phase = evaluator.arrays(experiment.initial_parameters(params)), int(start) % evaluator.setup.chunk_bars
-
-    def run(market: Market) -> Ramps:
-        signals = chunk_signals(setup, raw, market, phase)
-        return window_ramps(setup, raw, signals, start, phase, SHORT.n_bars)
-
-    found = []
-    for wanted in ("sequential", "associative"):
-        with use_form(wanted):
-            found.append(jax.jit(run)(evaluator.market))
+    prices, found = random_prices(SHORT, n_tokens, 5), []
+    for mode in MODES:
+        evaluator = Evaluator(experiment, prices, scan_mode=mode)
+        raw, start = evaluator.arrays(experiment.initial_parameters(params)), evaluator.splits["train"][0]
+        found.append(jax.jit(_ramps, static_argnums=(0, 3))(evaluator.setup, raw, evaluator.market, start))
     assert np.abs(found[0].step).max() > 1e-4
     for one, other in zip(jax.tree.leaves(found[0]), jax.tree.leaves(found[1]), strict=True):
         np.testing.assert_allclose(other, one, rtol=0, atol=1e-12)
