@@ -10,8 +10,9 @@ from quantsim.checkpoints.checkpoint import Checkpoint, Run
 
 if TYPE_CHECKING:
     from quantsim.config import Experiment
+    from quantsim.config.identity import Decides
 
-__all__ = ["differences_of", "rule_notes", "rule_sources", "study_of_run", "tables_of_run"]
+__all__ = ["alike", "content_of", "differences_of", "rule_notes", "rule_sources", "study_of_run"]
 
 _RULE_SOURCES = "rule_sources"
 
@@ -45,11 +46,21 @@ def study_of_run(run: Run, rule_files: Iterable[str | Path] = ()) -> Experiment:
     return Experiment.from_stored(run.config, rule_sources(run), rule_files, f"the study of run {run.run_id[:8]}")
 
 
-def tables_of_run(run: Run) -> dict[str, Any]:
-    """What decides the metrics of a run; see :func:`~quantsim.config.deciding.deciding_tables`."""
-    from quantsim.config.deciding import deciding_tables
+def content_of(run: Run, purpose: Decides) -> dict[str, Any]:
+    """What :meth:`~quantsim.config.Experiment.content` is of an experiment, of a run's study."""
+    from quantsim.config import Experiment
+    from quantsim.config.identity import content
 
-    return deciding_tables(run.config, rule_sources(run))
+    return content(Experiment, run.config, purpose, rule_sources(run))
+
+
+def alike(runs: Iterable[Run], study: Experiment | Run, purpose: Decides) -> list[Run]:
+    """The runs whose study decides ``purpose`` as that study, or that run's, does, whatever version stored them.
+
+    They are compared by their configurations, not by the identities that were stored with them.
+    """
+    wanted = content_of(study, purpose) if isinstance(study, Run) else study.content(purpose)
+    return [run for run in runs if content_of(run, purpose) == wanted]
 
 
 def differences_of(checkpoint: Checkpoint, run: Run, experiment: Experiment) -> tuple[str, ...]:
@@ -64,7 +75,7 @@ def differences_of(checkpoint: Checkpoint, run: Run, experiment: Experiment) -> 
         ``key: stored value → value of the experiment``, of each key that decides what a parameter set is worth, and of each
         parameter that only one of the two has. Empty where the stored metrics hold.
     """
-    from quantsim.config.deciding import differences, tables_of
+    from quantsim.config.identity import Decides, differences
     from quantsim.parameters.parameter import in_group
 
     stored, human = checkpoint.raw, experiment.human_parameters(experiment.initial_parameters())
@@ -73,7 +84,7 @@ def differences_of(checkpoint: Checkpoint, run: Run, experiment: Experiment) -> 
     added = {name: human.get(name) for raw_name, name in there.items() if raw_name not in stored}
     gone = {name: values for name, values in stored.items() if name not in there and name not in unused}
     return (
-        *differences(tables_of_run(run), tables_of(experiment)),
+        *differences(content_of(run, Decides.VALUE), experiment.content(Decides.VALUE)),
         *(f"parameters.{name}: not set → {value}" for name, value in added.items()),
         *(f"parameters.{name}: {list(values)} → not set" for name, values in gone.items()),
     )

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from quantsim.checkpoints import Run
 from quantsim.checkpoints.checkpoint import IMPORTED
-from quantsim.checkpoints.stored import tables_of_run
+from quantsim.checkpoints.stored import alike, content_of
 from quantsim.config import Experiment
-from quantsim.config.deciding import differences, tables_of
+from quantsim.config.identity import GRADIENTS, Decides, differences
 from quantsim.discovery import is_in_file
 from quantsim.errors import PriceError, SelectionError
 
@@ -23,8 +23,7 @@ _MOST_LISTED = 8
 
 def comparable_runs(runs: Iterable[Run], study: Experiment | Run) -> list[Run]:
     """The runs whose metrics can be compared with those of that study, or of that run's."""
-    wanted = tables_of_run(study) if isinstance(study, Run) else tables_of(study)
-    return [run for run in runs if tables_of_run(run) == wanted]
+    return alike(runs, study, Decides.VALUE)
 
 
 def runs_to_pick_from(
@@ -103,13 +102,14 @@ def _rules(pool: Mapping[str, Any]) -> tuple[Any, Any]:
 
 def _unfinished(run: Run, study: Experiment | None) -> bool:
     """Whether it is a gradient run that the command at hand may have begun."""
-    return run.driver == "sgd" and run.status != "finished" and (study is None or run.experiment_id == study.identity)
+    unfinished = run.driver == "sgd" and run.status != "finished"
+    return unfinished and (study is None or bool(alike([run], study, GRADIENTS)))
 
 
 def _by_study(runs: Iterable[Run]) -> list[list[Run]]:
     groups: list[tuple[Any, list[Run]]] = []
     for run in runs:
-        what = tables_of_run(run), run.data_id, run.driver == IMPORTED
+        what = content_of(run, Decides.VALUE), run.data_id, run.driver == IMPORTED
         members = next((members for known, members in groups if known == what), None)
         if members is None:
             groups.append((what, [run]))
@@ -126,7 +126,7 @@ def _which(groups: Sequence[Sequence[Run]]) -> str:
         run, others = members[0], len(members) - 1
         more = "" if not others else f" and {others} more {'run' if others == 1 else 'runs'}"
         words = "{key} {given}, and {stored} in the newest"
-        changed = differences(tables_of_run(newest), tables_of_run(run), words)
+        changed = differences(content_of(newest, Decides.VALUE), content_of(run, Decides.VALUE), words)
         told = "; ".join(changed) if changed else _same_study(run, newest)
         lines.append(
             f"  --run {run.run_id[:8]}: {run.name} ({run.driver}), {run.started_at:%Y-%m-%d %H:%M} UTC{more}: {told}"
@@ -147,8 +147,9 @@ def _same_study(run: Run, newest: Run) -> str:
 
 
 def _no_run_of(study: Experiment, runs: Sequence[Run]) -> str:
-    wanted = tables_of(study)
-    changed, run = min(((differences(tables_of_run(run), wanted), run) for run in runs), key=lambda pair: len(pair[0]))
+    wanted = study.content(Decides.VALUE)
+    found = ((differences(content_of(run, Decides.VALUE), wanted), run) for run in runs)
+    changed, run = min(found, key=lambda pair: len(pair[0]))
     return (
         f"no run of study {study.name!r}, as it is given, is stored. Run {run.run_id[:8]}, {run.name!r} ({run.driver}), "
         "differs in what decides the figures:\n"

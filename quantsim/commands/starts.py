@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -12,13 +14,12 @@ from numpy.typing import NDArray
 from quantsim.checkpoints import FRONT_METHODS, Checkpoint, Run, Selection, select, top
 from quantsim.checkpoints.methods import METHODS, default_metrics, needs_one_run
 from quantsim.checkpoints.pareto import signed
-from quantsim.checkpoints.stored import differences_of, tables_of_run
+from quantsim.checkpoints.stored import alike, content_of, differences_of
 from quantsim.commands.candidates import comparable_runs, runs_to_pick_from, strategy_of
 from quantsim.commands.session import open_existing_store
 from quantsim.commands.wanted import Wanted
 from quantsim.config import Experiment
-from quantsim.config.deciding import differences
-from quantsim.config.driver_sections import Objective
+from quantsim.config.identity import Decides, differences
 from quantsim.errors import ConfigError, SelectionError, nearest
 from quantsim.objective import OBJECTIVE
 from quantsim.ranking import TIE_METRIC
@@ -39,13 +40,6 @@ __all__ = [
 
 BEST = "best"
 """Stands for ``balanced`` where the search has several objectives, else for :func:`default_method`."""
-
-_DECIDES_PERIODS = ("n_periods", "period_overlap", "n_random_periods", "periods")
-_DECIDES_OBJECTIVE = (
-    *("metric", "weights", "constraints", "constraint_penalty", "aggregate", "softmin_temperature", "quantile"),
-    *_DECIDES_PERIODS,
-)
-"""The keys of ``objective`` that decide what the stored metric of that name is, and those of its periods."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +81,7 @@ class Start:
         What only one of the two has, see :meth:`differences`, is left out, or keeps the experiment's own value.
         """
         # Raw memories are counted in chunks. Where these agree, raw values are taken over bit for bit.
-        same_chunk = tables_of_run(self.run)["update"]["chunk_minutes"] == experiment.update.chunk_minutes
+        same_chunk = content_of(self.run, Decides.VALUE)["update"]["chunk_minutes"] == experiment.update.chunk_minutes
         values = self.checkpoint.raw if same_chunk else self.checkpoint.human
         known = {name for one in experiment.layout for name in (one.raw_name, one.human_name)}
         return experiment.initial_parameters({name: value for name, value in values.items() if name in known})
@@ -197,8 +191,9 @@ def study_and_starts(
     starts = tuple(
         start for text in texts for start in _named(store, text, given, wanted, any_study=True, settled=True)
     )
-    for other in starts[1:]:
-        if given is None and (found := differences(tables_of_run(starts[0].run), tables_of_run(other.run))):
+    contents = [content_of(start.run, Decides.VALUE) for start in starts]
+    for other, theirs in zip(starts[1:], contents[1:], strict=True):
+        if given is None and (found := differences(contents[0], theirs)):
             raise ConfigError(
                 f"{starts[0].checkpoint.key} and {other.checkpoint.key} are of different studies ({'; '.join(found)}): say "
                 "with --study which is meant"
@@ -333,9 +328,8 @@ def _of_same_metrics(runs: Sequence[Run], experiment: Experiment, names: Iterabl
     Raises:
         SelectionError: there are runs, and none of these.
     """
-    keys = {key for name in names for key in _deciding_keys(name)}
-    wanted = _objective_part(experiment.model_dump(mode="json"), keys)
-    same = [run for run in runs if _objective_part(run.config, keys) == wanted]
+    purpose = functools.reduce(operator.or_, map(_what_decides, names), Decides.NOTHING)
+    same = alike(runs, experiment, purpose)
     if runs and not same:
         raise SelectionError(
             f"no stored run has the [objective] of study {experiment.name!r}, and of others {', '.join(names)} is another "
@@ -344,17 +338,11 @@ def _of_same_metrics(runs: Sequence[Run], experiment: Experiment, names: Iterabl
     return same
 
 
-def _deciding_keys(metric: str) -> tuple[str, ...]:
+def _what_decides(metric: str) -> Decides:
+    """What the meaning of a stored metric rests on, beside the pool."""
     if metric == OBJECTIVE:
-        return _DECIDES_OBJECTIVE
-    return _DECIDES_PERIODS if "." in metric else ()
-
-
-def _objective_part(config: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
-    """These keys of a configuration's objective, and the seed where it decides the periods."""
-    table = {**Objective().model_dump(mode="json"), **config["objective"]}
-    part = {key: table[key] for key in keys}
-    return {**part, "seed": config["seed"]} if part.get("n_random_periods") else part
+        return Decides.OBJECTIVE | Decides.PERIODS
+    return Decides.PERIODS if "." in metric else Decides.NOTHING
 
 
 def _describe(config: Mapping[str, Any]) -> str:

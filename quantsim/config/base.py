@@ -5,17 +5,24 @@ from __future__ import annotations
 import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, ClassVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator, model_validator
 
+from quantsim.config.identity import Decides
 from quantsim.errors import ConfigError, nearest
 
 __all__ = ["TIME_EXPECTED", "Section", "cause_of", "describe", "no_truth"]
 
 
 class Section(BaseModel):
-    """One table of a study file."""
+    """One table of a study file.
+
+    Attributes:
+        decides: what those of its keys decide that do not say so themselves.
+    """
+
+    decides: ClassVar[Decides]
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
 

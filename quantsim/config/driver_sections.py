@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, field_serializer, model_validator
 
 from quantsim.config.base import Section
+from quantsim.config.identity import Decides
 from quantsim.config.kinds import (
     Count,
     Frozen,
@@ -28,6 +29,8 @@ from quantsim.objective.shape import OBJECTIVE
 from quantsim.parameters.initial import InitialKind
 
 __all__ = ["Hybrid", "Objective", "Search", "Sgd"]
+
+_LOOKING = Decides.TRIALS | Decides.STEPS
 
 DEFAULT_REPORT = (
     "daily_log_sharpe",
@@ -54,20 +57,22 @@ class Objective(Section):
     breaks ``constraints`` (metric = least value). On validation and test data the whole split is the only period.
     """
 
+    decides: ClassVar[Decides] = Decides.OBJECTIVE
+
     metric: MetricName = "daily_log_sharpe"
     weights: MetricNumbers = ()
     constraints: MetricNumbers = ()
     constraint_penalty: Positive = 10.0
-    n_periods: Annotated[Count, Field(le=MOST_PERIODS)] = 1
-    period_overlap: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
-    n_random_periods: Annotated[Natural, Field(le=MOST_PERIODS)] = 0
-    periods: Annotated[tuple[tuple[UtcTime, UtcTime], ...], Field(max_length=MOST_PERIODS)] = ()
+    n_periods: Annotated[Count, Field(le=MOST_PERIODS), Decides.PERIODS] = 1
+    period_overlap: Annotated[float, Field(ge=0.0, lt=1.0), Decides.PERIODS] = 0.0
+    n_random_periods: Annotated[Natural, Field(le=MOST_PERIODS), Decides.PERIODS] = 0
+    periods: Annotated[tuple[tuple[UtcTime, UtcTime], ...], Field(max_length=MOST_PERIODS), Decides.PERIODS] = ()
     aggregate: Aggregate = "mean"
     softmin_temperature: Annotated[Positive, Field(ge=1e-9)] = 1.0
     quantile: Annotated[float, Field(ge=0.0, le=1.0)] = 0.25
-    bout_offset_days: Annotated[float, Field(ge=0.0, le=36_525.0)] = 0.0
-    window_grid: Literal["chunk", "bar"] = "chunk"
-    report: tuple[MetricName, ...] = DEFAULT_REPORT
+    bout_offset_days: Annotated[float, Field(ge=0.0, le=36_525.0), _LOOKING] = 0.0
+    window_grid: Annotated[Literal["chunk", "bar"], _LOOKING] = "chunk"
+    report: Annotated[tuple[MetricName, ...], _LOOKING] = DEFAULT_REPORT
 
     @model_validator(mode="after")
     def _periods_one_way(self) -> Self:
@@ -107,15 +112,17 @@ class Sgd(Section):
     one set instead; what a table leaves out is the study's.
     """
 
-    steps: Count = 500
+    decides: ClassVar[Decides] = Decides.STEPS | Decides.ROUNDS
+
+    steps: Annotated[Count, Decides.STEPS] = 500
     train: tuple[str, ...] | None = None
     batch_size: Sets = 8
     sampling: Literal["uniform", "exponential", "stratified", "exhaustive"] = "uniform"
-    n_parameter_sets: Sets = 4
-    initial: InitialKind = "gaussian"
-    initial_scale: Literal["human", "raw"] = "human"
+    n_parameter_sets: Annotated[Sets, Decides.STEPS] = 4
+    initial: Annotated[InitialKind, Decides.STEPS] = "gaussian"
+    initial_scale: Annotated[Literal["human", "raw"], Decides.STEPS] = "human"
     initial_spread: NotNegative = 0.5
-    starts: tuple[Frozen, ...] = ()
+    starts: Annotated[tuple[Frozen, ...], Decides.STEPS] = ()
     optimiser: Literal["adam", "adamw", "sgd", "lion", "lbfgs"] = "adam"
     learning_rate: Positive = 0.05
     momentum: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
@@ -189,15 +196,17 @@ class Sgd(Section):
 class Hybrid(Section):
     """Search and gradients in turns; docs/hybrid.md explains every key."""
 
-    rounds: Count = 3
+    decides: ClassVar[Decides] = Decides.ROUNDS
+
+    rounds: Annotated[Count, Decides.NOTHING] = 3
     trials: Trials = 50
     top: Sets = 4
     steps: Count = 100
     gradients: Literal["auto", "zero_fee", "with_fees"] = "auto"
     windows: Literal["whole", "study"] = "whole"
-    min_gain: NotNegative = 1e-3
-    max_evaluations: Count | None = None
-    max_minutes: Positive | None = None
+    min_gain: Annotated[NotNegative, Decides.NOTHING] = 1e-3
+    max_evaluations: Annotated[Count | None, Decides.NOTHING] = None
+    max_minutes: Annotated[Positive | None, Decides.NOTHING] = None
 
     @model_validator(mode="after")
     def _one_round_fits(self) -> Self:
@@ -222,12 +231,14 @@ class Search(Section):
     that many trials.
     """
 
-    trials: Trials = 200
-    jobs: Jobs = 1
-    trial_timeout_minutes: Positive | None = 10.0
-    max_minutes: Positive | None = None
-    space: str | None = None
-    ranges: Ranges = ()
+    decides: ClassVar[Decides] = Decides.TRIALS
+
+    trials: Annotated[Trials, Decides.NOTHING] = 200
+    jobs: Annotated[Jobs, Decides.NOTHING] = 1
+    trial_timeout_minutes: Annotated[Positive | None, Decides.NOTHING] = 10.0
+    max_minutes: Annotated[Positive | None, Decides.NOTHING] = None
+    space: Annotated[str | None, Decides.NOTHING] = None
+    ranges: Annotated[Ranges, Decides.NOTHING] = ()
     fixed: Frozen = ()
     sampler: Literal["tpe", "cmaes", "nsga2", "nsga3", "random", "qmc", "gp"] = "tpe"
     n_startup_trials: Count = 20
@@ -237,8 +248,8 @@ class Search(Section):
     overfitting_penalty: NotNegative = 0.0
     pruner: Literal["none", "median", "percentile", "hyperband"] = "none"
     prune_blocks: Annotated[int, Field(ge=2, le=1_000)] = 4
-    patience: Count | None = None
-    min_gain: NotNegative = 0.0
+    patience: Annotated[Count | None, Decides.NOTHING] = None
+    min_gain: Annotated[NotNegative, Decides.NOTHING] = 0.0
 
     @model_validator(mode="after")
     def _objectives_fit(self) -> Self:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import functools
-import hashlib
-import json
 import os
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,15 +14,16 @@ from pydantic import Field, ValidationError, model_validator
 
 from quantsim.config.base import Section, cause_of, describe
 from quantsim.config.driver_sections import Hybrid, Objective, Search, Sgd
+from quantsim.config.identity import Decides, content, digest
 from quantsim.config.kinds import Frozen, GroupName, StudyName, Table, flat_table
 from quantsim.config.locate import find_study
 from quantsim.config.overrides import assigned, merged
-from quantsim.config.paths import MEMORY, absolute_paths, without_places
+from quantsim.config.paths import MEMORY, absolute_paths
 from quantsim.config.pools import PoolView, check_groups, check_pool, pool_parameters, pool_views
 from quantsim.config.sections import Data, Fees, Periods, Pool, Series, Subsidiary, Update
 from quantsim.config.text_file import check_depth
 from quantsim.config.toml_file import read_toml
-from quantsim.discovery import SourceName, by_content, is_loadable, stored_names
+from quantsim.discovery import SourceName, is_loadable, stored_names
 from quantsim.errors import ConfigError, ParameterError, PriceError, nearest
 from quantsim.parameters import Parameter, replaced, scoped, to_human, to_raw
 from quantsim.parameters.parameter import in_group
@@ -50,9 +49,11 @@ class Experiment(Section):
             that is wrong, its value and what would be right.
     """
 
-    name: StudyName = "experiment"
-    description: str = ""
-    driver: Literal["sgd", "search", "hybrid"] | None = None
+    decides: ClassVar[Decides] = Decides.TRIALS | Decides.STEPS
+
+    name: Annotated[StudyName, Decides.NOTHING] = "experiment"
+    description: Annotated[str, Decides.NOTHING] = ""
+    driver: Annotated[Literal["sgd", "search", "hybrid"] | None, Decides.NOTHING] = None
     seed: Annotated[int, Field(ge=0)] = 0
     data: Data
     periods: Periods
@@ -180,22 +181,21 @@ class Experiment(Section):
 
     @property
     def identity(self) -> str:
-        """SHA-256 of the content as canonical JSON; name, description and driver do not count, nor where files lie.
+        """:meth:`identity_for` anything: names do not count, nor how much is done, nor where files lie."""
+        return self.identity_for(~Decides.NOTHING)
 
-        Of a rule in a user's file the code counts. What files of prices and series hold is the identity of the data to tell.
+    def identity_for(self, purpose: Decides) -> str:
+        """SHA-256, in hex, of the keys that decide something of ``purpose`` and are not at their defaults.
+
+        So a key that a later version adds changes none. Of a rule in a user's file the code counts. What files of prices and
+        series hold is the identity of the data to tell.
         """
-        content = self.content({"name": True, "description": True, "driver": True})
-        return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+        values = self.model_dump(mode="json")
+        return digest(content(type(self), values, purpose, self.rule_sources, changed=True))
 
-    def content(self, exclude: Mapping[str, Any]) -> dict[str, Any]:
-        """The content as JSON values, for comparison: without where files lie, users' rules by what their files hold.
-
-        Args:
-            exclude: fields to leave out, as pydantic's ``model_dump`` takes them.
-        """
-        values = without_places(self.model_dump(mode="json", exclude=dict(exclude)))
-        found: dict[str, Any] = by_content(values, self.rule_sources)
-        return found
+    def content(self, purpose: Decides) -> dict[str, Any]:
+        """The keys that decide something of ``purpose``, for comparison; see :func:`quantsim.config.identity.content`."""
+        return content(type(self), self.model_dump(mode="json"), purpose, self.rule_sources)
 
     @property
     def own_rules(self) -> dict[str, SourceName]:

@@ -55,17 +55,8 @@ def absolute_paths(values: Mapping[str, Any], base: Path, known: Collection[str]
 
 
 def without_places(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The tables of a study without where its files lie.
-
-    The content of prices and series is part of the identity of the data, and that of a search space of the search's identity.
-    """
-
-    def placeless(kind: str, text: str) -> str:
-        if kind == _RULE:
-            return text
-        return Path(text).name if kind == _SPACE else "file"
-
-    return _replaced(values, placeless)
+    """The tables of a study without where the files of its series lie."""
+    return _replaced(values, lambda kind, text: "file" if kind == _SERIES else text)
 
 
 def _replaced(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 from datetime import datetime, timedelta
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from quantsim.config.base import Section
+from quantsim.config.identity import Decides
 from quantsim.config.kinds import (
     Bound,
     Count,
@@ -36,7 +37,9 @@ class Data(Section):
     its start.
     """
 
-    source: Annotated[str, Field(min_length=1)] = "bundled"
+    decides: ClassVar[Decides] = Decides.VALUE
+
+    source: Annotated[str, Field(min_length=1), Decides.NOTHING] = "bundled"
     tokens: Annotated[tuple[str, ...], Field(min_length=2), AfterValidator(distinct)]
     bar_minutes: Annotated[int, Field(ge=1, le=1440)] | None = None
     forward_fill_bars: Natural | None = None
@@ -57,6 +60,8 @@ class Periods(Section):
 
     ``holdout_fraction`` takes validation data from the end of the training period instead, in whole days.
     """
+
+    decides: ClassVar[Decides] = Decides.VALUE
 
     train_start: UtcTime
     train_end: UtcTime
@@ -119,6 +124,8 @@ class PoolRules(Section):
     ``published_band_trades`` lets the lone arbitrageur of a pool that trades in batches also trade inside the no-trade band,
     where the pool pays the fee: the published implementation does so. Only for reproducing its figures.
     """
+
+    decides: ClassVar[Decides] = Decides.VALUE
 
     rule: RuleName | None = None
     ensemble: Members = ()
@@ -190,6 +197,8 @@ class Update(Section):
     weights: the published implementation does so, no pool could. Only for reproducing its figures.
     """
 
+    decides: ClassVar[Decides] = Decides.VALUE
+
     chunk_minutes: Minutes = 1440
     interpolation_minutes: Minutes | None = None
     interpolation: Literal["linear", "optimal", "published_optimal"] = "linear"
@@ -213,6 +222,8 @@ class Fees(Section):
     ``rule`` names a fee rule, which sets the swap fee chunk by chunk. ``rebalancing_cost`` is paid by nobody: it is what the
     yardstick of the metric ``rvr`` pays per value traded.
     """
+
+    decides: ClassVar[Decides] = Decides.VALUE
 
     swap_fee: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     rule: FeeRuleName | None = None
@@ -260,6 +271,8 @@ class Series(Section):
     ``oracle`` has a column per token of the pool. ``trades`` lists swaps: when, what comes in, what goes out, and one amount.
     A fee setting that is a series is no number at the same time; zero, the default, counts as none.
     """
+
+    decides: ClassVar[Decides] = Decides.VALUE
 
     swap_fee: str | None = None
     arb_fee: str | None = None

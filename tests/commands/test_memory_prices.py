@@ -12,6 +12,7 @@ import pytest
 from quantsim import CheckpointStore, Experiment, Prices, simulate
 from quantsim.checkpoints import Run
 from quantsim.checkpoints.stored import study_of_run
+from quantsim.config.identity import SEARCH
 from quantsim.drivers.search import run_search
 from quantsim.errors import PriceError
 
@@ -52,7 +53,7 @@ def run(path: Path) -> Run:
 def test_the_run_says_so(run: Run) -> None:
     assert run.notes["prices"] == "in memory (my model), not loaded as [data] of the study says"
     assert run.config["data"]["source"] == "memory"
-    assert run.experiment_id == Experiment.from_dict(STUDY).identity
+    assert run.experiment_id == Experiment.from_dict(STUDY).identity_for(SEARCH)
 
 
 def test_python_asks_for_the_prices(run: Run, path: Path) -> None:
@@ -94,7 +95,7 @@ def test_what_needs_no_prices_asks_for_none(cli, run: Run, path: Path) -> None:
     assert "the prices were in memory" in json.loads(cli("select", "--json", "--store", path).stdout)["notes"][-1]
     exported = cli("export", "best", "--store", path)
     assert "its prices were in memory (my model)" in exported.stderr
-    assert json.loads(exported.stdout)["experiment"]["identity"] == run.experiment_id
+    assert json.loads(exported.stdout)["experiment"]["identity"] == study_of_run(run).identity
 
 
 def test_runs_on_files_name_them(path: Path) -> None:

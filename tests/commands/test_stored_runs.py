@@ -14,12 +14,12 @@ from command_support import invoke
 
 from quantsim import Axis, CheckpointStore, Evaluator, Experiment, simulate
 from quantsim.checkpoints import Checkpoint
-from quantsim.checkpoints.stored import rule_notes, study_of_run, tables_of_run
+from quantsim.checkpoints.stored import content_of, rule_notes, study_of_run
 from quantsim.commands.candidates import comparable_runs
 from quantsim.commands.gains import gain_line, show_gain, show_tuned
 from quantsim.commands.outcome import simulating
 from quantsim.commands.starts import Start
-from quantsim.config.deciding import deciding_tables, differences, tables_of
+from quantsim.config.identity import Decides, content, differences
 from quantsim.drivers.search import load_search_space
 from quantsim.drivers.search.dashboard.note import study_note
 from quantsim.drivers.search.study import open_experiment
@@ -134,9 +134,9 @@ def test_published_forms_are_shown_in_pictures(tmp_path: Path) -> None:
 def test_runs_of_an_older_version_compare_by_the_defaults_of_what_it_did_not_know(path: Path) -> None:
     config = DAYS.model_dump(mode="json")
     old = {**config, "fees": {"swap_fee": 0.0}, "data": {key: config["data"][key] for key in ("tokens", "bar_minutes")}}
-    assert deciding_tables(old, {}) == tables_of(DAYS)
+    assert content(Experiment, old, Decides.VALUE, {}) == DAYS.content(Decides.VALUE)
     changed = {**old, "fees": {"swap_fee": 0.001}, "pool": {**config["pool"], "of_another_version": 1}}
-    assert differences(deciding_tables(changed, {}), tables_of(DAYS)) == (
+    assert differences(content(Experiment, changed, Decides.VALUE, {}), DAYS.content(Decides.VALUE)) == (
         "fees.swap_fee: 0.001 → 0.0",
         "pool.of_another_version: 1 → not set",
     )
@@ -190,7 +190,7 @@ def test_what_an_older_version_called_optimal_is_the_published_form(path: Path) 
         what = {"experiment_id": "of 0.1.0", "data_id": "d", "name": "old"}
         run = store.run(store.begin_run(**what, driver="sgd", config=config))
     assert study_of_run(run).identity == published.identity
-    assert differences(tables_of_run(run), tables_of(published)) == ()
+    assert differences(content_of(run, Decides.VALUE), published.content(Decides.VALUE)) == ()
     study = optuna.create_study()
     study.set_user_attr("quantsim_experiment", config)
     assert open_experiment(study).identity == published.identity

@@ -19,6 +19,7 @@ from sgd_support import PERIODS, make_prices
 
 from quantsim import CheckpointStore, Evaluator, Experiment
 from quantsim.checkpoints import select, top
+from quantsim.config.identity import GRADIENTS
 from quantsim.drivers.hybrid import HybridRun, run_hybrid
 from quantsim.drivers.hybrid.driver import _loop
 from quantsim.drivers.hybrid.gradients import gradient_experiment
@@ -199,6 +200,16 @@ def test_a_finished_run_is_read_and_not_run_again(whole: Whole, tmp_path: Path) 
         assert other.study_name != run.study_name  # its trials would be others from the first round on
 
 
+def test_a_run_of_an_older_version_goes_on_under_its_name(whole: Whole, tmp_path: Path) -> None:
+    location = Path(shutil.copytree(whole.location.parent, tmp_path / "copy")) / whole.location.name
+    journal = location.with_suffix(".journal")
+    journal.write_text(journal.read_text().replace(whole.run.study_name, "probe-hybrid-0123abcd"))
+    with CheckpointStore(location) as store:
+        run = run_hybrid(make_experiment(sgd={"steps": 7}), make_prices(), store)
+    assert (run.study_name, run.run_id) == ("probe-hybrid-0123abcd", whole.run.run_id)
+    assert [phase.seconds for phase in run.phases] == [None] * 4
+
+
 def test_test_data_never_steers(whole: Whole, store: CheckpointStore) -> None:
     run = run_hybrid(make_experiment(), make_prices(test_scale=3.0), store)
     assert drawn(trials_of(run)) == drawn(whole.trials)
@@ -266,13 +277,17 @@ def test_fees_are_followed_where_the_adjoint_serves() -> None:
     assert gradients_of(**given).series.trades is None
     assert gradients_of(**given, hybrid={"gradients": "with_fees"}).series.trades == os.path.abspath("trades.csv")
     free = {"fees": {"swap_fee": 0.0}}
-    ids = {gradients_of(**free, hybrid={"gradients": mode}).identity for mode in ("auto", "zero_fee", "with_fees")}
+    ids = {
+        gradients_of(**free, hybrid={"gradients": mode}).identity_for(GRADIENTS)
+        for mode in ("auto", "zero_fee", "with_fees")
+    }
     assert len(ids) == 1
     # What is followed is what trials are judged by, unless the study's windows are wanted.
     assert gradients_of().objective.bout_offset_days == 0.0
     assert gradients_of(hybrid={"windows": "study"}).objective.bout_offset_days == 10.0
-    # How many trials and rounds there are does not tell fine-tuning runs apart.
-    assert gradients_of(search={"trials": 7}, hybrid={"rounds": 7}).identity == gradients_of().identity
+    # Which trials and rounds there are does not tell fine-tuning runs apart.
+    more = gradients_of(search={"sampler": "random"}, hybrid={"rounds": 7, "trials": 7})
+    assert more.identity_for(GRADIENTS) == gradients_of().identity_for(GRADIENTS)
 
 
 def test_gradients_move_what_the_search_moves(tmp_path: Path) -> None:

@@ -181,6 +181,24 @@ def test_what_does_not_matter_may_change(store):
     assert (second.study_name, second.run_id, second.n_trials) == (first.study_name, first.run_id, 4)
 
 
+def test_a_study_of_an_older_version_is_taken_up(tmp_path, store):
+    """It knew fewer keys, kept those of other drivers with what it compares, and made the name of all that."""
+    experiment = make_experiment()
+    first = search(store, trials=2)
+    journal = tmp_path / "checkpoints.journal"
+    journal.write_text(journal.read_text().replace(first.study_name, "probe-0123abcd"))
+    old = experiment.model_dump(mode="json", exclude={"name": True, "sgd": True, "search": {"trials", "prune_blocks"}})
+    with opened_storage(journal) as storage:
+        study = optuna.load_study(storage=storage, study_name="probe-0123abcd")
+        study.set_user_attr("quantsim", {**study.user_attrs["quantsim"], "experiment": old})
+    second = search(store, trials=4)
+    assert (second.study_name, second.run_id, second.n_trials) == ("probe-0123abcd", first.run_id, 4)
+    other = search(store, trials=1, experiment=make_experiment(seed=8))
+    assert other.study_name not in ("probe-0123abcd", first.study_name)
+    with pytest.raises(DriverError, match=r"experiment.seed is 8, and was 7"):
+        search(store, study_name="probe-0123abcd", experiment=make_experiment(seed=8))
+
+
 def test_a_study_of_another_program_is_refused(tmp_path, store):
     with opened_storage(tmp_path / "study.journal") as storage:
         study = optuna.create_study(storage=storage, study_name="theirs", direction="maximize")

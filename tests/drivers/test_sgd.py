@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import tomllib
@@ -78,6 +80,26 @@ def test_other_prices_or_another_study_do_not_resume(store: CheckpointStore) -> 
     assert run_sgd(experiment, prices, store, start=[{"memory_days": 3.0}]).resumed_at == 0
     assert run_sgd(experiment, prices, store, resume=False).resumed_at == 0
     assert run_sgd(experiment, prices, store).run_id == cut.run_id
+
+
+def test_what_an_older_version_began_is_resumed(store: CheckpointStore, tmp_path: Path) -> None:
+    """It knew fewer keys, and had another identity; and keys of other drivers do not count."""
+    prices = make_prices()
+
+    def interrupt(progress: Progress) -> None:
+        if progress.step == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_sgd(make_experiment(), prices, store, progress=interrupt)
+    (cut,) = store.find_runs()
+    old = {**cut.config, "sgd": {key: value for key, value in cut.config["sgd"].items() if key != "price_noise"}}
+    del old["hybrid"]
+    with sqlite3.connect(tmp_path / "checkpoints.db") as database:
+        database.execute("UPDATE runs SET experiment_id = 'of 0.1.0', config = ?", (json.dumps(old),))
+    database.close()
+    resumed = run_sgd(make_experiment().override(["search.trials=5", "search.sampler='random'"]), prices, store)
+    assert (resumed.run_id, resumed.resumed_at, resumed.steps) == (cut.run_id, 4, STEPS)
 
 
 def test_sigkill_loses_nothing_completed(tmp_path: Path) -> None:

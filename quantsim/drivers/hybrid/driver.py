@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
-import json
 import logging
 import math
 import threading
@@ -15,12 +13,13 @@ from typing import Any, Literal
 
 from quantsim.checkpoints import CheckpointStore
 from quantsim.config import Experiment
+from quantsim.config.identity import HYBRID
 from quantsim.drivers.counts import checked_count
 from quantsim.drivers.hybrid.gradients import gradient_experiment
 from quantsim.drivers.hybrid.rounds import HybridProgress, Phase, Rounds, State
-from quantsim.drivers.search import SearchSpace, load_search_space
+from quantsim.drivers.search import load_search_space
 from quantsim.drivers.search.storage.opened import Location, default_storage, describe_storage
-from quantsim.drivers.search.study import identify
+from quantsim.drivers.search.study import default_name, identify, quiet_optuna
 from quantsim.drivers.sgd.training import Training
 from quantsim.errors import ConfigError
 from quantsim.limits import MOST_JOBS
@@ -138,7 +137,10 @@ def _rounds(
     """What all phases share; raises as :func:`run_hybrid` does, before any trial."""
     space = load_search_space(experiment)
     gradients = gradient_experiment(experiment, space)
-    name = _study_name(experiment, space, gradients, prices)
+    Training(gradients, prices)  # raises where they cannot be followed
+    identity = identify(experiment, Evaluator(experiment, prices).data_id, space, HYBRID)
+    with quiet_optuna():
+        name = default_name(location, f"{experiment.name}-hybrid", experiment, identity)
     return Rounds(experiment, space, gradients, prices, store, location, name, options, watch)
 
 
@@ -210,23 +212,6 @@ def _searched(experiment: Experiment) -> Experiment:
         )
     whole = search.model_copy(update={"patience": None, "max_minutes": None})
     return experiment.model_copy(update={"search": whole})
-
-
-def _study_name(experiment: Experiment, space: SearchSpace, gradients: Experiment, prices: Prices) -> str:
-    """The experiment's name, and a hash of all that decides which trials the study gets, less their number.
-
-    Raises:
-        ConfigError: the gradients cannot be followed; before any trial.
-    """
-    identity = identify(experiment, Evaluator(experiment, prices).data_id, space)
-    content = {
-        "search": identity.as_json(),
-        "gradients": [gradients.identity, Training(gradients, prices).evaluator.data_id],
-        "trials": experiment.hybrid.trials,
-        "top": experiment.hybrid.top,
-    }
-    digest = hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-    return f"{experiment.name}-hybrid-{digest[:8]}"
 
 
 def _run_of(rounds: Rounds) -> str:

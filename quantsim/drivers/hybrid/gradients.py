@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from quantsim.config import Experiment
-from quantsim.config.driver_sections import Hybrid, Search
 from quantsim.config.pools import FEE_GROUP, SWAP_FEE
 from quantsim.drivers.search.space import SearchSpace
 from quantsim.errors import ConfigError
@@ -24,8 +23,7 @@ def gradient_experiment(experiment: Experiment, space: SearchSpace) -> Experimen
 
     It trains what the search moves and nothing else: what a trial cannot have is lost when it is tried. Its one window is the
     whole training period, on which trials are judged, unless ``hybrid.windows`` wants those of the study. Without fees, what
-    trading costs is left out, given trades too, and parameters of fees keep the values they start with. The tables of the
-    other drivers are left out, so that they do not tell fine-tuning runs apart.
+    trading costs is left out, given trades too, and parameters of fees keep the values they start with.
 
     Args:
         experiment: its ``hybrid`` table says how.
@@ -45,7 +43,6 @@ def gradient_experiment(experiment: Experiment, space: SearchSpace) -> Experimen
         _drop_costs(values, fees)
     if experiment.hybrid.windows == "whole":
         values["objective"]["bout_offset_days"] = 0.0
-    values |= {"hybrid": Hybrid().model_dump(), "search": Search().model_dump()}
     values["sgd"] |= {
         "steps": experiment.hybrid.steps,
         "train": _moved(experiment, space, fees),

@@ -259,14 +259,8 @@ class Rounds:
         wanted = {one.raw_name for one in self.gradients.layout}
         raw = [{name: values for name, values in start.raw.items() if name in wanted} for start in starts]
         training = Training(self.gradients, self.prices, raw)
-        known = self.store.find_runs(
-            experiment_id=self.gradients.identity,
-            data_id=training.evaluator.data_id,
-            driver="sgd",
-            status="finished",
-        )
-        for run in known:
-            if run.notes.get("start") == training.start_digest:
+        for run in training.runs(self.store):
+            if run.status == "finished":
                 return run.run_id, None
         n_sets = len(starts)
 

@@ -19,6 +19,7 @@ from quantsim.checkpoints import CheckpointStore
 from quantsim.checkpoints.pareto import balanced, hypervolume, normalised
 from quantsim.checkpoints.stored import rule_notes
 from quantsim.config import Experiment
+from quantsim.config.identity import SEARCH
 from quantsim.drivers.counts import checked_count
 from quantsim.drivers.search.dashboard.note import describe_prices, selection_advice, study_note, write_note
 from quantsim.drivers.search.monitor import POLL_SECONDS, Monitor, SearchProgress, polling
@@ -30,6 +31,7 @@ from quantsim.drivers.search.space_file import load_search_space
 from quantsim.drivers.search.storage.opened import Location, default_storage, describe_storage, opened_storage
 from quantsim.drivers.search.study import (
     StudyIdentity,
+    default_name,
     describe_task,
     hold,
     identify,
@@ -156,10 +158,10 @@ def run_search(
     if SHORT in evaluator.notes:
         warn_once(str(evaluator.notes[SHORT]))
     identity = identify(experiment, evaluator.data_id, space)
-    name = study_name or f"{experiment.name}-{identity.digest[:8]}"
     place = _Place(backend, address, n_jobs)
-    search = _Search(experiment, prices, space, evaluator, make_evaluator, store, location, name, identity, place)
     with quiet_optuna():
+        name = study_name or default_name(location, experiment.name, experiment, identity)
+        search = _Search(experiment, prices, space, evaluator, make_evaluator, store, location, name, identity, place)
         return search.run(n_trials, queue, progress, take_over=take_over)
 
 
@@ -366,7 +368,7 @@ def open_run(
         if run.notes.get("study_id") == identifier:
             return store.resume_run(run.run_id).run_id
     return store.begin_run(
-        experiment_id=experiment.identity,
+        experiment_id=experiment.identity_for(SEARCH),
         data_id=evaluator.data_id,
         name=experiment.name,
         driver="search",

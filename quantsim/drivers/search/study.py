@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
+import re
 import time
 import uuid
 import warnings
@@ -22,9 +22,10 @@ from optuna.trial import FrozenTrial, TrialState
 from quantsim.checkpoints.older import renewed
 from quantsim.checkpoints.redact import redact
 from quantsim.config import Experiment
-from quantsim.config.deciding import differing_leaves
+from quantsim.config.identity import SEARCH, Decides, content, differing_leaves, digest
 from quantsim.drivers.marks import may_live, own_mark
 from quantsim.drivers.search.space import SearchSpace
+from quantsim.drivers.search.storage.opened import Location, opened_storage
 from quantsim.errors import DriverError, nearest
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "RETRY_OF",
     "StudyIdentity",
     "check_same_task",
+    "default_name",
     "describe_task",
     "experiment_of",
     "hold",
@@ -77,12 +79,13 @@ class StudyIdentity:
     """What all trials of one study have in common; how many there are and who runs them is not part of it.
 
     Attributes:
-        experiment: the experiment as JSON values, users' rules by the content of their files, less its names, the tables of
-            the other drivers, and of the search what says how many trials, where and how long.
+        purpose: of the driver: what the keys that count decide.
+        experiment: these keys, see :meth:`Experiment.content`.
         data_id: identity of the prices, and of the series where there are any.
         space: the ranges, by trial parameter; the content of the file counts, not its name.
     """
 
+    purpose: Decides
     experiment: Mapping[str, Any]
     data_id: str
     space: Mapping[str, Any]
@@ -93,26 +96,35 @@ class StudyIdentity:
         plain: dict[str, Any] = json.loads(redact(json.dumps(content, sort_keys=True)))
         return plain
 
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the content as canonical JSON."""
-        return hashlib.sha256(json.dumps(self.as_json(), sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    def differences(self, stored: Mapping[str, Any]) -> list[str]:
+        """``key is a, and was b`` for every leaf that was otherwise when ``stored`` was written, by this version or another."""
+        config = content(
+            Experiment, renewed(stored.get("experiment", {})), self.purpose, stored.get("rule_sources", {})
+        )
+        was = {"experiment": config, "data_id": stored.get("data_id"), "space": stored.get("space")}
+        return [f"{key} is {now!r}, and was {before!r}" for key, before, now in differing_leaves(was, self.as_json())]
 
 
-def identify(experiment: Experiment, data_id: str, space: SearchSpace) -> StudyIdentity:
+def identify(experiment: Experiment, data_id: str, space: SearchSpace, purpose: Decides = SEARCH) -> StudyIdentity:
     """The identity of the study that searches this space of this experiment on these prices."""
-    left_out: dict[str, Any] = {
-        "name": True,
-        "description": True,
-        "driver": True,
-        "sgd": True,
-        "hybrid": True,
-        "search": {
-            *("trials", "jobs", "max_minutes", "trial_timeout_minutes", "patience", "min_gain"),
-            *("space", "ranges"),  # their content is the space's
-        },
-    }
-    return StudyIdentity(experiment.content(left_out), data_id, space.describe())
+    return StudyIdentity(purpose, experiment.content(purpose), data_id, space.describe())
+
+
+def default_name(location: Location, stem: str, experiment: Experiment, identity: StudyIdentity) -> str:
+    """The name of a study that the user gave none: ``stem`` and a hash, or what another version called the same study."""
+    parts = [experiment.identity_for(identity.purpose), identity.data_id, identity.space]
+    name = f"{stem}-{digest(parts)[:8]}"
+    with opened_storage(location) as storage:
+        studies = {study.study_name: study.user_attrs for study in storage.get_all_studies()}
+    if name in studies:
+        return name
+    of_default = re.compile(re.escape(stem) + "-[0-9a-f]{8}")
+    for other, attributes in studies.items():
+        if of_default.fullmatch(other) and {_IDENTITY, _EXPERIMENT} <= attributes.keys():
+            config = {"experiment": attributes[_EXPERIMENT], "rule_sources": attributes.get(_RULES, {})}
+            if not identity.differences({**attributes[_IDENTITY], **config}):
+                return other
+    return name
 
 
 def open_study(storage: BaseStorage, name: str, identity: StudyIdentity, objectives: Sequence[str]) -> Study:
@@ -138,9 +150,7 @@ def open_study(storage: BaseStorage, name: str, identity: StudyIdentity, objecti
             raise DriverError(f"study {name!r} has trials of another program; give another name")
         stored = {**identity.as_json(), "study_id": uuid.uuid4().hex}
         study.set_user_attr(_IDENTITY, stored)
-    wanted = identity.as_json()
-    differences = list(_differences({key: stored.get(key) for key in wanted}, wanted))
-    if differences:
+    if differences := identity.differences(stored):
         raise DriverError(
             f"study {name!r} is of another experiment or other prices, and its trials cannot be compared with new ones: "
             f"{'; '.join(differences)}. Give another study name, or restore what was changed"
@@ -247,15 +257,14 @@ def check_same_task(study: Study, identity: StudyIdentity) -> None:
     Raises:
         DriverError: it has other prices, or would search something else; the message lists the differences.
     """
-    stored, own = study.user_attrs[_IDENTITY], identity.as_json()
-    if stored["data_id"] != own["data_id"]:
+    stored = study.user_attrs[_IDENTITY]
+    if stored["data_id"] != identity.data_id:
         raise DriverError(
-            f"the prices or series here are not those of study {study.study_name!r}: data_id is {own['data_id']}, and there "
+            f"the prices or series here are not those of study {study.study_name!r}: data_id is {identity.data_id}, and there "
             f"{stored['data_id']}; trials on other data cannot be compared. Bring the same files here, and say where they are "
             "with --set data.source=..."
         )
-    differences = list(_differences({key: stored.get(key) for key in own}, own))
-    if differences:
+    if differences := identity.differences(stored):
         raise DriverError(
             f"this worker would search something else than study {study.study_name!r}: {'; '.join(differences)}. Its files and "
             "its version of quantsim must be those of the driver"
@@ -307,9 +316,3 @@ def _of_driver(study: Study, key: str) -> Any:
             "`quantsim optuna` on it once, which writes that down"
         )
     return value
-
-
-def _differences(stored: Any, wanted: Any) -> Iterator[str]:
-    """Yields ``key is a, and was b`` for every leaf that differs."""
-    for key, was, now in differing_leaves(stored, wanted):
-        yield f"{key} is {now!r}, and was {was!r}"

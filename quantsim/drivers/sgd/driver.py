@@ -18,6 +18,7 @@ from quantsim.checkpoints import CheckpointStore, Run
 from quantsim.checkpoints.stored import rule_notes
 from quantsim.config import Experiment
 from quantsim.config.driver_sections import Sgd
+from quantsim.config.identity import GRADIENTS
 from quantsim.discovery import naming_users_files
 from quantsim.drivers.best import Best
 from quantsim.drivers.evaluated import evaluated
@@ -162,7 +163,7 @@ def _open(training: Training, store: CheckpointStore, resume: bool) -> tuple[str
             logger.info("resuming run %s at step %d", run.run_id, stored.step)
             return run.run_id, state
     run_id = store.begin_run(
-        experiment_id=experiment.identity,
+        experiment_id=experiment.identity_for(GRADIENTS),
         data_id=evaluator.data_id,
         name=experiment.name,
         driver="sgd",
@@ -175,9 +176,7 @@ def _open(training: Training, store: CheckpointStore, resume: bool) -> tuple[str
 
 def _unfinished(training: Training, store: CheckpointStore) -> list[Run]:
     """The newest first."""
-    runs = store.find_runs(experiment_id=training.experiment.identity, driver="sgd", data_id=training.evaluator.data_id)
-    same_start = [run for run in runs if run.notes.get("start") == training.start_digest]
-    return sorted(filter(is_abandoned, same_start), key=lambda run: run.started_at, reverse=True)
+    return list(filter(is_abandoned, training.runs(store)))
 
 
 class _Session:

@@ -35,6 +35,9 @@ def restore_state(blob: bytes, like: State) -> State:
         stored[name].shape == np.shape(leaf) for name, (_, leaf) in zip(names, paths, strict=True)
     )
     if not fits:
-        raise DriverError("the stored training state belongs to another optimiser or another shape; start afresh")
+        raise DriverError(
+            "the stored training state belongs to another optimiser, another shape or another version of quantsim, and cannot be "
+            "resumed; start afresh (--fresh, in Python resume=False)"
+        )
     restored: State = jax.tree_util.tree_unflatten(structure, [jax.numpy.asarray(stored[name]) for name in names])
     return restored

@@ -15,7 +15,10 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
+from quantsim.checkpoints import CheckpointStore, Run
+from quantsim.checkpoints.stored import alike
 from quantsim.config import Experiment
+from quantsim.config.identity import GRADIENTS
 from quantsim.drivers.sgd.step import Inputs, Program
 from quantsim.drivers.windows import training_windows
 from quantsim.errors import ConfigError
@@ -85,6 +88,12 @@ class Training:
             logger.warning(_GIVEN_TRADES)
         if experiment.objective.aggregate == "min" and not experiment.objective.is_plain:
             logger.warning(_HARD_MINIMUM)
+
+    def runs(self, store: CheckpointStore) -> list[Run]:
+        """The stored runs of the same steps from the same starting sets on the same data, the newest first."""
+        runs = store.find_runs(driver="sgd", data_id=self.evaluator.data_id)
+        same_start = [run for run in runs if run.notes.get("start") == self.start_digest]
+        return alike(same_start, self.experiment, GRADIENTS)
 
     @property
     def n_sets(self) -> int:

@@ -1,0 +1,168 @@
+"""What the keys of a study decide, declared with each key. Identities and differences of studies follow from it."""
+
+from __future__ import annotations
+
+import enum
+import functools
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, get_args, get_origin
+
+from quantsim.config.paths import without_places
+from quantsim.discovery import by_content
+
+if TYPE_CHECKING:
+    from quantsim.config.base import Section
+
+__all__ = [
+    "GRADIENTS",
+    "HYBRID",
+    "SEARCH",
+    "Decides",
+    "content",
+    "decided",
+    "differences",
+    "differing_leaves",
+    "digest",
+    "part_of",
+]
+
+
+class Decides(enum.Flag):
+    """What a key decides. A key has what its field is annotated with, or else the ``decides`` of its section."""
+
+    NOTHING = 0
+    """A name, how much is done and by how many, or where files lie, whose content counts elsewhere."""
+    VALUE = enum.auto()
+    """What a parameter set is worth: every metric of a whole split."""
+    PERIODS = enum.auto()
+    """Which periods the metrics of periods are taken over."""
+    OBJECTIVE = enum.auto()
+    """With the periods, what the metric ``objective`` is."""
+    TRIALS = enum.auto()
+    """Which trials a search makes."""
+    STEPS = enum.auto()
+    """Which steps a gradient run makes."""
+    ROUNDS = enum.auto()
+    """Which rounds a hybrid run makes."""
+
+
+_METRICS = Decides.VALUE | Decides.PERIODS | Decides.OBJECTIVE
+SEARCH = _METRICS | Decides.TRIALS
+GRADIENTS = _METRICS | Decides.STEPS
+HYBRID = SEARCH | Decides.ROUNDS
+"""Which keys count in the identity of a run of each driver."""
+
+
+def content(
+    study: type[Section],
+    config: Mapping[str, Any],
+    purpose: Decides,
+    rule_sources: Mapping[str, str | None],
+    *,
+    changed: bool = False,
+) -> dict[str, Any]:
+    """The keys of a study that decide something of ``purpose``, as JSON values that compare.
+
+    Keys that the configuration lacks, such as those an older version did not know, have their defaults. Keys that this version
+    does not know count as their section does. Users' rules stand as the content of their files, none of which is run. Of
+    series it counts whether there is a file; the identity of the data tells what it holds.
+
+    Args:
+        study: ``Experiment``.
+        config: as JSON values, such as a stored one.
+        purpose: such as ``Decides.VALUE`` or ``SEARCH``.
+        rule_sources: name → SHA-256 of its file, of the users' rules in it.
+        changed: whether keys at their defaults are left out.
+    """
+    found = _counting(study, config, purpose, changed)
+    if found.get("objective", {}).get("n_random_periods"):
+        found.setdefault("seed", config.get("seed", 0))  # which draws them
+    plain: dict[str, Any] = by_content(without_places(found), rule_sources)
+    return plain
+
+
+def digest(values: Any) -> str:
+    """SHA-256 of JSON values in their canonical form, in hex."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+@functools.cache
+def decided(section: type[Section], key: str) -> Decides:
+    """What a key of a section decides."""
+    field = section.model_fields.get(key)
+    own = [mark for mark in field.metadata if isinstance(mark, Decides)] if field else []
+    return own[-1] if own else section.decides
+
+
+@functools.cache
+def part_of(section: type[Section], key: str) -> tuple[type[Section], bool] | None:
+    """The section that a key holds, and whether it holds a table of them; None for a plain value, or one marked as a whole."""
+    field = section.model_fields.get(key)
+    if field is None or any(isinstance(mark, Decides) for mark in field.metadata):
+        return None
+    parts = [leaf for leaf in _leaves(field.annotation) if hasattr(leaf, "decides")]
+    return (parts[0], get_origin(field.annotation) is tuple) if parts else None
+
+
+def _counting(section: type[Section], values: Mapping[str, Any], purpose: Decides, changed: bool) -> dict[str, Any]:
+    defaults, found = _defaults(section), {}
+    for key in dict.fromkeys((*section.model_fields, *values)):
+        default = defaults.get(key)
+        value, part = values.get(key, default), part_of(section, key)
+        if part is None or not isinstance(value, Mapping):
+            if decided(section, key) & purpose and not (changed and value == default):
+                found[key] = value
+            continue
+        inner, several = part
+        if several:
+            tables = {name: _counting(inner, table, purpose, changed) for name, table in value.items()}
+            table = {name: one for name, one in tables.items() if one}
+        else:
+            table = _counting(inner, value, purpose, changed)
+        # A table that need not be there says something by being there, even if all its keys are at their defaults.
+        if table or (default is None and inner.decides & purpose):
+            found[key] = table
+    return found
+
+
+@functools.cache
+def _defaults(section: type[Section]) -> Mapping[str, Any]:
+    """The keys of a section that have defaults, as JSON values."""
+    return section.model_construct().model_dump(mode="json")
+
+
+def _leaves(annotation: Any) -> Iterator[Any]:
+    if arguments := get_args(annotation):
+        for argument in arguments:
+            yield from _leaves(argument)
+    else:
+        yield annotation
+
+
+def differences(
+    stored: Mapping[str, Any], given: Mapping[str, Any], words: str = "{key}: {stored} → {given}"
+) -> tuple[str, ...]:
+    """Where two results of :func:`content` differ, each in these words."""
+    return tuple(
+        words.format(key=key, stored=_text(one), given=_text(other))
+        for key, one, other in differing_leaves(stored, given)
+    )
+
+
+def differing_leaves(one: Any, other: Any, key: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """The dotted key and both values of every leaf of nested tables that differs; None for what is not there."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        for name in sorted(one.keys() | other.keys()):
+            yield from differing_leaves(one.get(name), other.get(name), f"{key}.{name}" if key else name)
+    elif one != other:
+        yield key, one, other
+
+
+_DIGEST = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
+
+
+def _text(value: Any) -> str:
+    return "not set" if value is None else _DIGEST.sub(r"\1…", str(value))
