@@ -143,7 +143,7 @@ class Run:
 
     Attributes:
         run_id: 32 hexadecimal digits, given by the store.
-        experiment_id: content hash of the experiment's configuration.
+        experiment_id: hash of what in the experiment's configuration counts for the driver.
         data_id: hash of the prices it ran on; a run is resumed only if both ids agree.
         name: the user's name for it; may be empty.
         driver: "sgd", "search", or "imported" for one of another program.

@@ -100,7 +100,7 @@ class CheckpointStore:
         """Stores a new run with the status "running", and returns its id, 32 hexadecimal digits.
 
         Args:
-            experiment_id: content hash of the experiment's configuration.
+            experiment_id: :meth:`Experiment.identity_for <quantsim.Experiment.identity_for>` the driver.
             data_id: hash of the prices.
             driver: "sgd" or "search".
             config: the full configuration as JSON values. Passwords in URLs are redacted before it is stored.
@@ -277,8 +277,8 @@ class CheckpointStore:
     ) -> list[Run]:
         """Returns the runs that agree with all that is given, the newest first.
 
-        To resume, ask for both ``experiment_id`` and ``data_id``: the same configuration on other prices is another
-        run.
+        The same experiment on other prices has another ``data_id``. Runs that an older version stored may have another
+        ``experiment_id``: :func:`quantsim.checkpoints.stored.alike` compares configurations instead.
         """
         wanted = {"experiment_id": experiment_id, "data_id": data_id, "driver": driver, "status": status, "name": name}
         query = select(_runs).order_by(_runs.c.started_at.desc(), _runs.c.run_id)

@@ -26,6 +26,11 @@ class Section(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
 
+    def __init_subclass__(cls, decides: Decides | None = None, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if decides is not None:
+            cls.decides = decides
+
     @model_validator(mode="before")
     @classmethod
     def _reject_unknown_keys(cls, values: Any) -> Any:

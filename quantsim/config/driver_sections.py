@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, field_serializer, model_validator
 
@@ -45,7 +45,7 @@ DEFAULT_REPORT = (
 )
 
 
-class Objective(Section):
+class Objective(Section, decides=Decides.OBJECTIVE):
     """What is maximised, over which training windows, and which metrics are stored beside it.
 
     Training windows are as long as the training period less ``bout_offset_days``, and begin anywhere in the room this
@@ -56,8 +56,6 @@ class Objective(Section):
     and ``n_random_periods`` more of that length, or over ``periods`` by date; aggregated; less a penalty where the window
     breaks ``constraints`` (metric = least value). On validation and test data the whole split is the only period.
     """
-
-    decides: ClassVar[Decides] = Decides.OBJECTIVE
 
     metric: MetricName = "daily_log_sharpe"
     weights: MetricNumbers = ()
@@ -104,15 +102,13 @@ class Objective(Section):
         return self.metric if self.is_plain else OBJECTIVE
 
 
-class Sgd(Section):
+class Sgd(Section, decides=Decides.STEPS | Decides.ROUNDS):
     """The gradient driver; docs/training.md explains every key.
 
     ``initial`` says where parameter sets beside the first start, ``initial_scale`` in which units. ``initial_spread`` is of
     gaussian sets; the others fill the ranges of the parameters' specs. ``starts`` are tables of parameters, each the start of
     one set instead; what a table leaves out is the study's.
     """
-
-    decides: ClassVar[Decides] = Decides.STEPS | Decides.ROUNDS
 
     steps: Annotated[Count, Decides.STEPS] = 500
     train: tuple[str, ...] | None = None
@@ -193,10 +189,8 @@ class Sgd(Section):
                 )
 
 
-class Hybrid(Section):
+class Hybrid(Section, decides=Decides.ROUNDS):
     """Search and gradients in turns; docs/hybrid.md explains every key."""
-
-    decides: ClassVar[Decides] = Decides.ROUNDS
 
     rounds: Annotated[Count, Decides.NOTHING] = 3
     trials: Trials = 50
@@ -219,7 +213,7 @@ class Hybrid(Section):
         return self
 
 
-class Search(Section):
+class Search(Section, decides=Decides.TRIALS):
     """The search driver. ``space`` names a file of ranges; unless set, it is the rule's own.
 
     ``ranges`` are tables as in that file, each in place of that parameter's own. ``max_minutes`` ends a session: no trial is
@@ -230,8 +224,6 @@ class Search(Section):
     period is worse than that of others. ``patience`` ends a study whose best has not improved by more than ``min_gain`` over
     that many trials.
     """
-
-    decides: ClassVar[Decides] = Decides.TRIALS
 
     trials: Annotated[Trials, Decides.NOTHING] = 200
     jobs: Annotated[Jobs, Decides.NOTHING] = 1

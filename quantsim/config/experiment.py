@@ -6,7 +6,7 @@ import functools
 import os
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +38,7 @@ __all__ = ["Experiment"]
 Subsidiaries = Annotated[tuple[tuple[GroupName, Subsidiary], ...], Table()]
 
 
-class Experiment(Section):
+class Experiment(Section, decides=Decides.TRIALS | Decides.STEPS):
     """A pool, its data, its periods, what is maximised, and how; see docs/studies.md for every key.
 
     Frozen, hashable and checked when it is made. Two experiments of equal content have equal :attr:`identity`, whatever
@@ -48,8 +48,6 @@ class Experiment(Section):
         ConfigError: from :meth:`load`, :meth:`from_dict`, :meth:`from_fingerprint` and :meth:`override`, naming every key
             that is wrong, its value and what would be right.
     """
-
-    decides: ClassVar[Decides] = Decides.TRIALS | Decides.STEPS
 
     name: Annotated[StudyName, Decides.NOTHING] = "experiment"
     description: Annotated[str, Decides.NOTHING] = ""

@@ -78,7 +78,8 @@ def content(
         changed: whether keys at their defaults are left out.
     """
     found = _counting(study, config, purpose, changed)
-    if found.get("objective", {}).get("n_random_periods"):
+    objective = found.get("objective")
+    if isinstance(objective, Mapping) and objective.get("n_random_periods"):
         found.setdefault("seed", config.get("seed", 0))  # which draws them
     plain: dict[str, Any] = by_content(without_places(found), rule_sources)
     return plain
@@ -107,7 +108,9 @@ def part_of(section: type[Section], key: str) -> tuple[type[Section], bool] | No
     return (parts[0], get_origin(field.annotation) is tuple) if parts else None
 
 
-def _counting(section: type[Section], values: Mapping[str, Any], purpose: Decides, changed: bool) -> dict[str, Any]:
+def _counting(section: type[Section], values: Any, purpose: Decides, changed: bool) -> Any:
+    if not isinstance(values, Mapping):
+        return values  # no table: of another version
     defaults, found = _defaults(section), {}
     for key in dict.fromkeys((*section.model_fields, *values)):
         default = defaults.get(key)

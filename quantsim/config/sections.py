@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from datetime import datetime, timedelta
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -30,14 +30,12 @@ from quantsim.rules import Rule, Trading, ensemble_of, get_rule
 __all__ = ["Data", "Fees", "Periods", "Pool", "PoolRules", "Series", "Subsidiary", "Update"]
 
 
-class Data(Section):
+class Data(Section, decides=Decides.VALUE):
     """Which prices: ``source`` is ``"bundled"``, a folder with one file per token, or one file.
 
     ``stamps`` says what the stamps of all files mark, those of ``series`` too: the end of a bar, when its close is known, or
     its start.
     """
-
-    decides: ClassVar[Decides] = Decides.VALUE
 
     source: Annotated[str, Field(min_length=1), Decides.NOTHING] = "bundled"
     tokens: Annotated[tuple[str, ...], Field(min_length=2), AfterValidator(distinct)]
@@ -55,13 +53,11 @@ class Data(Section):
         return self
 
 
-class Periods(Section):
+class Periods(Section, decides=Decides.VALUE):
     """Where training, validation and test begin and end; each is half open, and the next one begins where it ends.
 
     ``holdout_fraction`` takes validation data from the end of the training period instead, in whole days.
     """
-
-    decides: ClassVar[Decides] = Decides.VALUE
 
     train_start: UtcTime
     train_end: UtcTime
@@ -116,7 +112,7 @@ class Periods(Section):
         return found
 
 
-class PoolRules(Section):
+class PoolRules(Section, decides=Decides.VALUE):
     """What decides a pool's weights: a rule or an ensemble of rules, and the bounds of the weights.
 
     ``minimum_weight`` is ``0.1/n`` unless set; bounds are one number, or one per token. ``arb_frequency`` is in bars.
@@ -124,8 +120,6 @@ class PoolRules(Section):
     ``published_band_trades`` lets the lone arbitrageur of a pool that trades in batches also trade inside the no-trade band,
     where the pool pays the fee: the published implementation does so. Only for reproducing its figures.
     """
-
-    decides: ClassVar[Decides] = Decides.VALUE
 
     rule: RuleName | None = None
     ensemble: Members = ()
@@ -186,7 +180,7 @@ class Pool(PoolRules):
     initial_value_usd: Annotated[Positive, Field(ge=1e-6)] = 1_000_000.0
 
 
-class Update(Section):
+class Update(Section, decides=Decides.VALUE):
     """When and how fast the weights move. ``interpolation_minutes`` is the whole chunk unless set.
 
     ``interpolation`` is the form of a ramp: linear, or the one of arXiv:2403.18737 that loses less. ``published_optimal`` is
@@ -196,8 +190,6 @@ class Update(Section):
     ``published_look_ahead`` steers a chunk with the output of its end instead of its beginning, for rules that output
     weights: the published implementation does so, no pool could. Only for reproducing its figures.
     """
-
-    decides: ClassVar[Decides] = Decides.VALUE
 
     chunk_minutes: Minutes = 1440
     interpolation_minutes: Minutes | None = None
@@ -216,14 +208,12 @@ class Update(Section):
         return self
 
 
-class Fees(Section):
+class Fees(Section, decides=Decides.VALUE):
     """What trading costs: shares of the trade, but for ``gas_cost_usd``, which is per trade.
 
     ``rule`` names a fee rule, which sets the swap fee chunk by chunk. ``rebalancing_cost`` is paid by nobody: it is what the
     yardstick of the metric ``rvr`` pays per value traded.
     """
-
-    decides: ClassVar[Decides] = Decides.VALUE
 
     swap_fee: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     rule: FeeRuleName | None = None
@@ -265,14 +255,12 @@ class Subsidiary(PoolRules):
     fees: Fees = Fees()
 
 
-class Series(Section):
+class Series(Section, decides=Decides.VALUE):
     """Files (CSV or Parquet) with a series in time each: a column of times, and one of values, held until the next.
 
     ``oracle`` has a column per token of the pool. ``trades`` lists swaps: when, what comes in, what goes out, and one amount.
     A fee setting that is a series is no number at the same time; zero, the default, counts as none.
     """
-
-    decides: ClassVar[Decides] = Decides.VALUE
 
     swap_fee: str | None = None
     arb_fee: str | None = None

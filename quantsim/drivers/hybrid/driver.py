@@ -140,7 +140,7 @@ def _rounds(
     Training(gradients, prices)  # raises where they cannot be followed
     identity = identify(experiment, Evaluator(experiment, prices).data_id, space, HYBRID)
     with quiet_optuna():
-        name = default_name(location, f"{experiment.name}-hybrid", experiment, identity)
+        name = default_name(location, f"{experiment.name}-hybrid", identity)
     return Rounds(experiment, space, gradients, prices, store, location, name, options, watch)
 
 

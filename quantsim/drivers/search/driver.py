@@ -160,7 +160,7 @@ def run_search(
     identity = identify(experiment, evaluator.data_id, space)
     place = _Place(backend, address, n_jobs)
     with quiet_optuna():
-        name = study_name or default_name(location, experiment.name, experiment, identity)
+        name = study_name or default_name(location, experiment.name, identity)
         search = _Search(experiment, prices, space, evaluator, make_evaluator, store, location, name, identity, place)
         return search.run(n_trials, queue, progress, take_over=take_over)
 

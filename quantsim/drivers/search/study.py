@@ -83,37 +83,39 @@ class StudyIdentity:
         experiment: these keys, see :meth:`Experiment.content`.
         data_id: identity of the prices, and of the series where there are any.
         space: the ranges, by trial parameter; the content of the file counts, not its name.
+        digest: of all that, less keys at their defaults, in hex.
     """
 
     purpose: Decides
     experiment: Mapping[str, Any]
     data_id: str
     space: Mapping[str, Any]
+    digest: str
 
     def as_json(self) -> dict[str, Any]:
         """The content as JSON values, passwords redacted."""
-        content = {"experiment": self.experiment, "data_id": self.data_id, "space": self.space}
-        plain: dict[str, Any] = json.loads(redact(json.dumps(content, sort_keys=True)))
+        values = {"experiment": self.experiment, "data_id": self.data_id, "space": self.space}
+        plain: dict[str, Any] = json.loads(redact(json.dumps(values, sort_keys=True)))
         return plain
 
     def differences(self, stored: Mapping[str, Any]) -> list[str]:
         """``key is a, and was b`` for every leaf that was otherwise when ``stored`` was written, by this version or another."""
-        config = content(
-            Experiment, renewed(stored.get("experiment", {})), self.purpose, stored.get("rule_sources", {})
-        )
-        was = {"experiment": config, "data_id": stored.get("data_id"), "space": stored.get("space")}
+        config, sources = renewed(stored.get("experiment", {})), stored.get("rule_sources", {})
+        experiment = content(Experiment, config, self.purpose, sources)
+        was = {"experiment": experiment, "data_id": stored.get("data_id"), "space": stored.get("space")}
         return [f"{key} is {now!r}, and was {before!r}" for key, before, now in differing_leaves(was, self.as_json())]
 
 
 def identify(experiment: Experiment, data_id: str, space: SearchSpace, purpose: Decides = SEARCH) -> StudyIdentity:
     """The identity of the study that searches this space of this experiment on these prices."""
-    return StudyIdentity(purpose, experiment.content(purpose), data_id, space.describe())
+    ranges = space.describe()
+    whole = digest([experiment.identity_for(purpose), data_id, ranges])
+    return StudyIdentity(purpose, experiment.content(purpose), data_id, ranges, whole)
 
 
-def default_name(location: Location, stem: str, experiment: Experiment, identity: StudyIdentity) -> str:
+def default_name(location: Location, stem: str, identity: StudyIdentity) -> str:
     """The name of a study that the user gave none: ``stem`` and a hash, or what another version called the same study."""
-    parts = [experiment.identity_for(identity.purpose), identity.data_id, identity.space]
-    name = f"{stem}-{digest(parts)[:8]}"
+    name = f"{stem}-{identity.digest[:8]}"
     with opened_storage(location) as storage:
         studies = {study.study_name: study.user_attrs for study in storage.get_all_studies()}
     if name in studies:
@@ -121,8 +123,8 @@ def default_name(location: Location, stem: str, experiment: Experiment, identity
     of_default = re.compile(re.escape(stem) + "-[0-9a-f]{8}")
     for other, attributes in studies.items():
         if of_default.fullmatch(other) and {_IDENTITY, _EXPERIMENT} <= attributes.keys():
-            config = {"experiment": attributes[_EXPERIMENT], "rule_sources": attributes.get(_RULES, {})}
-            if not identity.differences({**attributes[_IDENTITY], **config}):
+            whole = {"experiment": attributes[_EXPERIMENT], "rule_sources": attributes.get(_RULES, {})}
+            if not identity.differences({**attributes[_IDENTITY], **whole}):
                 return other
     return name
 

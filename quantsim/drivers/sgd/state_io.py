@@ -36,8 +36,8 @@ def restore_state(blob: bytes, like: State) -> State:
     )
     if not fits:
         raise DriverError(
-            "the stored training state belongs to another optimiser, another shape or another version of quantsim, and cannot be "
-            "resumed; start afresh (--fresh, in Python resume=False)"
+            "the stored training state belongs to another optimiser, another shape or another version of quantsim, and "
+            "cannot be resumed: start afresh with --fresh, in Python with resume=False"
         )
     restored: State = jax.tree_util.tree_unflatten(structure, [jax.numpy.asarray(stored[name]) for name in names])
     return restored
