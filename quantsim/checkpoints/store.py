@@ -278,7 +278,7 @@ class CheckpointStore:
         """Returns the runs that agree with all that is given, the newest first.
 
         The same experiment on other prices has another ``data_id``. Runs that an older version stored may have another
-        ``experiment_id``: :func:`quantsim.checkpoints.stored.alike` compares configurations instead.
+        ``experiment_id``: :func:`quantsim.checkpoints.stored.of_same_study` compares configurations instead.
         """
         wanted = {"experiment_id": experiment_id, "data_id": data_id, "driver": driver, "status": status, "name": name}
         query = select(_runs).order_by(_runs.c.started_at.desc(), _runs.c.run_id)

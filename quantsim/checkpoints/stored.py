@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from quantsim.config import Experiment
     from quantsim.config.identity import Decides
 
-__all__ = ["alike", "content_of", "differences_of", "rule_notes", "rule_sources", "study_of_run"]
+__all__ = ["content_of", "differences_of", "of_same_study", "rule_notes", "rule_sources", "study_of_run"]
 
 _RULE_SOURCES = "rule_sources"
 
@@ -54,7 +54,7 @@ def content_of(run: Run, purpose: Decides) -> dict[str, Any]:
     return content(Experiment, run.config, purpose, rule_sources(run))
 
 
-def alike(runs: Iterable[Run], study: Experiment | Run, purpose: Decides) -> list[Run]:
+def of_same_study(runs: Iterable[Run], study: Experiment | Run, purpose: Decides) -> list[Run]:
     """The runs whose study decides ``purpose`` as that study, or that run's, does, whatever version stored them.
 
     They are compared by their configurations, not by the identities that were stored with them.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from quantsim.checkpoints import Run
 from quantsim.checkpoints.checkpoint import IMPORTED
-from quantsim.checkpoints.stored import alike, content_of
+from quantsim.checkpoints.stored import content_of, of_same_study
 from quantsim.config import Experiment
 from quantsim.config.identity import GRADIENTS, Decides, differences
 from quantsim.discovery import is_in_file
@@ -23,7 +23,7 @@ _MOST_LISTED = 8
 
 def comparable_runs(runs: Iterable[Run], study: Experiment | Run) -> list[Run]:
     """The runs whose metrics can be compared with those of that study, or of that run's."""
-    return alike(runs, study, Decides.VALUE)
+    return of_same_study(runs, study, Decides.VALUE)
 
 
 def runs_to_pick_from(
@@ -103,7 +103,7 @@ def _rules(pool: Mapping[str, Any]) -> tuple[Any, Any]:
 def _unfinished(run: Run, study: Experiment | None) -> bool:
     """Whether it is a gradient run that the command at hand may have begun."""
     unfinished = run.driver == "sgd" and run.status != "finished"
-    return unfinished and (study is None or bool(alike([run], study, GRADIENTS)))
+    return unfinished and (study is None or bool(of_same_study([run], study, GRADIENTS)))
 
 
 def _by_study(runs: Iterable[Run]) -> list[list[Run]]:

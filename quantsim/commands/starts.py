@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from quantsim.checkpoints import FRONT_METHODS, Checkpoint, Run, Selection, select, top
 from quantsim.checkpoints.methods import METHODS, default_metrics, needs_one_run
 from quantsim.checkpoints.pareto import signed
-from quantsim.checkpoints.stored import alike, content_of, differences_of
+from quantsim.checkpoints.stored import content_of, differences_of, of_same_study
 from quantsim.commands.candidates import comparable_runs, runs_to_pick_from, strategy_of
 from quantsim.commands.session import open_existing_store
 from quantsim.commands.wanted import Wanted
@@ -329,7 +329,7 @@ def _of_same_metrics(runs: Sequence[Run], experiment: Experiment, names: Iterabl
         SelectionError: there are runs, and none of these.
     """
     purpose = functools.reduce(operator.or_, map(_what_decides, names), Decides.NOTHING)
-    same = alike(runs, experiment, purpose)
+    same = of_same_study(runs, experiment, purpose)
     if runs and not same:
         raise SelectionError(
             f"no stored run has the [objective] of study {experiment.name!r}, and of others {', '.join(names)} is another "

@@ -5,11 +5,11 @@ from __future__ import annotations
 import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, get_args, get_origin
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator, model_validator
 
-from quantsim.config.identity import Decides
+from quantsim.config.identity import Decides, leaves
 from quantsim.errors import ConfigError, nearest
 
 __all__ = ["TIME_EXPECTED", "Section", "cause_of", "describe", "no_truth"]
@@ -44,7 +44,7 @@ class Section(BaseModel):
     @classmethod
     def _truth_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
         """Pydantic takes ``true`` for 1, and 1 for ``true``."""
-        kinds = set(_leaves(cls.model_fields[str(info.field_name)].annotation))
+        kinds = set(leaves(cls.model_fields[str(info.field_name)].annotation))
         if bool not in kinds:
             return no_truth(value)
         if kinds <= {bool, type(None)} and isinstance(value, int | float) and not isinstance(value, bool):
@@ -170,14 +170,3 @@ def _short(value: Any) -> str:
 
 
 _LONGEST = 200  # characters of a value in a message
-
-
-def _leaves(annotation: Any) -> Iterable[Any]:
-    """The types in an annotation that are no containers of others."""
-    if get_origin(annotation) is Annotated:
-        yield from _leaves(get_args(annotation)[0])
-    elif arguments := get_args(annotation):
-        for argument in arguments:
-            yield from _leaves(argument)
-    else:
-        yield annotation

@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
 from quantsim.config.paths import without_places
 from quantsim.discovery import by_content
@@ -26,6 +26,7 @@ __all__ = [
     "differences",
     "differing_leaves",
     "digest",
+    "leaves",
     "part_of",
 ]
 
@@ -104,7 +105,7 @@ def part_of(section: type[Section], key: str) -> tuple[type[Section], bool] | No
     field = section.model_fields.get(key)
     if field is None or any(isinstance(mark, Decides) for mark in field.metadata):
         return None
-    parts = [leaf for leaf in _leaves(field.annotation) if hasattr(leaf, "decides")]
+    parts = [leaf for leaf in leaves(field.annotation) if hasattr(leaf, "decides")]
     return (parts[0], get_origin(field.annotation) is tuple) if parts else None
 
 
@@ -137,10 +138,13 @@ def _defaults(section: type[Section]) -> Mapping[str, Any]:
     return section.model_construct().model_dump(mode="json")
 
 
-def _leaves(annotation: Any) -> Iterator[Any]:
-    if arguments := get_args(annotation):
+def leaves(annotation: Any) -> Iterator[Any]:
+    """The types in an annotation that are no containers of others."""
+    if get_origin(annotation) is Annotated:
+        yield from leaves(get_args(annotation)[0])
+    elif arguments := get_args(annotation):
         for argument in arguments:
-            yield from _leaves(argument)
+            yield from leaves(argument)
     else:
         yield annotation
 

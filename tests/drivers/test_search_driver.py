@@ -191,8 +191,11 @@ def test_a_study_of_an_older_version_is_taken_up(tmp_path, store):
     with opened_storage(journal) as storage:
         study = optuna.load_study(storage=storage, study_name="probe-0123abcd")
         study.set_user_attr("quantsim", {**study.user_attrs["quantsim"], "experiment": old})
+        study.set_user_attr("quantsim_experiment", None)  # which 0.1.0 did not keep
     second = search(store, trials=4)
     assert (second.study_name, second.run_id, second.n_trials) == ("probe-0123abcd", first.run_id, 4)
+    third = search(store, trials=5)  # by all that this version keeps
+    assert (third.study_name, third.n_trials) == ("probe-0123abcd", 5)
     other = search(store, trials=1, experiment=make_experiment(seed=8))
     assert other.study_name not in ("probe-0123abcd", first.study_name)
     with pytest.raises(DriverError, match=r"experiment.seed is 8, and was 7"):

@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from safetensors.numpy import save
 from sgd_support import STEPS, make_experiment, make_prices, parameters_at
 
 from quantsim import CheckpointStore, Experiment, Prices, select
@@ -100,6 +101,20 @@ def test_what_an_older_version_began_is_resumed(store: CheckpointStore, tmp_path
     database.close()
     resumed = run_sgd(make_experiment().override(["search.trials=5", "search.sampler='random'"]), prices, store)
     assert (resumed.run_id, resumed.resumed_at, resumed.steps) == (cut.run_id, 4, STEPS)
+
+
+def test_a_state_of_another_version_is_told_and_a_run_begun(
+    store: CheckpointStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    training = Training(make_experiment(), make_prices())
+    what = {"driver": "sgd", "data_id": training.evaluator.data_id, "notes": {"start": training.start_digest}}
+    config = training.experiment.model_dump(mode="json")
+    old = store.begin_run(experiment_id="of 0.1.0", config=config, **what)
+    store.append(old, [], save({".step": np.array(4)}), state_step=4)
+    store.finish_run(old, "interrupted")
+    run = run_sgd(training.experiment, make_prices(), store)
+    assert (run.resumed_at, run.steps, store.run(old).status) == (0, STEPS, "interrupted")
+    assert f"run {old[:8]} cannot be resumed: the stored training state belongs to another" in caplog.text
 
 
 def test_sigkill_loses_nothing_completed(tmp_path: Path) -> None:

@@ -122,9 +122,11 @@ def default_name(location: Location, stem: str, identity: StudyIdentity) -> str:
         return name
     of_default = re.compile(re.escape(stem) + "-[0-9a-f]{8}")
     for other, attributes in studies.items():
-        if of_default.fullmatch(other) and {_IDENTITY, _EXPERIMENT} <= attributes.keys():
-            whole = {"experiment": attributes[_EXPERIMENT], "rule_sources": attributes.get(_RULES, {})}
-            if not identity.differences({**attributes[_IDENTITY], **whole}):
+        if of_default.fullmatch(other) and _IDENTITY in attributes:
+            stored = {"rule_sources": attributes.get(_RULES, {}), **attributes[_IDENTITY]}
+            if whole := attributes.get(_EXPERIMENT):  # with the tables of the other drivers
+                stored["experiment"] = whole
+            if not identity.differences(stored):
                 return other
     return name
 

@@ -26,6 +26,7 @@ from quantsim.drivers.marks import is_abandoned, own_mark
 from quantsim.drivers.sgd.state_io import dump_state, restore_state
 from quantsim.drivers.sgd.step import Info, State, advance, flatness, init
 from quantsim.drivers.sgd.training import Training
+from quantsim.errors import DriverError
 from quantsim.objective import nan_reason
 from quantsim.precision import in_float64
 from quantsim.prices import Prices
@@ -158,7 +159,11 @@ def _open(training: Training, store: CheckpointStore, resume: bool) -> tuple[str
     for run in _unfinished(training, store) if resume else ():
         stored = store.load_state(run.run_id)
         if stored is not None:
-            state = restore_state(stored.blob, fresh)
+            try:
+                state = restore_state(stored.blob, fresh)
+            except DriverError as error:
+                logger.warning("run %s cannot be resumed: %s", run.run_id[:8], error)
+                continue
             store.resume_run(run.run_id, own_mark())
             logger.info("resuming run %s at step %d", run.run_id, stored.step)
             return run.run_id, state

@@ -28,16 +28,13 @@ def restore_state(blob: bytes, like: State) -> State:
     try:
         stored = load(blob)
     except SafetensorError as error:
-        raise DriverError(f"the stored training state is damaged ({error}); start afresh") from error
+        raise DriverError(f"the stored training state is damaged ({error})") from error
     paths, structure = jax.tree_util.tree_flatten_with_path(like)
     names = [jax.tree_util.keystr(path) for path, _ in paths]
     fits = set(names) == set(stored) and all(
         stored[name].shape == np.shape(leaf) for name, (_, leaf) in zip(names, paths, strict=True)
     )
     if not fits:
-        raise DriverError(
-            "the stored training state belongs to another optimiser, another shape or another version of quantsim, and "
-            "cannot be resumed: start afresh with --fresh, in Python with resume=False"
-        )
+        raise DriverError("the stored training state belongs to another optimiser, shape or version of quantsim")
     restored: State = jax.tree_util.tree_unflatten(structure, [jax.numpy.asarray(stored[name]) for name in names])
     return restored

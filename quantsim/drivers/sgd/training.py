@@ -16,7 +16,7 @@ from jax import Array
 from numpy.typing import NDArray
 
 from quantsim.checkpoints import CheckpointStore, Run
-from quantsim.checkpoints.stored import alike
+from quantsim.checkpoints.stored import of_same_study
 from quantsim.config import Experiment
 from quantsim.config.identity import GRADIENTS
 from quantsim.drivers.sgd.step import Inputs, Program
@@ -93,7 +93,7 @@ class Training:
         """The stored runs of the same steps from the same starting sets on the same data, the newest first."""
         runs = store.find_runs(driver="sgd", data_id=self.evaluator.data_id)
         same_start = [run for run in runs if run.notes.get("start") == self.start_digest]
-        return alike(same_start, self.experiment, GRADIENTS)
+        return of_same_study(same_start, self.experiment, GRADIENTS)
 
     @property
     def n_sets(self) -> int:
