@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from quantsim.errors import PriceError
 from quantsim.prices.gap import Gap, describe_gaps, find_gaps
 from quantsim.prices.grid import DAY_MINUTES, Grid, check_bar_minutes
-from quantsim.prices.instants import MINUTE_US, Marks, Stamps, Time, row_text, text
+from quantsim.prices.instants import MINUTE_US, StampConvention, Stamps, Time, row_text, text
 
 __all__ = ["Aligned", "RawSeries", "RegularSeries", "align", "on_grid", "ordered", "regularize", "stamps_of"]
 
@@ -32,7 +32,7 @@ class RawSeries:
         times_us: ``(N,)`` stamps, UTC microseconds since 1970.
         prices: ``(N,)`` prices; NaN stands for a missing bar.
         rows: ``(N,)`` data row of each entry counted from 0, or ``None`` for ``0 … N-1``.
-        marks: what the source itself says its stamps mark; ``None`` where it does not.
+        convention: what the source itself says its stamps mark; ``None`` where it does not.
     """
 
     token: str
@@ -40,7 +40,7 @@ class RawSeries:
     times_us: NDArray[np.int64]
     prices: NDArray[np.float64]
     rows: NDArray[np.int64] | None = None
-    marks: Marks | None = None
+    convention: StampConvention | None = None
 
     def at(self, position: int) -> str:
         """Returns the place of one entry in words."""
@@ -185,17 +185,17 @@ def align(
 
 def stamps_of(raw: RawSeries, stamps: Stamps) -> Stamps:
     """Returns what the stamps of a column mark: what it says itself (and logs that it does, if that is new), or ``stamps``."""
-    if raw.marks is None or raw.marks.stamps == stamps:
+    if raw.convention is None or raw.convention.stamps == stamps:
         return stamps
     logger.warning(
         "%s in %s: the stamps are taken as the %s of bars, as %s says, though stamps is %r",
         raw.token,
         raw.where,
-        raw.marks.stamps,
-        raw.marks.why,
+        raw.convention.stamps,
+        raw.convention.why,
         stamps,
     )
-    return raw.marks.stamps
+    return raw.convention.stamps
 
 
 def ordered(raw: RawSeries) -> RawSeries:

@@ -18,7 +18,7 @@ from quantsim.errors import PriceError
 
 __all__ = [
     "MINUTE_US",
-    "Marks",
+    "StampConvention",
     "Stamps",
     "Time",
     "check_stamps",
@@ -39,7 +39,7 @@ Stamps: TypeAlias = Literal["end", "start"]
 
 
 @dataclass(frozen=True)
-class Marks:
+class StampConvention:
     """What a file itself says that its stamps mark, and by what it says so."""
 
     stamps: Stamps

@@ -96,7 +96,7 @@ def load_prices(
     raws = _raw_series(names, source)
     series = [regularize(raw, only_bar_minutes=only_bar, stamps=stamps) for raw in raws]
     lengths = sorted({one.grid.bar_minutes for one in series})
-    if len(lengths) > 1 and stamps == "end" and not all(raw.marks for raw in raws):
+    if len(lengths) > 1 and stamps == "end" and not all(raw.convention for raw in raws):
         logger.warning(
             "%s has bars of %s min, and stamps = 'end' takes each price as known at its stamp; if they mark the starts of "
             "bars, that looks ahead: set stamps = 'start'",

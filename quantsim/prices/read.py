@@ -21,7 +21,7 @@ from quantsim.prices.align import RawSeries
 from quantsim.prices.cells import ends_of_bars, numbers_of, texts_of, times_of
 from quantsim.prices.files import Sheet, member_of, open_sheet, stem_of
 from quantsim.prices.header import PRICE_NAMES, TIME_NAMES, normal
-from quantsim.prices.instants import Marks, row_text, text
+from quantsim.prices.instants import StampConvention, row_text, text
 from quantsim.prices.names import find_names, is_dollar, is_index_name, refusal, stands_for, token_of, tokens_of
 
 __all__ = ["Named", "read_columns", "read_named", "read_single"]
@@ -88,12 +88,12 @@ class Named:
 
     Attributes:
         times_us: ``(N,)`` stamps, UTC microseconds since 1970.
-        marks: what the file itself says its stamps mark; None where it does not.
+        convention: what the file itself says its stamps mark; None where it does not.
         columns: name → ``(N,)``, float64 or ``str``.
     """
 
     times_us: NDArray[np.int64]
-    marks: Marks | None
+    convention: StampConvention | None
     columns: dict[str, NDArray[Any]]
 
 
@@ -113,8 +113,8 @@ def read_single(path: Path, token: str) -> RawSeries:
         raise _no_price(layout.sheet)
     _check_labels(layout, token)
     _check_member(path, token)
-    times, marks, (prices,) = _read(layout, [layout.price])
-    return RawSeries(token, str(path), times, prices, marks=marks)
+    times, convention, (prices,) = _read(layout, [layout.price])
+    return RawSeries(token, str(path), times, prices, convention=convention)
 
 
 def read_columns(path: Path, tokens: Sequence[str] | None) -> list[RawSeries]:
@@ -161,7 +161,7 @@ def read_named(
     if missing:
         raise PriceError(f"{path} has no column {missing[0]!r}: its columns are {_listed(sheet)}; name one of them so")
     held = {name: column for name, column in found.items() if column is not None}
-    times, marks, values = _read(layout, [held[name] for name in numbers if name in held], of_bars=False)
+    times, convention, values = _read(layout, [held[name] for name in numbers if name in held], of_bars=False)
     columns: dict[str, NDArray[Any]] = dict(zip((name for name in numbers if name in held), values, strict=True))
     for name in texts:
         if name in held:
@@ -170,7 +170,7 @@ def read_named(
     for name in (*numbers, *texts):
         empty = np.full(times.size, np.nan) if name in numbers else np.full(times.size, "", object)
         columns.setdefault(name, empty)
-    return Named(times, marks, columns)
+    return Named(times, convention, columns)
 
 
 def _layout_of(path: Path) -> _Layout:
@@ -240,7 +240,7 @@ def _first_of(wanted: Iterable[str], sheet: Sheet, *, text: bool = False) -> int
 
 def _read(
     layout: _Layout, positions: Sequence[int], *, of_bars: bool = True
-) -> tuple[NDArray[np.int64], Marks | None, list[NDArray[np.float64]]]:
+) -> tuple[NDArray[np.int64], StampConvention | None, list[NDArray[np.float64]]]:
     """The times of a file, what they mark if it says so, and columns of numbers; ``of_bars`` where each row is a bar."""
     sheet = layout.sheet
     bars = [sheet.names.index(name) for name in ("open", "high", "low", "close")] if sheet.assumed else []
@@ -251,15 +251,15 @@ def _read(
     numbers = {at: numbers_of(columns[at], layout.path, sheet.names[at]) for at in wanted if at != layout.time}
     name = sheet.names[layout.time]
     stamps = TIME_NAMES.get(normal(name))
-    marks = None if stamps is None else Marks(stamps, f"its column {name!r}")
+    convention = None if stamps is None else StampConvention(stamps, f"its column {name!r}")
     if sheet.assumed:
         _check_bars(layout.path, *(numbers[at] for at in bars))
         logger.warning("%s has no header line: its columns are taken as %s", layout.path, ", ".join(sheet.names))
-        marks = Marks("start", "the shape of its rows")
+        convention = StampConvention("start", "the shape of its rows")
     ends = ends_of_bars(times) if of_bars and stamps != "start" else None
     if ends is not None:
-        times, marks = ends, Marks("end", f"a time such as {text(int(times[0]))}")
-    return times, marks, [numbers[at] for at in positions]
+        times, convention = ends, StampConvention("end", f"a time such as {text(int(times[0]))}")
+    return times, convention, [numbers[at] for at in positions]
 
 
 def _check_bars(path: Path, opens: Any, highs: Any, lows: Any, closes: Any) -> None:
@@ -281,9 +281,10 @@ def _read_wide(layout: _Layout, tokens: Sequence[str] | None) -> list[RawSeries]
         )
     names, where = layout.columns, str(path)
     chosen = tokens_of(names, where) if tokens is None else find_names(tokens, names, where)
-    times, marks, prices = _read(layout, [layout.columns[name] for name in chosen.values()])
+    times, convention, prices = _read(layout, [layout.columns[name] for name in chosen.values()])
     return [
-        RawSeries(token, str(path), times, column, marks=marks) for token, column in zip(chosen, prices, strict=True)
+        RawSeries(token, str(path), times, column, convention=convention)
+        for token, column in zip(chosen, prices, strict=True)
     ]
 
 
@@ -294,11 +295,11 @@ def _read_long(layout: _Layout, tokens: Sequence[str] | None) -> list[RawSeries]
     symbols = _symbols(layout)
     names = symbols.unique().to_pylist()
     chosen = tokens_of(names, str(path)) if tokens is None else find_names(tokens, names, str(path))
-    times, marks, (prices,) = _read(layout, [layout.price or 0])
+    times, convention, (prices,) = _read(layout, [layout.price or 0])
     series = []
     for token, name in chosen.items():
         rows = np.flatnonzero(pc.equal(symbols, name).to_numpy(zero_copy_only=False))
-        series.append(RawSeries(token, str(path), times[rows], prices[rows], rows, marks))
+        series.append(RawSeries(token, str(path), times[rows], prices[rows], rows, convention))
     return series
 
 

@@ -77,7 +77,7 @@ def load_series(
         columns = [_held(setting, raw, grid, needed_from, stamps) for raw in read_columns(path, list(tokens))]
         return np.stack(columns, axis=1)
     named = read_named(path, numbers=(VALUE,))
-    raw = RawSeries(setting, str(path), named.times_us, named.columns[VALUE], marks=named.marks)
+    raw = RawSeries(setting, str(path), named.times_us, named.columns[VALUE], convention=named.convention)
     return _held(setting, raw, grid, needed_from, stamps)
 
 

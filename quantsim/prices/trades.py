@@ -85,10 +85,10 @@ def load_trades(source: str | Path, *, delay_minutes: int = 0) -> Trades:
     path = check_source("trades", source)
     amounts = ("amount_in", "amount_out")
     named = read_named(path, numbers=amounts, texts=("token_in", "token_out"), optional=amounts)
-    if named.marks is not None:
+    if named.convention is not None:
         raise PriceError(
-            f"{path}: its times are those of bars, as {named.marks.why} says; trades have times of their own: name the column "
-            "time, and let stamps say what it marks"
+            f"{path}: its times are those of bars, as {named.convention.why} says; trades have times of their own: "
+            "name the column time, and let stamps say what it marks"
         )
     times, columns = named.times_us, named.columns
     return Trades(
