@@ -15,7 +15,7 @@ from quantsim.errors import DriverError
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
-__all__ = ["ShownApplication", "put_right"]
+__all__ = ["ShownApplication", "corrected"]
 
 Json = dict[str, Any]
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -26,7 +26,7 @@ _DECIMAL = re.compile(r"-?\d+\.\d+(e[-+]\d+)?")
 
 
 class ShownApplication:
-    """The dashboard as a WSGI application, its answers about a study of a search put right by :func:`put_right`.
+    """The dashboard as a WSGI application, its answers about a study of a search corrected by :func:`corrected`.
 
     Answers, not the storage: renaming a study in the dashboard copies its trials, which must lose nothing.
     """
@@ -41,7 +41,7 @@ class ShownApplication:
             return self._application(environ, start_response)
         status, headers, body = self._answer(dict(environ))  # the dashboard keeps what it has read in it
         if status.startswith("200"):
-            detail = self._put_right(environ, json.loads(body), int(found[1]))
+            detail = self._corrected(environ, json.loads(body), int(found[1]))
             body = json.dumps(detail, allow_nan=False).encode()
             headers = [(name, text) for name, text in headers if name.lower() != "content-length"]
             headers.append(("Content-Length", str(len(body))))
@@ -70,20 +70,20 @@ class ShownApplication:
             return False
         return True
 
-    def _put_right(self, environ: dict[str, Any], detail: Json, study_id: int) -> Json:
-        """The answer put right, with the trials that were asked for."""
+    def _corrected(self, environ: dict[str, Any], detail: Json, study_id: int) -> Json:
+        """The corrected answer, with the trials that were asked for."""
         trials = self._storage.get_all_trials(study_id, deepcopy=False)
         best, first = [trial.number for trial in best_trials(trials)], 0
         query = dict(parse_qsl(environ.get("QUERY_STRING", "")))
         if [trial["number"] for trial in detail["best_trials"]] != best and query.get("after", "").isdecimal():
             first = int(query.pop("after"))  # the best trials may be older than those that were asked for
             detail = json.loads(self._answer({**environ, "QUERY_STRING": urlencode(query)})[2])
-        detail = put_right(detail, best, {trial.number: list(trial.constraints.values()) for trial in trials})
+        detail = corrected(detail, best, {trial.number: list(trial.constraints.values()) for trial in trials})
         detail["trials"] = detail["trials"][first:]
         return detail
 
 
-def put_right(detail: Json, best: Sequence[int], constraints: Mapping[int, list[float]]) -> Json:
+def corrected(detail: Json, best: Sequence[int], constraints: Mapping[int, list[float]]) -> Json:
     """Changes the dashboard's answer about a study, for the eye.
 
     * The metrics of all splits are left out, and so is what the study keeps for its own use: these long texts made rows of the
