@@ -1,0 +1,120 @@
+"""The one loop that runs every driver: begin or resume a run, step, store, and end cleanly."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from quantsim.checkpoints import CheckpointStore
+from quantsim.drivers.driver import Driver, Report, Resumed
+
+__all__ = ["Finished", "run_driver"]
+
+StateT = TypeVar("StateT")
+InfoT = TypeVar("InfoT")
+ProgressT = TypeVar("ProgressT")
+
+
+@dataclass(frozen=True)
+class Finished(Generic[StateT]):
+    """How a run ended.
+
+    Attributes:
+        run_id: of the store.
+        first: state that this session began with.
+        state: after the last step.
+        ending: why it ended, as the driver says.
+        resumed: whether it goes on from an earlier session.
+        seconds: duration of this session.
+    """
+
+    run_id: str
+    first: StateT
+    state: StateT
+    ending: str
+    resumed: bool
+    seconds: float
+
+
+def run_driver(
+    driver: Driver[StateT, InfoT, ProgressT],
+    store: CheckpointStore,
+    *,
+    resume: bool = True,
+    progress: Callable[[ProgressT], None] | None = None,
+) -> Finished[StateT]:
+    """Runs a driver to its end.
+
+    Args:
+        driver: with all that it needs.
+        store: where checkpoints and the state go.
+        resume: whether to continue a stored run that fits.
+        progress: called after every report.
+
+    Raises:
+        KeyboardInterrupt: as raised; every completed step is stored, and the run is marked as interrupted.
+    """
+    begun = time.monotonic()
+    found = driver.resume(store) if resume else None
+    opened = _begun(driver, store) if found is None else found
+    if found is not None:
+        store.resume_run(found.run_id, found.notes)
+    run_id, state = opened.run_id, opened.state
+    try:
+        if opened.info is not None:
+            _store(store, run_id, driver.report(run_id, state, opened.info), progress)
+        while (ending := driver.ending(state)) is None:
+            state, info = driver.step(state)
+            _store(store, run_id, driver.report(run_id, state, info), progress)
+    except BaseException as error:
+        _close_down(driver, store, run_id, state, error)
+        raise
+    store.finish_run(run_id, "finished", ending or None)
+    return Finished(run_id, opened.state, state, ending, found is not None, time.monotonic() - begun)
+
+
+def _begun(driver: Driver[StateT, InfoT, ProgressT], store: CheckpointStore) -> Resumed[StateT, InfoT]:
+    """A new run, before its first step."""
+    state, info = driver.init()
+    new = driver.new_run()
+    run_id = store.begin_run(
+        experiment_id=new.experiment_id,
+        data_id=new.data_id,
+        name=new.name,
+        driver=driver.name,
+        config=new.config,
+        seed=new.seed,
+        notes=new.notes,
+    )
+    return Resumed(run_id, state, info)
+
+
+def _store(
+    store: CheckpointStore, run_id: str, report: Report[ProgressT], progress: Callable[[ProgressT], None] | None
+) -> None:
+    # `progress` comes last: what it raises must not lose the step.
+    store.append(
+        run_id,
+        report.checkpoints,
+        state=report.state,
+        state_step=report.step,
+        report=report.log or None,
+    )
+    if progress is not None:
+        progress(report.progress)
+
+
+def _close_down(
+    driver: Driver[StateT, InfoT, ProgressT], store: CheckpointStore, run_id: str, state: StateT, error: BaseException
+) -> None:
+    """Leaves the run in order after an error. What goes wrong here is added to that error: it is what counts."""
+    interrupted = isinstance(error, KeyboardInterrupt)
+    reason = "interrupted by the user" if interrupted else f"{type(error).__name__}: {error}"
+    try:
+        if (report := driver.salvage(run_id, state)) is not None:
+            _store(store, run_id, report, None)
+        store.finish_run(run_id, "interrupted" if interrupted else "failed", reason)
+    except Exception as trouble:
+        error.add_note(f"and while closing the run: {type(trouble).__name__}: {trouble}")
