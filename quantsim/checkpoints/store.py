@@ -10,7 +10,6 @@ from typing import Any, Self
 
 from sqlalchemy import ColumnElement, Connection, and_, insert, select, update
 
-from quantsim.checkpoints import schema
 from quantsim.checkpoints.checkpoint import (
     STATUSES,
     Checkpoint,
@@ -21,8 +20,9 @@ from quantsim.checkpoints.checkpoint import (
     parse_checkpoint_id,
     utc_now,
 )
-from quantsim.checkpoints.database import Database
-from quantsim.checkpoints.queries import (
+from quantsim.checkpoints.database import schema
+from quantsim.checkpoints.database.engine import Database
+from quantsim.checkpoints.database.queries import (
     free_run_id,
     is_any_run_stored,
     load_checkpoints,
@@ -35,8 +35,8 @@ from quantsim.checkpoints.queries import (
     run_from_row,
     stored_extent,
 )
+from quantsim.checkpoints.database.rows import plain_json, run_row
 from quantsim.checkpoints.redact import redact
-from quantsim.checkpoints.rows import plain_json, run_row
 from quantsim.errors import CheckpointError, nearest
 
 __all__ = ["CheckpointStore"]

@@ -10,7 +10,7 @@ import typer
 
 from quantsim.commands.files import check_files, writing
 from quantsim.commands.options import DEFAULT_STORE, AsStudy, RuleFiles, Run, Settings, Store, Study, Verbose
-from quantsim.commands.session import load_study, note, say
+from quantsim.commands.session import load_experiment, note, say
 from quantsim.commands.wanted import Wanted
 
 __all__ = ["export"]
@@ -54,7 +54,7 @@ def export(
     wanted = Wanted(study, tuple(settings or ()), run, tuple(rule_files or ()), as_study)
     if start is None:
         wanted.check_unused("CHECKPOINT or METHOD")
-        experiment = load_study(study or DEFAULT_STUDY, settings)
+        experiment = load_experiment(study or DEFAULT_STUDY, settings)
         found = deployment(experiment, experiment.initial_parameters())
     else:
         experiment, stored = follow(start, wanted, store)

@@ -11,7 +11,7 @@ import typer
 
 from quantsim.commands.files import check_files, write_table, writing
 from quantsim.commands.options import Settings, Study, Verbose
-from quantsim.commands.session import load_study, note, say, show
+from quantsim.commands.session import load_experiment, note, say, show
 from quantsim.errors import ConfigError
 from quantsim.limits import MOST_CELLS
 
@@ -88,7 +88,7 @@ def grid(
     axes = [_axis(text) for text in axis or DEFAULT_AXES]
     check_files(csv, plot)
     _check_picture(plot, axes)
-    experiment = load_study(study or DEFAULT_STUDY, settings)
+    experiment = load_experiment(study or DEFAULT_STUDY, settings)
     _check_split(experiment, split)
     from quantsim.metrics import get_metric
     from quantsim.simulator import evaluate_grid

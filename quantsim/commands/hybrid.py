@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from quantsim.commands.options import DEFAULT_STORE, Quiet, Settings, Storage, Store, Study, TakeOver, Verbose
-from quantsim.commands.session import load_study, open_store, place_of, say, show, study_storage
+from quantsim.commands.session import load_experiment, open_store, place_of, say, show, study_storage
 from quantsim.commands.watch import Report, Watcher, watching
 from quantsim.limits import MOST_JOBS
 
@@ -76,7 +76,7 @@ def hybrid(
         "max_evaluations": max_evaluations,
     }
     extra = [f"hybrid.{key}={value}" for key, value in given.items() if value is not None]
-    experiment = load_study(study or DEFAULT_STUDY, [*(settings or ()), *extra])
+    experiment = load_experiment(study or DEFAULT_STUDY, [*(settings or ()), *extra])
     place = study_storage(storage, store)
     prices = experiment.load_prices()  # before a store is made
     with open_store(store) as results:

@@ -22,7 +22,7 @@ from quantsim.commands.options import (
     Verbose,
 )
 from quantsim.commands.session import (
-    load_study,
+    load_experiment,
     note,
     open_existing_store,
     open_store,
@@ -116,7 +116,7 @@ def optuna(
     starts: tuple[Start, ...] = ()
     if not start:
         wanted.check_unused("--from")
-        experiment = load_study(study or DEFAULT_STUDY, wanted.settings)
+        experiment = load_experiment(study or DEFAULT_STUDY, wanted.settings)
         check_search(experiment, place, **given)
         prices = experiment.load_prices()  # raises, as what is above, before a store is made
     with open_existing_store(store) if start else open_store(store) as results:

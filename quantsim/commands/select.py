@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from quantsim.commands.options import DEFAULT_STORE, RuleFiles, Settings, Store, Study, Verbose
-from quantsim.commands.session import load_study, note, open_existing_store, say
+from quantsim.commands.session import load_experiment, note, open_existing_store, say
 from quantsim.errors import SelectionError
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def select(
     from quantsim.checkpoints.stored import study_of_run
     from quantsim.commands.starts import BEST, default_method, method_named
 
-    wanted = load_study(study, settings) if study is not None else None
+    wanted = load_experiment(study, settings) if study is not None else None
     if settings and study is None:
         raise SelectionError("--set changes a study: name it with --study")
     with open_existing_store(store) as results:

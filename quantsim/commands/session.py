@@ -33,7 +33,7 @@ __all__ = [
     "OUT",
     "CommandGroup",
     "Terminated",
-    "load_study",
+    "load_experiment",
     "note",
     "open_existing_store",
     "open_store",
@@ -121,7 +121,7 @@ def show(renderable: RenderableType) -> None:
     console.print(renderable)
 
 
-def load_study(name_or_path: str, settings: Iterable[str] | None = None) -> Experiment:
+def load_experiment(name_or_path: str, settings: Iterable[str] | None = None) -> Experiment:
     """The study of that name or file, with changes applied.
 
     Raises:
@@ -163,7 +163,7 @@ def open_existing_store(location: str) -> CheckpointStore:
     Raises:
         CheckpointError: it is not, or cannot be opened; the message says what to run first.
     """
-    from quantsim.checkpoints.location import file_of, read_location
+    from quantsim.checkpoints.database.location import file_of, read_location
 
     with contextlib.suppress(ValueError):  # which opening it reports
         path = file_of(read_location(location))

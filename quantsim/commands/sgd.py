@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from quantsim.commands.options import DEFAULT_STORE, From, Quiet, RuleFiles, Run, Settings, Store, Study, Verbose
-from quantsim.commands.session import load_study, open_existing_store, open_store, place_of, say
+from quantsim.commands.session import load_experiment, open_existing_store, open_store, place_of, say
 from quantsim.commands.wanted import Wanted
 from quantsim.commands.watch import Report, Watcher, watching
 from quantsim.errors import ConfigError
@@ -79,7 +79,7 @@ def sgd(
     starts: tuple[Start, ...] = ()
     if not starting:
         wanted.check_unused("--from")
-        experiment = load_study(study or DEFAULT_STUDY, wanted.settings)
+        experiment = load_experiment(study or DEFAULT_STUDY, wanted.settings)
         prices = experiment.load_prices()  # raises before a store is made
     with open_existing_store(store) if starting else open_store(store) as results:
         if starting:

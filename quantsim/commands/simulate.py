@@ -11,7 +11,7 @@ import typer
 
 from quantsim.commands.files import check_files, write_table, writing
 from quantsim.commands.options import DEFAULT_STORE, AsStudy, RuleFiles, Run, Settings, Store, Study, Verbose
-from quantsim.commands.session import load_study, note, say
+from quantsim.commands.session import load_experiment, note, say
 from quantsim.commands.wanted import Wanted
 from quantsim.errors import ConfigError
 
@@ -116,7 +116,7 @@ def _experiment_and_parameters(
     given = dict(_parameter(text) for text in parameters)
     if start is None:
         wanted.check_unused("--from")
-        experiment = load_study(wanted.study or DEFAULT_STUDY, wanted.settings)
+        experiment = load_experiment(wanted.study or DEFAULT_STUDY, wanted.settings)
         return experiment, experiment.initial_parameters(given), None
     experiment, found = follow(start, wanted, store)
     note(f"Simulating {found.describe()}.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from quantsim.commands.options import Settings, Study, Verbose
-from quantsim.commands.session import load_study, say, show
+from quantsim.commands.session import load_experiment, say, show
 
 if TYPE_CHECKING:
     from quantsim.config import Experiment
@@ -32,7 +32,7 @@ def space(
     from quantsim.drivers.search import load_search_space
     from quantsim.report import space_table
 
-    experiment = load_study(study or DEFAULT_STUDY, settings)
+    experiment = load_experiment(study or DEFAULT_STUDY, settings)
     if name is not None:
         experiment = _with_space(experiment, name)
     found = load_search_space(experiment)

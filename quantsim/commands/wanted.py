@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from quantsim.commands.session import load_study
+from quantsim.commands.session import load_experiment
 from quantsim.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Wanted:
             raise ConfigError(
                 f"--rule-file {self.rule_files[0]} is of a stored study, and --study {self.study} names another: leave one out"
             )
-        return None if self.study is None else load_study(self.study, self.settings)
+        return None if self.study is None else load_experiment(self.study, self.settings)
 
     def stored(self, run: Run) -> Experiment:
         """The study of a run, with the changes."""

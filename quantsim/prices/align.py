@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from quantsim.errors import PriceError
 from quantsim.prices.gap import Gap, describe_gaps, find_gaps
-from quantsim.prices.grid import DAY_MINUTES, Grid, check_bar_minutes
 from quantsim.prices.instants import MINUTE_US, StampConvention, Stamps, Time, row_text, text
+from quantsim.prices.time_grid import DAY_MINUTES, TimeGrid, check_bar_minutes
 
 __all__ = ["Aligned", "RawSeries", "RegularSeries", "align", "on_grid", "ordered", "regularize", "stamps_of"]
 
@@ -61,7 +61,7 @@ class RegularSeries:
 
     token: str
     where: str
-    grid: Grid
+    grid: TimeGrid
     prices: NDArray[np.float64]
 
     @property
@@ -85,7 +85,7 @@ class RegularSeries:
 class Aligned:
     """Several tokens on one grid: ``prices`` is ``(grid.n_bars, n)``, gaps are those that were filled."""
 
-    grid: Grid
+    grid: TimeGrid
     prices: NDArray[np.float64]
     gaps: tuple[Gap, ...]
 
@@ -132,7 +132,7 @@ def on_grid(
 ) -> RegularSeries:
     """Scatters prices ``(N,)`` at increasing on-grid ``minutes`` ``(N,)`` over a regular grid, NaN elsewhere."""
     steps = (minutes - minutes[0]) // bar_minutes
-    grid = Grid(int(minutes[0]) + shift, int(steps[-1]) + 1, bar_minutes)
+    grid = TimeGrid(int(minutes[0]) + shift, int(steps[-1]) + 1, bar_minutes)
     laid = np.full(grid.n_bars, np.nan)
     laid[steps] = prices
     return RegularSeries(raw.token, raw.where, grid, laid)
@@ -171,7 +171,7 @@ def align(
     earliest = max(series, key=lambda one: one.grid.first_minute)
     latest = min(series, key=lambda one: one.grid.last_minute)
     first, stop = grid.window(start, end, first_source=earliest.label, last_source=latest.label)
-    grid = Grid(grid.first_minute + first * target, stop - first, target)
+    grid = TimeGrid(grid.first_minute + first * target, stop - first, target)
 
     seen = _judge_gaps(series, grid, forward_fill_bars, log_level)
     prices = np.empty((grid.n_bars, len(series)))
@@ -274,16 +274,16 @@ def _target_bar(series: Sequence[RegularSeries], bar_minutes: int | None) -> int
     return lengths.pop()
 
 
-def _common_grid(series: Sequence[RegularSeries], target: int) -> Grid:
+def _common_grid(series: Sequence[RegularSeries], target: int) -> TimeGrid:
     first = max(-(-one.grid.first_minute // target) * target for one in series)
     last = min(one.grid.last_minute // target * target for one in series)
     if last < first:
         ranges = "; ".join(f"{one.label}: {one.grid.describe()}" for one in series)
         raise PriceError(f"the tokens have no stamp in common ({ranges}); choose tokens whose ranges meet")
-    return Grid(first, (last - first) // target + 1, target)
+    return TimeGrid(first, (last - first) // target + 1, target)
 
 
-def _judge_gaps(series: Sequence[RegularSeries], grid: Grid, limit: int, log_level: int) -> tuple[Gap, ...]:
+def _judge_gaps(series: Sequence[RegularSeries], grid: TimeGrid, limit: int, log_level: int) -> tuple[Gap, ...]:
     """Returns the gaps that touch the grid's range, logged; refuses those longer than the limit."""
     seen: list[Gap] = []
     refused: list[str] = []

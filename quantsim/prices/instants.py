@@ -1,6 +1,6 @@
 """Instants in and out: what a caller or a file may write as a time, as UTC microseconds since 1970.
 
-A time without a zone is UTC. Nothing here knows about bars; see :mod:`quantsim.prices.grid` for those.
+A time without a zone is UTC. Nothing here knows about bars; see :mod:`quantsim.prices.time_grid` for those.
 """
 
 from __future__ import annotations

@@ -14,11 +14,11 @@ from quantsim.errors import PriceError, reason_of
 from quantsim.prices.align import RawSeries, align, regularize
 from quantsim.prices.files import KINDS, is_price_file, stem_of
 from quantsim.prices.gap import Gap
-from quantsim.prices.grid import check_bar_minutes
 from quantsim.prices.instants import Stamps, Time, check_stamps
 from quantsim.prices.names import check_tokens, find_names, token_of
 from quantsim.prices.read import read_columns, read_single
 from quantsim.prices.table import Origin, Prices
+from quantsim.prices.time_grid import check_bar_minutes
 
 __all__ = ["BUNDLED_FORWARD_FILL_BARS", "Coverage", "available", "load_prices", "origin_of"]
 

@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from quantsim.errors import PriceError, nearest, reason_of
 from quantsim.prices.align import RawSeries, ordered, stamps_of
 from quantsim.prices.files import KINDS, is_price_file
-from quantsim.prices.grid import DAY_MINUTES, Grid
 from quantsim.prices.instants import MINUTE_US, Stamps, text
 from quantsim.prices.read import read_columns, read_named
+from quantsim.prices.time_grid import DAY_MINUTES, TimeGrid
 
 __all__ = ["ORACLE", "SETTINGS", "check_source", "check_values", "load_series"]
 
@@ -46,7 +46,7 @@ SETTINGS = {"swap_fee": _SHARE, "arb_fee": _SHARE, "gas_cost_usd": _COST, ORACLE
 def load_series(
     setting: str,
     source: str | Path,
-    grid: Grid,
+    grid: TimeGrid,
     *,
     needed_from: int = 0,
     tokens: Sequence[str] = (),
@@ -124,7 +124,7 @@ def _range(setting: str) -> _Range:
     return SETTINGS[setting]
 
 
-def _held(setting: str, raw: RawSeries, grid: Grid, needed_from: int, stamps: Stamps) -> FloatArray:
+def _held(setting: str, raw: RawSeries, grid: TimeGrid, needed_from: int, stamps: Stamps) -> FloatArray:
     """The values of one column at every bar, ``(T,)``."""
     if raw.times_us.size == 0:
         raise PriceError(f"{raw.token} in {raw.where} has no rows")
@@ -149,7 +149,7 @@ def _held(setting: str, raw: RawSeries, grid: Grid, needed_from: int, stamps: St
     return np.where(latest < 0, np.nan, raw.prices[latest])
 
 
-def _bar_us(raw: RawSeries, grid: Grid) -> int:
+def _bar_us(raw: RawSeries, grid: TimeGrid) -> int:
     """The length of the bars that a column's stamps start: the spacing of most of them, or else the bars of ``grid``."""
     spacings, counts = np.unique(np.diff(raw.times_us), return_counts=True)
     if spacings.size and 2 * counts.max() > counts.sum():

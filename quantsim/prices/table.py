@@ -17,9 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 from quantsim.errors import PriceError
 from quantsim.prices.align import RawSeries, align, regularize
 from quantsim.prices.gap import Gap
-from quantsim.prices.grid import DAY_MINUTES, Grid, check_bar_minutes
 from quantsim.prices.instants import Stamps, Time, check_stamps, microseconds_of, text
 from quantsim.prices.names import check_tokens, is_index_name
+from quantsim.prices.time_grid import DAY_MINUTES, TimeGrid, check_bar_minutes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -231,9 +231,9 @@ class Prices:
         return DAY_MINUTES // self.bar_minutes
 
     @property
-    def grid(self) -> Grid:
+    def grid(self) -> TimeGrid:
         """The stamps as three integers."""
-        return Grid(int(self.times[0].astype(np.int64)) // 60, self.n_bars, self.bar_minutes)
+        return TimeGrid(int(self.times[0].astype(np.int64)) // 60, self.n_bars, self.bar_minutes)
 
     @cached_property
     def identity(self) -> str:
@@ -265,7 +265,7 @@ class Prices:
                 f"bars {first} to {last} (exclusive) do not fit; 0 <= start < stop <= {self.n_bars} must hold "
                 f"for {self!r}"
             )
-        grid = Grid(self.grid.first_minute + first * self.bar_minutes, last - first, self.bar_minutes)
+        grid = TimeGrid(self.grid.first_minute + first * self.bar_minutes, last - first, self.bar_minutes)
         return self._view(grid, self.times[first:last], self.prices[first:last])
 
     def between(self, start: Time | None, end: Time | None) -> Prices:
@@ -305,7 +305,7 @@ class Prices:
         coarse = self._view(grid, self.times[offset::stride], self.prices[offset::stride])
         return coarse.loaded_from(None if self.origin is None else replace(self.origin, bar_minutes=target))
 
-    def _view(self, grid: Grid, times: NDArray[np.datetime64], prices: NDArray[np.float64]) -> Prices:
+    def _view(self, grid: TimeGrid, times: NDArray[np.datetime64], prices: NDArray[np.float64]) -> Prices:
         gaps = (gap.on(grid.first_minute, grid.last_minute, grid.bar_minutes) for gap in self.gaps)
         kept = tuple(gap for gap in gaps if gap is not None)
         return _rebuilt((times, prices, self.tokens, grid.bar_minutes, kept, self.source), self.origin)

@@ -20,8 +20,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from quantsim.prices.grid import Grid
 from quantsim.prices.instants import MINUTE_US
+from quantsim.prices.time_grid import TimeGrid
 from quantsim.prices.trades import Trades
 from quantsim.simulator.arbitrage import pool_gain
 from quantsim.simulator.market import FeeRates, Market, Orders
@@ -77,7 +77,7 @@ class Fills(NamedTuple):
     bar: Array
 
 
-def orders_of(trades: Trades, tokens: tuple[str, ...], grid: Grid) -> Orders:
+def orders_of(trades: Trades, tokens: tuple[str, ...], grid: TimeGrid) -> Orders:
     """Trades as arguments of the compiled program. A trade belongs to the last bar stamped at or before it.
 
     Args:

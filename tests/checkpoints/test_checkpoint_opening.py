@@ -15,9 +15,10 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.schema import CreateTable
 
-from quantsim.checkpoints import Checkpoint, CheckpointStore, schema
-from quantsim.checkpoints.database import Database
-from quantsim.checkpoints.location import read_location
+from quantsim.checkpoints import Checkpoint, CheckpointStore
+from quantsim.checkpoints.database import schema
+from quantsim.checkpoints.database.engine import Database
+from quantsim.checkpoints.database.location import read_location
 from quantsim.drivers.search.storage.opened import opened_storage
 from quantsim.errors import CheckpointError, DriverError
 
@@ -162,7 +163,7 @@ def test_password_is_not_in_repr(monkeypatch):
 
 
 def test_lock_that_stays_is_a_clear_error(store, run_id, path, make, monkeypatch):
-    monkeypatch.setattr("quantsim.checkpoints.database._BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("quantsim.checkpoints.database.engine._BUSY_TIMEOUT_S", 0.05)
     holder = sqlite3.connect(path, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     try:

@@ -136,7 +136,7 @@ def test_threads_write_at_once(store, make):
 
 
 def test_writer_waits_for_the_lock(store, path, make, monkeypatch):
-    monkeypatch.setattr("quantsim.checkpoints.database._BUSY_TIMEOUT_S", 0.02)
+    monkeypatch.setattr("quantsim.checkpoints.database.engine._BUSY_TIMEOUT_S", 0.02)
     run_id = store.begin_run(**BEGIN)
     holder = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     holder.execute("BEGIN IMMEDIATE")

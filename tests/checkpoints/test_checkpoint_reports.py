@@ -11,7 +11,7 @@ from checkpoint_support import BEGIN, sql
 from sqlalchemy import event
 
 from quantsim.checkpoints import CheckpointStore
-from quantsim.checkpoints.rows import numbers_from_json, plain_json
+from quantsim.checkpoints.database.rows import numbers_from_json, plain_json
 from quantsim.errors import CheckpointError
 
 VERSION_1 = (Path(__file__).parent / "version_1.sql").read_text()
@@ -121,7 +121,7 @@ def test_upgrade_that_is_cut_off_leaves_the_store_as_it_was(old, monkeypatch):
 
     before = sql(old, "SELECT name FROM sqlite_master")
     with monkeypatch.context() as patched:
-        patched.setattr("quantsim.checkpoints.schema.insert", fail)  # its last statement
+        patched.setattr("quantsim.checkpoints.database.schema.insert", fail)  # its last statement
         with pytest.raises(RuntimeError, match="power cut"):
             CheckpointStore(old)
     assert sql(old, "SELECT name FROM sqlite_master") == before

@@ -289,5 +289,5 @@ def test_no_two_runs_share_the_start_of_their_keys(store, monkeypatch):
         def uuid4(cls):
             return type("Id", (), {"hex": next(cls.given)})
 
-    monkeypatch.setattr("quantsim.checkpoints.queries.uuid", Fake)
+    monkeypatch.setattr("quantsim.checkpoints.database.queries.uuid", Fake)
     assert [store.begin_run(**BEGIN), store.begin_run(**BEGIN)] == ["ab" * 16, "cd" * 16]

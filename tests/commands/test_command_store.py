@@ -7,7 +7,7 @@ from command_support import SMALL_SEARCH, SMALL_SGD, invoke
 from published_support import gradient_entry, result_file
 
 from quantsim.checkpoints import CheckpointStore
-from quantsim.checkpoints.sqlite_file import SqliteFile
+from quantsim.checkpoints.database.sqlite_file import SqliteFile
 
 
 @pytest.mark.parametrize("arguments", [("sgd", *SMALL_SGD), ("optuna", *SMALL_SEARCH)], ids=["sgd", "optuna"])

@@ -78,7 +78,7 @@ def test_a_store_that_another_process_is_creating_is_waited_for(server, monkeypa
     with CheckpointStore(server.url("begun")) as store:
         assert store.find_runs() == []
     finish.join()
-    monkeypatch.setattr("quantsim.checkpoints.schema._CREATION_PAUSES_S", ())
+    monkeypatch.setattr("quantsim.checkpoints.database.schema._CREATION_PAUSES_S", ())
     server.run("delete from begun.checkpoint_schema")
     with pytest.raises(CheckpointError, match="was not created to its end"):
         CheckpointStore(server.url("begun"))
@@ -198,7 +198,7 @@ def test_only_what_may_pass_is_tried_again(code, passing):
 
 
 def test_a_driver_that_is_missing_is_named(monkeypatch):
-    monkeypatch.setattr("quantsim.checkpoints.servers.importlib.util.find_spec", lambda _name: None)
+    monkeypatch.setattr("quantsim.checkpoints.database.servers.importlib.util.find_spec", lambda _name: None)
     url = "mariadb://ann:hunter2@host/db"
     needs = r"mariadb://ann:\*\*\*@host/db needs the package pymysql: pip install 'quantsim\[mysql\]'"
     with pytest.raises(CheckpointError, match=f"checkpoint store {needs}"):

@@ -16,8 +16,8 @@ import pytest
 
 from quantsim.errors import PriceError
 from quantsim.prices import available, load_prices
-from quantsim.prices.grid import Grid
 from quantsim.prices.series import load_series
+from quantsim.prices.time_grid import TimeGrid
 from quantsim.prices.trades import load_trades
 
 Writer = Callable[..., Path]
@@ -416,7 +416,7 @@ class TestOtherColumns:
         held = load_trades(write("trades.csv", {**trades, "time": seconds, "amount_in": [1.0, 2.0]}))
         assert [str(time)[:19] for time in held.times] == seconds
         path = write("fees.csv", {"": [0, 1], "time": HOURS[:2], "market": ["a", "b"], " value ": [0.1, 0.2]})
-        grid = Grid(START // 60, 2, 60)
+        grid = TimeGrid(START // 60, 2, 60)
         np.testing.assert_array_equal(load_series("swap_fee", path, grid), [0.1, 0.2])
 
     def test_trades_have_times_of_their_own(self, write: Writer) -> None:
@@ -428,7 +428,7 @@ class TestOtherColumns:
         self, write: Writer, caplog: pytest.LogCaptureFixture
     ) -> None:
         path = write("gas.csv", {"open_time": HOURS[:3], "value": [1.0, 2.0, 3.0]})
-        found = load_series("gas_cost_usd", path, Grid(START // 60, 4, 60), needed_from=1)
+        found = load_series("gas_cost_usd", path, TimeGrid(START // 60, 4, 60), needed_from=1)
         np.testing.assert_array_equal(found, [np.nan, 1.0, 2.0, 3.0])
         assert "taken as the start of bars" in caplog.text
 

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 from quantsim.errors import PriceError
-from quantsim.prices.grid import Grid
 from quantsim.prices.instants import MINUTE_US, microseconds
 from quantsim.prices.series import check_values, load_series
+from quantsim.prices.time_grid import TimeGrid
 from quantsim.prices.trades import Trades, load_trades
 
 Writer = Callable[..., Path]
 
 FIRST = "2024-01-01T00:00"
-GRID = Grid(microseconds(FIRST) // MINUTE_US, 12, 30)
+GRID = TimeGrid(microseconds(FIRST) // MINUTE_US, 12, 30)
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])

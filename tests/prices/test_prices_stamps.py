@@ -15,9 +15,9 @@ from quantsim import Experiment
 from quantsim.commands.app import app
 from quantsim.errors import ConfigError, PriceError
 from quantsim.prices import Prices, available, load_prices
-from quantsim.prices.grid import Grid
 from quantsim.prices.instants import MINUTE_US, microseconds
 from quantsim.prices.series import load_series
+from quantsim.prices.time_grid import TimeGrid
 from quantsim.simulator.varying import load_varying
 
 Writer = Callable[..., Path]
@@ -25,7 +25,7 @@ Writer = Callable[..., Path]
 HOURS = pd.date_range("2024-01-01", periods=24 * 20, freq="h").strftime("%Y-%m-%dT%H:%M").tolist()
 DAYS = HOURS[::24]
 FIRST = HOURS[0]
-GRID = Grid(microseconds(FIRST) // MINUTE_US, 6, 60)
+GRID = TimeGrid(microseconds(FIRST) // MINUTE_US, 6, 60)
 
 
 def experiment(source: Path, **tables: Any) -> Experiment:
@@ -88,7 +88,7 @@ def test_the_command_shows_the_ends_of_bars(folder: Path) -> None:
 
 def test_a_week_that_starts_at_its_stamp_is_known_at_its_end(write: Writer) -> None:
     """Spacings of several days count as bars, except between two events."""
-    grid = Grid(GRID.first_minute, 60, 1440)
+    grid = TimeGrid(GRID.first_minute, 60, 1440)
     days = np.datetime64("2023-12-04") + 7 * np.arange(12)
     weekly = write("weekly.csv", {"time": days.astype(str), "BTC": np.arange(12.0) + 1.0})
     found = load_series("oracle", weekly, grid, tokens=["BTC"], stamps="start")[:, 0]
@@ -104,7 +104,7 @@ def test_a_value_of_a_series_is_known_at_the_end_of_its_bar(write: Writer) -> No
     found = load_series("gas_cost_usd", path, GRID, needed_from=1, stamps="start")
     np.testing.assert_array_equal(found, [np.nan, 1.0, 2.0, 3.0, 4.0, 4.0])
     daily = write("caps.csv", {"time": ["2023-12-31", *DAYS[:2]], "BTC": [1.0, 2.0, 3.0]})
-    found = load_series("oracle", daily, Grid(GRID.first_minute, 26, 60), tokens=["BTC"], stamps="start")
+    found = load_series("oracle", daily, TimeGrid(GRID.first_minute, 26, 60), tokens=["BTC"], stamps="start")
     np.testing.assert_array_equal(found[:, 0], [1.0] * 24 + [2.0] * 2)
     with pytest.raises(
         PriceError, match="first time, 2024-01-01T01:00, the end of its bar, is later than 2024-01-01T00"

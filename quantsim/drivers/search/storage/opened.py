@@ -18,9 +18,9 @@ from sqlalchemy.engine import URL, Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from quantsim.checkpoints.location import file_of, read_location
+from quantsim.checkpoints.database.location import file_of, read_location
+from quantsim.checkpoints.database.servers import MYSQL_CONTENTION, mysql_code, with_driver
 from quantsim.checkpoints.redact import redact, shown_url
-from quantsim.checkpoints.servers import MYSQL_CONTENTION, mysql_code, with_driver
 from quantsim.errors import DriverError
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 
+from quantsim.checkpoints.database.servers import MYSQL_AWAY, MYSQL_CONTENTION, mysql_code
 from quantsim.checkpoints.redact import redact
-from quantsim.checkpoints.servers import MYSQL_AWAY, MYSQL_CONTENTION, mysql_code
 from quantsim.errors import DriverError
 
 __all__ = ["PatientStorage", "is_passing"]

@@ -37,7 +37,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.mysql import LONGTEXT
 from sqlalchemy.types import TypeDecorator
 
-from quantsim.checkpoints.database import Database
+from quantsim.checkpoints.database.engine import Database
 from quantsim.errors import CheckpointError
 
 __all__ = [

@@ -9,16 +9,16 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, insert, select
 
-from quantsim.checkpoints import schema
 from quantsim.checkpoints.checkpoint import SHORT_RUN_ID, Checkpoint, Report, Run, RunState
-from quantsim.checkpoints.older import renewed
-from quantsim.checkpoints.rows import (
+from quantsim.checkpoints.database import schema
+from quantsim.checkpoints.database.rows import (
     checkpoint_from_row,
     checkpoint_row,
     join_number,
     metric_rows,
     numbers_from_json,
 )
+from quantsim.checkpoints.older import renewed
 from quantsim.errors import CheckpointError
 
 __all__ = [

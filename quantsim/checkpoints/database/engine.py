@@ -17,10 +17,10 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from quantsim.checkpoints.location import file_of, read_location
+from quantsim.checkpoints.database.location import file_of, read_location
+from quantsim.checkpoints.database.servers import MYSQL_CONTENTION, MYSQL_CUT_OFF, mysql_code, with_driver
+from quantsim.checkpoints.database.sqlite_file import SqliteFile
 from quantsim.checkpoints.redact import redact, shown_url
-from quantsim.checkpoints.servers import MYSQL_CONTENTION, MYSQL_CUT_OFF, mysql_code, with_driver
-from quantsim.checkpoints.sqlite_file import SqliteFile
 from quantsim.errors import CheckpointError
 
 __all__ = ["Database"]

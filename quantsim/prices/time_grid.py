@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from quantsim.errors import PriceError
 from quantsim.prices.instants import MINUTE_US, Time, microseconds, text
 
-__all__ = ["DAY_MINUTES", "Grid", "check_bar_minutes"]
+__all__ = ["DAY_MINUTES", "TimeGrid", "check_bar_minutes"]
 
 DAY_MINUTES = 1440
 
@@ -35,7 +35,7 @@ def check_bar_minutes(bar_minutes: object, what: str = "bar_minutes") -> int:
 
 
 @dataclass(frozen=True)
-class Grid:
+class TimeGrid:
     """``n_bars`` stamps, ``bar_minutes`` apart, from ``first_minute`` (minutes since 1970, UTC)."""
 
     first_minute: int
@@ -108,7 +108,7 @@ class Grid:
             )
         return first, stop
 
-    def coarser(self, bar_minutes: int, source: str) -> tuple[Grid, int, int]:
+    def coarser(self, bar_minutes: int, source: str) -> tuple[TimeGrid, int, int]:
         """Returns the grid of longer bars inside this one, with the offset and stride of its stamps in this grid.
 
         A coarse stamp keeps the price of the same instant, which is the close of the coarse bar that ends there:
@@ -127,7 +127,7 @@ class Grid:
         if n_bars < 1:
             raise PriceError(f"{source} ({self.describe()}) is too short to hold one bar of {bar_minutes} min")
         return (
-            Grid(first, n_bars, bar_minutes),
+            TimeGrid(first, n_bars, bar_minutes),
             (first - self.first_minute) // self.bar_minutes,
             bar_minutes // self.bar_minutes,
         )
