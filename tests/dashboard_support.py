@@ -8,7 +8,7 @@ from optuna.study import Study
 from optuna.trial import Trial
 
 from quantsim import Experiment, Prices
-from quantsim.drivers.search.dashboard.note import dashboard_attributes
+from quantsim.drivers.search.note import dashboard_attributes
 from quantsim.drivers.search.records import json_number, plain_metrics
 from quantsim.drivers.search.space import SearchSpace
 from quantsim.drivers.search.space_file import load_search_space

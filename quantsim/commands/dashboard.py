@@ -39,8 +39,8 @@ def dashboard(
     The dashboard has no password: whoever reaches the port can read, change and delete studies. It answers only requests for
     the host it listens on, so that no page of another site can.
     """
-    from quantsim.drivers.search.dashboard.artifacts import artifact_folder
-    from quantsim.drivers.search.dashboard.hosts import HostCheck, is_loopback, url_host
+    from quantsim.dashboard.artifacts import artifact_folder
+    from quantsim.dashboard.hosts import HostCheck, is_loopback, url_host
 
     if not host.strip():
         raise DriverError("--host is empty: 127.0.0.1 is this machine alone, 0.0.0.0 all that reach it")
@@ -83,8 +83,8 @@ def _studies(place: str) -> Iterator[tuple[BaseStorage, list[str]]]:
 
 def _application(storage: BaseStorage, folder: Path | None) -> Any:
     """The dashboard; the folder of artifacts need not be there yet."""
-    from quantsim.drivers.search.dashboard.artifacts import ArtifactFolder
-    from quantsim.drivers.search.dashboard.shown import ShownApplication
+    from quantsim.dashboard.artifacts import ArtifactFolder
+    from quantsim.dashboard.shown import ShownApplication
 
     try:
         from optuna_dashboard import wsgi

@@ -89,8 +89,8 @@ def attach_pictures(
     experiment: Experiment, prices: Prices, run: SearchRun, storage: Location, store_location: str
 ) -> None:
     """Gives the best trials a picture and a study file, for the dashboard to show; passes over those that have them."""
-    from quantsim.drivers.search.dashboard.artifacts import artifact_folder, attach_artifacts
-    from quantsim.drivers.search.dashboard.note import notable_trials
+    from quantsim.dashboard.artifacts import artifact_folder, attach_artifacts
+    from quantsim.dashboard.notable import notable_trials
     from quantsim.drivers.search.storage.opened import opened_storage
     from quantsim.drivers.search.study import load_study, quiet_optuna
 

@@ -21,7 +21,7 @@ from quantsim.commands.outcome import simulating
 from quantsim.commands.starts import Start
 from quantsim.config.identity import Decides, content, differences
 from quantsim.drivers.search import load_search_space
-from quantsim.drivers.search.dashboard.note import study_note
+from quantsim.drivers.search.note import study_note
 from quantsim.drivers.search.study import open_experiment
 from quantsim.report.grids import grid_figure
 from quantsim.report.study_pages import write_study_pages

@@ -21,8 +21,8 @@ from quantsim.checkpoints.stored import rule_notes
 from quantsim.config import Experiment
 from quantsim.config.identity import SEARCH
 from quantsim.drivers.counts import checked_count
-from quantsim.drivers.search.dashboard.note import describe_prices, selection_advice, study_note, write_note
 from quantsim.drivers.search.monitor import POLL_SECONDS, Monitor, SearchProgress, polling
+from quantsim.drivers.search.note import describe_prices, selection_advice, study_note, write_note
 from quantsim.drivers.search.pruner import check_pruner
 from quantsim.drivers.search.records import Recorder
 from quantsim.drivers.search.samplers.named import check_sampler

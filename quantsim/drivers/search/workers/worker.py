@@ -21,7 +21,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from quantsim.checkpoints.redact import redact
 from quantsim.config import Experiment
-from quantsim.drivers.search.dashboard.note import dashboard_attributes
+from quantsim.drivers.search.note import dashboard_attributes
 from quantsim.drivers.search.pruner import make_pruner
 from quantsim.drivers.search.records import json_number, plain_metrics
 from quantsim.drivers.search.samplers.generations import batch_width, ends_batch

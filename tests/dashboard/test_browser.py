@@ -16,10 +16,10 @@ from command_support import ROOT
 from dashboard_support import NAME, Searched
 
 from quantsim import load_prices
-from quantsim.drivers.search.dashboard.artifacts import artifact_folder, attach_artifacts
-from quantsim.drivers.search.dashboard.note import (
+from quantsim.dashboard.artifacts import artifact_folder, attach_artifacts
+from quantsim.dashboard.notable import notable_trials
+from quantsim.drivers.search.note import (
     describe_prices,
-    notable_trials,
     selection_advice,
     study_note,
     write_note,

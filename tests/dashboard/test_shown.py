@@ -16,7 +16,7 @@ from optuna.storages import BaseStorage
 from optuna.study import Study
 from optuna.trial import create_trial
 
-from quantsim.drivers.search.dashboard.shown import ShownApplication
+from quantsim.dashboard.shown import ShownApplication
 from quantsim.drivers.search.space_file import load_search_space
 from quantsim.drivers.search.storage.opened import opened_storage
 from quantsim.drivers.search.study import METRICS, describe_task, identify, load_study, open_study

@@ -16,11 +16,11 @@ from optuna.trial import create_trial
 
 from quantsim import Experiment, load_prices
 from quantsim.config.locate import bundled_names, find_study
-from quantsim.drivers.search.dashboard.artifacts import ArtifactFolder, artifact_folder, attach_artifacts
-from quantsim.drivers.search.dashboard.note import (
+from quantsim.dashboard.artifacts import ArtifactFolder, artifact_folder, attach_artifacts
+from quantsim.dashboard.notable import notable_trials
+from quantsim.drivers.search.note import (
     dashboard_attributes,
     describe_prices,
-    notable_trials,
     selection_advice,
     study_note,
     write_note,

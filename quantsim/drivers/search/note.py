@@ -1,31 +1,26 @@
-"""What a study tells those who look at it in Optuna's dashboard: a note, columns to sort by, and which trials are the best."""
+"""What the driver writes into a study for those who open it in Optuna's dashboard: a note, and columns to sort trials by."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
-import math
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from quantsim.checkpoints.pareto import balanced, normalised, pareto_front, signed
+from quantsim.checkpoints.pareto import signed
 from quantsim.checkpoints.redact import redact
 from quantsim.config import Experiment
 from quantsim.drivers.search.space import Draw, SearchSpace
-from quantsim.drivers.search.study import METRICS
-from quantsim.drivers.search.values import kept_trials, objective_names, ranked_trials
+from quantsim.drivers.search.values import objective_names
 from quantsim.objective import is_cost, shown_value, superlative
-from quantsim.ranking import TIE_METRIC, best_index, clamped, is_ranked
+from quantsim.ranking import clamped, is_ranked
 
 if TYPE_CHECKING:
     from optuna.study import Study
-    from optuna.trial import FrozenTrial
 
     from quantsim.prices import Prices
 
-__all__ = ["dashboard_attributes", "describe_prices", "notable_trials", "selection_advice", "study_note", "write_note"]
+__all__ = ["dashboard_attributes", "describe_prices", "selection_advice", "study_note", "write_note"]
 
 logger = logging.getLogger(__name__)
 
@@ -67,45 +62,6 @@ def dashboard_attributes(metrics: Metrics, objective: str) -> dict[str, float]:
             f"{split} vs HODL": float(table[_OVER_HODL]) for split, table in metrics.items() if _OVER_HODL in table
         }
     return {name: clamped(value) for name, value in columns.items() if is_ranked(value)}
-
-
-def notable_trials(study: Study, experiment: Experiment, k: int = 3) -> list[FrozenTrial]:
-    """The completed trials that are worth a look, at most ``k``.
-
-    With one objective: first the one that is best on validation data, which the default selection takes, then those of the
-    highest value. With several: of the Pareto front, first its balanced member, then the best in each objective, then
-    those nearest to the ideal point. Trials that break constraints come only if all do; test data have no say.
-
-    Args:
-        study: whose values are maximised.
-        experiment: what it searches.
-        k: how many.
-    """
-    kept = kept_trials(study.get_trials(deepcopy=False))
-    if not kept:
-        return []
-    if len(kept[0].values) > 1:
-        values = np.array([trial.values for trial in kept], np.float64)
-        front = pareto_front(values)
-        order = [kept[front[row]] for row in _front_order(values[front])]
-    else:
-        name = experiment.objective.name
-        chosen = best_index(
-            [_validation(trial, name) for trial in kept], [_validation(trial, TIE_METRIC) for trial in kept]
-        )
-        order = [*([] if chosen is None else [kept[chosen]]), *ranked_trials(kept)]
-    return list({trial.number: trial for trial in order}.values())[:k]
-
-
-def _front_order(values: np.ndarray[Any, np.dtype[np.float64]]) -> list[int]:
-    """All rows of a front (F, K): the balanced one, the best in each objective, the others by distance to the ideal point."""
-    distances = np.linalg.norm(1.0 - normalised(values), axis=1)
-    return [balanced(values), *values.argmax(axis=0).tolist(), *np.argsort(distances, kind="stable").tolist()]
-
-
-def _validation(trial: FrozenTrial, metric: str) -> float:
-    """A metric on validation data, nan where there is none."""
-    return float(trial.user_attrs.get(METRICS, {}).get("validation", {}).get(metric, math.nan))
 
 
 def study_note(experiment: Experiment, space: SearchSpace, data: str, advice: str) -> str:

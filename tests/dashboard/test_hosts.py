@@ -15,7 +15,7 @@ from optuna import create_study
 from optuna.storages import BaseStorage
 
 from quantsim.commands.dashboard import _application, _server
-from quantsim.drivers.search.dashboard.hosts import HostCheck, is_loopback, url_host
+from quantsim.dashboard.hosts import HostCheck, is_loopback, url_host
 from quantsim.drivers.search.storage.opened import opened_storage
 
 pytest.importorskip("optuna_dashboard")
