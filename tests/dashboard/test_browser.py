@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 from browser_support import Browser, browser
-from command_support import ROOT
 from dashboard_support import NAME, Searched
 
 from quantsim import load_prices
@@ -27,6 +26,7 @@ from quantsim.drivers.search.note import (
 from quantsim.drivers.search.storage.opened import opened_storage
 
 STORE, JOURNAL = "checkpoints.db", "checkpoints.journal"
+ROOT = Path(__file__).resolve().parents[2]
 FIRST, LATER = 6, 2  # trials
 
 
