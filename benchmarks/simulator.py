@@ -4,7 +4,7 @@
 
 FOLDER holds one parquet or CSV file of 1-minute closes per token; tokens it lacks, or all of them without it, are synthetic: a
 common factor and a part of their own, with a volatility that changes from day to day. Every figure is the median of repeated
-calls of a compiled program, in milliseconds. The yardstick is the same fee recursion as one plain compiled loop (numba,
+calls of a compiled program, in milliseconds. The reference is the same fee recursion as one plain compiled loop (numba,
 ``pip install 'quantsim[bench]'``), timed in the same run; the ratio is ours over the loop's.
 """
 
@@ -25,9 +25,9 @@ from typing import Any
 
 import jax
 import numpy as np
+from compiled_loop import fee_recursion
 from rich.console import Console
 from rich.table import Table
-from yardstick import fee_recursion
 
 from quantsim import Evaluator, Experiment, Prices, load_prices
 from quantsim.prices import available

@@ -143,7 +143,7 @@ def show_notes(notes: Mapping[str, Any]) -> None:
             note(f"Note: the {name} were {notes[name]}.")
     if "trades" in notes:
         counts = ", ".join(f"{count} {outcome.replace('_', ' ')}" for outcome, count in notes["trades"].items())
-        note(f"Note: of the given trades: {counts}.")
+        note(f"Note: of the exogenous swaps: {counts}.")
     if "gaps_filled" in notes:
         note(
             f"Note: {notes['bars_filled']} bars in {notes['gaps_filled']} gaps of the prices are filled with the price "

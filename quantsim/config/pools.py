@@ -226,7 +226,7 @@ def check_pool(view: PoolView, human: Mapping[str, NDArray[np.float64]], series:
 
 
 def _check_series(view: PoolView, series: Series) -> None:
-    """Raises ValueError where a setting is given as a series and otherwise, too, or the pool cannot take given trades."""
+    """Raises ValueError where a setting is given as a series and otherwise, too, or the pool cannot take exogenous swaps."""
     for name in series.costs:
         if number := getattr(view.fees, name):
             raise ValueError(f"fees.{name} = {number} and series.{name} = {getattr(series, name)!r}: give one of them")

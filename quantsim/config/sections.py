@@ -212,7 +212,7 @@ class Fees(Section, decides=Decides.VALUE):
     """What trading costs: shares of the trade, but for ``gas_cost_usd``, which is per trade.
 
     ``rule`` names a fee rule, which sets the swap fee chunk by chunk. ``rebalancing_cost`` is paid by nobody: it is what the
-    yardstick of the metric ``rvr`` pays per value traded.
+    benchmark of the metric ``rvr`` pays per value traded.
     """
 
     swap_fee: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0

@@ -3,11 +3,11 @@
 Between two bars such a portfolio earns what the pool's reserves earn, ``R[t-1]·(p[t] - p[t-1])``, and at the bar it trades to
 ``R[t]`` at market prices. The rest of the pool's result, ``(R[t] - R[t-1])·p[t]``, is what its own trades made of it:
 arbitrageurs take, fees give back. Loss versus rebalancing (Milionis et al., arXiv:2208.06046) is the sum of what was taken,
-over a yardstick that trades for nothing. In rebalancing versus rebalancing (Willetts and Harrington, arXiv:2410.23404) the
-yardstick pays, here ``fees.rebalancing_cost`` per value that changes token.
+over a benchmark that trades for nothing. In rebalancing versus rebalancing (Willetts and Harrington, arXiv:2410.23404) the
+benchmark pays, here ``fees.rebalancing_cost`` per value that changes token.
 
 All are negated, as every metric is to be maximised: the papers' loss is a negative number here, and a positive one means that
-the pool did better than its yardstick. The yardstick of arXiv:2410.23404 keeps to the pool's weights and reinvests; this one
+the pool did better than its benchmark. The benchmark of arXiv:2410.23404 keeps to the pool's weights and reinvests; this one
 follows its reserves, so that loss is a sum over bars and nothing compounds.
 """
 
@@ -54,7 +54,7 @@ METRICS = (
     ),
     Metric(
         "rvr", rvr, Need.ENDS | Need.REBALANCING, True, "fraction",
-        "The same over a yardstick that pays fees.rebalancing_cost: positive where the pool is the cheaper way to trade.",
+        "The same over a benchmark that pays fees.rebalancing_cost: positive where the pool is the cheaper way to trade.",
         "lvr + cost·½ Σ|R[t] - R[t-1]|·p[t] / V[0]",
     ),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""HODL: the initial reserves, held; the yardstick for every other rule."""
+"""HODL: the initial reserves, held; the benchmark for every other rule."""
 
 from __future__ import annotations
 

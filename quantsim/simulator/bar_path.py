@@ -12,8 +12,8 @@ from jax import Array
 
 from quantsim.objective import Period
 from quantsim.simulator.batch_path import BatchRun, batch_run
+from quantsim.simulator.exogenous_swaps import Fills, window_orders
 from quantsim.simulator.fee_run import FeeRun, fee_run
-from quantsim.simulator.given_trades import Fills, window_orders
 from quantsim.simulator.interpolation import bar_weights
 from quantsim.simulator.market import FeeRates, Market
 from quantsim.simulator.setup import PoolSetup
@@ -32,7 +32,7 @@ class BarPath(NamedTuple):
         weights: (T, n); for a pool that only holds, shares of value.
         prices: (T, n) of what the pool holds, in the quote currency.
         fee_revenue: (P,) fees kept by the pool in each period, in the quote currency.
-        fills: what became of given trades, (N,); None where there are none.
+        fills: what became of exogenous swaps, (N,); None where there are none.
     """
 
     value: Array

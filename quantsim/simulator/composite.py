@@ -49,7 +49,7 @@ def pool_market(setup: PoolSetup, params: Mapping[str, Array], market: Market) -
 
 
 def _columns(market: Market, columns: tuple[int, ...]) -> Market:
-    """Some columns of a market; the oracle and given trades, which are of the pool's own tokens, stay."""
+    """Some columns of a market; the oracle and exogenous swaps, which are of the pool's own tokens, stay."""
     at = jnp.asarray(columns)
     return market._replace(
         prices=market.prices[:, at], log_prices=market.log_prices[:, at], summed=market.summed[:, at]

@@ -34,7 +34,7 @@ from quantsim.prices import Prices
 from quantsim.ranking import TIE_METRIC
 from quantsim.scan_mode import ScanMode
 from quantsim.simulator.evaluate import evaluate_windows, lanes
-from quantsim.simulator.given_trades import orders_of
+from quantsim.simulator.exogenous_swaps import orders_of
 from quantsim.simulator.layout import columns_of, data_notes, lay_out
 from quantsim.simulator.market import FeeRates, Market, fee_rates, market
 from quantsim.simulator.own_rules import check_own_rules

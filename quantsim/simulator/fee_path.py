@@ -13,7 +13,7 @@ the only sequential part. With ``φ_i`` the sensitivity of a log reserve to its 
 where ``ν`` is the part of the noise traders, who scale all reserves alike, and zero without them. The derivation is in
 docs/mathematics.md.
 
-With given trades every bar is run, they follow the arbitrage of theirs, and JAX differentiates the loop.
+With exogenous swaps every bar is run, they follow the arbitrage of theirs, and JAX differentiates the loop.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from jax import Array
 
 from quantsim.simulator import fee_scan
 from quantsim.simulator.arbitrage import Pool, apply_moves, band, kept_fee, per_event, pool_gain, settle, spread
-from quantsim.simulator.given_trades import fill_bar
+from quantsim.simulator.exogenous_swaps import fill_bar
 from quantsim.simulator.market import FeeRates, Orders, at_bars
 from quantsim.simulator.setup import PoolSetup
 
@@ -45,13 +45,13 @@ def autodiff_log_reserves(
 def traded_log_reserves(
     setup: PoolSetup, initial: Array, log_prices: Array, weights: Array, rates: FeeRates, orders: Orders
 ) -> tuple[Array, Array]:
-    """Log reserves with given trades, differentiated by JAX.
+    """Log reserves with exogenous swaps, differentiated by JAX.
 
     Arguments as of :func:`fee_log_reserves`, but of every bar, whether arbitrageurs visit it or not; ``orders`` are those
     of the window.
 
     Returns:
-        (T, n) each: after the arbitrage of every bar, and after its given trades.
+        (T, n) each: after the arbitrage of every bar, and after its exogenous swaps.
     """
     *earlier, end = _run(setup, initial, log_prices, weights, rates, orders)
     return earlier[-1] if earlier else jnp.concatenate([initial[None], end[:-1]]), end
@@ -96,14 +96,14 @@ def _event(pool: Pool, rates: FeeRates, setup: PoolSetup) -> Array:
     return apply_moves(pool, settle(pool, rates, setup), rates, setup)
 
 
-# Of one bar, or of all: log prices, weights and their logarithms per trade, those costs that vary in time, and given trades.
+# Of one bar, or of all: log prices, weights and their logarithms per trade, those costs that vary in time, and exogenous swaps.
 _Bar = tuple[Array, list[tuple[Array, Array]], list[Array | None], tuple[Array, Array] | None]
 
 
 def _run(
     setup: PoolSetup, initial: Array, log_prices: Array, weights: Array, rates: FeeRates, orders: Orders | None = None
 ) -> list[Array]:
-    """Log reserves after each trade of a bar, (T, n) per trade, the first bar being the start; given trades count as one."""
+    """Log reserves after each trade of a bar, (T, n) per trade, the first bar being the start; exogenous swaps count as one."""
     log_weights, rates = jnp.log(weights), at_bars(rates, slice(1, None))
     if orders is None and _is_scanned(setup):
         return fee_scan.scanned_log_reserves(setup, initial, log_prices, [weights[at] for at in _seen(setup)], rates)

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from quantsim.objective import Period
 from quantsim.simulator.arbitrage import Pool, kept_fee, settle
+from quantsim.simulator.exogenous_swaps import Fills, fills_of
 from quantsim.simulator.fee_path import event_pools, fee_log_reserves, traded_log_reserves
-from quantsim.simulator.given_trades import Fills, fills_of
 from quantsim.simulator.market import FeeRates, Orders, at_bars
 from quantsim.simulator.setup import PoolSetup
 
@@ -25,12 +25,12 @@ class FeeRun(NamedTuple):
 
     Attributes:
         log_reserves: (ceil(T/k), n), in units of value at the prices that ``log_prices`` is relative to; of every bar, (T, n),
-            where there are given trades.
+            where there are exogenous swaps.
         log_prices: (T, n).
         weights: (T, n).
         setup: of the pool; ``k`` is its ``arb_frequency``.
-        orders: given trades of the window; None where there are none.
-        arbitraged: (T, n) log reserves of every bar before its given trades; None where there are none.
+        orders: exogenous swaps of the window; None where there are none.
+        arbitraged: (T, n) log reserves of every bar before its exogenous swaps; None where there are none.
     """
 
     log_reserves: Array
@@ -54,7 +54,7 @@ class FeeRun(NamedTuple):
         return jnp.sum(self.at(bars), axis=-1)
 
     def fee_revenue(self, rates: FeeRates, periods: Sequence[Period]) -> Array:
-        """Fees that stay in the pool in each period: of arbitrage, the noise traders that follow it, and given trades; (P,)."""
+        """Fees that stay in the pool in each period, (P,): of arbitrage, of noise traders, and of exogenous swaps."""
         fills = self.fills(rates, jnp.ones(self.setup.n_tokens))
         total = jnp.zeros(len(periods))
         if fills is not None:
@@ -74,7 +74,7 @@ class FeeRun(NamedTuple):
         return total + jnp.stack([jnp.sum(earned[period.visits(stride)]) for period in periods])
 
     def fills(self, rates: FeeRates, base: Array) -> Fills | None:
-        """What became of given trades; None where there are none.
+        """What became of exogenous swaps; None where there are none.
 
         Args:
             rates: of the window.
@@ -95,7 +95,7 @@ def fee_run(
         log_prices: (T, n).
         rates: fees and costs, () or (T,).
         setup: of the pool.
-        orders: given trades of the window.
+        orders: exogenous swaps of the window.
     """
     visited = slice(None, None, setup.arb_frequency)
     initial = jnp.log(setup.initial_value * weights[0]) - log_prices[0]

@@ -25,7 +25,7 @@ class FeeRates(NamedTuple):
         gas_cost: fixed cost of a trade, in the quote currency.
         noise_trader_ratio: noise volume over arbitrage volume, ``ρ``.
         protocol_fee_split: share of the swap fee that leaves the pool, ``f``.
-        rebalancing_cost: what the yardstick of ``rvr`` pays per value traded; no part of the pool.
+        rebalancing_cost: what the benchmark of ``rvr`` pays per value traded; no part of the pool.
     """
 
     swap_fee: Array
@@ -37,7 +37,7 @@ class FeeRates(NamedTuple):
 
 
 class Orders(NamedTuple):
-    """Given trades, as arrays; see :mod:`quantsim.simulator.given_trades`. The last of the ``N+1`` entries is a blank.
+    """Exogenous swaps, as arrays; see :mod:`quantsim.simulator.exogenous_swaps`. The last of the ``N+1`` entries is a blank.
 
     Attributes:
         token_in: (N+1,) position of what comes in among the pool's tokens.
@@ -66,7 +66,7 @@ class Market(NamedTuple):
         log_prices: (T, n), relative to the first bar (only differences are ever used).
         summed: (T, n), inclusive prefix sum of ``log_prices``; makes the closed form ``O(chunks)``.
         oracle: (T, n), the supplied series that rules may read; None where there is none.
-        orders: given trades with the pool; None where there are none.
+        orders: exogenous swaps with the pool; None where there are none.
     """
 
     prices: Array

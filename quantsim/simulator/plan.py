@@ -18,7 +18,7 @@ class Path(enum.Enum):
 
     CLOSED_FORM = "closed_form"  #: zero fees, value at sample bars only: cost grows with the chunks, not the bars
     PER_BAR = "per_bar"  #: zero fees, every bar, vectorised
-    FEES = "fees"  #: one sequential pass over the bars, for fees, given trades and batches
+    FEES = "fees"  #: one sequential pass over the bars, for fees, exogenous swaps and batches
     HOLD = "hold"  #: reserves never change
 
 
@@ -122,7 +122,7 @@ def _check(path: Path, setup: PoolSetup, metrics: tuple[str, ...]) -> None:
         "trading costs something, which needs path = 'fees'": (
             setup.charges and path in (Path.CLOSED_FORM, Path.PER_BAR)
         ),
-        "given trades need path = 'fees'": setup.has_trades and path in (Path.CLOSED_FORM, Path.PER_BAR),
+        "exogenous swaps need path = 'fees'": setup.has_trades and path in (Path.CLOSED_FORM, Path.PER_BAR),
         "trade in batches needs path = 'fees'": setup.batches and path in (Path.CLOSED_FORM, Path.PER_BAR),
         "the closed form needs an arbitrage visit every bar": setup.arb_frequency > 1 and path is Path.CLOSED_FORM,
         "the closed form needs linear interpolation": setup.interpolation != "linear" and path is Path.CLOSED_FORM,

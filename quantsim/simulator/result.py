@@ -21,7 +21,7 @@ from quantsim.prices.trades import Trades
 from quantsim.simulator.bar_path import BarPath
 from quantsim.simulator.evaluate import window_path
 from quantsim.simulator.evaluator import Evaluator
-from quantsim.simulator.given_trades import Fills, Outcome
+from quantsim.simulator.exogenous_swaps import Fills, Outcome
 from quantsim.simulator.market import FeeRates, Market
 from quantsim.simulator.plan import Plan
 
@@ -32,7 +32,7 @@ WHOLE = "all"
 
 @dataclass(frozen=True, eq=False)
 class ExecutedTrades:
-    """What became of ``N`` given trades, in their order; amounts and fees are zero for those that were not executed.
+    """What became of ``N`` exogenous swaps, in their order; amounts and fees are zero for those that were not executed.
 
     Attributes:
         times: (N,) as given, ``datetime64[us]``, UTC.
@@ -72,8 +72,8 @@ class Result:
         tokens: column names of ``reserves``, ``weights`` and ``prices``.
         params: the raw parameters used, name → (m,).
         split: the period simulated.
-        notes: what a reader should know: warm-up, gaps filled, prices in memory, how many given trades were executed.
-        trades: what became of given trades; None where there are none.
+        notes: what a reader should know: warm-up, gaps filled, prices in memory, how many exogenous swaps were executed.
+        trades: what became of exogenous swaps; None where there are none.
         data_id: identity of the prices and series, as runs store it.
     """
 

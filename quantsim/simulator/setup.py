@@ -39,7 +39,7 @@ class PoolSetup:
         charges: whether any fee, gas or arbitrage cost applies.
         has_gas: whether a trade has to earn a fixed cost.
         has_noise: whether noise traders follow the arbitrageurs.
-        has_trades: whether given trades are executed.
+        has_trades: whether exogenous swaps are executed.
         tunes_fee: whether the swap fee is a parameter.
         fee_rule: sets the swap fee chunk by chunk; None for a fee that is set otherwise.
         subsidiaries: the pools whose shares it or another subsidiary holds, each after those that it holds.

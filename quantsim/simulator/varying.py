@@ -28,7 +28,7 @@ class Varying:
     Attributes:
         costs: setting → (T,), of ``swap_fee``, ``arb_fee`` and ``gas_cost_usd`` those that vary; NaN before they begin.
         oracle: (T, n); None where there is none.
-        trades: given trades; None where there are none.
+        trades: exogenous swaps; None where there are none.
     """
 
     costs: dict[str, NDArray[np.float64]] = field(default_factory=dict)

@@ -14,7 +14,7 @@ import numpy as np
 
 @dataclass
 class Trade:
-    """A given trade: bar of the window, what comes in, what goes out, and one of the amounts."""
+    """An exogenous swap: bar of the window, what comes in, what goes out, and one of the amounts."""
 
     bar: int
     token_in: int
@@ -94,7 +94,7 @@ def run(pool: Market) -> Run:
 def _swap(
     pool: Market, trade: Trade, reserves: np.ndarray, prices: np.ndarray, weights: np.ndarray
 ) -> tuple[np.ndarray, tuple[float, float, float, str]]:
-    """Reserves after a given trade, and what became of it: the swap formulas of a weighted pool, as they stand."""
+    """Reserves after an exogenous swap, and what became of it: the swap formulas of a weighted pool, as they stand."""
     i, o, fee = trade.token_in, trade.token_out, _at(pool.swap_fee, trade.bar)
     if trade.amount_in is not None:
         brought, amount_in = trade.amount_in * (1 - fee), trade.amount_in

@@ -22,7 +22,7 @@ import pytest
 from pools import HALF_HOURS, make_experiment
 
 from quantsim.simulator.arbitrage import Pool, apply_moves, settle
-from quantsim.simulator.given_trades import Outcome, fill_bar
+from quantsim.simulator.exogenous_swaps import Outcome, fill_bar
 from quantsim.simulator.market import FeeRates, Orders
 from quantsim.simulator.setup import pool_setup
 

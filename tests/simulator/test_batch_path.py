@@ -389,7 +389,7 @@ def test_what_cannot_trade_in_batches_is_refused(n_tokens: int, pool: dict[str, 
     assert all(part in str(refused.value) for part in parts)
 
 
-def test_given_trades_are_refused() -> None:
+def test_exogenous_swaps_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"series\.trades.*swaps.*'cow'"):
         experiment_of(series={"trades": "trades.csv"})
 

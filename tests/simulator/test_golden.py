@@ -105,5 +105,5 @@ def _assert_metrics(computed: dict[str, float], expected: dict[str, float | None
     assert set(expected) <= set(computed)
     for name, value in expected.items():
         wanted = math.nan if value is None else value
-        # Returns over a yardstick nearly equal vanish but for rounding of two numbers near 1: hence the absolute term.
+        # Returns over a benchmark nearly equal vanish but for rounding of two numbers near 1: hence the absolute term.
         assert computed[name] == pytest.approx(wanted, rel=tolerance, abs=1e-11, nan_ok=True), name

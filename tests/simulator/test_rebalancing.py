@@ -44,7 +44,7 @@ def scores(
 
 
 def by_loop(path: BarPath) -> dict[str, float]:
-    """From the definitions: what the yardstick's holdings earn, bar by bar, and what it trades."""
+    """From the definitions: what the benchmark's holdings earn, bar by bar, and what it trades."""
     earned = traded = 0.0
     for bar in range(1, len(path.value)):
         held, now = path.reserves[bar - 1], path.reserves[bar]
@@ -99,14 +99,14 @@ def test_fees_make_up_for_some_of_the_loss_and_competition_in_batches_for_all_of
         assert scores(experiment_of("cow", FEES[fees]), params, prices)["lvr"] == pytest.approx(0.0, abs=1e-13)
 
 
-def test_a_dear_enough_yardstick_does_worse_than_the_pool() -> None:
+def test_a_dear_enough_benchmark_does_worse_than_the_pool() -> None:
     prices, params = random_prices(HALF_HOURS, 2, 6), params_of("balancer")
     experiment = experiment_of("balancer")
     scored = scores(experiment, params, prices)
     breaks_even = COST * -scored["lvr"] / (scored["rvr"] - scored["lvr"])
     at = experiment.override([f"fees.rebalancing_cost={breaks_even!r}"])
     assert scores(at, params, prices)["rvr"] == pytest.approx(0.0, abs=1e-12)
-    assert scores(at, params, prices)["lvr"] == scored["lvr"], "the yardstick's cost is no part of the pool"
+    assert scores(at, params, prices)["lvr"] == scored["lvr"], "the benchmark's cost is no part of the pool"
 
 
 @pytest.mark.parametrize("fees", ["zero", "fee"])

@@ -23,7 +23,7 @@ def gradient_experiment(experiment: Experiment, space: SearchSpace) -> Experimen
 
     It trains what the search moves and nothing else: what a trial cannot have is lost when it is tried. Its one window is the
     whole training period, on which trials are judged, unless ``hybrid.windows`` wants those of the study. Without fees, what
-    trading costs is left out, given trades too, and parameters of fees keep the values they start with.
+    trading costs is left out, exogenous swaps too, and parameters of fees keep the values they start with.
 
     Args:
         experiment: its ``hybrid`` table says how.
@@ -34,7 +34,7 @@ def gradient_experiment(experiment: Experiment, space: SearchSpace) -> Experimen
     """
     without_fees = experiment.hybrid.gradients == "zero_fee"
     if experiment.hybrid.gradients == "auto":
-        # The adjoint serves all pools but those with given trades, whose gradients go through every bar.
+        # The adjoint serves all pools but those with exogenous swaps, whose gradients go through every bar.
         without_fees = experiment.series.trades is not None
     values = experiment.model_dump(mode="json")
     fees = _fee_parameters(experiment) if without_fees else frozenset()
@@ -79,7 +79,7 @@ def _fee_parameters(experiment: Experiment) -> frozenset[str]:
 
 
 def _drop_costs(values: dict[str, Any], fees: frozenset[str]) -> None:
-    """Takes what trading costs out of a study; the yardstick ``rebalancing_cost`` is paid by nobody, and stays."""
+    """Takes what trading costs out of a study; the benchmark ``rebalancing_cost`` is paid by nobody, and stays."""
     for pool in (values, *values["subsidiaries"].values()):
         pool["fees"] = {"rebalancing_cost": pool["fees"]["rebalancing_cost"]}
     values["series"] |= dict.fromkeys(_COSTS)

@@ -36,8 +36,8 @@ logger = logging.getLogger(__name__)
 FloatArray = NDArray[np.float64]
 Sets = dict[str, FloatArray]
 
-_GIVEN_TRADES = (
-    "with given trades (series.trades) gradients go by automatic differentiation through the bars, which takes two to "
+_EXOGENOUS_SWAPS = (
+    "with exogenous swaps (series.trades) gradients go by automatic differentiation through the bars, which takes two to "
     "four times as long as without, and memory for every bar"
 )
 _HARD_MINIMUM = (
@@ -85,7 +85,7 @@ class Training:
         if short := self.evaluator.notes.get(SHORT) or _short_windows(self.program, experiment):
             warn_once(short)
         if self.evaluator.setup.has_trades:
-            logger.warning(_GIVEN_TRADES)
+            logger.warning(_EXOGENOUS_SWAPS)
         if experiment.objective.aggregate == "min" and not experiment.objective.is_plain:
             logger.warning(_HARD_MINIMUM)
 

@@ -1,4 +1,4 @@
-"""Given trades: swaps against the weighted geometric mean, executed or refused as the pools on chain do.
+"""Exogenous swaps: swaps against the weighted geometric mean, executed or refused as the pools on chain do.
 
 With fee ``1-γ`` and effective input ``γ a``, a swap holds ``R_in^w_in · R_out^w_out``. In logs of reserves that is linear: what
 comes in raises its reserve, in effect, by ``h``, and what goes out lowers its own by ``h w_in / w_out``, where
@@ -36,7 +36,7 @@ MAX_OUT_RATIO = 0.3
 
 
 class Outcome(enum.IntEnum):
-    """What became of a given trade."""
+    """What became of an exogenous swap."""
 
     EXECUTED = 0
     OUTSIDE_WINDOW = 1

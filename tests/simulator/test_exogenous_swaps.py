@@ -1,4 +1,4 @@
-"""Given trades: against plain loops with the swap formulas, with their outcomes, fees, windows and gradients."""
+"""Exogenous swaps: against plain loops with the swap formulas, with their outcomes, fees, windows and gradients."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from quantsim.drivers.sgd import run_sgd
 from quantsim.errors import ConfigError, PriceError
 from quantsim.prices import Trades
 from quantsim.simulator import Path as Way
-from quantsim.simulator.given_trades import Outcome
+from quantsim.simulator.exogenous_swaps import Outcome
 
 START = HALF_HOURS.history
 NAN = float("nan")
@@ -277,13 +277,13 @@ def test_arbitrage_after_a_trade_brings_the_pool_back(n_tokens: int) -> None:
 # Plans, gradients, drivers
 
 
-def test_given_trades_need_the_sequential_pass() -> None:
+def test_exogenous_swaps_need_the_sequential_pass() -> None:
     prices = random_prices(HALF_HOURS, 2, 0)
     for pool in ({}, {"do_arb": False}):
         experiment = with_trades("balancer", 2, pool=pool)
         evaluator = Evaluator(experiment, prices, {"trades": trades_of([(START + 1, "BTC", "ETH", 1e-3, NAN)])})
         assert evaluator.plan(START, 100, ["returns"])[0].path is Way.FEES
-        for path, said in (("per_bar", "given trades need path = 'fees'"), ("hold", "the pool trades")):
+        for path, said in (("per_bar", "exogenous swaps need path = 'fees'"), ("hold", "the pool trades")):
             with pytest.raises(ConfigError, match=said):
                 evaluator.plan(START, 100, ["returns"], path)
 
@@ -323,7 +323,7 @@ def test_the_gradient_driver_says_once_what_given_trades_cost(tmp_path: Path, ca
     experiment = make_experiment("momentum", 2, HALF_HOURS, series={"trades": str(path)}, sgd=sgd)
     with CheckpointStore(tmp_path / "checkpoints.db") as store, caplog.at_level(logging.WARNING, "quantsim"):
         run_sgd(experiment, random_prices(HALF_HOURS, 2, 0), store)
-    said = [record.getMessage() for record in caplog.records if "given trades" in record.getMessage()]
+    said = [record.getMessage() for record in caplog.records if "exogenous swaps" in record.getMessage()]
     assert len(said) == 1
     assert "automatic differentiation" in said[0]
 

@@ -9,7 +9,7 @@ import numpy as np
 
 try:
     from numba import njit
-except ImportError:  # the yardstick is optional
+except ImportError:  # numba is optional
     njit = None
 
 __all__ = ["Loop", "fee_recursion"]
