@@ -30,9 +30,9 @@ from rich.console import Console
 from rich.table import Table
 
 from quantsim import Evaluator, Experiment, Prices, load_prices
+from quantsim.pools.weighted.interpolation import bar_weights
 from quantsim.prices import available
 from quantsim.simulator import evaluate, signals
-from quantsim.simulator.interpolation import bar_weights
 from quantsim.simulator.setup import PoolSetup
 
 DAYS, WARM_UP_DAYS = 151, 150

@@ -6,9 +6,14 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, field_serializer, model_validator
 
-from quantsim.config.base import Section
 from quantsim.config.identity import Decides
-from quantsim.config.kinds import (
+from quantsim.config.ranges import Ranges
+from quantsim.limits import MOST_PERIODS, MOST_SETS, MOST_WINDOWS
+from quantsim.objective.aggregate import Aggregate
+from quantsim.objective.shape import OBJECTIVE
+from quantsim.parameters.initial import InitialKind
+from quantsim.settings.base import Section
+from quantsim.settings.kinds import (
     Count,
     Frozen,
     Jobs,
@@ -22,11 +27,6 @@ from quantsim.config.kinds import (
     UtcTime,
     distinct,
 )
-from quantsim.config.ranges import Ranges
-from quantsim.limits import MOST_PERIODS, MOST_SETS, MOST_WINDOWS
-from quantsim.objective.aggregate import Aggregate
-from quantsim.objective.shape import OBJECTIVE
-from quantsim.parameters.initial import InitialKind
 
 __all__ = ["Hybrid", "Objective", "Search", "Sgd"]
 

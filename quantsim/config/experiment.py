@@ -12,10 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError, model_validator
 
-from quantsim.config.base import Section, cause_of, describe
 from quantsim.config.driver_sections import Hybrid, Objective, Search, Sgd
 from quantsim.config.identity import Decides, content, digest
-from quantsim.config.kinds import Frozen, GroupName, StudyName, Table, flat_table
 from quantsim.config.locate import find_study
 from quantsim.config.overrides import assigned, merged
 from quantsim.config.paths import MEMORY, absolute_paths
@@ -28,6 +26,8 @@ from quantsim.errors import ConfigError, ParameterError, PriceError, nearest
 from quantsim.parameters import Parameter, replaced, scoped, to_human, to_raw
 from quantsim.parameters.parameter import in_group
 from quantsim.rules import Rule
+from quantsim.settings.base import Section, cause_of, describe
+from quantsim.settings.kinds import Frozen, GroupName, StudyName, Table, flat_table
 
 if TYPE_CHECKING:
     from quantsim.config.fingerprint import Translation

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import enum
 import functools
 import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
+from typing import TYPE_CHECKING, Any, get_origin
 
 from quantsim.config.paths import without_places
 from quantsim.discovery import by_content
+from quantsim.settings.decides import GRADIENTS, HYBRID, SEARCH, Decides, leaves
 
 if TYPE_CHECKING:
-    from quantsim.config.base import Section
+    from quantsim.settings.base import Section
 
 __all__ = [
     "GRADIENTS",
@@ -29,32 +29,6 @@ __all__ = [
     "leaves",
     "part_of",
 ]
-
-
-class Decides(enum.Flag):
-    """What a key decides. A key has what its field is annotated with, or else the ``decides`` of its section."""
-
-    NOTHING = 0
-    """A name, how much is done and by how many, or where files lie, whose content counts elsewhere."""
-    VALUE = enum.auto()
-    """What a parameter set is worth: every metric of a whole split."""
-    PERIODS = enum.auto()
-    """Which periods the metrics of periods are taken over."""
-    OBJECTIVE = enum.auto()
-    """With the periods, what the metric ``objective`` is."""
-    TRIALS = enum.auto()
-    """Which trials a search makes."""
-    STEPS = enum.auto()
-    """Which steps a gradient run makes."""
-    ROUNDS = enum.auto()
-    """Which rounds a hybrid run makes."""
-
-
-_METRICS = Decides.VALUE | Decides.PERIODS | Decides.OBJECTIVE
-SEARCH = _METRICS | Decides.TRIALS
-GRADIENTS = _METRICS | Decides.STEPS
-HYBRID = SEARCH | Decides.ROUNDS
-"""Which keys count in the identity of a run of each driver."""
 
 
 def content(
@@ -136,17 +110,6 @@ def _counting(section: type[Section], values: Any, purpose: Decides, changed: bo
 def _defaults(section: type[Section]) -> Mapping[str, Any]:
     """The keys of a section that have defaults, as JSON values."""
     return section.model_construct().model_dump(mode="json")
-
-
-def leaves(annotation: Any) -> Iterator[Any]:
-    """The types in an annotation that are no containers of others."""
-    if get_origin(annotation) is Annotated:
-        yield from leaves(get_args(annotation)[0])
-    elif arguments := get_args(annotation):
-        for argument in arguments:
-            yield from leaves(argument)
-    else:
-        yield annotation
 
 
 def differences(

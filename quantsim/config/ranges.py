@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, Strict
 
-from quantsim.config.base import Section
-from quantsim.config.kinds import Table
 from quantsim.parameters.parameter import in_group
+from quantsim.settings.base import Section
+from quantsim.settings.kinds import Table
 
 __all__ = ["Range", "Ranges", "by_parameter"]
 

@@ -8,9 +8,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from quantsim.config.base import Section
 from quantsim.config.identity import Decides
-from quantsim.config.kinds import (
+from quantsim.discovery import is_loadable, short_name
+from quantsim.rules import Rule, Trading, ensemble_of, get_rule
+from quantsim.settings.base import Section
+from quantsim.settings.kinds import (
     Bound,
     Count,
     Days,
@@ -24,8 +26,6 @@ from quantsim.config.kinds import (
     UtcTime,
     distinct,
 )
-from quantsim.discovery import is_loadable, short_name
-from quantsim.rules import Rule, Trading, ensemble_of, get_rule
 
 __all__ = ["Data", "Fees", "Periods", "Pool", "PoolRules", "Series", "Subsidiary", "Update"]
 

@@ -11,14 +11,14 @@ import numpy as np
 from jax import Array
 
 from quantsim.objective import Period
-from quantsim.simulator.batch_path import BatchRun, batch_run
-from quantsim.simulator.exogenous_swaps import Fills, window_orders
-from quantsim.simulator.fee_run import FeeRun, fee_run
-from quantsim.simulator.interpolation import bar_weights
-from quantsim.simulator.market import FeeRates, Market
+from quantsim.pools.batch import BatchRun, batch_run
+from quantsim.pools.market import FeeRates, Market
+from quantsim.pools.weighted.exogenous_swaps import Fills, window_orders
+from quantsim.pools.weighted.fee_run import FeeRun, fee_run
+from quantsim.pools.weighted.interpolation import bar_weights
+from quantsim.pools.weighted.weights import Ramps
+from quantsim.pools.weighted.zero_fee import bar_log_values
 from quantsim.simulator.setup import PoolSetup
-from quantsim.simulator.weights import Ramps
-from quantsim.simulator.zero_fee import bar_log_values
 
 __all__ = ["BarPath", "bar_path", "sequential_run"]
 

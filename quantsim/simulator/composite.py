@@ -9,8 +9,8 @@ from jax import Array
 
 from quantsim.objective import Period
 from quantsim.parameters import scoped
+from quantsim.pools.market import FeeRates, Market
 from quantsim.simulator.bar_path import bar_path
-from quantsim.simulator.market import FeeRates, Market
 from quantsim.simulator.setup import PoolSetup, Subsidiary
 from quantsim.simulator.signals import chunk_signals, window_ramps, window_rates
 

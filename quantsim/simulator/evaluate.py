@@ -11,9 +11,9 @@ from jax import Array
 
 from quantsim.metrics import bounded, needs_of
 from quantsim.objective import OBJECTIVE, ObjectiveShape, Period, combine
+from quantsim.pools.market import FeeRates, Market
 from quantsim.simulator.bar_path import BarPath
 from quantsim.simulator.composite import pool_market
-from quantsim.simulator.market import FeeRates, Market
 from quantsim.simulator.plan import Plan
 from quantsim.simulator.samples import Window, bar_samples, metrics_of, samples, window_bar_path
 from quantsim.simulator.signals import Signals, chunk_signals, window_ramps, window_rates

@@ -29,14 +29,14 @@ from quantsim.objective import (
     short_periods,
     short_split,
 )
+from quantsim.pools.market import FeeRates, Market, fee_rates, market
+from quantsim.pools.weighted.exogenous_swaps import orders_of
 from quantsim.precision import in_float64
 from quantsim.prices import Prices
 from quantsim.ranking import TIE_METRIC
 from quantsim.scan_mode import ScanMode
 from quantsim.simulator.evaluate import evaluate_windows, lanes
-from quantsim.simulator.exogenous_swaps import orders_of
 from quantsim.simulator.layout import columns_of, data_notes, lay_out
-from quantsim.simulator.market import FeeRates, Market, fee_rates, market
 from quantsim.simulator.own_rules import check_own_rules
 from quantsim.simulator.plan import Path, Plan, make_plan
 from quantsim.simulator.setup import pool_setup

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from quantsim.config import Experiment
 from quantsim.errors import ConfigError, nearest
 from quantsim.metrics import metric_names
+from quantsim.pools.market import FeeRates, Market
+from quantsim.pools.weighted.exogenous_swaps import Fills, Outcome
 from quantsim.precision import in_float64
 from quantsim.prices import Prices
 from quantsim.prices.trades import Trades
 from quantsim.simulator.bar_path import BarPath
 from quantsim.simulator.evaluate import window_path
 from quantsim.simulator.evaluator import Evaluator
-from quantsim.simulator.exogenous_swaps import Fills, Outcome
-from quantsim.simulator.market import FeeRates, Market
 from quantsim.simulator.plan import Plan
 
 __all__ = ["ExecutedTrades", "Result", "simulate"]

@@ -12,12 +12,12 @@ from jax import Array
 
 from quantsim.metrics import Need, Sample, SampleShape, compute
 from quantsim.objective import Period
+from quantsim.pools.market import FeeRates, Market
+from quantsim.pools.weighted.closed_form import log_values_at
+from quantsim.pools.weighted.interpolation import bar_weights
+from quantsim.pools.weighted.weights import Ramps
 from quantsim.simulator.bar_path import BarPath, bar_path, sequential_run
-from quantsim.simulator.closed_form import log_values_at
-from quantsim.simulator.interpolation import bar_weights
-from quantsim.simulator.market import FeeRates, Market
 from quantsim.simulator.plan import Path, Plan
-from quantsim.simulator.weights import Ramps
 
 __all__ = ["Window", "bar_samples", "metrics_of", "samples", "window_bar_path"]
 

@@ -119,7 +119,7 @@ class Subsidiary:
     Attributes:
         group: of its parameters.
         setup: its own.
-        rates: what trading with it costs, in the order of :class:`~quantsim.simulator.market.FeeRates`.
+        rates: what trading with it costs, in the order of :class:`~quantsim.pools.market.FeeRates`.
     """
 
     group: str

@@ -12,10 +12,10 @@ from jax import Array
 from quantsim.config.pools import FEE_GROUP
 from quantsim.parameters import common, scoped
 from quantsim.parameters.transforms import sigmoid
+from quantsim.pools.market import FeeRates, Market, window_of
+from quantsim.pools.weighted.weights import Ramps, chunk_ramps, token_bounds
 from quantsim.rules import Observed
-from quantsim.simulator.market import FeeRates, Market, window_of
 from quantsim.simulator.setup import PoolSetup
-from quantsim.simulator.weights import Ramps, chunk_ramps, token_bounds
 
 __all__ = ["Signals", "chunk_signals", "window_ramps", "window_rates"]
 

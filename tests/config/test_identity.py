@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from quantsim import Experiment
-from quantsim.config.base import Section
 from quantsim.config.identity import GRADIENTS, HYBRID, SEARCH, Decides, content, decided, differences, digest, part_of
+from quantsim.settings.base import Section
 
 STUDY = Experiment.from_dict(
     {

@@ -18,7 +18,7 @@ from quantsim.drivers.sgd import step
 from quantsim.drivers.sgd.step import Inputs, Program, State, advance, init
 from quantsim.drivers.windows import TrainingWindows
 from quantsim.objective import OBJECTIVE
-from quantsim.simulator.market import Market
+from quantsim.pools.market import Market
 
 STEPS = 12
 

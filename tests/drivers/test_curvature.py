@@ -12,7 +12,7 @@ from jax import Array
 from sgd_support import toy
 
 from quantsim.drivers.sgd.curvature import value_and_hessian_trace
-from quantsim.simulator.market import Market
+from quantsim.pools.market import Market
 
 
 def test_the_trace_of_a_quadratic_without_cross_terms_is_exact() -> None:

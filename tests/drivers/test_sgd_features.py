@@ -20,8 +20,8 @@ from quantsim.drivers.sgd import Progress, SgdRun, run_sgd
 from quantsim.drivers.sgd.step import advance, init
 from quantsim.drivers.sgd.training import Training
 from quantsim.errors import ConfigError
+from quantsim.pools.weighted.weights import chunk_ramps
 from quantsim.simulator.setup import pool_setup
-from quantsim.simulator.weights import chunk_ramps
 
 STEPS, EVERY, N_SETS, AVERAGED = 15, 3, 3, 5
 EVERYTHING: dict[str, object] = {

@@ -16,7 +16,7 @@ from sgd_support import make_experiment, make_prices, toy
 from quantsim.drivers.sgd.optimiser import optimiser
 from quantsim.drivers.sgd.training import Training
 from quantsim.errors import ConfigError
-from quantsim.simulator.market import Market, market, with_noise
+from quantsim.pools.market import Market, market, with_noise
 
 RATE, N_STEPS = 0.1, 8
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pool_reference as reference
 import pytest
-import reference
-from pools import (
+from pool_support import (
     FEES,
     HALF_HOURS,
     MINUTES,

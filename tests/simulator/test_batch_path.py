@@ -13,13 +13,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from pools import FEES, FIRST, HALF_HOURS, TOKENS, bar_by_bar, make_experiment, prices_of, random_prices, stacked
+from pool_support import FEES, FIRST, HALF_HOURS, TOKENS, bar_by_bar, make_experiment, prices_of, random_prices, stacked
 
 from quantsim import Evaluator, Experiment, Prices, simulate
 from quantsim.config.sections import Fees
 from quantsim.errors import ConfigError
-from quantsim.simulator.batch_path import batch, costs_of
-from quantsim.simulator.market import FeeRates
+from quantsim.pools.batch import batch, costs_of
+from quantsim.pools.market import FeeRates
 from quantsim.simulator.setup import pool_setup
 
 START = HALF_HOURS.history

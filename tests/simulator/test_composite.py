@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pools import (
+from pool_support import (
     FEES,
     HALF_HOURS,
     along_coordinates,

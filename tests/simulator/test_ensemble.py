@@ -7,7 +7,16 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from pools import FEES, HALF_HOURS, along_coordinates, bar_by_bar, drawn_params, make_experiment, random_prices, stacked
+from pool_support import (
+    FEES,
+    HALF_HOURS,
+    along_coordinates,
+    bar_by_bar,
+    drawn_params,
+    make_experiment,
+    random_prices,
+    stacked,
+)
 
 from quantsim import Evaluator, Experiment
 from quantsim.errors import ConfigError, ParameterError

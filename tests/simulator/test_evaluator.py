@@ -10,7 +10,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pools import FEES, HALF_HOURS, Layout, expected, make_experiment, prices_of, random_params, random_prices, stacked
+from pool_support import (
+    FEES,
+    HALF_HOURS,
+    Layout,
+    expected,
+    make_experiment,
+    prices_of,
+    random_params,
+    random_prices,
+    stacked,
+)
 
 from quantsim import Evaluator, Experiment, Prices, load_prices, simulate
 from quantsim.errors import ConfigError, ParameterError, PriceError, WindowError

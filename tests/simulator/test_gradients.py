@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pools import FEES, HALF_HOURS, make_experiment, prices_of, random_params, random_prices, stacked
+from pool_support import FEES, HALF_HOURS, make_experiment, prices_of, random_params, random_prices, stacked
 
 from quantsim import Evaluator
 

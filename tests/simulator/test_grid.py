@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pools import HALF_HOURS, make_experiment, random_prices
+from pool_support import HALF_HOURS, make_experiment, random_prices
 
 from quantsim import Axis, Evaluator, Experiment, evaluate_grid
 from quantsim.errors import ConfigError, ParameterError

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pools import (
+from pool_support import (
     FEES,
     HALF_HOURS,
     bar_by_bar,

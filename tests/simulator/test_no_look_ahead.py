@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from pools import FEES, HALF_HOURS, RULES, bar_by_bar, make_experiment, prices_of, random_params, random_prices
+from pool_support import FEES, HALF_HOURS, RULES, bar_by_bar, make_experiment, prices_of, random_params, random_prices
 
 from quantsim import Evaluator, Prices
 

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from pools import FIRST, Layout, bar_by_bar, expected, make_experiment, random_params, random_prices, stacked
+from pool_support import FIRST, Layout, bar_by_bar, expected, make_experiment, random_params, random_prices, stacked
 
 from quantsim import Evaluator, Experiment, Prices
 from quantsim.errors import WindowError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pools import Layout, random_prices
+from pool_support import Layout, random_prices
 
 from quantsim import Evaluator, Experiment
 from quantsim.drivers.search import load_search_space

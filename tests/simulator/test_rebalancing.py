@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pools import FEES, HALF_HOURS, bar_by_bar, make_experiment, random_params, random_prices, stacked
+from pool_support import FEES, HALF_HOURS, bar_by_bar, make_experiment, random_params, random_prices, stacked
 
 from quantsim import Evaluator, Experiment, Prices
 from quantsim.simulator.bar_path import BarPath

@@ -6,7 +6,7 @@ import functools
 
 import numpy as np
 import pytest
-from pools import (
+from pool_support import (
     FEES,
     HALF_HOURS,
     drawn_params,

@@ -14,17 +14,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pools import FEES, HALF_HOURS, Layout, make_experiment, random_params, random_prices, stacked
+from pool_support import FEES, HALF_HOURS, Layout, make_experiment, random_params, random_prices, stacked
 
 from quantsim import Evaluator
 from quantsim.estimators import linear_recurrence
+from quantsim.pools.market import Market
+from quantsim.pools.weighted.clip_maps import run_maps, speed_limited
+from quantsim.pools.weighted.fee_scan import matrix_recurrence
+from quantsim.pools.weighted.weights import Bounds, Ramps, chunk_ramps
 from quantsim.scan_mode import ScanMode, backend_scan_mode
-from quantsim.simulator.clip_maps import run_maps, speed_limited
-from quantsim.simulator.fee_scan import matrix_recurrence
-from quantsim.simulator.market import Market
 from quantsim.simulator.setup import PoolSetup, pool_setup
 from quantsim.simulator.signals import chunk_signals, window_ramps
-from quantsim.simulator.weights import Bounds, Ramps, chunk_ramps
 
 MODES: tuple[ScanMode, ...] = ("sequential", "associative")
 

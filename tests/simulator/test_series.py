@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pool_reference as reference
 import pytest
-import reference
-from pools import (
+from pool_support import (
     FEES,
     FIRST,
     HALF_HOURS,

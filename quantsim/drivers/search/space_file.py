@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from quantsim.config import Experiment
-from quantsim.config.base import describe
 from quantsim.config.locate import bundled_names, find_search_space
 from quantsim.config.ranges import Range, by_parameter
 from quantsim.config.toml_file import read_toml
@@ -21,6 +20,7 @@ from quantsim.limits import LARGEST_VALUE
 from quantsim.parameters import Parameter, scoped
 from quantsim.parameters.parameter import in_group
 from quantsim.rules import get_rule
+from quantsim.settings.base import describe
 
 __all__ = ["load_search_space"]
 

@@ -16,8 +16,8 @@ from quantsim.drivers.sgd.curvature import value_and_hessian_trace
 from quantsim.drivers.sgd.optimiser import learning_rate, optimiser
 from quantsim.drivers.windows import TrainingWindows
 from quantsim.objective import OBJECTIVE
+from quantsim.pools.market import FeeRates, Market, with_noise
 from quantsim.simulator.evaluate import evaluate_windows, lanes
-from quantsim.simulator.market import FeeRates, Market, with_noise
 from quantsim.simulator.plan import Plan
 
 __all__ = ["Info", "Inputs", "Program", "State", "advance", "flatness", "init"]

@@ -24,10 +24,10 @@ from quantsim.drivers.windows import training_windows
 from quantsim.errors import ConfigError
 from quantsim.objective import SHORT, short_periods, warn_once
 from quantsim.parameters import gaussian_sets, range_sets
+from quantsim.pools.market import Market, market
 from quantsim.precision import in_float64
 from quantsim.prices import Prices
 from quantsim.simulator import Evaluator
-from quantsim.simulator.market import Market, market
 
 __all__ = ["Training"]
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pools import (
+from pool_support import (
     FEES,
     HALF_HOURS,
     along_coordinates,
@@ -23,8 +23,8 @@ from pools import (
 
 from quantsim import Evaluator
 from quantsim.errors import ConfigError
+from quantsim.pools.weighted.weights import token_bounds, within_bounds
 from quantsim.simulator.setup import pool_setup
-from quantsim.simulator.weights import token_bounds, within_bounds
 
 SEEDS = st.integers(0, 2**32 - 1)
 project = jax.jit(within_bounds)

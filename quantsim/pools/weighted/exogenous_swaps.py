@@ -20,11 +20,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from quantsim.pools.market import FeeRates, Market, Orders
+from quantsim.pools.weighted.arbitrage import pool_gain
 from quantsim.prices.instants import MINUTE_US
 from quantsim.prices.time_grid import TimeGrid
 from quantsim.prices.trades import Trades
-from quantsim.simulator.arbitrage import pool_gain
-from quantsim.simulator.market import FeeRates, Market, Orders
 
 __all__ = ["MAX_IN_RATIO", "MAX_OUT_RATIO", "Fills", "Outcome", "fill_bar", "fills_of", "orders_of", "window_orders"]
 

@@ -19,18 +19,20 @@ With exogenous swaps every bar is run, they follow the arbitrage of theirs, and 
 from __future__ import annotations
 
 import functools
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from quantsim.simulator import fee_scan
-from quantsim.simulator.arbitrage import Pool, apply_moves, band, kept_fee, per_event, pool_gain, settle, spread
-from quantsim.simulator.exogenous_swaps import fill_bar
-from quantsim.simulator.market import FeeRates, Orders, at_bars
-from quantsim.simulator.setup import PoolSetup
+from quantsim.pools.market import FeeRates, Orders, at_bars
+from quantsim.pools.weighted import fee_scan
+from quantsim.pools.weighted.arbitrage import Pool, apply_moves, band, kept_fee, per_event, pool_gain, settle, spread
+from quantsim.pools.weighted.exogenous_swaps import fill_bar
+
+if TYPE_CHECKING:
+    from quantsim.simulator.setup import PoolSetup
 
 __all__ = ["autodiff_log_reserves", "bar_pools", "event_pools", "fee_log_reserves", "traded_log_reserves"]
 

@@ -21,7 +21,7 @@ adds a relative rounding of one unit in the last place.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -30,9 +30,11 @@ from jax import Array
 from numpy.typing import NDArray
 
 from quantsim.objective import Period
-from quantsim.simulator.arbitrage import kept_fee, per_event, pool_gain
-from quantsim.simulator.market import FeeRates, at_bars
-from quantsim.simulator.setup import PoolSetup
+from quantsim.pools.market import FeeRates, at_bars
+from quantsim.pools.weighted.arbitrage import kept_fee, per_event, pool_gain
+
+if TYPE_CHECKING:
+    from quantsim.simulator.setup import PoolSetup
 
 __all__ = ["BatchRun", "Costs", "batch", "batch_run", "costs_of"]
 

@@ -17,16 +17,18 @@ of terms is good enough (coarse bars, small weights) the loss is summed over the
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from quantsim.simulator.market import Market
-from quantsim.simulator.setup import PoolSetup
-from quantsim.simulator.weights import Ramps
+from quantsim.pools.market import Market
+from quantsim.pools.weighted.weights import Ramps
+
+if TYPE_CHECKING:
+    from quantsim.simulator.setup import PoolSetup
 
 __all__ = ["log_values_at", "series_terms"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,8 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from quantsim.config import Experiment
+if TYPE_CHECKING:
+    from quantsim.config import Experiment
 
 __all__ = ["FeeRates", "Market", "Orders", "at_bars", "fee_rates", "market", "window_of", "with_noise"]
 
@@ -37,7 +38,7 @@ class FeeRates(NamedTuple):
 
 
 class Orders(NamedTuple):
-    """Exogenous swaps, as arrays; see :mod:`quantsim.simulator.exogenous_swaps`. The last of the ``N+1`` entries is a blank.
+    """Exogenous swaps, as arrays; see :mod:`quantsim.pools.weighted.exogenous_swaps`. The last of ``N+1`` entries is a blank.
 
     Attributes:
         token_in: (N+1,) position of what comes in among the pool's tokens.

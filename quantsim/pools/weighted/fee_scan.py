@@ -13,15 +13,18 @@ pass. Noise traders scale both reserves alike and leave ``x`` alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from quantsim.simulator.arbitrage import Pool, apply_moves, band, optimal_moves, per_event, pool_gain
-from quantsim.simulator.clip_maps import ClipMap, run_maps
-from quantsim.simulator.market import FeeRates
-from quantsim.simulator.setup import PoolSetup
+from quantsim.pools.market import FeeRates
+from quantsim.pools.weighted.arbitrage import Pool, apply_moves, band, optimal_moves, per_event, pool_gain
+from quantsim.pools.weighted.clip_maps import ClipMap, run_maps
+
+if TYPE_CHECKING:
+    from quantsim.simulator.setup import PoolSetup
 
 __all__ = ["matrix_recurrence", "scanned_log_reserves", "serves"]
 

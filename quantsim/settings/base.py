@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator, model_validator
 
-from quantsim.config.identity import Decides, leaves
 from quantsim.errors import ConfigError, nearest
+from quantsim.settings.decides import Decides, leaves
 
 __all__ = ["TIME_EXPECTED", "Section", "cause_of", "describe", "no_truth"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -11,11 +11,13 @@ from jax import Array
 from numpy.typing import NDArray
 
 from quantsim.objective import Period
-from quantsim.simulator.arbitrage import Pool, kept_fee, settle
-from quantsim.simulator.exogenous_swaps import Fills, fills_of
-from quantsim.simulator.fee_path import event_pools, fee_log_reserves, traded_log_reserves
-from quantsim.simulator.market import FeeRates, Orders, at_bars
-from quantsim.simulator.setup import PoolSetup
+from quantsim.pools.market import FeeRates, Orders, at_bars
+from quantsim.pools.weighted.arbitrage import Pool, kept_fee, settle
+from quantsim.pools.weighted.exogenous_swaps import Fills, fills_of
+from quantsim.pools.weighted.fee_path import event_pools, fee_log_reserves, traded_log_reserves
+
+if TYPE_CHECKING:
+    from quantsim.simulator.setup import PoolSetup
 
 __all__ = ["FeeRun", "fee_run"]
 

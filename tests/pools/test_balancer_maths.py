@@ -19,11 +19,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from pools import HALF_HOURS, make_experiment
+from pool_support import HALF_HOURS, make_experiment
 
-from quantsim.simulator.arbitrage import Pool, apply_moves, settle
-from quantsim.simulator.exogenous_swaps import Outcome, fill_bar
-from quantsim.simulator.market import FeeRates, Orders
+from quantsim.pools.market import FeeRates, Orders
+from quantsim.pools.weighted.arbitrage import Pool, apply_moves, settle
+from quantsim.pools.weighted.exogenous_swaps import Outcome, fill_bar
 from quantsim.simulator.setup import pool_setup
 
 UNIT = 10**18

@@ -15,17 +15,17 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from pools import Layout, make_experiment, random_params, random_prices
+from pool_support import Layout, make_experiment, random_params, random_prices
 
 from quantsim import Evaluator
-from quantsim.simulator import closed_form
-from quantsim.simulator.closed_form import log_values_at, series_terms
-from quantsim.simulator.interpolation import bar_weights
-from quantsim.simulator.market import Market, market
+from quantsim.pools.market import Market, market
+from quantsim.pools.weighted import closed_form
+from quantsim.pools.weighted.closed_form import log_values_at, series_terms
+from quantsim.pools.weighted.interpolation import bar_weights
+from quantsim.pools.weighted.weights import Ramps
+from quantsim.pools.weighted.zero_fee import bar_log_values
 from quantsim.simulator.setup import PoolSetup, pool_setup
 from quantsim.simulator.signals import chunk_signals, window_ramps
-from quantsim.simulator.weights import Ramps
-from quantsim.simulator.zero_fee import bar_log_values
 
 # Chunks, ramps and windows in bars: whole and broken, ramps of the whole chunk, of a part, of one bar; windows that end
 # inside a chunk, inside a ramp, and on a boundary. By name: layout, tokens, minimum weight, whether the series serves.

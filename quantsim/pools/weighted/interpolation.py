@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from quantsim.simulator.setup import PoolSetup
-from quantsim.simulator.weights import Ramps
+from quantsim.pools.weighted.weights import Ramps
+
+if TYPE_CHECKING:
+    from quantsim.simulator.setup import PoolSetup
 
 __all__ = ["bar_weights", "optimal_ramp"]
 

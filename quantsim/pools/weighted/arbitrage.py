@@ -10,15 +10,17 @@ bar) and the adjoint (all bars at once). Rates are constants () or have the lead
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from quantsim.simulator.market import FeeRates
-from quantsim.simulator.setup import PoolSetup
+from quantsim.pools.market import FeeRates
+
+if TYPE_CHECKING:
+    from quantsim.simulator.setup import PoolSetup
 
 __all__ = [
     "Moves",

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pool_reference as reference
 import pytest
-import reference
-from pools import (
+from pool_support import (
     FEES,
     FIRST,
     HALF_HOURS,
@@ -25,9 +25,9 @@ from pools import (
 from quantsim import CheckpointStore, Evaluator, Experiment, Prices, simulate
 from quantsim.drivers.sgd import run_sgd
 from quantsim.errors import ConfigError, PriceError
+from quantsim.pools.weighted.exogenous_swaps import Outcome
 from quantsim.prices import Trades
 from quantsim.simulator import Path as Way
-from quantsim.simulator.exogenous_swaps import Outcome
 
 START = HALF_HOURS.history
 NAN = float("nan")

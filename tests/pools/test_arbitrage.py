@@ -9,15 +9,15 @@ import cvxpy as cp
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pool_reference as reference
 import pytest
-import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pools import FEES, HALF_HOURS, make_experiment
+from pool_support import FEES, HALF_HOURS, make_experiment
 from scipy.optimize import minimize_scalar
 
-from quantsim.simulator.arbitrage import Moves, Pool, apply_moves, band, optimal_moves, profit, settle, spread
-from quantsim.simulator.market import FeeRates
+from quantsim.pools.market import FeeRates
+from quantsim.pools.weighted.arbitrage import Moves, Pool, apply_moves, band, optimal_moves, profit, settle, spread
 from quantsim.simulator.setup import PoolSetup, pool_setup
 
 SEEDS = st.integers(0, 2**32 - 1)

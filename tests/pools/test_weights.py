@@ -9,15 +9,15 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pool_reference as reference
 import pytest
-import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pools import HALF_HOURS, make_experiment
+from pool_support import HALF_HOURS, make_experiment
 
-from quantsim.simulator.interpolation import bar_weights
+from quantsim.pools.weighted.interpolation import bar_weights
+from quantsim.pools.weighted.weights import Ramps, chunk_ramps, guardrail
 from quantsim.simulator.setup import PoolSetup, pool_setup
-from quantsim.simulator.weights import Ramps, chunk_ramps, guardrail
 
 SEEDS = st.integers(0, 2**32 - 1)
 CHUNKS = 12

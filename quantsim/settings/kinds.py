@@ -10,13 +10,13 @@ from typing import Annotated, Any, get_args
 from pydantic import AfterValidator, BeforeValidator, Field, GetCoreSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, core_schema
 
-from quantsim.config.base import TIME_EXPECTED, no_truth
 from quantsim.errors import ParameterError
 from quantsim.fee_rules.registry import checked_fee_rule_name
 from quantsim.limits import MOST_COUNT, MOST_JOBS, MOST_SETS, MOST_TRIALS
 from quantsim.metrics import get_metric
 from quantsim.parameters.parameter import in_group
 from quantsim.rules.registry import checked_rule_name
+from quantsim.settings.base import TIME_EXPECTED, no_truth
 
 __all__ = [
     "Bound",

@@ -10,11 +10,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from pools import FEES, Layout, make_experiment, random_params, random_prices
+from pool_support import FEES, Layout, make_experiment, random_params, random_prices
 
-from quantsim.simulator.fee_path import autodiff_log_reserves, bar_pools, fee_log_reserves
-from quantsim.simulator.interpolation import bar_weights
-from quantsim.simulator.market import FeeRates, at_bars, fee_rates, market
+from quantsim.pools.market import FeeRates, at_bars, fee_rates, market
+from quantsim.pools.weighted.fee_path import autodiff_log_reserves, bar_pools, fee_log_reserves
+from quantsim.pools.weighted.interpolation import bar_weights
 from quantsim.simulator.setup import PoolSetup, pool_setup
 from quantsim.simulator.signals import chunk_signals, window_ramps
 

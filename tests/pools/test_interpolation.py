@@ -8,16 +8,24 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pool_reference as reference
 import pytest
-import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pools import HALF_HOURS, along_coordinates, bar_by_bar, make_experiment, random_params, random_prices, stacked
+from pool_support import (
+    HALF_HOURS,
+    along_coordinates,
+    bar_by_bar,
+    make_experiment,
+    random_params,
+    random_prices,
+    stacked,
+)
 
 from quantsim import Evaluator
-from quantsim.simulator.interpolation import bar_weights, optimal_ramp
+from quantsim.pools.weighted.interpolation import bar_weights, optimal_ramp
+from quantsim.pools.weighted.weights import Ramps
 from quantsim.simulator.setup import PoolSetup, pool_setup
-from quantsim.simulator.weights import Ramps
 
 MINIMUM = 1e-3
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,8 +11,10 @@ from jax import Array
 
 from quantsim.parameters import common
 from quantsim.parameters.transforms import sigmoid
-from quantsim.simulator.clip_maps import run_maps, speed_limited
-from quantsim.simulator.setup import PoolSetup
+from quantsim.pools.weighted.clip_maps import run_maps, speed_limited
+
+if TYPE_CHECKING:
+    from quantsim.simulator.setup import PoolSetup
 
 __all__ = ["Bounds", "Ramps", "chunk_ramps", "guardrail", "token_bounds", "within_bounds"]
 

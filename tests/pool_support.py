@@ -11,7 +11,7 @@ from typing import Any
 
 import jax
 import numpy as np
-import reference
+import pool_reference as reference
 
 from quantsim import Evaluator, Experiment, Prices
 from quantsim.rules import get_rule

@@ -1,0 +1,1 @@
+"""The weighted geometric mean: weights, arbitrage, adjoints."""
