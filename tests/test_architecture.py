@@ -20,15 +20,20 @@ def layers() -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def imported(node: ast.AST) -> Iterator[str]:
-    """What of this package a module imports when it runs, those inside functions included."""
+def modules(node: ast.AST) -> Iterator[str]:
+    """The modules of this package that a module imports when it runs, inside functions too."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
             continue
         names = [child.module or ""] if isinstance(child, ast.ImportFrom) else []
         names += [alias.name for alias in child.names] if isinstance(child, ast.Import) else []
-        yield from (name.split(".")[1] for name in names if name.startswith("quantsim."))
-        yield from imported(child)
+        yield from (name for name in names if name.startswith("quantsim."))
+        yield from modules(child)
+
+
+def imported(node: ast.AST) -> set[str]:
+    """The packages of these modules."""
+    return {name.split(".")[1] for name in modules(node)}
 
 
 def test_the_document_lists_every_package_and_module():
@@ -44,3 +49,14 @@ def test_nothing_imports_what_stands_below_it(layer: str):
     for path in files:
         below = {name for name in imported(ast.parse(path.read_text())) if order.index(name) > order.index(layer)}
         assert not below, f"{path.relative_to(ROOT)} imports {below}"
+
+
+# Which package may import of another only what its ``__init__`` exports.
+DOORS = [("drivers", "simulator")]
+
+
+@pytest.mark.parametrize(("user", "package"), DOORS)
+def test_only_what_a_package_exports_is_used(user: str, package: str):
+    for path in (PACKAGE / user).rglob("*.py"):
+        behind = [name for name in modules(ast.parse(path.read_text())) if name.startswith(f"quantsim.{package}.")]
+        assert not behind, f"{path.relative_to(ROOT)} imports {behind}: quantsim.{package} exports what is meant for it"

@@ -100,8 +100,8 @@ def training_windows(evaluator: Evaluator) -> TrainingWindows:
     objective = evaluator.experiment.objective
     first, available = evaluator.splits["train"]
     room = round(objective.bout_offset_days * evaluator.prices.bars_per_day)
-    stride = evaluator.setup.chunk_bars if objective.window_grid == "chunk" else 1
-    if available - room < evaluator.setup.chunk_bars:
+    stride = evaluator.chunk_bars if objective.window_grid == "chunk" else 1
+    if available - room < evaluator.chunk_bars:
         days = available / evaluator.prices.bars_per_day
         raise WindowError(
             f"objective.bout_offset_days = {objective.bout_offset_days:g} leaves less than one chunk of the {days:g} days "

@@ -6,7 +6,8 @@
 
 from quantsim.simulator.evaluator import Evaluator
 from quantsim.simulator.grid import Axis, Grid, evaluate_grid
+from quantsim.simulator.objective import Objective
 from quantsim.simulator.plan import Path, Plan
 from quantsim.simulator.result import Result, simulate
 
-__all__ = ["Axis", "Evaluator", "Grid", "Path", "Plan", "Result", "evaluate_grid", "simulate"]
+__all__ = ["Axis", "Evaluator", "Grid", "Objective", "Path", "Plan", "Result", "evaluate_grid", "simulate"]

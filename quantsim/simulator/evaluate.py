@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -18,9 +19,12 @@ from quantsim.simulator.plan import Plan
 from quantsim.simulator.samples import Window, bar_samples, metrics_of, samples, window_bar_path
 from quantsim.simulator.signals import Signals, chunk_signals, window_ramps, window_rates
 
-__all__ = ["evaluate_windows", "lanes", "window_path"]
+__all__ = ["SplitPlans", "evaluate_splits", "evaluate_windows", "lanes", "window_path"]
 
 Params = Mapping[str, Array]
+
+SplitPlans = tuple[tuple[str, Plan, int], ...]
+"""Of each split its name, its plan, and its first bar."""
 
 
 def lanes(function: Callable[[Any], Any], arguments: Any, *, sequential: bool) -> Any:
@@ -28,6 +32,23 @@ def lanes(function: Callable[[Any], Any], arguments: Any, *, sequential: bool) -
     if sequential:
         return jax.lax.map(function, arguments)
     return jax.vmap(function)(arguments)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def evaluate_splits(
+    splits: SplitPlans, sets: dict[str, Array], market: Market, rates: FeeRates
+) -> dict[str, dict[str, Array]]:
+    """Metrics of many parameter sets on every split: split → name → (S,); ``sets`` maps raw name → (S, m)."""
+
+    def one(params: dict[str, Array]) -> dict[str, dict[str, Array]]:
+        tables = {}
+        for name, plan, first in splits:
+            table = evaluate_windows(plan, params, market, rates, jnp.asarray([first]))
+            tables[name] = {metric: row[0] for metric, row in table.items()}
+        return tables
+
+    sequential = any(plan.maps_lanes for _, plan, _ in splits)
+    return cast(dict[str, dict[str, Array]], lanes(one, sets, sequential=sequential))
 
 
 def evaluate_windows(plan: Plan, params: Params, market: Market, rates: FeeRates, starts: Array) -> dict[str, Array]:

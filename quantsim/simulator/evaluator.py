@@ -7,8 +7,9 @@ import functools
 import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -35,8 +36,9 @@ from quantsim.precision import in_float64
 from quantsim.prices import Prices
 from quantsim.ranking import TIE_METRIC
 from quantsim.scan_mode import ScanMode
-from quantsim.simulator.evaluate import evaluate_windows, lanes
-from quantsim.simulator.layout import columns_of, data_notes, lay_out
+from quantsim.simulator.evaluate import SplitPlans, evaluate_splits, evaluate_windows
+from quantsim.simulator.layout import columns_of, data_notes, lay_out, window_starts
+from quantsim.simulator.objective import Objective, value_and_grad
 from quantsim.simulator.own_rules import check_own_rules
 from quantsim.simulator.plan import Path, Plan, make_plan
 from quantsim.simulator.setup import pool_setup
@@ -48,7 +50,6 @@ logger = logging.getLogger(__name__)
 
 FloatArray = NDArray[np.float64]
 Params = Mapping[str, ArrayLike]
-Windows = tuple[tuple[str, Plan, int], ...]
 
 _MOST_SETS = 32
 _MOST_BARS = 2**20
@@ -140,6 +141,11 @@ class Evaluator:
         text = "; ".join(each for each in found if each is not None)
         return {SHORT: text} if text else {}
 
+    @property
+    def chunk_bars(self) -> int:
+        """Bars between decisions."""
+        return self.setup.chunk_bars
+
     def shape(self, n_bars: int) -> SampleShape:
         """The sample shape of a window of ``n_bars`` bars."""
         return SampleShape(n_bars, self.prices.bars_per_day)
@@ -213,7 +219,7 @@ class Evaluator:
         """
         names = tuple(metrics) if metrics is not None else self.metric_names
         windows = self._split_windows(names, details=metrics is None)
-        values = _evaluate_splits(windows, self.arrays(sets, 2), self.market, self.rates)
+        values = evaluate_splits(windows, self.arrays(sets, 2), self.market, self.rates)
         # jit returns its tables sorted by key
         return {split: {name: np.asarray(values[split][name]) for name in plan.names} for split, plan, _ in windows}
 
@@ -283,9 +289,47 @@ class Evaluator:
         Returns:
             The means, (S,), and raw name → gradient (S, m).
         """
-        plan, firsts = self.plan(starts, n_bars, (metric,), path)
-        values, gradients = _value_and_grad(plan, self.arrays(sets, 2), self.market, self.rates, firsts)
+        objective = self.objective(starts, n_bars, metric=metric, path=path)
+        values, gradients = value_and_grad(objective, self.arrays(sets, 2), jnp.atleast_1d(jnp.asarray(starts)))
         return np.asarray(values), {name: np.asarray(gradient) for name, gradient in gradients.items()}
+
+    @in_float64
+    def objective(
+        self,
+        starts: ArrayLike,
+        n_bars: int,
+        *,
+        metric: str | None = None,
+        path: Path | str | None = None,
+        time_reversed: bool = False,
+        straight_through: tuple[str, ...] = (),
+    ) -> Objective:
+        """The traced function that drivers maximise, ``objective(params, starts) -> (W,)``.
+
+        Args:
+            starts: (W,) first bars of all windows that it will be called with.
+            n_bars: length of the windows, in bars.
+            metric: name of a metric; the objective of the experiment unless given.
+            path: how to compute; the cheapest exact one unless given.
+            time_reversed: whether the value is the mean over the prices up to the end of training and the same prices
+                reversed in time. Windows keep their places: what came after them now warms the estimators up.
+            straight_through: limits that gradients pass as if they were not there: "maximum_change", "weight_bounds".
+
+        Raises:
+            WindowError: a window does not fit into the data, or the objective is undefined over windows so short.
+        """
+        shape = None
+        if metric is None:
+            self.check_objective(n_bars)
+            shape = self.objective_shape(n_bars)
+        plan, _ = self.plan(starts, n_bars, () if metric is None else (metric,), path, objective=shape)
+        if straight_through:
+            plan = replace(plan, setup=plan.setup.with_straight_through(straight_through))
+        if not time_reversed:
+            return Objective(plan, (self.market,), self.rates)
+        first, n_train = self.splits["train"]
+        seen = self.prices.prices[: first + n_train]
+        return Objective(plan, (market(seen), market(seen[::-1].copy())), self.rates)
 
     def plan(
         self,
@@ -298,16 +342,7 @@ class Evaluator:
         details: bool = False,
     ) -> tuple[Plan, Array]:
         """The plan for windows, and their starts as an array; raises WindowError where one does not fit."""
-        firsts = np.atleast_1d(np.asarray(starts))
-        if not np.issubdtype(firsts.dtype, np.integer) or firsts.ndim != 1 or not firsts.size:
-            raise WindowError(f"starts = {starts!r} must be one or more whole numbers of bars")
-        last = self.prices.n_bars - n_bars
-        misfits = firsts[(firsts < 0) | (firsts > last)]
-        if n_bars < 1 or misfits.size:
-            raise WindowError(
-                f"a window of {n_bars} bars from bar {misfits[0] if misfits.size else firsts[0]} does not fit into "
-                f"{self.prices.n_bars} bars of prices"
-            )
+        firsts = window_starts(starts, n_bars, self.prices.n_bars)
         if firsts.min() < self.series.begins:
             raise WindowError(
                 f"a window from bar {firsts.min()} begins before the series do, at bar {self.series.begins}: add earlier rows"
@@ -320,7 +355,7 @@ class Evaluator:
         plan = make_plan(self.setup, shape, names, phase, path, objective=objective, details=details)
         return plan, jnp.asarray(firsts)
 
-    def _split_windows(self, names: tuple[str, ...], *, details: bool) -> Windows:
+    def _split_windows(self, names: tuple[str, ...], *, details: bool) -> SplitPlans:
         metrics = tuple(name for name in names if name != OBJECTIVE)
         windows = []
         for split, (first, n_bars) in self.splits.items():
@@ -349,31 +384,4 @@ class Evaluator:
         return arrays
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def _evaluate(plan: Plan, params: dict[str, Array], prices: Market, rates: FeeRates, starts: Array) -> dict[str, Array]:
-    return evaluate_windows(plan, params, prices, rates, starts)
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def _evaluate_splits(
-    windows: Windows, sets: dict[str, Array], prices: Market, rates: FeeRates
-) -> dict[str, dict[str, Array]]:
-    def one(params: dict[str, Array]) -> dict[str, dict[str, Array]]:
-        tables = {}
-        for name, plan, first in windows:
-            table = evaluate_windows(plan, params, prices, rates, jnp.asarray([first]))
-            tables[name] = {metric: row[0] for metric, row in table.items()}
-        return tables
-
-    sequential = any(plan.maps_lanes for _, plan, _ in windows)
-    return cast(dict[str, dict[str, Array]], lanes(one, sets, sequential=sequential))
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def _value_and_grad(
-    plan: Plan, sets: dict[str, Array], prices: Market, rates: FeeRates, starts: Array
-) -> tuple[Array, dict[str, Array]]:
-    def objective(params: dict[str, Array]) -> Array:
-        return jnp.mean(evaluate_windows(plan, params, prices, rates, starts)[plan.metrics[0]])
-
-    return cast(tuple[Array, dict[str, Array]], lanes(jax.value_and_grad(objective), sets, sequential=plan.maps_lanes))
+_evaluate = jax.jit(evaluate_windows, static_argnums=0)

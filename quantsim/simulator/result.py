@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import jax
 import numpy as np
-from jax import Array
 from numpy.typing import NDArray
 
 from quantsim.config import Experiment
 from quantsim.errors import ConfigError, nearest
 from quantsim.metrics import metric_names
-from quantsim.pools.market import FeeRates, Market
 from quantsim.pools.weighted.exogenous_swaps import Fills, Outcome
 from quantsim.precision import in_float64
 from quantsim.prices import Prices
 from quantsim.prices.trades import Trades
-from quantsim.simulator.bar_path import BarPath
 from quantsim.simulator.evaluate import window_path
 from quantsim.simulator.evaluator import Evaluator
-from quantsim.simulator.plan import Plan
 
 __all__ = ["ExecutedTrades", "Result", "simulate"]
 
@@ -147,11 +142,7 @@ def simulate(
     )
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def _simulate(
-    plan: Plan, params: dict[str, Array], prices: Market, rates: FeeRates, start: Array
-) -> tuple[BarPath, dict[str, Array]]:
-    return window_path(plan, params, prices, rates, start)
+_simulate = jax.jit(window_path, static_argnums=0)
 
 
 def _executed(trades: Trades | None, fills: Fills | None) -> ExecutedTrades | None:

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 from jax import Array
 
 from quantsim import CheckpointStore, Experiment, Prices
 from quantsim.config.driver_sections import Sgd
-from quantsim.drivers.sgd import step
 from quantsim.drivers.sgd.step import Inputs, Program, State, advance, init
 from quantsim.drivers.windows import TrainingWindows
-from quantsim.objective import OBJECTIVE
-from quantsim.pools.market import Market
 
 STEPS = 12
 
@@ -68,16 +64,26 @@ class Stop(Exception):
     """Stands for whatever ends a run."""
 
 
-Objective = Callable[[Mapping[str, Array], Market, Array], Array]
-"""Raw parameters of one set, prices and window starts (W,) → values (W,)."""
+Function = Callable[[Mapping[str, Array], Array], Array]
+"""Raw parameters of one set and window starts (W,) → values (W,)."""
 
 
+@jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class ToyPlan:
-    """Stands for what the evaluator computes."""
+class ToyObjective:
+    """Stands for the objective that the evaluator makes."""
 
-    objective: Objective
-    maps_lanes: bool = False
+    function: Function = field(metadata={"static": True})
+    shift: Array | float = 0.0
+
+    def __call__(self, params: Mapping[str, Array], starts: Array) -> Array:
+        return self.function(params, starts) + self.shift
+
+    def map_sets(self, function: Callable[[Any], Any], sets: Any) -> Any:
+        return jax.vmap(function)(sets)
+
+    def with_price_noise(self, scale: float, key: Array) -> ToyObjective:
+        return replace(self, shift=scale * jax.random.normal(key))
 
 
 @dataclass
@@ -100,29 +106,20 @@ class Toy:
 
 
 def toy(
-    monkeypatch: pytest.MonkeyPatch,
-    objective: Objective,
+    function: Function,
     params: Mapping[str, Any],
     *,
     frozen: Mapping[str, Any] | None = None,
     bank: Mapping[str, Any] | None = None,
-    markets: tuple[Market, ...] | None = None,
     n_starts: int = 5,
     **sgd: Any,
 ) -> Toy:
     """``params`` and ``frozen`` map name → (S, m), ``bank`` name → (S, B, m); windows begin at bars 0 to ``n_starts - 1``."""
-
-    def evaluate(plan: ToyPlan, params: Any, market: Market, rates: Any, starts: Array) -> dict[str, Array]:
-        return {OBJECTIVE: plan.objective(params, market, starts)}
-
-    monkeypatch.setattr(step, "evaluate_windows", evaluate)
-    program = Program(ToyPlan(objective), TrainingWindows(0, 1, n_starts, 10), Sgd(**sgd))  # type: ignore[arg-type]
+    program = Program(TrainingWindows(0, 1, n_starts, 10), Sgd(**sgd))
     moved = {name: jnp.asarray(value, jnp.float64) for name, value in params.items()}
     n_sets = next(iter(moved.values())).shape[0]
-    one = jnp.ones((3, 2))
     inputs = Inputs(
-        markets=markets or (Market(one, jnp.log(one), one),),
-        rates=None,  # type: ignore[arg-type]
+        objective=ToyObjective(function),  # type: ignore[arg-type]
         frozen={name: jnp.asarray(value, jnp.float64) for name, value in (frozen or {}).items()},
         bank={name: jnp.asarray(value) for name, value in (bank or {n: v[:, None] for n, v in moved.items()}).items()},
         active=jnp.ones(n_sets, bool),

@@ -12,7 +12,6 @@ from jax import Array
 from sgd_support import toy
 
 from quantsim.drivers.sgd.curvature import value_and_hessian_trace
-from quantsim.pools.market import Market
 
 
 def test_the_trace_of_a_quadratic_without_cross_terms_is_exact() -> None:
@@ -57,16 +56,16 @@ def test_a_kink_counts_at_a_finite_step() -> None:
     assert float(trace) == pytest.approx(10.0)
 
 
-def test_a_penalty_leads_to_the_flattest_of_equal_maxima(monkeypatch: pytest.MonkeyPatch) -> None:
-    def ridge(params: Mapping[str, Array], _: Market, starts: Array) -> Array:
+def test_a_penalty_leads_to_the_flattest_of_equal_maxima() -> None:
+    def ridge(params: Mapping[str, Array], starts: Array) -> Array:
         x, y = params["x"]
         return -(y**2) * (1.0 + x**2) + 0.0 * starts  # 0 wherever y = 0, and the sharper the farther out
 
     start = {"x": [[1.5, 0.3], [-1.0, 0.3]]}
-    plain = toy(monkeypatch, ridge, start, learning_rate=0.03).steps(200)
+    plain = toy(ridge, start, learning_rate=0.03).steps(200)
     settled = np.asarray(plain.state.params["x"])
     penalty = {"hessian_samples": 4, "hessian_penalty": 0.05, "hessian_step": 0.1}
-    flat = toy(monkeypatch, ridge, start, learning_rate=0.03, **penalty).steps(200)
+    flat = toy(ridge, start, learning_rate=0.03, **penalty).steps(200)
     assert (np.abs(settled[:, 0]) > 0.5).all(), "any maximum is as good as another"
     np.testing.assert_allclose(settled[:, 1], 0.0, atol=0.01)
     np.testing.assert_allclose(flat.state.params["x"], 0.0, atol=0.05)

@@ -267,21 +267,21 @@ def test_only_what_is_named_is_trained(tmp_path: Path) -> None:
 
 
 def test_reversed_prices_are_those_up_to_the_end_of_training(whole: Whole) -> None:
-    plain, turned = _training(whole).inputs.markets
+    plain, turned = _training(whole).inputs.objective.markets
     end = 4 * (20 + 90)
     np.testing.assert_array_equal(plain.prices, make_prices().prices[:end])
     np.testing.assert_array_equal(turned.prices, make_prices().prices[:end][::-1])
     there = make_prices().prices.copy()
     there[end // 2 : end] = there[: end // 2][::-1]
     palindrome = Prices(make_prices().times, there, ("A", "B"), 360)
-    for ours, theirs in zip(*Training(whole.experiment, palindrome, START).inputs.markets, strict=True):
+    for ours, theirs in zip(*Training(whole.experiment, palindrome, START).inputs.objective.markets, strict=True):
         assert ours is theirs is None or np.array_equal(ours, theirs), "a palindrome reads the same"
 
 
 @pytest.mark.parametrize("passed", [("maximum_change", "weight_bounds"), ("maximum_change",), ("weight_bounds",)])
 def test_gradients_pass_limits_straight_through(passed: tuple[str, ...]) -> None:
     experiment = make_experiment(straight_through=list(passed))
-    assert Training(experiment, make_prices()).program.plan.setup.straight_through == passed
+    assert Training(experiment, make_prices()).inputs.objective.plan.setup.straight_through == passed
     plain = pool_setup(experiment, 360)
     initial, n_chunks = jnp.array([0.5, 0.5]), 6
     moves = jnp.array([0.0, 0.3, 0.9, -1e18, 0.04, -0.02])  # into the upper bound, far beyond the lower one, and back

@@ -20,7 +20,7 @@ from pool_support import (
 
 from quantsim import Evaluator, Prices
 from quantsim.rules import Trading, get_rule, rule_names
-from quantsim.simulator import evaluator as compiled
+from quantsim.simulator.objective import value_and_grad
 
 STEP = {"zero": 1e-5, "fee": 5e-5}
 CLOSE = {"zero": 1e-5, "fee": 1e-4}  # with fees, kinks lie close to each other: where tokens begin or cease to trade
@@ -77,10 +77,10 @@ def test_matrix(rule: str, fees: str, n_tokens: int) -> None:
     if names:
         assert scale > 1e-6, "the case is to have something to follow"
 
-    misses = compiled._value_and_grad._cache_size()
+    misses = value_and_grad._cache_size()
     changed = {name: rows + 0.01 for name, rows in sets.items()}
     evaluator.value_and_grad(changed, [first], n_bars, METRIC, path=paths[0])
-    assert compiled._value_and_grad._cache_size() == misses, "a second call must not compile again"
+    assert value_and_grad._cache_size() == misses, "a second call must not compile again"
 
 
 @pytest.mark.parametrize("constant", [False, True], ids=["moving prices", "constant prices"])

@@ -15,10 +15,7 @@ from quantsim.config.driver_sections import Sgd
 from quantsim.drivers.sgd.curvature import value_and_hessian_trace
 from quantsim.drivers.sgd.optimiser import learning_rate, optimiser
 from quantsim.drivers.windows import TrainingWindows
-from quantsim.objective import OBJECTIVE
-from quantsim.pools.market import FeeRates, Market, with_noise
-from quantsim.simulator.evaluate import evaluate_windows, lanes
-from quantsim.simulator.plan import Plan
+from quantsim.simulator import Objective
 
 __all__ = ["Info", "Inputs", "Program", "State", "advance", "flatness", "init"]
 
@@ -30,12 +27,10 @@ class Program:
     """The static part of training.
 
     Attributes:
-        plan: of the objective, which is maximised.
         windows: where batches are drawn from.
         settings: of the gradient driver.
     """
 
-    plan: Plan
     windows: TrainingWindows
     settings: Sgd
 
@@ -44,16 +39,14 @@ class Inputs(NamedTuple):
     """Arrays that training reads and never changes.
 
     Attributes:
-        markets: prices; a second one where training also runs on prices turned round in time.
-        rates: fees and costs.
+        objective: what is maximised.
         frozen: raw name → (S, m), parameters that gradients do not move.
         bank: raw name → (S, B, m), what sets are started from again.
         active: (S,) whether a set still trains; one that has run out of patience stays where it is.
         key: random key; step ``i`` draws all it needs with ``fold_in(key, i)``, so a resumed run draws what it would have.
     """
 
-    markets: tuple[Market, ...]
-    rates: FeeRates
+    objective: Objective
     frozen: Params
     bank: Params
     active: Array
@@ -129,48 +122,36 @@ def advance(program: Program, state: State, inputs: Inputs, n_steps: Array) -> t
 def flatness(program: Program, params: Params, inputs: Inputs) -> Array:
     """The Hessian trace of minus the objective over the windows' first start, (S,): how sharp the maximum is."""
     settings, starts = program.settings, jnp.asarray([program.windows.first])
+    objective = inputs.objective.forward_in_time()
 
     def one(sets: tuple[Params, Params]) -> Array:
         moved, frozen = sets
 
         def loss(params: Params) -> Array:
-            return _loss(program.plan, params, frozen, inputs.markets[:1], inputs.rates, starts)
+            return -jnp.mean(objective({**params, **frozen}, starts))
 
         key = jax.random.fold_in(inputs.key, 2**32 - 1)  # no step has it
         samples, step = settings.hessian_samples, settings.hessian_step
         return value_and_hessian_trace(loss, moved, key, n_samples=samples, step=step)[1]
 
-    return cast(Array, lanes(one, (params, inputs.frozen), sequential=program.plan.maps_lanes))
-
-
-def _loss(
-    plan: Plan, params: Params, frozen: Params, markets: tuple[Market, ...], rates: FeeRates, starts: Array
-) -> Array:
-    """Minus the mean of the objective over windows and markets, ()."""
-
-    def values(market: Market) -> Array:
-        return evaluate_windows(plan, {**params, **frozen}, market, rates, starts)[OBJECTIVE]
-
-    if len(markets) == 1:
-        return -jnp.mean(values(markets[0]))
-    return -jnp.mean(lanes(values, jax.tree.map(lambda *each: jnp.stack(each), *markets), sequential=plan.maps_lanes))
+    return cast(Array, objective.map_sets(one, (params, inputs.frozen)))
 
 
 def _step(program: Program, state: State, info: Info, inputs: Inputs) -> tuple[State, Info]:
-    plan, settings = program.plan, program.settings
+    settings, objective = program.settings, inputs.objective
     key = jax.random.fold_in(inputs.key, state.step)
     starts = program.windows.draw(inputs.key, state.step, settings.batch_size, settings.sampling)
-    markets = inputs.markets
     if settings.price_noise:
-        keys = jax.random.split(jax.random.fold_in(key, 1), len(markets))
-        markets = tuple(with_noise(market, settings.price_noise, k) for market, k in zip(markets, keys, strict=True))
+        objective = objective.with_price_noise(settings.price_noise, jax.random.fold_in(key, 1))
     update = optimiser(settings).update
 
     def one(lane: tuple[Params, Params, Any]) -> tuple[Array, Array, Params, Any]:
         params, frozen, optimiser_state = lane
 
+        def plain(params: Params) -> Array:
+            return -jnp.mean(objective({**params, **frozen}, starts))
+
         def loss(params: Params) -> Array:
-            plain = functools.partial(_loss, plan, frozen=frozen, markets=markets, rates=inputs.rates, starts=starts)
             if not settings.hessian_penalty:
                 return plain(params)
             value, trace = value_and_hessian_trace(
@@ -186,9 +167,8 @@ def _step(program: Program, state: State, info: Info, inputs: Inputs) -> tuple[S
         updates, after = update(gradient, optimiser_state, params, value=value, grad=gradient, value_fn=loss)
         return value, optax.tree.norm(gradient), optax.apply_updates(params, updates), after
 
-    losses, norms, proposed, optimiser_state = lanes(
-        one, (state.params, inputs.frozen, state.optimiser), sequential=plan.maps_lanes
-    )
+    sets = (state.params, inputs.frozen, state.optimiser)
+    losses, norms, proposed, optimiser_state = objective.map_sets(one, sets)
     finite = _finite(losses, norms, proposed)
     moves = finite & inputs.active
     params, optimiser_state = _choose(moves, (proposed, optimiser_state), (state.params, state.optimiser))

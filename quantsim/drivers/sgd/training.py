@@ -6,7 +6,6 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import jax
@@ -20,14 +19,13 @@ from quantsim.checkpoints.stored import of_same_study
 from quantsim.config import Experiment
 from quantsim.config.identity import GRADIENTS
 from quantsim.drivers.sgd.step import Inputs, Program
-from quantsim.drivers.windows import training_windows
+from quantsim.drivers.windows import TrainingWindows, training_windows
 from quantsim.errors import ConfigError
 from quantsim.objective import SHORT, short_periods, warn_once
 from quantsim.parameters import gaussian_sets, range_sets
-from quantsim.pools.market import Market, market
 from quantsim.precision import in_float64
 from quantsim.prices import Prices
-from quantsim.simulator import Evaluator
+from quantsim.simulator import Evaluator, Objective
 
 __all__ = ["Training"]
 
@@ -73,8 +71,7 @@ class Training:
         n_sets = next(iter(sets.values())).shape[0]
         self.initial = {name: jnp.asarray(rows) for name, rows in sets.items() if name in trainable}
         self.inputs = Inputs(
-            markets=_markets(self.evaluator),
-            rates=self.evaluator.rates,
+            objective=_objective(self.evaluator, self.program.windows),
             frozen={name: jnp.asarray(rows) for name, rows in sets.items() if name not in trainable},
             bank=_bank(experiment, sets),
             active=jnp.ones(n_sets, bool),
@@ -82,9 +79,9 @@ class Training:
         )
         self.decides = "validation" if "validation" in self.evaluator.splits else "train"
         self.start_digest = _digest(sets)
-        if short := self.evaluator.notes.get(SHORT) or _short_windows(self.program, experiment):
+        if short := self.evaluator.notes.get(SHORT) or _short_windows(self.evaluator, self.program.windows):
             warn_once(short)
-        if self.evaluator.setup.has_trades:
+        if self.evaluator.series.trades is not None:
             logger.warning(_EXOGENOUS_SWAPS)
         if experiment.objective.aggregate == "min" and not experiment.objective.is_plain:
             logger.warning(_HARD_MINIMUM)
@@ -103,37 +100,28 @@ class Training:
 
 def _program(evaluator: Evaluator) -> Program:
     settings, windows = evaluator.experiment.sgd, training_windows(evaluator)
-    evaluator.check_objective(windows.n_bars)
-    shape = evaluator.objective_shape(windows.n_bars)
-    plan, _ = evaluator.plan(windows.starts, windows.n_bars, (), objective=shape)
     if settings.optimiser == "lbfgs" and not windows.is_fixed(settings.batch_size, settings.sampling):
         raise ConfigError(
             f"sgd.optimiser = 'lbfgs' wants the same windows at every step, and there are {windows.n_starts} to draw from: set "
             f"objective.bout_offset_days = 0, or sgd.sampling = 'exhaustive' and sgd.batch_size = {windows.n_starts}"
         )
-    if settings.straight_through:
-        plan = replace(plan, setup=plan.setup.with_straight_through(settings.straight_through))
-    return Program(plan, windows, settings)
+    return Program(windows, settings)
 
 
-def _short_windows(program: Program, experiment: Experiment) -> str | None:
+def _objective(evaluator: Evaluator, windows: TrainingWindows) -> Objective:
+    settings = evaluator.experiment.sgd
+    return evaluator.objective(
+        windows.starts,
+        windows.n_bars,
+        time_reversed=settings.time_reversed,
+        straight_through=settings.straight_through,
+    )
+
+
+def _short_windows(evaluator: Evaluator, windows: TrainingWindows) -> str | None:
     """What to warn of where windows are short, and there are several to take the mean over."""
-    shape, several = program.plan.objective, program.windows.n_starts > 1
-    if shape is None:
-        return None
-    return short_periods(experiment.objective, shape, program.plan.shape.bars_per_day, several_windows=several)
-
-
-def _markets(evaluator: Evaluator) -> tuple[Market, ...]:
-    """The market; with ``time_reversed`` up to the end of training, and the same turned round.
-
-    Windows keep their places: what came after them now warms the estimators up.
-    """
-    if not evaluator.experiment.sgd.time_reversed:
-        return (evaluator.market,)
-    first, n_bars = evaluator.splits["train"]
-    seen = evaluator.prices.prices[: first + n_bars]
-    return market(seen), market(seen[::-1].copy())
+    objective, shape = evaluator.experiment.objective, evaluator.objective_shape(windows.n_bars)
+    return short_periods(objective, shape, evaluator.prices.bars_per_day, several_windows=windows.n_starts > 1)
 
 
 def _starting_sets(experiment: Experiment, start: Sequence[Mapping[str, Any]]) -> Sets:
