@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from quantsim.errors import CheckpointError, nearest
 
 __all__ = [
-    "DRIVERS",
     "IMPORTED",
     "ROUNDING",
     "SHORT_RUN_ID",
@@ -36,12 +35,12 @@ SPLITS = ("train", "validation", "test")
 IMPORTED = "imported"
 """The driver of runs that another program did, and that were read from its file."""
 
-DRIVERS = ("sgd", "search", IMPORTED)
 STATUSES = ("running", "finished", "interrupted", "failed")
 
 SHORT_RUN_ID = 8
 """Characters of a run id that a key shows; the store gives no two runs the same ones."""
 
+_DRIVER = re.compile(r"[a-z][a-z0-9_]{0,15}")
 _CHECKPOINT_ID = re.compile(r"([0-9a-f]{1,32}):(\d{1,18}):(\d{1,18})")
 
 ROUNDING = 1e-9
@@ -56,9 +55,9 @@ def utc_now() -> datetime:
 
 
 def check_driver(driver: str) -> None:
-    """Raises CheckpointError if there is no such driver."""
-    if driver not in DRIVERS:
-        raise CheckpointError(f"unknown driver {driver!r}; {nearest(driver, DRIVERS)}")
+    """Raises CheckpointError if that is no name of a driver."""
+    if not _DRIVER.fullmatch(driver):
+        raise CheckpointError(f"driver = {driver!r} must be 1 to 16 of a-z, 0-9 and _, the first a letter")
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,8 @@ class Checkpoint:
         run_id: the run that wrote it.
         step: SGD step, or trial number; from 0. Unique in a run together with ``parameter_set``.
         parameter_set: index of the parameter set within the step; from 0.
-        driver: what made it, "sgd", "search" or "imported". In a hybrid run the part that made it.
+        driver: name of the driver that made it, such as "sgd" or "search"; "imported" for none. In a hybrid run that of the
+            part.
         raw: per parameter the values the simulator takes, shape (k,). May be non-finite: a set that failed is kept.
         human: the same in the units people read (days, weights, ...), shape (k,).
         metrics: split ("train", "validation", "test") to metric name to value. A split without metrics is left out.

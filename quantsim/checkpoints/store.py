@@ -102,7 +102,7 @@ class CheckpointStore:
         Args:
             experiment_id: :meth:`Experiment.identity_for <quantsim.Experiment.identity_for>` the driver.
             data_id: hash of the prices.
-            driver: "sgd" or "search".
+            driver: its name, such as "sgd" or "search".
             config: the full configuration as JSON values. Passwords in URLs are redacted before it is stored.
             name: the user's name for it.
             seed: a signed 64-bit integer; None if nothing is random.

@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar
 
 from quantsim.checkpoints import Checkpoint, CheckpointStore
+from quantsim.checkpoints.stored import rule_notes
+from quantsim.config.identity import Decides
+from quantsim.simulator import Evaluator
 
 __all__ = ["Driver", "NewRun", "Report", "Resumed"]
 
@@ -40,6 +43,25 @@ class NewRun:
     seed: int
     notes: Mapping[str, Any]
 
+    @classmethod
+    def of(cls, evaluator: Evaluator, purpose: Decides, notes: Mapping[str, Any] | None = None) -> NewRun:
+        """The entry of a run on the experiment and the data of an evaluator.
+
+        Args:
+            evaluator: of the driver.
+            purpose: which keys of the experiment decide what the driver does.
+            notes: in addition to those of the evaluator.
+        """
+        experiment = evaluator.experiment
+        return cls(
+            experiment_id=experiment.identity_for(purpose),
+            data_id=evaluator.data_id,
+            name=experiment.name,
+            config=experiment.recorded(evaluator.prices).model_dump(mode="json"),
+            seed=experiment.seed,
+            notes={**evaluator.notes, **rule_notes(experiment), **(notes or {})},
+        )
+
 
 @dataclass(frozen=True)
 class Resumed(Generic[StateT, InfoT]):
@@ -49,7 +71,7 @@ class Resumed(Generic[StateT, InfoT]):
         run_id: of the store.
         state: after its last completed step.
         info: what the store lacks of the steps so far; None for nothing.
-        notes: what replaces the notes of the run, such as the process that runs it now.
+        notes: what replaces notes of the run.
     """
 
     run_id: str
@@ -84,7 +106,7 @@ class Driver(ABC, Generic[StateT, InfoT, ProgressT]):
     fixed parts, such as the experiment and its evaluator, belong to the driver object.
 
     Attributes:
-        name: of the driver in the checkpoint store.
+        name: of the driver in the checkpoint store; up to 16 of a-z, 0-9 and _.
     """
 
     name: ClassVar[str]

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from quantsim.checkpoints import CheckpointStore
-from quantsim.drivers.driver import Driver, Report, Resumed
+from quantsim.discovery import naming_users_files
+from quantsim.drivers.driver import Driver, Report
+from quantsim.drivers.marks import own_mark
+from quantsim.precision import in_float64
 
 __all__ = ["Finished", "run_driver"]
 
@@ -25,7 +28,7 @@ class Finished(Generic[StateT]):
         run_id: of the store.
         first: state that this session began with.
         state: after the last step.
-        ending: why it ended, as the driver says.
+        ending: why it ended, as the driver says; None where it was stopped before.
         resumed: whether it goes on from an earlier session.
         seconds: duration of this session.
     """
@@ -33,62 +36,70 @@ class Finished(Generic[StateT]):
     run_id: str
     first: StateT
     state: StateT
-    ending: str
+    ending: str | None
     resumed: bool
     seconds: float
 
 
+@in_float64
+@naming_users_files()
 def run_driver(
     driver: Driver[StateT, InfoT, ProgressT],
     store: CheckpointStore,
     *,
     resume: bool = True,
     progress: Callable[[ProgressT], None] | None = None,
+    stop: Callable[[], bool] | None = None,
 ) -> Finished[StateT]:
-    """Runs a driver to its end.
+    """Runs a driver to its end. The run is marked with this process while it runs.
 
     Args:
         driver: with all that it needs.
         store: where checkpoints and the state go.
         resume: whether to continue a stored run that fits.
         progress: called after every report.
+        stop: asked before every step; if it returns True, the run is marked as interrupted and the loop returns.
 
     Raises:
         KeyboardInterrupt: as raised; every completed step is stored, and the run is marked as interrupted.
     """
     begun = time.monotonic()
     found = driver.resume(store) if resume else None
-    opened = _begun(driver, store) if found is None else found
-    if found is not None:
-        store.resume_run(found.run_id, found.notes)
-    run_id, state = opened.run_id, opened.state
+    run_id = _begin(driver, store) if found is None else found.run_id
+    state: StateT | None = None
     try:
-        if opened.info is not None:
-            _store(store, run_id, driver.report(run_id, state, opened.info), progress)
-        while (ending := driver.ending(state)) is None:
+        if found is None:
+            state, info = driver.init()
+        else:
+            store.resume_run(run_id, {**found.notes, **own_mark()})
+            state, info = found.state, found.info
+        first = state
+        if info is not None:
+            _store(store, run_id, driver.report(run_id, state, info), progress)
+        while (ending := driver.ending(state)) is None and not (stop is not None and stop()):
             state, info = driver.step(state)
             _store(store, run_id, driver.report(run_id, state, info), progress)
     except BaseException as error:
         _close_down(driver, store, run_id, state, error)
         raise
-    store.finish_run(run_id, "finished", ending or None)
-    return Finished(run_id, opened.state, state, ending, found is not None, time.monotonic() - begun)
+    if ending is None:
+        store.finish_run(run_id, "interrupted", "stopped before its end")
+    else:
+        store.finish_run(run_id, "finished", ending or None)
+    return Finished(run_id, first, state, ending, found is not None, time.monotonic() - begun)
 
 
-def _begun(driver: Driver[StateT, InfoT, ProgressT], store: CheckpointStore) -> Resumed[StateT, InfoT]:
-    """A new run, before its first step."""
-    state, info = driver.init()
+def _begin(driver: Driver[StateT, InfoT, ProgressT], store: CheckpointStore) -> str:
     new = driver.new_run()
-    run_id = store.begin_run(
+    return store.begin_run(
         experiment_id=new.experiment_id,
         data_id=new.data_id,
         name=new.name,
         driver=driver.name,
         config=new.config,
         seed=new.seed,
-        notes=new.notes,
+        notes={**new.notes, **own_mark()},
     )
-    return Resumed(run_id, state, info)
 
 
 def _store(
@@ -107,13 +118,17 @@ def _store(
 
 
 def _close_down(
-    driver: Driver[StateT, InfoT, ProgressT], store: CheckpointStore, run_id: str, state: StateT, error: BaseException
+    driver: Driver[StateT, InfoT, ProgressT],
+    store: CheckpointStore,
+    run_id: str,
+    state: StateT | None,
+    error: BaseException,
 ) -> None:
     """Leaves the run in order after an error. What goes wrong here is added to that error: it is what counts."""
     interrupted = isinstance(error, KeyboardInterrupt)
     reason = "interrupted by the user" if interrupted else f"{type(error).__name__}: {error}"
     try:
-        if (report := driver.salvage(run_id, state)) is not None:
+        if state is not None and (report := driver.salvage(run_id, state)) is not None:
             _store(store, run_id, report, None)
         store.finish_run(run_id, "interrupted" if interrupted else "failed", reason)
     except Exception as trouble:

@@ -12,9 +12,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from quantsim.checkpoints import Run
+from quantsim.checkpoints import CheckpointStore, Run
+from quantsim.checkpoints.stored import of_same_study
+from quantsim.config.identity import Decides
+from quantsim.simulator import Evaluator
 
-__all__ = ["Presence", "is_abandoned", "may_live", "own_mark", "presence"]
+__all__ = ["Presence", "is_abandoned", "may_live", "own_mark", "presence", "unfinished_runs"]
 
 _FIRST_NAMESPACE = "pid:[4026531836]"
 """The namespace of process numbers that every Linux starts with, whatever machine it is; containers have others."""
@@ -64,6 +67,12 @@ def is_abandoned(run: Run) -> bool:
     if run.status != "running":
         return run.status in ("interrupted", "failed")
     return "pid" in run.notes and not may_live(run.notes)
+
+
+def unfinished_runs(store: CheckpointStore, driver: str, evaluator: Evaluator, purpose: Decides) -> list[Run]:
+    """The abandoned runs of a driver on the same data whose study decides ``purpose`` as the evaluator's does, newest first."""
+    runs = store.find_runs(driver=driver, data_id=evaluator.data_id)
+    return of_same_study(filter(is_abandoned, runs), evaluator.experiment, purpose)
 
 
 def _is_alive(pid: int, begun: str | None) -> bool:

@@ -44,7 +44,7 @@ def test_run_comes_back_as_it_was_given(store):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"driver": "serach"}, "did you mean 'search'"),
+        ({"driver": "d" * 17}, "must be 1 to 16 of a-z"),
         ({"experiment_id": ""}, "experiment_id"),
         ({"data_id": "d" * 129}, "data_id"),
         ({"seed": 2**63}, "seed"),

@@ -66,7 +66,7 @@ def test_it_can_be_sent_to_another_process():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"driver": "sdg"}, "did you mean 'sgd'"),
+        ({"driver": "SGD"}, "driver = 'SGD' must be"),
         ({"step": -1}, "step of a checkpoint"),
         ({"step": 2**63}, "step of a checkpoint"),
         ({"parameter_set": 0.5}, "parameter_set of a checkpoint"),
