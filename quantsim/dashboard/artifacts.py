@@ -19,6 +19,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from quantsim.config import Experiment
+from quantsim.drivers.search.optuna_private import set_study_attribute, study_attributes, trial_id
 from quantsim.drivers.search.space import SearchSpace
 from quantsim.drivers.search.space_file import load_search_space
 from quantsim.drivers.search.storage.opened import Location, storage_file, store_file
@@ -180,9 +181,8 @@ def _suffixes() -> tuple[str, ...]:
 
 def _attached(study: Study, trial: FrozenTrial) -> dict[str, str]:
     """File name → artifact id, of what a trial has."""
-    prefix = _OF_TRIAL.format(trial_id=trial._trial_id)
-    attributes = study._storage.get_study_system_attrs(study._study_id)
-    found = [json.loads(value) for key, value in attributes.items() if key.startswith(prefix)]
+    prefix = _OF_TRIAL.format(trial_id=trial_id(trial))
+    found = [json.loads(value) for key, value in study_attributes(study).items() if key.startswith(prefix)]
     return {meta["filename"]: meta["artifact_id"] for meta in found if meta is not None}  # null where a user deleted it
 
 
@@ -199,5 +199,5 @@ def _keep(
             "mimetype": _MIME_TYPES[Path(name).suffix],
             "encoding": None,
         }
-        key = _OF_TRIAL.format(trial_id=trial._trial_id) + identifier
-        study._storage.set_study_system_attr(study._study_id, key, json.dumps(meta))
+        key = _OF_TRIAL.format(trial_id=trial_id(trial)) + identifier
+        set_study_attribute(study, key, json.dumps(meta))

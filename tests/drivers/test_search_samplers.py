@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from search_support import make_experiment
 
+from quantsim.drivers.search.optuna_private import UnitCube
 from quantsim.drivers.search.samplers.cma import GENERATION, CmaProgress, CmaSampler
-from quantsim.drivers.search.samplers.cube import from_unit, to_unit
 from quantsim.drivers.search.samplers.named import SAMPLERS, check_sampler, trial_sampler
 from quantsim.errors import ConfigError
 
@@ -29,13 +29,15 @@ def height(params: dict[str, float]) -> float:
     return -((math.log10(params["a"]) - 0.5) ** 2) - (params["b"] - 1.7) ** 2 - math.log10(params["c"] / 30.0) ** 2
 
 
-def run(sampler: str, study: optuna.Study, n_trials: int, **search: object) -> list[dict[str, float]]:
-    experiment = make_experiment(search={"sampler": sampler, "n_startup_trials": 5, "population_size": 6, **search})
+def run(
+    sampler: str, study: optuna.Study, n_trials: int, space: dict[str, BaseDistribution] = SPACE
+) -> list[dict[str, float]]:
+    experiment = make_experiment(search={"sampler": sampler, "n_startup_trials": 5, "population_size": 6})
     begun = len(study.trials)
     for settled in range(begun, begun + n_trials):
-        study.sampler = trial_sampler(experiment, SPACE, worker=0, n_workers=1, settled=settled)
-        trial = study.ask(SPACE)
-        study.tell(trial, height(trial.params))
+        study.sampler = trial_sampler(experiment, space, worker=0, n_workers=1, settled=settled)
+        trial = study.ask(space)
+        study.tell(trial, height(trial.params) if space is SPACE else 0.0)
     return [trial.params for trial in study.trials]
 
 
@@ -78,30 +80,37 @@ def test_cma_starts_again_with_twice_the_population_where_it_has_converged() -> 
         study.sampler.infer_relative_search_space = lambda *_: dict(SPACE)  # type: ignore[method-assign]
         trial = study.ask(SPACE)
         study.tell(trial, 0.0)  # a plain: nothing left to gain
-    optimiser, generation = progress.advance(study, sorted(SPACE), SPACE)
+    optimiser, generation = progress.advance(study, SPACE)
     assert optimiser.population_size == 14
     assert optimiser.generation < generation
-    rebuilt, same = CmaProgress().advance(study, sorted(SPACE), SPACE)
+    rebuilt, same = CmaProgress().advance(study, SPACE)
     assert (rebuilt.population_size, rebuilt.generation, same) == (14, optimiser.generation, generation)
 
 
 def test_quasi_random_points_fill_the_space_evenly() -> None:
-    drawn = run("qmc", optuna.create_study(direction="maximize"), 16)
-    for name, distribution in SPACE.items():
-        cells = sorted(int(16 * to_unit(distribution, params[name])) for params in drawn)
-        assert cells == list(range(16))  # a scrambled Sobol sequence of 2^4 points: one in each sixteenth
+    study, cube = optuna.create_study(direction="maximize"), UnitCube(SPACE)
+    points = np.array([cube.point(params) for params in run("qmc", study, 16)])
+    for column in points.T:
+        assert sorted((16 * column).astype(int)) == list(range(16))  # a scrambled Sobol sequence: one in each sixteenth
+
+
+def test_quasi_random_choices_and_steps_come_up_equally_often() -> None:
+    space = {"s": FloatDistribution(1.0, 7.0, step=2.0), "c": CategoricalDistribution((3.0, 5.0, 50.0, 60.0))}
+    drawn = run("qmc", optuna.create_study(direction="maximize"), 16, space=space)
+    for name, values in (("s", (1.0, 3.0, 5.0, 7.0)), ("c", (3.0, 5.0, 50.0, 60.0))):
+        assert [sum(params[name] == value for params in drawn) for value in values] == [4, 4, 4, 4]
 
 
 @given(st.floats(0.0, 1.0))
 def test_the_cube_goes_there_and_back(place: float) -> None:
-    for distribution in SPACE.values():
-        assert to_unit(distribution, from_unit(distribution, place)) == pytest.approx(place, abs=1e-12)
-    steps, choices = FloatDistribution(1.0, 9.0, step=2.0), CategoricalDistribution((3.0, 5.0, 50.0))
-    for distribution, n_cells in ((steps, 5), (choices, 3)):
-        value = from_unit(distribution, place)
-        assert distribution._contains(distribution.to_internal_repr(value))
-        assert from_unit(distribution, to_unit(distribution, value)) == value
-        assert abs(to_unit(distribution, value) - place) <= 0.5 / n_cells + 1e-12
+    space = {**SPACE, "steps": FloatDistribution(1.0, 9.0, step=2.0)}
+    cube = UnitCube(space)
+    params = cube.params(np.full(4, place))
+    assert all(space[name]._contains(value) for name, value in params.items())
+    point = cube.point(params)
+    assert point[:3] == pytest.approx(place, abs=1e-12)
+    assert abs(point[3] - place) <= 0.1 + 1e-12
+    assert cube.params(point) == pytest.approx(params)
 
 
 def test_what_a_sampler_cannot_draw_is_refused_before_anything_runs(monkeypatch: pytest.MonkeyPatch) -> None:

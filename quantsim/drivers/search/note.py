@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from quantsim.checkpoints.pareto import signed
 from quantsim.checkpoints.redact import redact
 from quantsim.config import Experiment
+from quantsim.drivers.search.optuna_private import set_study_attribute, study_attributes
 from quantsim.drivers.search.space import Draw, SearchSpace
 from quantsim.drivers.search.values import objective_names
 from quantsim.objective import is_cost, shown_value, superlative
@@ -137,15 +138,15 @@ def write_note(study: Study, text: str) -> None:
     except ImportError:
         logger.debug("study %s gets no note: optuna-dashboard is not installed", study.study_name)
         return
-    storage, present, digest = study._storage, get_note(study), _digest(text)
-    written = storage.get_study_system_attrs(study._study_id).get(_NOTE_DIGEST)
+    present, digest = get_note(study), _digest(text)
+    written = study_attributes(study).get(_NOTE_DIGEST)
     if present not in ("", text) and written != _digest(present):
         logger.debug("the note of study %s was changed by a user, and stays", study.study_name)
         return
     if present != text:
         save_note(study, text)
     if written != digest:
-        storage.set_study_system_attr(study._study_id, _NOTE_DIGEST, digest)
+        set_study_attribute(study, _NOTE_DIGEST, digest)
 
 
 def _digest(text: str) -> str:

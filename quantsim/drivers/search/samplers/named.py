@@ -90,9 +90,9 @@ def _random(search: Search, place: Place) -> BaseSampler:
 
 
 def _qmc(search: Search, place: Place) -> BaseSampler:
-    from quantsim.drivers.search.samplers.quasi_random import QuasiRandomSampler
+    from quantsim.drivers.search.optuna_private import IndexedQMCSampler
 
-    return QuasiRandomSampler(place.study_seed, place.index)
+    return IndexedQMCSampler(place.study_seed, place.index)
 
 
 def _gp(search: Search, place: Place) -> BaseSampler:
