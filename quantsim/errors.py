@@ -13,6 +13,7 @@ from collections.abc import Iterable
 __all__ = [
     "CheckpointError",
     "ConfigError",
+    "ConformanceError",
     "DriverError",
     "FingerprintWarning",
     "ParameterError",
@@ -59,6 +60,19 @@ class CheckpointError(QuantsimError):
 
 class SelectionError(QuantsimError):
     """No stored checkpoint satisfies what a selection asks for."""
+
+
+class ConformanceError(QuantsimError, AssertionError):
+    """A rule, fee rule, metric or pool breaks a law that all of its kind keep; :mod:`quantsim.testing` raises it.
+
+    Attributes:
+        law: its name, such as ``"no look-ahead"``.
+    """
+
+    def __init__(self, law: str, message: str) -> None:
+        """Puts the name of the law before what was found."""
+        super().__init__(f"{law}: {message}")
+        self.law = law
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -10,8 +10,8 @@ import contextlib
 import functools
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
@@ -23,10 +23,19 @@ from quantsim.discovery import exception_text
 from quantsim.errors import ConfigError, ParameterError, QuantsimError
 from quantsim.fee_rules import FeeRule
 from quantsim.parameters import Parameter, bind, scoped, to_human, to_raw
-from quantsim.precision import in_float64
 from quantsim.rules import Observed, Output, Rule, RuleSettings
 
-__all__ = ["Subject", "check_fee_rule", "check_rule", "conform", "frozen"]
+__all__ = [
+    "Subject",
+    "check_arrays",
+    "check_fees",
+    "check_look_ahead",
+    "check_sums",
+    "conform",
+    "frozen",
+    "outputs_of",
+    "synthetic",
+]
 
 FloatArray = NDArray[np.float64]
 RuleFunction = Callable[[Mapping[str, Array], Observed, RuleSettings], Array]
@@ -81,6 +90,23 @@ class Subject:
     rule: Rule | None = None
     levels: tuple[float, ...] = ()
 
+    @classmethod
+    def of(cls, one: Rule | FeeRule, settings: RuleSettings, n_tokens: int) -> Self:
+        """A rule that has outputs, or a fee rule, with the defaults of its parameters.
+
+        Raises:
+            ParameterError: a default is not valid.
+        """
+        fees = isinstance(one, FeeRule)
+        labels = ("pool",) if fees else tuple(f"token {at}" for at in range(n_tokens))
+        parameters = bind(one.parameters, labels, settings.chunk_minutes, settings=asdict(settings))
+        called = f"{'fee rule' if fees else 'rule'} {one.name!r}"
+        function, rule = (one.fees, None) if isinstance(one, FeeRule) else (one.outputs, one)
+        if function is None:
+            raise ValueError(f"{called} has no outputs to check")
+        own = frozen(to_raw(parameters, {}))
+        return cls(called, function, settings, n_tokens, parameters, own, has_oracle=True, rule=rule)
+
     @property
     def memory(self) -> int:
         """``max_memory_days``, in chunks."""
@@ -108,40 +134,6 @@ def _drawn(parameter: Parameter, generator: np.random.Generator) -> FloatArray:
     return spec.between(spec.low, spec.high, generator.random(parameter.size))
 
 
-@in_float64
-def check_rule(rule: Rule, settings: RuleSettings, n_tokens: int = 3, n_boundaries: int = 512) -> None:
-    """Checks a rule with the defaults of its parameters, and with others drawn from their ranges.
-
-    Args:
-        rule: of your own.
-        settings: that it reads.
-        n_tokens: number of tokens.
-        n_boundaries: number of chunk boundaries.
-
-    Raises:
-        ConfigError: it fails, returns something of the wrong kind, or looks ahead.
-
-    Example:
-        >>> check_rule(calm_momentum, RuleSettings(chunk_minutes=1440, max_memory_days=60.0))  # doctest: +SKIP
-    """
-    if rule.outputs is None:
-        return
-    parameters = bind(rule.parameters, tuple(f"token {at}" for at in range(n_tokens)), settings.chunk_minutes)
-    own = frozen(to_raw(parameters, {}))
-    called = f"rule {rule.name!r}"
-    subject = Subject(called, rule.outputs, settings, n_tokens, parameters, own, has_oracle=True, rule=rule)
-    conform(subject, n_boundaries)
-
-
-@in_float64
-def check_fee_rule(rule: FeeRule, settings: RuleSettings, n_tokens: int = 3, n_boundaries: int = 512) -> None:
-    """As :func:`check_rule`, for a fee rule."""
-    parameters = bind(rule.parameters, ("pool",), settings.chunk_minutes)
-    own = frozen(to_raw(parameters, {}))
-    called = f"fee rule {rule.name!r}"
-    conform(Subject(called, rule.fees, settings, n_tokens, parameters, own, has_oracle=True), n_boundaries)
-
-
 def frozen(raw: Mapping[str, FloatArray]) -> tuple[tuple[str, tuple[float, ...]], ...]:
     """Raw parameters as :class:`Subject` takes them."""
     return tuple((name, tuple(np.asarray(values).tolist())) for name, values in raw.items())
@@ -158,24 +150,41 @@ def conform(subject: Subject, n_boundaries: int) -> str | None:
         ConfigError: it fails, returns something of the wrong kind, or looks ahead.
     """
     sets = subject.sets()
-    _trace(subject, sets[0], n_boundaries)
+    check_arrays(subject, sets[0], n_boundaries)
     if n_boundaries > _MOST:
         enough = min(max(2 * subject.memory, _FEWEST), _MOST)
         try:
-            _trace(subject, sets[0], enough)
+            check_arrays(subject, sets[0], enough)
             n_boundaries = enough
         except ConfigError:  # it is made for data of that length, such as one that brings a series of its own
             pass
-    tables = _synthetic(subject, n_boundaries, seed=0)
-    plain = [_run(subject, params, tables) for params in sets]
-    _check_sums(subject, plain)
-    _check_fees(subject, plain[0])
+    tables = synthetic(subject, n_boundaries, seed=0)
+    plain = [outputs_of(subject, params, tables) for params in sets]
+    check_sums(subject, plain)
+    check_fees(subject, plain[0])
+    check_look_ahead(subject, sets, tables, plain)
+    if not np.isfinite(plain[0]).any():
+        return f"{subject.called} is nan throughout in the test for look-ahead, which therefore could find nothing"
+    return _memory(subject, sets[0], tables, plain[0])
+
+
+def check_look_ahead(
+    subject: Subject, sets: list[dict[str, FloatArray]], tables: FloatArray, plain: list[FloatArray]
+) -> None:
+    """Raises ConfigError where an output changes with prices, or the oracle, after its boundary.
+
+    Args:
+        subject: to be checked.
+        sets: raw parameters to check it with, in turns.
+        tables: (2, K, n) prices and oracle.
+        plain: the outputs for each of the sets, (K, n) or (K,).
+    """
     begun = time.monotonic()
     for at, (boundary, changed) in enumerate(_changes(tables)):
         if at >= 2 * _N_BOUNDARIES and time.monotonic() - begun > _MOST_SECONDS:
             break
         params, before = sets[at % len(sets)], plain[at % len(sets)]
-        moved = _moved(before, _run(subject, params, changed))[: boundary + 1]
+        moved = _moved(before, outputs_of(subject, params, changed))[: boundary + 1]
         if moved.any():
             moved &= ~_decided_by_rounding(subject, params, tables, before)[: boundary + 1]
         if moved.any():
@@ -184,12 +193,9 @@ def conform(subject: Subject, n_boundaries: int) -> str | None:
                 f"{subject.called} looks ahead: its output at boundary {row} changes when prices after boundary {boundary} do, "
                 f"and no pool knows them then; {_REMEDY}"
             )
-    if not np.isfinite(plain[0]).any():
-        return f"{subject.called} is nan throughout in the test for look-ahead, which therefore could find nothing"
-    return _memory(subject, sets[0], tables, plain[0])
 
 
-def _trace(subject: Subject, params: Mapping[str, FloatArray], n_boundaries: int) -> None:
+def check_arrays(subject: Subject, params: Mapping[str, FloatArray], n_boundaries: int) -> None:
     """Raises ConfigError unless the function can be traced, and returns what it should."""
     shape = (n_boundaries, subject.n_tokens)
     wanted = {"(K,)": shape[:1]} if subject.rule is None else {"(K, n)": shape}
@@ -243,7 +249,7 @@ def _check_array(called: str, outputs: object, wanted: Mapping[str, tuple[int, .
         )
 
 
-def _check_sums(subject: Subject, plain: list[FloatArray]) -> None:
+def check_sums(subject: Subject, plain: list[FloatArray]) -> None:
     """Raises ConfigError where the rows of a rule's outputs do not sum to what they mean."""
     if subject.rule is None:
         return
@@ -263,7 +269,7 @@ def _check_sums(subject: Subject, plain: list[FloatArray]) -> None:
             )
 
 
-def _check_fees(subject: Subject, plain: FloatArray) -> None:
+def check_fees(subject: Subject, plain: FloatArray) -> None:
     """Raises ConfigError where a fee is none that a pool can charge."""
     wrong = plain[(plain < 0.0) | (plain >= 1.0)]
     if subject.rule is None and wrong.size:
@@ -278,7 +284,7 @@ def _outputs(function: RuleFunction, settings: RuleSettings, params: dict[str, A
     return function(params, observed, settings)
 
 
-def _run(subject: Subject, params: Mapping[str, FloatArray], tables: FloatArray) -> FloatArray:
+def outputs_of(subject: Subject, params: Mapping[str, FloatArray], tables: FloatArray) -> FloatArray:
     """Outputs, (K, n) or (K,), where ``tables``, (2, K, n), hold prices and oracle."""
     observed = Observed(jnp.asarray(tables[0]), jnp.asarray(tables[1]) if subject.has_oracle else None)
     arrays = {name: jnp.asarray(values) for name, values in params.items()}
@@ -288,7 +294,7 @@ def _run(subject: Subject, params: Mapping[str, FloatArray], tables: FloatArray)
     return outputs
 
 
-def _synthetic(subject: Subject, n_boundaries: int, seed: int) -> FloatArray:
+def synthetic(subject: Subject, n_boundaries: int, seed: int) -> FloatArray:
     """Random walks of prices about their levels, and of an oracle of order 1, (2, K, n)."""
     steps = _VOLATILITY * np.random.default_rng(seed).standard_normal((2, n_boundaries, subject.n_tokens))
     walks: FloatArray = np.exp(np.cumsum(steps, axis=1)) * np.linspace(0.5, 2.0, subject.n_tokens)
@@ -333,7 +339,7 @@ def _decided_by_rounding(
     """Which outputs jump when all prices move by 1e-13, such as the sign of what is zero but for rounding."""
     generator, jumps = np.random.default_rng(3), np.zeros(plain.shape, bool)
     for _ in range(8):
-        outputs = _run(subject, params, tables * (1.0 + 1e-13 * generator.standard_normal(tables.shape)))
+        outputs = outputs_of(subject, params, tables * (1.0 + 1e-13 * generator.standard_normal(tables.shape)))
         jumps |= _moved(plain, outputs, 1e-6)
     return jumps
 
@@ -343,11 +349,11 @@ def _memory(subject: Subject, params: Mapping[str, FloatArray], tables: FloatArr
     cut = plain.shape[0] - _N_LAST - subject.memory
     if cut < _N_LAST:
         return None
-    other = _synthetic(subject, plain.shape[0], seed=2)
+    other = synthetic(subject, plain.shape[0], seed=2)
     other[:, :cut] *= (tables[:, cut] / other[:, cut])[:, None]  # another way to the same place
     other[:, cut:] = tables[:, cut:]
     with np.errstate(invalid="ignore"):  # outputs may be infinite
-        change = np.abs(_run(subject, params, other) - plain)[-_N_LAST:].mean()
+        change = np.abs(outputs_of(subject, params, other) - plain)[-_N_LAST:].mean()
     size = np.abs(plain[-_N_LAST:]).mean()
     if not change > _STRONG_MEMORY * size:
         return None

@@ -18,6 +18,7 @@ from quantsim.fee_rules import FeeRule, fee_rule_names, get_fee_rule
 from quantsim.fee_rules.base import HIGHEST_FEE
 from quantsim.parameters import bind, to_raw
 from quantsim.rules import Observed, RuleSettings
+from quantsim.testing import check_fee_rule
 
 SETTINGS = RuleSettings(chunk_minutes=240, max_memory_days=20.0)
 CHUNK, HISTORY, N_BARS = 8, 240, 200  # in half hours
@@ -89,27 +90,8 @@ def test_the_volatility_is_the_daily_root_mean_square() -> None:
 
 
 @pytest.mark.parametrize("rule", STRENGTH)
-def test_nothing_is_known_ahead(rule: str) -> None:
-    raw, prices = raw_of(rule), chunk_prices()
-    before = np.asarray(fees(rule, raw, prices))
-    for at in (0, 1, 2, 20):
-        after = np.asarray(fees(rule, raw, prices.at[at + 1 :].multiply(1.3)))
-        np.testing.assert_array_equal(after[: at + 1], before[: at + 1])
-        assert at < 1 or after[at + 1] != before[at + 1]
-
-
-@pytest.mark.parametrize("rule", STRENGTH)
-def test_gradients_are_finite_and_right(rule: str) -> None:
-    @jax.jit
-    def total(raw: dict[str, jax.Array], prices: jax.Array) -> jax.Array:
-        return jnp.sum(get_fee_rule(rule).fees(raw, Observed(prices), SETTINGS))
-
-    raw = raw_of(rule)
-    for prices in (jnp.full((20, 3), 7.0), chunk_prices()):
-        for name, slope in jax.grad(total)(raw, prices).items():
-            ends = [float(total({**raw, name: raw[name] + step}, prices)) for step in (1e-6, -1e-6)]
-            assert float(slope[0]) == pytest.approx((ends[0] - ends[1]) / 2e-6, rel=1e-5, abs=1e-9), name
-        assert np.isfinite(jax.grad(total, argnums=1)(raw, prices)).all()
+def test_every_fee_rule_keeps_the_laws_of_fee_rules(rule: str) -> None:
+    check_fee_rule(rule)
 
 
 # In a pool

@@ -13,9 +13,9 @@ from quantsim.errors import ConfigError
 from quantsim.estimators import proportional_slope
 from quantsim.parameters import bind, to_raw
 from quantsim.rules import Observed, Output, Rule, RuleSettings, centre, get_rule, rule_names
+from quantsim.testing import check_rule
 
 SETTINGS = RuleSettings(chunk_minutes=1440, max_memory_days=60.0)
-WITH_OUTPUTS = [name for name in rule_names() if get_rule(name).outputs is not None]
 
 
 def prices(n_tokens: int = 3, seed: int = 0) -> jax.Array:
@@ -61,32 +61,10 @@ def test_a_rule_is_either_constant_or_has_outputs() -> None:
         Rule(name="half", description="", parameters=(), output=Output.CHANGE)
 
 
-@pytest.mark.parametrize("name", [name for name in WITH_OUTPUTS if get_rule(name).output is Output.CHANGE])
-def test_changes_sum_to_zero_and_look_at_no_future(name: str) -> None:
-    values, before = params(name), prices()
-    found = outputs(name, values, before)
-    assert found.shape == before.shape
-    np.testing.assert_allclose(found.sum(axis=1), 0.0, atol=1e-12 * np.abs(found).max())
-    assert np.abs(found).max() > 0
-    later = before.at[20:].multiply(jnp.linspace(1.1, 3.0, 30)[:, None])
-    np.testing.assert_array_equal(outputs(name, values, later)[:20], found[:20])
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def jacobian(rule: str, values: dict[str, jax.Array], at: jax.Array) -> dict[str, jax.Array]:
-    return jax.jacrev(functools.partial(outputs, rule))(values, at)
-
-
-@pytest.mark.parametrize("name", WITH_OUTPUTS)
-@pytest.mark.parametrize("at", ["constant prices", "no memory", "beyond the cap"])
-def test_outputs_and_gradients_are_finite_at_the_edges(name: str, at: str) -> None:
-    values = params(name)
-    if "logit_lamb" in values and at != "constant prices":
-        values["logit_lamb"] = jnp.full(3, -50.0 if at == "no memory" else 50.0)
-    where = jnp.full((50, 3), 7.25) if at == "constant prices" else prices()
-    assert np.isfinite(outputs(name, values, where)).all()
-    for key, part in jacobian(name, values, where).items():
-        assert np.isfinite(part).all(), key
+@pytest.mark.parametrize("name", rule_names())
+def test_every_rule_keeps_the_laws_of_rules(name: str) -> None:
+    check_rule(name)
+    assert get_rule(name).sums_to_zero == (get_rule(name).output is Output.CHANGE)
 
 
 def test_momentum_is_the_centred_slope() -> None:

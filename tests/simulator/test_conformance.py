@@ -13,13 +13,13 @@ import pytest
 from jax import Array
 
 from quantsim.errors import ConfigError
-from quantsim.fee_rules import FeeRule, fee_rule_names, get_fee_rule
+from quantsim.fee_rules import FeeRule
 from quantsim.parameters import common
-from quantsim.rules import Observed, Output, Rule, RuleSettings, centre, get_rule, rule_names
+from quantsim.rules import Observed, Output, Rule, RuleSettings, centre
 from quantsim.rules.momentum import RULE as MOMENTUM
 from quantsim.rules.momentum import momentum_outputs
 from quantsim.simulator import conformance
-from quantsim.simulator.conformance import Subject, check_fee_rule, check_rule, conform, frozen
+from quantsim.simulator.conformance import Subject, conform
 
 SETTINGS = RuleSettings(chunk_minutes=1440, max_memory_days=30.0)
 BOUNDARIES = 150
@@ -33,8 +33,8 @@ def rule_of(function: Callable[[Array], Array], **fields: Any) -> Rule:
     return Rule("mine", "for a test", fields.pop("parameters", ()), **values)
 
 
-def check(rule: Rule, **fields: Any) -> None:
-    check_rule(rule, SETTINGS, n_boundaries=BOUNDARIES, **fields)
+def check(one: Rule | FeeRule) -> str | None:
+    return conform(Subject.of(one, SETTINGS, n_tokens=3), BOUNDARIES)
 
 
 def returns(prices: Array) -> Array:
@@ -167,22 +167,10 @@ def test_a_sound_rule_is_left_alone(sound: str) -> None:
     check(rule_of(SOUND[sound]))
 
 
-@pytest.mark.parametrize("name", [name for name in rule_names() if get_rule(name).outputs is not None])
-def test_the_rules_of_the_package_keep_what_they_promise(name: str) -> None:
-    rule = get_rule(name)
-    check(rule)
-    assert rule.sums_to_zero == (rule.output is Output.CHANGE)
-
-
-@pytest.mark.parametrize("name", fee_rule_names())
-def test_so_do_the_fee_rules(name: str) -> None:
-    check_fee_rule(get_fee_rule(name), SETTINGS, n_boundaries=BOUNDARIES)
-
-
 def test_a_fee_rule_that_looks_ahead_is_found() -> None:
     peek = FeeRule("peek", "", (), lambda _, seen, __: 0.01 * jnp.abs(jnp.gradient(jnp.log(seen.prices[:, 0]))))
     with pytest.raises(ConfigError, match="fee rule 'peek' looks ahead"):
-        check_fee_rule(peek, SETTINGS, n_boundaries=BOUNDARIES)
+        check(peek)
 
 
 def fee_rule_of(fee: float) -> FeeRule:
@@ -191,10 +179,10 @@ def fee_rule_of(fee: float) -> FeeRule:
 
 def test_fees_that_no_pool_can_charge_are_refused() -> None:
     """0.003 is 0.3 %, and neither 0.3 % in basis points nor a fee below zero may pass."""
-    check_fee_rule(fee_rule_of(0.003), SETTINGS, n_boundaries=BOUNDARIES)
+    check(fee_rule_of(0.003))
     for fee in (-1e-4, 1.0, 30.0):
         with pytest.raises(ConfigError, match=f"fee rule 'flat' returns a fee of {fee:.3g}, .* below 1"):
-            check_fee_rule(fee_rule_of(fee), SETTINGS, n_boundaries=BOUNDARIES)
+            check(fee_rule_of(fee))
 
 
 WRONG: dict[str, tuple[Callable[[Array], Any], str]] = {
@@ -241,26 +229,21 @@ def test_sums_and_persistence_are_checked() -> None:
         check(replace(shares, persistence=lambda *_: jnp.full(2, 0.5)))
 
 
-def subject_of(rule: Rule) -> Subject:
-    assert rule.outputs is not None
-    return Subject("mine", rule.outputs, SETTINGS, 3, (), frozen({}), rule=rule)
-
-
 def test_a_memory_beyond_the_longest_one_is_said() -> None:
-    said = conform(subject_of(rule_of(lambda p: jnp.log(p) - so_far(jnp.log(p)))), BOUNDARIES)
+    said = check(rule_of(lambda p: jnp.log(p) - so_far(jnp.log(p))))
     assert said is not None
     assert "remembers more than update.max_memory_days = 30" in said
-    assert conform(subject_of(rule_of(lambda p: jnp.log(p / rolling(p, 30)))), BOUNDARIES) is None
+    assert check(rule_of(lambda p: jnp.log(p / rolling(p, 30)))) is None
 
 
 def test_a_leak_far_from_the_prices_of_the_test_is_found_at_those_of_the_data() -> None:
-    subject = subject_of(rule_of(lambda p: jnp.where(p > 20_000.0, jnp.roll(returns(p), -1, axis=0), 0.0)))
+    subject = Subject.of(rule_of(lambda p: jnp.where(p > 20_000.0, jnp.roll(returns(p), -1, axis=0), 0.0)), SETTINGS, 3)
     with pytest.raises(ConfigError, match="looks ahead"):
         conform(replace(subject, levels=(20_000.0, 300.0, 0.1)), BOUNDARIES)
 
 
 def test_outputs_that_tell_nothing_are_said() -> None:
-    said = conform(subject_of(rule_of(lambda p: jnp.sqrt(-p) + jnp.roll(p, -1, axis=0))), BOUNDARIES)
+    said = check(rule_of(lambda p: jnp.sqrt(-p) + jnp.roll(p, -1, axis=0)))
     assert said is not None
     assert "nan throughout in the test for look-ahead" in said
 
@@ -273,11 +256,11 @@ def test_long_data_are_not_needed_and_a_rule_made_for_them_is_content() -> None:
         seen.append(prices.shape[0])
         return returns(prices)
 
-    conform(subject_of(rule_of(count)), 500_000)
+    conform(Subject.of(rule_of(count), SETTINGS, 3), 500_000)
     assert seen[0] == 500_000
     assert max(seen[1:]) <= 1024
     signal = jnp.asarray(np.random.default_rng(0).standard_normal((1500, 3)))
-    conform(subject_of(rule_of(lambda prices: signal + returns(prices))), 1500)
+    conform(Subject.of(rule_of(lambda prices: signal + returns(prices)), SETTINGS, 3), 1500)
 
 
 def test_a_second_look_costs_nothing() -> None:

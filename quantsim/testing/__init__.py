@@ -1,0 +1,15 @@
+"""Conformance checks of rules, fee rules and metrics, for the tests of those who write their own.
+
+One line of a test file is enough:
+
+    def test_my_rule() -> None:
+        check_rule("my_rule.py:RULE")
+
+Each check raises :class:`~quantsim.errors.ConformanceError`, an ``AssertionError`` that names the law that is broken, the
+numbers that show it, and the remedy. Nothing here needs pytest.
+"""
+
+from quantsim.errors import ConformanceError
+from quantsim.testing.rules import check_fee_rule, check_rule
+
+__all__ = ["ConformanceError", "check_fee_rule", "check_rule"]
