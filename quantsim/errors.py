@@ -1,8 +1,7 @@
-"""Every exception quantsim raises on purpose, and the helpers that word an unknown name and a cause.
+"""The exceptions that quantsim raises, and helpers that word error messages.
 
-All errors derive from :class:`QuantsimError`, so one ``except`` clause serves a caller; those that stand for a bad value are
-also ``ValueError``. Messages name the key, the offending value and the remedy. Context is added on the way up with
-``add_note``.
+All of them derive from :class:`QuantsimError`, so a caller can catch them with one ``except`` clause. Those for an invalid
+value are also ``ValueError``. Messages name the key, the value and the remedy. Callers add context with ``add_note``.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ __all__ = [
 
 
 class QuantsimError(Exception):
-    """Base of all errors raised on purpose by quantsim."""
+    """Base class of all errors that quantsim raises."""
 
 
 class ConfigError(QuantsimError, ValueError):
@@ -35,7 +34,7 @@ class ConfigError(QuantsimError, ValueError):
 
 
 class PriceError(QuantsimError, ValueError):
-    """Price data is missing, malformed, or does not cover what is asked of it."""
+    """Price data is missing, malformed, or does not cover the requested range."""
 
 
 class ParameterError(QuantsimError, ValueError):
@@ -43,15 +42,15 @@ class ParameterError(QuantsimError, ValueError):
 
 
 class WindowError(QuantsimError, ValueError):
-    """An evaluation window does not fit the prices it is laid on."""
+    """An evaluation window does not fit into the prices."""
 
 
 class DriverError(QuantsimError):
-    """A training or search run cannot start, or cannot go on."""
+    """A training or search run cannot start or continue."""
 
 
 class FingerprintWarning(UserWarning):
-    """Keys of a configuration dictionary of the published implementation mean something else here, or nothing."""
+    """Keys of a configuration dictionary of quantammsim have another meaning here, or no meaning."""
 
 
 class CheckpointError(QuantsimError):
@@ -59,7 +58,7 @@ class CheckpointError(QuantsimError):
 
 
 class SelectionError(QuantsimError):
-    """No stored checkpoint satisfies what a selection asks for."""
+    """No stored checkpoint meets the conditions of a selection."""
 
 
 class ConformanceError(QuantsimError, AssertionError):
@@ -90,7 +89,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def reason_of(error: BaseException) -> str:
-    """What went wrong, in one line: in the words of the system where it refused something, else the error's first line.
+    """One line that says what went wrong: the operating system's text if there is one, else the first line of the error.
 
     Example:
         >>> reason_of(FileNotFoundError(2, "No such file or directory", "prices.csv"))

@@ -1,4 +1,4 @@
-"""The largest numbers that are accepted: larger than any use needs, and small enough for memory and time."""
+"""Upper limits of settings: larger than any use needs, and small enough for memory and time."""
 
 from __future__ import annotations
 
@@ -14,22 +14,25 @@ __all__ = [
 ]
 
 MOST_COUNT = 10_000_000
-"""Of steps, reports, bars."""
+"""Number of steps, reports or bars."""
 
 MOST_TRIALS = 1_000_000
+"""Number of trials of a search."""
+
 MOST_JOBS = 1_024
+"""Number of parallel jobs."""
 
 MOST_SETS = 100_000
-"""Of parameter sets, or windows, that are evaluated at once."""
+"""Number of parameter sets, or of windows, in one evaluation."""
 
 MOST_CELLS = 10_000_000
-"""Of a grid; their parameters and metrics alone take gigabytes."""
+"""Number of cells of a grid. The parameters and metrics of so many cells take gigabytes."""
 
 MOST_WINDOWS = 1_000_000
-"""That one gradient step evaluates: parameter sets times windows of each."""
+"""Number of windows that one gradient step evaluates: parameter sets times windows per set."""
 
 LARGEST_VALUE = 1e24
-"""Of a parameter in human units: far beyond any use, and far below where powers of it overflow."""
+"""Value of a parameter in human units: far beyond any use, and small enough that powers of it do not overflow."""
 
 MOST_PERIODS = 5_000
-"""Of an objective; each has a part of the compiled program."""
+"""Number of periods of an objective. Each period adds to the compiled program."""

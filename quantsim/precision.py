@@ -1,4 +1,4 @@
-"""float64, without flipping a process-wide switch behind anybody's back."""
+"""Computation in float64 that leaves the process-wide setting of JAX unchanged."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ R = TypeVar("R")
 
 
 def enable_float64() -> None:
-    """Turns JAX's 64-bit mode on for this process.
+    """Turns on JAX's 64-bit mode for this process.
 
-    quantsim's own entry points do not need it: they run in float64 by themselves, whatever the process is set to. Call it
-    (once, before the first JAX computation) to use the traced building blocks of :mod:`quantsim.simulator` inside
-    JAX code of your own.
+    The entry points of quantsim do not need it: they always run in float64. Call it once, before the first JAX computation,
+    if your own JAX code uses the traced functions of :mod:`quantsim.simulator`.
     """
     import jax
 
@@ -25,9 +24,9 @@ def enable_float64() -> None:
 
 
 def in_float64(function: Callable[P, R]) -> Callable[P, R]:
-    """Decorates a host-level function so that all JAX work inside it is done in float64.
+    """Decorates a host-level function so that all JAX computation inside it is done in float64.
 
-    The switch is thread-local and restored on return, so a library user's own float32 code is left alone.
+    The setting is thread-local and restored on return, so a user's own float32 code is not affected.
     """
 
     @functools.wraps(function)

@@ -1,13 +1,12 @@
-"""How values are ranked, nan and infinity among them: the one policy of search, grid, training, selection and reports.
+"""How values are ranked, including nan and infinity. Search, grid, training, selection and reports all use these rules.
 
-* **nan ranks nowhere.** A parameter set whose deciding value is nan has failed, and whatever reports it says why.
-* **+inf ranks above all finite values, -inf below them.** A Sortino ratio without a losing day is +inf, and the best there is.
-* **Equal values** are told apart by :data:`TIE_METRIC` of the same split, the higher the better, and then by age: the
-  earlier one stays ahead.
-* **Where arithmetic needs finite numbers** (distances between values, a sampler's model), :func:`stand_ins` take the place
-  of infinite ones. What is stored is always the true value.
+* **nan has no rank.** A parameter set whose objective is nan has failed. Reports give the reason.
+* **+inf ranks above all finite values, -inf below them.** A Sortino ratio without a losing day is +inf, the best value.
+* **Ties** are broken by :data:`TIE_METRIC` on the same split, the higher the better, and then by age, the earlier first.
+* **Where arithmetic needs finite numbers** (distances between values, a sampler's model), :func:`stand_ins` replaces
+  infinite ones. Stores always keep the true value.
 
-Ratios that are combined, over periods or windows or with other metrics, are bounded before: see
+Ratios are bounded before they are combined over periods or windows, or with other metrics: see
 :attr:`quantsim.metrics.Metric.bound`.
 """
 
@@ -23,20 +22,20 @@ from numpy.typing import ArrayLike, NDArray
 __all__ = ["TIE_METRIC", "best_index", "clamped", "gain", "is_ranked", "rank", "stand_ins"]
 
 TIE_METRIC = "returns"
-"""The metric that tells equal values apart; of the same split. It has no denominator, and so no bound."""
+"""The metric that breaks ties, on the same split. It has no denominator, so it needs no bound."""
 
 
 def is_ranked(value: float | None) -> bool:
-    """Whether a value takes part: it is there, and is not nan."""
+    """Whether a value can be ranked: it exists and is not nan."""
     return value is not None and not math.isnan(value)
 
 
 def rank(value: float, tie: float | None = None) -> tuple[float, float]:
-    """A sort key: the larger, the better.
+    """Returns a sort key: the larger, the better.
 
     Args:
-        value: what decides; not nan.
-        tie: :data:`TIE_METRIC` of the same split. None or nan, where it is not known, rank lowest.
+        value: the value to rank by; not nan.
+        tie: :data:`TIE_METRIC` on the same split. None and nan (unknown) rank lowest.
 
     Raises:
         ValueError: the value is nan.
@@ -46,12 +45,12 @@ def rank(value: float, tie: float | None = None) -> tuple[float, float]:
         True
     """
     if math.isnan(value):
-        raise ValueError("nan has no rank: sort it out by is_ranked first")
+        raise ValueError("nan has no rank: filter values with is_ranked first")
     return float(value), float(tie) if tie is not None and is_ranked(tie) else -math.inf
 
 
 def best_index(values: Sequence[float], ties: Sequence[float | None] | None = None) -> int | None:
-    """The place of the best value, by :func:`rank`; of equal ones the first; None where all are nan, or there are none.
+    """Returns the index of the best value by :func:`rank`, the first of equal ones; None if all are nan or there are none.
 
     Example:
         >>> best_index([math.nan, 2.0, math.inf, math.inf], [0.0, 0.9, 0.1, 0.2])
@@ -68,13 +67,13 @@ def gain(now: float, before: float) -> float:
 
 
 def stand_ins(values: ArrayLike) -> NDArray[np.float64]:
-    """The values with finite ones in place of infinite ones, in the same order.
+    """Replaces infinite values by finite ones; the order of the values stays the same.
 
-    +inf becomes the largest finite value plus the range of the finite ones, -inf the smallest less that range; the range
-    counts as 1 where they do not vary, and the values as 0 where none is finite.
+    +inf becomes the largest finite value plus the range of the finite values, -inf the smallest minus that range. If the
+    finite values are all equal, the range counts as 1. If no value is finite, the finite values count as 0.
 
     Args:
-        values: (N,), or (N, K) for K columns each by itself. nan stays.
+        values: (N,), or (N, K) for K separate columns. nan stays nan.
 
     Example:
         >>> stand_ins([1.0, math.inf, 3.0, -math.inf]).tolist()
@@ -93,5 +92,5 @@ def stand_ins(values: ArrayLike) -> NDArray[np.float64]:
 
 
 def clamped(value: float) -> float:
-    """The value, or the largest or smallest finite number in place of an infinite one, for what can hold no infinity."""
+    """Replaces an infinite value by the largest or smallest finite number, for formats that cannot hold infinity."""
     return min(max(value, -sys.float_info.max), sys.float_info.max)

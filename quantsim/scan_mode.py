@@ -1,9 +1,9 @@
-"""How a recursion is run: one step after another, which a CPU does fastest, or as an associative scan.
+"""How a recursion runs: step by step, which is fastest on a CPU, or as an associative scan.
 
-An accelerator does a long scan of tiny steps thousands of times slower than it could. Composing the steps pairwise takes
-``log2`` of their number rounds instead. Both modes compute the same: every recursion that has two is tested for that.
+On an accelerator, a sequential scan over many tiny steps is very slow. An associative scan composes the steps pairwise and
+needs only ``log2(N)`` rounds. Both modes give the same result; tests compare them for every recursion that has both.
 
-The mode is static: it is a part of the setup that a program is compiled for.
+The mode is static: it is part of the setup for which a program is compiled.
 """
 
 from __future__ import annotations
@@ -18,5 +18,5 @@ ScanMode = Literal["sequential", "associative"]
 
 
 def backend_scan_mode() -> ScanMode:
-    """The mode that suits JAX's default backend."""
+    """Returns the faster mode on JAX's default backend."""
     return "sequential" if jax.default_backend() == "cpu" else "associative"

@@ -1,4 +1,4 @@
-"""Causal estimators of price behaviour on chunk-boundary prices: what a rule's decision is made from."""
+"""Causal estimators on chunk-boundary prices, from which rules compute their decisions."""
 
 from quantsim.estimators.memory import capped_logit, capped_memory_days
 from quantsim.estimators.moving_average import moving_average

@@ -18,11 +18,11 @@ def moving_average(values: Array, logit_lamb: Array, mode: ScanMode = "sequentia
     Args:
         values: (K, n), positive; entry ``j`` of the result uses entries up to ``j`` only.
         logit_lamb: (n,) logit of the decay.
-        mode: how the recursion is run; ``settings.scan_mode`` in a rule.
+        mode: scan mode of the recursion; ``settings.scan_mode`` in a rule.
 
     Returns:
         (K, n), in units of the first row.
     """
-    relative = (values - values[0]) / values[0]  # in this form constant values give exact ones
+    relative = (values - values[0]) / values[0]  # in this form, constant values give exactly 1
     rest = jnp.zeros_like(relative[0])
     return 1.0 + linear_recurrence(sigmoid(logit_lamb), sigmoid(-logit_lamb) * relative, rest, mode)

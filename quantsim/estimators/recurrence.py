@@ -1,4 +1,4 @@
-"""The one sequential kernel of all estimators: a first-order linear recurrence, with its own adjoint."""
+"""The sequential kernel of all estimators: a first-order linear recurrence with a hand-written adjoint."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ __all__ = ["linear_recurrence"]
 def linear_recurrence(decay: Array, inputs: Array, initial: Array, mode: ScanMode = "sequential") -> Array:
     """``y[t] = decay · y[t-1] + inputs[t]``, with ``y[-1] = initial``.
 
-    The adjoint is the same recurrence run backwards, so a gradient costs one more pass and stores nothing but ``y``:
-    ``g[t] = ȳ[t] + decay · g[t+1]``, and ``g`` is the cotangent of the inputs.
+    The adjoint is the same recurrence run backwards, ``g[t] = ȳ[t] + decay · g[t+1]``, where ``g`` is the cotangent of the
+    inputs. So a gradient costs one more pass, and stores only ``y``.
 
     Args:
-        decay: (n,) factor per token, constant in time.
+        decay: (n,) factor per token, constant over time.
         inputs: (K, n).
         initial: (n,) state before the first input.
-        mode: how it is run; static.
+        mode: scan mode; static.
 
     Returns:
-        (K, n), every state after its input.
+        (K, n), the state after each input.
     """
     return _scan(decay, inputs, initial, mode, reverse=False)
 

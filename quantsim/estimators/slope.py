@@ -19,19 +19,19 @@ def proportional_slope(
 
     With ``e ← e + (1-λ)(x - e)`` and ``a ← λ a + (x - e)/(1-λ)`` (with the new ``e``) the slope is ``a (1-λ)³ / (λ e)``,
     starting from ``e = x[0]``, ``a = 0``. As ``x - e_new = λ (x - e_old)``, the sum ``b = a (1-λ) / λ`` obeys
-    ``b ← λ b + (x - e_old)`` and the slope is ``b (1-λ)² / e``: no division by ``λ``, so no memory at all is fine. Prices
-    are taken relative to the first one, where the averages start at zero and lose no digits.
+    ``b ← λ b + (x - e_old)`` and the slope is ``b (1-λ)² / e``. This form does not divide by ``λ``, so ``λ = 0`` is valid.
+    Prices are relative to the first one, so the averages start at zero and lose no digits.
 
     Args:
         prices: (K, n) chunk-boundary prices, positive; entry ``j`` of the result uses entries up to ``j`` only.
         logit_lamb: (n,) logit of the decay.
         divisor_logit_lamb: (n,) logit of the decay of a second average that replaces ``e`` as the divisor.
-        mode: how the recursions are run; ``settings.scan_mode`` in a rule.
+        mode: scan mode of the recursions; ``settings.scan_mode`` in a rule.
 
     Returns:
         (K, n) slope per chunk; zero at the first boundary.
     """
-    relative = (prices - prices[0]) / prices[0]  # in this form constant prices give exact zeros
+    relative = (prices - prices[0]) / prices[0]  # in this form, constant prices give exactly 0
     rest = jnp.zeros_like(relative[0])
     lamb, mu = sigmoid(logit_lamb), sigmoid(-logit_lamb)
     average = linear_recurrence(lamb, mu * relative, rest, mode)

@@ -21,8 +21,8 @@ def return_variance(prices: Array, logit_lamb: Array, mode: ScanMode = "sequenti
     Args:
         prices: (K, n) chunk-boundary prices, positive; entry ``j`` of the result uses entries up to ``j`` only.
         logit_lamb: (n,), or (1,) for all tokens, logit of the decay.
-        mode: how the recursions are run; ``settings.scan_mode`` in a rule.
-        first: what is reported before there are two returns, at the first two boundaries.
+        mode: scan mode of the recursions; ``settings.scan_mode`` in a rule.
+        first: value at the first two boundaries, before there are two returns.
 
     Returns:
         (K, n) variance per chunk.

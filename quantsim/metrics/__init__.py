@@ -1,8 +1,8 @@
-"""The metrics of a pool's run over one window, and their registry.
+"""The metrics of a pool over one window, and their registry.
 
-A metric reads a :class:`Sample` (what is known of one window) and its static :class:`SampleShape`, and returns one
-number; all metrics are to be maximised. To add one, add an entry to the ``METRICS`` table of a family file in this
-package, or a new file with such a table: the registry finds it. ``docs/metrics.md`` lists them all.
+A metric maps a :class:`Sample` (the data of one window) and its static :class:`SampleShape` to one number. All metrics are
+maximised. To add one, add an entry to a ``METRICS`` table in this package, or a new file with such a table: the registry
+finds it. ``docs/metrics.md`` lists all metrics.
 """
 
 from quantsim.metrics.registry import bounded, compute, get_metric, metric_names, needs_of

@@ -1,9 +1,8 @@
-"""How far the value falls below its start or its running maximum, and returns over that.
+"""Drawdowns of the value below its start or its running maximum, and ratios of returns to drawdowns.
 
-All are at most zero, but for the two ratios: a drawdown of -0.2 is a fall by a fifth, and the larger number is the
-better one. The running maximum of a block starts with the block. Metrics over blocks are nan without a complete block.
-Sources: Young (1991) for calmar, Kestner (1996) for sterling, Martin and McCann (1989) for ulcer, in the forms of
-quantammsim.
+All except the two ratios are at most zero: -0.2 is a fall by 20 %, and larger is better. The running maximum of a block
+starts with the block. Metrics over blocks are nan if there is no complete block. Sources: Young (1991) for calmar, Kestner
+(1996) for sterling, Martin and McCann (1989) for ulcer, in the forms of quantammsim.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ _A_MONTH = Least(blocks=1, block_days=MONTH_DAYS)
 
 
 def greatest_draw_down(sample: Sample, shape: SampleShape) -> Array:
-    """``min(V - V[0])/V[0]``: the worst fall below the start, not below a maximum (see ``max_drawdown``)."""
+    """``min(V - V[0])/V[0]``: the worst fall below the first value. For falls below the maximum see ``max_drawdown``."""
     return jnp.min(sample.bars - sample.start_value) / sample.start_value
 
 
@@ -46,14 +45,14 @@ def weekly_max_drawdown(sample: Sample, shape: SampleShape) -> Array:
 
 
 def calmar(sample: Sample, shape: SampleShape) -> Array:
-    """``((V[-1]/V[0])^y - 1) / -max_drawdown``; without a drawdown, 0 or + infinity with the sign of the return."""
+    """``((V[-1]/V[0])^y - 1) / -max_drawdown``; without a drawdown, 0 if the return is 0, else + infinity."""
     return ratio(period_return(sample, shape), -max_drawdown(sample, shape))
 
 
 def sterling(sample: Sample, shape: SampleShape) -> Array:
     """``((V[-1]/V[0])^y - 1)`` over minus the mean of the 30-day blocks' max drawdowns.
 
-    With no drawdown in any block, 0 or ± infinity with the sign of the return.
+    Without a drawdown in any block: 0 if the return is 0, else ± infinity with its sign.
     """
     worst = jnp.min(drawdowns(blocks(sample.bars, shape, MONTH_DAYS)), axis=1)
     return ratio(period_return(sample, shape), -jnp.mean(worst))

@@ -1,4 +1,4 @@
-"""What the pool did rather than what it was worth: fees earned and weight moved."""
+"""Metrics of the pool's activity: fees earned and weight moved."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ __all__ = ["METRICS", "fee_revenue_over_value", "turnover"]
 
 
 def fee_revenue_over_value(sample: Sample, shape: SampleShape) -> Array:
-    """Fees kept by the pool over the sample, in value, over ``V[0]``; 0 without fees."""
+    """Value of the fees that the pool kept over the sample, divided by ``V[0]``; 0 without fees."""
     return sample.fee_revenue / sample.start_value
 
 
 def turnover(sample: Sample, shape: SampleShape) -> Array:
-    """Minus ``½ Σ_t Σ_i |w[t,i] - w[t-1,i]| / D``: the share of the pool that changes token on a mean day, negated.
+    """Minus ``½ Σ_t Σ_i |w[t,i] - w[t-1,i]| / D``: the share of the pool that changes token per day on average, negated.
 
-    At most 0; 0 for constant weights. Negated because less is better, all else equal, and every metric is maximised.
+    At most 0; 0 for constant weights. Negated because less is better and every metric is maximised.
     """
     return -sample.weight_change / shape.days
 
@@ -30,7 +30,7 @@ METRICS = (
     ),
     Metric(
         "turnover", turnover, Need.TURNOVER, True, "fraction per day",
-        "Weight moved on a mean day, negated: less is better.",
+        "Weight moved per day on average, negated: less is better.",
         "-½ Σ|Δw| / D",
         cost=True,
     ),

@@ -1,7 +1,6 @@
 """Finds metrics by name, and computes several of them at once.
 
-Every module of this package that holds a ``METRICS`` table is a family; its entries are registered when a name is first
-asked for. Importing this module is cheap; the first look-up imports the families, and JAX with them.
+Every module of this package with a ``METRICS`` table is a family. The first look-up imports the families, and JAX with them.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ def get_metric(name: str) -> Metric:
     """Returns the metric of that name.
 
     Raises:
-        ConfigError: there is none; the message suggests the nearest name.
+        ConfigError: the name is unknown; the message suggests the nearest one.
 
     Example:
         >>> get_metric("daily_log_sharpe").unit
@@ -46,7 +45,7 @@ def metric_names() -> tuple[str, ...]:
 
 
 def needs_of(names: Iterable[str]) -> Need:
-    """Returns what of a sample the named metrics read together; ``Need(0)`` for no names.
+    """Returns the parts of a sample that these metrics read; ``Need(0)`` for no names.
 
     Raises:
         ConfigError: a name is unknown.
@@ -55,7 +54,7 @@ def needs_of(names: Iterable[str]) -> Need:
 
 
 def bounded(name: str, values: Array) -> Array:
-    """Values of a metric as they count where several are combined: within ± :attr:`Metric.bound`, same shape.
+    """Limits values of a metric to ± :attr:`Metric.bound`, for combining several of them; same shape.
 
     The gradient is 0 beyond the bound. nan stays nan.
 
@@ -69,9 +68,9 @@ def bounded(name: str, values: Array) -> Array:
 
 
 def compute(names: Iterable[str], sample: Sample, shape: SampleShape) -> dict[str, Array]:
-    """Returns the named metrics of one window, each a scalar (): nan where the window has not the least that it needs.
+    """Returns the named metrics of one window, each a scalar (). A metric is nan if the window is too short for it.
 
-    To be called under ``jit``, which shares common work.
+    Call it under ``jit``, so that common work is shared.
 
     Args:
         names: metrics to compute.
@@ -80,8 +79,8 @@ def compute(names: Iterable[str], sample: Sample, shape: SampleShape) -> dict[st
 
     Raises:
         ConfigError: a name is unknown.
-        ValueError: a metric needs ``bar_values``, and the sample has none.
-        WindowError: the arrays of the sample do not have the lengths that ``shape`` says.
+        ValueError: a metric needs ``bar_values``, but the sample has none.
+        WindowError: the lengths of the sample's arrays do not match ``shape``.
     """
     from quantsim.metrics.series import undefined
 
@@ -103,7 +102,7 @@ def _check_lengths(sample: Sample, shape: SampleShape) -> None:
 
 @functools.cache
 def _registered() -> Mapping[str, Metric]:
-    """All metrics by name, in the order of the family files' names and of the entries in each."""
+    """All metrics by name, ordered by family file and by entry."""
     metrics: dict[str, Metric] = {}
     for module in pkgutil.iter_modules(quantsim.metrics.__path__, prefix=f"{quantsim.metrics.__name__}."):
         family: tuple[Metric, ...] = getattr(importlib.import_module(module.name), "METRICS", ())

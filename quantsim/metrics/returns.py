@@ -1,6 +1,6 @@
-"""Returns over the sample, plain and annualised, in value and against two holdings that do nothing.
+"""Returns over the sample, plain and annualised, absolute and relative to two holdings without trades.
 
-All read the ends of the sample only.
+All of them read only the ends of the sample.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ def returns(sample: Sample, shape: SampleShape) -> Array:
 
 
 def returns_over_hodl(sample: Sample, shape: SampleShape) -> Array:
-    """``V[-1] / Σ_i R[0,i] p[-1,i] - 1``: against the pool's own first reserves, held."""
+    """``V[-1] / Σ_i R[0,i] p[-1,i] - 1``: relative to holding the pool's initial reserves."""
     return sample.end_value / sample.hodl_end_value - 1.0
 
 
 def returns_over_uniform_hodl(sample: Sample, shape: SampleShape) -> Array:
-    """``V[-1] / Σ_i (V[0]/n) p[-1,i]/p[0,i] - 1``: against the same value spread evenly over the tokens, held."""
+    """``V[-1] / Σ_i (V[0]/n) p[-1,i]/p[0,i] - 1``: relative to holding the same value, split equally over the tokens."""
     return sample.end_value / sample.uniform_hodl_end_value - 1.0
 
 
@@ -64,7 +64,7 @@ METRICS = (
     ),
     Metric(
         "returns_over_hodl", returns_over_hodl, Need.ENDS, True, "fraction",
-        "Return relative to holding the pool's first reserves.",
+        "Return relative to holding the pool's initial reserves.",
         "V[-1] / Σ R[0] p[-1] - 1",
     ),
     Metric(
@@ -74,13 +74,13 @@ METRICS = (
     ),
     Metric(
         "annualised_returns", annualised_returns, Need.ENDS, True, "fraction per year",
-        "Return, compounded to a year.",
+        "Return compounded to a year.",
         "(1 + returns)^(365·B/(T-1)) - 1",
         Least(bars=2),
     ),
     Metric(
         "annualised_returns_over_hodl", annualised_returns_over_hodl, Need.ENDS, True, "fraction per year",
-        "Return relative to holding the first reserves, compounded to a year.",
+        "Return relative to holding the initial reserves, compounded to a year.",
         "(1 + returns_over_hodl)^(365·B/(T-1)) - 1",
         Least(bars=2),
     ),

@@ -1,11 +1,11 @@
-"""Returns over value at risk: the block raroc and rovar, kept for comparability, and the annual raroc, the sound one.
+"""Returns over value at risk: the block raroc and rovar, kept for comparability, and the sound annual raroc.
 
-The block forms, as in quantammsim, set an annual return against ``var·sqrt(y/d)``, where ``var`` is the 5 % value at
-risk of blocks of ``d`` days and ``y = 365/D``. That scale shrinks as the sample of ``D`` days gets longer, so they grow
-with its length: compare them between samples of one length only. They are also plain quotients, and turn negative for a
-gain whose value at risk is a gain too. The annual forms have neither fault.
+The block forms are those of quantammsim. They divide an annual return by ``var·sqrt(y/d)``, where ``var`` is the 5 % value at
+risk of blocks of ``d`` days and ``y = 365/D``. This divisor shrinks with the length ``D`` of the sample in days, so the
+metrics grow with it: compare them only between samples of equal length. They are also plain quotients, which are negative if
+both the return and the value at risk are gains. The annual forms have neither problem.
 
-Gradients reach the value at risk through the few returns beside the percentile, and the numerator in full.
+The gradient of the value at risk depends only on the few returns next to the percentile.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ __all__ = ["METRICS", "annual_raroc", "annual_raroc_trad", "raroc", "rovar"]
 
 RISK_PERCENT = 5.0  # every metric here uses the 95 % value at risk
 
-RAROC_BOUND, ROVAR_BOUND = 4_000.0, 2_000_000.0  # also twenty times the largest of the reference vectors
+RAROC_BOUND, ROVAR_BOUND = 4_000.0, 2_000_000.0  # twenty times the largest value in the reference vectors
 
 ValueAtRisk = Callable[..., Array]
 
 
 def raroc(sample: Sample, shape: SampleShape, *, block_days: int) -> Array:
-    """``-((V[-1]/V[0])^y - 1) / (var·sqrt(y/d))``; at ``var = 0``, 0 or ± infinity with the sign of the return.
+    """``-((V[-1]/V[0])^y - 1) / (var·sqrt(y/d))``; at ``var = 0``: 0 if the return is 0, else ± infinity with its sign.
 
-    Undefined where the value at risk is.
+    Undefined if the value at risk is undefined.
     """
     return ratio(period_return(sample, shape), _block_risk(sample, shape, block_days, value_at_risk))
 
@@ -42,8 +42,8 @@ def raroc(sample: Sample, shape: SampleShape, *, block_days: int) -> Array:
 def rovar(sample: Sample, shape: SampleShape, *, block_days: int, var: ValueAtRisk) -> Array:
     """Minus the mean over blocks of ``(last/first)^(365/d) - 1``, over ``var·sqrt(y/d)``.
 
-    At ``var = 0``, 0 or ± infinity with the sign of that mean; undefined without a complete block, or where ``var``, one of
-    ``value_at_risk`` and ``value_at_risk_trad``, is undefined.
+    ``var`` is ``value_at_risk`` or ``value_at_risk_trad``. At ``var = 0``: 0 if the mean is 0, else ± infinity with its sign.
+    Undefined without a complete block, or if ``var`` is undefined.
     """
     values = blocks(sample.bars, shape, block_days)
     block_returns = annualised(values[:, -1] / values[:, 0], DAYS_PER_YEAR / block_days)
@@ -51,17 +51,17 @@ def rovar(sample: Sample, shape: SampleShape, *, block_days: int, var: ValueAtRi
 
 
 def annual_raroc(sample: Sample, shape: SampleShape) -> Array:
-    """``annualised_returns / (-var·sqrt(365·B))``, ``var`` the 5th percentile of all per-bar returns.
+    """``annualised_returns / (-var·sqrt(365·B))``, with ``var`` the 5th percentile of all per-bar returns.
 
-    Where ``var >= 0`` nothing is at risk: 0 or ± infinity with the sign of the return. Undefined for a single bar.
+    If ``var >= 0`` there is no risk: 0 if the return is 0, else ± infinity with its sign. Undefined for a single bar.
     """
     return _annual_raroc(sample, shape, sample.bars, shape.bars_per_year)
 
 
 def annual_raroc_trad(sample: Sample, shape: SampleShape) -> Array:
-    """``annualised_returns / (-var·sqrt(365))``, ``var`` the 5th percentile of the daily returns.
+    """``annualised_returns / (-var·sqrt(365))``, with ``var`` the 5th percentile of the daily returns.
 
-    Where ``var >= 0`` nothing is at risk: 0 or ± infinity with the sign of the return. Undefined for a single day.
+    If ``var >= 0`` there is no risk: 0 if the return is 0, else ± infinity with its sign. Undefined for a single day.
     """
     return _annual_raroc(sample, shape, sample.daily_values, DAYS_PER_YEAR)
 
@@ -84,7 +84,7 @@ def _raroc_entry(label: str, block_days: int) -> Metric:
         Need.ENDS | Need.BARS,
         True,
         "ratio, grows with the sample",
-        f"Annual return over the value at risk of {block_days}-day blocks; compare samples of one length only.",
+        f"Annual return over the value at risk of {block_days}-day blocks; compare only samples of equal length.",
         f"-((V[-1]/V[0])^y - 1) / ({label}_var_95%·sqrt(y/{block_days}))",
         inside_blocks(block_days),
         RAROC_BOUND,
@@ -99,7 +99,7 @@ def _rovar_entry(label: str, block_days: int, suffix: str, var: ValueAtRisk) -> 
         True,
         "ratio, grows with the sample",
         f"Annualised {block_days}-day return over value at risk{' between blocks' if suffix else ''}; "
-        "compare samples of one length only.",
+        "compare only samples of equal length.",
         f"-mean over {block_days}-day blocks of ((last/first)^(365/{block_days}) - 1), "
         f"over {label}_var_95%{suffix}·sqrt(y/{block_days})",
         between_blocks(block_days) if suffix else inside_blocks(block_days),

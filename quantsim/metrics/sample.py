@@ -1,6 +1,6 @@
-"""What a metric may look at, what it says of itself, and the static shape it is computed for.
+"""The data that a metric reads, its static shape, and the definition of a metric.
 
-Nothing here imports JAX: a :class:`Sample` is a plain named tuple, which JAX treats as a pytree.
+This module does not import JAX: a :class:`Sample` is a plain named tuple, which JAX treats as a pytree.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 __all__ = ["DAYS_PER_YEAR", "RATIO_BOUND", "Least", "Metric", "Need", "Sample", "SampleShape"]
 
-DAYS_PER_YEAR = 365.0  # crypto markets do not close: no 252
+DAYS_PER_YEAR = 365.0  # not 252: crypto markets do not close
 
 RATIO_BOUND = 100.0
 """The bound of annualised ratios: five times the sampling error of an annual Sharpe ratio over a single day
-(``sqrt(365/days)``), and twenty times the largest ratio of the reference vectors. Samples beyond it have next to no risk."""
+(``sqrt(365/days)``), and twenty times the largest ratio in the reference vectors. Larger ratios come from almost no risk."""
 
 
 class Need(enum.Flag):
-    """What of a :class:`Sample` a metric reads. The evaluator takes the cheapest path that offers the union."""
+    """The parts of a :class:`Sample` that a metric reads. The evaluator chooses the cheapest path that has all of them."""
 
     ENDS = enum.auto()  #: ``start_value``, ``end_value`` and the two hodl values
     DAILY = enum.auto()  #: ``daily_values``
@@ -37,22 +37,22 @@ class Need(enum.Flag):
 
 
 class Sample(NamedTuple):
-    """What a metric may look at, for one window of ``T`` bars, ``B`` of them a day. Values are in the quote currency.
+    """The data of one window of ``T`` bars, with ``B`` bars per day. Values are in the quote currency.
 
-    ``bar_values`` is None where no metric asked for :attr:`Need.BARS`, and so are the last two without
-    :attr:`Need.REBALANCING`. Batches of windows go through ``jax.vmap``.
+    ``bar_values`` is None unless a metric has :attr:`Need.BARS`; the last two are None unless one has
+    :attr:`Need.REBALANCING`. For batches of windows use ``jax.vmap``.
     """
 
     start_value: Array  #: () pool value at the first bar, ``V[0]``
     end_value: Array  #: () pool value at the last bar, ``V[-1]``
-    hodl_end_value: Array  #: () value at the last bar of the first bar's reserves, ``Σ R[0] p[-1]``
-    uniform_hodl_end_value: Array  #: () value at the last bar of ``V[0]/n`` worth of each of ``n`` tokens, held
+    hodl_end_value: Array  #: () last value of holding the first bar's reserves, ``Σ R[0] p[-1]``
+    uniform_hodl_end_value: Array  #: () last value of holding ``V[0]/n`` worth of each of the ``n`` tokens
     daily_values: Array  #: (ceil(T/B),) pool value at each day's first bar, ``V[0::B]``
     bar_values: Array | None  #: (T,) pool value at every bar
     weight_change: Array  #: () ``½ Σ_t Σ_i |w[t,i] - w[t-1,i]|`` over the sample
     fee_revenue: Array  #: () fees kept by the pool over the sample, in value; 0 without fees
-    rebalancing_loss: Array | None = None  #: () ``Σ_t (R[t-1] - R[t])·p[t]``, what trades took at market prices
-    rebalancing_costs: Array | None = None  #: () what following the reserves at market prices would have paid
+    rebalancing_loss: Array | None = None  #: () ``Σ_t (R[t-1] - R[t])·p[t]``, loss by trades, at market prices
+    rebalancing_costs: Array | None = None  #: () costs of the benchmark that follows the reserves at market prices
 
     @classmethod
     def from_bars(
@@ -67,7 +67,7 @@ class Sample(NamedTuple):
         rebalancing_loss: Array | None = None,
         rebalancing_costs: Array | None = None,
     ) -> Sample:
-        """Returns the sample of a value path known at every bar, shape (T,)."""
+        """Returns the sample of a value path at every bar, (T,)."""
         return cls(
             start_value=bar_values[0],
             end_value=bar_values[-1],
@@ -86,34 +86,34 @@ class Sample(NamedTuple):
         """The value at every bar, shape (T,).
 
         Raises:
-            ValueError: the sample was made without it; the metric's ``needs`` must name ``Need.BARS``.
+            ValueError: the sample does not have it; the metric's ``needs`` must include ``Need.BARS``.
         """
         if self.bar_values is None:
-            raise ValueError("this sample holds no bar_values; ask for them with Need.BARS")
+            raise ValueError("this sample has no bar_values; add Need.BARS to the needs of the metric")
         return self.bar_values
 
     @property
     def rebalancing(self) -> tuple[Array, Array]:
-        """The loss against rebalancing at market prices, and the costs of that, () each.
+        """The loss versus rebalancing at market prices, and the costs of the rebalancing, () each.
 
         Raises:
-            ValueError: the sample was made without them; the metric's ``needs`` must name ``Need.REBALANCING``.
+            ValueError: the sample does not have them; the metric's ``needs`` must include ``Need.REBALANCING``.
         """
         if self.rebalancing_loss is None or self.rebalancing_costs is None:
-            raise ValueError("this sample holds no rebalancing_loss and _costs; ask for them with Need.REBALANCING")
+            raise ValueError("this sample has no rebalancing_loss; add Need.REBALANCING to the needs of the metric")
         return self.rebalancing_loss, self.rebalancing_costs
 
 
 @dataclass(frozen=True)
 class SampleShape:
-    """The static shape of a sample; hashable, so it can be a static argument of a jitted function.
+    """The static shape of a sample. It is hashable, so it can be a static argument of a jitted function.
 
     Attributes:
-        n_bars: number of bars in the sample, ``T``.
-        bars_per_day: number of bars in a day, ``B``; 1440 for minutes, 1 for days.
+        n_bars: number of bars, ``T``.
+        bars_per_day: number of bars in a day, ``B``: 1440 for bars of a minute, 1 for bars of a day.
 
     Raises:
-        WindowError: one of them is below 1.
+        WindowError: ``n_bars`` or ``bars_per_day`` is below 1.
     """
 
     n_bars: int
@@ -122,7 +122,7 @@ class SampleShape:
     def __post_init__(self) -> None:
         if self.n_bars < 1 or self.bars_per_day < 1:
             raise WindowError(
-                f"a sample needs at least 1 bar, and at least 1 bar a day, but got n_bars={self.n_bars}, "
+                f"a sample needs at least 1 bar, and at least 1 bar per day, but got n_bars={self.n_bars}, "
                 f"bars_per_day={self.bars_per_day}"
             )
 
@@ -133,7 +133,7 @@ class SampleShape:
 
     @property
     def samples_per_year(self) -> float:
-        """``y = 365/D``, how many such samples make a year."""
+        """``y = 365/D``, the number of such samples in a year."""
         return DAYS_PER_YEAR / self.days
 
     @property
@@ -143,7 +143,7 @@ class SampleShape:
 
     @property
     def n_daily(self) -> int:
-        """Length of ``daily_values``, ``ceil(T/B)``: the last day need not be complete."""
+        """Length of ``daily_values``, ``ceil(T/B)``; the last day may be incomplete."""
         return math.ceil(self.n_bars / self.bars_per_day)
 
     def n_blocks(self, block_days: int) -> int:
@@ -153,14 +153,14 @@ class SampleShape:
 
 @dataclass(frozen=True)
 class Least:
-    """What a sample must have at least for a metric to be defined.
+    """The smallest sample for which a metric is defined.
 
     Attributes:
-        bars: in all.
-        daily_values: days begun.
-        blocks: complete blocks of ``block_days`` days.
-        block_days: length of a block.
-        block_bars: bars in a block.
+        bars: number of bars.
+        daily_values: number of daily values.
+        blocks: number of complete blocks of ``block_days`` days.
+        block_days: length of a block, in days.
+        block_bars: number of bars in a block.
     """
 
     bars: int = 1
@@ -170,7 +170,7 @@ class Least:
     block_bars: int = 1
 
     def is_met(self, shape: SampleShape) -> bool:
-        """Whether a sample of that shape has it."""
+        """Whether a sample of this shape is large enough."""
         return (
             shape.n_bars >= self.bars
             and shape.n_daily >= self.daily_values
@@ -181,22 +181,22 @@ class Least:
 
 @dataclass(frozen=True)
 class Metric:
-    """One metric: to be maximised, computed from one sample.
+    """One metric of a sample. Metrics are maximised.
 
     Attributes:
-        name: the name users write.
-        function: jit-able map of a sample and its static shape, which meets ``least``, to a scalar ().
-        needs: what of the sample ``function`` reads.
-        differentiable: whether its gradient is worth following. Every metric has a finite gradient almost everywhere;
-            this is False where that gradient speaks for a sliver of the sample only.
+        name: name in studies and tables.
+        function: jit-able function of a sample and its static shape, which meets ``least``; returns a scalar ().
+        needs: the parts of the sample that ``function`` reads.
+        differentiable: whether its gradient is useful for training. Every metric has a finite gradient almost everywhere;
+            this is False if the gradient depends on only a few values of the sample.
         unit: unit of the result.
-        description: what it means, in one line.
-        formula: how it is computed, in one line; for the documentation.
-        least: what the sample must have; the metric of any other is nan.
-        bound: values beyond ± this count as ± this where several are combined (periods, windows, metrics, splits), so that
-            one period without risk does not decide a mean. What is reported is not bounded. Infinite for all but ratios.
-        cost: whether it is a positive quantity with a minus built in, so that it can be maximised. Tables and pictures show
-            it without.
+        description: the meaning, in one line.
+        formula: the formula, in one line; for the documentation.
+        least: the smallest sample; the metric of a smaller one is nan.
+        bound: limit on the absolute value when several values are combined (periods, windows, metrics, splits), so that one
+            period without risk does not dominate a mean. Reported values are not bounded. Infinite for all but ratios.
+        cost: whether it is a cost, stored as a negative number so that it can be maximised. Tables and pictures show it
+            positive.
     """
 
     name: str

@@ -1,8 +1,8 @@
-"""What the metric families share: returns, blocks of days, and quotients that are never a silent nan.
+"""Functions that metric families share: returns, blocks of days, and quotients with a defined result at 0.
 
-The functions are plain ``jax.numpy``; called with the same arguments by several metrics under one ``jit`` they are
-computed once. At a kink or a pole the argument is replaced inside the branch of a ``where`` as well as chosen by it
-(the "double where"), so that the branch not taken cannot turn the gradient into nan.
+The functions are plain ``jax.numpy``. Under one ``jit``, equal calls by several metrics are computed once. At a kink or a pole
+they use the "double where": the argument is also replaced inside the unused branch, so that this branch cannot make the
+gradient nan.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ __all__ = [
 ]
 
 
-LARGEST_EXPONENT = 700.0  # of e; 709.8 is the largest that float64 has
+LARGEST_EXPONENT = 700.0  # of e; float64 overflows at 709.8
 SMALLEST_RISK = 1e-150
 
 
 def undefined(sample: Sample) -> Array:
-    """Returns nan, shape (): what a metric is where the shape of the sample leaves nothing to compute it from."""
+    """Returns nan, shape (): the value of a metric that is undefined for the shape of the sample."""
     return jnp.full_like(sample.start_value, jnp.nan)
 
 
@@ -47,14 +47,14 @@ def blocks(bar_values: Array, shape: SampleShape, block_days: int) -> Array:
 
 
 def drawdowns(values: Array) -> Array:
-    """Returns ``v / running max - 1`` along the last axis, which starts the running maximum: same shape, at most 0."""
+    """Returns ``v / running max - 1`` along the last axis; same shape, at most 0."""
     return values / _running_max(values) - 1.0
 
 
 def _running_max(values: Array) -> Array:
-    """Returns the running maximum along the last axis, looked up by the position of the latest bar that reached it.
+    """Returns the running maximum along the last axis, by a look-up at the position of the maximum.
 
-    The look-up makes its gradient one scatter; that of ``lax.cummax`` takes a hundred times longer to compile.
+    The gradient of a look-up is one scatter. The gradient of ``lax.cummax`` takes a hundred times longer to compile.
     """
     last = values.ndim - 1
     at_maximum = values >= jax.lax.cummax(jax.lax.stop_gradient(values), axis=last)
@@ -65,7 +65,7 @@ def _running_max(values: Array) -> Array:
 def annualised(growth: Array, periods_per_year: float) -> Array:
     """Returns ``growth^periods_per_year - 1`` for a growth factor (1 plus the return) per period.
 
-    Beyond ``exp(700)``, which minutes can be annualised to, it is + infinity, with gradient 0.
+    Beyond ``exp(700)``, which the return of a few minutes can reach, it is + infinity with gradient 0.
     """
     overflows = periods_per_year * jnp.log(jax.lax.stop_gradient(growth)) > LARGEST_EXPONENT
     power = jnp.power(jnp.where(overflows, 1.0, growth), periods_per_year)
@@ -75,28 +75,28 @@ def annualised(growth: Array, periods_per_year: float) -> Array:
 def period_return(sample: Sample, shape: SampleShape) -> Array:
     """Returns ``(V[-1]/V[0])^y - 1``, the sample's return annualised by its ``D = T/B`` days, ``y = 365/D``.
 
-    The ``T`` bars are counted as ``T`` steps here, unlike in ``annualised_returns``, which counts the ``T - 1`` there
-    are; kept for comparability (it is the numerator of calmar, sterling and the block raroc).
+    ``T`` bars count as ``T`` steps here, while ``annualised_returns`` counts ``T - 1``. Kept for comparability: it is the
+    numerator of calmar, sterling and the block raroc.
     """
     return annualised(sample.end_value / sample.start_value, shape.samples_per_year)
 
 
 def root(square: Array) -> Array:
-    """Returns the square root of ``square >= 0``, with gradient 0 (rather than infinity, or nan) where it is 0."""
+    """Returns the square root of ``square >= 0``; at 0 its gradient is 0, not infinity or nan."""
     regular = square != 0.0
     return jnp.where(regular, jnp.sqrt(jnp.where(regular, square, 1.0)), 0.0)
 
 
 def deviation(values: Array) -> Array:
-    """Returns the population standard deviation (``ddof = 0``) of all values, with gradient 0 where it is 0."""
+    """Returns the population standard deviation (``ddof = 0``) of all values; at 0 its gradient is 0."""
     return root(jnp.var(values))
 
 
 def ratio(reward: Array, risk: Array) -> Array:
-    """Returns ``reward / risk``, and by rule, where ``risk`` is 0: 0 if ``reward`` is 0, else ± infinity.
+    """Returns ``reward / risk``. If ``risk`` is 0: 0 if ``reward`` is 0, else ± infinity with the sign of ``reward``.
 
-    The sign of the infinity is that of ``reward``. The gradient is 0 where the rule applies. A nan in either stays nan. A risk
-    below 1e-150 in size, whose square has no reciprocal and which no path of values has, counts as 0.
+    The gradient is 0 if ``risk`` is 0. nan in either argument gives nan. An absolute risk below 1e-150 counts as 0, because
+    its square has no finite reciprocal.
     """
     regular = ~(jnp.abs(risk) < SMALLEST_RISK)
     limit = jnp.where(reward > 0.0, jnp.inf, jnp.where(reward < 0.0, -jnp.inf, reward))

@@ -1,9 +1,8 @@
-"""Mean return over its deviation, annualised: Sharpe (1994) and Sortino and van der Meer (1991), no risk-free rate.
+"""Annualised ratios of mean return to deviation: Sharpe (1994), Sortino and van der Meer (1991). The risk-free rate is 0.
 
-Per bar, or per day on the values at each day's first bar. Where the deviation is exactly zero, the result is 0 if the
-mean is 0 and else ± infinity with the sign of the mean; ``daily_log_sharpe`` stays finite by the small constant in its
-denominator, and is nan below three days: one return has no deviation, and what it divided by would be that constant alone.
-Without a single return (one bar, one day) all are nan.
+Returns are per bar, or per day, from the value at the first bar of each day. If the deviation is exactly zero, the result is
+0 if the mean is 0, else ± infinity with the sign of the mean. ``daily_log_sharpe`` has a small constant in its denominator, so
+it is always finite; it is nan below three days, because a single return has no deviation. Without returns all are nan.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from quantsim.metrics.series import deviation, ratio, root, simple_returns
 
 __all__ = ["METRICS", "daily_log_sharpe", "daily_sharpe", "daily_sortino", "sharpe", "sortino"]
 
-LOG_SHARPE_SOFTENING = 1e-8  # added to the deviation: bounds the metric, and shifts a real one by less than 1e-6 of it
+LOG_SHARPE_SOFTENING = 1e-8  # added to the deviation: bounds the metric; changes it by less than 1e-6 in practice
 
 
 def sharpe(sample: Sample, shape: SampleShape) -> Array:
@@ -38,12 +37,12 @@ def daily_log_sharpe(sample: Sample, shape: SampleShape) -> Array:
 
 
 def sortino(sample: Sample, shape: SampleShape) -> Array:
-    """``sqrt(365·B)·mean(r)/sqrt(mean(min(r, 0)²))`` of the per-bar returns; + infinity if none of them is a loss."""
+    """``sqrt(365·B)·mean(r)/sqrt(mean(min(r, 0)²))`` of the per-bar returns ``r``; + infinity without a loss."""
     return _sortino(sample.bars, shape.bars_per_year)
 
 
 def daily_sortino(sample: Sample, shape: SampleShape) -> Array:
-    """``sqrt(365)·mean(r)/sqrt(mean(min(r, 0)²))`` of the daily returns; + infinity if none of them is a loss."""
+    """``sqrt(365)·mean(r)/sqrt(mean(min(r, 0)²))`` of the daily returns ``r``; + infinity without a loss."""
     return _sortino(sample.daily_values, DAYS_PER_YEAR)
 
 

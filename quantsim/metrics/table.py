@@ -1,4 +1,4 @@
-"""The table of all metrics in Markdown, as ``docs/metrics.md`` shows it: ``python -m quantsim.metrics.table``."""
+"""Prints the Markdown table of all metrics for ``docs/metrics.md``: ``python -m quantsim.metrics.table``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["markdown_table"]
 
 
 def markdown_table() -> str:
-    """Returns one row per registered metric, below a header."""
+    """Returns a header and one row per metric."""
     header = ["| name | meaning | formula | unit | needs | differentiable |", "|---|---|---|---|---|---|"]
     return "\n".join([*header, *(_row(get_metric(name)) for name in metric_names())])
 

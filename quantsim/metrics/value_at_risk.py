@@ -1,13 +1,13 @@
-"""Value at risk: the return that only the worst few percent fall below. The larger (less negative), the better.
+"""Value at risk: a low percentile of returns. Larger (less negative) is better.
 
-Two forms per block length and confidence. The plain one takes the percentile of the per-bar returns inside each block
-and averages over blocks, so it speaks of one bar's return; returns across block boundaries are left out. The ``_trad``
-one takes the percentile of the returns between the blocks' last values, so it speaks of a day's or a week's return.
-Percentiles interpolate linearly between the neighbouring order statistics (numpy's default).
+There are two forms per block length and confidence. The plain form is the mean over blocks of the percentile of the per-bar
+returns inside each block, so it is the risk of one bar; returns across block boundaries do not count. The ``_trad`` form is
+the percentile of the returns between the last values of successive blocks, so it is the risk of a day or a week. Percentiles
+interpolate linearly between order statistics (numpy's default).
 
-A percentile is piecewise differentiable: its gradient reaches the one or two returns beside it. In the plain form these
-are one or two of every block, and the average is fit to be followed. In the ``_trad`` form they are one or two of the
-whole sample, so it is registered as not differentiable, though its gradient is finite.
+A percentile is piecewise differentiable: its gradient depends on the one or two returns next to it. In the plain form these
+are one or two returns of every block, which is enough for training. In the ``_trad`` form they are one or two returns of the
+whole sample, so it is registered as not differentiable, although its gradient is finite.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ __all__ = ["METRICS", "between_blocks", "inside_blocks", "value_at_risk", "value
 
 
 def value_at_risk(sample: Sample, shape: SampleShape, *, block_days: int, percent: float) -> Array:
-    """Mean over the blocks of the ``percent``-th percentile of the per-bar returns inside the block.
+    """Mean over blocks of the ``percent``-th percentile of the per-bar returns inside the block.
 
-    Undefined without a complete block, or where a block is a single bar and so has no return inside.
+    Undefined without a complete block, or if a block is a single bar and has no returns.
     """
     returns = simple_returns(blocks(sample.bars, shape, block_days))
     return jnp.mean(jnp.percentile(returns, percent, axis=1))
 
 
 def value_at_risk_trad(sample: Sample, shape: SampleShape, *, block_days: int, percent: float) -> Array:
-    """``percent``-th percentile of the returns between the last values of successive blocks; undefined below two blocks."""
+    """``percent``-th percentile of the returns between last values of successive blocks; undefined below two blocks."""
     returns = simple_returns(blocks(sample.bars, shape, block_days)[:, -1])
     return jnp.percentile(returns, percent)
 
 
 def inside_blocks(block_days: int) -> Least:
-    """What :func:`value_at_risk` needs: a complete block, and a return inside it."""
+    """The smallest sample of :func:`value_at_risk`: a complete block with a return inside."""
     return Least(blocks=1, block_days=block_days, block_bars=2)
 
 
 def between_blocks(block_days: int) -> Least:
-    """What :func:`value_at_risk_trad` needs: a return between two blocks."""
+    """The smallest sample of :func:`value_at_risk_trad`: two complete blocks."""
     return Least(blocks=2, block_days=block_days)
 
 
@@ -59,7 +59,7 @@ def _entries(label: str, block: str, block_days: int, confidence: int) -> tuple[
             Need.BARS,
             True,
             "fraction per bar",
-            f"Value at risk of one bar's return, {confidence} % confidence, averaged over each {block}.",
+            f"Value at risk of a bar's return, {confidence} % confidence: mean over {block}s.",
             f"mean over {block_days}-day blocks of the {ordinal} percentile of per-bar returns inside the block",
             inside_blocks(block_days),
         ),

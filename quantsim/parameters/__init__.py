@@ -1,4 +1,4 @@
-"""Strategy parameters: how they are named, transformed, checked, and drawn as starting points."""
+"""Strategy parameters: names, transforms, checks, and random starting points."""
 
 from quantsim.parameters.initial import gaussian_sets, range_sets
 from quantsim.parameters.parameter import Parameter, bind, scoped

@@ -1,4 +1,4 @@
-"""Parameter specs that pools have in common or several rules share, so that a memory is a memory everywhere."""
+"""Parameter specs that several pools or rules share."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ pre_exp_scaling = ParameterSpec(
     raw_name="raw_pre_exp_scaling",
     human_name="pre_exp_scaling",
     unit="per chunk",
-    description="slope that counts as one half before the power is taken",
+    description="scale of the slope: a slope of this size counts as 0.5 in the power",
     transform=LOG2,
     default=0.5,
     low=0.01,
@@ -97,7 +97,7 @@ bounded_pre_exp_scaling = ParameterSpec(
     raw_name="logit_pre_exp_scaling",
     human_name="bounded_pre_exp_scaling",
     unit="per chunk",
-    description="the same, held below 1 (with update.pre_exp_scaling = 'logistic')",
+    description="the same, limited to below 1 (with update.pre_exp_scaling = 'logistic')",
     transform=LOGISTIC,
     default=0.5,
     low=0.01,
@@ -109,7 +109,7 @@ width = ParameterSpec(
     raw_name="raw_width",
     human_name="width",
     unit="per chunk",
-    description="half width of the channel: slopes well inside revert, slopes well outside go on",
+    description="half width of the channel: slopes inside are expected to revert, slopes outside to continue",
     transform=LOG2,
     default=0.01,
     low=0.001,

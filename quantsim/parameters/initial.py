@@ -1,4 +1,4 @@
-"""Starting points: several parameter sets, the first of them given."""
+"""Starting points: several parameter sets around a given first one."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ InitialScale = Literal["human", "raw"]
 def gaussian_sets(
     raw: Mapping[str, FloatArray], n_sets: int, *, moved: Collection[str], spread: float, seed: int
 ) -> dict[str, FloatArray]:
-    """Draws parameter sets around a centre; the first one is the centre itself.
+    """Draws parameter sets around a centre. The first set is the centre.
 
     Args:
         raw: raw name → ``(n,)``, the centre.
         n_sets: number of sets.
         moved: raw names that get noise; the others are repeated unchanged.
         spread: standard deviation of the noise, which is added to raw values (dimensionless: logits and log2s).
-        seed: seed of the draw; the same seed gives the same sets, and set ``i`` does not depend on ``n_sets``.
+        seed: seed of the noise; the same seed gives the same sets, and set ``i`` does not depend on ``n_sets``.
 
     Returns:
         raw name → ``(n_sets, n)``.
@@ -59,33 +59,34 @@ def range_sets(
     scale: InitialScale = "human",
     max_memory_days: float = math.inf,
 ) -> dict[str, FloatArray]:
-    """Fills the ranges that the specs state, ``low`` to ``high``; the first set is the centre itself.
+    """Spreads parameter sets over the ranges of the specs, ``low`` to ``high``. The first set is the centre.
 
-    The other ``n_sets - 1`` are points of the unit cube with one side per value moved: one for a parameter whose spec is
-    scalar, which all its labels then share, else one per label; in the order of ``parameters``, then of their labels.
+    The other ``n_sets - 1`` sets are points of a unit cube. The cube has one dimension per drawn value: one for a parameter
+    whose spec is scalar, whose labels share the value, else one per label. Dimensions follow the order of ``parameters`` and
+    of their labels.
 
-    * ``latin_hypercube``: each side is cut into ``n_sets - 1`` equal parts, and each part holds one point.
-    * ``centered_latin_hypercube``: the same, each point in the middle of its part.
+    * ``latin_hypercube``: each dimension has ``n_sets - 1`` equal parts, and each part holds one point.
+    * ``centered_latin_hypercube``: the same, with each point in the middle of its part.
     * ``sobol``: the first points of a scrambled Sobol sequence. Set ``i`` does not depend on ``n_sets``.
-    * ``grid``: midpoints of the cells of :func:`grid_sizes`, the last side running fastest. The seed changes nothing.
+    * ``grid``: midpoints of the cells of :func:`grid_sizes`; the last dimension varies fastest. The seed has no effect.
 
     Args:
-        kind: one of these.
-        parameters: of the experiment, in dependency order.
+        kind: the method, one of the above.
+        parameters: parameters of the experiment, in dependency order.
         raw: raw name → ``(m,)``, the centre.
         n_sets: number of sets.
         moved: raw names that are drawn; the others keep the centre's raw values, bit for bit.
-        seed: the same seed and arguments give the same sets.
-        scale: ``human`` draws evenly in human units, in their logarithm where the spec is logarithmic; ``raw`` evenly
-            between the raw forms of the ends.
-        max_memory_days: memories are drawn up to it; beyond an experiment's cap they would have no gradient.
+        seed: seed of the points; the same seed and arguments give the same sets.
+        scale: ``human`` draws uniformly in human units, or in their logarithm if the spec is logarithmic; ``raw`` draws
+            uniformly between the raw values of the ends.
+        max_memory_days: upper limit of memories, in days. Longer memories have no effect and no gradient.
 
     Returns:
         raw name → ``(n_sets, m)``.
 
     Raises:
-        ParameterError: initial weights are to be drawn, the cap leaves a memory no range, or no grid has ``n_sets - 1``
-            points; the message says which numbers fit.
+        ParameterError: ``moved`` has the initial weights, the limit leaves no range for a memory, or no grid has
+            ``n_sets - 1`` points; the message gives numbers that fit.
     """
     drawn = [parameter for parameter in parameters if parameter.raw_name in moved]
     sets = {name: np.repeat(np.asarray(value, np.float64)[None], n_sets, axis=0) for name, value in raw.items()}
@@ -105,10 +106,10 @@ def range_sets(
 
 
 def grid_sizes(n_points: int, n_sides: int) -> tuple[int, ...]:
-    """Points per side of the grid of ``n_points``: all sides alike, or the first ones with one point more than the rest.
+    """Returns the points per dimension of a grid of ``n_points``. Sizes are equal, or the first ones are larger by one.
 
     Raises:
-        ParameterError: no product of such sizes is ``n_points``; the message gives the nearest that are.
+        ParameterError: no product of such sizes is ``n_points``; the message gives the nearest numbers that fit.
 
     Example:
         >>> grid_sizes(12, 3), grid_sizes(4, 4)
@@ -127,8 +128,8 @@ def grid_sizes(n_points: int, n_sides: int) -> tuple[int, ...]:
             break
     fits = f"{below + 1:.0f} or {above + 1:.0f}"
     raise ParameterError(
-        f"a grid over {n_sides} values cannot have {n_points} points beside the centre: the sides of a grid differ by one "
-        f"point at most; {fits} sets fit (sgd.n_parameter_sets)"
+        f"a grid over {n_sides} values cannot have {n_points} points besides the centre: the dimensions of a grid differ by "
+        f"at most one point; {fits} sets fit (sgd.n_parameter_sets)"
     )
 
 
@@ -137,18 +138,18 @@ def _n_sides(parameter: Parameter) -> int:
 
 
 def _range(parameter: Parameter, max_memory_days: float) -> tuple[float, float]:
-    """The ends of a parameter's range, in human units."""
+    """Returns the ends of a parameter's range, in human units."""
     spec, name = parameter.spec, parameter.human_name
     if spec.transform is SIMPLEX:
         raise ParameterError(
-            f"{name} must sum to 1 and cannot be drawn from ranges: leave it where it is, or use gaussian sets"
+            f"{name} must sum to 1 and cannot be drawn from ranges: do not draw it, or use gaussian sets"
         )
     if spec.transform not in (MEMORY_DAYS, ALT_MEMORY_DAYS):
         return spec.low, spec.high
     if max_memory_days <= spec.low:
         raise ParameterError(
-            f"{name} is drawn from {spec.low:g} to {spec.high:g} days, and update.max_memory_days = {max_memory_days:g} "
-            "leaves nothing of that: use gaussian sets (sgd.initial)"
+            f"{name} is drawn from {spec.low:g} to {spec.high:g} days, but update.max_memory_days = {max_memory_days:g} "
+            "leaves no part of that range: use gaussian sets (sgd.initial)"
         )
     return spec.low, min(spec.high, max_memory_days)
 
@@ -161,7 +162,7 @@ def _placed(
     scale: InitialScale,
     others: Mapping[str, FloatArray],
 ) -> FloatArray:
-    """Raw values, (S, m), at the places ``unit`` of a range; ``others`` are the raw values of the group so far."""
+    """Returns raw values, (S, m), at positions ``unit`` in a range; ``others`` are the raw values of the group so far."""
     spec, chunk_minutes = parameter.spec, parameter.chunk_minutes
     if scale == "raw":
         first, last = (spec.transform.to_raw(np.full(unit.shape, end), others, chunk_minutes) for end in (low, high))
@@ -171,7 +172,7 @@ def _placed(
 
 
 def _latin_hypercube_points(n_points: int, n_sides: int, seed: int, *, centred: bool = False) -> FloatArray:
-    from scipy.stats import qmc  # takes long to import
+    from scipy.stats import qmc  # slow to import
 
     return np.asarray(
         qmc.LatinHypercube(n_sides, scramble=not centred, rng=np.random.default_rng(seed)).random(n_points)
@@ -181,7 +182,7 @@ def _latin_hypercube_points(n_points: int, n_sides: int, seed: int, *, centred: 
 def _sobol_points(n_points: int, n_sides: int, seed: int) -> FloatArray:
     from scipy.stats import qmc
 
-    # Balanced only in powers of two: the next one is drawn and cut, which also leaves the first points what they are.
+    # Sobol points are balanced only in powers of two. Drawing the next power and cutting it does not change the first points.
     sampler = qmc.Sobol(n_sides, scramble=True, rng=np.random.default_rng(seed))
     return np.asarray(sampler.random_base2((n_points - 1).bit_length())[:n_points])
 

@@ -1,11 +1,11 @@
-"""Numbers as contracts take them: exact decimals, and integers with 18 decimals.
+"""Converts parameters to on-chain numbers: exact decimals, and integers with 18 decimals.
 
-A rule on chain is not given what the optimiser moves, nor what people state, but a third form: the decay ``λ`` instead of a
-memory or its logit, ``κ = k_per_day · memory_days`` instead of either factor. :func:`on_chain` knows that form for every raw
-name of which it differs from the human-readable one; all other parameters go on chain as people state them.
+A contract takes neither the raw value nor the human-readable one, but a third form: the decay ``λ`` instead of a memory or
+its logit, and ``κ = k_per_day · memory_days`` instead of its factors. :func:`on_chain` converts every parameter whose
+on-chain form differs from the human-readable one. All others have their human-readable values on chain.
 
-A float64 is a binary fraction, so it has a finite decimal expansion. The decimal strings are that expansion, to the last
-digit; the integers are the exact value times ``10^18``, rounded half to even.
+A float64 is a binary fraction, so it has a finite decimal expansion. The decimal strings are this exact expansion. The
+integers are the exact value times ``10^18``, rounded half to even.
 """
 
 from __future__ import annotations
@@ -31,29 +31,29 @@ __all__ = ["DECIMALS", "OnChain", "exact_decimal", "fixed_point", "fixed_weights
 FloatArray = NDArray[np.float64]
 
 DECIMALS = 18
-"""Of the fixed-point numbers of the contracts (SD59x18)."""
+"""Decimals of the contracts' fixed-point numbers (SD59x18)."""
 
 # A float64 has at most 767 significant digits (the largest subnormals); the context must not round any of them.
 _EXACT = decimal.Context(prec=800, rounding=decimal.ROUND_HALF_EVEN, Emin=-9999, Emax=9999)
 
 _LARGEST = 2**255 - 1  # of a signed 256-bit integer
 
-# What rules multiply by the memory, in days, before they use it: raw name → name on chain.
+# Parameters that rules multiply by the memory in days: raw name → on-chain name.
 _TIMES_MEMORY = {"log_k": "kappa", "log_amplitude": "amplitude"}
 
-# The same thing on chain, whichever way it was parametrised.
+# On-chain names of parameters with several parametrisations.
 _RENAMED = {"logit_pre_exp_scaling": "pre_exp_scaling"}
 
 
 @dataclass(frozen=True)
 class OnChain:
-    """One parameter in the form that goes on chain.
+    """The on-chain form of one parameter.
 
     Attributes:
-        parameter: what it was made from.
-        name: on chain, in its group: ``lambda``, ``fast.kappa``.
+        parameter: the parameter.
+        name: on-chain name with its group: ``lambda``, ``fast.kappa``.
         values: (m,), one per label.
-        remarks: what whoever deploys it should know: values held back by a cap, or that 18 decimals cannot hold.
+        remarks: notes for the deployment: values that a limit changed, or that 18 decimals cannot represent.
     """
 
     parameter: Parameter
@@ -63,10 +63,10 @@ class OnChain:
 
 
 def exact_decimal(value: float | Decimal) -> str:
-    """The exact value of a float64, or a decimal, never in scientific notation; ``float()`` gives the same float back.
+    """Returns the exact value of a float64 or a decimal, never in scientific notation. ``float()`` restores the float.
 
     Raises:
-        ParameterError: it is not finite.
+        ParameterError: the value is not finite.
 
     Example:
         >>> exact_decimal(0.1)
@@ -76,10 +76,10 @@ def exact_decimal(value: float | Decimal) -> str:
 
 
 def fixed_point(value: float | Decimal, decimals: int = DECIMALS) -> str:
-    """The integer nearest to the exact value times ``10^decimals``, half to even.
+    """Returns the exact value times ``10^decimals`` as an integer, rounded half to even.
 
     Raises:
-        ParameterError: it is not finite.
+        ParameterError: the value is not finite.
 
     Example:
         >>> fixed_point(0.1), fixed_point(2.0)
@@ -90,10 +90,10 @@ def fixed_point(value: float | Decimal, decimals: int = DECIMALS) -> str:
 
 
 def fixed_weights(weights: Sequence[float], decimals: int = DECIMALS) -> tuple[str, ...]:
-    """Weights as integers that sum to ``10^decimals`` exactly, as contracts demand: the largest one takes the difference.
+    """Returns weights as integers that sum to exactly ``10^decimals``, as contracts require. The largest one is adjusted.
 
     Raises:
-        ParameterError: the weights are not finite, or sum to something else than 1.
+        ParameterError: the weights are not finite, or do not sum to 1.
 
     Example:
         >>> fixed_weights([0.1, 0.2, 0.7], decimals=1)
@@ -101,7 +101,7 @@ def fixed_weights(weights: Sequence[float], decimals: int = DECIMALS) -> tuple[s
     """
     total = math.fsum(_finite(weight) for weight in weights)
     if abs(total - 1.0) > 1e-9:
-        raise ParameterError(f"weights {list(weights)} sum to {total:.12g}, and must sum to 1")
+        raise ParameterError(f"weights {list(weights)} sum to {total:.12g}, but must sum to 1")
     fixed = [int(fixed_point(weight, decimals)) for weight in weights]
     fixed[fixed.index(max(fixed))] += 10**decimals - sum(fixed)
     return tuple(map(str, fixed))
@@ -113,29 +113,29 @@ def on_chain(
     max_memory_days: float = math.inf,
     least: Mapping[str, float] | None = None,
 ) -> tuple[OnChain, ...]:
-    """The parameters that matter, as they go on chain.
+    """Returns the on-chain form of all active parameters.
 
     | raw | on chain |
     |---|---|
     | ``logit_lamb``, and any other memory | ``λ = sigmoid(logit)``, of a memory of at most ``max_memory_days`` |
-    | ``logit_delta_lamb``, and any other stated as an offset | ``λ`` of the sum of the two logits, likewise |
-    | ``log_k`` | ``κ = 2^log_k · memory_days``, with the memory of ``logit_lamb``, likewise |
+    | ``logit_delta_lamb``, and any other offset | ``λ`` of the sum of the two logits, with the same limit |
+    | ``log_k`` | ``κ = 2^log_k · memory_days``, with the limited memory of ``logit_lamb`` |
     | ``log_amplitude`` | ``2^log_amplitude · memory_days`` |
     | ``logit_pre_exp_scaling`` | the human-readable value, as ``pre_exp_scaling`` |
     | all others | the human-readable value, under its name |
 
     Args:
-        parameters: of one pool, in dependency order; those that do not matter are left out.
-        raw: raw name → (m,), those of the whole experiment.
-        max_memory_days: longest memory that the simulator uses, in days; longer ones never had an effect.
-        least: raw name → smallest human-readable value that the rule uses, where it has one.
+        parameters: parameters of one pool, in dependency order; inactive ones are left out.
+        raw: raw name → (m,), for the whole experiment.
+        max_memory_days: longest memory that the simulator uses, in days; longer ones have the same effect.
+        least: raw name → smallest human-readable value that the rule uses, if there is one.
 
     Raises:
         ParameterError: a value is not finite.
     """
     arrays = {name: np.asarray(value, np.float64) for name, value in raw.items()}
     least = least or {}
-    with np.errstate(over="ignore"):  # what overflows is refused by name
+    with np.errstate(over="ignore"):  # an overflow raises an error that names the parameter
         return tuple(
             _on_chain(parameter, arrays, max_memory_days, least.get(parameter.raw_name, -math.inf))
             for parameter in parameters
@@ -175,7 +175,7 @@ def _on_chain(parameter: Parameter, raw: Mapping[str, FloatArray], max_memory_da
 
 
 def _decay(logit: FloatArray, chunk_minutes: float, max_memory_days: float) -> FloatArray:
-    """``λ``, (m,), of memories held to the cap."""
+    """``λ``, (m,), of memories after the limit."""
     if math.isfinite(max_memory_days):
         cap = np.asarray(max_memory_days, np.float64)
         logit = np.minimum(logit, transforms.logit_from_memory_days(cap, chunk_minutes))
@@ -183,7 +183,7 @@ def _decay(logit: FloatArray, chunk_minutes: float, max_memory_days: float) -> F
 
 
 def _misfits(name: str, values: Sequence[float]) -> list[str]:
-    """What 18 decimals of a signed 256-bit integer do to values."""
+    """Describes the values that a signed 256-bit integer with 18 decimals cannot represent."""
     remarks = []
     for value in values:
         fixed = int(fixed_point(value))

@@ -1,4 +1,4 @@
-"""One parameter of an experiment: a rule's spec, bound to what its values belong to."""
+"""One parameter of an experiment: a spec, bound to tokens or to the pool."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ SEPARATOR = "."
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter as an experiment has it.
+    """A parameter of an experiment.
 
     Attributes:
-        spec: its names, unit, transform and range.
-        labels: what each of its ``m`` values belongs to: the pool's tokens, or the pool itself.
+        spec: names, unit, transform and range.
+        labels: owner of each of the ``m`` values: the tokens of the pool, or the pool itself.
         chunk_minutes: length of the pool's chunks, in minutes (memories depend on it).
-        group: the member of an ensemble, subsidiary pool or fee rule that it is a parameter of; empty for the pool's own.
-        active: whether it matters under the experiment's settings. Where it does not, it is accepted and ignored.
+        group: the ensemble member, subsidiary pool or fee rule that owns the parameter; empty for the pool itself.
+        active: whether the parameter has an effect under the experiment's settings. Inactive ones are accepted and ignored.
     """
 
     spec: ParameterSpec
@@ -35,27 +35,27 @@ class Parameter:
 
     @property
     def raw_name(self) -> str:
-        """The spec's raw name, in its group: ``fast.logit_lamb``."""
+        """The raw name with its group: ``fast.logit_lamb``."""
         return in_group(self.group, self.spec.raw_name)
 
     @property
     def human_name(self) -> str:
-        """The spec's human-readable name, in its group: ``fast.memory_days``."""
+        """The human-readable name with its group: ``fast.memory_days``."""
         return in_group(self.group, self.spec.human_name)
 
     @property
     def size(self) -> int:
-        """The number of its values, ``m``."""
+        """Number of values, ``m``."""
         return len(self.labels)
 
     @property
     def trainable(self) -> bool:
-        """Whether gradients move it."""
+        """Whether gradient training changes it."""
         return self.active and self.spec.trainable
 
     @property
     def searchable(self) -> bool:
-        """Whether the search may move it."""
+        """Whether a search may change it."""
         return self.active and self.spec.searchable
 
 
@@ -67,14 +67,14 @@ def bind(
     group: str = "",
     settings: Mapping[str, Any] | None = None,
 ) -> tuple[Parameter, ...]:
-    """The parameters of one group.
+    """Returns the parameters of one group.
 
     Args:
-        specs: in dependency order.
-        labels: what values belong to.
+        specs: parameter specs, in dependency order.
+        labels: owner of each value.
         chunk_minutes: length of the pool's chunks, in minutes.
-        group: where they belong.
-        settings: decide which of them matter; all of them unless given.
+        group: name of the group.
+        settings: pool settings that decide which parameters are active; None makes all active.
     """
     return tuple(
         Parameter(spec, labels, chunk_minutes, group, settings is None or spec.matters(settings)) for spec in specs
@@ -82,11 +82,11 @@ def bind(
 
 
 def in_group(group: str, name: str) -> str:
-    """``group.name``, or the name alone where there is no group."""
+    """Returns ``group.name``, or the name alone if the group is empty."""
     return f"{group}{SEPARATOR}{name}" if group else name
 
 
 def scoped(values: Mapping[str, Value], group: str) -> dict[str, Value]:
-    """What a table holds of one group, under the names inside the group; the whole table for no group."""
+    """Returns the entries of one group, under their names inside the group; all entries if the group is empty."""
     start = in_group(group, "")
     return {name.removeprefix(start): value for name, value in values.items() if name.startswith(start)}

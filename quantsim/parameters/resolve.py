@@ -1,4 +1,4 @@
-"""From what a user wrote to the raw arrays the simulator takes, and back."""
+"""Converts users' parameter tables to the raw arrays of the simulator, and back."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ FloatArray = NDArray[np.float64]
 
 
 def to_raw(parameters: Sequence[Parameter], values: Mapping[str, Any]) -> dict[str, FloatArray]:
-    """Resolves a parameter table into raw arrays, one entry per parameter.
+    """Converts a parameter table to raw arrays, one per parameter.
 
-    Raw names (``logit_lamb``) and human-readable ones (``memory_days``) may be mixed, each parameter once. A scalar stands
-    for every label. Parameters that are left out take the spec's default.
+    The table may mix raw names (``logit_lamb``) and human-readable ones (``memory_days``), each parameter once. A scalar is
+    used for every label. Missing parameters have the spec's default.
 
     Args:
-        parameters: of the experiment, in dependency order.
+        parameters: parameters of the experiment, in dependency order.
         values: name → number or sequence of ``m`` numbers, one per label.
 
     Returns:
         raw name → float64 array ``(m,)``.
 
     Raises:
-        ParameterError: unknown name, one parameter given twice, wrong shape, or a value outside the domain.
+        ParameterError: a name is unknown, a parameter is given twice, a shape is wrong, or a value is out of range.
     """
     known = {name for parameter in parameters for name in (parameter.raw_name, parameter.human_name)}
     for name in values:
@@ -44,7 +44,7 @@ def to_raw(parameters: Sequence[Parameter], values: Mapping[str, Any]) -> dict[s
 
 
 def replaced(parameters: Sequence[Parameter], own: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameter table ``own`` with the values of ``given`` in their place; either may use raw or human-readable names."""
+    """Returns the table ``own`` with the values of ``given`` in it. Both may use raw or human-readable names."""
     aliases = [{parameter.raw_name, parameter.human_name} for parameter in parameters]
     dropped = {name for pair in aliases if pair & given.keys() for name in pair}
     return {name: value for name, value in own.items() if name not in dropped} | dict(given)
@@ -74,7 +74,7 @@ def _resolve(parameter: Parameter, values: Mapping[str, Any], group: Mapping[str
             human = spec.transform.to_human(value, {**group, spec.raw_name: value}, parameter.chunk_minutes)
         if not np.isfinite(human).all():
             raise ParameterError(
-                f"{raw_name} = {value.tolist()} is beyond what can be computed with: {human_name} would not be finite"
+                f"{raw_name} = {value.tolist()} is too large or too small: {human_name} would not be finite"
             )
         return value
     if human_name in values:
@@ -85,8 +85,7 @@ def _resolve(parameter: Parameter, values: Mapping[str, Any], group: Mapping[str
         human = np.full(parameter.size, spec.default)
     if np.abs(human).max() > LARGEST_VALUE:
         raise ParameterError(
-            f"{human_name} = {human.tolist()} is beyond what can be computed with: its range is from {spec.low:g} to "
-            f"{spec.high:g}"
+            f"{human_name} = {human.tolist()} is too large or too small: its usual range is {spec.low:g} to {spec.high:g}"
         )
     if not spec.transform.admits(human).all():
         raise ParameterError(f"{human_name} = {human.tolist()} must be {spec.transform.domain}")
@@ -101,10 +100,10 @@ def _per_label(name: str, value: Any, labels: tuple[str, ...]) -> FloatArray:
     expected = f"a number or {n_values} numbers, one for each of {', '.join(labels)}" if n_values > 1 else "one number"
     try:
         if np.asarray(value).dtype == np.bool_:
-            raise TypeError("true and false are no numbers")
+            raise TypeError("true and false are not numbers")
         array = np.asarray(value, np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         raise ParameterError(f"{name} = {value!r} must be {expected}") from error
     if array.shape not in ((), (1,), (n_values,)):
-        raise ParameterError(f"{name} has shape {array.shape}, and must be {expected}")
+        raise ParameterError(f"{name} has shape {array.shape}, but must be {expected}")
     return np.broadcast_to(array, (n_values,)).copy()

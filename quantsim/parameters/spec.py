@@ -1,4 +1,4 @@
-"""What a rule says of each of its parameters: names, unit, transform, default and search range."""
+"""Parameter specs: names, unit, transform, default and search range."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ RawValues = Mapping[str, FloatArray]
 
 @dataclass(frozen=True)
 class Transform:
-    """A pair of inverse maps between a parameter as people state it and as the optimiser moves it.
+    """A pair of inverse maps between the human-readable and the raw value of a parameter.
 
-    Both maps take ``(value (n,), raw values known so far, chunk_minutes)`` and return an array ``(n,)``; the raw values let
-    a parameter be stated relative to another (a second memory, whose raw form is an offset from the first).
+    Both maps take ``(value (n,), raw values so far, chunk_minutes)`` and return an array ``(n,)``. The raw values so far allow
+    a parameter that is relative to another one: the raw value of a second memory is an offset from the first.
 
     Attributes:
         to_raw: human-readable → raw.
         to_human: raw → human-readable.
-        domain: what a human-readable value has to satisfy, in words, for the error message.
-        admits: elementwise test of that domain.
+        domain: valid human-readable values, in words, for error messages.
+        admits: elementwise test of the domain.
     """
 
     to_raw: Callable[[FloatArray, RawValues, float], FloatArray]
@@ -56,7 +56,7 @@ def _inside_unit(value: FloatArray) -> NDArray[np.bool_]:
 
 def _log_weights(weights: FloatArray, _: RawValues, __: float) -> FloatArray:
     if abs(float(weights.sum()) - 1.0) > 1e-9:
-        raise ValueError(f"they sum to {float(weights.sum()):.12g}, and weights must sum to 1")
+        raise ValueError(f"they sum to {float(weights.sum()):.12g}, but weights must sum to 1")
     return np.asarray(np.log(weights))
 
 
@@ -120,22 +120,22 @@ class ParameterSpec:
     """One parameter of a rule.
 
     Attributes:
-        raw_name: name inside the simulator and the optimiser, e.g. ``logit_lamb``.
+        raw_name: name in the simulator and the optimiser, e.g. ``logit_lamb``.
         human_name: name in studies, tables and search spaces, e.g. ``memory_days``.
         unit: unit of the human-readable value; empty for a pure number.
         description: one line for tables and ``--help``.
         transform: human-readable ↔ raw.
-        default: human-readable value taken where the user gives none, the same for every token; ``None`` means equal
-            weights (only for the initial weights).
+        default: default of the human-readable value, the same for every token; ``None`` means equal weights (only for the
+            initial weights).
         low: lower end of the default search range, in human units.
         high: upper end of the default search range, in human units.
         log: whether the search draws on a logarithmic scale.
         scalar: whether the search uses one value for all tokens.
-        trainable: whether gradients move it.
-        searchable: whether the search moves it.
-        setting: the pool setting, and its value, that the parameter matters under; under another, neither gradients nor
-            the search move it.
-        opt_in: whether it is a parameter only where the study gives it a value; otherwise a plain setting serves.
+        trainable: whether gradient training changes it.
+        searchable: whether a search changes it.
+        setting: name and value of the pool setting under which the parameter is active. Under another value, training and
+            search do not change it.
+        opt_in: whether it becomes a parameter only if the study gives it a value; otherwise a plain setting is used.
     """
 
     raw_name: str
@@ -154,12 +154,12 @@ class ParameterSpec:
     opt_in: bool = False
 
     def matters(self, settings: Mapping[str, Any]) -> bool:
-        """Whether the parameter has any effect under the settings of a pool."""
+        """Whether the parameter has an effect under the settings of a pool."""
         return self.setting is None or settings[self.setting[0]] == self.setting[1]
 
     def between(self, low: float, high: float, share: FloatArray) -> FloatArray:
-        """Human-readable values of a range at shares from 0, its lower end, to 1, in the shape of these.
+        """Returns human-readable values at positions in a range: 0 is the lower end, 1 the upper end. Keeps the shape.
 
-        They are even in the logarithm where the parameter is logarithmic.
+        Logarithmic parameters are spaced evenly in the logarithm.
         """
         return np.asarray(low * (high / low) ** share if self.log else low + share * (high - low))

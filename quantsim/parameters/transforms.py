@@ -1,7 +1,7 @@
-"""Closed-form maps between the numbers people state and the numbers an optimiser moves.
+"""Closed-form maps between human-readable and raw values.
 
-Every function works on NumPy and on JAX arrays alike (it asks the array for its namespace), so the host and the compiled
-simulator share one formula. All are elementwise, and written in the form that neither overflows nor cancels.
+Every function works on NumPy and on JAX arrays: it uses the namespace of the array. So the host and the compiled simulator
+share one formula. All are elementwise, and in a form that neither overflows nor cancels.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MINUTES_PER_DAY = 1440.0
 
 
 def sigmoid(x: Any) -> Any:
-    """``1 / (1 + exp(-x))`` without overflow, relatively exact in both tails."""
+    """``1 / (1 + exp(-x))`` without overflow, with full relative precision in both tails."""
     xp = x.__array_namespace__()
     tail = xp.exp(-xp.abs(x))
     return xp.where(x >= 0, 1.0, tail) / (1.0 + tail)
@@ -37,8 +37,8 @@ def logit(probability: Any) -> Any:
 def squareplus(x: Any) -> Any:
     """``(x + sqrt(x² + 4)) / 2``, a smooth positive map (Barron 2021, arXiv:2112.11687).
 
-    Below zero the textbook form subtracts two nearly equal numbers; there the conjugate ``2 / (sqrt(x² + 4) - x)`` is
-    taken, which keeps full relative precision however small the result.
+    Below zero this form subtracts two nearly equal numbers. The conjugate ``2 / (sqrt(x² + 4) - x)`` is used there. It keeps
+    full relative precision for small results.
     """
     xp = x.__array_namespace__()
     magnitude = xp.abs(x)
@@ -54,8 +54,8 @@ def inverse_squareplus(y: Any) -> Any:
 def memory_days_from_logit(logit_lamb: Any, chunk_minutes: float) -> Any:
     """Effective memory, in days, of an EWMA whose decay is ``λ = sigmoid(logit_lamb)``.
 
-    ``m = cbrt(6 λ / (1-λ)³) · 2 · chunk_minutes / 1440``, evaluated as ``cbrt(6 exp(logit) / (1-λ)²)`` with ``1-λ`` taken
-    from the logit directly, so that nothing cancels when ``λ`` is close to one.
+    ``m = cbrt(6 λ / (1-λ)³) · 2 · chunk_minutes / 1440``, computed as ``cbrt(6 exp(logit) / (1-λ)²)``. ``1-λ`` comes directly
+    from the logit, so there is no cancellation when ``λ`` is close to one.
 
     Args:
         logit_lamb: any shape, dimensionless.
@@ -73,8 +73,8 @@ def logit_from_memory_days(memory_days: Any, chunk_minutes: float) -> Any:
     """Inverse of :func:`memory_days_from_logit`: the logit of the decay with that memory.
 
     With ``c = 1440 m / (2 chunk_minutes)`` the definition is the cubic ``μ³ + (6/c³) μ - 6/c³ = 0`` in ``μ = 1-λ``. Its only
-    real root, ``2 sqrt(p/3) sinh(asinh(1.5 sqrt(3/p)) / 3)`` with ``p = 6/c³``, is exact to rounding from minutes to years,
-    where the usual inverse loses all digits. Then ``logit λ = 2 log μ + 3 log c - log 6``.
+    real root is ``2 sqrt(p/3) sinh(asinh(1.5 sqrt(3/p)) / 3)`` with ``p = 6/c³``. It is exact to rounding from minutes to
+    years, where the usual inverse loses all digits. Then ``logit λ = 2 log μ + 3 log c - log 6``.
 
     Args:
         memory_days: any shape, in days, not negative.

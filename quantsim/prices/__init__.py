@@ -1,4 +1,4 @@
-"""Prices in: load, check, align and resample them; the bundled data set.
+"""Price data: loading, checking, aligning and resampling; the bundled data set.
 
 :func:`load_prices` reads files, :meth:`Prices.from_arrays` and :meth:`Prices.from_frame` take data in memory, and
 :func:`available` shows what a source holds.

@@ -1,4 +1,4 @@
-"""From raw columns to one table: check each column, lay it on a regular grid, fill its gaps, bring all to one grid."""
+"""Turns raw columns into one table: checks each column, places it on a regular grid, fills gaps, and aligns all columns."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ __all__ = ["Aligned", "RawSeries", "RegularSeries", "align", "on_grid", "ordered
 
 logger = logging.getLogger(__name__)
 
-# 95 years of minutes. A longer span is a wrong stamp; laid on a grid, it would exhaust memory before its gap shows.
+# 95 years of minutes. A longer span comes from a wrong stamp, and its grid would exhaust memory before the gap is reported.
 _LONGEST_GRID_BARS = 50_000_000
 
 
 @dataclass(frozen=True, eq=False)
 class RawSeries:
-    """One token's prices as a source has them, unchecked.
+    """Unchecked prices of one token, as read from a source.
 
     Attributes:
-        token: the caller's name for it.
+        token: the caller's name for the token.
         where: the file, or the name of the source, for error messages.
         times_us: ``(N,)`` stamps, UTC microseconds since 1970.
         prices: ``(N,)`` prices; NaN stands for a missing bar.
         rows: ``(N,)`` data row of each entry counted from 0, or ``None`` for ``0 … N-1``.
-        convention: what the source itself says its stamps mark; ``None`` where it does not.
+        convention: stamp convention that the source states; ``None`` if it states none.
     """
 
     token: str
@@ -43,7 +43,7 @@ class RawSeries:
     convention: StampConvention | None = None
 
     def at(self, position: int) -> str:
-        """Returns the place of one entry in words."""
+        """Describes the place of one entry, for messages."""
         row = position if self.rows is None else int(self.rows[position])
         return f"{self.token} in {self.where}, {row_text(row)}"
 
@@ -53,7 +53,7 @@ class RegularSeries:
     """One token's prices on its own regular grid, from its first to its last price.
 
     Attributes:
-        token: the caller's name for it.
+        token: the caller's name for the token.
         where: the file, or the name of the source.
         grid: the stamps.
         prices: ``(grid.n_bars,)``; NaN inside gaps, never at either end.
@@ -83,7 +83,7 @@ class RegularSeries:
 
 @dataclass(frozen=True, eq=False)
 class Aligned:
-    """Several tokens on one grid: ``prices`` is ``(grid.n_bars, n)``, gaps are those that were filled."""
+    """Several tokens on one grid: ``prices`` is ``(grid.n_bars, n)``, ``gaps`` are the filled gaps."""
 
     grid: TimeGrid
     prices: NDArray[np.float64]
@@ -91,17 +91,17 @@ class Aligned:
 
 
 def regularize(raw: RawSeries, *, only_bar_minutes: int | None = None, stamps: Stamps = "end") -> RegularSeries:
-    """Checks one column and lays it on the grid of its own bar length, the most common spacing of its stamps.
+    """Checks one column and places it on a regular grid. Its bar length is the most common spacing of its stamps.
 
     Args:
         raw: the column.
-        only_bar_minutes: the bar length of a column that has a single row, which shows no spacing.
-        stamps: what the stamps of the column mark, unless it says so itself. Those of the ``"start"`` of bars are moved to
-            their ends.
+        only_bar_minutes: bar length of a column with a single row, which has no spacing.
+        stamps: stamp convention of the column, unless it states its own. Stamps that mark the ``"start"`` of bars are moved
+            to the ends.
 
     Raises:
-        PriceError: duplicate, unordered or off-grid stamps, a price that is infinite or not positive, no price at all,
-            or a spacing that is no valid bar; the message names the row.
+        PriceError: stamps are duplicate, unordered or off the grid; a price is infinite or not positive; there is no price;
+            or the spacing is not a valid bar length. The message names the row.
     """
     if raw.times_us.size == 0:
         raise PriceError(f"{raw.token} in {raw.where} has no rows")
@@ -130,7 +130,7 @@ def regularize(raw: RawSeries, *, only_bar_minutes: int | None = None, stamps: S
 def on_grid(
     raw: RawSeries, minutes: NDArray[np.int64], prices: NDArray[np.float64], bar_minutes: int, *, shift: int
 ) -> RegularSeries:
-    """Scatters prices ``(N,)`` at increasing on-grid ``minutes`` ``(N,)`` over a regular grid, NaN elsewhere."""
+    """Places prices ``(N,)`` at increasing on-grid ``minutes`` ``(N,)`` on a regular grid, with NaN elsewhere."""
     steps = (minutes - minutes[0]) // bar_minutes
     grid = TimeGrid(int(minutes[0]) + shift, int(steps[-1]) + 1, bar_minutes)
     laid = np.full(grid.n_bars, np.nan)
@@ -147,21 +147,21 @@ def align(
     forward_fill_bars: int,
     log_level: int = logging.WARNING,
 ) -> Aligned:
-    """Brings regular columns to one grid, in their order, and fills the gaps that the limit allows.
+    """Aligns regular columns on one grid, keeping their order, and fills gaps up to the limit.
 
-    The grid is the intersection of the columns' ranges, cut to ``[start, end)``. A gap that touches it counts in
-    full, in bars of its own column.
+    The grid is the intersection of the columns' ranges, cut to ``[start, end)``. A gap that overlaps it counts with its full
+    length, in bars of its own column.
 
     Args:
         series: one or more columns.
-        bar_minutes: bar length of the result; ``None`` takes the columns' own, which must then agree.
-        start: first stamp; ``None`` for the earliest that all columns have.
-        end: first stamp no longer wanted; ``None`` for one bar after the latest that all columns have.
+        bar_minutes: bar length of the result; ``None`` for the bar length of the columns, which must then be equal.
+        start: first stamp; ``None`` for the earliest stamp that all columns have.
+        end: end of the range, exclusive; ``None`` for one bar after the latest stamp that all columns have.
         forward_fill_bars: the longest gap that may be filled.
         log_level: level at which filled gaps are logged.
 
     Raises:
-        PriceError: bar lengths differ, the ranges do not meet or do not cover ``[start, end)``, or a gap is too long.
+        PriceError: bar lengths differ, the ranges do not overlap or do not cover ``[start, end)``, or a gap is too long.
     """
     whole = isinstance(forward_fill_bars, int | np.integer) and not isinstance(forward_fill_bars, bool)
     if not whole or forward_fill_bars < 0:
@@ -184,7 +184,7 @@ def align(
 
 
 def stamps_of(raw: RawSeries, stamps: Stamps) -> Stamps:
-    """Returns what the stamps of a column mark: what it says itself (and logs that it does, if that is new), or ``stamps``."""
+    """Returns the stamp convention of a column: its own if it states one (logged where it differs), else ``stamps``."""
     if raw.convention is None or raw.convention.stamps == stamps:
         return stamps
     logger.warning(
@@ -199,10 +199,10 @@ def stamps_of(raw: RawSeries, stamps: Stamps) -> Stamps:
 
 
 def ordered(raw: RawSeries) -> RawSeries:
-    """Returns a column oldest first; one that is newest first throughout is turned round.
+    """Returns a column in chronological order; a column in reverse order is reversed.
 
     Raises:
-        PriceError: a stamp does not come after the one before; the message names the row.
+        PriceError: the stamps are in neither order; the message names the row.
     """
     steps = np.diff(raw.times_us)
     if steps.size == 0 or steps.min() > 0:
@@ -225,7 +225,7 @@ def _check_prices(raw: RawSeries) -> None:
         position = int(np.argmax(bad))
         raise PriceError(
             f"{raw.at(position)}: the price at {text(int(raw.times_us[position]))} is {raw.prices[position]}; prices "
-            "must be positive and finite. Correct it, or leave it empty to have it treated as a missing bar"
+            "must be positive and finite. Correct it, or leave the cell empty to treat it as a missing bar"
         )
 
 
@@ -256,7 +256,7 @@ def _whole_minutes(raw: RawSeries, bar_minutes: int) -> NDArray[np.int64]:
         position = int(np.argmax(off))
         raise PriceError(
             f"{raw.at(position)}: the time {text(int(raw.times_us[position]))} is off the grid of {bar_minutes}-minute "
-            "bars laid from UTC midnight; round the stamp to its bar, or remove the row"
+            "bars that starts at UTC midnight; round the stamp to its bar, or remove the row"
         )
     return minutes
 
@@ -265,7 +265,7 @@ def _target_bar(series: Sequence[RegularSeries], bar_minutes: int | None) -> int
     if bar_minutes is not None:
         target = check_bar_minutes(bar_minutes)
         for one in series:
-            one.grid.coarser(target, one.label)  # raises where the bars do not divide
+            one.grid.coarser(target, one.label)  # raises if the bar lengths do not divide
         return target
     lengths = {one.grid.bar_minutes for one in series}
     if len(lengths) > 1:
@@ -279,12 +279,12 @@ def _common_grid(series: Sequence[RegularSeries], target: int) -> TimeGrid:
     last = min(one.grid.last_minute // target * target for one in series)
     if last < first:
         ranges = "; ".join(f"{one.label}: {one.grid.describe()}" for one in series)
-        raise PriceError(f"the tokens have no stamp in common ({ranges}); choose tokens whose ranges meet")
+        raise PriceError(f"the tokens have no stamp in common ({ranges}); choose tokens whose ranges overlap")
     return TimeGrid(first, (last - first) // target + 1, target)
 
 
 def _judge_gaps(series: Sequence[RegularSeries], grid: TimeGrid, limit: int, log_level: int) -> tuple[Gap, ...]:
-    """Returns the gaps that touch the grid's range, logged; refuses those longer than the limit."""
+    """Returns and logs the gaps that overlap the grid; raises PriceError for those longer than the limit."""
     seen: list[Gap] = []
     refused: list[str] = []
     longest = 0
@@ -310,7 +310,7 @@ def _judge_gaps(series: Sequence[RegularSeries], grid: TimeGrid, limit: int, log
         raise PriceError(
             f"gaps longer than forward_fill_bars = {limit}. "
             + ". ".join(refused)
-            + ". Mend the data, choose start and end "
+            + ". Correct the data, choose start and end "
             f"around the gaps, or allow filling with forward_fill_bars = {longest}"
         )
     return tuple(seen)

@@ -1,4 +1,4 @@
-"""The cells of a file's columns as times, numbers and names; a cell that is not valid is refused, naming its row."""
+"""Converts the cells of a file's columns to times, numbers and names. Errors name the row of an invalid cell."""
 
 from __future__ import annotations
 
@@ -26,13 +26,15 @@ def times_of(column: Any, where: str) -> NDArray[np.int64]:
         where: file and column, for error messages.
 
     Raises:
-        PriceError: an entry is missing or no time; the message names its row.
+        PriceError: an entry is missing or is not a time; the message names its row.
     """
     import pyarrow as pa
 
     kind = column.type
     if pa.types.is_time(kind):
-        raise PriceError(f"{where} holds times of day without a date; it must hold both, such as 2019-01-31T12:30")
+        raise PriceError(
+            f"{where} holds times of day without a date; it must hold date and time, such as 2019-01-31T12:30"
+        )
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         # Arrow's zoned timestamps count from 1970 in UTC already; dropping the zone keeps the instant.
         target = pa.timestamp("us", tz=getattr(kind, "tz", None))
@@ -53,7 +55,7 @@ def times_of(column: Any, where: str) -> NDArray[np.int64]:
 
 
 def _parsed(column: Any) -> Any:
-    """Text as timestamps if all of it is ISO 8601, with a zone throughout or without; else as it is. Fast, in pyarrow."""
+    """Parses text as timestamps if all cells are ISO 8601, all with a zone or all without; else returns it unchanged."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -67,7 +69,7 @@ def _parsed(column: Any) -> Any:
 
 
 def ends_of_bars(stamps: NDArray[np.int64]) -> NDArray[np.int64] | None:
-    """Returns the ends of bars that all stamps come a moment before, as ``23:59:59.999`` does; None where they do not."""
+    """Returns the ends of bars if all stamps lie just before them, as ``23:59:59.999`` does; else None."""
     if not stamps.size:
         return None
     left = -stamps % MINUTE_US  # until the next whole minute
@@ -79,7 +81,7 @@ def numbers_of(column: Any, path: Path, name: str) -> NDArray[np.float64]:
     """Returns a column of numbers, ``(N,)``; NaN where a cell is empty.
 
     Raises:
-        PriceError: an entry is no decimal number; the message names its row.
+        PriceError: an entry is not a decimal number; the message names its row.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -99,14 +101,14 @@ def numbers_of(column: Any, path: Path, name: str) -> NDArray[np.float64]:
         row = int(np.argmax(bad))
         cell = str(column[row].as_py())
         raise PriceError(
-            f"{path}, {row_text(row)}: {shown(cell)} in column {name!r} is no number{_reason(cell)}; correct or empty it"
+            f"{path}, {row_text(row)}: {shown(cell)} in column {name!r} is not a number{_reason(cell)}; correct or empty it"
         )
     filled = pc.if_else(pa.array(empty), pa.scalar(None, pa.string()), cells)
     return np.asarray(filled.cast("float64").to_numpy(zero_copy_only=False), dtype=np.float64)
 
 
 def texts_of(column: Any, where: str) -> Any:
-    """Returns a column of names as a pyarrow array of strings without blanks around them; null where a cell is empty."""
+    """Returns a column of names as a pyarrow array of stripped strings; null where a cell is empty."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -122,7 +124,7 @@ def _is_text(kind: Any) -> bool:
 
 
 def _check_text(column: Any, where: str) -> None:
-    """Refuses bytes that are no text."""
+    """Raises PriceError for bytes that are not text."""
     import pyarrow as pa
 
     kind = column.type

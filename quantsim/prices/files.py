@@ -1,4 +1,4 @@
-"""Files in: a CSV, Parquet or Feather file, plain or packed, as named columns that are read when they are asked for."""
+"""Reads CSV, Parquet and Feather files, plain or compressed, as named columns. Columns are read on demand."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ __all__ = ["KINDS", "Sheet", "is_price_file", "member_of", "open_sheet", "stem_o
 
 _SUFFIXES = (".parquet", ".feather", ".csv.gz", ".csv.zip", ".csv", ".zip")
 KINDS = f"{', '.join(('.csv', '.csv.gz', '.zip', '.feather'))} or .parquet"
-"""How a price file's name must end, in words."""
+"""The suffixes of price files, for messages."""
 
 _PROBE_BYTES = 2**18
-_MOST_BYTES = 4 * 2**30  # of a CSV file, unpacked: ten years of minutes of one token are a tenth of it
-_MOST_UNPACKED_BYTES = 2**30  # of a packed one, which is held in memory
+_MOST_BYTES = 4 * 2**30  # of an uncompressed CSV file: ten times the size of ten years of minutes of one token
+_MOST_UNPACKED_BYTES = 2**30  # of the content of a compressed file, which is held in memory
 _BLOCK_BYTES = 2**31 - 1  # the largest that pyarrow takes
 _MAGIC = {b"PK\x03\x04": ".zip", b"\x1f\x8b": ".csv.gz", b"PAR1": ".parquet", b"ARROW1": ".feather"}
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -36,14 +36,14 @@ Use = Literal["number", "time", "text"]
 
 @dataclass(frozen=True, eq=False)
 class Sheet:
-    """One file's columns.
+    """The columns of one file.
 
     Attributes:
         path: the file.
-        names: of the columns, without blanks around them; ``""`` where one has none.
-        labels: the tickers of the columns, where a second header line has them, else empty.
-        assumed: whether there was no header line, and the names are those of a shape that was recognised.
-        index: position of a column that holds the rows' times without being named so; None where there is none.
+        names: column names, stripped; ``""`` for a column without a name.
+        labels: tickers of the columns, from a second header line; empty if there is none.
+        assumed: whether the file has no header line and its names come from a recognised format.
+        index: position of an unnamed column that holds the times of the rows; None if there is none.
     """
 
     path: Path
@@ -57,7 +57,10 @@ class Sheet:
         raise NotImplementedError
 
     def read(self, uses: Mapping[int, Use]) -> list[Any]:
-        """Returns columns as pyarrow arrays, by position and by what they are used for, in the order given.
+        """Reads columns as pyarrow arrays, in the given order.
+
+        Args:
+            uses: position → what the column is used for.
 
         Raises:
             PriceError: the file cannot be read.
@@ -66,27 +69,27 @@ class Sheet:
 
 
 def is_price_file(path: Path) -> bool:
-    """Whether a file's name ends like that of a price file."""
+    """Whether a file has the suffix of a price file."""
     return path.name.lower().endswith(_SUFFIXES)
 
 
 def stem_of(path: Path) -> str:
-    """Returns a price file's name without what says how it is stored: ``BTC`` for ``BTC.csv.gz``."""
+    """Returns the name of a price file without its suffixes: ``BTC`` for ``BTC.csv.gz``."""
     return next((path.name[: -len(suffix)] for suffix in _SUFFIXES if path.name.lower().endswith(suffix)), path.stem)
 
 
 def open_sheet(path: Path) -> Sheet:
-    """Opens a price file and looks at its columns.
+    """Opens a price file and reads the names of its columns.
 
     Raises:
-        PriceError: it is a folder, cannot be read, or is not what its name says; the message names the reason.
+        PriceError: the path is a folder, the file cannot be read, or its content does not match its suffix.
     """
     import pyarrow as pa
 
     if path.is_dir():
         raise PriceError(f"{path} is a folder, not a file; put the file itself there, or name the folder as the source")
     if not path.is_file():
-        raise PriceError(f"{path} is no file that can be read: a link that leads nowhere, or a device")
+        raise PriceError(f"{path} is not a readable file: it is a broken link or a device")
     try:
         if path.name.lower().endswith((".parquet", ".feather")):
             return _open_arrow(path)
@@ -133,7 +136,7 @@ class _ArrowSheet(Sheet):
 
 
 def _plain(column: Any) -> Any:
-    """A column without the encodings that few functions of pyarrow take."""
+    """Decodes a column whose encoding many pyarrow functions do not support."""
     import pyarrow as pa
 
     if pa.types.is_dictionary(column.type):
@@ -169,7 +172,7 @@ _NO_HEADER = Header((), (), 0, ",", ())
 @dataclass(frozen=True, eq=False)
 class _CsvSheet(Sheet):
     header: Header = _NO_HEADER
-    content: bytes | None = None  # of a packed file
+    content: bytes | None = None  # of a compressed file
 
     def is_text(self, position: int) -> bool:
         first = self.header.first
@@ -185,7 +188,7 @@ class _CsvSheet(Sheet):
             except pa.ArrowInvalid as error:
                 if "conversion error" not in str(error):
                     raise
-                # A cell that is no number: as text it can be named, with its row.
+                # A cell is not a number. Read as text, it can be named in the message, with its row.
                 return self._columns({position: pa.string() for position in kinds})
         except pa.ArrowInvalid as error:
             raise self._ragged() or self._not_utf8(error) or _unreadable(self.path, error) from error
@@ -195,7 +198,7 @@ class _CsvSheet(Sheet):
             raise PriceError(f"{self.path} does not fit into memory; keep the columns time and close only") from error
 
     def _kind(self, position: int, use: Use) -> Any:
-        """The type a column is read as; None for one of dates, which is inferred. Inferred numbers could be hexadecimal."""
+        """The type to read a column as; None to infer it, for dates only: inferred numbers could be hexadecimal."""
         import pyarrow as pa
 
         first = "".join(self.header.first[position : position + 1])
@@ -204,7 +207,7 @@ class _CsvSheet(Sheet):
         return None if use == "time" and (not first or set(first) & set("-:")) else pa.string()
 
     def _columns(self, kinds: Mapping[int, Any], rows: list[Any] | None = None) -> list[Any]:
-        """The columns; rows of another width are appended to ``rows`` and left out where it is given."""
+        """Reads the columns. If ``rows`` is given, rows of another width are appended to it and skipped."""
         import pyarrow as pa
         import pyarrow.csv
 
@@ -222,7 +225,7 @@ class _CsvSheet(Sheet):
         size = self.path.stat().st_size if self.content is None else len(self.content)
         table = pyarrow.csv.read_csv(
             self.path if self.content is None else pa.BufferReader(self.content),
-            # One block, so that types are inferred from the whole file and a bad cell is found with its row.
+            # One block, so that types are inferred from the whole file and errors name the right row.
             read_options=pyarrow.csv.ReadOptions(
                 block_size=min(size + 1024, _BLOCK_BYTES),
                 skip_rows=header.n_lines,
@@ -242,7 +245,7 @@ class _CsvSheet(Sheet):
         return [table.column(name) for name in wanted]
 
     def _ragged(self) -> PriceError | None:
-        """What is wrong with the first row that has too few or too many cells, if there is one."""
+        """The error for the first row with too few or too many cells; None if there is no such row."""
         import pyarrow as pa
 
         rows: list[Any] = []
@@ -289,11 +292,11 @@ def _text(probe: bytes, path: Path, *, complete: bool) -> str:
     """The beginning of a file as text, up to the end of its last whole line."""
     for magic, suffix in _MAGIC.items():
         if probe.startswith(magic):
-            raise PriceError(f"{path} is no CSV file but a {suffix} file: let its name end so")
+            raise PriceError(f"{path} is a {suffix} file, not a CSV file: rename it so that it ends in {suffix}")
     if probe.startswith(_UTF16):
         raise PriceError(f"{path} is UTF-16, not UTF-8; save it as UTF-8 (in a spreadsheet: CSV UTF-8)")
     if b"\0" in probe:
-        raise PriceError(f"{path} is no CSV file: it holds bytes that are no text")
+        raise PriceError(f"{path} is not a CSV file: it holds bytes that are not text")
     try:
         text = codecs.getincrementaldecoder("utf-8-sig")().decode(probe, final=complete)
     except UnicodeDecodeError as error:
@@ -304,12 +307,12 @@ def _text(probe: bytes, path: Path, *, complete: bool) -> str:
         return text
     end = max(text.rfind("\n"), text.rfind("\r"))
     if end < 0:
-        raise PriceError(f"{path} is no CSV file: its first {_PROBE_BYTES} bytes are one line")
+        raise PriceError(f"{path} is not a CSV file: its first {_PROBE_BYTES} bytes are one line")
     return text[: end + 1]
 
 
 def member_of(path: Path) -> str | None:
-    """The name of the CSV file that a zipped one holds, without its suffix; None for a file that is not zipped."""
+    """Returns the name of the CSV file inside a zip file, without its suffix; None if the file is not a zip file."""
     if not path.name.lower().endswith(".zip"):
         return None
     with zipfile.ZipFile(path) as archive:
@@ -317,7 +320,7 @@ def member_of(path: Path) -> str | None:
 
 
 def _unpacked(path: Path) -> bytes | None:
-    """The content of a packed CSV file; None for a plain one."""
+    """Returns the content of a compressed CSV file; None if the file is not compressed."""
     name = path.name.lower()
     if name.endswith(".gz"):
         with gzip.open(path) as packed:
@@ -337,12 +340,12 @@ def _unpacked(path: Path) -> bytes | None:
 
 
 def _member(archive: zipfile.ZipFile, path: Path) -> zipfile.ZipInfo:
-    """The one CSV file of an archive."""
+    """Returns the only CSV file in an archive."""
     members = [one for one in archive.infolist() if not one.is_dir() and not one.filename.startswith("__MACOSX/")]
     if len(members) == 1 and members[0].filename.lower().endswith(".csv"):
         return members[0]
     names = _listed([one.filename for one in members])
-    raise PriceError(f"{path} must hold one CSV file, and holds {names or 'nothing'}; unpack it into a folder")
+    raise PriceError(f"{path} must hold exactly one CSV file, but holds {names or 'nothing'}; unpack it into a folder")
 
 
 def _listed(names: Sequence[str], most: int = 5) -> str:

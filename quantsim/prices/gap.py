@@ -1,4 +1,4 @@
-"""Gaps: bars that a source does not have, by token, place and length."""
+"""Gaps: runs of bars that are missing from a source."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Gap:
         return f"{stamp}, {self.n_bars} {'bar' if self.n_bars == 1 else 'bars'} of {self.bar_minutes} min"
 
     def on(self, first_minute: int, last_minute: int, bar_minutes: int) -> Gap | None:
-        """Returns this gap as seen by a grid of the same or longer bars, or ``None`` if it misses all of its stamps.
+        """Returns this gap on a grid of the same or longer bars; ``None`` if it contains no stamp of that grid.
 
         Args:
             first_minute: first stamp of that grid, in minutes since 1970, a multiple of ``bar_minutes``.
@@ -67,7 +67,7 @@ class Gap:
 
 
 def find_gaps(token: str, missing: NDArray[np.bool_], first_minute: int, bar_minutes: int) -> tuple[Gap, ...]:
-    """Returns the runs of ``True`` in ``missing``, shape ``(B,)`` over a regular grid, in order of time."""
+    """Returns the runs of ``True`` in ``missing``, shape ``(B,)`` on a regular grid, in chronological order."""
     edges = np.diff(missing.astype(np.int8), prepend=0, append=0)
     begins, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
     return tuple(
@@ -77,7 +77,7 @@ def find_gaps(token: str, missing: NDArray[np.bool_], first_minute: int, bar_min
 
 
 def describe_gaps(gaps: Sequence[Gap] | Iterable[Gap]) -> str:
-    """Returns place and length of the first few gaps, and how many more there are."""
+    """Describes the first few gaps, and says how many more there are."""
     gaps = tuple(gaps)
     more = len(gaps) - _GAPS_SPELT_OUT
     spelt = "; ".join(str(gap) for gap in gaps[:_GAPS_SPELT_OUT])

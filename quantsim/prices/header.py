@@ -1,4 +1,4 @@
-"""The first lines of a CSV file: what comes before the data, what the columns are called, or that nothing says so."""
+"""Parses the first lines of a CSV file: lines before the header, column names, and formats without a header."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _END_NAMES = (
     *("timeperiodend", "periodend", "barend", "windowend"),
     *("closetime", "closetimestamp", "klineclosetime", "endtime", "timeend", "timeclose"),
 )
-# In order of preference where a file has several, as some exchanges' downloads do (unix and date). The value is what a
-# column of that name marks: the start or the end of bars, or nothing that its name would say.
+# In order of preference: downloads of some exchanges have several time columns (unix and date). The value says whether a
+# column of that name marks the start or the end of bars; None if the name does not say.
 TIME_NAMES: dict[str, Stamps | None] = {
     **dict.fromkeys(
         ("timestamp", "datetime", "unix", "time", "date", "ts", "unixtimestamp", "unixtime", "epoch", "snappedat")
@@ -39,29 +39,29 @@ _KLINES = (
     *("open_time", "open", "high", "low", "close", "volume", "close_time", "quote_volume", "count"),
     *("taker_buy_volume", "taker_buy_quote_volume", "ignore"),
 )
-# Downloads without a header line, told by how many columns they have; all are stamped at the start of bars. Others have as
-# many columns in another order: whoever reads one checks that high is the highest and low the lowest of each row.
+# Downloads without a header line, recognised by their number of columns; all are stamped at the start of bars. Other formats
+# have as many columns in another order, so the reader checks that high is the highest and low the lowest of each row.
 _SHAPES = {
     12: _KLINES,
     8: ("open_time", "open", "high", "low", "close", "vwap", "volume", "count"),
     7: ("open_time", "open", "high", "low", "close", "volume", "trades"),
 }
 _VALUE = re.compile(r"[+-]?(\d|\.\d)[\d.,:eE+\-TZ/ _]*( ?UTC)?")
-_MOST_ROWS = 60  # that are looked at
+_MOST_ROWS = 60  # rows that are inspected
 _LONGEST_NAME = 200
 
 
 @dataclass(frozen=True)
 class Header:
-    """How a CSV file begins.
+    """The beginning of a CSV file.
 
     Attributes:
-        names: of the columns, without blanks around them; ``""`` where one has none.
-        labels: the tickers of the columns where a second header line has them, else empty.
-        n_lines: lines before the first row of data.
-        delimiter: what separates cells.
+        names: column names, stripped; ``""`` for a column without a name.
+        labels: tickers of the columns, from a second header line; empty if there is none.
+        n_lines: number of lines before the first row of data.
+        delimiter: the character that separates cells.
         first: cells of the first row of data.
-        assumed: whether the file has no header line, and the names are those of a shape that was recognised.
+        assumed: whether the file has no header line and its names come from a recognised format.
     """
 
     names: tuple[str, ...]
@@ -73,7 +73,7 @@ class Header:
 
 
 def normal(name: str) -> str:
-    """Returns a column name as it is looked up: ``Open Time`` and ``open_time`` are one."""
+    """Normalises a column name: ``Open Time`` and ``open_time`` are the same."""
     return re.sub(r"[\s_\-]+", "", name).casefold()
 
 
@@ -85,15 +85,15 @@ def is_value(cell: str) -> bool:
 def parse_header(text: str, where: str) -> Header:
     """Reads the first lines of a CSV file.
 
-    Lines before the header that are blank, a comment (``#``), an address or ``sep=;`` are left out. The header has one line,
-    or the two or three that data frames with two levels of names have: fields, tickers, and the name of the index.
+    Lines before the header are skipped if they are blank, a comment (``#``), a URL or ``sep=;``. The header has one line. The
+    header of a data frame with two levels of names has two or three: fields, tickers, and the name of the index.
 
     Args:
         text: the beginning of the file.
         where: the file, for error messages.
 
     Raises:
-        PriceError: there is no header line, and the shape is not recognised.
+        PriceError: there is no header line, and the format is not recognised.
     """
     lines = re.split(r"\r\n|\r|\n", text)
     skipped = 0
@@ -111,7 +111,7 @@ def parse_header(text: str, where: str) -> Header:
     odd = next((cell for cell in rows[0] if len(cell) > _LONGEST_NAME or "\n" in cell or "\r" in cell), None)
     if odd is not None:
         raise PriceError(
-            f"{where} has a column named {shown(odd)}: a name has one line of at most {_LONGEST_NAME} characters; write a "
+            f"{where} has a column named {shown(odd)}: a name is one line of at most {_LONGEST_NAME} characters; write a "
             "header line that names the columns, such as time,close, and close every quotation mark"
         )
     levels, n_rows = _levels(rows)
@@ -126,12 +126,12 @@ def _is_preamble(line: str) -> bool:
 
 
 def _delimiter(line: str) -> str:
-    """The comma, unless the line has none and another that is common."""
+    """Returns the comma, unless the line has no comma but another common delimiter."""
     return next((mark for mark in ",;\t|" if mark in line), ",")
 
 
 def _rows(body: str, delimiter: str, where: str) -> tuple[list[tuple[str, ...]], list[int]]:
-    """The first rows, cells without blanks around them, and the number of lines up to the end of each."""
+    """Returns the first rows, with stripped cells, and the number of lines up to the end of each row."""
     reader = csv.reader(io.StringIO(body, newline=""), delimiter=delimiter, skipinitialspace=True)
     rows: list[tuple[str, ...]] = []
     ends: list[int] = []
@@ -143,7 +143,7 @@ def _rows(body: str, delimiter: str, where: str) -> tuple[list[tuple[str, ...]],
             if len(rows) >= _MOST_ROWS:
                 break
     except csv.Error as error:
-        raise PriceError(f"{where} cannot be read: line {reader.line_num} of it is no CSV ({error})") from error
+        raise PriceError(f"{where} cannot be read: its line {reader.line_num} is not CSV ({error})") from error
     return rows, ends
 
 
@@ -164,7 +164,7 @@ def _levels(rows: Sequence[tuple[str, ...]]) -> tuple[Sequence[tuple[str, ...]],
 def _named(
     levels: Sequence[tuple[str, ...]], last: tuple[str, ...], where: str
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Names and tickers of the columns, from the one or two lines that have them and the last line of the header."""
+    """Returns the names and tickers of the columns, from one or two lines of names and the last line of the header."""
     if len(levels) == 1 and last is levels[0]:
         return levels[0], ()
     fields = next((row for row in levels if any(normal(cell) in PRICE_NAMES for cell in row[1:])), None)
@@ -172,14 +172,14 @@ def _named(
         return (last[0], *levels[0][1:]), ()
     labels = levels[1] if fields is levels[0] else levels[0]
     if fields is None or len(fields) != len(labels):
-        raise PriceError(f"{where} has {len(levels)} header lines, and none names a price; write one line: time,close")
+        raise PriceError(f"{where} has {len(levels)} header lines, but none names a price; write one line: time,close")
     if normal(fields[0]) not in TIME_NAMES and (normal(last[0]) in TIME_NAMES or not fields[0]):
         fields = (last[0], *fields[1:])
     return fields, labels
 
 
 def _shape(rows: Sequence[tuple[str, ...]], where: str) -> tuple[str, ...]:
-    """The names of the columns of a file without a header line."""
+    """Returns the column names of a file without a header line, by its format."""
     names = _SHAPES.get(len(rows[0]), ())
     try:
         values = np.array([[float(cell or "nan") for cell in row] for row in rows if len(row) == len(rows[0])])
@@ -189,7 +189,7 @@ def _shape(rows: Sequence[tuple[str, ...]], where: str) -> tuple[str, ...]:
     if not fits:
         begin = ",".join(rows[0][:4])[:60] + (",…" if len(rows[0]) > 4 else "")
         raise PriceError(
-            f"{where} has no header line: its first line holds values ({begin}); write one above it that names the "
+            f"{where} has no header line: its first line holds values ({begin}); add a line above it that names the "
             f"{len(rows[0])} columns, such as time,open,high,low,close,volume"
         )
     return names

@@ -1,6 +1,6 @@
-"""Instants in and out: what a caller or a file may write as a time, as UTC microseconds since 1970.
+"""Converts times from callers and files to UTC microseconds since 1970, and back to text.
 
-A time without a zone is UTC. Nothing here knows about bars; see :mod:`quantsim.prices.time_grid` for those.
+A time without a zone is UTC. For bars see :mod:`quantsim.prices.time_grid`.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 Time: TypeAlias = str | date | datetime | np.datetime64
-"""One instant, as a caller may give it: an ISO 8601 string, a date, a datetime or a ``numpy.datetime64``."""
+"""One instant as callers give it: an ISO 8601 string, a date, a datetime or a ``numpy.datetime64``."""
 
 Stamps: TypeAlias = Literal["end", "start"]
-"""What the stamps of bars mark: their ends, when their closes are known, or their starts."""
+"""What the stamps of bars mark: the end of a bar, when its close is known, or its start."""
 
 
 @dataclass(frozen=True)
 class StampConvention:
-    """What a file itself says that its stamps mark, and by what it says so."""
+    """The stamp convention that a file states, and the reason to think so, such as a column name."""
 
     stamps: Stamps
     why: str
@@ -51,8 +51,8 @@ _EPOCH_TEXT = r"[0-9]{9,19}(\.[0-9]*)?"
 _ISO_TEXT = r"[0-9]{4}([0-9]{4}|([-/])[0-9]{1,2}\2[0-9]{1,2})([T ].+)?"  # pandas also takes a year alone
 _NOT_A_TIME = np.iinfo(np.int64).min  # numpy stores NaT as this integer
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# Epoch numbers are told apart by size: one unit's 2000-01-01 lies above the year 5000 of the next coarser unit. Numbers out
-# of the range of years are refused, which catches dates written as 20190101 or 20190101123000.
+# The size of an epoch number shows its unit: 2000-01-01 in one unit is beyond the year 5000 in the next coarser unit. Numbers
+# outside the range of years are errors. This catches dates written as 20190101 or 20190101123000.
 _OLDEST_EPOCH_SECONDS = 946_684_800  # 2000
 _LATEST_EPOCH_SECONDS = 7_258_118_400  # 2200
 _EPOCH_BOUNDS = np.array([1e11, 1e14, 1e17])  # exclusive upper bounds of seconds, milliseconds and microseconds
@@ -66,10 +66,10 @@ def microseconds(time: Time, name: str = "time") -> int:
 
     Args:
         time: an ISO 8601 string, a date, a datetime or a ``numpy.datetime64``; without a zone it is UTC.
-        name: what the value is called in an error message.
+        name: name of the value in error messages.
 
     Raises:
-        PriceError: the value is not a time, or is not-a-time.
+        PriceError: the value is not a time, or is NaT.
     """
     if isinstance(time, str):
         try:
@@ -81,11 +81,11 @@ def microseconds(time: Time, name: str = "time") -> int:
     if isinstance(time, np.datetime64):
         stamp = int(time.astype("datetime64[us]").astype(np.int64))
         if stamp == _NOT_A_TIME:
-            raise PriceError(f"{name} is not-a-time (NaT); give an ISO 8601 string, a datetime or a numpy.datetime64")
+            raise PriceError(f"{name} is NaT (not a time); give an ISO 8601 string, a datetime or a numpy.datetime64")
         return stamp
     if isinstance(time, date) and not isinstance(time, datetime):
         time = datetime(time.year, time.month, time.day, tzinfo=UTC)
-    if not isinstance(time, datetime) or time != time:  # pandas' NaT is a datetime that differs from itself
+    if not isinstance(time, datetime) or time != time:  # the NaT of pandas is a datetime that is not equal to itself
         raise PriceError(f"{name} {time!r} is not a time; give an ISO 8601 string, a datetime or a numpy.datetime64")
     aware = time if time.tzinfo is not None else time.replace(tzinfo=UTC)
     return (aware - _EPOCH) // timedelta(microseconds=1)
@@ -98,7 +98,7 @@ def check_stamps(stamps: str) -> None:
 
 
 def text(stamp_us: int) -> str:
-    """Returns a UTC stamp in microseconds as ISO 8601 text, no finer than it needs to be."""
+    """Returns a UTC stamp in microseconds as ISO 8601 text, without trailing zero fields."""
     stamp = np.datetime64(int(stamp_us), "us")
     if stamp_us % MINUTE_US == 0:
         return str(stamp.astype("datetime64[m]"))
@@ -106,12 +106,12 @@ def text(stamp_us: int) -> str:
 
 
 def row_text(row: int) -> str:
-    """Returns how messages name a row: counted from 1, a file's header line not counted. ``row`` counts from 0."""
+    """Names a row in messages: counted from 1, without header lines. ``row`` counts from 0."""
     return f"data row {row + 1}"
 
 
 def shown(value: object, most: int = 60) -> str:
-    """Returns how messages show a value of a file: as Python writes it, shortened."""
+    """Shows a value of a file in messages: its ``repr``, shortened."""
     written = repr(value)
     return written if len(written) <= most else f"{written[:most]}…{written[0] if isinstance(value, str) else ''}"
 
@@ -121,14 +121,14 @@ def microseconds_of(values: NDArray[Any], where: str) -> NDArray[np.int64]:
 
     Args:
         values: ``(N,)`` of ``datetime64`` (UTC), of numbers (epoch seconds, milliseconds, microseconds or nanoseconds,
-            told apart by their size), or of strings and datetimes (without a zone: UTC).
+            recognised by their size), or of strings and datetimes (without a zone: UTC).
         where: the file, for error messages.
 
     Returns:
         ``(N,)`` int64.
 
     Raises:
-        PriceError: an entry is missing or is no time; the message names its row.
+        PriceError: an entry is missing or is not a time; the message names its row.
     """
     if values.ndim != 1:
         raise PriceError(f"{where}: the times have shape {values.shape}; there must be one per row, (N,)")
@@ -150,7 +150,7 @@ def _from_epoch(values: NDArray[Any], where: str) -> NDArray[np.int64]:
         (values < _OLDEST_EPOCH_SECONDS * _PER_SECOND[unit]) | (values >= _LATEST_EPOCH_SECONDS * _PER_SECOND[unit]),
         where,
         lambda row: (
-            f"the time {values[row]:.16g} is no epoch time after 2000-01-01 and before 2200 in "
+            f"the time {values[row]:.16g} is not an epoch time between the years 2000 and 2200 in "
             "seconds, milliseconds, microseconds or nanoseconds; write ISO 8601 (2019-01-31T12:30)"
         ),
     )
@@ -178,7 +178,9 @@ def _from_objects(values: NDArray[Any], where: str) -> NDArray[np.int64]:
     _refuse(column.isna().to_numpy(), where, lambda _: "the time is missing")
     strings = column.map(lambda value: isinstance(value, str)).astype(bool)
     times = column.map(lambda value: isinstance(value, date | np.datetime64)).astype(bool)  # datetimes are dates
-    _refuse((~strings & ~times).to_numpy(), where, lambda row: f"{shown(values[row])} is no time; write ISO 8601 text")
+    _refuse(
+        (~strings & ~times).to_numpy(), where, lambda row: f"{shown(values[row])} is not a time; write ISO 8601 text"
+    )
     column = column.where(~strings, column.astype(str).str.strip().str.replace(r"\s*UTC$", "Z", regex=True))
     numbers = column.astype(str).str.fullmatch(_EPOCH_TEXT) & strings
     if numbers.any():
@@ -187,7 +189,7 @@ def _from_objects(values: NDArray[Any], where: str) -> NDArray[np.int64]:
             other.to_numpy(),
             where,
             lambda row: (
-                f"the time {shown(values[row])} is written otherwise than {shown(values[0])} in {row_text(0)}; write all as "
+                f"the time {shown(values[row])} has another format than {shown(values[0])} in {row_text(0)}; write all as "
                 "ISO 8601 (2019-01-31T12:30), or all as epoch numbers"
             ),
         )

@@ -1,4 +1,4 @@
-"""Loading: from token names and a source to a :class:`~quantsim.prices.table.Prices`, and what a source holds."""
+"""Loads :class:`~quantsim.prices.table.Prices` by token names and a source, and lists the content of a source."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ logger = logging.getLogger(__name__)
 
 BUNDLED = "bundled"
 BUNDLED_FOLDER = Path(__file__).parent / "bundled"
-# The longest hole of the bundled data: EOS on 2019-01-07, when the exchange was closed for 10 bars of 30 minutes.
+# The longest gap of the bundled data: EOS on 2019-01-07, when the exchange was closed for 10 bars of 30 minutes.
 BUNDLED_FORWARD_FILL_BARS = 10
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """What a source holds of one token.
+    """The data of one token in a source.
 
     Attributes:
-        token: its name.
+        token: name of the token.
         path: the file.
         first: stamp of the first price, ``datetime64[s]`` in UTC.
         last: stamp of the last price.
         bar_minutes: bar length, the most common spacing of the stamps.
-        n_bars: bars that have a price.
-        gaps: the runs of bars between first and last that have none.
+        n_bars: number of bars with a price.
+        gaps: runs of missing bars between ``first`` and ``last``.
     """
 
     token: str
@@ -63,26 +63,27 @@ def load_prices(
     forward_fill_bars: int | None = None,
     stamps: Stamps = "end",
 ) -> Prices:
-    """Returns the prices of some tokens on one regular UTC grid.
+    """Loads the prices of tokens on one regular UTC grid.
 
     Args:
         tokens: names, each once; the table keeps their order.
         source: ``"bundled"``, a folder with one file per token (``BTC.parquet``, ``btc.csv``, ``BTC_USD.csv``), or one
-            file (wide: a time column and one column per token; long: time, token, close; or one token's own).
-        start: first stamp, without a zone UTC; ``None`` for the earliest that all tokens have.
-        end: first stamp no longer wanted; ``None`` for as far as all tokens reach.
-        bar_minutes: bar length of the table, a multiple of that of every file; ``None`` for the files' own, which must
-            then agree. Longer bars take the price at their stamps.
-        forward_fill_bars: longest gap, in bars of the file, that may be filled with the price before it; ``None`` for
-            0, or for the bundled set's recorded limit of 10. A gap that touches the range counts in full.
-        stamps: what the files' stamps mark: the ``"end"`` of a bar, when its close is known, or its ``"start"``, as in
-            most exchanges' candles; these are then moved by one bar, so that no price is known before its time. What a
-            file says itself (a column ``open_time`` or ``close_time``) holds, with a warning where ``stamps`` differs.
+            file (wide: a time column and one column per token; long: time, token, close; or a file for a single token).
+        start: first stamp, without a zone UTC; ``None`` for the earliest stamp that all tokens have.
+        end: end of the range, exclusive; ``None`` for the latest stamp that all tokens have.
+        bar_minutes: bar length of the table in minutes, a multiple of that of every file; ``None`` for the bar length of the
+            files, which must then be equal. Longer bars take the price at their stamps.
+        forward_fill_bars: longest gap, in bars of the file, that may be filled with the last price before it; ``None`` for 0
+            (bundled data: 10). A gap that overlaps the range counts with its full length.
+        stamps: what the stamps of the files mark: the ``"end"`` of a bar, when its close is known, or its ``"start"``, as in
+            the candles of most exchanges. Start stamps are moved to the end of the bar, so that no price is known too early.
+            A convention that a file states itself (a column ``open_time`` or ``close_time``) takes precedence, with a
+            warning if ``stamps`` differs.
 
     Raises:
-        PriceError: unknown, repeated or no tokens; a missing or malformed file; duplicate, unordered or off-grid
-            stamps; a price that is not positive and finite; differing bars; a range the data does not cover; a gap too
-            long. The message names the file, the row (counted from 1, header not counted) and the remedy.
+        PriceError: tokens are unknown, repeated or missing; a file is missing or malformed; stamps are duplicate, unordered
+            or off the grid; a price is not positive and finite; bar lengths differ; the data does not cover the range; or a
+            gap is too long. The message names the file, the row (counted from 1, without the header) and the remedy.
 
     Example:
         >>> load_prices(["ETH", "BTC"], start="2018-01-01", end="2019-01-01", bar_minutes=60).n_bars
@@ -98,8 +99,8 @@ def load_prices(
     lengths = sorted({one.grid.bar_minutes for one in series})
     if len(lengths) > 1 and stamps == "end" and not all(raw.convention for raw in raws):
         logger.warning(
-            "%s has bars of %s min, and stamps = 'end' takes each price as known at its stamp; if they mark the starts of "
-            "bars, that looks ahead: set stamps = 'start'",
+            "%s has bars of %s min, and stamps = 'end' treats each price as known at its stamp; if the stamps mark the starts "
+            "of bars, that looks ahead: set stamps = 'start'",
             source,
             " and ".join(map(str, lengths)),
         )
@@ -109,14 +110,14 @@ def load_prices(
         start=start,
         end=end,
         forward_fill_bars=origin.forward_fill_bars,
-        log_level=logging.INFO if bundled else logging.WARNING,  # the bundled set's gaps are known and documented
+        log_level=logging.INFO if bundled else logging.WARNING,  # the gaps of the bundled data are documented
     )
     prices = Prices(table.grid.times(), table.prices, names, table.grid.bar_minutes, table.gaps, str(source))
     return prices.loaded_from(origin)
 
 
 def origin_of(source: str | Path, *, bar_minutes: int | None, forward_fill_bars: int | None, stamps: str) -> Origin:
-    """The origin of prices that :func:`load_prices` returns for these arguments; nothing is read."""
+    """Returns the origin of prices that :func:`load_prices` would load with these arguments. Reads no file."""
     bundled = _is_bundled(source)
     if forward_fill_bars is None:
         forward_fill_bars = BUNDLED_FORWARD_FILL_BARS if bundled else 0
@@ -125,11 +126,11 @@ def origin_of(source: str | Path, *, bar_minutes: int | None, forward_fill_bars:
 
 
 def available(source: str | Path = BUNDLED, *, stamps: Stamps = "end") -> tuple[Coverage, ...]:
-    """Returns what a source holds, token by token: file, range, bar length and gaps.
+    """Lists the tokens in a source, with file, range, bar length and gaps.
 
     Args:
         source: as in :func:`load_prices`.
-        stamps: as in :func:`load_prices`; the ranges and gaps are those of the ends of the bars.
+        stamps: as in :func:`load_prices`; ranges and gaps refer to the ends of the bars.
 
     Raises:
         PriceError: the source does not exist, or one of its price files is malformed.
@@ -171,15 +172,15 @@ def _raw_series(tokens: tuple[str, ...] | None, source: str | Path) -> list[RawS
         path = BUNDLED_FOLDER if _is_bundled(source) else _path_of(source)
         if path.is_file():
             if not is_price_file(path):
-                raise PriceError(f"{path} is no price file; its name must end in {KINDS}")
+                raise PriceError(f"{path} is not a price file; its name must end in {KINDS}")
             return read_columns(path, tokens)
         if not path.is_dir():
-            raise PriceError(f"price source {str(source)!r} is no file and no folder; give one, or 'bundled'")
+            raise PriceError(f"price source {str(source)!r} does not exist; give a file, a folder, or 'bundled'")
         files = sorted(file for file in path.iterdir() if is_price_file(file))
     except OSError as error:
         raise PriceError(f"price source {str(source)!r} cannot be read: {reason_of(error)}") from error
     if not files:
-        raise PriceError(f"{path} holds no price file; put one per token there, such as BTC.parquet or BTC.csv")
+        raise PriceError(f"{path} holds no price file; add one per token, such as BTC.parquet or BTC.csv")
     if tokens is None:
         return [read_single(file, token_of(stem_of(file))) for file in files]
     stems = find_names(tokens, dict.fromkeys(map(stem_of, files)), str(path))

@@ -1,4 +1,4 @@
-"""Which file, column or symbol a token's prices are under. A name stands for a token only as a whole, never in part."""
+"""Finds the file, column or symbol of a token's prices. A name must match a token as a whole, never in part."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ __all__ = [
     "tokens_of",
 ]
 
-# A price against one of these counts as a price in US dollars; BTC_ETH is a different series, never taken for BTC.
+# A price in one of these currencies counts as a price in US dollars. BTC_ETH is another series, never used as BTC.
 _DOLLARS = ("usd", "usdt", "usdc", "busd", "fdusd", "tusd", "pyusd", "usdp", "gusd", "dai")
 _DOLLAR = "|".join(_DOLLARS)
 _SEPARATOR = r"[_\-/.: ]"
 _SEPARATED = re.compile(rf"(?P<base>.+?){_SEPARATOR}(?P<quote>[^_\-/.: ]+)")
 _JOINED = re.compile(r"(?P<base>.+?)(?P<quote>usdt|usdc|fdusd|busd|usd)", re.IGNORECASE)
-# Tokens whose own names end like a pair: CRVUSD may be crvUSD, and is then not the price of CRV.
+# Tokens whose names look like a pair: CRVUSD may be the token crvUSD, which is not the price of CRV.
 _NO_PAIR = re.compile(
     r"([a-z]|al|av|crv|de|fd|frx|fx|gr|ha|hy|jup|lvl|mk|ms|perp|px|py|rl|sat|sc|sfrx|usd|yn)usd"
     r"|(a|axl|c|s|syrup)usdc|(a|c)usdt",
@@ -40,7 +40,7 @@ def check_tokens(tokens: Sequence[str]) -> tuple[str, ...]:
     """Returns the tokens as a tuple, in the order given.
 
     Raises:
-        PriceError: there are none, one is no name, or two are the same but for their case.
+        PriceError: there are no tokens, a token is not a valid name, or two tokens differ only in case.
     """
     if isinstance(tokens, str):
         raise PriceError(f"tokens is the string {tokens!r}; give a sequence of names, such as [{tokens!r}]")
@@ -50,11 +50,9 @@ def check_tokens(tokens: Sequence[str]) -> tuple[str, ...]:
     seen: set[str] = set()
     for name in names:
         if not isinstance(name, str) or not name.strip():
-            raise PriceError(f"token {name!r} is no name; tokens are strings such as 'BTC'")
+            raise PriceError(f"token {name!r} is not a valid name; tokens are strings such as 'BTC'")
         if is_index_name(name):
-            raise PriceError(
-                f"token {name!r} is what data frames call their rows' index; name a column that holds prices"
-            )
+            raise PriceError(f"token {name!r} is the name of a data frame's row index; name a column that holds prices")
         if name.casefold() in seen:
             raise PriceError(f"token {name!r} is given twice in {list(names)}; name each once (case does not matter)")
         seen.add(name.casefold())
@@ -62,21 +60,21 @@ def check_tokens(tokens: Sequence[str]) -> tuple[str, ...]:
 
 
 def stands_for(name: str, token: str) -> bool:
-    """Whether a name is the token's own, or that of its price in dollars.
+    """Whether a name stands for a token: its own name, or the name of its price in dollars.
 
-    The latter is the token with a dollar quote appended: ``BTC_USD``, ``btc-usdt``, ``BTC/USDC`` or ``BTCUSD``, with the
-    name of an exchange before it as in ``BINANCE:BTCUSDT``, or with ``XBT`` for ``BTC``. Without a separator, a name that is
-    another token's own is no pair: ``crvUSD`` is not the price of ``CRV``.
+    The name of a price is the token followed by a dollar currency: ``BTC_USD``, ``btc-usdt``, ``BTC/USDC`` or ``BTCUSD``. An
+    exchange may come first (``BINANCE:BTCUSDT``), and ``XBT`` stands for ``BTC``. A name without a separator that is the name
+    of another token is not a pair: ``crvUSD`` is not the price of ``CRV``.
     """
     name, token = name.strip(), token.strip()
     whole = _JOINED.fullmatch(token)
     if whole and not _is_own_name(token, whole, whole["base"].upper()):
-        token = whole["base"]  # a token that is called BTCUSDT, as its file is
+        token = whole["base"]  # a token named BTCUSDT, like its file
     return _same(name, token) or _is_pair(name, token) or _is_pair(name.partition(":")[2], token)
 
 
 def _is_pair(name: str, token: str) -> bool:
-    """Whether a name is the token's with a dollar quote appended."""
+    """Whether a name is the token followed by a dollar currency."""
     pair = _SEPARATED.fullmatch(name)
     if pair:
         return _same(pair["base"], token) and is_dollar(pair["quote"])
@@ -85,12 +83,12 @@ def _is_pair(name: str, token: str) -> bool:
 
 
 def is_dollar(quote: str) -> bool:
-    """Whether prices against this currency count as prices in US dollars."""
+    """Whether prices in this currency count as prices in US dollars."""
     return quote.strip().casefold() in (*_DOLLARS, "us dollar", "dollar", "us$", "$")
 
 
 def refusal(name: str, token: str) -> str:
-    """Returns why a name does not stand for a token, with the remedy."""
+    """Says why a name does not stand for a token, with the remedy."""
     name = name.strip()
     pair = _SEPARATED.fullmatch(name)
     if pair and _same(pair["base"], token) and re.fullmatch(_CURRENCY, pair["quote"], re.IGNORECASE):
@@ -100,20 +98,20 @@ def refusal(name: str, token: str) -> str:
         )
     pair = _JOINED.fullmatch(name)
     if pair and _same(pair["base"], token):
-        return f"{name} is a token of its own: for the price of {token} in dollars write {token} or {token}_USD"
+        return f"{name} is another token: for the price of {token} in dollars write {token} or {token}_USD"
     return f"{name} is not {token}"
 
 
 def is_index_name(name: str) -> bool:
-    """Whether a column is the row index of a data frame rather than data: nameless, ``Unnamed: 0``, ``index``."""
+    """Whether a column is the row index of a data frame: its name is empty, ``Unnamed: 0`` or ``index``."""
     return _INDEX_NAME.fullmatch(name.strip()) is not None
 
 
 def find_name(token: str, names: Iterable[str], where: str) -> str:
-    """Returns the one of ``names`` that stands for the token; its plain name, whatever the case, comes first.
+    """Returns the name in ``names`` that stands for the token. The token's own name, in any case, comes first.
 
     Raises:
-        PriceError: none fits (the message lists what there is, with the nearest), or several do.
+        PriceError: no name matches (the message lists the known ones and the nearest), or several match.
     """
     names = tuple(names)
     exact = [name for name in names if name.strip().casefold() == token.strip().casefold()]
@@ -133,7 +131,7 @@ def find_names(tokens: Iterable[str], names: Iterable[str], where: str) -> dict[
     """Returns token → its name, in the order of the tokens.
 
     Raises:
-        PriceError: as :func:`find_name`, or two tokens would have the same name.
+        PriceError: as in :func:`find_name`, or two tokens match the same name.
     """
     names = tuple(names)
     found: dict[str, str] = {}
@@ -142,19 +140,19 @@ def find_names(tokens: Iterable[str], names: Iterable[str], where: str) -> dict[
         for other, taken in found.items():
             if taken == name:
                 raise PriceError(
-                    f"tokens {other!r} and {token!r} would both be {name!r} in {where}; a name stands for one of them"
+                    f"tokens {other!r} and {token!r} both match {name!r} in {where}; a name stands for one token"
                 )
         found[token] = name
     return found
 
 
 def token_of(name: str) -> str:
-    """Returns the token that a file, column or symbol name stands for: the name less a separated quote currency."""
+    """Returns the token of a file, column or symbol: its name without a separated quote currency."""
     return re.sub(rf"(?<=.){_SEPARATOR}({_DOLLAR})$", "", name.strip(), flags=re.IGNORECASE)
 
 
 def tokens_of(names: Iterable[str], where: str) -> dict[str, str]:
-    """Returns token → name, for all names there are.
+    """Returns token → name, for all names.
 
     Raises:
         PriceError: two names stand for one token.
@@ -173,7 +171,7 @@ def _same(name: str, token: str) -> bool:
 
 
 def _is_own_name(name: str, pair: re.Match[str], token: str) -> bool:
-    """Whether a name without a separator is a token's own: a known one, or spelt like one (``crvUSD``)."""
+    """Whether a name without a separator is the name of another token: a known one, or one spelt like ``crvUSD``."""
     if _NO_PAIR.fullmatch(name):
         return True
     return pair["quote"].isupper() and not pair["base"].isupper() and pair["base"] != token.strip()

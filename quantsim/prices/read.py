@@ -1,7 +1,7 @@
-"""Layouts: one price file as raw, unchecked columns of times and prices, under the tokens they are for.
+"""Reads a price file into raw, unchecked columns of times and prices, by token.
 
-Three layouts are told apart by their columns. *Single*: a time and a price; the file's name is the token. *Long*: a
-time, a token and a price, one row per pair. *Wide*: a time and one price column per token.
+The columns of a file show which of three layouts it has. *Single*: a time and a price; the file's name is the token.
+*Long*: a time, a token and a price, one row for each pair of time and token. *Wide*: a time, and a price column per token.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ __all__ = ["Named", "read_columns", "read_named", "read_single"]
 
 logger = logging.getLogger(__name__)
 
-# What a column of names that say whose price a row has is called, in order of preference. The later ones also mean other
-# things, and count only where there is none of the earlier.
+# Names of the column that holds the token of each row, in order of preference. The later names can also mean other things, so
+# they count only if the file has none of the earlier ones.
 _LABEL_NAMES = (
     *("symbol", "token", "ticker", "pair", "tradingpair", "currencypair", "instrument", "instid", "instrumentid"),
     *("instrumentname", "product", "productid", "market", "marketid", "asset", "coin", "contract"),
     *("tokensymbol", "coinsymbol", "assetsymbol", "marketsymbol", "symbolname", "marketpair", "sym"),
 )
-# These may also hold other things, such as a name in full or a number: only what is written as a ticker counts.
+# These may also hold other things, such as a full name or a number: only cells that look like a ticker count.
 _LOOSE_NAMES = (
     *("symbolid", "assetid", "coinid", "tokenid", "assetname", "coinname", "tokenname", "name", "crypto", "cryptoname"),
     *("cryptocurrency", "currencyname", "underlying"),
@@ -43,24 +43,24 @@ _LOOSE_NAMES = (
 _TICKER = re.compile(r"[A-Z0-9]*[A-Z][A-Z0-9]*([_\-/.: ][A-Z0-9]+)*")
 _BASE_NAMES = ("base", "baseasset", "basecurrency", "basesymbol", "fromsymbol", "fsym")
 _QUOTE_NAMES = ("quote", "quoteasset", "quotecurrency", "quotesymbol", "tosymbol", "tsym", "currency", "vscurrency")
-_REMEDY = "correct the file's name or the cell, or rename the column if it says something else"
+_REMEDY = "correct the file's name or the cell, or rename the column if it means something else"
 _MOST_LISTED = 20
 
 
 @dataclass(frozen=True, eq=False)
 class _Layout:
-    """How a sheet holds prices: positions of its columns.
+    """The layout of a sheet: positions of its columns. A column is None if the sheet does not have it.
 
     Attributes:
         sheet: the file.
         time: the time column.
         price: the price column; None in a wide file.
         columns: token name → the price column of a wide file.
-        ticker: what a second header line calls the price column; None where there is none.
-        label: the column that says whose price a row has; None where there is none.
-        base: a column with the token alone; None where there is none.
-        quote: a column with the currency of the price; None where there is none.
-        loose: columns that may say whose price a row has, or something else.
+        ticker: the ticker of the price column, from a second header line; None if there is none.
+        label: the column with the token or pair of each row.
+        base: a column with the token alone.
+        quote: a column with the currency of the price.
+        loose: columns that may hold the token of each row, or something else.
     """
 
     sheet: Sheet
@@ -78,7 +78,7 @@ class _Layout:
         return self.sheet.path
 
     def where(self, position: int) -> str:
-        """Returns a column's place in words."""
+        """Names a column in messages."""
         return f"{self.path}, column {self.sheet.names[position]!r}"
 
 
@@ -88,7 +88,7 @@ class Named:
 
     Attributes:
         times_us: ``(N,)`` stamps, UTC microseconds since 1970.
-        convention: what the file itself says its stamps mark; None where it does not.
+        convention: stamp convention that the file states; None if it states none.
         columns: name → ``(N,)``, float64 or ``str``.
     """
 
@@ -101,8 +101,8 @@ def read_single(path: Path, token: str) -> RawSeries:
     """Returns the prices of a file that holds one token.
 
     Raises:
-        PriceError: the file has no time or no price column, holds something else in them, or says that its prices are those
-            of another token or not in dollars.
+        PriceError: the file has no time or price column, their content is invalid, or the file states that its prices are
+            those of another token or not in dollars.
     """
     layout = _layout_of(path)
     if layout.price is None and layout.sheet.labels:
@@ -118,11 +118,11 @@ def read_single(path: Path, token: str) -> RawSeries:
 
 
 def read_columns(path: Path, tokens: Sequence[str] | None) -> list[RawSeries]:
-    """Returns the prices of several tokens from one file, in the order asked for.
+    """Returns the prices of several tokens from one file, in the given order.
 
     Args:
         path: a file of any of the three layouts.
-        tokens: the tokens; ``None`` for all there are, under the names :func:`token_of` makes.
+        tokens: the tokens; ``None`` for all tokens of the file, named by :func:`token_of`.
 
     Raises:
         PriceError: the file is malformed, or a token is not in it.
@@ -143,16 +143,16 @@ def read_columns(path: Path, tokens: Sequence[str] | None) -> list[RawSeries]:
 def read_named(
     path: Path, *, numbers: Sequence[str] = (), texts: Sequence[str] = (), optional: Sequence[str] = ()
 ) -> Named:
-    """Returns the times of a file and its columns of the given names, whatever their case.
+    """Returns the times of a file and its columns of the given names. Case does not matter.
 
     Args:
         path: a file with a time column.
         numbers: columns of numbers, each ``(N,)`` float64; NaN where a cell is empty.
         texts: columns of text, each ``(N,)`` of ``str``; ``""`` where a cell is empty.
-        optional: which of them may be missing, and then are empty throughout.
+        optional: columns that may be missing. All cells of a missing column are empty.
 
     Raises:
-        PriceError: the file cannot be read, a column is missing, or holds something else.
+        PriceError: the file cannot be read, or a column is missing or of the wrong type.
     """
     layout = _layout_of(path)
     sheet = layout.sheet
@@ -174,10 +174,10 @@ def read_named(
 
 
 def _layout_of(path: Path) -> _Layout:
-    """Returns how a file holds prices, judged by its column names.
+    """Returns the layout of a file, from its column names.
 
     Raises:
-        PriceError: the file cannot be read, two columns share a name, or no time column is found.
+        PriceError: the file cannot be read, two columns have the same name, or there is no time column.
     """
     sheet = open_sheet(path)
     _refuse_repeated(sheet)
@@ -219,7 +219,7 @@ def _listed(sheet: Sheet) -> str:
 
 
 def _refuse_repeated(sheet: Sheet) -> None:
-    """Refuses two columns of one name; those of data frames' indices have none."""
+    """Raises PriceError if two columns have the same name. Index columns of data frames do not count."""
     known = {*TIME_NAMES, *PRICE_NAMES}
     seen = set()
     for at, name in enumerate(sheet.names):
@@ -230,7 +230,7 @@ def _refuse_repeated(sheet: Sheet) -> None:
 
 
 def _first_of(wanted: Iterable[str], sheet: Sheet, *, text: bool = False) -> int | None:
-    """The position of the first of the wanted names that the sheet has, if only one of text counts, of those that hold it."""
+    """The position of the first of these names that the sheet has; with ``text``, only text columns count."""
     found = {}
     for at, name in reversed(list(enumerate(sheet.names))):
         if not text or sheet.is_text(at):
@@ -241,7 +241,10 @@ def _first_of(wanted: Iterable[str], sheet: Sheet, *, text: bool = False) -> int
 def _read(
     layout: _Layout, positions: Sequence[int], *, of_bars: bool = True
 ) -> tuple[NDArray[np.int64], StampConvention | None, list[NDArray[np.float64]]]:
-    """The times of a file, what they mark if it says so, and columns of numbers; ``of_bars`` where each row is a bar."""
+    """Returns the times of a file, their convention if the file states one, and columns of numbers.
+
+    ``of_bars`` says that each row is a bar.
+    """
     sheet = layout.sheet
     bars = [sheet.names.index(name) for name in ("open", "high", "low", "close")] if sheet.assumed else []
     wanted = list(dict.fromkeys([layout.time, *positions, *bars]))
@@ -263,7 +266,7 @@ def _read(
 
 
 def _check_bars(path: Path, opens: Any, highs: Any, lows: Any, closes: Any) -> None:
-    """Refuses a file without a header line whose columns cannot be what its shape says."""
+    """Raises PriceError if the values of a file without a header line contradict the recognised format."""
     bad = (highs < np.maximum(opens, closes)) | (lows > np.minimum(opens, closes))
     if bad.any():
         row = int(np.argmax(bad))
@@ -304,7 +307,7 @@ def _read_long(layout: _Layout, tokens: Sequence[str] | None) -> list[RawSeries]
 
 
 def _symbols(layout: _Layout) -> Any:
-    """What each row of a long file says it is the price of, as a pyarrow array: ``BTC``, ``BTC/USDT``."""
+    """Returns the symbol of each row of a long file, such as ``BTC`` or ``BTC/USDT``, as a pyarrow array."""
     import pyarrow.compute as pc
 
     named = layout.base if layout.label is None else layout.label
@@ -319,7 +322,7 @@ def _symbols(layout: _Layout) -> Any:
 
 
 def _names(layout: _Layout, position: int) -> Any:
-    """A column of names as a pyarrow array; none may be empty."""
+    """Returns a column of names as a pyarrow array; PriceError if a cell is empty."""
     cells = texts_of(layout.sheet.read({position: "text"})[0], layout.where(position))
     if cells.null_count:
         row = int(np.argmax(cells.is_null().to_numpy(zero_copy_only=False)))
@@ -329,7 +332,7 @@ def _names(layout: _Layout, position: int) -> Any:
 
 
 def _check_labels(layout: _Layout, token: str) -> None:
-    """Refuses a file for one token that says its prices are those of another, of several, or not in dollars."""
+    """Raises PriceError if a file for one token states that its prices are of other tokens, or not in dollars."""
     if layout.ticker is not None and not stands_for(layout.ticker, token):
         raise PriceError(
             f"{layout.path} is read for token {token!r}, and its header says {layout.ticker!r}: "
@@ -356,7 +359,7 @@ def _check_labels(layout: _Layout, token: str) -> None:
     for position in layout.loose:
         cells = texts_of(layout.sheet.read({position: "text"})[0], layout.where(position))
         for held in cells.drop_null().unique().to_pylist():
-            pair = "_".join(re.split(r"[_\-/.: ]", held)[-2:])  # of an exchange, as in BITSTAMP_SPOT_BTC_USD
+            pair = "_".join(re.split(r"[_\-/.: ]", held)[-2:])  # an exchange may come first: BITSTAMP_SPOT_BTC_USD
             if _TICKER.fullmatch(held) and not stands_for(held, token) and not stands_for(pair, token):
                 row = cells.index(held).as_py()
                 raise PriceError(
@@ -365,7 +368,7 @@ def _check_labels(layout: _Layout, token: str) -> None:
 
 
 def _check_member(path: Path, token: str) -> None:
-    """Refuses a zipped file whose name inside begins with another pair: ``ETHUSDT-1d-2024-01.csv`` in ``BTC.zip``."""
+    """Raises PriceError if the file inside a zip file is of another pair: ``ETHUSDT-1d-2024-01.csv`` in ``BTC.zip``."""
     inside = member_of(path) or ""
     pair = re.match(r"[A-Z0-9]{2,}?(USDT|USDC|FDUSD|BUSD|USD)(?![A-Za-z0-9])", inside)
     if pair and not stands_for(pair[0], token):

@@ -1,4 +1,4 @@
-"""Settings that vary in time: a file of times and values, each value held from its stamp until the next."""
+"""Settings that vary over time: a file of times and values. Each value holds from its stamp until the next one."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ ORACLE = "oracle"
 """The setting with one value per token of the pool."""
 
 VALUE = "value"
-_FEWEST_LONG = 3  # equal spacings of several days that make bars; fewer may be the dates of two events
+_FEWEST_LONG = 3  # this many equal spacings of whole days make bars; fewer may be the dates of events
 
 
 @dataclass(frozen=True)
 class _Range:
-    """What values of a setting must be: elementwise test, and the same in words."""
+    """The range of a setting's values: an elementwise test, and its description."""
 
     admits: Callable[[FloatArray], NDArray[np.bool_]]
     words: str
@@ -40,7 +40,7 @@ _COST = _Range(lambda values: (values >= 0.0) & np.isfinite(values), "finite, an
 _POSITIVE = _Range(lambda values: (values > 0.0) & np.isfinite(values), "finite, and above 0")
 
 SETTINGS = {"swap_fee": _SHARE, "arb_fee": _SHARE, "gas_cost_usd": _COST, ORACLE: _POSITIVE}
-"""Setting → what its values must be."""
+"""Setting → the range of its values."""
 
 
 def load_series(
@@ -52,25 +52,24 @@ def load_series(
     tokens: Sequence[str] = (),
     stamps: Stamps = "end",
 ) -> FloatArray:
-    """Reads a series and lays it on bars: the value of a bar is the last one stamped at or before it.
+    """Reads a series and samples it on bars: the value of a bar is the last one stamped at or before it.
 
     Args:
         setting: one of :data:`SETTINGS`.
-        source: a file with a time column as in price files, and a column ``value``; for the oracle a column
-            per token instead, or the long layout of price files.
+        source: a file with a time column as in price files, and a column ``value``. For the oracle: a column per token, or
+            the long layout of price files.
         grid: the bars.
         needed_from: first bar whose value is used.
-        tokens: of the pool, in its order; only for the oracle.
-        stamps: what the stamps of the file mark. ``"start"``: a value is known, and taken, at the end of its bar. The bar is
-            the spacing that most stamps of the file have, if it divides a day or is a number of days; else that of ``grid``.
+        tokens: tokens of the pool, in its order; only for the oracle.
+        stamps: what the stamps of the file mark. With ``"start"``, a value is known, and used, at the end of its bar. The bar
+            is the most common spacing of the stamps if it divides a day or is a number of days; else the bar of ``grid``.
 
     Returns:
-        ``(T,)``, or ``(T, n)`` for the oracle. Bars before the first stamp, none of which is used, are NaN.
+        ``(T,)``, or ``(T, n)`` for the oracle. Bars before the first stamp are not used, and are NaN.
 
     Raises:
-        PriceError: the file cannot be read or lacks a column; times are not ordered and distinct; a value is empty or
-            outside what the setting admits; the first stamp is later than the first bar used. The message names file and
-            row.
+        PriceError: the file cannot be read or lacks a column; times are not chronological and distinct; a value is empty or
+            out of range; or the first stamp is later than the first bar used. The message names file and row.
     """
     path = check_source(setting, source)
     if setting == ORACLE:
@@ -85,7 +84,7 @@ def check_source(setting: str, source: str | Path) -> Path:
     """Returns the path of a series' file.
 
     Raises:
-        PriceError: there is no such file, or its name does not end like that of a price file.
+        PriceError: there is no such file, or it does not have the suffix of a price file.
     """
     try:
         path = Path(source).expanduser()
@@ -93,7 +92,7 @@ def check_source(setting: str, source: str | Path) -> Path:
     except (OSError, RuntimeError) as error:  # the latter: a home folder that does not exist
         raise PriceError(f"series.{setting} = {str(source)!r} cannot be read: {reason_of(error)}") from error
     if not there:
-        raise PriceError(f"series.{setting} = {str(source)!r} is no file")
+        raise PriceError(f"series.{setting} = {str(source)!r} is not a file; give the path of one")
     if not is_price_file(path):
         raise PriceError(f"series.{setting} = {str(source)!r}: its name must end in {KINDS}")
     return path
@@ -103,12 +102,12 @@ def check_values(setting: str, values: ArrayLike, shape: tuple[int, ...]) -> Flo
     """Checks a series in memory, one value per bar.
 
     Raises:
-        PriceError: its shape is another, or a value is not finite or outside what the setting admits.
+        PriceError: its shape is wrong, or a value is not finite or out of range.
     """
     array = np.asarray(values, np.float64)
     if array.shape != shape:
         raise PriceError(
-            f"series.{setting} has shape {array.shape}, and must be {shape}: a value for every bar of prices"
+            f"series.{setting} has shape {array.shape}, but must have {shape}: a value for every bar of prices"
         )
     allowed = _range(setting)
     bad = ~allowed.admits(array)
@@ -150,7 +149,7 @@ def _held(setting: str, raw: RawSeries, grid: TimeGrid, needed_from: int, stamps
 
 
 def _bar_us(raw: RawSeries, grid: TimeGrid) -> int:
-    """The length of the bars that a column's stamps start: the spacing of most of them, or else the bars of ``grid``."""
+    """The bar length of a column: the most common spacing of its stamps, else the bar of ``grid``."""
     spacings, counts = np.unique(np.diff(raw.times_us), return_counts=True)
     if spacings.size and 2 * counts.max() > counts.sum():
         spacing = int(spacings[np.argmax(counts)])

@@ -1,4 +1,4 @@
-"""The price table that the rest of quantsim works on: regular, complete, read-only, and identified by a hash."""
+"""The price table: regular, complete, read-only, and identified by a hash."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ __all__ = ["Origin", "Prices"]
 
 @dataclass(frozen=True)
 class Origin:
-    """The files that prices come from, and how they were read.
+    """The files of prices, and how they were read.
 
     Attributes:
         source: ``"bundled"``, or the absolute path of a file or folder.
-        bar_minutes: as asked for; None for the files' own.
-        forward_fill_bars: longest gap that was filled.
-        stamps: what the files' stamps mark.
+        bar_minutes: requested bar length; None for the bar length of the files.
+        forward_fill_bars: longest gap that may be filled.
+        stamps: what the stamps of the files mark.
     """
 
     source: str
@@ -44,7 +44,7 @@ class Origin:
     stamps: str
 
     def differences(self, other: Origin) -> str:
-        """What is otherwise than in another one, as ``"bar_minutes = 60 instead of None"``; empty where nothing is."""
+        """Describes the differences from another origin, such as ``"bar_minutes = 60 instead of None"``."""
         pairs = ((name, getattr(self, name), getattr(other, name)) for name in self.__dataclass_fields__)
         return ", ".join(f"{name} = {own!r} instead of {theirs!r}" for name, own, theirs in pairs if own != theirs)
 
@@ -53,19 +53,19 @@ class Origin:
 class Prices:
     """Prices of ``n`` tokens at ``T`` regular stamps.
 
-    The price at stamp ``t`` is the last one known at the instant ``t``: the close of the bar that ends there. Stamps
-    lie on a grid laid from UTC midnight. Both arrays are read-only. Objects compare as themselves; compare
-    :attr:`identity` to find out whether two tables hold the same data.
+    The price at stamp ``t`` is the last one known at the instant ``t``: the close of the bar that ends there. Stamps lie on a
+    regular grid that starts at UTC midnight. Both arrays are read-only. Objects compare by identity; to find out whether two
+    tables hold the same data, compare :attr:`identity`.
 
     Attributes:
-        times: ``(T,)`` of ``datetime64[s]``; numpy's stamps carry no zone, these are UTC.
+        times: ``(T,)`` of ``datetime64[s]``, in UTC.
         prices: ``(T, n)`` float64, C-contiguous, positive and finite.
         tokens: the column names, in the order the caller gave.
         bar_minutes: spacing of the stamps.
-        gaps: the bars of this table that the source does not have and that hold the last price before them.
-        source: where the prices came from, for messages; not part of the identity.
-        origin: the files they were loaded from; None for prices made in memory, such as by ``dataclasses.replace``. Not part
-            of the identity.
+        gaps: the gaps of the source, filled here with the last price before them.
+        source: name of the source, for messages; not part of the identity.
+        origin: the files that the prices were loaded from; None for prices made in memory, for instance with
+            ``dataclasses.replace``. Not part of the identity.
 
     Raises:
         PriceError: shapes disagree, the stamps are not regular, a price is not positive and finite, tokens repeat.
@@ -92,7 +92,7 @@ class Prices:
         seconds = times.astype(np.int64)
         if seconds[0] % (60 * bar_minutes) or (np.diff(seconds) != 60 * bar_minutes).any():
             raise PriceError(
-                f"the times are not a regular grid of {bar_minutes}-minute bars laid from UTC midnight; "
+                f"the times are not a regular grid of {bar_minutes}-minute bars that starts at UTC midnight; "
                 "Prices.from_arrays checks raw stamps and fills gaps"
             )
         bad = ~(np.isfinite(prices) & (prices > 0))
@@ -107,11 +107,11 @@ class Prices:
         object.__setattr__(self, "gaps", tuple(self.gaps))
 
     def __reduce__(self) -> tuple[Callable[..., Prices], tuple[Any, ...]]:
-        # Rebuilt by the constructor: plain unpickling would give writable arrays.
+        # Rebuilt by the constructor, because plain unpickling gives writable arrays.
         return _rebuilt, (self._values, self.origin)
 
     def loaded_from(self, origin: Origin | None) -> Prices:
-        """The same table, told to come from these files as they are; for what loads them."""
+        """Returns the same table with this origin. For functions that load files."""
         return _rebuilt(self._values, origin)
 
     @property
@@ -133,7 +133,7 @@ class Prices:
         stamps: Stamps = "end",
         source: str = "arrays",
     ) -> Prices:
-        """Returns a table made from prices in memory, checked as those from a file are.
+        """Makes a table from prices in memory, with the same checks as for files.
 
         Args:
             times: ``(N,)`` stamps: ``datetime64``, datetimes or ISO 8601 strings (without a zone: UTC), or epoch
@@ -141,12 +141,12 @@ class Prices:
             prices: ``(N, n)``; NaN stands for a missing bar. Rows may be missing, too: both are gaps.
             tokens: ``n`` names.
             bar_minutes: bar length of the table, a multiple of the spacing of ``times``; ``None`` for that spacing.
-            forward_fill_bars: longest gap that may be filled; 0 refuses every gap.
-            stamps: what ``times`` mark: the ``"end"`` of bars, or their ``"start"``, which are moved to their ends.
+            forward_fill_bars: longest gap that may be filled; with 0, every gap is an error.
+            stamps: what ``times`` mark: the ``"end"`` or the ``"start"`` of bars. Start stamps are moved to the end.
             source: name for messages.
 
         Raises:
-            PriceError: the shapes disagree, or the data is refused as :func:`quantsim.prices.load_prices` would.
+            PriceError: the shapes do not match, or the data is invalid as in :func:`quantsim.prices.load_prices`.
 
         Example:
             >>> table = Prices.from_arrays(["2024-01-01", "2024-01-02"], [[2.0], [3.0]], ["BTC"])
@@ -162,7 +162,7 @@ class Prices:
         times_us = microseconds_of(np.asarray(times), source)
         if values.shape != (times_us.size, len(names)):
             raise PriceError(
-                f"prices of {source} have shape {values.shape}; {times_us.size} times and {len(names)} tokens ask for "
+                f"prices of {source} have shape {values.shape}; {times_us.size} times and {len(names)} tokens need "
                 f"{(times_us.size, len(names))}"
             )
         only_bar = None if bar_minutes is None else check_bar_minutes(bar_minutes)
@@ -184,18 +184,18 @@ class Prices:
         stamps: Stamps = "end",
         source: str = "frame",
     ) -> Prices:
-        """Returns a table made from a frame indexed by time with one column per token.
+        """Makes a table from a data frame that is indexed by time and has one column per token.
 
         Args:
-            frame: its index is a ``DatetimeIndex``; without a zone it is UTC.
-            tokens: the columns to take, in this order; ``None`` takes all but a row index.
+            frame: a frame with a ``DatetimeIndex``; without a zone it is UTC.
+            tokens: the columns to use, in this order; ``None`` for all except a row index.
             bar_minutes: as in :meth:`from_arrays`.
             forward_fill_bars: as in :meth:`from_arrays`.
             stamps: as in :meth:`from_arrays`.
             source: name for messages.
 
         Raises:
-            PriceError: the index holds no times, a column is missing, or the data is refused.
+            PriceError: the index holds no times, a column is missing, or the data is invalid.
         """
         import pandas as pd
 
@@ -237,7 +237,7 @@ class Prices:
 
     @cached_property
     def identity(self) -> str:
-        """SHA-256, in hex, of tokens, grid and prices; the same on every machine, whatever the source or its gaps."""
+        """SHA-256 of tokens, grid and prices, in hexadecimal. It does not depend on the machine, the source or the gaps."""
         grid = self.grid
         head = {"tokens": self.tokens, "first_minute": grid.first_minute, "bar_minutes": grid.bar_minutes}
         digest = hashlib.sha256(b"quantsim prices 1\n")
@@ -249,15 +249,15 @@ class Prices:
         """Returns the index of the bar stamped exactly ``time`` (without a zone: UTC).
 
         Raises:
-            PriceError: the time lies outside the table or between two stamps; the message says which there are.
+            PriceError: the time lies outside the table or between two stamps; the message gives the range or the stamps.
         """
         return self.grid.index(time, self.source)
 
     def slice(self, start: int, stop: int) -> Prices:
-        """Returns the bars ``start … stop - 1`` by index. Nothing is cut silently: indices must lie inside.
+        """Returns the bars ``start … stop - 1`` by index. Unlike for lists, indices must lie inside the table.
 
         Raises:
-            PriceError: not ``0 <= start < stop <= n_bars``.
+            PriceError: ``0 <= start < stop <= n_bars`` does not hold.
         """
         first, last = operator.index(start), operator.index(stop)
         if not 0 <= first < last <= self.n_bars:
@@ -269,11 +269,11 @@ class Prices:
         return self._view(grid, self.times[first:last], self.prices[first:last])
 
     def between(self, start: Time | None, end: Time | None) -> Prices:
-        """Returns the bars stamped in ``[start, end)``; ``None`` means as far as the table reaches.
+        """Returns the bars stamped in ``[start, end)``; ``None`` means no limit.
 
         Args:
             start: the first stamp.
-            end: the first stamp no longer wanted, one bar after the last stamp at most.
+            end: end of the range, exclusive; at most one bar after the last stamp.
 
         Raises:
             PriceError: a bound is not on the grid, the table does not cover the range, or it is empty.
@@ -281,22 +281,22 @@ class Prices:
         return self.slice(*self.grid.window(start, end, first_source=self.source, last_source=self.source))
 
     def split(self, *times: Time) -> tuple[Prices, ...]:
-        """Returns the table cut into consecutive parts; each time is the first stamp of the next part.
+        """Splits the table into consecutive parts; each time is the first stamp of the next part.
 
         Raises:
-            PriceError: a time is no stamp of the table, or a part would be empty.
+            PriceError: a time is not a stamp of the table, or a part would be empty.
         """
         cuts = [0, *(self.index_of(time) for time in times), self.n_bars]
         return tuple(self.slice(first, stop) for first, stop in pairwise(cuts))
 
     def resample(self, bar_minutes: int) -> Prices:
-        """Returns the table on longer bars laid from UTC midnight.
+        """Returns the table on longer bars that start at UTC midnight.
 
-        A stamp keeps the price it has, which is the close of the longer bar that ends there: no look-ahead. Leading and
-        trailing bars that reach no coarse stamp drop out.
+        A stamp keeps its price, which is the close of the longer bar that ends there, so there is no look-ahead. Bars before
+        the first and after the last coarse stamp are dropped.
 
         Raises:
-            PriceError: ``bar_minutes`` does not divide a day, or is no multiple of the table's own.
+            PriceError: ``bar_minutes`` does not divide a day, or is not a multiple of the table's bar length.
         """
         target = check_bar_minutes(bar_minutes)
         if target == self.bar_minutes:
@@ -318,7 +318,7 @@ def _rebuilt(values: tuple[Any, ...], origin: Origin | None) -> Prices:
 
 
 def _read_only(array: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Returns the array as C-contiguous, read-only ``dtype``; copies unless nobody can write to it."""
+    """Returns the array as a C-contiguous, read-only array of ``dtype``; copies it unless it is already read-only."""
     owner: Any = array
     while isinstance(owner, np.ndarray):
         if owner.flags.writeable:
@@ -331,7 +331,7 @@ def _read_only(array: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     if dtype.kind == "M" and (copy != array).any():
         odd = int(np.argmax(copy != array))
         raise PriceError(
-            f"the time {text(int(array[odd].astype('datetime64[us]').astype(np.int64)))} is no whole second"
+            f"the time {text(int(array[odd].astype('datetime64[us]').astype(np.int64)))} is not a whole second"
         )
     copy.setflags(write=False)
     return copy

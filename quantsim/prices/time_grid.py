@@ -1,7 +1,7 @@
-"""The regular UTC grid that prices lie on, and the arithmetic of indices, windows and coarser grids.
+"""The regular UTC grid of prices: indices, windows and coarser grids.
 
-Bars are whole minutes, divide a day, and are laid from UTC midnight, so that every day has the same number of bars and
-starts with a stamp of its own.
+Bar lengths are whole minutes that divide a day, and bars start at UTC midnight. So every day has the same number of bars,
+and midnight is a stamp.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class TimeGrid:
 
     @property
     def stop_minute(self) -> int:
-        """One bar after the last stamp: the latest end a half-open range may have."""
+        """One bar after the last stamp: the latest end of a half-open range."""
         return self.first_minute + self.n_bars * self.bar_minutes
 
     def times(self) -> NDArray[np.datetime64]:
@@ -57,7 +57,7 @@ class TimeGrid:
         return (60 * minutes).astype("datetime64[s]")
 
     def describe(self) -> str:
-        """Returns the range and the bar length in words."""
+        """Describes the range and the bar length, for messages."""
         return f"{_minute_text(self.first_minute)} to {_minute_text(self.last_minute)}, bars of {self.bar_minutes} min"
 
     def index(self, time: Time, source: str, name: str = "time") -> int:
@@ -72,13 +72,13 @@ class TimeGrid:
         return index
 
     def window(self, start: Time | None, end: Time | None, *, first_source: str, last_source: str) -> tuple[int, int]:
-        """Returns the half-open index range of the times ``[start, end)``; ``None`` means as far as the data reaches.
+        """Returns the half-open index range of the times ``[start, end)``; ``None`` means no limit.
 
         Args:
-            start: the first stamp wanted.
-            end: the first stamp no longer wanted; one bar after the last stamp at most.
-            first_source: the data that the beginning of the grid comes from, for error messages.
-            last_source: the data that the end of the grid comes from.
+            start: the first stamp.
+            end: end of the range, exclusive; at most one bar after the last stamp.
+            first_source: the data that sets the beginning of the grid, for error messages.
+            last_source: the data that sets the end of the grid, for error messages.
 
         Raises:
             PriceError: a bound is off the grid, the data does not cover the range, or the range is empty.
@@ -109,10 +109,10 @@ class TimeGrid:
         return first, stop
 
     def coarser(self, bar_minutes: int, source: str) -> tuple[TimeGrid, int, int]:
-        """Returns the grid of longer bars inside this one, with the offset and stride of its stamps in this grid.
+        """Returns the grid of longer bars inside this one, and the offset and stride of its stamps in this grid.
 
-        A coarse stamp keeps the price of the same instant, which is the close of the coarse bar that ends there:
-        nothing later than the stamp enters.
+        A coarse stamp keeps the price of the same instant. This is the close of the coarse bar that ends there, so there is
+        no look-ahead.
 
         Raises:
             PriceError: ``bar_minutes`` is not a multiple of this grid's, or no coarse stamp lies inside.

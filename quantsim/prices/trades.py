@@ -1,4 +1,4 @@
-"""Swaps that a study gives: when, what comes in, what goes out, and one of the two amounts."""
+"""Exogenous swaps: their times, the tokens in and out, and one of the two amounts."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ __all__ = ["Trades", "load_trades"]
 
 @dataclass(frozen=True, eq=False)
 class Trades:
-    """``N`` swaps in time order. Of each row one amount is given, and the other is NaN: the pool decides it.
+    """``N`` exogenous swaps in chronological order. Each row gives one amount; the other is NaN, and the pool computes it.
 
     Attributes:
-        times: ``(N,)`` stamps, ``datetime64[us]`` in UTC; given as what price tables take. Equal ones keep their order.
-        token_in: ``(N,)`` names of what comes in.
-        token_out: ``(N,)`` names of what goes out.
-        amount_in: ``(N,)`` tokens, the fee included; NaN where the amount out is given.
-        amount_out: ``(N,)`` tokens; NaN where the amount in is given.
-        source: for messages.
+        times: ``(N,)`` stamps, ``datetime64[us]`` in UTC; any time format of price tables. Equal times keep their order.
+        token_in: ``(N,)`` names of the tokens that the pool receives.
+        token_out: ``(N,)`` names of the tokens that the pool pays.
+        amount_in: ``(N,)`` amounts that the pool receives, in tokens, including the fee; NaN if the amount out is given.
+        amount_out: ``(N,)`` amounts that the pool pays, in tokens; NaN if the amount in is given.
+        source: name of the source, for messages.
 
     Raises:
-        PriceError: lengths differ, times are not in order, a token is traded for itself, or of the two amounts not exactly
-            one is given, positive and finite. The message names the row.
+        PriceError: lengths differ, times are not chronological, a token is swapped for itself, or a row does not give exactly
+            one positive, finite amount. The message names the row.
     """
 
     times: NDArray[np.datetime64]
@@ -60,7 +60,7 @@ class Trades:
         return len(self.token_in)
 
     def check_tokens(self, tokens: tuple[str, ...]) -> None:
-        """Raises PriceError where a trade is in a token that the pool does not hold."""
+        """Raises PriceError if a swap has a token that the pool does not hold."""
         for row, names in enumerate(zip(self.token_in, self.token_out, strict=True)):
             for name in names:
                 if name not in tokens:
@@ -70,25 +70,25 @@ class Trades:
 
 
 def load_trades(source: str | Path, *, delay_minutes: int = 0) -> Trades:
-    """Reads trades from a file.
+    """Reads exogenous swaps from a file.
 
-    Its columns are a time as in price files, ``token_in``, ``token_out``, ``amount_in`` and ``amount_out``; a row fills one
-    of the amounts, and a column that no row fills may be missing.
+    Its columns are a time as in price files, ``token_in``, ``token_out``, ``amount_in`` and ``amount_out``. Each row gives one
+    of the amounts. An amount column that no row uses may be missing.
 
     Args:
         source: the file.
-        delay_minutes: how much later than its stamp a trade takes place; the bar length where stamps mark the start of bars.
+        delay_minutes: delay of a swap after its stamp, in minutes; the bar length if stamps mark the start of bars.
 
     Raises:
-        PriceError: the file cannot be read, lacks a column, or a row is wrong; the message names file and row.
+        PriceError: the file cannot be read, lacks a column, or a row is invalid; the message names file and row.
     """
     path = check_source("trades", source)
     amounts = ("amount_in", "amount_out")
     named = read_named(path, numbers=amounts, texts=("token_in", "token_out"), optional=amounts)
     if named.convention is not None:
         raise PriceError(
-            f"{path}: its times are those of bars, as {named.convention.why} says; trades have times of their own: "
-            "name the column time, and let stamps say what it marks"
+            f"{path}: its times are those of bars, as {named.convention.why} says, but trades do not belong to bars: "
+            "rename the column to time, and set stamps to what it marks"
         )
     times, columns = named.times_us, named.columns
     return Trades(
@@ -104,7 +104,7 @@ def load_trades(source: str | Path, *, delay_minutes: int = 0) -> Trades:
 def _problem(
     stamps: NDArray[np.int64], tokens: list[tuple[str, ...]], amounts: list[NDArray[np.float64]], row: int
 ) -> str | None:
-    """What is wrong with a row, if anything."""
+    """Describes what is wrong with a row; None if it is valid."""
     if row and stamps[row] < stamps[row - 1]:
         before = text(int(stamps[row - 1]))
         return f"the time {text(int(stamps[row]))} comes after {before}, which is later; sort the trades by time"
@@ -112,11 +112,11 @@ def _problem(
     if not token_in or not token_out:
         return f"{'token_out' if token_in else 'token_in'} is empty; it must name a token of the pool"
     if token_in == token_out:
-        return f"{token_in} is traded for itself; token_in and token_out must differ"
+        return f"{token_in} is swapped for itself; token_in and token_out must differ"
     given = [amount[row] for amount in amounts if not np.isnan(amount[row])]
     if len(given) != 1:
         shown = "both amount_in and amount_out are given" if given else "neither amount_in nor amount_out is given"
-        return f"{shown}; fill one of them, and the pool decides the other"
+        return f"{shown}; give one of them, and the pool computes the other"
     if not (np.isfinite(given[0]) and given[0] > 0.0):
         return f"the amount is {given[0]}; it must be positive and finite"
     return None

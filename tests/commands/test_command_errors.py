@@ -37,7 +37,7 @@ from quantsim.errors import PriceError
         (("select",), "run `quantsim sgd` or `quantsim optuna` first"),
         (("dashboard",), "run `quantsim optuna` first"),
         (("dashboard", "--port", "70000"), "--port"),
-        (("prices", "--source", "nowhere"), "no file and no folder"),
+        (("prices", "--source", "nowhere"), "does not exist; give a file, a folder"),
         (
             ("optuna", "--plots", "/dev/null/pages"),
             "pages cannot be written to /dev/null/pages: Not a directory; name another",

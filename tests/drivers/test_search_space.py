@@ -178,7 +178,7 @@ def test_choices_in_raw_units(tmp_path):
     ("fixed", "message"),
     [
         ({"k_per_day": -1}, r"search.fixed: k_per_day = -1.0 must be a positive number"),
-        ({"initial_weights": [0.3, 0.3]}, r"search.fixed: initial_weights = .* they sum to 0.6, and weights must sum"),
+        ({"initial_weights": [0.3, 0.3]}, r"search.fixed: initial_weights = .* they sum to 0.6, but weights must sum"),
     ],
 )
 def test_values_that_cannot_be_fixed_are_refused_before_anything_runs(fixed, message):

@@ -107,7 +107,7 @@ class TestHeaders:
         )()
         assert [held.token for held in available(path)] == ["BTC", "ETH"]
         assert load_prices(["ETH", "BTC"], path).n_bars == 6
-        with pytest.raises(PriceError, match=r"token '.*' is (no name|what data frames call)"):
+        with pytest.raises(PriceError, match=r"token '.*' is (not a valid name|the name of a data frame's row index)"):
             load_prices(["BTC", index], path)
 
     @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ class TestHeaders:
     @pytest.mark.parametrize(
         ("text", "said"),
         [
-            (rows(EPOCHS, CLOSES), r"no header line: its first line holds values \(1704067200,10.0\); write one"),
+            (rows(EPOCHS, CLOSES), r"no header line: its first line holds values \(1704067200,10.0\); add a line"),
             ("\ufeff" + rows(EPOCHS, CLOSES), r"no header line: its first line holds values \(1704067200,10.0\)"),
             (rows(HOURS, CLOSES), r"no header line: its first line holds values \(2024-01-01T00:00,10.0\)"),
             (rows(EPOCHS, *[CLOSES] * 5), r"no header line: .* names the 6 columns, such as time,open,high,low,close"),
@@ -216,7 +216,7 @@ class TestStampsInNames:
         write("BTC.csv", SIMPLE)
         folder = write("ETH.csv", {"time": [*HOURS[::2]], "close": CLOSES[::2]}).parent
         load_prices(["BTC", "ETH"], folder, bar_minutes=120)
-        assert "if they mark the starts of bars, that looks ahead: set stamps = 'start'" in caplog.text
+        assert "if the stamps mark the starts of bars, that looks ahead: set stamps = 'start'" in caplog.text
         caplog.clear()
         load_prices(["BTC", "ETH"], folder, bar_minutes=120, stamps="start")
         assert not caplog.text
@@ -236,13 +236,13 @@ class TestUnits:
     def test_words_and_numbers_do_not_mix(self, write: Writer) -> None:
         for times, row in (([*HOURS[:3], *EPOCHS[3:]], 4), ([*EPOCHS[:3], "soon", *EPOCHS[4:]], 4)):
             with pytest.raises(
-                PriceError, match=rf"column 'time', data row {row}: the time '.*' is written otherwise than"
+                PriceError, match=rf"column 'time', data row {row}: the time '.*' has another format than"
             ):
                 load_prices(["BTC"], write("BTC.csv", {"time": times, "close": CLOSES}))
 
     @pytest.mark.parametrize("time", ["2024", "202401", "45292.5", "20240101000000", "99999999999999999999"])
     def test_what_is_no_time(self, write: Writer, time: str) -> None:
-        with pytest.raises(PriceError, match=r"data row 1: the time .* is no(t ISO 8601| epoch time)"):
+        with pytest.raises(PriceError, match=r"data row 1: the time .* is not (ISO 8601|an epoch time)"):
             load_prices(["BTC"], write("BTC.csv", f"time,close\n{time},1\n"))
 
 
@@ -267,13 +267,13 @@ class TestNumbers:
     @pytest.mark.parametrize("all_rows", [False, True])
     def test_are_decimal(self, write: Writer, cell: str, reason: str | None, all_rows: bool) -> None:
         cells = [cell] * 6 if all_rows else [*CLOSES[:2], cell, *CLOSES[3:]]
-        said = rf"BTC\.csv, data row {1 if all_rows else 3}: .* in column 'close' is no number"
+        said = rf"BTC\.csv, data row {1 if all_rows else 3}: .* in column 'close' is not a number"
         with pytest.raises(PriceError, match=said + (rf" \(.*{reason}" if reason else "")):
             load_prices(["BTC"], write("BTC.csv", rows(HOURS, cells, header="time,close\n")))
 
     @pytest.mark.parametrize("cell", ["0x1f", "1_000", "1,5"])
     def test_text_in_parquet_is_read_as_strictly(self, write: Writer, cell: str) -> None:
-        with pytest.raises(PriceError, match=rf"data row 3: '{cell}' in column 'close' is no number"):
+        with pytest.raises(PriceError, match=rf"data row 3: '{cell}' in column 'close' is not a number"):
             load_prices(["BTC"], write("BTC.parquet", {"time": HOURS, "close": ["1", "2", cell, "4", "5", "6"]}))
 
     @pytest.mark.parametrize("time", ["0x6592f980", "1_704_067_200"])
@@ -389,9 +389,9 @@ class TestPacked:
     @pytest.mark.parametrize(
         ("members", "said"),
         [
-            (("a.csv", "b.csv"), "must hold one CSV file, and holds a.csv, b.csv"),
-            ((), "must hold one CSV file, and holds nothing"),
-            (("a.txt",), "must hold one CSV file, and holds a.txt"),
+            (("a.csv", "b.csv"), "must hold exactly one CSV file, but holds a.csv, b.csv"),
+            ((), "must hold exactly one CSV file, but holds nothing"),
+            (("a.txt",), "must hold exactly one CSV file, but holds a.txt"),
         ],
     )
     def test_an_archive_must_hold_one_file(self, tmp_path: Path, members: tuple[str, ...], said: str) -> None:
@@ -459,9 +459,9 @@ class TestFaults:
             ("BTC.csv", SIMPLE.encode("utf-16"), "is UTF-16, not UTF-8"),
             ("BTC.csv", "time,close,Währung\n".encode("latin-1"), "is not UTF-8 text .byte 0xe4 at position 12."),
             ("BTC.csv", SIMPLE.encode() + b"2024-01-01T06:00\xff,1\n", "column 'time' is not UTF-8 text|not UTF-8"),
-            ("BTC.csv", b"time,close\n\x00\x01\x02", "it holds bytes that are no text"),
-            ("BTC.csv", PACKED, r"is no CSV file but a \.csv\.gz file: let its name end so"),
-            ("BTC.csv", b"PAR1....", r"is no CSV file but a \.parquet file"),
+            ("BTC.csv", b"time,close\n\x00\x01\x02", "it holds bytes that are not text"),
+            ("BTC.csv", PACKED, r"is a \.csv\.gz file, not a CSV file: rename it so that it ends in \.csv\.gz"),
+            ("BTC.csv", b"PAR1....", r"is a \.parquet file, not a CSV file"),
             ("BTC.csv", b"time\n2024-01-01\n", "has no price column beside 'time'"),
         ],
     )
@@ -486,7 +486,7 @@ class TestFaults:
         (tmp_path / "BTC.csv").symlink_to(tmp_path / "absent.csv")
         os.mkfifo(tmp_path / "ETH.csv")  # opening it would wait for ever
         for token in ("BTC", "ETH"):
-            with pytest.raises(PriceError, match=rf"{token}\.csv is no file that can be read"):
+            with pytest.raises(PriceError, match=rf"{token}\.csv is not a readable file"):
                 load_prices([token], tmp_path)
 
     def test_a_packed_file_is_not_unpacked_without_end(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

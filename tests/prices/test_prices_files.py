@@ -129,12 +129,12 @@ class TestNames:
             load_prices("BTC")
 
     def test_sources(self, tmp_path: Path, write: Writer) -> None:
-        with pytest.raises(PriceError, match="no file and no folder; give one, or 'bundled'"):
+        with pytest.raises(PriceError, match="does not exist; give a file, a folder, or 'bundled'"):
             load_prices(["BTC"], tmp_path / "absent")
         with pytest.raises(PriceError, match="holds no price file"):
             load_prices(["BTC"], tmp_path)
         with pytest.raises(
-            PriceError, match=r"prices\.xlsx is no price file; its name must end in \.csv, .* or \.parquet"
+            PriceError, match=r"prices\.xlsx is not a price file; its name must end in \.csv, .* or \.parquet"
         ):
             load_prices(["BTC"], write("prices.xlsx", "x"))
         with pytest.raises(PriceError, match=r"broken\.parquet cannot be read"):
@@ -173,9 +173,9 @@ class TestColumns:
         assert load_prices(["BTC"], write("BTC.csv", "\ufefftime,close\n2024-01-01,1\n2024-01-02,2\n")).n_bars == 2
 
     def test_price_that_is_no_number(self, write: Writer) -> None:
-        with pytest.raises(PriceError, match=r"BTC\.csv, data row 4: 'many' in column 'close' is no number"):
+        with pytest.raises(PriceError, match=r"BTC\.csv, data row 4: 'many' in column 'close' is not a number"):
             load_prices(["BTC"], write("BTC.csv", {"time": HOURS, "close": put(put(CLOSES, 3, "many"), 1, None)}))
-        with pytest.raises(PriceError, match="'True' in column 'close' is no number"):
+        with pytest.raises(PriceError, match="'True' in column 'close' is not a number"):
             load_prices(["BTC"], write("BTC.csv", {"time": HOURS, "close": [True] * 6}))
         with pytest.raises(PriceError, match="values of type bool"):
             load_prices(["BTC"], write("BTC.parquet", {"time": HOURS, "close": [True] * 6}))
@@ -245,7 +245,7 @@ class TestTimes:
             (put(HOURS, 2, "yesterday"), r"column 'time', data row 3: the time 'yesterday' is not ISO 8601"),
             (put(HOURS, 2, None), r"data row 3: the time is missing"),
             ([f"{hour}/01/2024 00:00" for hour in range(1, 7)], r"data row 1: the time '1/01/2024 00:00' is not ISO"),
-            ([20240101 + day for day in range(6)], r"data row 1: the time 20240101 is no epoch time after 2000"),
+            ([20240101 + day for day in range(6)], r"data row 1: the time 20240101 is not an epoch time between"),
             (put([float(START + 3600 * hour) for hour in range(6)], 4, None), r"data row 5: the time is missing"),
             (["10:00:00", "11:00:00", "12:00:00", "13:00:00", "14:00:00", "15:00:00"], r"without a date"),
         ],
@@ -297,7 +297,7 @@ class TestRows:
         ):
             load_prices(["BTC"], path)
         path = write("BTC.csv", {"time": [hour.replace(":00:00", ":05:00") for hour in HOURS], "close": CLOSES})
-        with pytest.raises(PriceError, match=r"data row 1: .*laid from UTC midnight"):
+        with pytest.raises(PriceError, match=r"data row 1: .*starts at UTC midnight"):
             load_prices(["BTC"], path)
 
     def test_a_stamp_centuries_away_is_refused_before_it_fills_the_memory(self, write: Writer) -> None:

@@ -58,7 +58,7 @@ def test_names_of_something_else(token: str, name: str) -> None:
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
 def test_files_and_columns_go_by_the_same_rule(write: Writer, suffix: str) -> None:
-    reason = "crvUSD is a token of its own: for the price of CRV in dollars write CRV or CRV_USD"
+    reason = "crvUSD is another token: for the price of CRV in dollars write CRV or CRV_USD"
     folder = write(f"crvUSD.{suffix}", {"time": HOURS, "close": [1.0] * 3}).parent
     wide = write(f"wide.{suffix}", {"time": HOURS, "crvUSD": [1.0] * 3, "CRV_ETH": [2.0] * 3})
     symbols = ["crvUSD"] * 3
@@ -91,7 +91,7 @@ def test_names_in_full_and_numbers_say_nothing(write: Writer) -> None:
 
 
 def test_two_tokens_never_share_a_name() -> None:
-    with pytest.raises(PriceError, match="tokens 'BTC' and 'XBT' would both be 'BTC_USD' in here"):
+    with pytest.raises(PriceError, match="tokens 'BTC' and 'XBT' both match 'BTC_USD' in here"):
         find_names(["BTC", "XBT"], ["BTC_USD", "ETH"], "here")
     assert find_names(["ETH", "BTC"], ["BTC", "ETH"], "here") == {"ETH": "ETH", "BTC": "BTC"}
 

@@ -67,7 +67,7 @@ LATER = "2024-01-01T01:00"
         (
             "gas_cost_usd",
             {"time": [FIRST, LATER], "value": ["1.0", "dear"]},
-            "row 2: 'dear' in column 'value' is no number",
+            "row 2: 'dear' in column 'value' is not a number",
         ),
         (
             "oracle",
@@ -91,7 +91,7 @@ def test_errors_name_the_file_and_the_row(write: Writer, setting: str, columns: 
 
 
 def test_a_source_that_is_no_file(tmp_path: Path) -> None:
-    with pytest.raises(PriceError, match=r"series\.swap_fee = '.*fees\.csv' is no file"):
+    with pytest.raises(PriceError, match=r"series\.swap_fee = '.*fees\.csv' is not a file"):
         load_series("swap_fee", tmp_path / "fees.csv", GRID)
     (tmp_path / "fees.txt").write_text("time,value\n")
     with pytest.raises(PriceError, match=r"must end in \.csv, .* or \.parquet"):
@@ -100,7 +100,7 @@ def test_a_source_that_is_no_file(tmp_path: Path) -> None:
 
 def test_arrays_in_memory_take_the_same_bounds() -> None:
     np.testing.assert_array_equal(check_values("swap_fee", [0, 0.1], (2,)), [0.0, 0.1])
-    with pytest.raises(PriceError, match=r"series\.oracle has shape \(2,\), and must be \(2, 2\)"):
+    with pytest.raises(PriceError, match=r"series\.oracle has shape \(2,\), but must have \(2, 2\)"):
         check_values("oracle", [1.0, 2.0], (2, 2))
     with pytest.raises(PriceError, match=r"series\.oracle at bar 1 is 0\.0; it must be finite, and above 0"):
         check_values("oracle", [[1.0, 1.0], [1.0, 0.0]], (2, 2))
@@ -141,12 +141,12 @@ def test_a_column_that_no_row_fills_may_be_missing(write: Writer) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"amount_out": [None, 0.25, 1.0]}, "data row 3: both amount_in and amount_out are given; fill one"),
+        ({"amount_out": [None, 0.25, 1.0]}, "data row 3: both amount_in and amount_out are given; give one"),
         ({"amount_out": [None, None, None]}, "data row 2: neither amount_in nor amount_out is given"),
         ({"amount_in": [-1.5, None, 2.0]}, "data row 1: the amount is -1.5; it must be positive"),
         ({"amount_in": [1.5, None, 0.0]}, "data row 3: the amount is 0.0"),
         ({"amount_in": [np.inf, None, 2.0]}, "data row 1: the amount is inf"),
-        ({"token_in": ["BTC", "ETH", "ETH"]}, "data row 3: ETH is traded for itself"),
+        ({"token_in": ["BTC", "ETH", "ETH"]}, "data row 3: ETH is swapped for itself"),
         ({"token_in": ["BTC", None, "BTC"]}, "data row 2: token_in is empty"),
         ({"time": [LATER, FIRST, LATER]}, "data row 2: the time 2024-01-01T00:00 comes after 2024-01-01T01:00"),
     ],

@@ -112,9 +112,9 @@ class TestConstructor:
         prices = make()
         with pytest.raises(PriceError, match="not a regular grid of 15-minute bars"):
             Prices(prices.times, prices.prices, prices.tokens, 15)
-        with pytest.raises(PriceError, match="laid from UTC midnight"):
+        with pytest.raises(PriceError, match="starts at UTC midnight"):
             Prices(prices.times + np.timedelta64(60, "s"), prices.prices, prices.tokens, 30)
-        with pytest.raises(PriceError, match="no whole second"):
+        with pytest.raises(PriceError, match="not a whole second"):
             Prices(prices.times.astype("datetime64[ms]") + 1, prices.prices, prices.tokens, 30)
 
     @pytest.mark.parametrize("bad", [0.0, -1.0, np.nan, np.inf])
@@ -132,7 +132,7 @@ class TestConstructor:
     def test_tokens(self) -> None:
         with pytest.raises(PriceError, match="given twice"):
             Prices(make().times, make().prices, ("ETH", "eth"), 30)
-        with pytest.raises(PriceError, match="no name"):
+        with pytest.raises(PriceError, match="not a valid name"):
             Prices(make().times, make().prices, ("ETH", ""), 30)
 
 
@@ -332,7 +332,7 @@ class TestFromMemory:
 
     def test_errors(self) -> None:
         times = ["2024-01-01", "2024-01-02"]
-        with pytest.raises(PriceError, match=r"shape \(2,\).*ask for \(2, 1\)"):
+        with pytest.raises(PriceError, match=r"shape \(2,\).*need \(2, 1\)"):
             Prices.from_arrays(times, [1.0, 2.0], ["A"])
         with pytest.raises(PriceError, match=r"times have shape \(2, 1\)"):
             Prices.from_arrays([[time] for time in times], [[1.0], [2.0]], ["A"])
@@ -391,7 +391,7 @@ class TestFromMemory:
 def test_dates_and_objects_that_are_no_times() -> None:
     days = [date(2024, 1, 1), date(2024, 1, 2)]
     assert Prices.from_arrays(days, [[1.0], [2.0]], ["A"]).bar_minutes == 1440
-    with pytest.raises(PriceError, match=r"arrays, data row 2: True is no time"):
+    with pytest.raises(PriceError, match=r"arrays, data row 2: True is not a time"):
         Prices.from_arrays(np.array([days[0], True], dtype=object), [[1.0], [2.0]], ["A"])
     with pytest.raises(PriceError, match=r"arrays, data row 1: the time is missing"):
         Prices.from_arrays(np.array([None, days[0]], dtype=object), [[1.0], [2.0]], ["A"])

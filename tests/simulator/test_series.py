@@ -290,9 +290,9 @@ def test_arrays_take_the_place_of_files_that_the_experiment_names() -> None:
         ConfigError, match=r"series 'swap_fee' is given, and the experiment has none: set series.swap_fee"
     ):
         simulate(make_experiment("momentum", 2, HALF_HOURS), None, prices, series=series)
-    with pytest.raises(PriceError, match=r"series.swap_fee has shape \(5,\), and must be \(440,\)"):
+    with pytest.raises(PriceError, match=r"series.swap_fee has shape \(5,\), but must have \(440,\)"):
         Evaluator(experiment, prices, {"swap_fee": np.zeros(5)})
-    with pytest.raises(PriceError, match=r"series.swap_fee = '.*given' is no file"):
+    with pytest.raises(PriceError, match=r"series.swap_fee = '.*given' is not a file"):
         Evaluator(experiment, prices)
 
 
