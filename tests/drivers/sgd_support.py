@@ -13,7 +13,7 @@ from jax import Array
 
 from quantsim import CheckpointStore, Experiment, Prices
 from quantsim.config.driver_sections import Sgd
-from quantsim.drivers.sgd.step import Inputs, Program, State, advance, init
+from quantsim.drivers.sgd.step import Inputs, Program, TrainState, advance, init
 from quantsim.drivers.windows import TrainingWindows
 
 STEPS = 12
@@ -92,7 +92,7 @@ class Toy:
 
     program: Program
     inputs: Inputs
-    state: State
+    state: TrainState
     info: Any = None
 
     def steps(self, n_steps: int = 1) -> Toy:
@@ -110,18 +110,21 @@ def toy(
     params: Mapping[str, Any],
     *,
     frozen: Mapping[str, Any] | None = None,
-    bank: Mapping[str, Any] | None = None,
+    restart_pool: Mapping[str, Any] | None = None,
     n_starts: int = 5,
     **sgd: Any,
 ) -> Toy:
-    """``params`` and ``frozen`` map name → (S, m), ``bank`` name → (S, B, m); windows begin at bars 0 to ``n_starts - 1``."""
+    """``params`` and ``frozen`` map name → (S, m), ``restart_pool`` name → (S, B, m); windows begin at bars 0 to
+    ``n_starts - 1``.
+    """
     program = Program(TrainingWindows(0, 1, n_starts, 10), Sgd(**sgd))
     moved = {name: jnp.asarray(value, jnp.float64) for name, value in params.items()}
     n_sets = next(iter(moved.values())).shape[0]
+    pool = restart_pool or {name: rows[:, None] for name, rows in moved.items()}
     inputs = Inputs(
         objective=ToyObjective(function),  # type: ignore[arg-type]
         frozen={name: jnp.asarray(value, jnp.float64) for name, value in (frozen or {}).items()},
-        bank={name: jnp.asarray(value) for name, value in (bank or {n: v[:, None] for n, v in moved.items()}).items()},
+        restart_pool={name: jnp.asarray(value) for name, value in pool.items()},
         active=jnp.ones(n_sets, bool),
         key=jax.random.key(0),
     )

@@ -24,9 +24,9 @@ from quantsim.config.driver_sections import Sgd
 from quantsim.config.sections import Periods
 from quantsim.drivers.best import Best
 from quantsim.drivers.sgd import Progress, run_sgd
-from quantsim.drivers.sgd.driver import _Patience
+from quantsim.drivers.sgd.patience import Patience
 from quantsim.drivers.sgd.state_io import dump_state, restore_state
-from quantsim.drivers.sgd.step import State, advance, init
+from quantsim.drivers.sgd.step import TrainState, advance, init
 from quantsim.drivers.sgd.training import Training
 from quantsim.errors import ConfigError, DriverError
 from quantsim.simulator import Evaluator
@@ -153,7 +153,7 @@ def test_early_stopping_waits_for_its_patience(store: CheckpointStore) -> None:
 
 
 def test_a_set_that_was_never_finite_is_given_the_time_to_start_again() -> None:
-    patience = _Patience((Best(), Best(), Best()))
+    patience = Patience((Best(), Best(), Best()))
     for step, values in enumerate(([np.nan, 1.0, 1.0], [np.nan, 0.5, 2.0], [np.nan, np.nan, 1.0])):
         patience = patience.update(np.array(values), step)
     assert patience.active(Sgd(early_stopping_reports=2)).tolist() == [True, False, True]
@@ -163,14 +163,14 @@ def test_a_set_that_was_never_finite_is_given_the_time_to_start_again() -> None:
 
 
 def test_an_infinite_objective_is_the_best_and_patience_goes_by_what_tells_equal_ones_apart() -> None:
-    patience = _Patience((Best(), Best()))
+    patience = Patience((Best(), Best()))
     reports = [([1.0, np.inf], [0.0, 0.1]), ([np.inf, np.inf], [0.3, 0.1]), ([-np.inf, np.inf], [0.5, 0.2])]
     for step, (values, ties) in enumerate(reports):
         patience = patience.update(np.array(values), step, np.array(ties))
     assert patience.best == np.inf
     assert [(each.value, each.step, each.stale) for each in patience.sets] == [(np.inf, 1, 1), (np.inf, 2, 0)]
     assert patience.active(Sgd(early_stopping_reports=1)).tolist() == [False, True]
-    assert np.isnan(_Patience((Best(),)).best)
+    assert np.isnan(Patience((Best(),)).best)
 
 
 def test_early_stopping_without_validation_is_refused() -> None:
@@ -222,7 +222,7 @@ def test_state_round_trips_and_damage_is_named() -> None:
     fresh = init(training.program, training.initial)
     state, _ = advance(training.program, fresh, training.inputs, jnp.asarray(2))
     blob = dump_state(state)
-    restored: State = restore_state(blob, fresh)
+    restored: TrainState = restore_state(blob, fresh)
     for ours, theirs in zip(jax.tree.leaves(state), jax.tree.leaves(restored), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     with pytest.raises(DriverError, match="damaged"):

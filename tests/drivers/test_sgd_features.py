@@ -170,13 +170,13 @@ def test_a_set_that_begins_broken_is_started_again_and_gets_going(whole: Whole) 
     assert np.isnan(rows[0, 2].metrics["train"]["daily_log_sharpe"])
     assert np.isfinite(rows[EVERY, 2].metrics["train"]["daily_log_sharpe"])
     assert (whole.run.restarts, whole.run.skipped) == (1, 2)
-    first, again = _training(whole).inputs.bank, _training(whole).inputs.bank
-    other = Training(whole.experiment.override(["seed=1"]), make_prices(), START).inputs.bank
+    first, again = _training(whole).inputs.restart_pool, _training(whole).inputs.restart_pool
+    other = Training(whole.experiment.override(["seed=1"]), make_prices(), START).inputs.restart_pool
     for name in ("log_k", "logit_lamb"):
         np.testing.assert_array_equal(first[name], again[name])
         assert (first[name] != other[name]).all()
         assert (np.asarray(first[name][2]) != rows[0, 2].raw[name]).all(), "the start itself is no way out"
-        assert len(np.unique(first[name])) == first[name].size, "every set has a bank of its own"
+        assert len(np.unique(first[name])) == first[name].size, "every set has a restart pool of its own"
 
 
 def test_reports_are_a_log_set_by_set(whole: Whole) -> None:

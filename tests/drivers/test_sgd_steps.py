@@ -186,19 +186,21 @@ def test_what_is_not_finite_never_enters_the_optimiser(name: str) -> None:
     np.testing.assert_array_equal(ours.state.params["x"][2], alone.state.params["x"][0], "the others are left alone")
 
 
-def test_a_set_that_stays_broken_starts_again_from_its_bank() -> None:
+def test_a_set_that_stays_broken_starts_again_from_its_restart_pool() -> None:
     def positive(params: Mapping[str, Array], starts: Array) -> Array:
         return -(jnp.log(params["x"][0]) ** 2) + 0.0 * starts  # nan below zero
 
-    bank = {"x": [[[9.0], [9.0]], [[-2.0], [3.0]], [[-1.0], [-1.5]]]}
+    restart_pool = {"x": [[[9.0], [9.0]], [[-2.0], [3.0]], [[-1.0], [-1.5]]]}
     settings = {"optimiser": "adam", "learning_rate": RATE, "reinitialise_after": 3, "average_from_step": 2}
-    ours = toy(positive, {"x": [[2.0], [-1.0], [-4.0]]}, bank=bank, **settings)
+    ours = toy(positive, {"x": [[2.0], [-1.0], [-4.0]]}, restart_pool=restart_pool, **settings)
     path = np.array([ours.steps().state.params["x"][:, 0] for _ in range(10)])
     np.testing.assert_array_equal(path[:2, 1], -1.0)
-    np.testing.assert_array_equal(path[2:5, 1], -2.0, "the first of the bank after three refusals")
+    np.testing.assert_array_equal(path[2:5, 1], -2.0, "the first of the restart pool after three refusals")
     assert path[5, 1] == 3.0, "then the second, which is sound"
     np.testing.assert_allclose(path[6, 1], 3.0 - RATE, rtol=1e-6, err_msg="Adam's first step: it begins afresh, too")
-    np.testing.assert_array_equal(path[[2, 5, 8], 2], [-1.0, -1.5, -1.0], "after the last of the bank, the first")
+    np.testing.assert_array_equal(
+        path[[2, 5, 8], 2], [-1.0, -1.5, -1.0], "after the last of the restart pool, the first"
+    )
     assert ours.state.restarts.tolist() == [0, 2, 3]
     assert ours.state.averaged.tolist() == [9, 5, 2]
     np.testing.assert_allclose(ours.state.average["x"][:, 0], [path[1:, 0].mean(), path[5:, 1].mean(), -1.0])

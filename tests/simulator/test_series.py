@@ -234,15 +234,20 @@ def test_a_run_is_not_resumed_on_another_series(tmp_path: Path) -> None:
     """The experiment names the same file, so only the identity of the data tells the two apart."""
     prices = random_prices(HALF_HOURS, 2, 0)
     sgd = {"steps": 2, "report_every": 1, "batch_size": 1, "n_parameter_sets": 1}
-    ids = []
+    runs = []
     with CheckpointStore(tmp_path / "checkpoints.db") as store:
         for fee in (0.003, 0.004):
             path = csv(tmp_path, "fees", {0: fee})
             experiment = make_experiment("momentum", 2, HALF_HOURS, series={"swap_fee": path}, sgd=sgd)
-            run = store.run(run_sgd(experiment, prices, store).run_id)
-            assert run.data_id == Evaluator(experiment, prices).data_id
-            ids.append(run.data_id)
-    assert ids[0] != ids[1]
+            runs.append(store.run(run_sgd(experiment, prices, store).run_id))
+            assert runs[-1].data_id == Evaluator(experiment, prices).data_id
+        assert runs[0].data_id != runs[1].data_id
+        # The same values in memory are the same data.
+        series = {"swap_fee": np.full(prices.n_bars, 0.003)}
+        again = store.run(run_sgd(experiment, prices, store, series=series).run_id)
+        assert (again.data_id, again.notes["series"]) == (runs[0].data_id, "in memory: swap_fee")
+        rows = [store.checkpoints(run_id=run.run_id) for run in (runs[0], again)]
+        assert [row.raw for row in rows[0]] == [row.raw for row in rows[1]]
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,7 @@ from quantsim.drivers.search import SearchProgress, SearchSpace, run_search
 from quantsim.drivers.search.storage.opened import Location, opened_storage
 from quantsim.drivers.search.study import load_study, quiet_optuna, settled_trials
 from quantsim.drivers.search.values import trial_values
-from quantsim.drivers.sgd import Progress, run_sgd
-from quantsim.drivers.sgd.training import Training
+from quantsim.drivers.sgd import GradientDriver, Progress, run_sgd
 from quantsim.prices import Prices
 from quantsim.ranking import TIE_METRIC, rank
 
@@ -258,8 +257,8 @@ class Rounds:
         """The gradient run from those trials, finished: as an earlier session left it, or run now; and the seconds."""
         wanted = {one.raw_name for one in self.gradients.layout}
         raw = [{name: values for name, values in start.raw.items() if name in wanted} for start in starts]
-        training = Training(self.gradients, self.prices, raw)
-        for run in training.runs(self.store):
+        driver = GradientDriver(self.gradients, self.prices, start=raw)
+        for run in driver.runs(self.store):
             if run.status == "finished":
                 return run.run_id, None
         n_sets = len(starts)

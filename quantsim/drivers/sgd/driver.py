@@ -1,4 +1,4 @@
-"""The gradient driver on the host: start or resume, report, store, stop."""
+"""The gradient driver on the host: reports between compiled steps, patience, and resuming."""
 
 from __future__ import annotations
 
@@ -6,38 +6,38 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from quantsim.checkpoints import CheckpointStore, Run
-from quantsim.checkpoints.stored import rule_notes
+from quantsim.checkpoints import Checkpoint, CheckpointStore, Run
+from quantsim.checkpoints.stored import of_same_study
 from quantsim.config import Experiment
-from quantsim.config.driver_sections import Sgd
 from quantsim.config.identity import GRADIENTS
-from quantsim.discovery import naming_users_files
 from quantsim.drivers.best import Best
+from quantsim.drivers.driver import Driver, NewRun, Report, Resumed
 from quantsim.drivers.evaluated import evaluated
-from quantsim.drivers.marks import is_abandoned, own_mark
+from quantsim.drivers.loop import run_driver
+from quantsim.drivers.marks import is_abandoned
+from quantsim.drivers.sgd.patience import Patience
 from quantsim.drivers.sgd.state_io import dump_state, restore_state
-from quantsim.drivers.sgd.step import Info, State, advance, flatness, init
+from quantsim.drivers.sgd.step import StepInfo, TrainState, advance, flatness, init
 from quantsim.drivers.sgd.training import Training
 from quantsim.errors import DriverError
 from quantsim.objective import nan_reason
-from quantsim.precision import in_float64
 from quantsim.prices import Prices
 from quantsim.ranking import TIE_METRIC, best_index
 
-__all__ = ["HESSIAN_TRACE", "Progress", "SgdRun", "run_sgd"]
+__all__ = ["HESSIAN_TRACE", "GradientDriver", "Progress", "SgdRun", "run_sgd"]
 
 logger = logging.getLogger(__name__)
 
 FloatArray = NDArray[np.float64]
-Sets = dict[str, FloatArray]
+Metrics = dict[str, dict[str, FloatArray]]
 
 HESSIAN_TRACE = "hessian_trace"
 """Under which name the flatness of a set is stored among its train metrics; lower is flatter."""
@@ -84,7 +84,7 @@ class SgdRun:
         resumed_at: step at which this session took over; 0 for a new run.
         stopped_early: whether patience ran out, for all sets.
         skipped: updates refused in this session because objective or gradient were not finite.
-        restarts: parameter sets started again from the bank, in all.
+        restarts: parameter sets started again from the restart pool, in all.
         seconds: duration of this session.
     """
 
@@ -97,13 +97,12 @@ class SgdRun:
     seconds: float
 
 
-@in_float64
-@naming_users_files()
 def run_sgd(
     experiment: Experiment,
     prices: Prices | None,
     store: CheckpointStore,
     *,
+    series: Mapping[str, Any] | None = None,
     start: Sequence[Mapping[str, Any]] = (),
     resume: bool = True,
     progress: Callable[[Progress], None] | None = None,
@@ -117,6 +116,7 @@ def run_sgd(
         experiment: its ``sgd`` and ``objective`` tables steer the run.
         prices: must cover all its periods; None for those that ``experiment.data`` names.
         store: where checkpoints go.
+        series: in place of files that ``experiment.series`` names; see :class:`~quantsim.simulator.Evaluator`.
         start: parameters to start from, raw or human-readable: none for the experiment's own, one to draw the sets around,
             several to be the sets. What a set leaves out is the experiment's own.
         resume: whether to take up an unfinished run of the same experiment, prices and start.
@@ -127,225 +127,233 @@ def run_sgd(
         WindowError: windows or periods do not fit into the training period.
         KeyboardInterrupt: as raised; everything up to the last report is stored, and the run marked as interrupted.
     """
-    training = Training(experiment, experiment.load_prices() if prices is None else prices, start)
-    begun = time.monotonic()
-    run_id, state = _open(training, store, resume)
-    session = _Session(training, store, run_id, state, progress)
-    try:
-        stopped = session.run()
-    except KeyboardInterrupt:
-        store.finish_run(run_id, "interrupted", "interrupted by the user")
-        raise
-    except BaseException as error:
-        store.finish_run(run_id, "failed", f"{type(error).__name__}: {error}")
-        raise
-    store.finish_run(run_id, "finished", "stopped early: no improvement" if stopped else None)
-    state = session.state
+    driver = GradientDriver(experiment, prices, series=series, start=start)
+    done = run_driver(driver, store, resume=resume, progress=progress)
     return SgdRun(
-        run_id,
-        int(state.step),
-        session.resumed_at,
-        stopped,
-        session.skipped,
-        int(state.restarts.sum()),
-        time.monotonic() - begun,
+        run_id=done.run_id,
+        steps=int(done.state.train.step),
+        resumed_at=int(done.first.train.step),
+        stopped_early=bool(done.ending),
+        skipped=done.state.session.skipped,
+        restarts=int(done.state.train.restarts.sum()),
+        seconds=done.seconds,
     )
 
 
-def _open(training: Training, store: CheckpointStore, resume: bool) -> tuple[str, State]:
-    """Takes up the newest unfinished run that fits, or begins one."""
-    experiment, evaluator = training.experiment, training.evaluator
-    fresh = init(training.program, training.initial)
-    for run in _unfinished(training, store) if resume else ():
-        stored = store.load_state(run.run_id)
-        if stored is not None:
-            try:
-                state = restore_state(stored.blob, fresh)
-            except DriverError as error:
-                logger.warning("run %s cannot be resumed: %s", run.run_id[:8], error)
-                continue
-            store.resume_run(run.run_id, own_mark())
-            logger.info("resuming run %s at step %d", run.run_id, stored.step)
-            return run.run_id, state
-    run_id = store.begin_run(
-        experiment_id=experiment.identity_for(GRADIENTS),
-        data_id=evaluator.data_id,
-        name=experiment.name,
-        driver="sgd",
-        config=experiment.recorded(evaluator.prices).model_dump(mode="json"),
-        seed=experiment.seed,
-        notes={**evaluator.notes, **rule_notes(experiment), **own_mark(), "start": training.start_digest},
-    )
-    return run_id, fresh
+@dataclass(frozen=True)
+class Session:
+    """What is known of this session only.
+
+    Attributes:
+        begun: by the monotonic clock, in seconds.
+        first_step: steps that were done before.
+        skipped: updates refused.
+        warned: parameter sets of which a warning said why their objective is nan.
+    """
+
+    begun: float
+    first_step: int
+    skipped: int = 0
+    warned: frozenset[int] = frozenset()
 
 
-def _unfinished(training: Training, store: CheckpointStore) -> list[Run]:
-    """The newest first."""
-    return list(filter(is_abandoned, training.runs(store)))
+@dataclass(frozen=True)
+class State:
+    """What a run carries from report to report.
+
+    Attributes:
+        train: on the device; what is stored.
+        patience: follows from the stored checkpoints.
+        session: of this session.
+    """
+
+    train: TrainState
+    patience: Patience
+    session: Session
 
 
-class _Session:
-    """One session of a run: steps and reports until it is done."""
+@dataclass(frozen=True)
+class Info:
+    """What a report stores and shows.
+
+    Attributes:
+        sets: the sets trained, followed by their averages where these have begun; raw name → (S or 2S, m).
+        metrics: split → metric → (S or 2S,).
+        last: of the last step; None before the first.
+    """
+
+    sets: dict[str, Array]
+    metrics: Metrics
+    last: StepInfo | None
+
+
+class GradientDriver(Driver[State, Info, Progress]):
+    """Gradient ascent on windows of the training period, many parameter sets side by side.
+
+    A step of the driver is the gradient steps up to the next report, and the evaluation of all sets on all splits.
+
+    Args:
+        experiment: its ``sgd`` and ``objective`` tables steer the run.
+        prices: as for :func:`run_sgd`, and so are all others.
+        series: in memory.
+        start: parameters to start from.
+
+    Attributes:
+        training: what is compiled, and what it is given.
+
+    Raises:
+        ConfigError: the rule has nothing to train, or settings do not fit together.
+        WindowError: windows or periods do not fit into the training period.
+    """
+
+    name: ClassVar[str] = "sgd"
 
     def __init__(
         self,
-        training: Training,
-        store: CheckpointStore,
-        run_id: str,
-        state: State,
-        progress: Callable[[Progress], None] | None,
+        experiment: Experiment,
+        prices: Prices | None = None,
+        *,
+        series: Mapping[str, Any] | None = None,
+        start: Sequence[Mapping[str, Any]] = (),
     ) -> None:
-        self.training, self.store, self.run_id, self.state = training, store, run_id, state
-        self.settings, self.objective = training.experiment.sgd, training.experiment.objective.name
-        self.progress = progress
-        self.resumed_at, self.skipped = int(state.step), 0
-        self.said: set[int] = set()
-        self.info: Info | None = None
-        self.begun = time.monotonic()
-        self.patience = _replayed(training, store, run_id, self.objective)
+        self.training = Training(experiment, prices, start, series=series)
 
-    def run(self) -> bool:
-        """Returns whether patience ran out."""
-        settings = self.settings
-        while True:
-            step = int(self.state.step)
-            if self.patience.step < step:  # a resumed run has this report already
-                self._report(step)
-            active = self.patience.active(settings)
-            if not active.any():
-                return True
-            if step >= settings.steps:
-                return False
-            n_steps = min(settings.report_every - step % settings.report_every, settings.steps - step)
-            inputs = self.training.inputs._replace(active=jnp.asarray(active))
-            self.state, self.info = advance(self.training.program, self.state, inputs, jnp.asarray(n_steps))
-            if refused := int(self.info.skipped.sum()):
-                self.skipped += refused
-                logger.warning("steps %d to %d: %d updates refused, not finite", step, step + n_steps, refused)
+    def new_run(self) -> NewRun:
+        """What the store records when a run begins."""
+        return NewRun.of(self.training.evaluator, GRADIENTS, {"start": self.training.start_digest})
 
-    def _report(self, step: int) -> None:
-        """Evaluates all sets on all splits, and stores them with the state to go on from, in one transaction."""
-        sets = self._sets()
+    def runs(self, store: CheckpointStore) -> list[Run]:
+        """The stored runs of the same steps from the same starting sets on the same data, the newest first."""
+        runs = store.find_runs(driver=self.name, data_id=self.training.evaluator.data_id)
+        same_start = [run for run in runs if run.notes.get("start") == self.training.start_digest]
+        return of_same_study(same_start, self.training.experiment, GRADIENTS)
+
+    def resume(self, store: CheckpointStore) -> Resumed[State, Info] | None:
+        """The newest unfinished run that can be restored."""
+        fresh = init(self.training.program, self.training.initial)
+        for run in filter(is_abandoned, self.runs(store)):
+            if (stored := store.load_state(run.run_id)) is None:
+                continue
+            try:
+                train = restore_state(stored.blob, fresh)
+            except DriverError as error:
+                logger.warning("run %s cannot be resumed: %s", run.run_id[:8], error)
+                continue
+            logger.info("resuming run %s at step %d", run.run_id, stored.step)
+            rows = store.checkpoints(run_id=run.run_id, metrics=[self._metric, TIE_METRIC])
+            patience = self._no_reports().replay(rows, self.training.decides, self._metric)
+            return Resumed(run.run_id, State(train, patience, Session(time.monotonic(), int(train.step))))
+        return None
+
+    def init(self) -> tuple[State, Info | None]:
+        """The starting sets, evaluated."""
+        train = init(self.training.program, self.training.initial)
+        return self._evaluated(State(train, self._no_reports(), Session(time.monotonic(), 0)), None)
+
+    def step(self, state: State) -> tuple[State, Info]:
+        """Takes gradient steps up to the next report, and evaluates all sets."""
+        settings, done = self.training.experiment.sgd, int(state.train.step)
+        n_steps = min(settings.report_every - done % settings.report_every, settings.steps - done)
+        inputs = self.training.inputs._replace(active=jnp.asarray(state.patience.active(settings)))
+        train, last = advance(self.training.program, state.train, inputs, jnp.asarray(n_steps))
+        session = state.session
+        if refused := int(last.skipped.sum()):
+            logger.warning("steps %d to %d: %d updates refused, not finite", done, done + n_steps, refused)
+            session = replace(session, skipped=session.skipped + refused)
+        return self._evaluated(State(train, state.patience, session), last)
+
+    def report(self, run_id: str, state: State, info: Info) -> Report[Progress]:
+        """All sets on all splits, and the state to go on from."""
+        step, progress = int(state.train.step), self._progress(state, info)
+        log: dict[str, Any] = {"progress": asdict(progress), "restarts": np.asarray(state.train.restarts).tolist()}
+        if info.last is not None:
+            log |= {name: np.asarray(values).tolist() for name, values in info.last._asdict().items()}
+        return Report(step, self._checkpoints(run_id, step, info), progress, dump_state(state.train), log)
+
+    def ending(self, state: State) -> str | None:
+        """Whether all sets ran out of patience, or all steps are done."""
+        settings = self.training.experiment.sgd
+        if not state.patience.active(settings).any():
+            return "stopped early: no improvement"
+        return "" if int(state.train.step) >= settings.steps else None
+
+    @property
+    def _metric(self) -> str:
+        return self.training.experiment.objective.name
+
+    def _no_reports(self) -> Patience:
+        return Patience((Best(),) * self.training.n_sets)
+
+    def _evaluated(self, state: State, last: StepInfo | None) -> tuple[State, Info]:
+        """Evaluates all sets on all splits, and takes their values into account."""
+        sets = self._sets(state.train)
         metrics = self.training.evaluator.evaluate_many(sets)
-        if self.settings.hessian_samples:
-            metrics["train"][HESSIAN_TRACE] = self._flatness(sets)
-        rows = [
+        if self.training.experiment.sgd.hessian_samples:
+            metrics["train"][HESSIAN_TRACE] = self._flatness(state.train, sets)
+        step, table = int(state.train.step), metrics[self.training.decides]
+        decided = {name: values[: self.training.n_sets] for name, values in table.items()}
+        session = self._say_why_nan(state.session, decided, step)
+        patience = state.patience.update(decided[self._metric], step, decided[TIE_METRIC])
+        return State(state.train, patience, session), Info(sets, metrics, last)
+
+    def _sets(self, train: TrainState) -> dict[str, Array]:
+        """The sets trained, followed by their averages where these have begun; raw name → (S or 2S, m)."""
+        frozen = self.training.inputs.frozen
+        sets = {**train.params, **frozen}
+        averaged = self.training.experiment.sgd.average_from_step is not None and bool((train.averaged > 0).any())
+        if not averaged:
+            return sets
+        means = {**train.average, **frozen}
+        return {name: jnp.concatenate([rows, means[name]]) for name, rows in sets.items()}
+
+    def _flatness(self, train: TrainState, sets: dict[str, Array]) -> FloatArray:
+        """The Hessian trace of the sets trained; nan for averages, which nobody trains."""
+        found = np.asarray(flatness(self.training.program, train.params, self.training.inputs))
+        missing = next(iter(sets.values())).shape[0] - found.size
+        return np.append(found, np.full(missing, np.nan))
+
+    def _say_why_nan(self, session: Session, decided: Mapping[str, FloatArray], step: int) -> Session:
+        """Warns of parameter sets whose objective is nan, each once a session."""
+        broken = frozenset(np.flatnonzero(np.isnan(decided[self._metric])).tolist())
+        for index in sorted(broken - session.warned):
+            values = {name: float(column[index]) for name, column in decided.items()}
+            objective = self.training.experiment.objective
+            reason = nan_reason(objective, self.training.decides, self._metric, values)
+            logger.warning("step %d, parameter set %d: %s", step, index, reason)
+        return replace(session, warned=session.warned | broken)
+
+    def _checkpoints(self, run_id: str, step: int, info: Info) -> list[Checkpoint]:
+        sets, metrics = {name: np.asarray(rows) for name, rows in info.sets.items()}, info.metrics
+        return [
             evaluated(
                 self.training.experiment,
-                {name: np.asarray(rows[index]) for name, rows in sets.items()},
+                {name: rows[index] for name, rows in sets.items()},
                 {s: {m: float(values[index]) for m, values in table.items()} for s, table in metrics.items()},
-                run_id=self.run_id,
-                driver="sgd",
+                run_id=run_id,
+                driver=self.name,
                 step=step,
                 parameter_set=index,
             )
             for index in range(next(iter(sets.values())).shape[0])
         ]
-        trained = slice(0, self.training.n_sets)
-        decided = {name: values[trained] for name, values in metrics[self.training.decides].items()}
-        self._say_why_nan(decided, step)
-        self.patience = self.patience.update(decided[self.objective], step, decided[TIE_METRIC])
-        progress = self._progress(step, metrics["train"][self.objective][trained])
-        report = {"progress": asdict(progress), **self._details()}
-        self.store.append(self.run_id, rows, state=dump_state(self.state), state_step=step, report=report)
-        if self.progress is not None:
-            self.progress(progress)
 
-    def _say_why_nan(self, decided: Mapping[str, FloatArray], step: int) -> None:
-        """Warns of parameter sets whose objective is nan, each once a session."""
-        for index in np.flatnonzero(np.isnan(decided[self.objective])).tolist():
-            if index not in self.said:
-                self.said.add(index)
-                values = {name: float(column[index]) for name, column in decided.items()}
-                reason = nan_reason(self.training.experiment.objective, self.training.decides, self.objective, values)
-                logger.warning("step %d, parameter set %d: %s", step, index, reason)
-
-    def _sets(self) -> dict[str, Array]:
-        """The sets trained, followed by their averages where these have begun; raw name → (S or 2S, m)."""
-        sets = {**self.state.params, **self.training.inputs.frozen}
-        averaged = self.settings.average_from_step is not None and bool((self.state.averaged > 0).any())
-        if not averaged:
-            return sets
-        means = {**self.state.average, **self.training.inputs.frozen}
-        return {name: jnp.concatenate([rows, means[name]]) for name, rows in sets.items()}
-
-    def _flatness(self, sets: dict[str, Array]) -> FloatArray:
-        """The Hessian trace of the sets trained; nan for averages, which nobody trains."""
-        inputs = self.training.inputs
-        found = np.asarray(flatness(self.training.program, self.state.params, inputs))
-        missing = next(iter(sets.values())).shape[0] - found.size
-        return np.append(found, np.full(missing, np.nan))
-
-    def _progress(self, step: int, objective: FloatArray) -> Progress:
-        seconds, settings, info = time.monotonic() - self.begun, self.settings, self.info
-        pace = (step - self.resumed_at) / seconds if seconds > 0 else 0.0
-        alive = self.patience.active(settings) & (np.asarray(self.state.refused) == 0)
+    def _progress(self, state: State, info: Info) -> Progress:
+        settings, last, step = self.training.experiment.sgd, info.last, int(state.train.step)
+        objective = info.metrics["train"][self._metric][: self.training.n_sets]
+        highest = best_index(objective.tolist())
+        seconds = time.monotonic() - state.session.begun
+        pace = (step - state.session.first_step) / seconds if seconds > 0 else 0.0
+        alive = state.patience.active(settings) & (np.asarray(state.train.refused) == 0)
         return Progress(
             step=step,
             steps=settings.steps,
-            objective=_highest(objective),
+            objective=math.nan if highest is None else float(objective[highest]),
             median=float(np.median(objective)),
-            best=float(self.patience.best),
+            best=state.patience.best,
             decides=self.training.decides,
-            learning_rate=float("nan") if info is None else float(info.learning_rate.max()),
-            gradient_norm=float("nan") if info is None else float(np.median(info.gradient_norm)),
+            learning_rate=math.nan if last is None else float(last.learning_rate.max()),
+            gradient_norm=math.nan if last is None else float(np.median(last.gradient_norm)),
             alive=int(alive.sum()),
             steps_per_second=pace,
-            seconds_left=(settings.steps - step) / pace if pace else float("inf"),
+            seconds_left=(settings.steps - step) / pace if pace else math.inf,
         )
-
-    def _details(self) -> dict[str, list[float]]:
-        """What of the last step goes to the log, set by set."""
-        found: dict[str, list[float]] = {"restarts": np.asarray(self.state.restarts).tolist()}
-        if self.info is not None:
-            found |= {name: np.asarray(values).tolist() for name, values in self.info._asdict().items()}
-        return found
-
-
-@dataclass(frozen=True)
-class _Patience:
-    """Best-so-far of every set, together with the last step seen."""
-
-    sets: tuple[Best, ...]
-    step: int = -1
-
-    @property
-    def best(self) -> float:
-        values = [each.value for each in self.sets]
-        index = best_index(values, [each.tie for each in self.sets])
-        return math.nan if index is None else values[index]
-
-    def active(self, settings: Sgd) -> NDArray[np.bool_]:
-        """Which sets still train, (S,); one that was nan so far does as long as it can be started again."""
-        patience, restarts = settings.early_stopping_reports, settings.reinitialise_after is not None
-        return np.array(
-            [patience is None or each.stale < patience or (restarts and not each.is_known) for each in self.sets]
-        )
-
-    def update(self, values: FloatArray, step: int, ties: FloatArray | None = None) -> _Patience:
-        """Takes in the deciding objective of a report, (S,), and what tells equal ones apart."""
-        ties = np.full(len(self.sets), np.nan) if ties is None else ties
-        seen = zip(self.sets, values.tolist(), ties.tolist(), strict=True)
-        return _Patience(tuple(each.update(value, step, tie) for each, value, tie in seen), step)
-
-
-def _replayed(training: Training, store: CheckpointStore, run_id: str, metric: str) -> _Patience:
-    """Patience as it stood at the last stored report."""
-    patience = _Patience((Best(),) * training.n_sets)
-    by_step: dict[int, FloatArray] = {}
-    for row in store.checkpoints(run_id=run_id, metrics=[metric, TIE_METRIC]):
-        if row.parameter_set < training.n_sets:
-            table = by_step.setdefault(row.step, np.full((2, training.n_sets), np.nan))
-            for line, name in enumerate((metric, TIE_METRIC)):
-                value = row.value(training.decides, name)
-                table[line, row.parameter_set] = np.nan if value is None else value
-    for step in sorted(by_step):
-        values, ties = by_step[step]
-        patience = patience.update(values, step, ties)
-    return patience
-
-
-def _highest(values: FloatArray) -> float:
-    """The largest value that is not nan; nan if there is none."""
-    index = best_index(values.tolist())
-    return math.nan if index is None else float(values[index])

@@ -7,19 +7,19 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from quantsim.drivers.sgd.step import State
+from quantsim.drivers.sgd.step import TrainState
 from quantsim.errors import DriverError
 
 __all__ = ["dump_state", "restore_state"]
 
 
-def dump_state(state: State) -> bytes:
+def dump_state(state: TrainState) -> bytes:
     """The leaves of a state, named by their place in the tree."""
     leaves = jax.tree_util.tree_leaves_with_path(state)
     return save({jax.tree_util.keystr(path): np.asarray(leaf, order="C") for path, leaf in leaves})
 
 
-def restore_state(blob: bytes, like: State) -> State:
+def restore_state(blob: bytes, like: TrainState) -> TrainState:
     """Inverse of :func:`dump_state`, for a state of the same structure.
 
     Raises:
@@ -36,5 +36,5 @@ def restore_state(blob: bytes, like: State) -> State:
     )
     if not fits:
         raise DriverError("the stored training state belongs to another optimiser, shape or version of quantsim")
-    restored: State = jax.tree_util.tree_unflatten(structure, [jax.numpy.asarray(stored[name]) for name in names])
+    restored: TrainState = jax.tree_util.tree_unflatten(structure, [jax.numpy.asarray(stored[name]) for name in names])
     return restored

@@ -17,7 +17,7 @@ from quantsim.drivers.sgd.optimiser import learning_rate, optimiser
 from quantsim.drivers.windows import TrainingWindows
 from quantsim.simulator import Objective
 
-__all__ = ["Info", "Inputs", "Program", "State", "advance", "flatness", "init"]
+__all__ = ["Inputs", "Program", "StepInfo", "TrainState", "advance", "flatness", "init"]
 
 Params = dict[str, Array]
 
@@ -41,19 +41,19 @@ class Inputs(NamedTuple):
     Attributes:
         objective: what is maximised.
         frozen: raw name → (S, m), parameters that gradients do not move.
-        bank: raw name → (S, B, m), what sets are started from again.
+        restart_pool: raw name → (S, B, m), what sets are started from again.
         active: (S,) whether a set still trains; one that has run out of patience stays where it is.
         key: random key; step ``i`` draws all it needs with ``fold_in(key, i)``, so a resumed run draws what it would have.
     """
 
     objective: Objective
     frozen: Params
-    bank: Params
+    restart_pool: Params
     active: Array
     key: Array
 
 
-class State(NamedTuple):
+class TrainState(NamedTuple):
     """What training carries from step to step.
 
     Attributes:
@@ -75,7 +75,7 @@ class State(NamedTuple):
     averaged: Array
 
 
-class Info(NamedTuple):
+class StepInfo(NamedTuple):
     """What is only reported, of the last step.
 
     Attributes:
@@ -91,7 +91,7 @@ class Info(NamedTuple):
     skipped: Array
 
 
-def init(program: Program, params: Params) -> State:
+def init(program: Program, params: Params) -> TrainState:
     """The state before the first step; ``params`` maps raw name → (S, m)."""
     settings = program.settings
     zeros = jnp.zeros(_n_sets(params), jnp.int64)
@@ -99,11 +99,11 @@ def init(program: Program, params: Params) -> State:
     state = jax.vmap(optimiser(settings).init)(params)
     # optax begins some leaves as plain numbers, whose types would change with the first update, and compile all again.
     state = jax.tree.map(lambda leaf: jax.lax.convert_element_type(leaf, leaf.dtype), state)
-    return State(params, state, jnp.zeros((), jnp.int64), zeros, zeros, average, zeros)
+    return TrainState(params, state, jnp.zeros((), jnp.int64), zeros, zeros, average, zeros)
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def advance(program: Program, state: State, inputs: Inputs, n_steps: Array) -> tuple[State, Info]:
+def advance(program: Program, state: TrainState, inputs: Inputs, n_steps: Array) -> tuple[TrainState, StepInfo]:
     """Takes ``n_steps`` steps of gradient ascent, all on the device.
 
     Each parameter set has an optimiser of its own; all see the same batch of windows.
@@ -111,11 +111,11 @@ def advance(program: Program, state: State, inputs: Inputs, n_steps: Array) -> t
     n_sets = _n_sets(state.params)
     nothing = jnp.zeros(n_sets)
 
-    def body(_: Array, carry: tuple[State, Info]) -> tuple[State, Info]:
+    def body(_: Array, carry: tuple[TrainState, StepInfo]) -> tuple[TrainState, StepInfo]:
         return _step(program, *carry, inputs)
 
-    start = (state, Info(nothing, nothing, nothing, jnp.zeros(n_sets, jnp.int64)))
-    return cast(tuple[State, Info], jax.lax.fori_loop(0, n_steps, body, start))
+    start = (state, StepInfo(nothing, nothing, nothing, jnp.zeros(n_sets, jnp.int64)))
+    return cast(tuple[TrainState, StepInfo], jax.lax.fori_loop(0, n_steps, body, start))
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -137,7 +137,7 @@ def flatness(program: Program, params: Params, inputs: Inputs) -> Array:
     return cast(Array, objective.map_sets(one, (params, inputs.frozen)))
 
 
-def _step(program: Program, state: State, info: Info, inputs: Inputs) -> tuple[State, Info]:
+def _step(program: Program, state: TrainState, info: StepInfo, inputs: Inputs) -> tuple[TrainState, StepInfo]:
     settings, objective = program.settings, inputs.objective
     key = jax.random.fold_in(inputs.key, state.step)
     starts = program.windows.draw(inputs.key, state.step, settings.batch_size, settings.sampling)
@@ -176,7 +176,9 @@ def _step(program: Program, state: State, info: Info, inputs: Inputs) -> tuple[S
     refused = jnp.where(finite | ~inputs.active, 0, state.refused + 1)
     after = state._replace(params=params, optimiser=optimiser_state, refused=refused)
     after = _averaged(settings, _restarted(settings, after, inputs), inputs.active)
-    return after._replace(step=state.step + 1), Info(-losses, norms, rates, info.skipped + (~finite & inputs.active))
+    return after._replace(step=state.step + 1), StepInfo(
+        -losses, norms, rates, info.skipped + (~finite & inputs.active)
+    )
 
 
 def _finite(losses: Array, norms: Array, proposed: Params) -> Array:
@@ -191,17 +193,17 @@ def _finite(losses: Array, norms: Array, proposed: Params) -> Array:
     return sound
 
 
-def _restarted(settings: Sgd, state: State, inputs: Inputs) -> State:
-    """Sets that have been refused too often in a row start again, each from the next of its bank."""
+def _restarted(settings: Sgd, state: TrainState, inputs: Inputs) -> TrainState:
+    """Sets that have been refused too often in a row start again, each from the next of its restart pool."""
     if settings.reinitialise_after is None:
         return state
     stuck = state.refused >= settings.reinitialise_after
 
     def drawn(rows: Array) -> Array:
-        taken: Array = jax.vmap(lambda bank, index: bank[index % bank.shape[0]])(rows, state.restarts)
+        taken: Array = jax.vmap(lambda pool, index: pool[index % pool.shape[0]])(rows, state.restarts)
         return taken
 
-    fresh = {name: drawn(inputs.bank[name]) for name in state.params}
+    fresh = {name: drawn(inputs.restart_pool[name]) for name in state.params}
     begun = jax.vmap(optimiser(settings).init)(fresh)
     params, optimiser_state = _choose(stuck, (fresh, begun), (state.params, state.optimiser))
     return state._replace(
@@ -213,7 +215,7 @@ def _restarted(settings: Sgd, state: State, inputs: Inputs) -> State:
     )
 
 
-def _averaged(settings: Sgd, state: State, active: Array) -> State:
+def _averaged(settings: Sgd, state: TrainState, active: Array) -> TrainState:
     """The running mean of the parameters from ``average_from_step`` on, while they train (arXiv:1803.05407).
 
     It takes in those after every ``average_every``-th step.

@@ -14,10 +14,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from quantsim.checkpoints import CheckpointStore, Run
-from quantsim.checkpoints.stored import of_same_study
 from quantsim.config import Experiment
-from quantsim.config.identity import GRADIENTS
 from quantsim.drivers.sgd.step import Inputs, Program
 from quantsim.drivers.windows import TrainingWindows, training_windows
 from quantsim.errors import ConfigError
@@ -42,7 +39,7 @@ _HARD_MINIMUM = (
     "objective.aggregate = 'min' gives gradient to the worst period only, and jumps when another becomes the worst: "
     "'softmin' spreads it"
 )
-_BANK_SIZE = 16
+_POOL_SIZE = 16
 """Starting points that each set has in reserve; after the last, the first serves again."""
 
 
@@ -60,12 +57,19 @@ class Training:
     """
 
     @in_float64
-    def __init__(self, experiment: Experiment, prices: Prices, start: Sequence[Mapping[str, Any]] = ()) -> None:
+    def __init__(
+        self,
+        experiment: Experiment,
+        prices: Prices | None = None,
+        start: Sequence[Mapping[str, Any]] = (),
+        *,
+        series: Mapping[str, Any] | None = None,
+    ) -> None:
         trainable = experiment.trainable
         if not trainable:
             raise ConfigError(f"rule {experiment.pool.strategy_name!r} has no parameter that gradients could train")
         self.experiment = experiment
-        self.evaluator = Evaluator(experiment, prices)
+        self.evaluator = Evaluator(experiment, prices, series)
         self.program = _program(self.evaluator)
         sets = _starting_sets(experiment, start)
         n_sets = next(iter(sets.values())).shape[0]
@@ -73,7 +77,7 @@ class Training:
         self.inputs = Inputs(
             objective=_objective(self.evaluator, self.program.windows),
             frozen={name: jnp.asarray(rows) for name, rows in sets.items() if name not in trainable},
-            bank=_bank(experiment, sets),
+            restart_pool=_restart_pool(experiment, sets),
             active=jnp.ones(n_sets, bool),
             key=jax.random.key(experiment.seed),
         )
@@ -85,12 +89,6 @@ class Training:
             logger.warning(_EXOGENOUS_SWAPS)
         if experiment.objective.aggregate == "min" and not experiment.objective.is_plain:
             logger.warning(_HARD_MINIMUM)
-
-    def runs(self, store: CheckpointStore) -> list[Run]:
-        """The stored runs of the same steps from the same starting sets on the same data, the newest first."""
-        runs = store.find_runs(driver="sgd", data_id=self.evaluator.data_id)
-        same_start = [run for run in runs if run.notes.get("start") == self.start_digest]
-        return of_same_study(same_start, self.experiment, GRADIENTS)
 
     @property
     def n_sets(self) -> int:
@@ -146,21 +144,21 @@ def _starting_sets(experiment: Experiment, start: Sequence[Mapping[str, Any]]) -
     )
 
 
-def _bank(experiment: Experiment, sets: Sets) -> dict[str, Array]:
+def _restart_pool(experiment: Experiment, sets: Sets) -> dict[str, Array]:
     """Where sets that never become finite start again: around their own starts, drawn from a seed of its own; (S, B, m)."""
     settings, moved = experiment.sgd, experiment.trainable
     n_sets = next(iter(sets.values())).shape[0]
-    banks = [
+    pools = [
         gaussian_sets(
             {name: rows[index] for name, rows in sets.items()},
-            _BANK_SIZE + 1,  # the first is the start itself, which has failed
+            _POOL_SIZE + 1,  # the first is the start itself, which has failed
             moved=moved,
             spread=settings.initial_spread or 0.5,
             seed=int(np.random.SeedSequence([experiment.seed, index]).generate_state(1)[0]),
         )
         for index in range(n_sets)
     ]
-    return {name: jnp.asarray(np.stack([bank[name][1:] for bank in banks])) for name in moved}
+    return {name: jnp.asarray(np.stack([pool[name][1:] for pool in pools])) for name in moved}
 
 
 def _digest(sets: Sets) -> str:
