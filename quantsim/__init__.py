@@ -16,12 +16,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from quantsim.checkpoints import CheckpointStore as CheckpointStore
     from quantsim.checkpoints import select as select
+    from quantsim.checkpoints.picking import pick as pick
     from quantsim.checkpoints.published import import_results as import_results
+    from quantsim.checkpoints.starts import start_from as start_from
+    from quantsim.checkpoints.starts import starts_from as starts_from
     from quantsim.config import Experiment as Experiment
     from quantsim.errors import FingerprintWarning as FingerprintWarning
     from quantsim.precision import enable_float64 as enable_float64
     from quantsim.prices import Prices as Prices
     from quantsim.prices import load_prices as load_prices
+    from quantsim.report.deployment import deployment as deployment
     from quantsim.simulator import Axis as Axis
     from quantsim.simulator import Evaluator as Evaluator
     from quantsim.simulator import Result as Result
@@ -38,12 +42,16 @@ _HOMES = {
     "FingerprintWarning": "quantsim.errors",
     "Prices": "quantsim.prices",
     "Result": "quantsim.simulator",
+    "deployment": "quantsim.report.deployment",
     "enable_float64": "quantsim.precision",
     "evaluate_grid": "quantsim.simulator",
     "import_results": "quantsim.checkpoints.published",
     "load_prices": "quantsim.prices",
+    "pick": "quantsim.checkpoints.picking",
     "select": "quantsim.checkpoints",
     "simulate": "quantsim.simulator",
+    "start_from": "quantsim.checkpoints.starts",
+    "starts_from": "quantsim.checkpoints.starts",
 }
 
 __all__ = [*sorted(_HOMES), "__version__"]

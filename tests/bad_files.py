@@ -15,7 +15,8 @@ from sqlalchemy import create_engine, text, update
 
 import quantsim
 from quantsim import Experiment
-from quantsim.checkpoints import Checkpoint, CheckpointStore, schema
+from quantsim.checkpoints import Checkpoint, CheckpointStore
+from quantsim.checkpoints.database import schema
 from quantsim.drivers.search.storage.opened import opened_storage
 
 _CONTENTS = ("empty", "binary", "text", "latin", "cut", "deep")

@@ -27,6 +27,7 @@ __all__ = [
     "RunState",
     "check_batch",
     "check_driver",
+    "in_time_order",
     "parse_checkpoint_id",
     "utc_now",
 ]
@@ -52,6 +53,11 @@ _LARGEST_STEP = 2**63 - 1  # a signed 64-bit integer, the widest that all databa
 def utc_now() -> datetime:
     """Returns the present time, aware, in UTC."""
     return datetime.now(UTC)
+
+
+def in_time_order(splits: Iterable[str]) -> list[str]:
+    """Splits in the order of time; others, such as the uninterrupted "all", come last."""
+    return sorted(splits, key=lambda split: SPLITS.index(split) if split in SPLITS else len(SPLITS))
 
 
 def check_driver(driver: str) -> None:

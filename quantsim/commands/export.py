@@ -10,8 +10,8 @@ import typer
 
 from quantsim.commands.files import check_files, writing
 from quantsim.commands.options import DEFAULT_STORE, AsStudy, RuleFiles, Run, Settings, Store, Study, Verbose
-from quantsim.commands.session import load_experiment, note, say
-from quantsim.commands.wanted import Wanted
+from quantsim.commands.session import note, open_existing_store, say
+from quantsim.commands.starting import StudyOptions
 
 __all__ = ["export"]
 
@@ -48,25 +48,18 @@ def export(
     experiment and checkpoint it comes from, and which split chose that.
     """
     check_files(other=output)
-    from quantsim.commands.starts import follow
+    from quantsim.checkpoints.starts import start_from
     from quantsim.report.deployment import deployment
 
-    wanted = Wanted(study, tuple(settings or ()), run, tuple(rule_files or ()), as_study)
+    options = StudyOptions(study, tuple(settings or ()), run, tuple(rule_files or ()))
     if start is None:
-        wanted.check_unused("CHECKPOINT or METHOD")
-        experiment = load_experiment(study or DEFAULT_STUDY, settings)
+        experiment = options.own(DEFAULT_STUDY, "CHECKPOINT or METHOD", as_study=as_study)
         found = deployment(experiment, experiment.initial_parameters())
     else:
-        experiment, stored = follow(start, wanted, store)
+        with open_existing_store(store) as results:
+            stored = start_from(results, start, as_study=as_study, **options.stored())
         note(f"Exporting {stored.describe()}.")
-        found = deployment(
-            experiment,
-            stored.raw_for(experiment),
-            checkpoint=stored.checkpoint,
-            selection=stored.selection,
-            run=stored.run,
-            origin=stored.origin,
-        )
+        found = deployment(stored.experiment, stored)
         for line in found["run"]["differences"]:
             note(f"Note: not as in the run: {line}.")
         if stored.selection is not None and stored.selection.used_test_data:

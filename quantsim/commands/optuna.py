@@ -21,22 +21,13 @@ from quantsim.commands.options import (
     TakeOver,
     Verbose,
 )
-from quantsim.commands.session import (
-    load_experiment,
-    note,
-    open_existing_store,
-    open_store,
-    place_of,
-    say,
-    study_storage,
-)
-from quantsim.commands.wanted import Wanted
+from quantsim.commands.session import note, place_of, say, study_storage
+from quantsim.commands.starting import StudyOptions, beginning, note_other_prices
 from quantsim.commands.watch import Report, Watcher, watching
 from quantsim.limits import MOST_JOBS, MOST_TRIALS
 
 if TYPE_CHECKING:
     from quantsim.checkpoints import CheckpointStore
-    from quantsim.commands.starts import Start
     from quantsim.config import Experiment
     from quantsim.drivers.search import SearchProgress, SearchRun
     from quantsim.prices import Prices
@@ -97,9 +88,8 @@ def optuna(
 
     The study is that of --study; else, with --from, that of the run tried first; else momentum_fees.
     """
-    from quantsim.commands.gains import alike_starts, show_starts
+    from quantsim.checkpoints.starts import comparable_starts
     from quantsim.commands.outcome import show_notes, show_run
-    from quantsim.commands.starts import study_and_starts
     from quantsim.commands.study_outcome import attach_pictures, show_places, show_study
     from quantsim.drivers.search import check_search
     from quantsim.drivers.search.storage.opened import default_storage
@@ -108,35 +98,29 @@ def optuna(
     extra = [f"search.fixed.{one}" for one in fix or ()]
     if max_minutes is not None:
         extra.append(f"search.max_minutes={max_minutes}")
-    wanted = Wanted(study, (*(settings or ()), *extra), run, tuple(rule_files or ()))
+    named = StudyOptions(study, (*(settings or ()), *extra), run, tuple(rule_files or ()))
     if plots is not None:
         check_pages(plots)
     place = study_storage(storage, store)
     given: dict[str, Any] = {"study_name": study_name, "backend": backend, "address": address}
-    starts: tuple[Start, ...] = ()
-    if not start:
-        wanted.check_unused("--from")
-        experiment = load_experiment(study or DEFAULT_STUDY, wanted.settings)
+
+    def check(experiment: Experiment) -> None:
         check_search(experiment, place, **given)
-        prices = experiment.load_prices()  # raises, as what is above, before a store is made
-    with open_existing_store(store) if start else open_store(store) as results:
-        if start:
-            experiment, starts = study_and_starts(results, wanted, start)
-            check_search(experiment, place, **given)
-            prices = experiment.load_prices()
-        show_starts("Trying first", experiment, starts)
+
+    opened = beginning(named, DEFAULT_STUDY, store, start, check, "Trying first")
+    with opened as (results, experiment, prices, starts):
         options = {
             "storage": place,
             "jobs": jobs,
             "trials": trials,
-            "enqueue": [experiment.human_parameters(one.raw_for(experiment)) for one in starts],
+            "enqueue": [experiment.human_parameters(one.params) for one in starts],
             "take_over": take_over,
             **given,
         }
         done = _search(experiment, prices, results, options, quiet)
         stored = results.run(done.run_id)
         show_notes(stored.notes)
-        alike_starts(starts, experiment, stored.data_id)  # says where the prices of the starts were others
+        note_other_prices(comparable_starts(starts, stored.data_id)[1])
         say(_summary(experiment, done))
         if not done.n_new:
             untried = "; what --from names was not tried" if starts else ""

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from quantsim.checkpoints import Checkpoint, Selection, select
-from quantsim.checkpoints.checkpoint import SPLITS
+from quantsim.checkpoints import Checkpoint, Selection
+from quantsim.checkpoints.picking import best_of_run
 from quantsim.checkpoints.redact import redact
 from quantsim.commands.options import DEFAULT_STORE
 from quantsim.commands.session import note, say, show
-from quantsim.commands.starts import default_method
 from quantsim.config import Experiment
-from quantsim.objective import is_cost, unit_of
-from quantsim.report import metrics_table, parameters_table
+from quantsim.report import parameters_table, results_table
 
 if TYPE_CHECKING:
     from quantsim.checkpoints import CheckpointStore
+    from quantsim.checkpoints.starts import Start
 
 __all__ = [
-    "in_time_order",
     "show_caution",
     "show_changed",
     "show_checkpoint",
@@ -34,8 +30,6 @@ __all__ = [
     "show_selection",
     "simulating",
 ]
-
-_ROUNDING = 1e-6  # relative: paths and compiled programs differ by rounding only
 
 
 def show_run(
@@ -62,9 +56,7 @@ def show_run(
         say(f"Selected {checkpoint.key}, the balanced choice of the front, by train data.")
         show_checkpoint(experiment, checkpoint)
         return checkpoint
-    selection = select(
-        [*store.checkpoints(run_id=run_id), *also], default_method(experiment), experiment.objective.name
-    )
+    selection = best_of_run(store, experiment, run_id, also)
     show_selection(selection)
     show_checkpoint(experiment, selection.checkpoint)
     return selection.checkpoint
@@ -100,31 +92,15 @@ def show_parameters(experiment: Experiment, raw: Mapping[str, Sequence[float] | 
 
 def show_metrics(experiment: Experiment, metrics: Mapping[str, Mapping[str, float]]) -> None:
     """Shows the objective and the metrics the experiment reports, split by split."""
-    objective = experiment.objective
-    of_periods = (f"{term}.{part}" for term, _ in objective.terms for part in ("mean", "std", "worst"))
-    wanted = dict.fromkeys((objective.name, objective.metric, *of_periods, *objective.report))
-    kept = {
-        split: {name: metrics[split][name] for name in wanted if name in metrics[split]}
-        for split in in_time_order(metrics)
-    }
-    units = {name: unit_of(name) for name in wanted}
-    show(metrics_table(kept, units, objective.name, {name for name in wanted if is_cost(name)}))
+    show(results_table(experiment.objective, metrics))
 
 
-def show_changed(stored: Checkpoint, metrics: Mapping[str, Mapping[str, float]], name: str) -> None:
+def show_changed(start: Start, metrics: Mapping[str, Mapping[str, float]], name: str) -> None:
     """Says where a metric does not come out as it was stored, though study and prices are those of the run."""
-    for split in in_time_order(metrics):
-        before, now = stored.value(split, name), metrics[split].get(name)
-        if before is None or now is None or np.isclose(before, now, _ROUNDING, _ROUNDING, equal_nan=True):
-            continue
+    for split, (before, now) in start.changed(metrics, name).items():
         show_caution(
             f"the run stored {split} {name} = {before:.6g}, which is {now:.6g} here: another version of quantsim made it"
         )
-
-
-def in_time_order(splits: Iterable[str]) -> list[str]:
-    """Splits as time has them; what is none of them comes last."""
-    return sorted(splits, key=lambda split: SPLITS.index(split) if split in SPLITS else len(SPLITS))
 
 
 def show_caution(text: str) -> None:

@@ -11,11 +11,11 @@ import typer
 
 from quantsim.commands.options import DEFAULT_STORE, RuleFiles, Settings, Store, Study, Verbose
 from quantsim.commands.session import load_experiment, note, open_existing_store, say
-from quantsim.errors import SelectionError
+from quantsim.errors import ConfigError
 
 if TYPE_CHECKING:
-    from quantsim.checkpoints import Checkpoint, CheckpointStore, Run, Selection
-    from quantsim.config import Experiment
+    from quantsim.checkpoints import Checkpoint
+    from quantsim.checkpoints.picking import Pick
 
 __all__ = ["select"]
 
@@ -73,88 +73,47 @@ def select(
     Compares the runs of the newest run's study (or of --study, or only --run): those with the same prices, periods, pool,
     updates and fees, since metrics of others do not compare.
     """
-    from quantsim.checkpoints.stored import study_of_run
-    from quantsim.commands.starts import BEST, default_method, method_named
+    from quantsim.checkpoints.picking import pick
 
-    wanted = load_experiment(study, settings) if study is not None else None
+    given = load_experiment(study, settings) if study is not None else None
     if settings and study is None:
-        raise SelectionError("--set changes a study: name it with --study")
+        raise ConfigError("--set changes a study: name it with --study")
     with open_existing_store(store) as results:
-        runs = _runs(results, wanted, run)
-        experiment = wanted or study_of_run(runs[0], rule_files or ())
-        if metrics and method in (None, BEST):
-            method = default_method(experiment)
-        method = method_named(method, experiment)
-        selection = _select(results, experiment, runs, str(method), metrics or (), split_minimum)
+        picked = pick(
+            results,
+            method,
+            study=given,
+            run=run,
+            metrics=metrics or (),
+            minimum=split_minimum,
+            rule_files=rule_files or (),
+        )
+    if picked.n_others:
+        count = "1 other run does" if picked.n_others == 1 else f"{picked.n_others} other runs do"
+        note(f"Note: {count} not compare with the newest one; --study or --run picks among them.")
     if as_json:
         # Not by rich: nothing may be broken or coloured.
-        typer.echo(json.dumps(_as_json(experiment, selection, runs), indent=2, allow_nan=False))
+        typer.echo(json.dumps(_as_json(picked), indent=2, allow_nan=False))
         return
-    _show(experiment, selection, runs)
+    _show(picked)
 
 
-def _runs(store: CheckpointStore, experiment: Experiment | None, run_id: str | None) -> list[Run]:
-    """The runs to compare, the newest first."""
-    from quantsim.commands.candidates import comparable_runs
-
-    if run_id is not None:
-        return [store.run(run_id)]
-    runs = store.find_runs()
-    if experiment is not None:
-        runs = comparable_runs(runs, experiment)
-        if not runs:
-            raise SelectionError(
-                f"no run of study {experiment.name!r} is stored: run `quantsim optuna --study ...` or "
-                "`quantsim sgd --study ...` first, with the same --set"
-            )
-    if not runs:
-        raise SelectionError("no run is stored yet: run `quantsim sgd` or `quantsim optuna` first")
-    comparable = [run for run in comparable_runs(runs, runs[0]) if run.data_id == runs[0].data_id]
-    others = len(runs) - len(comparable)
-    if others:
-        count = "1 other run does" if others == 1 else f"{others} other runs do"
-        note(f"Note: {count} not compare with the newest one; --study or --run picks among them.")
-    return comparable
-
-
-def _select(
-    store: CheckpointStore,
-    experiment: Experiment,
-    runs: Sequence[Run],
-    method: str,
-    metrics: Sequence[str],
-    minimum: float | None,
-) -> Selection:
-    """Picks, and reads all metrics of the winners only."""
-    from dataclasses import replace
-
-    from quantsim.checkpoints.methods import needs_one_run
-    from quantsim.commands.starts import pick
-
-    selection = pick(store, experiment, runs[:1] if needs_one_run(method) else runs, method, metrics, minimum)
-    return replace(selection, checkpoints=tuple(store.get(row.checkpoint_id) for row in selection.checkpoints))
-
-
-def _show(experiment: Experiment, selection: Selection, runs: Sequence[Run]) -> None:
+def _show(picked: Pick) -> None:
     from quantsim.commands.outcome import show_caution, show_checkpoint, show_selection
 
+    experiment, runs, selection = picked.experiment, picked.runs, picked.selection
     count = f"{len(runs)} runs" if len(runs) > 1 else f"run {runs[0].run_id[:8]}"
     say(f"Study {experiment.name!r}: {experiment.pool.strategy_name} on {', '.join(experiment.tokens)}, {count}.")
     for caution in experiment.cautions:
         show_caution(caution)
     show_selection(selection)
-    for line in _on_prices(runs):
+    for line in picked.prices_notes:
         note(f"Note: {line}.")
     for checkpoint in selection.checkpoints:
         if len(selection.checkpoints) > 1:
             say(f"\nCheckpoint {checkpoint.key}, parameter set {checkpoint.parameter_set}")
         show_checkpoint(experiment, checkpoint)
     _show_raw(selection.checkpoints)
-
-
-def _on_prices(runs: Sequence[Run]) -> list[str]:
-    """That the runs, all on the same prices, had others than their study names; nothing where they had not."""
-    return [f"the prices were {run.notes['prices']}" for run in runs if "prices" in run.notes][:1]
 
 
 def _show_raw(checkpoints: Sequence[Checkpoint]) -> None:
@@ -164,7 +123,8 @@ def _show_raw(checkpoints: Sequence[Checkpoint]) -> None:
             say(f"  {name} = {list(values)}")
 
 
-def _as_json(experiment: Experiment, selection: Selection, runs: Sequence[Run]) -> dict[str, Any]:
+def _as_json(picked: Pick) -> dict[str, Any]:
+    experiment, selection = picked.experiment, picked.selection
     known = () if experiment.is_only_read else experiment.active_parameters
     units = {parameter.human_name: parameter.spec.unit for parameter in known}
     return {
@@ -176,14 +136,14 @@ def _as_json(experiment: Experiment, selection: Selection, runs: Sequence[Run]) 
         "minimum": selection.minimum,
         "chosen_by": selection.chosen_by,
         "used_test_data": selection.used_test_data,
-        "notes": [*selection.notes, *experiment.cautions, *_on_prices(runs)],
-        "runs": [run.run_id for run in runs],
+        "notes": [*selection.notes, *experiment.cautions, *picked.prices_notes],
+        "runs": [run.run_id for run in picked.runs],
         "checkpoints": [_checkpoint_as_json(checkpoint, units) for checkpoint in selection.checkpoints],
     }
 
 
 def _checkpoint_as_json(checkpoint: Checkpoint, units: Mapping[str, str]) -> dict[str, Any]:
-    from quantsim.commands.outcome import in_time_order
+    from quantsim.checkpoints.checkpoint import in_time_order
 
     return {
         "key": checkpoint.key,

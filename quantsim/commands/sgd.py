@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from quantsim.commands.options import DEFAULT_STORE, From, Quiet, RuleFiles, Run, Settings, Store, Study, Verbose
-from quantsim.commands.session import load_experiment, open_existing_store, open_store, place_of, say
-from quantsim.commands.wanted import Wanted
+from quantsim.commands.session import place_of, say
+from quantsim.commands.starting import StudyOptions, beginning, note_other_prices, of_search
 from quantsim.commands.watch import Report, Watcher, watching
 from quantsim.errors import ConfigError
 from quantsim.limits import MOST_SETS
 
 if TYPE_CHECKING:
     from quantsim.checkpoints import CheckpointStore
-    from quantsim.commands.starts import Start
     from quantsim.config import Experiment
     from quantsim.drivers.sgd import Progress, SgdRun
     from quantsim.prices import Prices
@@ -65,32 +64,23 @@ def sgd(
 
     The study is that of --study; else, with --from or --from-study, that of the run started from; else momentum_zero_fee.
     """
-    from quantsim.commands.gains import alike_starts, show_gain, show_starts
+    from quantsim.checkpoints.starts import comparable_starts
+    from quantsim.commands.gains import show_gain
     from quantsim.commands.outcome import show_next, show_notes, show_run, simulating
-    from quantsim.commands.starts import study_and_starts
 
     if from_study is not None and start:
         raise ConfigError(f"--from {start[0]} and --from-study {from_study} both say where to start: give one of them")
     if from_study is None and top is not None:
         raise ConfigError(f"--top {top} is of a search: name it with --from-study, or leave --top out")
     extra = [] if steps is None else [f"sgd.steps={steps}"]
-    wanted = Wanted(study, (*(settings or ()), *extra), run, tuple(rule_files or ()))
-    starting = bool(start) or from_study is not None
-    starts: tuple[Start, ...] = ()
-    if not starting:
-        wanted.check_unused("--from")
-        experiment = load_experiment(study or DEFAULT_STUDY, wanted.settings)
-        prices = experiment.load_prices()  # raises before a store is made
-    with open_existing_store(store) if starting else open_store(store) as results:
-        if starting:
-            experiment, starts = study_and_starts(results, wanted, start or (), from_study, top or DEFAULT_TOP)
-            prices = experiment.load_prices()
-        show_starts("Starting from", experiment, starts)
-        raw = [one.raw_for(experiment) for one in starts]
-        done = _train(experiment, prices, results, raw, fresh, quiet)
+    options = StudyOptions(study, (*(settings or ()), *extra), run, tuple(rule_files or ()))
+    named = start if from_study is None else of_search(options, from_study, top or DEFAULT_TOP)
+    with beginning(options, DEFAULT_STUDY, store, named) as (results, experiment, prices, starts):
+        done = _train(experiment, prices, results, [one.params for one in starts], fresh, quiet)
         show_notes(results.run(done.run_id).notes)
         say(_summary(experiment, done))
-        alike = alike_starts(starts, experiment, results.run(done.run_id).data_id)
+        alike, others = comparable_starts(starts, results.run(done.run_id).data_id)
+        note_other_prices(others)
         best = show_run(results, experiment, done.run_id, also=alike)
         if starts:
             show_gain(results, experiment, done.run_id, starts, best)

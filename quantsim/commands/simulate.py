@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,12 +10,12 @@ import typer
 
 from quantsim.commands.files import check_files, write_table, writing
 from quantsim.commands.options import DEFAULT_STORE, AsStudy, RuleFiles, Run, Settings, Store, Study, Verbose
-from quantsim.commands.session import load_experiment, note, say
-from quantsim.commands.wanted import Wanted
+from quantsim.commands.session import note, open_existing_store, say
+from quantsim.commands.starting import StudyOptions
 from quantsim.errors import ConfigError
 
 if TYPE_CHECKING:
-    from quantsim.commands.starts import Start
+    from quantsim.checkpoints.starts import Start
     from quantsim.config import Experiment
     from quantsim.prices import Prices
     from quantsim.simulator import Result
@@ -73,21 +72,30 @@ def simulate(
 
     Metrics of a split are those of a fresh pool at its start; `all` is one pool over the whole.
     """
+    from quantsim.parameters import replaced
+
     check_files(csv, plot)
-    wanted = Wanted(study, tuple(settings or ()), run, tuple(rule_files or ()), as_study)
-    experiment, raw, stored = _experiment_and_parameters(wanted, start, parameters or (), store)
+    options = StudyOptions(study, tuple(settings or ()), run, tuple(rule_files or ()))
+    given = dict(_parameter(text) for text in parameters or ())
+    stored: Start | None = None
+    if start is None:
+        experiment = options.own(DEFAULT_STUDY, "--from", as_study=as_study)
+        raw = experiment.initial_parameters(given)
+    else:
+        stored = _stored(store, start, options, as_study=as_study)
+        experiment = stored.experiment
+        raw = experiment.initial_parameters(replaced(experiment.layout, stored.params, given))
     if split is not Split.all and split not in experiment.periods.splits():
         known = (*experiment.periods.splits(), Split.all.value)
         raise ConfigError(f"study {experiment.name!r} has no {split} period; there are {', '.join(known)}")
-    from quantsim.commands.candidates import check_same_prices
     from quantsim.commands.outcome import show_changed, show_metrics, show_notes, show_parameters
     from quantsim.simulator import Evaluator
     from quantsim.simulator import simulate as simulated
 
     prices = experiment.load_prices()
     evaluator = Evaluator(experiment, prices)
-    if stored is not None:
-        check_same_prices(evaluator.data_id, stored.run.data_id)
+    if stored is not None and not as_study:
+        stored.check_prices(evaluator.data_id)
     result = simulated(experiment, raw, prices, split=split.value)
     metrics = {split.value: result.metrics}
     if split is Split.all:
@@ -100,32 +108,20 @@ def simulate(
     )
     show_parameters(experiment, result.params)
     show_metrics(experiment, metrics)
-    if stored is not None and not parameters:
-        show_changed(stored.checkpoint, metrics, experiment.objective.metric)
+    if stored is not None and not as_study and not given:
+        show_changed(stored, metrics, experiment.objective.metric)
     _write_files(experiment, result, prices, metrics, csv, plot)
 
 
-def _experiment_and_parameters(
-    wanted: Wanted, start: str | None, parameters: Iterable[str], store: str
-) -> tuple[Experiment, dict[str, Any], Start | None]:
-    """The experiment, the complete raw parameters to simulate, and the stored set whose figures must come out again."""
-    from quantsim.checkpoints.checkpoint import IMPORTED
-    from quantsim.commands.starts import follow
-    from quantsim.parameters import replaced
+def _stored(store: str, which: str, options: StudyOptions, *, as_study: bool) -> Start:
+    from quantsim.checkpoints.starts import start_from
 
-    given = dict(_parameter(text) for text in parameters)
-    if start is None:
-        wanted.check_unused("--from")
-        experiment = load_experiment(wanted.study or DEFAULT_STUDY, wanted.settings)
-        return experiment, experiment.initial_parameters(given), None
-    experiment, found = follow(start, wanted, store)
+    with open_existing_store(store) as results:
+        found = start_from(results, which, as_study=as_study, **options.stored())
     note(f"Simulating {found.describe()}.")
-    changed = found.differences(experiment)
-    for line in changed:
+    for line in found.differences():
         note(f"Note: not as in the run: {line}.")
-    raw = experiment.initial_parameters(replaced(experiment.layout, found.raw_for(experiment), given))
-    unknown = wanted.as_study or found.run.driver == IMPORTED  # of imported results the prices are not known
-    return experiment, raw, None if unknown else found
+    return found
 
 
 def _parameter(text: str) -> tuple[str, Any]:

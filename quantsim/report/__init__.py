@@ -8,6 +8,7 @@ from quantsim.report.tables import (
     hodl_returns,
     metrics_table,
     parameters_table,
+    results_table,
     space_table,
 )
 
@@ -19,5 +20,6 @@ __all__ = [
     "hodl_returns",
     "metrics_table",
     "parameters_table",
+    "results_table",
     "space_table",
 ]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from quantsim import __version__
-from quantsim.checkpoints.stored import differences_of
+from quantsim.checkpoints.starts import Start
 from quantsim.config.pools import pool_parameters
 from quantsim.parameters import to_human
 from quantsim.parameters.onchain import DECIMALS, OnChain, exact_decimal, fixed_point, fixed_weights, on_chain
@@ -33,22 +33,14 @@ _LEAST = {("power_channel", "raw_exponents"): 1.0}
 
 def deployment(
     experiment: Experiment,
-    raw: Mapping[str, Any],
-    *,
-    checkpoint: Checkpoint | None = None,
-    selection: Selection | None = None,
-    run: Run | None = None,
-    origin: str | None = None,
+    parameters: Mapping[str, Any] | Start,
 ) -> dict[str, Any]:
     """Everything of a parameter set that a deployment needs, as JSON values.
 
     Args:
         experiment: whose pools are to be deployed.
-        raw: parameters, as :meth:`Experiment.initial_parameters` takes them; what is left out is the experiment's own.
-        checkpoint: that the parameters are of.
-        selection: by which it was picked.
-        run: that wrote the checkpoint; where the experiment decides figures otherwise than its study, the result says so.
-        origin: the key of an earlier checkpoint that has the same parameters, if any.
+        parameters: as :meth:`Experiment.initial_parameters` takes them; what is left out is the experiment's own. Or a stored
+            set; where the experiment decides figures otherwise than the set's own study, the result says so.
 
     Returns:
         ``format`` and ``version``; ``experiment``, ``run``, ``checkpoint`` and ``selection``, which say where the numbers come
@@ -58,18 +50,23 @@ def deployment(
 
     Raises:
         ParameterError: a name, shape or value is wrong.
+        ConfigError: the stored set is of other tokens or another rule.
+
+    Example:
+        >>> start = quantsim.start_from(store, "best")  # doctest: +SKIP
+        >>> deployment(start.experiment, start)["pools"]  # doctest: +SKIP
     """
-    raw = experiment.initial_parameters(raw)
-    differences = () if run is None or checkpoint is None else differences_of(checkpoint, run, experiment)
+    start = parameters if isinstance(parameters, Start) else None
+    raw = start.raw_for(experiment) if start else experiment.initial_parameters(cast("Mapping[str, Any]", parameters))
     return {
         "format": FORMAT,
         "version": FORMAT_VERSION,
         "decimals": DECIMALS,
         "quantsim": __version__,
         "experiment": {"name": experiment.name, "identity": experiment.identity},
-        "run": None if run is None else _run(run, differences),
-        "checkpoint": None if checkpoint is None else {**_checkpoint(checkpoint), "origin": origin},
-        "selection": None if selection is None else _selection(selection),
+        "run": None if start is None else _run(start.run, start.differences(experiment)),
+        "checkpoint": None if start is None else {**_checkpoint(start.checkpoint), "origin": start.origin},
+        "selection": None if start is None or start.selection is None else _selection(start.selection),
         "pools": [_pool(experiment, view, raw) for view in experiment.pools],
     }
 

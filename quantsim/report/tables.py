@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from rich import box
 from rich.table import Table
 
-from quantsim.checkpoints.checkpoint import SPLITS
-from quantsim.objective import is_cost, superlative
+from quantsim.checkpoints.checkpoint import SPLITS, in_time_order
+from quantsim.objective import is_cost, superlative, unit_of
 from quantsim.ranking import gain
 from quantsim.report.formats import cost_text, gain_text, metric_text, number_text, unit_text
 
 if TYPE_CHECKING:
+    from quantsim.config.driver_sections import Objective
     from quantsim.drivers.hybrid import Phase
     from quantsim.drivers.search import SearchSpace
     from quantsim.parameters import Parameter
@@ -29,6 +30,7 @@ __all__ = [
     "hodl_returns",
     "metrics_table",
     "parameters_table",
+    "results_table",
     "space_table",
 ]
 
@@ -97,6 +99,23 @@ def metrics_table(metrics: Metrics, units: Mapping[str, str], objective: str, co
         unit = "fraction per year" if "annualised" in name else "fraction"
         table.add_row(name, *(metric_text(row[split], unit) for split in metrics), unit_text(unit))
     return table
+
+
+def results_table(objective: Objective, metrics: Metrics) -> Table:
+    """:func:`metrics_table` of the metrics that an experiment's objective rests on and those it reports, where stored.
+
+    Args:
+        objective: of the experiment.
+        metrics: split → metric → value.
+    """
+    of_periods = (f"{term}.{part}" for term, _ in objective.terms for part in ("mean", "std", "worst"))
+    wanted = dict.fromkeys((objective.name, objective.metric, *of_periods, *objective.report))
+    kept = {
+        split: {name: metrics[split][name] for name in wanted if name in metrics[split]}
+        for split in in_time_order(metrics)
+    }
+    units = {name: unit_of(name) for name in wanted}
+    return metrics_table(kept, units, objective.name, {name for name in wanted if is_cost(name)})
 
 
 def hodl_returns(metrics: Metrics) -> dict[str, float | None]:

@@ -91,8 +91,8 @@ def test_imported_and_own_runs_do_not_compare(file, store):
         results.finish_run(own)
     asked = invoke("export", "best_objective", "--store", store)
     assert asked.exit_code == 2
-    assert f"--run {own[:8]}" in asked.stderr
-    assert f"--run {run.run_id[:8]}" in asked.stderr
+    assert f"  run {own[:8]}" in asked.stderr
+    assert f"  run {run.run_id[:8]}" in asked.stderr
     for arguments in (("select", "--method", "best_objective"), ("export", "best_objective", "--run", own[:8])):
         result = invoke(*arguments, "--store", store)
         assert result.exit_code == 0, result.output

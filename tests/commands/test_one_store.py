@@ -184,9 +184,9 @@ def test_with_runs_of_several_studies_a_method_alone_is_asked_about(store: Path)
         refused = invoke(*command, "--store", store)
         assert refused.exit_code == 2
         assert "there are runs of 2 studies" in refused.stderr
-        assert re.search(rf"--run {run_id[:8]}: momentum_zero_fee \(sgd\).*: the newest", refused.stderr)
+        assert re.search(rf"  run {run_id[:8]}: momentum_zero_fee \(sgd\).*: the newest", refused.stderr)
         assert re.search(
-            r"--run \w{8}: momentum_fees \(\w+\).*: fees.swap_fee 0.003, and 0.0 in the newest", refused.stderr
+            r"  run \w{8}: momentum_fees \(\w+\).*: fees.swap_fee 0.003, and 0.0 in the newest", refused.stderr
         )
     one = json.loads(run(store, "export", "best_train", "--run", best.key[:8])[0])
     other = json.loads(run(store, "export", "best", "--study", "momentum_fees", *DAYS)[0])

@@ -11,14 +11,15 @@ import numpy as np
 import optuna
 import pytest
 from command_support import invoke
+from run_support import DAYS, keep
 
 from quantsim import Axis, CheckpointStore, Evaluator, Experiment, simulate
 from quantsim.checkpoints import Checkpoint
-from quantsim.checkpoints.stored import content_of, rule_notes, study_of_run
-from quantsim.commands.candidates import comparable_runs
-from quantsim.commands.gains import gain_line, show_gain, show_tuned
+from quantsim.checkpoints.comparable import comparable_runs
+from quantsim.checkpoints.starts import Start
+from quantsim.checkpoints.stored import content_of, study_of_run
+from quantsim.commands.gains import show_gain, show_tuned
 from quantsim.commands.outcome import simulating
-from quantsim.commands.starts import Start
 from quantsim.config.identity import Decides, content, differences
 from quantsim.drivers.search import load_search_space
 from quantsim.drivers.search.note import study_note
@@ -28,23 +29,8 @@ from quantsim.report.study_pages import write_study_pages
 from quantsim.simulator.grid import Grid
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "own_rule.py"
-DAYS = Experiment.load("momentum_zero_fee").override(["data.bar_minutes=1440"])
 LOOK_AHEAD = DAYS.override(["pool.rule=min_variance", "parameters={}", "update.published_look_ahead=true"])
 PUBLISHED = "update.published_look_ahead = true"
-
-
-def keep(store: CheckpointStore, experiment: Experiment, data_id: str = "d", **metrics: float) -> Checkpoint:
-    """A finished run of the experiment with its own parameters as the one checkpoint."""
-    config = experiment.model_dump(mode="json")
-    what = {"experiment_id": experiment.identity, "data_id": data_id, "name": experiment.name}
-    run_id = store.begin_run(**what, driver="sgd", config=config, notes=rule_notes(experiment))
-    raw = experiment.initial_parameters()
-    human = {name: tuple(values.tolist()) for name, values in experiment.human_parameters(raw).items()}
-    splits = {split: {experiment.objective.name: value} for split, value in (metrics or {"validation": 1.0}).items()}
-    row = Checkpoint(run_id, 0, 0, "sgd", {name: tuple(values) for name, values in raw.items()}, human, splits)
-    store.append(run_id, [row])
-    store.finish_run(run_id)
-    return row
 
 
 @pytest.fixture
@@ -146,19 +132,6 @@ def test_runs_of_an_older_version_compare_by_the_defaults_of_what_it_did_not_kno
         assert comparable_runs(runs, DAYS) == comparable_runs(runs, runs[0]) == [runs[0]]
 
 
-def test_a_parameter_that_only_one_study_has_is_a_difference(path: Path) -> None:
-    tuned = DAYS.override(["parameters.swap_fee=0.002"])
-    with CheckpointStore(path) as store:
-        rows = {study: keep(store, study) for study in (DAYS, tuned)}
-        starts = {study: Start(row, store.run(row.run_id), "") for study, row in rows.items()}
-    assert starts[DAYS].differences(DAYS) == ()
-    (added,) = starts[DAYS].differences(tuned)
-    assert added.startswith("parameters.swap_fee: not set → [0.002")
-    (gone,) = starts[tuned].differences(DAYS)
-    assert gone.startswith("parameters.logit_swap_fee: [")
-    assert starts[tuned].raw_for(DAYS).keys() == rows[DAYS].raw.keys()
-
-
 def test_gains_are_told_split_by_split(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with CheckpointStore(path) as store:
         start = keep(store, DAYS, train=1.0, validation=2.0, test=3.0)
@@ -166,7 +139,7 @@ def test_gains_are_told_split_by_split(path: Path, capsys: pytest.CaptureFixture
         better = Checkpoint(start.run_id, 7, 0, "sgd", {"w": (1.0,)}, metrics={"validation": {"daily_log_sharpe": 2.5}})
         drawn = Checkpoint(start.run_id, 0, 1, "sgd", {"w": (2.0,)}, metrics={"validation": {"daily_log_sharpe": 2.25}})
         store.append(start.run_id, [better, drawn])
-        starts = [Start(start, store.run(start.run_id), "")]
+        starts = [Start(start, store.run(start.run_id), DAYS)]
         for chosen in (start, better, drawn):
             show_gain(store, DAYS, start.run_id, starts, chosen)
         show_tuned(store, DAYS, better, {7: 0})
@@ -178,7 +151,6 @@ def test_gains_are_told_split_by_split(path: Path, capsys: pytest.CaptureFixture
     assert "as it was drawn around the start" in of_drawn
     assert tuned.startswith("The choice is trial 7, fine-tuned from trial 0. Gain over it: validation 2.000 to 2.500")
     assert untouched.startswith("Fine-tuning did not help on validation data: no fine-tuned trial beats trial 7")
-    assert gain_line(start, start, "daily_log_sharpe").startswith("train 1.000 to 1.000 (+0.000); validation")
 
 
 def test_what_an_older_version_called_optimal_is_the_published_form(path: Path) -> None:

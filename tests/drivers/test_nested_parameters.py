@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from quantsim import CheckpointStore, Evaluator, Experiment, Prices, select, simulate
-from quantsim.commands.starts import study_and_starts
-from quantsim.commands.wanted import Wanted
+from quantsim.checkpoints.starts import start_from
 from quantsim.drivers.search import load_search_space, run_search
 from quantsim.drivers.sgd import run_sgd
 from quantsim.errors import ConfigError
@@ -123,11 +122,11 @@ def test_a_group_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_a_start_fits_the_same_pools_only(store: CheckpointStore) -> None:
     experiment, prices = make_experiment(), make_prices()
     run_sgd(experiment, prices, store)
-    stored, (start,) = study_and_starts(store, Wanted(), ["best"])
-    assert stored.identity == experiment.identity
-    assert start.differences(experiment) == ()
+    start = start_from(store, "best")
+    assert start.experiment.identity == experiment.identity
+    assert start.differences() == ()
     assert start.run.config["data"]["source"] == "memory"
-    raw = start.raw_for(experiment)
+    raw = start.params
     np.testing.assert_array_equal(raw["pair.fast.log_k"], start.checkpoint.params["pair.fast.log_k"])
     other = {"pair": {"tokens": ["B", "A"], "ensemble": {"fast": "momentum", "slow": "momentum"}}}
     with pytest.raises(ConfigError, match="rule, tokens and their order must agree"):

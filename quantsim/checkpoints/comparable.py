@@ -1,35 +1,39 @@
-"""Which stored runs a selection method picks from: those of one study, whose metrics compare."""
+"""Which stored runs compare: their metrics mean the same only where study, prices and parameters agree."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from quantsim.checkpoints import Run
-from quantsim.checkpoints.checkpoint import IMPORTED
+from quantsim.checkpoints.checkpoint import IMPORTED, Run
 from quantsim.checkpoints.stored import content_of, of_same_study
 from quantsim.config import Experiment
 from quantsim.config.identity import GRADIENTS, Decides, differences
 from quantsim.discovery import is_in_file
-from quantsim.errors import PriceError, SelectionError
+from quantsim.errors import ConfigError, SelectionError
 
 if TYPE_CHECKING:
     from quantsim.checkpoints import CheckpointStore
 
-__all__ = ["check_same_prices", "comparable_runs", "runs_to_pick_from", "same_strategy", "strategy_of"]
+__all__ = ["check_strategy", "comparable_runs", "runs_to_pick_from", "same_prices"]
 
 _MOST_LISTED = 8
 
 
 def comparable_runs(runs: Iterable[Run], study: Experiment | Run) -> list[Run]:
-    """The runs whose metrics can be compared with those of that study, or of that run's."""
+    """The runs whose metrics compare with those of that study, or of that run's, on the same prices."""
     return of_same_study(runs, study, Decides.VALUE)
+
+
+def same_prices(runs: Sequence[Run]) -> list[Run]:
+    """The runs that have the prices of the first one."""
+    return [run for run in runs if run.data_id == runs[0].data_id]
 
 
 def runs_to_pick_from(
     store: CheckpointStore,
     study: Experiment | None,
-    run_id: str | None,
+    run: str | None = None,
     *,
     any_study: bool = False,
     settled: bool = False,
@@ -39,22 +43,23 @@ def runs_to_pick_from(
     Args:
         store: where they are.
         study: whose runs count; None where the store has runs of one study only.
-        run_id: the only run that counts; its first characters will do.
+        run: id of the only run that counts; its first characters suffice.
         any_study: where there is no run of ``study``, whether runs of another study with its rule and tokens will do.
-        settled: whether unfinished gradient runs are left out, so that the command that began one finds the same start when
-            it is given again to go on with it.
+        settled: whether unfinished gradient runs are left out, so that a command that is given again to resume a gradient run
+            finds the start that the run had.
 
     Raises:
         CheckpointError: there is no such run.
         SelectionError: there is no run that counts, or there are runs of several studies; the message lists them.
     """
-    if run_id is not None:
-        return [store.run(run_id)]
-    runs = [run for run in store.find_runs() if not (settled and _unfinished(run, study))]
+    if run is not None:
+        return [store.run(run)]
+    runs = [one for one in store.find_runs() if not (settled and _unfinished(one, study))]
     if study is not None:
         known, runs = runs, comparable_runs(runs, study)
         if not runs:
-            runs = same_strategy(known, study)
+            wanted = _strategy(study.model_dump(mode="json"))
+            runs = [one for one in known if _strategy(one.config) == wanted]
             if runs and not any_study:
                 raise SelectionError(_no_run_of(study, runs))
     if not runs:
@@ -69,23 +74,24 @@ def runs_to_pick_from(
     return runs
 
 
-def same_strategy(runs: Iterable[Run], study: Experiment) -> list[Run]:
-    """The runs of the same rule and tokens, whatever else their studies say."""
-    wanted = strategy_of(study.model_dump(mode="json"))
-    return [run for run in runs if strategy_of(run.config) == wanted]
+def check_strategy(key: str, run: Run, experiment: Experiment) -> None:
+    """Raises ConfigError where the parameters of a run mean nothing in an experiment: its rule, tokens or their order differ.
 
-
-def check_same_prices(data_id: str, stored: str) -> None:
-    """Raises PriceError where the prices and series that a stored study names are not those that its run had."""
-    if data_id != stored:
-        raise PriceError(
-            f"the prices or series that the study names are not those of the run: their identity is {data_id[:12]}…, and was "
-            f"{stored[:12]}…, so its figures cannot come out again. Restore the files, name those of the run with --set "
-            "data.source=FILE, or add --as-study to take the parameters to the prices that are there now"
+    Args:
+        key: of the checkpoint that is wanted, for the message.
+        run: that wrote it.
+        experiment: that it is wanted for.
+    """
+    if _strategy(run.config) != _strategy(experiment.model_dump(mode="json")):
+        pool, tokens = run.config["pool"], _strategy(run.config)["tokens"]
+        raise ConfigError(
+            f"checkpoint {key} is of {pool.get('rule') or pool.get('ensemble')} on {', '.join(tokens)}, and study "
+            f"{experiment.name!r} of {experiment.pool.strategy_name} on {', '.join(experiment.tokens)}: rule, tokens and their "
+            "order must agree"
         )
 
 
-def strategy_of(config: Mapping[str, Any]) -> dict[str, Any]:
+def _strategy(config: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a configuration that decides what its parameters are; of users' rules their names, wherever the files lie."""
     pool = config.get("pool", {})
     tokens = pool.get("tokens") or config.get("data", {}).get("tokens", ())
@@ -119,7 +125,7 @@ def _by_study(runs: Iterable[Run]) -> list[list[Run]]:
 
 
 def _which(groups: Sequence[Sequence[Run]]) -> str:
-    """What to answer where a method could pick from runs of several studies."""
+    """The message where a method could pick from runs of several studies."""
     newest = groups[0][0]
     lines = []
     for members in groups[:_MOST_LISTED]:
@@ -129,18 +135,18 @@ def _which(groups: Sequence[Sequence[Run]]) -> str:
         changed = differences(content_of(newest, Decides.VALUE), content_of(run, Decides.VALUE), words)
         told = "; ".join(changed) if changed else _same_study(run, newest)
         lines.append(
-            f"  --run {run.run_id[:8]}: {run.name} ({run.driver}), {run.started_at:%Y-%m-%d %H:%M} UTC{more}: {told}"
+            f"  run {run.run_id[:8]}: {run.name} ({run.driver}), {run.started_at:%Y-%m-%d %H:%M} UTC{more}: {told}"
         )
     if len(groups) > _MOST_LISTED:
         lines.append(f"  and {len(groups) - _MOST_LISTED} more")
     return (
-        f"there are runs of {len(groups)} studies, whose metrics do not compare: say which to pick from with --study, or from "
-        "which run alone with --run, or name a checkpoint by its key\n" + "\n".join(lines)
+        f"there are runs of {len(groups)} studies, whose metrics do not compare: give the study (--study) or a run (--run) to "
+        "pick from, or name a checkpoint by its key\n" + "\n".join(lines)
     )
 
 
 def _same_study(run: Run, newest: Run) -> str:
-    """In what a run differs from the newest, where their studies do not."""
+    """How a run differs from the newest one, where their studies do not."""
     if run is newest:
         return "the newest"
     return "the same study on other prices" if run.data_id != newest.data_id else "the same study, imported or not"
@@ -154,6 +160,6 @@ def _no_run_of(study: Experiment, runs: Sequence[Run]) -> str:
         f"no run of study {study.name!r}, as it is given, is stored. Run {run.run_id[:8]}, {run.name!r} ({run.driver}), "
         "differs in what decides the figures:\n"
         + "\n".join(f"  {line}" for line in changed)
-        + "\nLeave --study and --set out to take a "
-        "run's own study, or add --as-study to take its parameters into the study given"
+        + "\nLeave the study and its changes out (--study, --set) to take a run's own study, or take its parameters into the "
+        "study given with as_study (--as-study)"
     )

@@ -9,9 +9,8 @@ import pytest
 
 from quantsim import CheckpointStore, Experiment
 from quantsim.checkpoints import Checkpoint
-from quantsim.commands.starts import pick, study_and_starts
-from quantsim.commands.wanted import Wanted
-from quantsim.drivers.search.study_file import study_text
+from quantsim.checkpoints.picking import pick_among
+from quantsim.checkpoints.starts import best_of_search
 from quantsim.errors import SelectionError
 
 BASE = Experiment.from_dict(
@@ -25,13 +24,6 @@ BASE = Experiment.from_dict(
 QUARTERS = BASE.override(["objective.n_periods=4"])
 SOFT = QUARTERS.override(["objective.aggregate=softmin"])
 CHANCE = BASE.override(["objective.n_random_periods=2"])
-
-
-def written(study: Experiment, folder: Path) -> str:
-    """A file with the study."""
-    path = folder / "study.toml"
-    path.write_text(study_text(study))
-    return str(path)
 
 
 @pytest.fixture
@@ -60,16 +52,16 @@ def store(tmp_path: Path) -> Iterator[CheckpointStore]:
     ],
 )
 def test_what_another_objective_makes_another_number_is_left_out(store, study, metric, best, left_out):
-    picked = pick(store, study, store.find_runs(), "best_train", [metric])
+    picked = pick_among(store, study, store.find_runs(), "best_train", [metric])
     assert picked.checkpoint.metrics["train"][metric] == best
     said = [line for line in picked.notes if "of another [objective]" in line]
     assert [line.split()[0] for line in said] == ([str(left_out)] if left_out else [])
 
 
 @pytest.mark.parametrize("change", ["objective.constraints={max_drawdown=-0.5}", "seed=5"])
-def test_where_no_run_has_the_objective_that_is_said(store, change, tmp_path: Path):
+def test_where_no_run_has_the_objective_that_is_said(store, change):
     study = CHANCE.override([change])
     with pytest.raises(SelectionError, match=r"no stored run has the \[objective\] of study 'study'"):
-        pick(store, study, store.find_runs(), "best_train")
+        pick_among(store, study, store.find_runs(), "best_train")
     with pytest.raises(SelectionError, match=r"no stored run has the \[objective\] of study 'study'"):
-        study_and_starts(store, Wanted(written(study, tmp_path)), (), from_study="study")
+        best_of_search(store, "study", study=study)

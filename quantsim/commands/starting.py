@@ -1,0 +1,109 @@
+"""Options that name stored parameter sets and their study, and what a new run begins with."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from quantsim.commands.session import load_experiment, note, open_existing_store, open_store
+from quantsim.errors import ConfigError
+
+if TYPE_CHECKING:
+    from quantsim.checkpoints import CheckpointStore
+    from quantsim.checkpoints.starts import Start
+    from quantsim.config import Experiment
+    from quantsim.prices import Prices
+
+__all__ = ["StudyOptions", "beginning", "note_other_prices", "of_search"]
+
+
+@dataclass(frozen=True)
+class StudyOptions:
+    """The options ``--study``, ``--set``, ``--run`` and ``--rule-file``."""
+
+    study: str | None
+    settings: Sequence[str]
+    run: str | None = None
+    rule_files: Sequence[Path] = ()
+
+    def stored(self) -> dict[str, Any]:
+        """The same as the keyword arguments of :func:`~quantsim.checkpoints.starts.start_from`."""
+        given = None if self.study is None else load_experiment(self.study, self.settings)
+        changes = () if given is not None else self.settings
+        return {"study": given, "changes": changes, "run": self.run, "rule_files": self.rule_files}
+
+    def own(self, default: str, needed: str, *, as_study: bool = False) -> Experiment:
+        """The study where no stored set is named.
+
+        Raises:
+            ConfigError: an option is given that means nothing without a stored set, which ``needed`` would name.
+        """
+        given = {"--run": self.run, "--rule-file": self.rule_files, "--as-study": as_study}
+        for option, value in given.items():
+            if value:
+                raise ConfigError(f"{option} is of a stored parameter set: name one with {needed}, or leave it out")
+        return load_experiment(self.study or default, self.settings)
+
+
+FindStarts = Callable[["CheckpointStore"], "tuple[Start, ...]"]
+
+
+def of_search(options: StudyOptions, name: str, top: int) -> FindStarts:
+    """Finds the best sets of a search."""
+    from quantsim.checkpoints.starts import best_of_search
+
+    return lambda store: best_of_search(store, name, top, **options.stored())
+
+
+@contextlib.contextmanager
+def beginning(
+    options: StudyOptions,
+    default: str,
+    store: str,
+    named: Sequence[str] | FindStarts | None,
+    check: Callable[[Experiment], None] = lambda _: None,
+    doing: str = "Starting from",
+) -> Iterator[tuple[CheckpointStore, Experiment, Prices, tuple[Start, ...]]]:
+    """Opens what a new run needs: the store, the study and its prices, and the stored sets that it starts from.
+
+    Everything that may be refused is, before a store is made. Says which the starts are, and how their studies differ.
+
+    Args:
+        options: that name the study.
+        default: the study where neither a study nor a start is named.
+        store: location of the store.
+        named: keys and methods of ``--from``, or what finds the starts.
+        check: of the study, before its prices are read.
+        doing: what is done with a start, for the note.
+    """
+    from quantsim.checkpoints.starts import starts_from
+
+    if not named:
+        experiment = options.own(default, "--from")
+        check(experiment)
+        prices = experiment.load_prices()
+        with open_store(store) as results:
+            yield results, experiment, prices, ()
+        return
+    with open_existing_store(store) as results:
+        starts = named(results) if callable(named) else starts_from(results, named, **options.stored())
+        experiment = starts[0].experiment
+        check(experiment)
+        prices = experiment.load_prices()
+        told: set[str] = set()
+        for start in starts:
+            note(f"{doing} {start.describe()}.")
+            for line in start.differences():
+                if line not in told:
+                    note(f"Note: unlike the run it is from, this one has {line}.")
+                told.add(line)
+        yield results, experiment, prices, starts
+
+
+def note_other_prices(runs: Sequence[str]) -> None:
+    """Says of which runs, that a run started from, the prices were others."""
+    if runs:
+        note(f"Note: the prices are not those of run {', '.join(map(repr, runs))}, which it started from.")

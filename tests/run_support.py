@@ -1,0 +1,37 @@
+"""Finished runs with one checkpoint each, for tests of what is made of stored runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from quantsim import CheckpointStore, Experiment
+from quantsim.checkpoints import Checkpoint
+from quantsim.checkpoints.stored import rule_notes
+
+DAYS = Experiment.load("momentum_zero_fee").override(["data.bar_minutes=1440"])
+
+
+def keep(
+    store: CheckpointStore,
+    experiment: Experiment = DAYS,
+    data_id: str = "d",
+    driver: str = "sgd",
+    notes: dict[str, Any] | None = None,
+    **metrics: float,
+) -> Checkpoint:
+    """A finished run of the experiment with its own parameters as the one checkpoint, and its objective by split."""
+    run_id = store.begin_run(
+        experiment_id=experiment.identity,
+        data_id=data_id,
+        name=experiment.name,
+        driver=driver,
+        config=experiment.model_dump(mode="json"),
+        notes={**rule_notes(experiment), **(notes or {})},
+    )
+    raw = experiment.initial_parameters()
+    human = {name: tuple(values.tolist()) for name, values in experiment.human_parameters(raw).items()}
+    splits = {split: {experiment.objective.name: value} for split, value in (metrics or {"validation": 1.0}).items()}
+    row = Checkpoint(run_id, 0, 0, driver, {name: tuple(values) for name, values in raw.items()}, human, splits)
+    store.append(run_id, [row])
+    store.finish_run(run_id)
+    return row
