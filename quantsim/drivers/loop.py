@@ -58,7 +58,7 @@ def run_driver(
         store: where checkpoints and the state go.
         resume: whether to continue a stored run that fits.
         progress: called after every report.
-        stop: asked before every step; if it returns True, the run is marked as interrupted and the loop returns.
+        stop: asked after every step; if it returns True before the end, the run is marked as interrupted and the loop returns.
 
     Raises:
         KeyboardInterrupt: as raised; every completed step is stored, and the run is marked as interrupted.
@@ -76,9 +76,11 @@ def run_driver(
         first = state
         if info is not None:
             _store(store, run_id, driver.report(run_id, state, info), progress)
-        while (ending := driver.ending(state)) is None and not (stop is not None and stop()):
+        stopped = False
+        while (ending := driver.ending(state)) is None and not stopped:
             state, info = driver.step(state)
             _store(store, run_id, driver.report(run_id, state, info), progress)
+            stopped = stop is not None and stop()
     except BaseException as error:
         _close_down(driver, store, run_id, state, error)
         raise
