@@ -22,7 +22,7 @@ from quantsim import CheckpointStore
 from quantsim.checkpoints import Checkpoint, select
 from quantsim.drivers.search import run_search
 from quantsim.drivers.search.storage.opened import opened_storage
-from quantsim.drivers.search.storage.patient import is_passing
+from quantsim.drivers.search.storage.patient import is_transient
 from quantsim.errors import CheckpointError, DriverError
 
 BEGIN = {"experiment_id": "e1", "data_id": "d1", "driver": "sgd", "config": {}}
@@ -194,7 +194,7 @@ def test_only_what_may_pass_is_tried_again(code, passing):
     error = StorageInternalError("as Optuna wraps it")
     error.__cause__ = cause
     assert isinstance(cause, OperationalError)
-    assert is_passing(error) == passing
+    assert is_transient(error) == passing
 
 
 def test_a_driver_that_is_missing_is_named(monkeypatch):

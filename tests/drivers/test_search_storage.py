@@ -8,20 +8,18 @@ import os
 import shutil
 import sqlite3
 import threading
-import warnings
 from pathlib import Path
 
 import optuna
 import pytest
 from optuna.storages import InMemoryStorage, JournalStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock, JournalFileSymlinkLock
 from optuna.trial import TrialState
 from sqlalchemy.exc import OperationalError
 
 from quantsim.drivers.search.storage import journal, patient
 from quantsim.drivers.search.storage.opened import default_storage, describe_storage, opened_storage
 from quantsim.drivers.search.storage.patient import PatientStorage
-from quantsim.drivers.search.workers.claims import Claim, Claimant
 from quantsim.errors import DriverError
 
 
@@ -73,13 +71,6 @@ def test_a_file_of_one_torn_line_starts_afresh(tmp_path):
     assert len(add_trials(path, 1)) == 1
 
 
-def test_a_lock_left_by_a_killed_process_gives_way(tmp_path):
-    path = tmp_path / "study.journal"
-    add_trials(path, 1)
-    Path(f"{path}.lock").symlink_to(path)
-    assert len(add_trials(path, 1)) == 2
-
-
 def test_optuna_reads_and_writes_the_same_file(tmp_path):
     path = tmp_path / "study.journal"
     add_trials(path, 2)
@@ -111,7 +102,7 @@ def test_writers_at_once_lose_nothing(tmp_path, suffix):
 def test_sqlite_is_opened_with_a_write_ahead_log(tmp_path):
     with (
         opened_storage(tmp_path / "folder" / "study.sqlite3") as storage,
-        storage.storage._backend.engine.connect() as connection,
+        storage._storage._backend.engine.connect() as connection,
     ):
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 1
@@ -186,14 +177,37 @@ def test_what_was_written_before_the_connection_was_lost_is_not_written_twice(mo
     monkeypatch.setattr(patient, "_FIRST_PAUSE_S", 0.001)
     storage = PatientStorage(LosesAnswers(), "postgresql://ann:***@db/studies", "hunter2")
     study = optuna.create_study(storage=storage, direction="maximize")
-    with Claimant(storage, study, "here", None) as worker:
-        while isinstance(claim := worker.take(3), Claim):
-            trial = optuna.trial.Trial(study, claim.trial_id)
-            study.tell(trial, trial.suggest_float("x", 0, 1))
-    states = [trial.state for trial in study.trials]
-    assert states == [TrialState.FAIL] + 3 * [TrialState.COMPLETE]  # the first was made, and then again
-    assert caplog.text.count("the server at ann:***@db is gone); next try in 0.0 s") == 4
+    for _ in range(3):
+        trial = study.ask()
+        study.tell(trial, trial.suggest_float("x", 0, 1))
+    assert [trial.state for trial in study.trials] == 3 * [TrialState.COMPLETE]
+    assert caplog.text.count("the server at ann:***@db is gone); next try in 0.0 s") == 3
     assert "hunter2" not in caplog.text
+
+
+def test_a_trial_that_was_created_before_the_connection_was_lost_is_found_by_what_it_was_created_with(monkeypatch):
+    monkeypatch.setattr(patient, "_FIRST_PAUSE_S", 0.001)
+    inner = LosesAnswers()
+    study = optuna.create_study(storage=PatientStorage(inner, "db"))
+    lose, other = inner.lose, optuna.trial.create_trial(state=TrialState.WAITING, system_attrs={"of": "another"})
+
+    def lose_late(what):  # when another program has enqueued a trial, too
+        if what == "create" and what not in inner.seen:
+            InMemoryStorage.create_new_trial(inner, study._study_id, other)
+        lose(what)
+
+    inner.lose = lose_late
+    study.enqueue_trial({"x": 0.25})
+    assert [trial.system_attrs.get("fixed_params") for trial in study.trials] == [{"x": 0.25}, None]
+
+
+def test_the_extra_for_a_proxy_is_named(monkeypatch):
+    def missing(**_):
+        raise ModuleNotFoundError("No module named 'grpc'")
+
+    monkeypatch.setattr("optuna.storages.GrpcStorageProxy", missing)
+    with pytest.raises(DriverError, match=r"grpc://host:1 needs the package grpcio: pip install 'quantsim\[grpc\]'"):
+        add_trials("grpc://host:1", 1)
 
 
 def test_a_server_that_stays_away_ends_the_search_in_the_end():
@@ -212,29 +226,39 @@ def test_a_server_that_stays_away_ends_the_search_in_the_end():
 
 
 @pytest.mark.parametrize("relative", [False, True])
-@pytest.mark.parametrize("points", ["to the journal", "nowhere"])
-def test_a_lock_left_behind_holds_up_for_a_moment_only(tmp_path, monkeypatch, relative, points):
+@pytest.mark.parametrize("left", ["a link to the journal", "a link to nowhere", "a file"])
+def test_a_lock_left_by_a_killed_process_holds_up_for_a_moment_only(tmp_path, monkeypatch, relative, left):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(journal, "_STALE_LOCK_SECONDS", 0.05)
-    monkeypatch.setattr(warnings, "warn", lambda *_args, **_options: None)  # Optuna's, of so short a grace
     path = Path("results/study.journal") if relative else tmp_path / "results" / "study.journal"
     add_trials(path, 1)
-    (tmp_path / "results" / "study.journal.lock").symlink_to(
-        path if points == "to the journal" else "results/gone.journal"
-    )
+    lock = tmp_path / "results" / "study.journal.lock"
+    if left == "a file":
+        lock.touch()
+    else:
+        lock.symlink_to(path if left == "a link to the journal" else "results/gone.journal")
     assert len(add_trials(path, 1)) == 2
     assert sorted(each.name for each in (tmp_path / "results").iterdir()) == ["study.journal"]
 
 
-def test_other_programs_see_the_lock(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    path = Path("study.journal")
-    lock = journal._Lock(path)
-    with lock:
-        assert Path("study.journal.lock").stat().st_size == 0  # it points to the journal, wherever one stands
-        assert os.path.samefile("study.journal.lock", "study.journal")
-    lock.close()
-    assert not os.path.lexists("study.journal.lock")
+@pytest.mark.parametrize("lock_class", [JournalFileSymlinkLock, JournalFileOpenLock])
+def test_other_programs_of_optuna_and_we_wait_for_each_other(tmp_path, lock_class):
+    path = tmp_path / "study.journal"
+    lock = lock_class(str(path))
+    lock.acquire()
+    ours = threading.Thread(target=add_trials, args=(path, 1))
+    ours.start()
+    ours.join(0.05)
+    assert ours.is_alive()
+    lock.release()
+    ours.join()
+    with journal._locked(path):
+        theirs = threading.Thread(target=lock.acquire)
+        theirs.start()
+        theirs.join(0.05)
+        assert theirs.is_alive()
+    theirs.join()
+    lock.release()
 
 
 def test_a_pipe_is_no_journal(tmp_path):
@@ -284,4 +308,3 @@ def test_ctrl_c_while_the_lock_is_let_go_of_is_no_error_of_the_storage(tmp_path,
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name], "no lock stays behind"
     file.append_logs([{"op_code": 1}])
     assert list(file.read_logs(0)) == [{"op_code": 0}, {"op_code": 1}]
-    file.close()

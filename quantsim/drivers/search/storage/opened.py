@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
 import sqlite3
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-import sqlalchemy
-from sqlalchemy import create_engine, event, inspect
-from sqlalchemy.engine import URL, Engine
+from sqlalchemy import event
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
@@ -44,6 +42,8 @@ Location = str | os.PathLike[str]
 JOURNAL_SUFFIXES = (".journal", ".log")
 SQLITE_SUFFIXES = (".db", ".sqlite", ".sqlite3")
 
+_JOURNAL_HEAD, _SQLITE_HEAD = b'{"op_code":', b"SQLite format 3\0"
+
 _SQLITE_TIMEOUT_S = 60.0
 _PROXY_TIMEOUT_S = 10.0
 
@@ -54,10 +54,8 @@ _GRPC = "grpc"
 def opened_storage(location: Location) -> Iterator[BaseStorage]:
     """Opens a storage, and closes its files or connections at the end of the block.
 
-    It is created, with the folders above a file, if it is not there.
-
-    A database or server that stops answering later is waited for, see
-    :class:`~quantsim.drivers.search.storage.patient.PatientStorage`.
+    It is created, with the folders above a file, if it is not there. Calls are retried while a database or server does not
+    answer, see :class:`~quantsim.drivers.search.storage.patient.PatientStorage`.
 
     Args:
         location: a path ending in ``.journal`` or ``.log`` (journal file) or in ``.db``, ``.sqlite`` or ``.sqlite3``, a
@@ -66,64 +64,55 @@ def opened_storage(location: Location) -> Iterator[BaseStorage]:
     Raises:
         DriverError: it cannot be opened; the message shows no password.
     """
-    target = _parse(location)
-    shown = describe_storage(location)
-    try:
-        if isinstance(target, Path):
-            storage, close = _open_journal(target)
-        elif target.drivername == _GRPC:
-            storage, close = _open_proxy(target, shown)
-        else:
-            storage, close = _open_database(_with_driver(target), shown)
-    except (OSError, ImportError, ValueError, SQLAlchemyError, RuntimeError) as error:
-        password = None if isinstance(target, Path) else target.password
-        cause = error if redact(str(error), password) == str(error) else None
-        raise DriverError(f"cannot open the study storage {shown}: {redact(_reason(error), password)}") from cause
-    try:
+    target, shown, path = _parse(location), describe_storage(location), storage_file(location)
+    password = None if isinstance(target, Path) else target.password
+    with contextlib.ExitStack() as stack:
+        try:
+            check_storage(location)
+            if path is not None:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            if isinstance(target, Path):
+                storage = _open_journal(target)
+            elif target.drivername == _GRPC:
+                storage = stack.enter_context(_open_proxy(target, shown))
+            else:
+                storage = stack.enter_context(_open_database(target, shown))
+        except (OSError, ImportError, ValueError, SQLAlchemyError, RuntimeError) as error:
+            reason = redact(_reason(error), password)
+            cause = error if redact(str(error), password) == str(error) else None
+            raise DriverError(f"cannot open the study storage {shown}: {reason}") from cause
         yield storage
-    finally:
-        close()
 
 
 def check_storage(location: Location) -> None:
-    """Checks as far as a look at the file tells that a storage can be opened, or made; makes and opens nothing.
+    """Checks as far as the file shows that a storage can be opened or created; creates and opens nothing.
 
     Raises:
-        DriverError: the location is not valid, or what is there is no storage and leaves no place for one.
+        DriverError: the location is not valid, or what is there is no storage, or none can be created there.
     """
-    path = storage_file(location)
-    if path is None:
+    if (path := storage_file(location)) is None:
         return
-    head = _HEADS["journal" if path.suffix in JOURNAL_SUFFIXES else "sqlite"]
     try:
-        if not _is_there(path):
-            folder = next(folder for folder in path.absolute().parents if folder.exists())
-            if folder.is_dir() and os.access(folder, os.W_OK):
-                return
-            problem = f"no file can be made in {folder}"
-        elif not path.is_file():
-            problem = "it is no file"
-        else:
-            with path.open("rb") as file:
-                found = file.read(len(head))
-            if head.startswith(found):  # none of it is an empty file
-                return
-            problem = f"it does not begin with {head.decode().rstrip(chr(0))}, as {_WORDS[head]} do"
+        problem = _problem(path)
     except OSError as error:
         problem = _reason(error)
-    raise DriverError(f"cannot open the study storage {describe_storage(location)}: {problem}")
+    if problem:
+        raise DriverError(f"cannot open the study storage {describe_storage(location)}: {problem}")
 
 
-def _is_there(path: Path) -> bool:
-    try:
-        os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    return True
-
-
-_HEADS = {"journal": b'{"op_code":', "sqlite": b"SQLite format 3\0"}
-_WORDS = {_HEADS["journal"]: "journals", _HEADS["sqlite"]: "SQLite files"}
+def _problem(path: Path) -> str:
+    """What stands in the way of a storage in a file; empty if nothing does."""
+    if not os.path.lexists(path):
+        folder = next(folder for folder in path.absolute().parents if folder.exists())
+        return "" if folder.is_dir() and os.access(folder, os.W_OK) else f"no file can be made in {folder}"
+    if not path.is_file():  # reading from a pipe might never end
+        return "it is no file"
+    head, kind = (_JOURNAL_HEAD, "journals") if path.suffix in JOURNAL_SUFFIXES else (_SQLITE_HEAD, "SQLite files")
+    with path.open("rb") as file:
+        found = file.read(len(head))
+    if head.startswith(found):  # also of an empty file
+        return ""
+    return f"it does not begin with {head.decode().rstrip(chr(0))}, as {kind} do"
 
 
 def _reason(error: Exception) -> str:
@@ -216,95 +205,78 @@ def _parse(location: Location) -> Path | URL:
     )
 
 
-def _open_journal(path: Path) -> tuple[BaseStorage, Callable[[], None]]:
+def _open_journal(path: Path) -> BaseStorage:
     from optuna.storages import JournalStorage
 
     from quantsim.drivers.search.storage.journal import JournalFile
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    journal = JournalFile(path)
     try:
-        return JournalStorage(journal), journal.close
-    except Exception as error:
-        journal.close()
-        if isinstance(error, OSError | DriverError):
-            raise
-        # Optuna trusts the file, so a wrong one shows as whatever its replay trips over.
+        return JournalStorage(JournalFile(path))
+    except (OSError, DriverError):
+        raise
+    except Exception as error:  # whatever Optuna's replay meets in a file that it trusts
         raise ValueError(
             f"a line is no record of a journal ({error!r}); the file is damaged, or of another kind"
         ) from error
 
 
-def _with_driver(url: URL) -> URL:
-    try:
-        return with_driver(url)
-    except ModuleNotFoundError as error:
-        raise DriverError(f"the study storage {shown_url(url)} needs {error}") from error
+@contextlib.contextmanager
+def _open_database(url: URL, shown: str) -> Iterator[BaseStorage]:
+    from optuna.storages import RDBStorage
 
-
-def _open_database(url: URL, shown: str) -> tuple[BaseStorage, Callable[[], None]]:
-    from optuna.storages import RDBStorage, get_storage
-
+    from quantsim.drivers.search.optuna_private import cached
     from quantsim.drivers.search.storage.patient import PatientStorage
 
-    text = url.render_as_string(hide_password=False)
-    sqlite = url.get_backend_name() == "sqlite"
+    try:
+        url = with_driver(url)
+    except ModuleNotFoundError as error:
+        raise DriverError(f"the study storage {shown} needs {error}") from error
     options: dict[str, Any] = {"pool_pre_ping": True, "hide_parameters": True}
+    if url.get_backend_name() == "sqlite":
+        options |= {"connect_args": {"timeout": _SQLITE_TIMEOUT_S}}
     if url.get_backend_name() == "mysql":
-        options["isolation_level"] = "READ COMMITTED"  # as in PostgreSQL; its own default locks gaps between rows, too
-    if sqlite:
-        if (path := file_of(url)) is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        options = {"connect_args": {"timeout": _SQLITE_TIMEOUT_S}, "hide_parameters": True}
-    _make_tables(text, options)
-    storage = RDBStorage(text, engine_kwargs=options)
-    if sqlite:
+        options |= {"isolation_level": "READ COMMITTED"}  # as PostgreSQL; its own default also locks gaps between rows
+    text = url.render_as_string(hide_password=False)
+    _create_tables(text, options)
+    storage = RDBStorage(text, options, skip_compatibility_check=True, skip_table_creation=True)
+    if url.get_backend_name() == "sqlite":
         event.listen(storage.engine, "connect", _configure_sqlite)
         storage.engine.dispose()  # connections made so far lack the settings
-
-    def close() -> None:
+    try:
+        yield cast("BaseStorage", PatientStorage(cached(storage), shown, url.password))
+    finally:
         storage.remove_session()
         storage.engine.dispose()
 
-    return PatientStorage(get_storage(storage), shown, url.password), close
 
-
-def _make_tables(text: str, options: dict[str, Any]) -> None:
-    """Makes Optuna's tables where there are none. Of several that find none at the same time, one can; the others wait."""
-    import sqlalchemy.orm  # noqa: F401 - whole, before threads that open at the same time use what there is of it
+def _create_tables(text: str, options: dict[str, Any]) -> None:
+    """Creates Optuna's tables if they are not there, and checks their version. Retries where another process creates them."""
     from optuna.storages import RDBStorage
 
     from quantsim.drivers.search.storage.mysql import widen_tables
 
-    options = {**options, "poolclass": NullPool}  # so that a failure leaves no connection open
-    engine = create_engine(text, **options)
-    for pause_s in (0.1, 0.3, 1.0, 3.0):
+    for pause_s in (0.1, 0.3, 1.0, 3.0, None):
         try:
-            if not _has_tables(engine):
-                RDBStorage(text, engine_kwargs=options)
+            engine = RDBStorage(text, {**options, "poolclass": NullPool}).engine  # a failure leaves no connection open
             if engine.dialect.name == "mysql":
                 with engine.connect() as connection:
                     widen_tables(connection)
             return
         except SQLAlchemyError as error:
             at_once = any(sign in str(error).lower() for sign in ("already exists", "duplicate"))
-            if not at_once and mysql_code(getattr(error, "orig", None)) not in MYSQL_CONTENTION:
+            if pause_s is None or not (at_once or mysql_code(getattr(error, "orig", None)) in MYSQL_CONTENTION):
                 raise
         time.sleep(pause_s)
 
 
-def _has_tables(engine: Engine) -> bool:
-    with engine.connect() as connection:
-        made = inspect(connection).has_table("alembic_version")  # the last to be made, and then filled
-        return made and bool(connection.scalar(sqlalchemy.text("select count(*) from alembic_version")))
+def _configure_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+    """Readers beside one writer, and no wait for the disk at every commit; a killed process loses nothing."""
+    for pragma in ("journal_mode = WAL", "synchronous = NORMAL"):
+        connection.execute(f"PRAGMA {pragma}").close()
 
 
-def _open_proxy(url: URL, shown: str) -> tuple[BaseStorage, Callable[[], None]]:
-    for package in ("grpc", "google.protobuf"):
-        with contextlib.suppress(ModuleNotFoundError):
-            if importlib.util.find_spec(package) is not None:
-                continue
-        raise DriverError(f"the study storage {shown} needs the package grpcio: pip install 'quantsim[grpc]'")
+@contextlib.contextmanager
+def _open_proxy(url: URL, shown: str) -> Iterator[BaseStorage]:
     from optuna.exceptions import ExperimentalWarning
     from optuna.storages import GrpcStorageProxy
 
@@ -312,16 +284,14 @@ def _open_proxy(url: URL, shown: str) -> tuple[BaseStorage, Callable[[], None]]:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
-        proxy = GrpcStorageProxy(host=str(url.host), port=int(url.port or 0))  # both are given: see _parse
+        try:
+            proxy = GrpcStorageProxy(host=str(url.host), port=int(url.port or 0))  # both are given: see _parse
+        except ModuleNotFoundError as error:
+            raise DriverError(
+                f"the study storage {shown} needs the package grpcio: pip install 'quantsim[grpc]'"
+            ) from error
     try:
         proxy.wait_server_ready(timeout=_PROXY_TIMEOUT_S)
-    except BaseException:
+        yield cast("BaseStorage", PatientStorage(proxy, shown))
+    finally:
         proxy.close()
-        raise
-    return PatientStorage(proxy, shown), proxy.close
-
-
-def _configure_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
-    """Readers beside one writer, and no wait for the disk at every commit; a killed process loses nothing."""
-    for pragma in ("journal_mode = WAL", "synchronous = NORMAL"):
-        connection.execute(f"PRAGMA {pragma}").close()
