@@ -1,4 +1,4 @@
-"""Swap fees that follow a signal, one file each. ``base.py`` says what a fee rule is; a new file with ``FEE_RULE`` is one."""
+"""Swap fees that follow a signal. Each file with a ``FEE_RULE`` is a fee rule; ``base.py`` defines the class."""
 
 from quantsim.fee_rules.base import FeeRule
 from quantsim.fee_rules.registry import fee_rule_names, get_fee_rule

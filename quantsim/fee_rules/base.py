@@ -1,4 +1,4 @@
-"""What a fee rule is: a name, its parameters, and one pure function from what it observes to the swap fee of every chunk."""
+"""Fee rules: a name, parameters, and a pure function from observations to the swap fee of every chunk."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ __all__ = ["HIGHEST_FEE", "FeeRule", "base_fee"]
 FeeFunction = Callable[[Mapping[str, Array], Observed, RuleSettings], Array]
 
 HIGHEST_FEE = 0.1
-"""No fee of the rules here is higher: ten percent stops all trade there is."""
+"""Upper limit of the fees of these rules: a fee of 10 % stops all trades."""
 
 base_fee = replace(
     common.swap_fee,
     raw_name="logit_base_fee",
     human_name="base_fee",
-    description="fee of a still market",
+    description="fee without a signal",
     default=0.0005,
     opt_in=False,
 )
@@ -29,14 +29,14 @@ base_fee = replace(
 
 @dataclass(frozen=True, eq=False)
 class FeeRule:
-    """A swap fee that follows a signal. Fee rules compare and hash as themselves: there is one object per name.
+    """A swap fee that follows a signal. Fee rules compare and hash by identity: there is one object per name.
 
     Attributes:
-        name: what studies call it; the name of its file.
+        name: name in studies; also the name of the file.
         description: one line for tables and ``--help``.
-        parameters: specs in dependency order; each has a single value, of the pool.
-        fees: ``(raw parameters, each (1,); observed, (K, n); settings) → (K,)``, the swap fee, at least 0 and below 1, from
-            chunk boundary ``j`` to the next; entry ``j`` may use what was observed up to ``j`` only.
+        parameters: specs in dependency order; each has a single value for the whole pool.
+        fees: ``(raw parameters, each (1,); observed, (K, n); settings) → (K,)``, the swap fee from chunk boundary ``j`` to the
+            next one, at least 0 and below 1. Entry ``j`` may use observations up to ``j`` only.
     """
 
     name: str

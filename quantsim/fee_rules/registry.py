@@ -1,4 +1,4 @@
-"""Finds a fee rule by its name: each module of this package that defines ``FEE_RULE``, and the objects of users' files."""
+"""Finds fee rules by name: ``FEE_RULE`` of each module in this package, and objects in users' files."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _FEE_RULES = Registry("quantsim.fee_rules", "FEE_RULE", FeeRule, "fee rule", fro
 
 @functools.cache
 def fee_rule_names() -> tuple[str, ...]:
-    """The names of all fee rules that come with quantsim, sorted."""
+    """Returns the names of all fee rules of quantsim, sorted."""
     return _FEE_RULES.names()
 
 
 def get_fee_rule(name: str) -> FeeRule:
-    """The fee rule of that name, or the one that ``path/to/file.py:name`` stands for; ConfigError where there is none."""
+    """Returns the fee rule with this name, or the one at ``path/to/file.py:name``; ConfigError if there is none."""
     return _FEE_RULES.get(name)
 
 
 def checked_fee_rule_name(name: str, known: Mapping[str, SourceName] | None = None) -> str:
-    """The name, once it is sure that there is such a fee rule; see :meth:`quantsim.discovery.Registry.checked`."""
+    """Returns the name if there is such a fee rule; see :meth:`quantsim.discovery.Registry.checked`."""
     return _FEE_RULES.checked(name, known)

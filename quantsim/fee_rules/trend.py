@@ -1,4 +1,4 @@
-"""A swap fee that rises with the steepest trend: a pool that lags behind a moving market loses most to arbitrageurs then."""
+"""A swap fee that rises with the steepest trend, when a pool loses most to arbitrageurs."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ __all__ = ["FEE_RULE", "trend_fees"]
 
 
 def trend_fees(params: Mapping[str, Array], observed: Observed, settings: RuleSettings) -> Array:
-    """``min(φ + k max_i |s_i|, 0.1)``: a base fee ``φ``, and ``k`` times the steepest proportional slope per day, up or down.
+    """``min(φ + k max_i |s_i|, 0.1)``: a base fee ``φ`` plus ``k`` times the largest absolute proportional slope per day.
 
     Args:
         params: ``logit_lamb``, ``logit_base_fee`` and ``log_fee_per_trend``; each (1,).
         observed: prices at the chunk boundaries, (K, n).
-        settings: of the experiment.
+        settings: settings of the experiment.
 
     Returns:
         (K,) swap fees.
@@ -39,7 +39,7 @@ def trend_fees(params: Mapping[str, Array], observed: Observed, settings: RuleSe
 
 FEE_RULE = FeeRule(
     name="trend",
-    description="a base fee, and a multiple of the steepest trend of the prices",
+    description="a base fee plus a multiple of the steepest price trend",
     parameters=(
         replace(common.memory_days, description="effective memory of the trend", default=5.0),
         base_fee,

@@ -1,6 +1,6 @@
-"""What is maximised: metrics over the periods of a window, combined into one number; docs/objectives.md.
+"""The objective: metrics over the periods of a window, combined into one number. See docs/objectives.md.
 
-The same code serves gradients and search: :class:`ObjectiveShape` is its static form, and :func:`combine` what is traced.
+Gradient training and search use the same code: :class:`ObjectiveShape` is static, and :func:`combine` is traced.
 """
 
 from quantsim.objective.aggregate import aggregate

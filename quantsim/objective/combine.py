@@ -1,4 +1,4 @@
-"""Metrics of periods and constraints, combined into the number that is maximised."""
+"""Combines metrics of periods and constraints into the number that is maximised."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def combine(shape: ObjectiveShape, of_periods: Mapping[str, Array], of_window: M
     Ratios are bounded (:attr:`~quantsim.metrics.Metric.bound`) before they are weighted and aggregated.
 
     Args:
-        shape: of the objective.
-        of_periods: metric → (P,), of the terms.
-        of_window: metric → (), of the constraints: they hold over the whole window.
+        shape: shape of the objective.
+        of_periods: metrics of the terms over the periods: metric → (P,).
+        of_window: metrics of the constraints over the whole window: metric → ().
     """
     values = sum((weight * bounded(name, of_periods[name]) for name, weight in shape.terms), jnp.zeros(()))
     total = aggregate(values, shape.aggregate, temperature=shape.softmin_temperature, quantile=shape.quantile)
@@ -35,16 +35,16 @@ def combine(shape: ObjectiveShape, of_periods: Mapping[str, Array], of_window: M
 
 
 def violation(value: Array, minimum: float, bound: float = math.inf) -> Array:
-    """How far a value falls short of its minimum, relative to the minimum's size, or absolute where it is 0; at least 0.
+    """Returns the shortfall of a value from its minimum, relative to the size of the minimum (absolute if it is 0); at least 0.
 
-    The penalty on it is exact: from some finite factor on, the maximum keeps to the constraint itself, where that can be met
-    (Nocedal and Wright, Numerical Optimization, theorem 17.3).
+    The penalty on it is exact: above a finite penalty factor, the maximum meets the constraint, if it can be met (Nocedal and
+    Wright, Numerical Optimization, theorem 17.3).
 
     Args:
-        value: () of the metric.
-        minimum: its least value.
-        bound: of the metric: a value below ``-bound`` falls short by no more than one at ``-bound``.
+        value: value of the metric, ().
+        minimum: smallest allowed value.
+        bound: bound of the metric; values below ``-bound`` count as ``-bound``.
     """
-    # No gradient at the minimum itself, where ``maximum`` would have half of one; what is not a number stays so.
+    # The gradient at the minimum is 0; that of ``maximum`` would be one half. nan stays nan.
     shortfall = jnp.where(value >= minimum, 0.0, minimum - value)
     return jnp.minimum(shortfall, bound + abs(minimum)) / (abs(minimum) or 1.0)

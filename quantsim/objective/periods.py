@@ -1,4 +1,4 @@
-"""Periods of a window: parts of one continuous simulation that metrics are taken over."""
+"""Periods of a window: parts of one continuous simulation over which metrics are computed."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ __all__ = ["Period", "dated_periods", "even_periods", "period_bars", "random_per
 
 
 class Period(NamedTuple):
-    """Part of a window.
+    """A part of a window.
 
     Attributes:
-        first: its first bar, counted from the window's.
-        n_bars: its length.
+        first: index of the first bar in the window.
+        n_bars: length in bars.
     """
 
     first: int
@@ -28,13 +28,13 @@ class Period(NamedTuple):
 
     @property
     def end(self) -> int:
-        """The bar behind its last."""
+        """Index of the bar after the last one."""
         return self.first + self.n_bars
 
     def visits(self, stride: int) -> slice:
-        """Which of the visits at every ``stride``-th bar of the window fall behind the first bar and not behind the last.
+        """Slice of the events at every ``stride``-th bar of the window: those after the first bar, up to the last bar.
 
-        What happens at the first bar belongs to what came before: the period's first reserves have it already.
+        Events at the first bar do not count: the initial reserves of the period already include them.
         """
         return slice(self.first // stride + 1, (self.end - 1) // stride + 1)
 
@@ -42,16 +42,16 @@ class Period(NamedTuple):
 def even_periods(n_bars: int, n_periods: int, overlap: float = 0.0) -> tuple[Period, ...]:
     """Periods that cover a window of ``n_bars`` bars exactly, from its first bar to its last.
 
-    With the length ``l = T/(1 + (N-1)(1-o))`` period ``i`` runs from bar ``round(i (1-o) l)`` to ``round(i (1-o) l + l)``, so
-    each shares the part ``o`` of its length with the next, up to rounding; lengths differ by one bar at most.
+    With the length ``l = T/(1 + (N-1)(1-o))``, period ``i`` runs from bar ``round(i (1-o) l)`` to ``round(i (1-o) l + l)``. So
+    it overlaps the next one by the share ``o`` of its length, up to rounding. Lengths differ by at most one bar.
 
     Args:
         n_bars: length of the window, ``T``.
-        n_periods: how many, ``N``.
-        overlap: share of a period that the next one has, too, ``0 ≤ o < 1``.
+        n_periods: number of periods, ``N``.
+        overlap: share of a period that overlaps the next one, ``0 ≤ o < 1``.
 
     Raises:
-        WindowError: there are several, and one would have fewer than three bars.
+        WindowError: there are several periods, and one would have fewer than three bars.
 
     Example:
         >>> [tuple(period) for period in even_periods(100, 3, 0.5)]
@@ -64,12 +64,12 @@ def even_periods(n_bars: int, n_periods: int, overlap: float = 0.0) -> tuple[Per
 
 
 def period_bars(n_bars: int, n_periods: int, overlap: float = 0.0) -> Fraction:
-    """Length of the periods of :func:`even_periods`, in bars, before it is rounded; raises as it does.
+    """Returns the exact length in bars of the periods of :func:`even_periods`, before rounding. Raises the same errors.
 
-    Exact, as all boundaries are: one halfway between two bars must not be rounded up for one period and down for the next.
+    All boundaries are exact fractions, so that a boundary halfway between two bars is rounded the same way for both periods.
     """
     length = n_bars / (1 + (n_periods - 1) * (1 - _as_written(overlap)))
-    # Two would do for a return; the third is for what rounds.
+    # Two bars have a return; the third allows for rounding.
     if n_periods > 1 and length < 3:
         raise WindowError(
             f"objective.n_periods = {n_periods} leaves {float(length):.3g} of {n_bars} bars to each period: "
@@ -87,7 +87,7 @@ def _nearest_bar(place: Fraction) -> int:
 
 
 def random_periods(n_bars: int, n_periods: int, length: int, seed: int) -> tuple[Period, ...]:
-    """Periods of ``length`` bars that begin anywhere in the window, in time order; the same seed gives the same ones."""
+    """Returns periods of ``length`` bars at random places in the window, in chronological order, the same for a seed."""
     firsts = np.random.default_rng(seed).integers(0, n_bars - length + 1, n_periods)
     return tuple(Period(int(first), length) for first in np.sort(firsts))
 
@@ -95,11 +95,11 @@ def random_periods(n_bars: int, n_periods: int, length: int, seed: int) -> tuple
 def dated_periods(
     times: Sequence[tuple[datetime, datetime]], bar_of: Callable[[datetime], int], n_bars: int
 ) -> tuple[Period, ...]:
-    """Periods given by date.
+    """Returns periods given by date.
 
     Args:
-        times: first moment and end of each, half open.
-        bar_of: the bar that begins at a moment, counted from the window's first.
+        times: start and end (exclusive) of each period.
+        bar_of: maps a time to the index of the bar that begins then, counted from the first bar of the window.
         n_bars: length of the window.
 
     Raises:

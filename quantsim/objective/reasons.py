@@ -1,4 +1,4 @@
-"""Why a value that decides is nan, as far as the metrics beside it tell."""
+"""Explains why an objective is nan, from the other metrics."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ __all__ = ["nan_reason"]
 
 
 def nan_reason(objective: Objective, split: str, name: str, values: Mapping[str, float]) -> str:
-    """Says which metric is nan, in which periods, and whether the pool's value or the length of the period is why.
+    """Says which metric is nan, in which periods, and whether the pool's value or the length of the period is the reason.
 
     Args:
-        objective: of the study.
-        split: where.
-        name: of the value that is nan: a metric, a metric of periods, or the objective.
-        values: metric → value, on that split.
+        objective: objective of the study.
+        split: the split of the values.
+        name: name of the value that is nan: a metric, a metric of periods, or the objective.
+        values: metric → value, on this split.
     """
     parts = list(_parts(objective, values)) if name == OBJECTIVE else []
     text = f"{split} {name} is nan" + (f": {' and '.join(parts)}" if parts else "")
@@ -37,7 +37,7 @@ def nan_reason(objective: Objective, split: str, name: str, values: Mapping[str,
 
 
 def _parts(objective: Objective, values: Mapping[str, float]) -> Iterator[str]:
-    """The metrics in the objective that are nan, with their periods where these are stored."""
+    """Yields the metrics of the objective that are nan, with their periods if these are stored."""
     for term, _ in objective.terms:
         prefix = f"{term}.period_"
         periods = [key.removeprefix(f"{term}.") for key in values if key.startswith(prefix) and math.isnan(values[key])]

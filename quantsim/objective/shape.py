@@ -1,4 +1,4 @@
-"""The static shape of an objective: everything a compiled program is specialised to."""
+"""The static shape of an objective, for which a program is compiled."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["OBJECTIVE", "ObjectiveShape", "is_cost", "objective_shape", "shown_value", "superlative", "unit_of"]
 
 OBJECTIVE = "objective"
-"""What the combined number is called among the metrics, where it is not simply one of them."""
+"""Name of the combined number among the metrics, if it is not simply one of them."""
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,13 @@ class ObjectiveShape:
     """An objective over windows of one length; hashable.
 
     Attributes:
-        terms: (metric, weight) of what is summed.
-        periods: parts of the window over which the terms are taken.
-        aggregate: how the periods' sums become one number; see :func:`quantsim.objective.aggregate`.
-        softmin_temperature: of ``softmin``, in units of the sum.
-        quantile: of ``quantile``.
-        constraints: (metric, minimum) over the whole window.
-        constraint_penalty: what a violation of 100 % costs, in units of the sum.
+        terms: the weighted sum: pairs of metric and weight.
+        periods: parts of the window over which the terms are computed.
+        aggregate: how the sums of the periods are combined; see :func:`quantsim.objective.aggregate`.
+        softmin_temperature: temperature of ``softmin``, in units of the sum.
+        quantile: level of ``quantile``.
+        constraints: pairs of metric and minimum, over the whole window.
+        constraint_penalty: penalty on a violation of 100 %, in units of the sum.
     """
 
     terms: tuple[tuple[str, float], ...]
@@ -44,17 +44,17 @@ class ObjectiveShape:
 
     @property
     def term_metrics(self) -> tuple[str, ...]:
-        """Metrics needed of every period."""
+        """Metrics that are computed for every period."""
         return tuple(name for name, _ in self.terms)
 
     @property
     def constraint_metrics(self) -> tuple[str, ...]:
-        """Metrics needed of the whole window."""
+        """Metrics that are computed for the whole window."""
         return tuple(name for name, _ in self.constraints)
 
     @property
     def period_names(self) -> dict[str, tuple[str, ...]]:
-        """Term → names of its values of every period, and of their mean, standard deviation and worst; none of one period."""
+        """Term → names of its values per period, and of their mean, deviation and worst; empty for a single period."""
         if len(self.periods) == 1:
             return {}
         suffixes = ("mean", "std", "worst", *(f"period_{index}" for index in range(1, len(self.periods) + 1)))
@@ -62,23 +62,23 @@ class ObjectiveShape:
 
 
 def unit_of(name: str) -> str:
-    """The unit of what is stored under a name: a metric, the objective, or a metric of a period; "" for none."""
+    """Returns the unit of a stored value by its name: a metric, the objective, or a metric of a period; "" if none."""
     return "" if name == OBJECTIVE else get_metric(name.partition(".")[0]).unit
 
 
 def is_cost(name: str) -> bool:
-    """Whether what is stored under a name has the minus of a cost: a metric, or a metric of a period."""
+    """Whether a stored value, by its name, is a cost: a metric or a metric of a period that is stored negated."""
     metric, _, part = name.partition(".")
     return metric in metric_names() and part != "std" and get_metric(metric).cost
 
 
 def shown_value(name: str, value: float) -> float:
-    """What is stored under a name as people are shown it: a cost without its minus, else the value itself."""
-    return 0.0 - value if is_cost(name) else value  # 0 - 0 has no sign
+    """Returns a stored value as it is displayed: costs are negated to be positive."""
+    return 0.0 - value if is_cost(name) else value  # not -value, which gives -0.0 for 0.0
 
 
 def superlative(name: str) -> str:
-    """What the best value under a name is called: ``highest``, or ``lowest`` of costs."""
+    """Returns the word for the best value of a name: ``highest``, or ``lowest`` for costs."""
     return "lowest" if is_cost(name) else "highest"
 
 
@@ -90,14 +90,14 @@ def objective_shape(
     whole: bool = False,
     bar_of: Callable[[datetime], int] | None = None,
 ) -> ObjectiveShape:
-    """The objective of an experiment over windows of ``n_bars`` bars.
+    """Returns the shape of an objective over windows of ``n_bars`` bars.
 
     Args:
-        objective: of the study.
+        objective: objective of the study.
         n_bars: length of the windows.
-        seed: of the random periods.
-        whole: whether the window is its own only period, as on validation and test data.
-        bar_of: as :func:`quantsim.objective.dated_periods` wants it; needed for periods by date.
+        seed: seed of the random periods.
+        whole: whether the whole window is the only period, as on validation and test data.
+        bar_of: as in :func:`quantsim.objective.dated_periods`; required for periods by date.
 
     Raises:
         WindowError: periods do not fit into the window.

@@ -1,7 +1,7 @@
-"""Periods and splits that are too short for a metric of the objective: refused where it is undefined, else warned of.
+"""Checks for periods and splits that are too short for a metric of the objective.
 
-Among few returns there is often no loss, and then a ratio has no risk to divide by. A return of a few days that is compounded
-to a year may be any number.
+It is an error if the metric is undefined. There is a warning if it is likely to be extreme: few returns often have no loss,
+so a ratio has no risk to divide by, and the return of a few days, compounded to a year, may be any number.
 """
 
 from __future__ import annotations
@@ -23,26 +23,28 @@ __all__ = ["FEWEST_DAYS", "FEWEST_RETURNS", "SHORT", "check_defined", "short_per
 logger = logging.getLogger(__name__)
 
 SHORT = "short_periods"
-"""Key of an evaluator's notes: what to warn of."""
+"""Key of an evaluator's notes for the warning."""
 
 FEWEST_RETURNS = 10
-"""With as many gains as losses, one of a thousand periods of ten returns has no loss; of a rising market, one of a hundred."""
+"""If gains and losses are equally likely, one in a thousand periods of ten returns has no loss; in a rising market, one in a
+hundred."""
 
 
 FEWEST_DAYS = 30.0
-"""Of a ratio that compounds its return to a year: 10 % in a month are 219 % in a year, 10 % in three days eleven million."""
+"""Shortest period of a ratio with a return compounded to a year: 10 % in a month are 219 % in a year, 10 % in three days are
+eleven million percent."""
 
 
 def check_defined(objective: Objective, shape: ObjectiveShape, bars_per_day: int) -> None:
-    """Checks that every metric of the objective is defined over its periods: a nan for every parameter set helps nobody.
+    """Checks that every metric of the objective is defined over its periods. Otherwise every parameter set would be nan.
 
     Args:
-        objective: of the study.
-        shape: of the objective over its windows.
-        bars_per_day: of the prices.
+        objective: objective of the study.
+        shape: shape of the objective over its windows.
+        bars_per_day: number of price bars in a day.
 
     Raises:
-        WindowError: one is not; the message names the key.
+        WindowError: a metric is undefined; the message names the key.
     """
     for n_bars in sorted({period.n_bars for period in shape.periods}):
         length = SampleShape(n_bars, bars_per_day)
@@ -57,13 +59,13 @@ def check_defined(objective: Objective, shape: ObjectiveShape, bars_per_day: int
 def short_periods(
     objective: Objective, shape: ObjectiveShape, bars_per_day: int, *, several_windows: bool = False
 ) -> str | None:
-    """What to warn of where a term of the objective is a ratio of few returns in some period; None where none is.
+    """Returns a warning if a term of the objective is a ratio of few returns in some period; else None.
 
     Args:
-        objective: of the study.
-        shape: of the objective over its windows.
-        bars_per_day: of the prices.
-        several_windows: whether the mean over windows is taken, so that even one of one period is combined with others.
+        objective: objective of the study.
+        shape: shape of the objective over its windows.
+        bars_per_day: number of price bars in a day.
+        several_windows: whether the mean over several windows is used, so that values are combined even with one period.
     """
     if len(shape.periods) == 1 and not several_windows:
         return None
@@ -72,14 +74,14 @@ def short_periods(
         reason = _few_returns(name, length) or _compounds(name, length)
         if reason is not None:
             return (
-                f"{_key(objective, shape)}: {name} of a period of {length.days:.3g} days {reason}, and then counts as its "
+                f"{_key(objective, shape)}: {name} of a period of {length.days:.3g} days {reason}. It then counts as its "
                 f"bound, {get_metric(name).bound:g}. Take longer periods or another metric"
             )
     return None
 
 
 def short_split(objective: Objective, split: str, n_bars: int, bars_per_day: int) -> str | None:
-    """The same for a whole split, on which the terms are not divided into periods; also where one of them is undefined."""
+    """The same for a whole split, without periods. Also returns a warning if a term is undefined on validation or test."""
     names, length = [name for name, _ in objective.terms], SampleShape(n_bars, bars_per_day)
     where = f"{length.days:.3g} days of {split} data"
     for name in names:
@@ -88,7 +90,7 @@ def short_split(objective: Objective, split: str, n_bars: int, bars_per_day: int
         reason = _few_returns(name, length)
         if reason is not None:
             return (
-                f"periods.{split}_end: {name} on {where} {reason}, and is infinite then. Take a longer period or another "
+                f"periods.{split}_end: {name} on {where} {reason}. It is then infinite. Take a longer period or another "
                 "metric"
             )
     return None
@@ -96,12 +98,12 @@ def short_split(objective: Objective, split: str, n_bars: int, bars_per_day: int
 
 @functools.cache
 def warn_once(text: str) -> None:
-    """Logs a warning, each text once in a process: a run makes several evaluators."""
+    """Logs a warning once per process and text, because a run makes several evaluators."""
     logger.warning(text)
 
 
 def _key(objective: Objective, shape: ObjectiveShape) -> str:
-    """The key that decides how long the periods are."""
+    """Names the key that sets the length of the periods."""
     if objective.periods:
         return "objective.periods"
     if len(shape.periods) > 1:
@@ -110,7 +112,7 @@ def _key(objective: Objective, shape: ObjectiveShape) -> str:
 
 
 def _few_returns(name: str, length: SampleShape) -> str | None:
-    """Says that a ratio has too few returns for there to be a loss among them; None where it has enough, or is no ratio."""
+    """Says that a ratio has so few returns that often none is a loss; None if it has enough, or is not a ratio."""
     metric = get_metric(name)
     returns = (length.n_daily if Need.DAILY in metric.needs else length.n_bars) - 1
     if math.isinf(metric.bound) or not metric.least.is_met(length) or returns >= FEWEST_RETURNS:
@@ -119,10 +121,8 @@ def _few_returns(name: str, length: SampleShape) -> str | None:
 
 
 def _compounds(name: str, length: SampleShape) -> str | None:
-    """Says that a ratio compounds the return of a short sample to a year; None where it does not."""
+    """Says that a ratio compounds the return of a short sample to a year; None if it does not."""
     metric = get_metric(name)
     if math.isinf(metric.bound) or Need.ENDS not in metric.needs or length.days >= FEWEST_DAYS:
         return None
-    return (
-        f"compounds the return to a year, to the power of {length.samples_per_year:.3g}, which is often beyond measure"
-    )
+    return f"compounds the return to a year, to the power of {length.samples_per_year:.3g}, which often gives extreme values"

@@ -1,4 +1,4 @@
-"""What people look at: tables for the terminal, and pictures (with the extra ``plots``)."""
+"""Tables for the terminal, and pictures (with the extra ``plots``)."""
 
 from quantsim.report.tables import (
     coverage_table,

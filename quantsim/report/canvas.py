@@ -1,4 +1,4 @@
-"""What every picture has in common: colours, size, and a figure that needs no display."""
+"""Shared by all pictures: colours, size, and a figure that needs no display."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def require_matplotlib() -> None:
 
 
 def blank_figure() -> Figure:
-    """A white page to draw on; call it, and draw, with ``STYLE`` in force.
+    """Returns an empty white figure. Call it, and draw, inside a context with ``STYLE``.
 
     Raises:
         ConfigError: matplotlib is not installed.
@@ -66,7 +66,7 @@ def blank_figure() -> Figure:
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Writes the figure; the suffix says as what.
+    """Writes the figure, in the format of the suffix.
 
     Raises:
         OSError: the file cannot be written.

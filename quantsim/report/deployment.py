@@ -1,4 +1,4 @@
-"""A parameter set as a deployment takes it: on-chain numbers, the pool's settings, and where the numbers come from."""
+"""Deployment files: on-chain numbers of a parameter set, the pool's settings, and where the numbers come from."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FORMAT, FORMAT_VERSION = "quantsim-deployment", 1
 
 _SECONDS_PER_MINUTE = 60
 
-# Rules that use a smaller value of a parameter as if it were this one.
+# Lower limits: (rule, raw name) → the rule uses smaller values as if they were this one.
 _LEAST = {("power_channel", "raw_exponents"): 1.0}
 
 
@@ -35,22 +35,23 @@ def deployment(
     experiment: Experiment,
     parameters: Mapping[str, Any] | Start,
 ) -> dict[str, Any]:
-    """Everything of a parameter set that a deployment needs, as JSON values.
+    """Returns the data for a deployment of a parameter set, as JSON values.
 
     Args:
-        experiment: whose pools are to be deployed.
-        parameters: as :meth:`Experiment.initial_parameters` takes them; what is left out is the experiment's own. Or a stored
-            set; where the experiment decides figures otherwise than the set's own study, the result says so.
+        experiment: experiment whose pools are deployed.
+        parameters: parameters as in :meth:`Experiment.initial_parameters`; missing ones are those of the experiment. Or a
+            stored parameter set; if the experiment differs from its study in what decides metrics, the result lists the
+            differences.
 
     Returns:
-        ``format`` and ``version``; ``experiment``, ``run``, ``checkpoint`` and ``selection``, which say where the numbers come
-        from and which split chose them; ``pools``, subsidiaries first, each with its tokens in order, ``settings`` and
-        ``parameters``. A number is ``{"decimal": …, "fixed": …}``, the latter times ``10^18`` as an integer. Settings are the
-        decimals that the study has, parameters the exact values of their float64.
+        ``format`` and ``version``; ``experiment``, ``run``, ``checkpoint`` and ``selection``, which state the origin of the
+        numbers and the split that chose them; ``pools``, subsidiaries first, each with its tokens in order, ``settings`` and
+        ``parameters``. A number is ``{"decimal": …, "fixed": …}``, where ``fixed`` is the value times ``10^18`` as an integer.
+        Settings are the decimals of the study; parameters are the exact values of their float64.
 
     Raises:
-        ParameterError: a name, shape or value is wrong.
-        ConfigError: the stored set is of other tokens or another rule.
+        ParameterError: a name, shape or value is invalid.
+        ConfigError: the stored parameter set is for other tokens or another rule.
 
     Example:
         >>> start = quantsim.start_from(store, "best")  # doctest: +SKIP
@@ -108,7 +109,7 @@ def _pool(experiment: Experiment, view: PoolView, raw: Mapping[str, Any]) -> dic
         in_group(in_group(view.group, member) if member else view.group, name): value
         for (member, _), asked_for in zip(view.pool.members(), view.pool.rule_names, strict=True)
         for (rule_name, name), value in _LEAST.items()
-        if asked_for == rule_name  # a user's own rule may bear the same name
+        if asked_for == rule_name  # a rule in a user's file may have the same name
     }
     found = on_chain(pool_parameters(view), raw, view.update.max_memory_days, least)
     settings, remarks = _settings(experiment, view)
@@ -123,14 +124,14 @@ def _pool(experiment: Experiment, view: PoolView, raw: Mapping[str, Any]) -> dic
 
 
 def _settings(experiment: Experiment, view: PoolView) -> tuple[dict[str, Any], list[str]]:
-    """What of the study a deployment sets, and what it cannot."""
+    """Returns the settings of a deployment, and remarks on settings that contracts do not support."""
     update, fees, (lower, upper) = view.update, view.fees, _bounds(view)
     fastest = _as_written(update.maximum_change_per_minute)
     remarks = []
     settings: dict[str, Any] = {
         "update_interval_seconds": _SECONDS_PER_MINUTE * update.chunk_minutes,
         "interpolation_seconds": _SECONDS_PER_MINUTE * view.interpolation_minutes,
-        # The ramp is as steep as the fastest weight may change, for as long as it lasts.
+        # The largest change is a ramp at the largest rate over the whole interpolation.
         "maximum_change_per_update": _number(fastest * view.interpolation_minutes),
         "maximum_change_per_minute": _number(fastest),
     }
@@ -140,13 +141,13 @@ def _settings(experiment: Experiment, view: PoolView) -> tuple[dict[str, Any], l
     else:
         bounds = {"minimum_weights": lower, "maximum_weights": upper}
         settings |= {name: [_number(bound) for bound in each] for name, each in bounds.items() if name not in tuned}
-        remarks.append("weights have bounds per token; a contract with a single guard rail cannot hold them")
+        remarks.append("weights have bounds per token; a contract with a single guard rail does not support them")
     varies = not view.group and "swap_fee" in experiment.series.costs
     if varies or fees.rule is not None:
-        remarks.append("the swap fee varies in time: " + (fees.rule or "series.swap_fee"))
+        remarks.append("the swap fee varies over time: " + (fees.rule or "series.swap_fee"))
     elif not view.tunes_fee:
         settings["swap_fee"] = _number(_as_written(fees.swap_fee))
-    remarks += [f"the parameters were found with {setting}, which no contract does" for setting in view.published]
+    remarks += [f"the parameters were found with {setting}, which no contract supports" for setting in view.published]
     if update.interpolation != "linear":
         remarks.append(f"weights move along {update.interpolation!r} ramps; contracts interpolate linearly")
     return settings, remarks
@@ -170,7 +171,7 @@ def _parameter(one: OnChain, raw: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _bounds(view: PoolView) -> tuple[list[Decimal], list[Decimal]]:
-    """The bounds of the weights, (n,) each, as :meth:`PoolView.bounds` has them, in decimals."""
+    """Returns the bounds of the weights, as :meth:`PoolView.bounds`, in decimals, (n,) each."""
     lower = [_as_written(bound) for bound in view.bounds()[0]]
     room = max(1 - sum(lower), Decimal(0))
     given = view.pool.maximum_weight
@@ -179,7 +180,7 @@ def _bounds(view: PoolView) -> tuple[list[Decimal], list[Decimal]]:
 
 
 def _as_written(value: float) -> Decimal:
-    """The shortest decimal that reads as this float64: what the user wrote, unless that had more than 15 digits."""
+    """Returns the shortest decimal of this float64: the user's input, if it had at most 15 digits."""
     return Decimal(repr(value))
 
 

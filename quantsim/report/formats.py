@@ -1,4 +1,4 @@
-"""Numbers as people read them."""
+"""Formats numbers for tables and pictures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _FRACTION = "fraction"
 
 
 def number_text(value: float | None) -> str:
-    """Four significant digits, thousands apart; a dash where there is no number.
+    """Formats a number with four significant digits and thousands separators; a dash if there is none.
 
     Example:
         >>> number_text(20.0), number_text(0.123456), number_text(1234567.0), number_text(None)
@@ -28,7 +28,7 @@ def number_text(value: float | None) -> str:
 
 
 def metric_text(value: float | None, unit: str) -> str:
-    """A metric's value in the unit that :func:`unit_text` gives; four significant digits, but percentages to 0.01.
+    """Formats the value of a metric in the unit of :func:`unit_text`: three decimals, or percent with two decimals.
 
     Example:
         >>> metric_text(0.1234, "fraction"), metric_text(1.5, "ratio, annualised")
@@ -42,7 +42,7 @@ def metric_text(value: float | None, unit: str) -> str:
 
 
 def cost_text(value: float | None, unit: str) -> str:
-    """As :func:`metric_text`, of a metric that is stored with the minus of a cost: without it.
+    """Formats a cost, which is stored negated, as a positive number; else like :func:`metric_text`.
 
     Example:
         >>> cost_text(-0.0123, "fraction per day")
@@ -52,7 +52,7 @@ def cost_text(value: float | None, unit: str) -> str:
 
 
 def gain_text(value: float | None, unit: str) -> str:
-    """The difference of two values of a metric, with its sign; fractions in percentage points.
+    """Formats the difference of two values of a metric, with its sign; fractions in percentage points.
 
     Example:
         >>> gain_text(0.01, "fraction"), gain_text(0.25, "ratio, annualised")
@@ -64,7 +64,7 @@ def gain_text(value: float | None, unit: str) -> str:
 
 
 def unit_text(unit: str) -> str:
-    """The unit that values are shown in: fractions as percentages.
+    """Returns the displayed unit: percent for fractions.
 
     Example:
         >>> unit_text("fraction per year"), unit_text("ratio, annualised")

@@ -1,4 +1,4 @@
-"""A grid of parameters as a table, and as a picture: a heat map of two axes, a line over one."""
+"""A parameter grid as a table, and as a picture: a heat map of two axes, or a line over one."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 __all__ = ["MOST_AXES", "grid_figure", "grid_frame"]
 
 MOST_AXES = 2
-"""More cannot be drawn."""
+"""Largest number of axes in a picture."""
 
 _SPLITS = {"train": TOKENS[0], "validation": TOKENS[2], "test": TOKENS[5]}
 
 
 def grid_frame(grid: Grid) -> pd.DataFrame:
-    """One row per cell: a column per axis, in human units, and one per split and metric, ``train_returns``."""
+    """Returns one row per cell: a column per axis, in human units, and one per split and metric, like ``train_returns``."""
     import pandas as pd
 
     places = np.meshgrid(*(axis.values for axis in grid.axes), indexing="ij")
@@ -44,15 +44,15 @@ def grid_figure(experiment: Experiment, grid: Grid, best: Cell) -> Figure:
     """Draws the metric that chose the best cell, on the split that chose it, and marks the cell.
 
     Args:
-        experiment: its name, and the units of its parameters, are shown.
-        grid: of one or two axes. One axis shows the other splits, too.
-        best: of that grid.
+        experiment: experiment of the grid, for its name and the units of its parameters.
+        grid: grid with one or two axes. A picture of one axis also shows the other splits.
+        best: best cell of the grid.
 
     Raises:
-        ConfigError: there are more axes, or matplotlib is not installed.
+        ConfigError: the grid has more than two axes, or matplotlib is not installed.
     """
     if len(grid.axes) > MOST_AXES:
-        raise ConfigError(f"a picture shows one or two axes, not {len(grid.axes)}: leave the others out")
+        raise ConfigError(f"a picture shows one or two axes, not {len(grid.axes)}: remove the others")
     figure_style = STYLE if len(grid.axes) == 1 else {**STYLE, "axes.grid": False}
     figure = blank_figure()
     import matplotlib
@@ -128,7 +128,7 @@ def _set_axis(axes: Axes, which: str, experiment: Experiment, axis: Axis) -> Non
 
 
 def _edges(axis: Axis) -> NDArray[np.float64]:
-    """Ends of the cells around an axis' values, (n_points + 1,), half a step beyond the outermost."""
+    """Returns the edges of the cells around an axis' values, (n_points + 1,), half a step beyond the outermost values."""
     values = np.log(axis.values) if axis.log else axis.values
     half = 0.5 * (values[1] - values[0])
     edges = np.append(values - half, values[-1] + half)
@@ -136,7 +136,7 @@ def _edges(axis: Axis) -> NDArray[np.float64]:
 
 
 def _shown(values: NDArray[np.float64], metric: str) -> NDArray[np.float64]:
-    """Values in the unit of the label, fractions in percent and costs without their minus; infinite ones as the extremes."""
+    """Returns values in the displayed unit: fractions in percent, costs positive, infinite values as the extremes."""
     finite = values[np.isfinite(values)]
     shown = np.clip(values, *((finite.min(), finite.max()) if finite.size else (0.0, 0.0)))
     shown = -shown if is_cost(metric) else shown

@@ -1,4 +1,4 @@
-"""The path of a pool as a table, with the value of its first reserves, held, beside it."""
+"""The path of a pool as a table, next to the value of holding its initial reserves."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ __all__ = ["hodl_values", "path_frame"]
 
 
 def hodl_values(result: Result) -> NDArray[np.float64]:
-    """``Σ_i R[0,i] p[t,i]``, the value of the first bar's reserves, held, (T,)."""
+    """``Σ_i R[0,i] p[t,i]``, (T,): the value of holding the first bar's reserves."""
     held: NDArray[np.float64] = result.prices @ result.reserves[0]
     return held
 
 
 def path_frame(result: Result) -> pd.DataFrame:
-    """One row per bar: ``time`` (UTC), ``value`` and ``hodl_value`` (USD), ``weight_*`` (shares), ``reserve_*`` (tokens)."""
+    """Returns a row per bar: ``time`` (UTC), ``value``, ``hodl_value`` (USD), ``weight_*`` (shares), ``reserve_*`` (tokens)."""
     import pandas as pd
 
     columns: dict[str, object] = {

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SUFFIXES", "pool_figure", "require_matplotlib", "save_figure"]
 
-_MOST_POINTS = 4000  # more than there are pixels in a line; minutes of years would make huge files
+_MOST_POINTS = 4000  # more than the pixels of a line; years of minutes would make huge files
 
 _POOL, _HODL = "#1b6ca8", "#d9822b"
 _SPLITS = {"train": "#ffffff", "validation": "#f2f5f9", "test": "#fdf3e4"}
@@ -34,13 +34,13 @@ def pool_figure(
     hodl_value: NDArray[np.float64],
     metrics: Mapping[str, Mapping[str, float]] | None = None,
 ) -> Figure:
-    """Draws a pool's value against HODL, and its weights below, over the splits it covers.
+    """Draws a pool's value and HODL, and its weights below, with the splits in the background.
 
     Args:
-        experiment: its name and splits are shown.
-        result: of a simulation, T bars.
-        hodl_value: value of the first bar's reserves, held, (T,).
-        metrics: split → metric → value; the return over HODL in test (or in what there is) goes into the title.
+        experiment: experiment of the simulation, for its name and splits.
+        result: result of a simulation, T bars.
+        hodl_value: value of holding the first bar's reserves, (T,).
+        metrics: split → metric → value; the title has the return over HODL on test data, or on the simulated split.
 
     Raises:
         ConfigError: matplotlib is not installed.
@@ -57,7 +57,7 @@ def pool_figure(
         _draw_value(value_axes, times, result.value[bars], hodl_value[bars])
         _draw_weights(weight_axes, times, result.weights[bars], result.tokens)
         _shade_splits(value_axes, experiment, times[0], times[-1])
-        # From five months on, which have 153 days at most, the locator takes no day but the first of a month.
+        # For five months (at most 153 days) or more, the locator only uses the first day of a month.
         months = times[-1] - times[0] >= timedelta(days=153)
         dates: Any = matplotlib.dates  # not typed
         weight_axes.xaxis.set_major_locator(dates.AutoDateLocator(minticks=5, maxticks=12))
@@ -101,7 +101,7 @@ def _draw_weights(axes: Axes, times: Any, weights: NDArray[np.float64], tokens: 
 
 
 def _shade_splits(axes: Axes, experiment: Experiment, first: datetime, last: datetime) -> None:
-    """Colours the background by split, with the split's name at the top."""
+    """Colours the background by split, with the name of the split at the top."""
     for name, period in experiment.periods.splits().items():
         start, end = (moment.replace(tzinfo=None) for moment in period)
         start, end = max(start, first), min(end, last)
@@ -124,12 +124,12 @@ def _shade_splits(axes: Axes, experiment: Experiment, first: datetime, last: dat
 
 
 def _outcome(result: Result, metrics: Mapping[str, Mapping[str, float]]) -> str:
-    """Returns of pool and HODL in test, or in what was simulated where there is no test."""
+    """Describes the returns of pool and HODL on test data, or on the simulated split if there is no test data."""
     split = next((name for name in ("test", result.split) if name in metrics), None)
     returns, held = (metrics[split].get("returns"), hodl_returns(metrics)[split]) if split else (None, None)
     if returns is None or held is None:
         return ""
     where = "Whole period" if split == "all" else f"{str(split).capitalize()} period"
-    fresh = ", a pool begun at its start" if split != result.split else ""
+    fresh = ", a new pool" if split != result.split else ""
     over = (1.0 + returns) / (1.0 + held) - 1.0
     return f"{where}{fresh}: {100 * returns:+.1f} %, HODL {100 * held:+.1f} %, over HODL {100 * over:+.1f} %"

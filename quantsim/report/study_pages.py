@@ -1,4 +1,4 @@
-"""Pages of a study, by ``optuna.visualization`` (needs the extra ``plots``): HTML files that open in any browser."""
+"""HTML pages of a study, drawn by ``optuna.visualization`` (needs the extra ``plots``)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MOST_DRAWN = 3  # objectives of a Pareto plot
 
 
 def check_plotly() -> None:
-    """Raises ConfigError where plotly is not installed."""
+    """Raises ConfigError if plotly is not installed."""
     try:
         import plotly  # noqa: F401
     except ImportError as error:
@@ -34,7 +34,7 @@ def check_plotly() -> None:
 
 
 def check_pages(folder: Path) -> None:
-    """Makes the folder that pages are to be written to, if it is not there.
+    """Makes the folder for pages if it does not exist.
 
     Raises:
         ConfigError: plotly is not installed, or the folder cannot be made or written to.
@@ -49,14 +49,14 @@ def check_pages(folder: Path) -> None:
 
 
 def importances(study: Study, objective: int = 0) -> dict[str, float]:
-    """Trial parameter → its share of what makes a trial one of the better ones, the largest first (PED-ANOVA).
+    """Returns trial parameter → importance (PED-ANOVA), the largest first.
 
-    Empty where nothing can be told: of too few trials, or an objective that is the same in most. Optuna leaves out trials of
-    infinite value, which may be the best: for these stand-ins are taken (:func:`quantsim.ranking.stand_ins`).
+    Empty if there are too few trials, or if most have the same objective. Optuna leaves out trials with an infinite value,
+    which may be the best ones, so infinite values are replaced by :func:`quantsim.ranking.stand_ins`.
 
     Args:
-        study: with completed trials.
-        objective: which of several.
+        study: study with completed trials.
+        objective: index of the objective.
     """
     from optuna.importance import get_param_importances
 
@@ -75,16 +75,16 @@ def importances(study: Study, objective: int = 0) -> dict[str, float]:
 def write_study_pages(
     study: Study, folder: Path, objectives: Sequence[str], cautions: Sequence[str] = ()
 ) -> list[Path]:
-    """Writes history, importances, parallel coordinates and, of two or three objectives, the Pareto front.
+    """Writes history, importances, parallel coordinates and, for two or three objectives, the Pareto front.
 
     Args:
-        study: with completed trials.
-        folder: made if it is not there; pages of the same names are replaced.
-        objectives: what the study's values are called.
-        cautions: what each page shall say below its title.
+        study: study with completed trials.
+        folder: output folder, made if it does not exist; pages of the same names are replaced.
+        objectives: names of the study's values.
+        cautions: notes below the title of each page.
 
     Returns:
-        The files.
+        The paths of the files.
 
     Raises:
         ConfigError: plotly is not installed, or the folder cannot be written.
@@ -139,7 +139,7 @@ def _has_infinite(study: Study) -> bool:
 
 
 def _finite(study: Study, index: int) -> Target:
-    """An objective of a trial, finite: pictures have no place for infinite ones."""
+    """Returns a function from a trial to an objective; infinite values are replaced by finite ones."""
     completed = _completed(study)
     values = stand_ins([trial.values[index] for trial in completed]).tolist()
     by_number = {trial.number: value for trial, value in zip(completed, values, strict=True)}
@@ -147,7 +147,7 @@ def _finite(study: Study, index: int) -> Target:
 
 
 def _sought(study: Study, index: int) -> Target | None:
-    """What the importances are of; None for the one objective. A given target is taken for one to be low."""
+    """Returns the target of the importances; None for a single objective. Optuna minimises a given target."""
     if len(study.directions) == 1 and not _has_infinite(study):
         return None
     finite = _finite(study, index)

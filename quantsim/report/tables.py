@@ -1,4 +1,4 @@
-"""Tables for the terminal: pure functions from data to what rich renders."""
+"""Tables for the terminal: pure functions from data to rich tables."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def parameters_table(
     tokens: Sequence[str],
     title: str = "Parameters",
 ) -> Table:
-    """One row per parameter, one column per token, in human units; what has other labels takes a row per label.
+    """Returns one row per parameter and one column per token, in human units. Other labels have a row each.
 
     Args:
-        parameters: those to show.
+        parameters: parameters to show.
         human: human-readable name → (m,).
-        tokens: of the pool, (n,).
-        title: above the table.
+        tokens: tokens of the pool, (n,).
+        title: title of the table.
     """
     table = _table(title)
     table.add_column("parameter")
@@ -71,13 +71,13 @@ def parameters_table(
 
 
 def metrics_table(metrics: Metrics, units: Mapping[str, str], objective: str, costs: Collection[str] = ()) -> Table:
-    """One row per metric, the objective first, one column per split; below them what HODL returned, annualised where they are.
+    """Returns one row per metric, the objective first, and one column per split. The last rows are returns of HODL.
 
     Args:
         metrics: split → metric → value.
         units: metric → unit.
         objective: name of the metric that was maximised.
-        costs: names of the metrics that are shown without their minus.
+        costs: names of the metrics that are costs, which are shown positive.
     """
     table = _table(f"Metrics; the objective is {objective}")
     table.add_column("metric")
@@ -119,9 +119,9 @@ def results_table(objective: Objective, metrics: Metrics) -> Table:
 
 
 def hodl_returns(metrics: Metrics) -> dict[str, float | None]:
-    """What holding the first reserves returned: split → ``(1 + returns) / (1 + returns_over_hodl) - 1``.
+    """Returns the return of holding the initial reserves: split → ``(1 + returns) / (1 + returns_over_hodl) - 1``.
 
-    None where one of the two is not known, or where all was lost and the ratio says nothing.
+    None if one of the two is unknown, or if everything was lost, so that the ratio is undefined.
     """
     held: dict[str, float | None] = {}
     for split, values in metrics.items():
@@ -134,9 +134,9 @@ def hodl_returns(metrics: Metrics) -> dict[str, float | None]:
 
 
 def annualised_hodl_returns(metrics: Metrics) -> dict[str, float | None]:
-    """What :func:`hodl_returns` tells, compounded to a year over as long as ``annualised_returns`` is.
+    """Returns :func:`hodl_returns` compounded to a year, over the same length as ``annualised_returns``.
 
-    None where that is not known, or where there was no return to tell the length by.
+    None if that is unknown, or if the return is 0, which does not show the length.
     """
     held: dict[str, float | None] = {}
     for (split, values), total in zip(metrics.items(), hodl_returns(metrics).values(), strict=True):
@@ -155,15 +155,15 @@ def annualised_hodl_returns(metrics: Metrics) -> dict[str, float | None]:
 
 
 def gains_table(phases: Sequence[Phase], objective: str, unit: str) -> Table:
-    """What each phase of a hybrid run took and gained, one row per phase.
+    """Returns one row per phase of a hybrid run, with its duration and gains.
 
-    First what steers, the best train objective of any trial; then those of the one trial that the default selection picks. A
-    gain is positive where the later value is better.
+    The first columns are the best train objective of all trials, which decides on further rounds. The others are values of
+    the trial that the default selection picks. A gain is positive if the later value is better.
 
     Args:
-        phases: in their order.
-        objective: name of what is maximised.
-        unit: its unit; empty for none.
+        phases: phases in their order.
+        objective: name of the objective.
+        unit: unit of the objective; empty if it has none.
     """
     shown = f"{objective}, {unit_text(unit)}" if unit else objective
     table = _table(f"What each phase gained; {shown}")
@@ -188,11 +188,11 @@ def gains_table(phases: Sequence[Phase], objective: str, unit: str) -> Table:
 
 
 def front_table(front: Sequence[tuple[int, Sequence[float]]], objectives: Sequence[str], balanced: int) -> Table:
-    """One row per trial of a Pareto front, the balanced one in bold.
+    """Returns one row per trial of a Pareto front, the balanced one in bold.
 
     Args:
-        front: (trial number, values).
-        objectives: what the values are called; those with a minus before it are shown without, as they are.
+        front: pairs of trial number and values.
+        objectives: names of the values. A value whose name has a minus is minimised, and shown without the minus.
         balanced: number of the balanced trial.
     """
     table = _table("Pareto front")
@@ -206,12 +206,12 @@ def front_table(front: Sequence[tuple[int, Sequence[float]]], objectives: Sequen
 
 
 def space_table(space: SearchSpace, units: Mapping[str, str], title: str) -> Table:
-    """One row per trial parameter of a search space, and one for each that it fixes.
+    """Returns one row per trial parameter of a search space, and one per fixed parameter.
 
     Args:
-        space: what a search draws from.
+        space: search space.
         units: human-readable parameter name → unit.
-        title: above the table.
+        title: title of the table.
     """
     table = _table(title)
     table.add_column("parameter")
@@ -234,7 +234,7 @@ def space_table(space: SearchSpace, units: Mapping[str, str], title: str) -> Tab
 
 
 def coverage_table(covered: Sequence[Coverage], title: str) -> Table:
-    """What a price source holds, one row per token."""
+    """Returns one row per token of a price source."""
     table = _table(title)
     table.add_column("token")
     table.add_column("first (UTC)", no_wrap=True)
@@ -260,7 +260,7 @@ def coverage_table(covered: Sequence[Coverage], title: str) -> Table:
 
 
 def gaps_table(gaps: Sequence[Gap], title: str = "Gaps") -> Table:
-    """Place and length of gaps."""
+    """Returns one row per gap, with its place and length."""
     table = _table(title)
     table.add_column("token")
     table.add_column("first missing bar (UTC)")

@@ -1,4 +1,4 @@
-"""One file, one strategy. ``base.py`` says what a rule is; a new file here that defines ``RULE`` is a new rule."""
+"""Rules that steer the weights of a pool. Each file with a ``RULE`` is a rule; ``base.py`` defines the class."""
 
 from quantsim.rules.base import Observed, Output, Rule, RuleSettings, Trading, centre
 from quantsim.rules.ensemble import ensemble_of

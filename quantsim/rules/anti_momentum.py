@@ -13,7 +13,7 @@ __all__ = ["RULE", "anti_momentum_outputs"]
 
 
 def anti_momentum_outputs(params: Mapping[str, Array], observed: Observed, settings: RuleSettings) -> Array:
-    """``-centre(s)``: the momentum rule with its sign turned; shapes as in :func:`momentum.momentum_outputs`."""
+    """``-centre(s)``: the momentum rule with the opposite sign; shapes as in :func:`momentum.momentum_outputs`."""
     return -momentum.momentum_outputs(params, observed, settings)
 
 

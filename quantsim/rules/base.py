@@ -1,4 +1,4 @@
-"""What a rule is: a name, its parameters, and one pure function from what it observes to its outputs."""
+"""Rules: a name, parameters, and a pure function from observations to outputs."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ __all__ = ["Observed", "Output", "Rule", "RuleSettings", "Trading", "centre"]
 
 
 class Output(enum.Enum):
-    """What the outputs of a rule mean."""
+    """The meaning of a rule's outputs."""
 
-    CHANGE = "change"  #: added to the weights reached, once a chunk, from the second chunk on
-    WEIGHTS = "weights"  #: the weights to move to, once a chunk, from the first chunk on
-    CONSTANT = "constant"  #: nothing: the weights stay as they start
+    CHANGE = "change"  #: change of the weights, once per chunk, from the second chunk on
+    WEIGHTS = "weights"  #: target weights, once per chunk, from the first chunk on
+    CONSTANT = "constant"  #: no outputs: the weights stay constant
 
 
 class Trading(enum.Enum):
@@ -33,11 +33,11 @@ class Trading(enum.Enum):
 
 
 class Observed(NamedTuple):
-    """What a rule may look at: entry ``j`` is what is known at chunk boundary ``j``.
+    """The observations of a rule: entry ``j`` holds what is known at chunk boundary ``j``.
 
     Attributes:
-        prices: (K, n) at the chunk boundaries, in the quote currency.
-        oracle: (K, n) the supplied series, such as market caps; None where the experiment supplies none.
+        prices: (K, n) prices at the chunk boundaries, in the quote currency.
+        oracle: (K, n) supplied series, such as market caps; None if the experiment supplies none.
     """
 
     prices: Array
@@ -46,14 +46,14 @@ class Observed(NamedTuple):
 
 @dataclass(frozen=True)
 class RuleSettings:
-    """The part of an experiment a rule may read; static under ``jit``.
+    """The settings of an experiment that a rule may read; static under ``jit``.
 
     Attributes:
         chunk_minutes: length of a chunk, in minutes.
-        max_memory_days: cap of every memory, in days.
-        use_alt_lamb: whether the slope's divisor has a memory of its own.
-        pre_exp_scaling: which parameter scales a slope before its power is taken: ``"log2"``, ``"logistic"``, or ``"off"``.
-        scan_mode: how recursions are run, for the estimators.
+        max_memory_days: upper limit of all memories, in days.
+        use_alt_lamb: whether the divisor of the slope has its own memory.
+        pre_exp_scaling: the parameter that scales a slope before the power: ``"log2"``, ``"logistic"``, or ``"off"``.
+        scan_mode: scan mode of the estimators.
     """
 
     chunk_minutes: int
@@ -68,23 +68,22 @@ RuleFunction = Callable[[Mapping[str, Array], Observed, RuleSettings], Array]
 
 @dataclass(frozen=True, eq=False)
 class Rule:
-    """One strategy. Rules compare and hash as themselves: there is one object per name.
+    """A rule that steers the weights of a pool. Rules compare and hash by identity: there is one object per name.
 
     Attributes:
-        name: what studies call it; the name of its file.
+        name: name in studies; also the name of the file.
         description: one line for tables and ``--help``.
         parameters: specs in dependency order, without those that every pool has (its initial weights).
-        output: what the outputs mean.
-        outputs: ``(raw parameters, each (n,); observed, (K, n); settings) → (K, n)``; entry ``j`` may use what was observed
-            up to ``j`` only. ``None`` where ``output`` needs none.
-        persistence: for a rule that outputs weights, ``(raw parameters, settings) → (n,)``, the share ``Λ`` of the weights
-            reached in ``Λ w + (1-Λ) target``; ``None`` for none.
+        output: meaning of the outputs.
+        outputs: ``(raw parameters, each (n,); observed, (K, n); settings) → (K, n)``; entry ``j`` may use observations up to
+            ``j`` only. ``None`` if ``output`` is constant.
+        persistence: only for a rule that outputs weights: ``(raw parameters, settings) → (n,)``, the share ``Λ`` of the
+            current weights in ``Λ w + (1-Λ) target``; ``None`` for 0.
         trading: how the pool trades.
-        needs_oracle: whether it cannot do without the experiment's oracle series.
-        sums_to_zero: whether the rows of a rule that outputs changes sum to zero, at any parameters; :func:`centre` sees to
-            that. Weights of two tokens are then found faster on accelerators.
-        ignores: raw names that parameter sets of the published implementation carry for this rule without using them; they
-            are accepted, and dropped.
+        needs_oracle: whether the rule requires the oracle series of the experiment.
+        sums_to_zero: whether the rows of changes always sum to zero, as :func:`centre` ensures. Weights of two tokens are
+            then computed faster on accelerators.
+        ignores: raw names of unused parameters in parameter sets of quantammsim; they are accepted and dropped.
     """
 
     name: str
@@ -102,7 +101,7 @@ class Rule:
         if (self.outputs is None) != (self.output is Output.CONSTANT):
             raise ValueError(f"rule {self.name!r}: outputs must be given exactly when output is not constant")
         if self.persistence is not None and self.output is not Output.WEIGHTS:
-            raise ValueError(f"rule {self.name!r}: only a rule that outputs weights has a persistence")
+            raise ValueError(f"rule {self.name!r}: only a rule that outputs weights can have a persistence")
         if self.sums_to_zero and self.output is not Output.CHANGE:
             raise ValueError(f"rule {self.name!r}: only a rule that outputs changes can have rows that sum to zero")
         if self.trading is Trading.NONE and self.output is not Output.CONSTANT:
@@ -110,7 +109,7 @@ class Rule:
 
 
 def centre(signal: Array, k: Array) -> Array:
-    """``k · (x - Σ k x / Σ k)``: scales a signal by ``k (n,)`` and takes out what would change the sum of the weights.
+    """``k · (x - Σ k x / Σ k)``: scales a signal by ``k (n,)`` and centres it, so that the sum of the weights stays 1.
 
     Args:
         signal: (K, n).
@@ -119,6 +118,6 @@ def centre(signal: Array, k: Array) -> Array:
     Returns:
         (K, n), each row summing to zero.
     """
-    share = k / jnp.max(k)  # in this form the gradient of the mean is finite for any k
+    share = k / jnp.max(k)  # in this form, the gradient of the mean is finite for any k
     mean = jnp.sum(share * signal, axis=-1, keepdims=True) / jnp.sum(share)
     return k * (signal - mean)

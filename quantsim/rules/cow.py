@@ -1,4 +1,4 @@
-"""CoW: constant weights, trading in batches at one price, the function-maximising AMM (arXiv:2307.02074); two tokens."""
+"""CoW: a function-maximising AMM (arXiv:2307.02074) with constant weights of two tokens, which trades in batches."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["RULE"]
 
 RULE = Rule(
     name="cow",
-    description="constant weights of two tokens, traded in batches at one price",
+    description="constant weights of two tokens; trades in batches at one price",
     parameters=(),
     output=Output.CONSTANT,
     trading=Trading.BATCHES,

@@ -16,12 +16,12 @@ __all__ = ["RULE", "difference_momentum_outputs"]
 
 
 def difference_momentum_outputs(params: Mapping[str, Array], observed: Observed, settings: RuleSettings) -> Array:
-    """``centre(1 - e2/e1)``, with ``e1`` and ``e2`` the moving averages of the two memories; ``k`` takes the first.
+    """``centre(1 - e2/e1)``, where ``e1`` and ``e2`` are moving averages with the two memories; ``k`` uses the first memory.
 
     Args:
         params: ``logit_lamb``, ``logit_delta_lamb``, ``log_k``; each (n,).
         observed: prices at the chunk boundaries, (K, n).
-        settings: of the experiment.
+        settings: settings of the experiment.
 
     Returns:
         (K, n) weight changes, rows summing to zero.

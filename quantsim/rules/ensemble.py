@@ -1,4 +1,4 @@
-"""An ensemble: several rules, whose outputs are averaged before the weights are built."""
+"""Ensembles: several rules whose outputs are averaged before the weights are computed."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ Members = tuple[tuple[str, Rule], ...]
 
 @functools.cache
 def ensemble_of(members: Members) -> Rule:
-    """The rule whose outputs are the mean of its members' outputs; gradients flow through all of them.
+    """Returns a rule whose outputs are the mean of the members' outputs. Gradients flow through all members.
 
     A member reads the parameters of its own group: ``logit_lamb`` of the member ``fast`` is ``fast.logit_lamb``.
 
     Args:
-        members: pairs of a name and a rule; all outputs must mean the same.
+        members: pairs of name and rule; all must have the same kind of output.
 
     Raises:
-        ConfigError: outputs differ in kind, or there are none.
+        ConfigError: the members have different kinds of output, or no output.
     """
     kinds = {rule.output for _, rule in members}
     listed = ", ".join(f"{name} = {rule.name} ({rule.output.value})" for name, rule in members)
@@ -41,7 +41,7 @@ def ensemble_of(members: Members) -> Rule:
 
     def persistence(params: Mapping[str, Array], settings: RuleSettings) -> Array:
         each = [rule.persistence(scoped(params, name), settings) for name, rule in members if rule.persistence]
-        return sum(each[1:], each[0]) / len(members)  # a member without any has a persistence of zero
+        return sum(each[1:], each[0]) / len(members)  # members without a persistence count as 0
 
     return Rule(
         name="ensemble",

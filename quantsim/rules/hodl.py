@@ -1,4 +1,4 @@
-"""HODL: the initial reserves, held; the benchmark for every other rule."""
+"""HODL: holds the initial reserves; the benchmark for all other rules."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["RULE"]
 
 RULE = Rule(
     name="hodl",
-    description="the initial reserves, held without trading",
+    description="holds the initial reserves, without trading",
     parameters=(),
     output=Output.CONSTANT,
     trading=Trading.NONE,

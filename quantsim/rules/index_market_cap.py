@@ -22,7 +22,7 @@ def index_weights(params: Mapping[str, Array], observed: Observed, settings: Rul
     Args:
         params: ``logit_lamb``, (n,).
         observed: the oracle's values at the chunk boundaries, (K, n), positive.
-        settings: of the experiment.
+        settings: settings of the experiment.
 
     Returns:
         (K, n) weights, rows summing to one.
@@ -35,14 +35,14 @@ def index_weights(params: Mapping[str, Array], observed: Observed, settings: Rul
     shares = observed.oracle / jnp.sum(observed.oracle, axis=-1, keepdims=True)
     logit = capped_logit(params["logit_lamb"], settings.max_memory_days, settings.chunk_minutes)
     smoothed = shares[0] * moving_average(shares, logit, settings.scan_mode)
-    return smoothed / jnp.sum(smoothed, axis=-1, keepdims=True)  # with memories that differ they sum to about one
+    return smoothed / jnp.sum(smoothed, axis=-1, keepdims=True)  # with different memories the sum is only about one
 
 
 RULE = Rule(
     name="index_market_cap",
     description="weights in proportion to market capitalisation, or any other supplied series",
     parameters=(
-        # Short by default: the index as it stands, but for the noise of a day.
+        # Short by default: the current index, without the noise of a day.
         replace(common.memory_days, description="effective memory of the shares", default=1.0, low=0.5, high=60.0),
     ),
     output=Output.WEIGHTS,

@@ -1,4 +1,4 @@
-"""Mean-reversion channel: small slopes are expected to revert, large ones to go on."""
+"""Mean-reversion channel: small slopes are expected to revert, large ones to continue."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from quantsim.rules.power_channel import scaled_power
 __all__ = ["RULE", "exponents", "mean_reversion_channel_outputs", "reversion"]
 
 exponents = replace(common.exponents, low=0.5)
-"""Unlike the power channel's, exponents below 1 count as they are: small slopes are the channel's affair."""
+"""Exponents below 1 are allowed, unlike in the power channel, because the channel handles small slopes."""
 
-_PEAK = 0.5415  # of the cubic's product with the envelope, about; the published scale of the amplitude
+_PEAK = 0.5415  # approximate peak of the cubic times the envelope; the published scale of the amplitude
 
 
 def mean_reversion_channel_outputs(params: Mapping[str, Array], observed: Observed, settings: RuleSettings) -> Array:
@@ -29,9 +29,9 @@ def mean_reversion_channel_outputs(params: Mapping[str, Array], observed: Observ
     ``W = 2^raw_width`` is the width of the channel, ``A = 2^log_amplitude · memory_days``.
 
     Args:
-        params: those of the power channel, ``raw_width`` and ``log_amplitude``; each (n,).
+        params: parameters of the power channel, ``raw_width`` and ``log_amplitude``; each (n,).
         observed: prices at the chunk boundaries, (K, n).
-        settings: of the experiment.
+        settings: settings of the experiment.
 
     Returns:
         (K, n) weight changes, rows summing to zero.
@@ -44,7 +44,7 @@ def mean_reversion_channel_outputs(params: Mapping[str, Array], observed: Observ
 
 
 def reversion(slope: Array, params: Mapping[str, Array], settings: RuleSettings) -> Array:
-    """``-A (z - z³/6) / 0.5415``, (K, n): against the slope, about as a sine up to its turning point outside the channel."""
+    """``-A (z - z³/6) / 0.5415``, (K, n): against the slope; close to a sine up to the turning point outside the channel."""
     memory = capped_memory_days(params["logit_lamb"], settings.max_memory_days, settings.chunk_minutes)
     z = (jnp.pi / 3.0) * slope * jnp.exp2(-params["raw_width"])
     return -jnp.exp2(params["log_amplitude"]) * memory * (z - z**3 / 6.0) / _PEAK
@@ -52,7 +52,7 @@ def reversion(slope: Array, params: Mapping[str, Array], settings: RuleSettings)
 
 RULE = Rule(
     name="mean_reversion_channel",
-    description="against small slopes, with large ones",
+    description="trades against small slopes and with large ones",
     parameters=(
         common.memory_days,
         common.alt_memory_days,

@@ -1,4 +1,4 @@
-"""Minimum variance: the quieter a token, the more of it, as for tokens that do not move together."""
+"""Minimum variance: weights in inverse proportion to the variance of returns, as for uncorrelated tokens."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from quantsim.rules.base import Observed, Output, Rule, RuleSettings
 
 __all__ = ["RULE", "min_variance_persistence", "min_variance_weights"]
 
-_NO_VARIANCE = 1e-30  # of returns: a price that never moved
+_NO_VARIANCE = 1e-30  # stands for a variance of 0: the price never moved
 
 
 def min_variance_weights(params: Mapping[str, Array], observed: Observed, settings: RuleSettings) -> Array:
-    """``(1/σ²_i) / Σ_j (1/σ²_j)``, with ``σ²`` the exponentially weighted variance of returns; equal where none is known.
+    """``(1/σ²_i) / Σ_j (1/σ²_j)``, with ``σ²`` the exponentially weighted variance of returns; equal before the first one.
 
     Args:
         params: ``logit_lamb``, (n,).
         observed: prices at the chunk boundaries, (K, n).
-        settings: of the experiment.
+        settings: settings of the experiment.
 
     Returns:
         (K, n) weights, rows summing to one.
@@ -36,7 +36,7 @@ def min_variance_weights(params: Mapping[str, Array], observed: Observed, settin
 
 
 def min_variance_persistence(params: Mapping[str, Array], settings: RuleSettings) -> Array:
-    """``Λ``, (n,): the decay with the second memory."""
+    """``Λ``, (n,): the decay of the second memory."""
     shifted = params["logit_lamb"] + params["logit_delta_lamb"]
     persistence: Array = sigmoid(capped_logit(shifted, settings.max_memory_days, settings.chunk_minutes))
     return persistence
@@ -44,7 +44,7 @@ def min_variance_persistence(params: Mapping[str, Array], settings: RuleSettings
 
 RULE = Rule(
     name="min_variance",
-    description="weights in proportion to one over the variance of returns",
+    description="weights in inverse proportion to the variance of returns",
     parameters=(
         replace(common.memory_days, description="effective memory of the variance"),
         replace(

@@ -20,7 +20,7 @@ def momentum_outputs(params: Mapping[str, Array], observed: Observed, settings: 
     Args:
         params: ``logit_lamb``, ``log_k``, and ``logit_delta_lamb`` with ``use_alt_lamb``; each (n,).
         observed: prices at the chunk boundaries, (K, n).
-        settings: of the experiment.
+        settings: settings of the experiment.
 
     Returns:
         (K, n) weight changes, rows summing to zero.
@@ -29,7 +29,7 @@ def momentum_outputs(params: Mapping[str, Array], observed: Observed, settings: 
 
 
 def slope_of(params: Mapping[str, Array], prices: Array, settings: RuleSettings) -> Array:
-    """The proportional slope, (K, n), with the memories of ``params`` capped as the experiment says."""
+    """Returns the proportional slope, (K, n), with memories limited by the settings."""
     limits = (settings.max_memory_days, settings.chunk_minutes)
     divisor = None
     if settings.use_alt_lamb:

@@ -1,4 +1,4 @@
-"""Power channel: momentum whose response to the slope is a power, so that small slopes count less."""
+"""Power channel: momentum with a power response to the slope, so that small slopes count less."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def power_channel_outputs(params: Mapping[str, Array], observed: Observed, setti
     """``centre(sign(s) |s / (2α)|^β)``, with ``s`` the proportional slope and ``β`` at least 1.
 
     Args:
-        params: those of momentum, ``raw_exponents`` and the pre-exponent scaling; each (n,).
+        params: parameters of momentum, ``raw_exponents`` and the pre-exponent scaling; each (n,).
         observed: prices at the chunk boundaries, (K, n).
-        settings: of the experiment.
+        settings: settings of the experiment.
 
     Returns:
         (K, n) weight changes, rows summing to zero.
@@ -32,9 +32,9 @@ def power_channel_outputs(params: Mapping[str, Array], observed: Observed, setti
 
 
 def scaled_power(slope: Array, exponent: Array, params: Mapping[str, Array], settings: RuleSettings) -> Array:
-    """``sign(s) |s / (2α)|^β``, (K, n), with a gradient that is finite everywhere: zero at ``s = 0``.
+    """``sign(s) |s / (2α)|^β``, (K, n), with a finite gradient everywhere: zero at ``s = 0``.
 
-    ``α`` is ``2^raw_pre_exp_scaling``, ``sigmoid(logit_pre_exp_scaling)`` or 0.5, as the settings say.
+    Depending on the settings, ``α`` is ``2^raw_pre_exp_scaling``, ``sigmoid(logit_pre_exp_scaling)`` or 0.5.
     """
     if settings.pre_exp_scaling == "log2":
         slope = slope / (2.0 * jnp.exp2(params["raw_pre_exp_scaling"]))

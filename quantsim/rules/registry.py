@@ -1,4 +1,4 @@
-"""Finds a rule by its name: each module of this package that defines ``RULE`` is one, and so are objects of users' files."""
+"""Finds rules by name: ``RULE`` of each module in this package, and objects in users' files."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _RULES = Registry("quantsim.rules", "RULE", Rule, "rule", frozenset({"base", "en
 
 @functools.cache
 def rule_names() -> tuple[str, ...]:
-    """The names of all rules that come with quantsim, sorted."""
+    """Returns the names of all rules of quantsim, sorted."""
     return _RULES.names()
 
 
 def get_rule(name: str) -> Rule:
-    """The rule of that name, or the one that ``path/to/file.py:name`` stands for; ConfigError where there is none."""
+    """Returns the rule with this name, or the one at ``path/to/file.py:name``; ConfigError if there is none."""
     return _RULES.get(name)
 
 
 def checked_rule_name(name: str, known: Mapping[str, SourceName] | None = None) -> str:
-    """The name, once it is sure that there is such a rule; see :meth:`quantsim.discovery.Registry.checked`."""
+    """Returns the name if there is such a rule; see :meth:`quantsim.discovery.Registry.checked`."""
     return _RULES.checked(name, known)

@@ -1,4 +1,4 @@
-"""Triple threat: a mean-reversion channel whose reversion, trend and change between the two each have weight and memory."""
+"""Triple threat: a mean-reversion channel with a separate memory and weight for reversion, trend and interaction."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ def triple_threat_outputs(params: Mapping[str, Array], observed: Observed, setti
     """``centre(-c A E (z - z³/6) / 0.5415 + t (1-E) sign(s_t) |s_t / (2α)|^β)``.
 
     ``E = exp(-i s_i²/(2W²))`` and ``z = π s_c / (3W)``. The slopes of channel, trend and interaction, ``s_c``, ``s_t`` and
-    ``s_i``, have memories of their own; the channel's also scales ``A`` and ``k``. With ``use_alt_lamb`` the divisors of all
-    three have the memory ``alt_memory_days``. With all memories equal and the weights ``c = t = i = 1`` this is the
+    ``s_i``, have separate memories; the memory of the channel also scales ``A`` and ``k``. With ``use_alt_lamb`` the divisors
+    of all three slopes have the memory ``alt_memory_days``. If all memories are equal and ``c = t = i = 1``, this is the
     mean-reversion channel.
 
     Args:
-        params: those of the mean-reversion channel, ``logit_trend_lamb``, ``logit_interaction_lamb``, ``log_channel_weight``,
-            ``log_trend_weight`` and ``log_interaction_weight``; each (n,).
+        params: parameters of the mean-reversion channel, ``logit_trend_lamb``, ``logit_interaction_lamb``,
+            ``log_channel_weight``, ``log_trend_weight`` and ``log_interaction_weight``; each (n,).
         observed: prices at the chunk boundaries, (K, n).
-        settings: of the experiment.
+        settings: settings of the experiment.
 
     Returns:
         (K, n) weight changes, rows summing to zero.
@@ -39,7 +39,7 @@ def triple_threat_outputs(params: Mapping[str, Array], observed: Observed, setti
 
     def slope(name: str) -> Array:
         own = {"logit_lamb": params[name]}
-        if settings.use_alt_lamb:  # stated relative to the channel's memory
+        if settings.use_alt_lamb:  # relative to the channel's memory
             own["logit_delta_lamb"] = params["logit_lamb"] + params["logit_delta_lamb"] - params[name]
         return slope_of(own, observed.prices, settings)
 
@@ -77,14 +77,14 @@ def _weight(part: str, description: str) -> ParameterSpec:
 
 RULE = Rule(
     name="triple_threat_mean_reversion_channel",
-    description="against small slopes, with large ones, each judged over a memory of its own",
+    description="trades against small slopes and with large ones, each with its own memory",
     parameters=(
         replace(common.memory_days, description="effective memory of the channel's slope"),
         _memory("trend", "effective memory of the trend's slope"),
         _memory("interaction", "effective memory of the slope that decides between the two"),
         _weight("channel", "weight of the reversion"),
         _weight("trend", "weight of the trend"),
-        _weight("interaction", "how readily the trend takes over: the squared slope counts this many times"),
+        _weight("interaction", "factor on the squared slope: the larger, the sooner the trend takes over"),
         common.alt_memory_days,
         common.k_per_day,
         common.width,

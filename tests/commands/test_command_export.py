@@ -141,7 +141,7 @@ def test_what_contracts_cannot_hold_is_remarked_on():
     said = " | ".join(pool["remarks"])
     for part in (
         "bounds per token",
-        "the swap fee varies in time: volatility",
+        "the swap fee varies over time: volatility",
         "interpolate linearly",
         "max_memory_days = 8",
     ):

@@ -69,7 +69,7 @@ def test_picture_names_study_splits_tokens_and_outcome(study: Experiment, result
     value_axes, weight_axes = figure.axes
     texts = [text.get_text() for text in value_axes.texts]
     assert value_axes.get_title(loc="left") == "momentum_fees: momentum on BTC, ETH"
-    assert "Test period, a pool begun at its start: +20.0 %, HODL +9.1 %, over HODL +10.0 %" in texts
+    assert "Test period, a new pool: +20.0 %, HODL +9.1 %, over HODL +10.0 %" in texts
     assert {"train", "validation", "test"} <= set(texts)
     assert value_axes.get_ylabel() == "value, USD"
     assert weight_axes.get_xlabel() == "date (UTC)"
