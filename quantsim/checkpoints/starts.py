@@ -376,12 +376,10 @@ def _searches(store: CheckpointStore, name: str, run: str | None) -> list[Run]:
 
 def _origin(store: CheckpointStore, start: Start) -> str | None:
     """The key of the first checkpoint of the same parameters, of an earlier run whose metrics compare; None without one."""
-    earlier = [run for run in store.find_runs(data_id=start.run.data_id) if run.started_at < start.run.started_at]
-    runs = comparable_runs(earlier, start.run)
-    equal = [
-        row
-        for run in runs
-        for row in store.checkpoints(run_id=run.run_id, metrics=())
-        if row.created_at < start.checkpoint.created_at and row.has_parameters_of(start.checkpoint)
-    ]
-    return min(equal, key=lambda row: row.created_at).key if equal else None
+    for row in store.equal_checkpoints(start.checkpoint, data_id=start.run.data_id):
+        if row.created_at >= start.checkpoint.created_at:
+            break
+        run = store.run(row.run_id)
+        if run.started_at < start.run.started_at and comparable_runs([run], start.run):
+            return row.key
+    return None

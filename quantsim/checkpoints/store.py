@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Collection, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import ColumnElement, Connection, and_, insert, select, update
+from sqlalchemy import Connection
 
 from quantsim.checkpoints.checkpoint import (
     STATUSES,
@@ -20,30 +21,19 @@ from quantsim.checkpoints.checkpoint import (
     parse_checkpoint_id,
     utc_now,
 )
-from quantsim.checkpoints.database import schema
+from quantsim.checkpoints.database import checkpoints as checkpoint_table
+from quantsim.checkpoints.database import runs as run_table
+from quantsim.checkpoints.database import states as state_table
 from quantsim.checkpoints.database.engine import Database
-from quantsim.checkpoints.database.queries import (
-    free_run_id,
-    is_any_run_stored,
-    load_checkpoints,
-    load_reports,
-    load_run,
-    load_state,
-    replace_checkpoints,
-    replace_report,
-    replace_state,
-    run_from_row,
-    stored_extent,
-)
+from quantsim.checkpoints.database.location import file_of, read_location
 from quantsim.checkpoints.database.rows import plain_json, run_row
+from quantsim.checkpoints.database.schema import ensure_schema
 from quantsim.checkpoints.redact import redact
 from quantsim.errors import CheckpointError, nearest
 
 __all__ = ["CheckpointStore"]
 
 _RUN_ID = re.compile(r"[0-9a-f]{1,32}")
-
-_runs, _checkpoints = schema.runs, schema.checkpoints
 
 
 class CheckpointStore:
@@ -69,7 +59,7 @@ class CheckpointStore:
         """
         self._database = Database(location, lock_timeout_s)
         try:
-            schema.ensure_schema(self._database)
+            ensure_schema(self._database)
         except CheckpointError as error:
             self._database.close()
             if self.location in str(error):
@@ -78,7 +68,19 @@ class CheckpointStore:
 
     @classmethod
     def open(cls, location: str | os.PathLike[str], *, lock_timeout_s: float = 60.0) -> Self:
-        """The same as ``CheckpointStore(location)``."""
+        """Opens a store that is there; where it is not, nothing is made.
+
+        Raises:
+            CheckpointError: there is none, or as for ``CheckpointStore(location)``.
+        """
+        with contextlib.suppress(ValueError):  # which opening it reports
+            path = file_of(read_location(location))
+            if path is not None and not (os.path.isfile(path) and os.path.getsize(path)):
+                state = "is empty" if os.path.isfile(path) else "is not there"
+                raise CheckpointError(
+                    f"there are no results yet: checkpoint store {os.fspath(location)} {state}; run `quantsim sgd` or "
+                    "`quantsim optuna` first, or say where they are (--store)"
+                )
         return cls(location, lock_timeout_s=lock_timeout_s)
 
     @property
@@ -128,12 +130,7 @@ class CheckpointStore:
             )
         )
 
-        def work(connection: Connection) -> str:
-            run_id = free_run_id(connection)
-            connection.execute(insert(_runs).values({**row, "run_id": run_id}))
-            return run_id
-
-        return self._database.transact(work, write=True)
+        return self._database.write(run_table.add_run, row)
 
     def add_runs(self, complete: Sequence[tuple[Run, Sequence[Checkpoint]]]) -> bool:
         """Stores runs that have ended, each with all its checkpoints: all of them, or nothing.
@@ -148,14 +145,14 @@ class CheckpointStore:
             check_batch(run.run_id, checkpoints)
 
         def work(connection: Connection) -> bool:
-            if is_any_run_stored(connection, [run.run_id for run, _ in complete]):
+            if run_table.any_stored(connection, [run.run_id for run, _ in complete]):
                 return False
-            connection.execute(insert(_runs), rows)
+            run_table.add_runs(connection, rows)
             for run, checkpoints in complete:
-                replace_checkpoints(connection, run.run_id, checkpoints)
+                checkpoint_table.replace(connection, run.run_id, checkpoints)
             return True
 
-        return self._database.transact(work, write=True)
+        return self._database.write(work)
 
     def resume_run(self, run_id: str, notes: Mapping[str, Any] | None = None) -> Run:
         """Sets a run to "running" again, whatever it was, and returns it. Its state is what :meth:`load_state` returns.
@@ -225,20 +222,14 @@ class CheckpointStore:
 
         def work(connection: Connection) -> None:
             now = utc_now()
-            # First of all: on a server this also locks the run's row, so that writers of one run queue up.
-            running = and_(_runs.c.run_id == run_id, _runs.c.status == "running")
-            if connection.execute(update(_runs).where(running).values(updated_at=now)).rowcount == 0:
-                run = load_run(connection, run_id)
-                raise CheckpointError(
-                    f"run {run_id} is {run.status}, not running; call resume_run first to go on with it"
-                )
-            replace_checkpoints(connection, run_id, checkpoints)
+            run_table.touch_running(connection, run_id, now)  # first of all: it locks the row
+            checkpoint_table.replace(connection, run_id, checkpoints)
             if state is not None and state_step is not None:
-                replace_state(connection, run_id, RunState(state_step, state, now))
+                state_table.replace_state(connection, run_id, RunState(state_step, state, now))
             if content is not None and state_step is not None:
-                replace_report(connection, run_id, state_step, content, now)
+                state_table.replace_report(connection, run_id, state_step, content, now)
 
-        self._database.transact(work, write=True)
+        self._database.write(work)
 
     def load_state(self, run_id: str) -> RunState | None:
         """Returns the state that was last stored for the run; None if there is none.
@@ -248,10 +239,10 @@ class CheckpointStore:
         """
 
         def work(connection: Connection) -> RunState | None:
-            load_run(connection, run_id)
-            return load_state(connection, run_id)
+            run_table.load(connection, run_id)
+            return state_table.load_state(connection, run_id)
 
-        return self._database.transact(work, write=False)
+        return self._database.read(work)
 
     def reports(self, run_id: str) -> list[Report]:
         """Returns the log of a run, in the order of its steps.
@@ -261,10 +252,10 @@ class CheckpointStore:
         """
 
         def work(connection: Connection) -> list[Report]:
-            load_run(connection, run_id)
-            return load_reports(connection, run_id)
+            run_table.load(connection, run_id)
+            return state_table.load_reports(connection, run_id)
 
-        return self._database.transact(work, write=False)
+        return self._database.read(work)
 
     def find_runs(
         self,
@@ -281,13 +272,7 @@ class CheckpointStore:
         ``experiment_id``: :func:`quantsim.checkpoints.stored.of_same_study` compares configurations instead.
         """
         wanted = {"experiment_id": experiment_id, "data_id": data_id, "driver": driver, "status": status, "name": name}
-        query = select(_runs).order_by(_runs.c.started_at.desc(), _runs.c.run_id)
-        for column, value in wanted.items():
-            if value is not None:
-                query = query.where(_runs.c[column] == value)
-        return self._database.transact(
-            lambda connection: [run_from_row(row) for row in connection.execute(query)], write=False
-        )
+        return self._database.read(run_table.find, wanted)
 
     def run(self, run_id: str) -> Run:
         """Returns the run of that id, or of the only id that starts so.
@@ -298,14 +283,13 @@ class CheckpointStore:
         prefix = run_id.strip().lower()
         if not _RUN_ID.fullmatch(prefix):
             raise CheckpointError(f"{run_id!r} is no run id: they are 32 hexadecimal digits, or the first of them")
-        query = select(_runs).where(_runs.c.run_id.startswith(prefix)).order_by(_runs.c.run_id).limit(6)
-        found = self._database.transact(lambda connection: connection.execute(query).all(), write=False)
+        found = self._database.read(run_table.with_prefix, prefix, 6)
         if not found:
             raise CheckpointError(f"no run in {self.location} has an id that starts with {prefix!r}")
         if len(found) > 1:
             ids = ", ".join(row.run_id for row in found[:5]) + (", ..." if len(found) > 5 else "")
             raise CheckpointError(f"several runs have ids that start with {prefix!r}: {ids}; give more of the id")
-        return run_from_row(found[0])
+        return found[0]
 
     def checkpoints(
         self,
@@ -328,22 +312,16 @@ class CheckpointStore:
         Raises:
             CheckpointError: ``run_id`` is given and there is no such run.
         """
-        conditions: list[ColumnElement[bool]] = []
-        for column, value in (
-            (_checkpoints.c.run_id, run_id),
-            (_runs.c.experiment_id, experiment_id),
-            (_runs.c.data_id, data_id),
-            (_checkpoints.c.driver, driver),
-        ):
-            if value is not None:
-                conditions.append(column == value)
+        return self._database.read(checkpoint_table.find, run_id, experiment_id, data_id, driver, metrics)
 
-        def work(connection: Connection) -> list[Checkpoint]:
-            if run_id is not None:
-                load_run(connection, run_id)
-            return load_checkpoints(connection, conditions, metrics)
+    def equal_checkpoints(self, checkpoint: Checkpoint, *, data_id: str) -> list[Checkpoint]:
+        """Returns the checkpoints with the same raw parameters, but for rounding; without metrics, the first written first.
 
-        return self._database.transact(work, write=False)
+        Args:
+            checkpoint: whose parameters are wanted; it is one of those returned, if it is stored.
+            data_id: of runs on these prices.
+        """
+        return self._database.read(checkpoint_table.equal_to, checkpoint, data_id)
 
     def get(self, checkpoint_id: str) -> Checkpoint:
         """Returns the checkpoint ``<run id>:<step>:<set>``, with the run id in full.
@@ -352,21 +330,7 @@ class CheckpointStore:
             CheckpointError: there is none, or the text is no such id.
         """
         run_id, step, parameter_set = parse_checkpoint_id(checkpoint_id)
-        condition = and_(
-            _checkpoints.c.run_id == run_id, _checkpoints.c.step == step, _checkpoints.c.parameter_set == parameter_set
-        )
-
-        def work(connection: Connection) -> Checkpoint:
-            found = load_checkpoints(connection, [condition], None)
-            if found:
-                return found[0]
-            load_run(connection, run_id)
-            stored = stored_extent(connection, run_id)
-            raise CheckpointError(
-                f"run {run_id} has no checkpoint at step {step}, set {parameter_set}; it has {stored}"
-            )
-
-        return self._database.transact(work, write=False)
+        return self._database.read(checkpoint_table.get, run_id, step, parameter_set)
 
     def resolve(self, key: str) -> Checkpoint:
         """Returns the checkpoint ``<start of a run id>:<step>:<set>``, as a user types it.
@@ -393,8 +357,4 @@ class CheckpointStore:
         return f"{type(self).__name__}({self.location!r})"
 
     def _update_run(self, run_id: str, values: Mapping[str, Any]) -> Run:
-        def work(connection: Connection) -> Run:
-            connection.execute(update(_runs).where(_runs.c.run_id == run_id).values(**values))
-            return load_run(connection, run_id)
-
-        return self._database.transact(work, write=True)
+        return self._database.write(run_table.set_values, run_id, values)

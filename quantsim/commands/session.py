@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
-import os
 import signal
 import sys
 import threading
@@ -22,7 +21,7 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from quantsim.commands.options import VERBOSE
-from quantsim.errors import CheckpointError, FingerprintWarning, QuantsimError, reason_of
+from quantsim.errors import FingerprintWarning, QuantsimError, reason_of
 
 if TYPE_CHECKING:
     from quantsim.checkpoints import CheckpointStore
@@ -163,18 +162,9 @@ def open_existing_store(location: str) -> CheckpointStore:
     Raises:
         CheckpointError: it is not, or cannot be opened; the message says what to run first.
     """
-    from quantsim.checkpoints.database.location import file_of, read_location
+    from quantsim.checkpoints import CheckpointStore
 
-    with contextlib.suppress(ValueError):  # which opening it reports
-        path = file_of(read_location(location))
-        if path is None or (os.path.isfile(path) and os.path.getsize(path)):
-            return open_store(location)
-        state = "is empty" if os.path.isfile(path) else "is not there"
-        raise CheckpointError(
-            f"there are no results yet: checkpoint store {location} {state}; run `quantsim sgd` or `quantsim optuna` first, or "
-            "say where they are with --store"
-        )
-    return open_store(location)
+    return CheckpointStore.open(location)
 
 
 def place_of(store: CheckpointStore) -> str:

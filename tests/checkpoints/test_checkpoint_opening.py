@@ -34,12 +34,25 @@ def test_file_is_created_with_its_folders_and_settings(store, path):
 
 
 def test_closed_store_is_one_file_and_can_be_used_again(path):
-    store = CheckpointStore.open(path)
+    store = CheckpointStore(path)
     run_id = store.begin_run(**BEGIN)
     store.close()
     assert [file.name for file in path.parent.iterdir()] == [path.name]
     assert store.run(run_id).run_id == run_id
     store.close()
+
+
+def test_only_a_store_that_is_there_is_opened_by_name(path):
+    with pytest.raises(CheckpointError, match=r"checkpoints\.db is not there; run `quantsim sgd`"):
+        CheckpointStore.open(path)
+    assert not path.parent.exists()
+    path.parent.mkdir(parents=True)
+    path.touch()
+    with pytest.raises(CheckpointError, match=r"checkpoints\.db is empty"):
+        CheckpointStore.open(path)
+    assert path.stat().st_size == 0
+    with CheckpointStore(path) as made, CheckpointStore.open(str(path)) as opened:
+        assert opened.location == made.location
 
 
 def test_url_and_path_are_the_same_store(store, path, run_id):

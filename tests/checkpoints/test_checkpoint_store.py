@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from checkpoint_support import BEGIN, sql
+from checkpoint_support import BEGIN, check_equal_checkpoints, sql
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event
@@ -106,6 +106,10 @@ def test_every_float_comes_back(store, run_id, values, metrics, objective):
     assert stored.keys() == metrics.keys()
     assert all(same(stored[name], value) for name, value in metrics.items())
     assert read.objective is objective if objective is None else same(read.objective, objective)
+
+
+def test_rows_of_equal_parameters_are_found(store):
+    check_equal_checkpoints(store, **BEGIN)
 
 
 def test_nan_from_the_store_never_wins(store, run_id, make):
@@ -289,5 +293,5 @@ def test_no_two_runs_share_the_start_of_their_keys(store, monkeypatch):
         def uuid4(cls):
             return type("Id", (), {"hex": next(cls.given)})
 
-    monkeypatch.setattr("quantsim.checkpoints.database.queries.uuid", Fake)
+    monkeypatch.setattr("quantsim.checkpoints.database.runs.uuid", Fake)
     assert [store.begin_run(**BEGIN), store.begin_run(**BEGIN)] == ["ab" * 16, "cd" * 16]

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import mysql_support
 import optuna
 import pytest
+from checkpoint_support import check_equal_checkpoints
 from optuna.exceptions import StorageInternalError
 from search_support import Fake, SlowFake, make_experiment, make_prices
 from server_support import EXPERIMENT, check_that_one_killed_worker_loses_nothing, check_whole, trials_of
@@ -261,6 +262,11 @@ def test_a_store_gives_back_what_it_was_given(server):
         state = store.load_state(run_id)
         assert (state.step, state.blob) == (len(values) - 1, bytes(range(256)) * 4096)
         assert store.resume_run(run_id).status == "running"
+
+
+def test_rows_of_equal_parameters_are_found(server):
+    with CheckpointStore(server.url()) as store:
+        check_equal_checkpoints(store, **BEGIN)
 
 
 def test_a_store_goes_on_after_its_server_was_away(server):

@@ -10,10 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import postgresql_support
 import pytest
+from checkpoint_support import BEGIN, check_equal_checkpoints
 from search_support import Fake, SlowFake, make_prices
 from server_support import EXPERIMENT, check_that_one_killed_worker_loses_nothing, check_whole, free_port, trials_of
 
-from quantsim import Experiment
+from quantsim import CheckpointStore, Experiment
 from quantsim.drivers.search import join_study, run_search
 from quantsim.drivers.search.storage.opened import opened_storage
 
@@ -36,6 +37,11 @@ def test_workers_that_find_an_empty_database_at_once_all_open_it(server):
 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(opened, range(4))) == [[]] * 4
+
+
+def test_rows_of_equal_parameters_are_found_in_a_checkpoint_store(server):
+    with CheckpointStore(server.url()) as store:
+        check_equal_checkpoints(store, **BEGIN)
 
 
 def test_of_four_workers_one_is_killed(server, store, monkeypatch, tmp_path):

@@ -98,6 +98,14 @@ class Database:
             time.sleep(random.uniform(0, pause_s))  # noqa: S311 - spreads waiting writers, guards nothing
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
+    def read(self, query: Callable[..., T], *arguments: Any) -> T:
+        """Returns ``query(connection, *arguments)`` of one transaction that only reads; see :meth:`transact`."""
+        return self.transact(lambda connection: query(connection, *arguments), write=False)
+
+    def write(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Returns ``work(connection, *arguments)`` of one transaction; see :meth:`transact`."""
+        return self.transact(lambda connection: work(connection, *arguments), write=True)
+
     def close(self) -> None:
         """Closes all idle connections; the next transaction opens a new one."""
         self._engine.dispose()

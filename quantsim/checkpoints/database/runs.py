@@ -1,0 +1,89 @@
+"""The statements on the table of runs; each runs in the caller's transaction."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from quantsim.checkpoints.checkpoint import SHORT_RUN_ID, Run
+from quantsim.checkpoints.database.schema import runs
+from quantsim.checkpoints.older import renewed
+from quantsim.errors import CheckpointError
+
+__all__ = ["BATCH", "add_run", "add_runs", "any_stored", "find", "load", "set_values", "touch_running", "with_prefix"]
+
+BATCH = 500  # rows per statement; every database takes that many bound values
+
+
+def load(connection: Connection, run_id: str) -> Run:
+    """Returns the run of that full id, or raises CheckpointError."""
+    row = connection.execute(select(runs).where(runs.c.run_id == run_id)).one_or_none()
+    if row is None:
+        raise CheckpointError(f"there is no run {run_id!r}")
+    return _from_row(row)
+
+
+def find(connection: Connection, wanted: Mapping[str, str | None]) -> list[Run]:
+    """Returns the runs whose columns have the values that are not None, the newest first."""
+    query = select(runs).order_by(runs.c.started_at.desc(), runs.c.run_id)
+    for column, value in wanted.items():
+        if value is not None:
+            query = query.where(runs.c[column] == value)
+    return [_from_row(row) for row in connection.execute(query)]
+
+
+def with_prefix(connection: Connection, prefix: str, most: int) -> list[Run]:
+    """Returns the runs whose ids start so, in the order of their ids; at most so many."""
+    query = select(runs).where(runs.c.run_id.startswith(prefix)).order_by(runs.c.run_id).limit(most)
+    return [_from_row(row) for row in connection.execute(query)]
+
+
+def add_run(connection: Connection, row: Mapping[str, Any]) -> str:
+    """Writes a new run under an id whose first characters no other has, and returns the id."""
+    while True:
+        run_id = uuid.uuid4().hex
+        taken = select(runs.c.run_id).where(runs.c.run_id.startswith(run_id[:SHORT_RUN_ID]))
+        if connection.scalars(taken).first() is None:
+            connection.execute(insert(runs).values({**row, "run_id": run_id}))
+            return run_id
+
+
+def add_runs(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Writes runs under their own ids."""
+    connection.execute(insert(runs), rows)
+
+
+def any_stored(connection: Connection, run_ids: Sequence[str]) -> bool:
+    """Whether there is a run of one of these ids."""
+    for start in range(0, len(run_ids), BATCH):
+        stored = select(runs.c.run_id).where(runs.c.run_id.in_(run_ids[start : start + BATCH]))
+        if connection.scalars(stored).first() is not None:
+            return True
+    return False
+
+
+def set_values(connection: Connection, run_id: str, values: Mapping[str, Any]) -> Run:
+    """Writes columns of a run, and returns it; raises CheckpointError if there is none."""
+    connection.execute(update(runs).where(runs.c.run_id == run_id).values(**values))
+    return load(connection, run_id)
+
+
+def touch_running(connection: Connection, run_id: str, now: Any) -> None:
+    """Writes the time of a running run's last write; on a server this also locks its row, so that its writers queue up.
+
+    Raises:
+        CheckpointError: there is no such run, or it is not running.
+    """
+    running = update(runs).where(runs.c.run_id == run_id, runs.c.status == "running")
+    if connection.execute(running.values(updated_at=now)).rowcount == 0:
+        run = load(connection, run_id)
+        raise CheckpointError(f"run {run_id} is {run.status}, not running; call resume_run first to go on with it")
+
+
+def _from_row(row: Row[Any]) -> Run:
+    """Returns the run of a row, its study in the words of this version."""
+    values = dict(row._mapping)
+    return Run(**{**values, "config": renewed(values["config"])})
