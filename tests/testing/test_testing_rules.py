@@ -68,7 +68,11 @@ SCALE = itertools.count(1)
 ONE_WAY = Transform(lambda value, *_: value, lambda raw, *_: raw + 1.0)
 BROKEN: dict[str, tuple[Rule, str, str]] = {
     "no description": (replace(SOUND, description="\n"), "description", "one line of text"),
-    "a name twice": (replace(SOUND, parameters=(K, K)), "parameters", "two parameters 'k_per_day'|two parameters 'log_k'"),
+    "a name twice": (
+        replace(SOUND, parameters=(K, K)),
+        "parameters",
+        "two parameters 'k_per_day'|two parameters 'log_k'",
+    ),
     "a range upside down": (with_spec(low=2.0, high=1.0), "parameters", "put low below high"),
     "a range down to zero": (with_spec(low=0.0), "parameters", "above 0 where log=True"),
     "a range beyond the domain": (with_spec(low=-1.0, log=False), "parameters", "must be a positive number"),
@@ -77,7 +81,11 @@ BROKEN: dict[str, tuple[Rule, str, str]] = {
     "single precision": (of_prices(lambda p: p.astype(jnp.float32)), "shape and type", "must return float64"),
     "a branch on values": (with_prices(lambda p: p if p[0, 0] > 1 else -p), "shape and type", "jnp.where in place"),
     "sums that are none": (replace(SOUND, sums_to_zero=True), "outputs", "sums_to_zero = True"),
-    "nan": (with_prices(lambda p: jnp.log(p - p.mean(axis=1, keepdims=True))), "finite", "returns nan at random prices"),
+    "nan": (
+        with_prices(lambda p: jnp.log(p - p.mean(axis=1, keepdims=True))),
+        "finite",
+        "returns nan at random prices",
+    ),
     "tomorrow's price": (with_prices(lambda p: jnp.roll(p, -1, axis=0)), "no look-ahead", "changes when prices after"),
     "the number of boundaries": (
         with_prices(lambda p: p / p.shape[0]),
@@ -94,10 +102,18 @@ BROKEN: dict[str, tuple[Rule, str, str]] = {
         "scan modes",
         "give estimators settings.scan_mode",
     ),
-    "a gradient that is stopped": (with_k(lambda k: jax.lax.stop_gradient(jnp.exp2(k))), "gradients", "finite differences"),
+    "a gradient that is stopped": (
+        with_k(lambda k: jax.lax.stop_gradient(jnp.exp2(k))),
+        "gradients",
+        "finite differences",
+    ),
     "an adjoint that is wrong": (with_k(lambda k: doubled(k)), "gradients", "a custom derivative that is wrong"),
     "a parameter that is rounded": (with_k(jnp.round), "gradients", "gradients cannot train it"),
-    "a gradient that is infinite": (with_prices(lambda p: jnp.sqrt(jnp.abs(jnp.log(p / p[0])))), "gradients", "be finite"),
+    "a gradient that is infinite": (
+        with_prices(lambda p: jnp.sqrt(jnp.abs(jnp.log(p / p[0])))),
+        "gradients",
+        "be finite",
+    ),
     "nothing where prices rest": (
         with_prices(lambda p: moves(p) / jnp.abs(moves(p)).max(axis=1, keepdims=True)),
         "finite",
@@ -118,7 +134,7 @@ BROKEN: dict[str, tuple[Rule, str, str]] = {
         "persistence",
         "at least 0 and below 1",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("broken", BROKEN)
