@@ -297,34 +297,10 @@ def test_daily_metrics_do_not_see_the_bars_between(path: np.ndarray) -> None:
     assert evaluate(path, BARS_PER_DAY, daily) == evaluate(wild, BARS_PER_DAY, daily)
 
 
-# --- jit, vmap, gradients ---------------------------------------------------------------------------------------------
+# --- jit and vmap -----------------------------------------------------------------------------------------------------
 
 GRADIENT_BARS = 61 * 4 + 3
 GRADIENT_SHAPE = SampleShape(GRADIENT_BARS, 4)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_gradient_equals_finite_differences(name: str) -> None:
-    sample = make_sample(random_path(GRADIENT_BARS), 4)
-    rng = np.random.default_rng(3)
-    step = jax.tree.map(lambda leaf: leaf * rng.normal(size=leaf.shape), sample)
-
-    @jax.jit
-    def along(h: float) -> jax.Array:
-        return get_metric(name).function(jax.tree.map(lambda x, dx: x + h * dx, sample, step), GRADIENT_SHAPE)
-
-    gradient = jax.grad(lambda s: get_metric(name).function(s, GRADIENT_SHAPE))(sample)
-    assert all(bool(jnp.all(jnp.isfinite(leaf))) for leaf in jax.tree.leaves(gradient))
-    slope = sum(float(jnp.sum(g * d)) for g, d in zip(jax.tree.leaves(gradient), jax.tree.leaves(step), strict=True))
-    h = 1e-7
-    assert slope == pytest.approx(float(along(h) - along(-h)) / (2 * h), rel=1e-5)
-
-
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("path", [np.full(61 * 4, 1e6), np.arange(1.0, 61 * 4 + 1)], ids=["constant", "rising"])
-def test_gradient_is_never_nan(name: str, path: np.ndarray) -> None:
-    gradient = jax.grad(lambda s: get_metric(name).function(s, SampleShape(len(path), 4)))(make_sample(path, 4))
-    assert all(bool(jnp.all(jnp.isfinite(leaf))) for leaf in jax.tree.leaves(gradient))
 
 
 def test_a_batch_of_windows_goes_through_vmap_and_compiles_once() -> None:
