@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, Strict
+from pydantic import Field, Strict, model_validator
 
 from quantsim.parameters.parameter import in_group
 from quantsim.settings.base import Section
@@ -33,6 +33,25 @@ class Range(Section):
     value: Number | tuple[Number, ...] | None = None
     expand_around: Annotated[Number, Field(gt=0.0)] | None = None
     units: Literal["human", "raw"] = "human"
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        ends = [name for name in ("low", "high") if getattr(self, name) is not None]
+        ways = [name for name in ("choices", "value", "expand_around") if getattr(self, name) is not None]
+        if len(ways) > 1 or (ends and ways):
+            raise ValueError(f"{' and '.join([*ends, *ways])} contradict each other: give one of them")
+        for name in ("step", "log") if ways and ways != ["expand_around"] else ():
+            if getattr(self, name) is not None:
+                raise ValueError(f"{name} is for ranges, not for {ways[0]}: take it out")
+        if self.choices is not None and len(set(self.choices)) < max(len(self.choices), 2):
+            raise ValueError(
+                f"choices = {list(self.choices)} must be two values or more, each once; fix one with value"
+            )
+        if self.log and self.step is not None:
+            raise ValueError(f"step = {self.step:g} needs log = false: even steps are not even in the logarithm")
+        if self.units == "raw" and not ways and len(ends) < 2:
+            raise ValueError("units = 'raw' needs low and high: the rule's own are in human units")
+        return self
 
 
 def by_parameter(tables: Mapping[str, Any], group: str = "") -> dict[str, Any]:

@@ -18,6 +18,7 @@ from quantsim import Experiment, load_prices
 from quantsim.config.locate import bundled_names, find_study
 from quantsim.dashboard.artifacts import ArtifactFolder, artifact_folder, attach_artifacts
 from quantsim.dashboard.notable import notable_trials
+from quantsim.dashboard.trial_file import study_text
 from quantsim.drivers.search.note import (
     dashboard_attributes,
     describe_prices,
@@ -27,7 +28,6 @@ from quantsim.drivers.search.note import (
 )
 from quantsim.drivers.search.storage.opened import opened_storage
 from quantsim.drivers.search.study import METRICS
-from quantsim.drivers.search.study_file import study_text
 from quantsim.simulator import Evaluator
 
 

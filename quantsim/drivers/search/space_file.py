@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -31,8 +32,8 @@ def load_search_space(experiment: Experiment) -> SearchSpace:
     """The space that ``search.space`` names; unless it names one, the rules' own, and all else that can be searched.
 
     A file has one table per searched parameter; keys left out are the rule's. Parameters whose setting is off in the
-    experiment are left out. Tables of ``search.ranges`` stand for those of the file, or of the rule, as a whole; what
-    ``search.fixed`` names is fixed, whatever these say.
+    experiment are left out. Tables of ``search.ranges`` replace those of the file, or of the rule, as a whole.
+    ``search.fixed`` fixes parameters in any case.
 
     Raises:
         ConfigError: the file is not there or not valid, or nothing is left to search.
@@ -44,32 +45,27 @@ def load_search_space(experiment: Experiment) -> SearchSpace:
     else:
         path = find_search_space(experiment.search.space)
         source, tables = f"search space {path}", by_parameter(read_toml(path, "search space"))
-    ranges = {name: table.model_dump(exclude_none=True) for name, table in experiment.search.ranges}
-    sources = dict.fromkeys(tables, source) | dict.fromkeys(ranges, "search.ranges")
-    sources |= dict.fromkeys(dict(experiment.search.fixed), "search.fixed")
-    for name, where in sources.items():
+    ranges, fixed = dict(experiment.search.ranges), dict(experiment.search.fixed)
+    sources = {**dict.fromkeys(tables, source), **dict.fromkeys(ranges, "search.ranges")}
+    for name, where in {**sources, **dict.fromkeys(fixed, "search.fixed")}.items():
         if name not in known:
             raise ConfigError(f"{where}: unknown parameter {name!r} of {strategy}; {_remedy(name, known)}")
-    tables = {name: _checked(known[name], given, sources[name]) for name, given in (tables | ranges).items()}
-    tables |= {name: Range(value=value) for name, value in experiment.search.fixed}
-    active = {name: parameter for name, parameter in known.items() if name in tables and parameter.active}
+    found = {name: _checked(known[name], table, sources[name]) for name, table in {**tables, **ranges}.items()}
+    found |= {name: (f"search.fixed: {name}", Range(value=value)) for name, value in fixed.items()}
     centre = experiment.initial_parameters()
-    fixed = {
-        name: _fixed(one, tables[name], centre, sources[name])
-        for name, one in active.items()
-        if tables[name].value is not None
+    active = {
+        name: _Searched(parameter, *found[name], centre)
+        for name, parameter in known.items()
+        if name in found and parameter.active
     }
-    dimensions = tuple(
-        _dimension(parameter, tables[name], centre, sources[name])
-        for name, parameter in active.items()
-        if name not in fixed
-    )
+    values = {name: one.value() for name, one in active.items() if one.table.value is not None}
+    dimensions = tuple(one.dimension() for name, one in active.items() if name not in values)
     if not dimensions:
         raise ConfigError(
             f"{strategy} has nothing to search under these settings; its parameters are "
             f"{', '.join(known)}, none of which {source} moves. Use simulate, or another rule"
         )
-    return SearchSpace(dimensions, tuple(known), fixed)
+    return SearchSpace(dimensions, tuple(known), values)
 
 
 def _own_tables(experiment: Experiment) -> dict[str, Any]:
@@ -95,101 +91,136 @@ def _remedy(name: str, known: Mapping[str, Parameter]) -> str:
     return nearest(name, known)
 
 
-def _checked(parameter: Parameter, given: Any, source: str) -> Range:
-    """A parameter's table; raises where keys are unknown or contradict each other."""
+def _checked(parameter: Parameter, given: Any, source: str) -> tuple[str, Range]:
+    """How messages call a parameter's table, and the table; raises where it is not valid."""
     where = f"{source}: {parameter.human_name}"
-    if not isinstance(given, Mapping):
+    if not isinstance(given, Mapping | Range):
         raise ConfigError(f"{where} = {given!r} must be a table with low, high, log, scalar")
     if not parameter.spec.searchable:
         raise ConfigError(f"{where} cannot be searched: take it out here, and set it under [parameters]")
     try:
-        table = Range.model_validate(dict(given))
+        return where, Range.model_validate(given)
     except ValidationError as error:
         raise describe(error, where, given) from error
-    ends = [name for name in ("low", "high") if getattr(table, name) is not None]
-    ways = [name for name in ("choices", "value", "expand_around") if getattr(table, name) is not None]
-    if len(ways) > 1 or (ends and ways):
-        raise ConfigError(f"{where}: {' and '.join([*ends, *ways])} contradict each other: give one of them")
-    if table.choices is not None and len(set(table.choices)) < max(len(table.choices), 2):
-        raise ConfigError(
-            f"{where}: choices = {list(table.choices)} must be two values or more, each once; fix one with value"
-        )
-    for name in ("step", "log") if ways and ways != ["expand_around"] else ():
-        if getattr(table, name) is not None:
-            raise ConfigError(f"{where}: {name} is for ranges, not for {ways[0]}: take it out")
-    return table
 
 
-def _fixed(parameter: Parameter, table: Range, centre: Mapping[str, FloatArray], source: str) -> float | list[float]:
-    value, where = np.asarray(table.value, np.float64), f"{source}: {parameter.human_name} = {table.value!r}"
-    fits = value.shape in ((), (parameter.size,))
-    if fits and table.units == "raw":
-        value = _human(parameter, np.broadcast_to(value, (parameter.size,)), centre)
-    if not fits or not parameter.spec.transform.admits(np.atleast_1d(value)).all():
-        raise ConfigError(
-            f"{where} must be {parameter.spec.transform.domain}: one number, or one for each of {', '.join(parameter.labels)}"
-        )
-    try:
-        has_raw_form = _has_raw_form(parameter, np.broadcast_to(value, (parameter.size,)), centre)
-    except ValueError as error:
-        raise ConfigError(f"{where}: {error}") from error
-    if not has_raw_form:
-        raise ConfigError(f"{where} is beyond what numbers can hold: {_nearer(parameter)}")
-    return float(value) if value.ndim == 0 else [float(number) for number in value]
+@dataclass(frozen=True)
+class _Searched:
+    """A parameter of ``m`` values, one per label, and the table that says how it is searched.
 
+    Attributes:
+        parameter: which.
+        where: begins messages.
+        table: how.
+        centre: raw parameters of the study itself.
+    """
 
-def _dimension(parameter: Parameter, table: Range, centre: Mapping[str, FloatArray], source: str) -> Dimension:
-    """One parameter's draws, from its table and its spec."""
-    spec, where = parameter.spec, f"{source}: {parameter.human_name}"
-    log = (spec.log and table.step is None) if table.log is None else table.log
-    if log and table.step is not None:
-        raise ConfigError(f"{where}: step = {table.step:g} needs log = false: even steps are not even in the logarithm")
-    scalar = (spec.scalar if table.scalar is None else table.scalar) or parameter.size == 1
-    name, labels = parameter.human_name, parameter.labels
-    names = (name,) if scalar else tuple(f"{name}[{label}]" for label in labels)
-    if table.choices is not None:
-        return Dimension(name, labels, _choices(parameter, names, table, centre, where))
-    lows, highs = _ends(parameter, table, centre, where, log=log)
-    if scalar:
-        lows, highs = lows.min(keepdims=True), highs.max(keepdims=True)
-    for low, high in zip(lows.tolist(), highs.tolist(), strict=True):
-        if not low < high:
-            raise ConfigError(f"{where}: low < high must hold, but got low = {low}, high = {high}")
-        if log and not low > 0:
-            raise ConfigError(f"{where}: low > 0 must hold for log = true, but got low = {low}")
-        if not spec.transform.admits(np.array([low, high])).all():
-            raise ConfigError(f"{where}: low = {low} and high = {high} must both be {spec.transform.domain}")
-        if not all(_has_raw_form(parameter, np.full(parameter.size, end), centre) for end in (low, high)):
+    parameter: Parameter
+    where: str
+    table: Range
+    centre: Mapping[str, FloatArray]
+
+    def value(self) -> float | list[float]:
+        """What the table fixes, in human units."""
+        given, size = np.asarray(self.table.value, np.float64), self.parameter.size
+        if given.shape not in ((), (size,)):
             raise ConfigError(
-                f"{where}: low = {low} or high = {high} is beyond what numbers can hold: {_nearer(parameter)}"
+                f"{self.where} = {self.table.value!r} must be one number, or one for each of {self._labels}"
             )
-    draws = (
-        Draw(one, low, high, log) if table.step is None else _stepped(one, low, high, table.step, where)
-        for one, low, high in zip(names, lows.tolist(), highs.tolist(), strict=True)
-    )
-    return Dimension(name, labels, tuple(draws))
+        row = np.broadcast_to(given, (size,))
+        if self.table.units == "raw":
+            given = row = self._human(row)
+        self._check(row[None], f" = {self.table.value!r}")
+        return float(given) if given.ndim == 0 else [float(number) for number in given]
 
+    def dimension(self) -> Dimension:
+        """What the table has drawn."""
+        name, labels = self.parameter.human_name, self.parameter.labels
+        scalar = self.parameter.spec.scalar if self.table.scalar is None else self.table.scalar
+        names = (name,) if scalar or len(labels) == 1 else tuple(f"{name}[{label}]" for label in labels)
+        draws = self._ranges(names) if self.table.choices is None else self._choices(names, self.table.choices)
+        return Dimension(name, labels, draws)
 
-def _choices(
-    parameter: Parameter, names: tuple[str, ...], table: Range, centre: Mapping[str, FloatArray], where: str
-) -> tuple[Draw, ...]:
-    """A draw for each name, its choices in human units."""
-    given = list(table.choices or ())
-    columns = [np.full(parameter.size, choice) for choice in given]
-    if table.units == "raw":
-        columns = [_human(parameter, column, centre) for column in columns]
-    values = np.array(columns)  # (choices, m)
-    if not parameter.spec.transform.admits(values).all():
-        raise ConfigError(f"{where}: choices = {given} must all be {parameter.spec.transform.domain}")
-    if not all(_has_raw_form(parameter, column, centre) for column in columns):
-        raise ConfigError(f"{where}: choices = {given} go beyond what numbers can hold: {_nearer(parameter)}")
-    if len(names) == 1 and np.ptp(values, axis=1).any():
-        raise ConfigError(
-            f"{where}: choices = {given} in raw units mean other values for each of {', '.join(parameter.labels)}: give "
-            "them in human units, or set scalar = false"
-        )
-    rows = (tuple(row) for row in values.T.tolist())
-    return tuple(Draw(one, min(row), max(row), choices=row) for one, row in zip(names, rows, strict=False))
+    def _ranges(self, names: tuple[str, ...]) -> tuple[Draw, ...]:
+        spec, step = self.parameter.spec, self.table.step
+        log = (spec.log and step is None) if self.table.log is None else self.table.log
+        lows, highs = self._ends(log=log)
+        if len(names) == 1:
+            lows, highs = lows.min(keepdims=True), highs.max(keepdims=True)
+        draws = []
+        for name, low, high in zip(names, lows.tolist(), highs.tolist(), strict=True):
+            if not low < high:
+                raise ConfigError(f"{self.where}: low < high must hold, but got low = {low}, high = {high}")
+            if log and not low > 0:
+                raise ConfigError(f"{self.where}: low > 0 must hold for log = true, but got low = {low}")
+            ends = np.array([[low], [high]]).repeat(self.parameter.size, axis=1)
+            self._check(ends, f": low = {low} and high = {high}")
+            draws.append(Draw(name, low, high, log) if step is None else _stepped(name, low, high, step, self.where))
+        return tuple(draws)
+
+    def _choices(self, names: tuple[str, ...], choices: tuple[float, ...]) -> tuple[Draw, ...]:
+        values = np.array(choices)[:, None].repeat(self.parameter.size, axis=1)  # (choices, m)
+        if self.table.units == "raw":
+            values = np.array([self._human(row) for row in values])
+        self._check(values, f": choices = {list(choices)}")
+        if len(names) == 1 and np.ptp(values, axis=1).any():
+            raise ConfigError(
+                f"{self.where}: choices = {list(choices)} in raw units mean other values for each of {self._labels}: give "
+                "them in human units, or set scalar = false"
+            )
+        columns = (tuple(column) for column in values.T.tolist())
+        return tuple(Draw(name, min(one), max(one), choices=one) for name, one in zip(names, columns, strict=False))
+
+    def _ends(self, *, log: bool) -> tuple[FloatArray, FloatArray]:
+        """The ends of every label's range, in human units, (m,) each."""
+        spec, table, around = self.parameter.spec, self.table, self.table.expand_around
+        if around is None:
+            low, high = (
+                np.full(self.parameter.size, own if given is None else given)
+                for given, own in ((table.low, spec.low), (table.high, spec.high))
+            )
+            return (self._human(low), self._human(high)) if table.units == "raw" else (low, high)
+        raw = self.centre[self.parameter.raw_name]
+        own = self._human(raw)
+        if table.units == "raw":
+            lows, highs = self._human(raw - around), self._human(raw + around)
+        elif not log:
+            lows, highs = own - around, own + around
+        elif around > 1.0:
+            lows, highs = own / around, own * around
+        else:
+            raise ConfigError(
+                f"{self.where}: expand_around = {around:g} is a factor where log = true, and must be above 1"
+            )
+        # Within the rule's range, which the centre itself widens where it lies outside.
+        return np.maximum(lows, np.minimum(own, spec.low)), np.minimum(highs, np.maximum(own, spec.high))
+
+    def _human(self, raw: FloatArray) -> FloatArray:
+        """Raw values, (m,), in human units, the other parameters being the study's own; not finite where they are too large."""
+        transform, others = self.parameter.spec.transform, scoped(self.centre, self.parameter.group)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return transform.to_human(raw, others, self.parameter.chunk_minutes)
+
+    def _check(self, values: FloatArray, shown: str) -> None:
+        """Raises ConfigError unless each row of values (N, m), in human units, can be simulated."""
+        spec, others = self.parameter.spec, scoped(self.centre, self.parameter.group)
+        if not spec.transform.admits(values).all():
+            be = "be" if len(values) == 1 else "each be"
+            raise ConfigError(f"{self.where}{shown} must {be} {spec.transform.domain}")
+        try:
+            with np.errstate(all="ignore"):
+                raw = [spec.transform.to_raw(row, others, self.parameter.chunk_minutes) for row in values]
+        except ValueError as error:
+            raise ConfigError(f"{self.where}{shown}: {error}") from error
+        if not np.isfinite(raw).all() or np.abs(values).max() > LARGEST_VALUE:
+            raise ConfigError(
+                f"{self.where}{shown} is beyond what numbers can hold: the rule's own range is from {spec.low:g} to "
+                f"{spec.high:g}"
+            )
+
+    @property
+    def _labels(self) -> str:
+        return ", ".join(self.parameter.labels)
 
 
 def _stepped(name: str, low: float, high: float, step: float, where: str) -> Draw:
@@ -209,51 +240,3 @@ def _stepped(name: str, low: float, high: float, step: float, where: str) -> Dra
         raise ConfigError(f"{where}: step = {step:g} is lost beside {high:g}: make it larger, or leave it out")
     last = first + distance * ((last - first) // distance)
     return Draw(name, float(first), float(last), step=float(distance))
-
-
-def _ends(
-    parameter: Parameter, table: Range, centre: Mapping[str, FloatArray], where: str, *, log: bool
-) -> tuple[FloatArray, FloatArray]:
-    """The ends of every label's range, in human units, (m,) each."""
-    spec, ones = parameter.spec, np.ones(parameter.size)
-    around = table.expand_around
-    if around is None:
-        if table.units == "human":
-            low, high = (table.low, spec.low), (table.high, spec.high)
-            return tuple(ones * (rules if own is None else own) for own, rules in (low, high))  # type: ignore[return-value]
-        if table.low is None or table.high is None:
-            raise ConfigError(f"{where}: units = 'raw' needs low and high: the rule's own are in human units")
-        return _human(parameter, ones * table.low, centre), _human(parameter, ones * table.high, centre)
-    raw = centre[parameter.raw_name]
-    own = _human(parameter, raw, centre)
-    if table.units == "raw":
-        lows, highs = _human(parameter, raw - around, centre), _human(parameter, raw + around, centre)
-    elif log:
-        if around <= 1.0:
-            raise ConfigError(f"{where}: expand_around = {around:g} is a factor where log = true, and must be above 1")
-        lows, highs = own / around, own * around
-    else:
-        lows, highs = own - around, own + around
-    # Within the rule's range, which the centre itself widens where it lies outside.
-    return np.maximum(lows, np.minimum(own, spec.low)), np.minimum(highs, np.maximum(own, spec.high))
-
-
-def _human(parameter: Parameter, raw: FloatArray, centre: Mapping[str, FloatArray]) -> FloatArray:
-    """Raw values, (m,), in human units, the other parameters being the study's own; not finite where they are too large."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        return parameter.spec.transform.to_human(raw, scoped(centre, parameter.group), parameter.chunk_minutes)
-
-
-def _has_raw_form(parameter: Parameter, value: FloatArray, centre: Mapping[str, FloatArray]) -> bool:
-    """Whether human-readable values, (m,), of the parameter's domain can be simulated.
-
-    Raises:
-        ValueError: they do not fit one another.
-    """
-    with np.errstate(all="ignore"):
-        raw = parameter.spec.transform.to_raw(value, scoped(centre, parameter.group), parameter.chunk_minutes)
-    return bool(np.isfinite(raw).all() and np.abs(value).max() <= LARGEST_VALUE)
-
-
-def _nearer(parameter: Parameter) -> str:
-    return f"the rule's own range is from {parameter.spec.low:g} to {parameter.spec.high:g}"

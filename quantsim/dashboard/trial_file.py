@@ -1,4 +1,4 @@
-"""Experiments as study files (TOML), such as :meth:`Experiment.load` reads; here with the parameters of a trial."""
+"""A trial of a search as a study file (TOML): ``quantsim simulate --study`` simulates what the trial did."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["study_text", "trial_experiment"]
 
 
 def trial_experiment(experiment: Experiment, params: HumanParams, name: str, description: str = "") -> Experiment:
-    """The experiment with what a trial drew as its own parameters; simulating it is simulating the trial.
+    """The experiment with the parameters of a trial as its own.
 
     Args:
         experiment: what was searched.
@@ -27,8 +27,8 @@ def trial_experiment(experiment: Experiment, params: HumanParams, name: str, des
 
 
 def study_text(experiment: Experiment) -> str:
-    """The experiment as TOML: what differs from the defaults, passwords redacted.
+    """The experiment as TOML: what differs from the defaults, with all digits, and passwords redacted.
 
-    Numbers have all their digits, so that reading it gives an experiment of the same identity.
+    An experiment that is read from it has the same identity.
     """
     return redact(toml_text(experiment.model_dump(mode="json", exclude_defaults=True)))
