@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, ModuleType
-from typing import Any, Generic, Self, TypeVar, cast
+from typing import Any, Generic, Self, TypeVar, cast, get_args
 
 from quantsim.errors import ConfigError, QuantsimError, nearest, reason_of
 
@@ -33,6 +33,7 @@ __all__ = [
     "exception_text",
     "is_in_file",
     "is_loadable",
+    "names_in_file",
     "naming_users_files",
     "short_name",
     "stored_names",
@@ -71,7 +72,7 @@ class Registry(Generic[T]):
     Attributes:
         package: name of the package.
         attribute: what a module calls its object.
-        kind: of the objects.
+        kind: of the objects; for those of files alone, a union of several kinds.
         called: what users call the kind.
         others: modules of the package that hold none.
     """
@@ -119,6 +120,16 @@ class Registry(Generic[T]):
             raise ConfigError(f"unknown {self.called} {name!r}: {remedy}")
         found: T = getattr(importlib.import_module(f"{self.package}.{name}"), self.attribute)
         return found
+
+
+def names_in_file(path: str | os.PathLike[str], kind: Any) -> tuple[str, ...]:
+    """The objects of a kind, or of a union of kinds, in a user's file, which is run: ``path/to/file.py:name`` of each.
+
+    Raises:
+        ConfigError: the file cannot be read, or running it fails.
+    """
+    file = Path(os.path.expanduser(path))
+    return tuple(f"{path}:{name}" for name in _objects_in(_module(file, _digest(_read(file))), kind))
 
 
 def is_in_file(name: str) -> bool:
@@ -221,18 +232,22 @@ def _from_file(name: str, kind: type[T]) -> T:
             "with --rule-file, in Python with rule_files, or name a study file that has it with --study"
         )
     digest = str(name.digest)
-    if (path, digest, attribute) in _guarded_objects:
-        return cast(T, _guarded_objects[path, digest, attribute])
+    known = _guarded_objects.get((path, digest, attribute))
+    if known is not None and isinstance(known, kind):
+        return known
     module = _module(path, digest)
     found = getattr(module, attribute, None)
     if not isinstance(found, kind):
-        there = [key for key, value in vars(module).items() if isinstance(value, kind) and not key.startswith("_")]
-        problem = f"has no {attribute!r}" if found is None else f"has a {attribute!r} that is no {kind.__name__}"
-        listed = (
-            f"it has {', '.join(sorted(there))}" if there else f"it has none: make one with quantsim's {kind.__name__}"
-        )
+        kinds = " or ".join(one.__name__ for one in get_args(kind) or (kind,))
+        problem = f"has no {attribute!r}" if found is None else f"has a {attribute!r} that is no {kinds}"
+        there = ", ".join(sorted(_objects_in(module, kind)))
+        listed = f"it has {there}" if there else f"it has none: make one with quantsim's {kinds}"
         raise ConfigError(f"{path} {problem}; {listed}")
     return cast(T, _guarded_objects.setdefault((path, digest, attribute), _guarded(found, path.resolve(), attribute)))
+
+
+def _objects_in(module: ModuleType, kind: type) -> list[str]:
+    return [name for name, value in vars(module).items() if isinstance(value, kind) and not name.startswith("_")]
 
 
 _guarded_objects: dict[tuple[Path, str, str], object] = {}

@@ -6,6 +6,7 @@ import typer
 
 from quantsim import __version__
 from quantsim.commands import (
+    check,
     convert,
     dashboard,
     export,
@@ -67,4 +68,5 @@ app.command("import")(imports.import_results)
 app.command("dashboard")(dashboard.dashboard)
 app.command("convert")(convert.convert)
 app.command("space")(space.space)
+app.command("check")(check.check)
 app.command("prices")(prices.prices)

@@ -10,7 +10,8 @@ numbers that show it, and the remedy. Nothing here needs pytest.
 """
 
 from quantsim.errors import ConformanceError
+from quantsim.testing.everything import check_all
 from quantsim.testing.metrics import check_metric
 from quantsim.testing.rules import check_fee_rule, check_rule
 
-__all__ = ["ConformanceError", "check_fee_rule", "check_metric", "check_rule"]
+__all__ = ["ConformanceError", "check_all", "check_fee_rule", "check_metric", "check_rule"]

@@ -15,7 +15,7 @@ from quantsim.checkpoints import SELECTION_METHODS
 from quantsim.commands.app import app
 from quantsim.commands.environment import compilation_cache, prepare_environment
 
-COMMANDS = ("optuna", "sgd", "hybrid", "simulate", "grid", "select", "export", "dashboard", "space", "prices")
+COMMANDS = tuple(typer.main.get_command(app).commands)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
