@@ -27,6 +27,8 @@ from quantsim.drivers.search.storage.opened import opened_storage
 
 STORE, JOURNAL = "checkpoints.db", "checkpoints.journal"
 ROOT = Path(__file__).resolve().parents[2]
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("browser")]
+
 FIRST, LATER = 6, 2  # trials
 
 

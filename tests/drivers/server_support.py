@@ -8,25 +8,34 @@ import pwd
 import shutil
 import socket
 import tempfile
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import optuna
 import pytest
 from optuna.trial import FrozenTrial, TrialState
-from search_support import OneIsKilled, make_experiment, make_prices
+from search_support import SlowFake, make_experiment, make_prices
 
 from quantsim import CheckpointStore
-from quantsim.drivers.search import SearchRun, run_search
+from quantsim.drivers.search import SearchProgress, SearchRun, run_search
 from quantsim.drivers.search.storage.opened import opened_storage
 from quantsim.drivers.search.study import is_void
-from quantsim.drivers.search.workers.lost import LOST
 
 USER, PASSWORD = "ann", "hunter2"
 
 # Optuna asks a server a dozen times per trial; no sampler's time beside that, and few parameters.
 EXPERIMENT = make_experiment(search={"sampler": "random", "fixed": {"k_per_day": 20.0}})
+
+
+class Server(Protocol):
+    """A server that a test may stop in the middle of anything."""
+
+    def url(self) -> str: ...
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -81,7 +90,7 @@ def trials_of(url: str, name: str) -> list[FrozenTrial]:
 
 
 def check_whole(trials: list[FrozenTrial], run: SearchRun, store: CheckpointStore) -> None:
-    """Every trial asked for is there once, none hangs, and those that do not count were run again."""
+    """Every trial asked for is there once, none hangs, and the store has those that completed."""
     counted = [trial for trial in trials if not is_void(trial)]
     assert all(trial.state.is_finished() for trial in trials)
     assert len(counted) == run.n_trials
@@ -89,18 +98,24 @@ def check_whole(trials: list[FrozenTrial], run: SearchRun, store: CheckpointStor
     assert len(done) == run.n_trials - run.n_failed
     assert len({tuple(trial.params.values()) for trial in done}) == len(done)
     assert [row.step for row in store.checkpoints(run_id=run.run_id)] == [trial.number for trial in done]
-    tried_again = {trial.user_attrs["retry_of"]: trial.params for trial in counted if "retry_of" in trial.user_attrs}
-    lost = [trial for trial in trials if is_void(trial) and trial.params]
-    assert {trial.number: trial.params for trial in lost} == tried_again
 
 
-def check_that_one_killed_worker_loses_nothing(url: str, store: CheckpointStore, jobs: int, trials: int) -> None:
-    """Searches with workers one of which is killed; the file that ``ONE_IS_KILLED`` names says so."""
-    options = {"storage": url, "study_name": "kill", "make_evaluator": OneIsKilled}
-    run = run_search(EXPERIMENT, make_prices(), store, jobs=jobs, trials=trials, **options)
-    found = trials_of(url, "kill")
-    check_whole(found, run, store)
-    assert (run.n_trials, run.n_failed) == (trials, 0)
-    assert [trial.user_attrs["reason"] for trial in found if is_void(trial) and trial.params] == [LOST]
-    assert Path(os.environ["ONE_IS_KILLED"]).exists()
-    assert PASSWORD not in str(store.run(run.run_id).notes) + run.storage
+def check_that_a_server_that_goes_away_is_waited_for(
+    server: Server, store: CheckpointStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Stops the server in the middle of a search, and starts it again a moment later."""
+    gone = []
+
+    def go_away(progress: SearchProgress) -> None:
+        if progress.finished >= 6 and not gone:
+            gone.append(threading.Timer(0.3, server.start))
+            server.stop()
+            gone[0].start()
+
+    options = {"storage": server.url(), "study_name": "away", "make_evaluator": SlowFake, "progress": go_away}
+    run = run_search(EXPERIMENT, make_prices(), store, jobs=2, trials=16, **options)
+    gone[0].join()
+    check_whole(trials_of(server.url(), "away"), run, store)
+    assert (run.n_trials, run.n_failed) == (16, 0)
+    assert "does not answer" in caplog.text
+    assert PASSWORD not in caplog.text + str(store.run(run.run_id).notes) + run.storage

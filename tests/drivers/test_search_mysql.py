@@ -15,8 +15,8 @@ import optuna
 import pytest
 from checkpoint_support import check_equal_checkpoints
 from optuna.exceptions import StorageInternalError
-from search_support import Fake, SlowFake, make_experiment, make_prices
-from server_support import EXPERIMENT, check_that_one_killed_worker_loses_nothing, check_whole, trials_of
+from search_support import Fake, make_experiment, make_prices
+from server_support import check_that_a_server_that_goes_away_is_waited_for, trials_of
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from quantsim import CheckpointStore
@@ -44,6 +44,9 @@ with CheckpointStore(sys.argv[1]) as store:
 """
 
 
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("mariadb")]
+
+
 @pytest.fixture(scope="module")
 def server():
     with mysql_support.server() as found:
@@ -58,7 +61,7 @@ def _quiet():
     optuna.logging.set_verbosity(level)
 
 
-def test_workers_that_find_an_empty_database_at_once_all_open_it(server):
+def test_processes_that_find_an_empty_database_at_once_all_open_it(server):
     server.run("create database fresh")
 
     def opened(dialect):
@@ -85,30 +88,11 @@ def test_a_store_that_another_process_is_creating_is_waited_for(server, monkeypa
         CheckpointStore(server.url("begun"))
 
 
-def test_of_three_workers_one_is_killed(server, store, monkeypatch, tmp_path):
-    monkeypatch.setenv("ONE_IS_KILLED", str(tmp_path / "killed"))
-    check_that_one_killed_worker_loses_nothing(server.url(), store, jobs=3, trials=18)
-
-
 def test_a_server_that_goes_away_is_waited_for(server, store, caplog):
-    gone = []
-
-    def go_away(progress):
-        if progress.finished >= 6 and not gone:
-            gone.append(progress.finished)
-            server.stop()
-            threading.Timer(0.5, server.start).start()
-
-    options = {"storage": server.url(), "study_name": "away", "make_evaluator": SlowFake, "progress": go_away}
-    run = run_search(EXPERIMENT, make_prices(), store, jobs=2, trials=16, **options)
-    check_whole(trials_of(server.url(), "away"), run, store)
-    assert run.n_trials == 16
-    assert gone
-    assert "does not answer" in caplog.text
-    assert "hunter2" not in caplog.text
+    check_that_a_server_that_goes_away_is_waited_for(server, store, caplog)
 
 
-def test_one_worker_draws_what_it_draws_on_a_journal_file(server, store, tmp_path):
+def test_trials_are_those_of_a_journal_file(server, store, tmp_path):
     experiment = make_experiment()
     found = []
     for storage, name in ((tmp_path / "s.journal", "twice"), (server.url(), "twice"), (server.url(), "Twice")):

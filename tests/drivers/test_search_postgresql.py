@@ -1,22 +1,28 @@
-"""Searches on a PostgreSQL server: several workers, workers that are killed, and a server that goes away."""
+"""Searches on a PostgreSQL server: a database that is made by several at once, a server that goes away, a proxy in front."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import postgresql_support
 import pytest
 from checkpoint_support import BEGIN, check_equal_checkpoints
-from search_support import Fake, SlowFake, make_prices
-from server_support import EXPERIMENT, check_that_one_killed_worker_loses_nothing, check_whole, free_port, trials_of
+from search_support import Fake, make_prices
+from server_support import (
+    EXPERIMENT,
+    check_that_a_server_that_goes_away_is_waited_for,
+    check_whole,
+    free_port,
+    trials_of,
+)
 
-from quantsim import CheckpointStore, Experiment
-from quantsim.drivers.search import join_study, run_search
+from quantsim import CheckpointStore
+from quantsim.drivers.search import run_search
 from quantsim.drivers.search.storage.opened import opened_storage
+
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("postgresql")]
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +31,7 @@ def server():
         yield found
 
 
-def test_workers_that_find_an_empty_database_at_once_all_open_it(server):
+def test_processes_that_find_an_empty_database_at_once_all_open_it(server):
     import psycopg
 
     with psycopg.connect(server.url(), autocommit=True) as connection:
@@ -44,39 +50,8 @@ def test_rows_of_equal_parameters_are_found_in_a_checkpoint_store(server):
         check_equal_checkpoints(store, **BEGIN)
 
 
-def test_of_four_workers_one_is_killed(server, store, monkeypatch, tmp_path):
-    monkeypatch.setenv("ONE_IS_KILLED", str(tmp_path / "killed"))
-    check_that_one_killed_worker_loses_nothing(server.url(), store, jobs=4, trials=24)
-
-
-def test_workers_join_and_a_server_that_goes_away_is_waited_for(server, store, monkeypatch, caplog):
-    monkeypatch.setattr(Experiment, "load_prices", lambda _: make_prices())
-    gone = []
-
-    def go_away(progress):
-        if progress.finished >= 8 and not gone:
-            gone.append(progress.finished)
-            server.stop()
-            threading.Timer(0.5, server.start).start()
-
-    def member(_):
-        return join_study(server.url(), "join", make_evaluator=SlowFake)
-
-    options = {"storage": server.url(), "study_name": "join", "make_evaluator": SlowFake}
-    run_search(EXPERIMENT, make_prices(), store, trials=3, **options)
-    with ThreadPoolExecutor(2) as pool:
-        driver = pool.submit(run_search, EXPERIMENT, make_prices(), store, trials=24, progress=go_away, **options)
-        while len(trials_of(server.url(), "join")) < 5:
-            time.sleep(0.02)
-        joined = member(0)
-        run = driver.result()
-    trials = trials_of(server.url(), "join")
-    check_whole(trials, run, store)
-    assert run.n_trials == joined.finished == joined.total == 24
-    assert 0 < joined.n_trials < 21
-    assert gone
-    assert "does not answer" in caplog.text
-    assert "hunter2" not in caplog.text
+def test_a_server_that_goes_away_is_waited_for(server, store, caplog):
+    check_that_a_server_that_goes_away_is_waited_for(server, store, caplog)
 
 
 def test_a_proxy_in_front_of_it(server, store):
