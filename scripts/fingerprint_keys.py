@@ -2,7 +2,7 @@
 
     python scripts/fingerprint_keys.py
 
-They stand between two comments of the page; the rest of it is left alone.
+They are between two comments of the page. The rest of the page does not change.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ def _row(key: Key) -> str:
     here = ", ".join(f"`{name}`" for name in key.to.split(", ") if name)
     words = {
         "refused": f"only {_shown(key.default)}: {key.note}{', in ' + here if here else ''}",
-        "internal": f"other values are warned about: {key.note}",
+        "internal": f"there is a warning about other values: {key.note}",
     }
-    note = words.get(key.fate, key.note)
-    shown = "" if key.fate == "refused" else here
+    note = words.get(key.handling, key.note)
+    shown = "" if key.handling == "refused" else here
     return f"| `{key.path.rpartition('.')[2]}` | {_shown(key.default)} | {shown} | {note} |"
 
 

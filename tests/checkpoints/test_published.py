@@ -134,7 +134,7 @@ def test_values_per_token_are_in_the_order_of_the_sorted_tokens(file):
 
 
 def test_parameters_that_a_rule_carries_without_using_them(file):
-    with pytest.warns(FingerprintWarning, match="rule: min_variance knows the price"):
+    with pytest.warns(FingerprintWarning, match="rule: min_variance looks ahead"):
         (row,) = rows_of(result_file(file, gradient_entry(0, [1.0]), rule="min_variance"))
     assert set(row.raw) == {"initial_weights_logits", "logit_lamb", "logit_delta_lamb"}
 
@@ -245,12 +245,12 @@ GRADIENT = gradient_entry(4, [1.0, 2.0])
         (broken(GRADIENT, log_k=[[1.0, 2.0]]), "log_k must be a list with one item for each of 2 .*, not a list of 1"),
         (
             broken(GRADIENT, log_k=[[1.0, 2.0], [1.0, 2.0, 3.0]]),
-            "log_k has 3 values, and must have one for each of BTC, ETH",
+            "log_k has 3 values, but must have one for each of BTC, ETH",
         ),
         (broken(GRADIENT, log_k=[[1.0, 2.0], [1.0, []]]), r"log_k must hold numbers, not \[\]"),
         (broken(GRADIENT, log_k=[[1.0, 2.0], [1.0, True]]), "log_k must hold numbers, not True"),
-        (broken(GRADIENT, log_k=[[1.0, 2.0], [1.0, 10**400]]), "log_k holds 10+, more than a number can be"),
-        (broken(GRADIENT, raw_min_budget=[1.0, 2.0]), "raw_min_budget is no parameter of momentum here"),
+        (broken(GRADIENT, log_k=[[1.0, 2.0], [1.0, 10**400]]), "log_k holds 10+, which is too large for a number"),
+        (broken(GRADIENT, raw_min_budget=[1.0, 2.0]), "raw_min_budget is not a parameter of momentum here"),
         (
             broken(GRADIENT, subsidary_params=[parameters()]),
             "must be a list of a table for each of 0 subsidiary pools, not 1",
@@ -282,35 +282,35 @@ WHOLE = text_of(gradient_entry(0, [1.0, 2.0]), gradient_entry(1, [1.0, 2.0]))
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "ends in the midst of its list, after 0 entries"),
-        (WHOLE[:-2] + '"', "ends in the midst of its list, after 3 entries"),
-        (WHOLE[:-1], "ends in the midst of its list"),
-        (WHOLE[:-200], "ends in the midst of its list, after 2 entries: it was cut short, or is still being written"),
-        (WHOLE[:40], "ends in the midst of its list, after 0 entries"),
-        (WHOLE[: WHOLE.index("\\") + 1], "ends in the midst of its list, after 0 entries"),
+        ("", "ends inside its list, after 0 entries"),
+        (WHOLE[:-2] + '"', "ends inside its list, after 3 entries"),
+        (WHOLE[:-1], "ends inside its list"),
+        (WHOLE[:-200], "ends inside its list, after 2 entries: it is truncated, or is still being written"),
+        (WHOLE[:40], "ends inside its list, after 0 entries"),
+        (WHOLE[: WHOLE.index("\\") + 1], "ends inside its list, after 0 entries"),
         ("{}", "is not a result file: it does not hold a list"),
         ('"{}"', "is not a result file: it does not hold a list"),
-        ('"[]"', "is empty: it has not even a configuration"),
+        ('"[]"', "is empty: it does not have a configuration"),
         ('"[1, 2]"', "the configuration cannot be read: it must be a table, not int"),
-        (json.dumps("[{}]"), "is of rule None"),
-        (text_of(), "has a configuration and no results"),
+        (json.dumps("[{}]"), "has the rule None"),
+        (text_of(), "has a configuration but no results"),
         (WHOLE + "x", "text follows its string"),
         (json.dumps(json.loads(WHOLE) + "x"), "'x' follows the end of its list"),
         (json.dumps(json.loads(WHOLE)[:-1] + ",]"), "entry 3 .* cannot be read: there is none after the comma"),
         (
             json.dumps(json.loads(WHOLE)[:-1] + "{}]"),
-            "entry 2 .* a comma or the end of the list must follow it, not '{'",
+            "entry 2 .* it must be followed by a comma or the end of the list, not '{'",
         ),
         (
             json.dumps(json.loads(WHOLE)[:-1] + ', {"step": x, "objective": 1}]'),
             "entry 3 .* Expecting value, before 'x, ",
         ),
-        (json.dumps(json.loads(WHOLE)[:-1] + ', {"a": ' + "[" * 10**5 + "}]"), "entry 3 .* nested too deep"),
+        (json.dumps(json.loads(WHOLE)[:-1] + ', {"a": ' + "[" * 10**5 + "}]"), "entry 3 .* nested too deeply"),
         (
             json.dumps(json.loads(WHOLE)[:-1] + ', {"a": ' + "1" * 5000 + "}]"),
             "entry 3 .* 1{20}... is a number of 5000 digits",
         ),
-        ('"[{\\x}]          "', "is no escape of JSON"),
+        ('"[{\\x}]          "', "is not a JSON escape"),
         ('"[{\udcff}]"', "is not UTF-8"),
     ],
 )
@@ -331,7 +331,7 @@ def test_a_file_that_is_not_there(store, file):
 @pytest.mark.parametrize("rule", ["reclamm", "bounded__reclamm", 7, None, ""])
 def test_a_rule_that_is_not_here_is_refused_by_its_name(file, rule):
     result_file(file, gradient_entry(0, [1.0]), rule=rule)
-    with pytest.raises(ConfigError, match=rf"run_0123\.json is of rule {rule!r}, which is not here"):
+    with pytest.raises(ConfigError, match=rf"run_0123\.json has the rule {rule!r}, which is not supported"):
         read_results(file)
 
 

@@ -92,7 +92,7 @@ def test_what_is_imported_gives_here_what_it_gave_there(shared):
     """Over the bars of training and validation there, which need not end where a chunk does."""
     source = shared / "data" / "minute"
     with pytest.warns(
-        FingerprintWarning, match="val_fraction: validation begins with a chunk, .* 00:00, and in quantammsim .* 14:24"
+        FingerprintWarning, match="val_fraction: validation starts with a chunk, .* 00:00, but in quantammsim .* 14:24"
     ):
         results = read_results(shared / "golden" / "results" / GRADIENT, source=source)
     ((_, rows),) = results.runs

@@ -74,7 +74,7 @@ def test_a_broken_file_leaves_no_store(file, store):
     file.write_text(file.read_text()[:-50])
     result = invoke("import", file, "--store", store)
     assert result.exit_code == 2
-    assert "run_0123.json ends in the midst of its list, after 2 entries" in result.stderr
+    assert "run_0123.json ends inside its list, after 2 entries" in result.stderr
     assert not store.parent.exists()
     assert invoke("import", file.parent / "absent.json", "--store", store).exit_code == 2
     assert not store.parent.exists()

@@ -1,7 +1,7 @@
-"""Reads result files of the published implementation, quantammsim, into the checkpoint store.
+"""Imports result files of quantammsim into the checkpoint store. See docs/fingerprints.md.
 
-``result_file`` reads the list that a file holds, entry by entry; ``raw`` and ``entries`` make checkpoints of an
-entry; ``importing`` puts them into a store. docs/fingerprints.md says what becomes of what.
+``result_file`` reads the list in a file, entry by entry; ``raw`` and ``entries`` convert an entry to checkpoints;
+``importing`` writes them to a store.
 """
 
 from quantsim.checkpoints.published.importing import PublishedResults, import_results, read_results

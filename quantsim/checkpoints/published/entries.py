@@ -1,4 +1,4 @@
-"""Makes checkpoints of the entries of a result file: one for each parameter set of a step."""
+"""Converts the entries of a result file to checkpoints: one per parameter set of a step."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from quantsim.errors import CheckpointError
 __all__ = ["METRIC_NAMES", "EntryReader"]
 
 METRIC_NAMES = {"return": "returns", "sharpe": "daily_sharpe", "jax_sharpe": "sharpe"}
-"""Metrics that have another name there, in tables of metrics. The names of all others are the same."""
+"""Metrics with another name in quantammsim's metric tables. All other names are equal."""
 
-_NAMES_BESIDE = {"return": "returns"}  # in keys such as "train_return"; "sharpe" is of bars there, as here
+_NAMES_BESIDE = {"return": "returns"}  # in keys such as "train_return"; "sharpe" is per bar in both
 
-_CONTINUOUS = "continuous_test_"  # before the names of such metrics, in some versions of that implementation
+_CONTINUOUS = "continuous_test_"  # prefix of such metrics in some versions of quantammsim
 
 _OF_SEARCHES = frozenset(
     f"{split}_{metric}"
     for split in ("train", "validation")
     for metric in ("return", "sharpe", "returns_over_hodl", "returns_over_uniform_hodl")
 )
-"""Metrics that a search has beside its objectives, one number each."""
+"""Metrics of a search besides its objectives, one number each."""
 
 _OF_EVERY_RUN = (
     "step",
@@ -49,8 +49,8 @@ class EntryReader:
     """Reads the entries of one file.
 
     Args:
-        experiment: the translated configuration.
-        has_validation: whether a part of the training period was held out for validation.
+        experiment: experiment of the translated configuration.
+        has_validation: whether part of the training period was held out for validation.
     """
 
     def __init__(self, experiment: Experiment, *, has_validation: bool) -> None:
@@ -60,10 +60,10 @@ class EntryReader:
         self._has_validation = has_validation
 
     def checkpoints(self, entry: Mapping[str, Any]) -> Iterator[Checkpoint]:
-        """Yields a checkpoint for each parameter set of an entry, of no run yet.
+        """Yields a checkpoint for each parameter set of an entry. They do not belong to a run yet.
 
         Raises:
-            CheckpointError: something in it is missing or is not what it has to be; the message names the key.
+            CheckpointError: a key is missing or invalid; the message names it.
         """
         step, objective = self._step(entry), _required(entry, "objective")
         n_sets = len(objective) if isinstance(objective, list) else None
@@ -114,12 +114,12 @@ class EntryReader:
         for key in sorted(_OF_SEARCHES & entry.keys()):
             split, _, metric = key.partition("_")
             if split == "validation" and not self._has_validation:
-                split = "test"  # which such a search calls validation, too
+                split = "test"  # such a search also calls it validation
             found[split].setdefault(_NAMES_BESIDE.get(metric, metric), number(entry[key], key))
         return {split: metrics for split, metrics in found.items() if metrics}
 
     def _split_of_test(self, entry: Mapping[str, Any]) -> str:
-        """Where a search states one number as its test objective, that is of the validation data if there are any."""
+        """The split of a search's single test objective: the validation data if there is any."""
         searched = "optuna_trial_number" in entry and not isinstance(entry.get("test_objective"), list | dict)
         return "validation" if searched and self._has_validation else "test"
 

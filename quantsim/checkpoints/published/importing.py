@@ -1,4 +1,4 @@
-"""Puts result files of the published implementation into a store: all of a file, or nothing."""
+"""Imports result files of quantammsim into a store: either the whole file, or nothing."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from quantsim.rules import rule_names
 __all__ = ["PublishedResults", "import_results", "read_results"]
 
 _PRICES_UNKNOWN = IMPORTED
-"""Stands for the hash of the prices: they are not in the file. So an imported run compares with imported runs only."""
+"""Used as the hash of the prices, which are not in the file. So imported runs only compare with imported runs."""
 
 _OF_RESULTS = frozenset({"alphabetic", "evaluation_starts", "training_method"})
-"""What is put into the configuration while it runs, and says nothing of what was to be done."""
+"""Keys that quantammsim adds to the configuration during a run. They are not settings."""
 
 
 @dataclass(frozen=True)
 class PublishedResults:
-    """What a result file holds, in the form of the store.
+    """The content of a result file, as runs and checkpoints.
 
     Attributes:
         experiment: the study, translated from the configuration in the file.
-        runs: each part of the file as a run, with its checkpoints. When a training is repeated there, it appends to the file
-            of the first, and its steps begin anew: that is another part.
+        runs: the parts of the file as runs with their checkpoints. A repeated training in quantammsim appends to the same
+            file, and its steps start again: that is another part.
     """
 
     experiment: Experiment
@@ -45,20 +45,20 @@ class PublishedResults:
 def import_results(
     path: str | os.PathLike[str], store: CheckpointStore, *, source: str | os.PathLike[str] | None = None
 ) -> tuple[Run, ...]:
-    """Reads a result file ``run_….json`` of the published implementation into a store, and returns its runs.
+    """Imports a result file ``run_….json`` of quantammsim into a store, and returns its runs.
 
-    Its rows become checkpoints: raw parameters in the order of the study's tokens, and the metrics of the file, under the names
-    they have here. These are that implementation's, on its prices, which are not in the file; simulate a checkpoint to have it
-    evaluated here. The same file is stored once, however often it is imported.
+    Each row becomes a checkpoint: raw parameters in the order of the study's tokens, and the metrics of the file under their
+    names here. quantammsim computed these metrics, on prices that are not in the file. Simulate a checkpoint to evaluate it
+    here. Importing the same file again does not store it twice.
 
     Args:
-        path: of the file.
-        store: where to.
-        source: where the prices are, for the study's ``data.source``: ``"bundled"``, a folder, or a file.
+        path: path of the file.
+        store: checkpoint store to write to.
+        source: price source for the study's ``data.source``: ``"bundled"``, a folder, or a file.
 
     Raises:
-        ConfigError: the configuration in the file is of a rule that is not here, or cannot be translated.
-        CheckpointError: the file cannot be read or is not such a file; the message names the place. Nothing is stored then.
+        ConfigError: the rule in the configuration is not supported, or the configuration cannot be translated.
+        CheckpointError: the file cannot be read or is not a result file; the message names the place. Nothing is stored then.
 
     Example:
         >>> with CheckpointStore("results/checkpoints.db") as store:  # doctest: +SKIP
@@ -71,25 +71,25 @@ def import_results(
 
 
 def read_results(path: str | os.PathLike[str], *, source: str | os.PathLike[str] | None = None) -> PublishedResults:
-    """Reads a result file, and stores nothing; arguments and errors as of :func:`import_results`."""
+    """Reads a result file without storing it; arguments and errors as in :func:`import_results`."""
     file = ResultFile(Path(path))
     entries = file.entries()
     fingerprint = next(entries, None)
     if fingerprint is None:
-        raise CheckpointError(f"result file {file.path} is empty: it has not even a configuration")
+        raise CheckpointError(f"result file {file.path} is empty: it does not have a configuration")
     fingerprint = {key: value for key, value in fingerprint.items() if key not in _OF_RESULTS}
     settings = fingerprint.get("optimisation_settings") or {}
     if not isinstance(settings, Mapping):
         raise ConfigError(
             f"result file {file.path}, the configuration: optimisation_settings = {settings!r:.60} must be a table"
         )
-    # Files that lack the keys are of versions that had neither; the defaults are of later ones.
+    # Files without these keys come from older versions; the defaults are those of later versions.
     settings = {"val_fraction": 0.0, "early_stopping": False, **settings}
     experiment, remarks = _translated({**fingerprint, "optimisation_settings": settings}, file.path, source)
     reader = EntryReader(experiment, has_validation=bool(settings["val_fraction"]))
     parts = list(_parts(entries, reader, file.path))
     if not parts:
-        raise CheckpointError(f"result file {file.path} has a configuration and no results: nothing can be imported")
+        raise CheckpointError(f"result file {file.path} has a configuration but no results: there is nothing to import")
     origin = {
         "file": file.path.name,
         "sha256": file.sha256,
@@ -109,12 +109,12 @@ def read_results(path: str | os.PathLike[str], *, source: str | os.PathLike[str]
 def _translated(
     fingerprint: Mapping[str, Any], path: Path, source: str | os.PathLike[str] | None
 ) -> tuple[Experiment, list[str]]:
-    """The study, and what could not be translated."""
+    """Returns the study, and notes on keys that could not be translated."""
     rule = fingerprint.get("rule")
     name = rule.rpartition("__")[2] if isinstance(rule, str) else rule
     if name not in rule_names():
         raise ConfigError(
-            f"result file {path} is of rule {rule!r}, which is not here; {nearest(str(name), rule_names())}"
+            f"result file {path} has the rule {rule!r}, which is not supported; {nearest(str(name), rule_names())}"
         )
     tables: dict[str, Any] = {} if source is None else {"data": {"source": os.fspath(source)}}
     try:
@@ -129,7 +129,7 @@ def _translated(
 
 
 def _parts(entries: Iterator[dict[str, Any]], reader: EntryReader, path: Path) -> Iterator[list[Checkpoint]]:
-    """The checkpoints of each part."""
+    """Yields the checkpoints of each part."""
     part: list[Checkpoint] = []
     for number, entry in enumerate(entries, start=1):
         try:
@@ -162,5 +162,5 @@ def _run(experiment: Experiment, run_id: str, notes: Mapping[str, Any], at: date
 
 
 def _run_id(sha256: str, part: int, experiment: Experiment) -> str:
-    """The same for the same file, so that it cannot be stored twice."""
+    """Returns an id that is the same for the same file, so that it cannot be stored twice."""
     return hashlib.sha256(f"{sha256}:{part}:{experiment.data.source}".encode()).hexdigest()[:32]

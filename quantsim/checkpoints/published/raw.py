@@ -1,7 +1,7 @@
 """Reads the raw parameters of an entry of a result file.
 
-There, a parameter is one value per token, for each parameter set: ``[set][token]``, or ``[set][member][token]`` of an ensemble.
-A search has one set per entry, and no list around it. Tokens are sorted. Subsidiary pools have tables of their own.
+In a result file, a parameter is ``[set][token]``, or ``[set][member][token]`` for an ensemble. A search has one set per entry,
+without the outer list. Tokens are sorted. Subsidiary pools have separate tables.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ Table = Mapping[str, Any]
 
 
 class RawReader:
-    """Reads the parameters that an experiment has."""
+    """Reads the parameters of an experiment."""
 
     def __init__(self, experiment: Experiment) -> None:
-        """Reads nothing yet."""
+        """Does not read anything yet."""
         self._experiment = experiment
         self._defaults = experiment.initial_parameters()
         self._members = tuple(dict(experiment.pool.ensemble))
@@ -38,12 +38,12 @@ class RawReader:
         """Returns raw name → (number of sets, number of labels).
 
         Args:
-            entry: of the file.
-            n_sets: parameter sets in it; None for one that has no list around it.
-            others: keys of an entry that are no parameters.
+            entry: entry of the file.
+            n_sets: number of parameter sets in the entry; None for a single set without the outer list.
+            others: keys of an entry that are not parameters.
 
         Raises:
-            CheckpointError: a parameter is missing, has no counterpart here, or has not the shape it must have.
+            CheckpointError: a parameter is missing, has no counterpart here, or has the wrong shape.
         """
         tables = self._tables(entry)
         for pool in self._experiment.pools:
@@ -51,7 +51,7 @@ class RawReader:
             for key in tables[pool.group]:
                 if key not in known and key not in others:
                     raise CheckpointError(
-                        f"{key} is no parameter of {pool.pool.strategy_name} here: it cannot be imported"
+                        f"{key} is not a parameter of {pool.pool.strategy_name} here: it cannot be imported"
                     )
         return {
             parameter.raw_name: self._parameter(parameter, tables[pool.group], n_sets)
@@ -60,7 +60,7 @@ class RawReader:
         }
 
     def _tables(self, entry: Table) -> dict[str, Table]:
-        """The table of each pool, under the name of its group."""
+        """Returns the table of each pool by the name of its group."""
         parts = entry.get(SUBSIDIARIES) or []
         if not isinstance(parts, list) or len(parts) != len(self._subsidiaries):
             count = len(parts) if isinstance(parts, list) else f"{parts!r:.60}"
@@ -78,7 +78,7 @@ class RawReader:
     def _parameter(self, parameter: Parameter, table: Table, n_sets: int | None) -> FloatArray:
         name, count = parameter.spec.raw_name, 1 if n_sets is None else n_sets
         if name not in table:
-            # A search there does not store what it does not draw. It starts all pools with equal weights.
+            # A search of quantammsim does not store fixed parameters. It starts all pools with equal weights.
             if name == "initial_weights_logits":
                 return np.zeros((count, parameter.size))
             if parameter.active:
@@ -98,7 +98,7 @@ class RawReader:
             return np.broadcast_to(numbers, (parameter.size,)).copy()
         if len(numbers) != parameter.size:
             raise CheckpointError(
-                f"{name} has {len(numbers)} values, and must have one for each of {', '.join(labels)}"
+                f"{name} has {len(numbers)} values, but must have one for each of {', '.join(labels)}"
             )
         tokens = [label for label in labels if label not in self._subsidiaries]
         there = [*sorted(tokens), *(label for label in labels if label in self._subsidiaries)]
@@ -106,7 +106,7 @@ class RawReader:
 
 
 def of_set(key: str, value: Any, index: int, n_sets: int | None) -> Any:
-    """What a key holds of one parameter set; raises CheckpointError where it has not one item for each set."""
+    """Returns the item of one parameter set; raises CheckpointError unless there is one item per set."""
     if n_sets is None:
         return value
     if not isinstance(value, list) or len(value) != n_sets:
@@ -116,13 +116,13 @@ def of_set(key: str, value: Any, index: int, n_sets: int | None) -> Any:
 
 
 def number(value: Any, key: str) -> float:
-    """The value as a float; raises CheckpointError where it is no number."""
+    """Returns the value as a float; raises CheckpointError if it is not a number."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise CheckpointError(f"{key} must hold numbers, not {value!r:.60}")
     try:
         return float(value)
     except OverflowError:
-        raise CheckpointError(f"{key} holds {value!r:.60}, more than a number can be") from None
+        raise CheckpointError(f"{key} holds {value!r:.60}, which is too large for a number") from None
 
 
 def _of_member(name: str, row: Any, member: int, n_members: int) -> Any:

@@ -1,6 +1,6 @@
-"""Reads a result file: a JSON string that holds a JSON list, its configuration first, then one entry per step.
+"""Reads a result file: a JSON string that contains a JSON list, with the configuration first, then one entry per step.
 
-Entry by entry, so that of a large file neither the text nor the tree is in memory as a whole.
+It reads entry by entry, so that a large file is never in memory as a whole.
 """
 
 from __future__ import annotations
@@ -28,32 +28,34 @@ _SPACE = " \t\r\n"
 
 
 class ResultFile:
-    """A result file, to be read once.
+    """A result file. It can be read once.
 
     Attributes:
-        path: of the file.
-        n_entries: that were read so far.
+        path: path of the file.
+        n_entries: number of entries read so far.
     """
 
     def __init__(self, path: Path) -> None:
-        """Opens nothing yet."""
+        """Does not open the file yet."""
         self.path = path
         self.n_entries = 0
         self._hash = hashlib.sha256()
 
     @property
     def sha256(self) -> str:
-        """SHA-256 of the bytes read so far, in hexadecimal: of the whole file once all entries are."""
+        """SHA-256 of the bytes read so far, in hexadecimal; of the whole file after all entries are read."""
         return self._hash.hexdigest()
 
     def entries(self) -> Iterator[dict[str, Any]]:
-        """Yields the entries of the list, the configuration first. A plain list, not inside a string, is read, too.
+        """Yields the entries of the list, the configuration first. A plain list, not inside a string, is also valid.
 
         Raises:
-            CheckpointError: the file cannot be read, is cut short, or is not such a list; the message says where.
+            CheckpointError: the file cannot be read, is truncated, or does not hold such a list; the message says where.
         """
         if os.path.lexists(self.path) and not (os.path.isfile(self.path) or os.path.isdir(self.path)):
-            raise CheckpointError(f"result file {self.path} is no file")  # to read from a pipe might never end
+            raise CheckpointError(
+                f"result file {self.path} is not a regular file"
+            )  # reading from a pipe might never end
         text = _Text(self._blocks())
         try:
             if text.next_character() == '"':
@@ -63,10 +65,10 @@ class ResultFile:
                 raise _Malformed("it does not hold a list")
             text.advance()
             yield from self._list(text)
-        except _Cut as error:
+        except _Truncated as error:
             raise CheckpointError(
-                f"result file {self.path} ends in the midst of its list, after {self.n_entries} entries: it was cut short, or "
-                "is still being written"
+                f"result file {self.path} ends inside its list, after {self.n_entries} entries: it is truncated, or is still "
+                "being written"
             ) from error
         except _Malformed as error:
             raise CheckpointError(f"{self.path} is not a result file: {error}") from error
@@ -74,19 +76,21 @@ class ResultFile:
             raise CheckpointError(f"result file {self.path} cannot be read: {reason_of(error)}") from error
 
     def _list(self, text: _Text) -> Iterator[dict[str, Any]]:
-        """The entries, from behind the opening bracket."""
+        """Yields the entries after the opening bracket."""
         count = 0
         while (character := text.next_character()) != "]":
             if count:
                 if character != ",":
-                    raise self._broken(count - 1, f"a comma or the end of the list must follow it, not {character!r}")
+                    raise self._broken(
+                        count - 1, f"it must be followed by a comma or the end of the list, not {character!r}"
+                    )
                 text.advance()
                 if text.next_character() == "]":
                     raise self._broken(count, "there is none after the comma")
             try:
                 entry = text.value()
             except (ValueError, RecursionError) as error:
-                reason = "it is nested too deep" if isinstance(error, RecursionError) else str(error)
+                reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
                 raise self._broken(count, reason) from error
             if not isinstance(entry, dict):
                 raise self._broken(count, f"it must be a table, not {type(entry).__name__}")
@@ -122,15 +126,15 @@ def place(entry: int) -> str:
 
 
 class _Malformed(Exception):
-    """What a file has instead of a list in a string."""
+    """The file does not hold a list in a string; the message says what it holds."""
 
 
-class _Cut(Exception):
-    """A file that ends too early."""
+class _Truncated(Exception):
+    """The file ends too early."""
 
 
 class _Text:
-    """Text that comes in blocks, and a position in it."""
+    """A text that is read in blocks, and a position in it."""
 
     def __init__(self, blocks: Iterator[str]) -> None:
         self._blocks = blocks
@@ -138,7 +142,7 @@ class _Text:
         self._position = 0
 
     def next_character(self, *, end: bool = False) -> str | None:
-        """Skips blanks, and returns the next character without taking it; at the end None, or an error unless ``end``."""
+        """Skips blanks and peeks at the next character; at the end, returns None with ``end`` and else raises an error."""
         while True:
             while self._position < len(self._buffer) and self._buffer[self._position] in _SPACE:
                 self._position += 1
@@ -147,18 +151,18 @@ class _Text:
             if not self.more():
                 if end:
                     return None
-                raise _Cut
+                raise _Truncated
 
     def advance(self, n: int = 1) -> None:
-        """Takes characters."""
+        """Consumes characters."""
         self._position += n
 
     def rest(self) -> str:
-        """What was read and not taken."""
+        """Returns the text that was read but not consumed."""
         return self._buffer[self._position :]
 
     def more(self, least: int = 1) -> bool:
-        """Reads on; False where nothing is left."""
+        """Reads more text; False at the end."""
         blocks, n_read = [self.rest()], 0
         while n_read < least and (block := next(self._blocks, None)) is not None:
             blocks.append(block)
@@ -167,10 +171,10 @@ class _Text:
         return n_read > 0
 
     def value(self) -> Any:
-        """Takes one JSON value.
+        """Consumes one JSON value.
 
         Raises:
-            ValueError: there is none.
+            ValueError: the text is not a JSON value.
         """
         decoder = json.JSONDecoder(parse_int=_whole_number)
         while True:
@@ -178,12 +182,12 @@ class _Text:
                 value, self._position = decoder.raw_decode(self._buffer, self._position)
                 return value
             except json.JSONDecodeError as error:
-                # Only near the end of what was read, or in a string that does not end, can more text mend it.
+                # More text can only help near the end of the buffer, or inside a string.
                 left = len(self._buffer) - error.pos
                 if left > _LONGEST_LITERAL and not error.msg.startswith("Unterminated"):
                     raise ValueError(f"{error.msg}, before {self._buffer[error.pos : error.pos + 20]!r}") from error
                 if not self.more(least=len(self.rest())):
-                    raise _Cut from error
+                    raise _Truncated from error
 
 
 def _whole_number(digits: str) -> int:
@@ -193,7 +197,7 @@ def _whole_number(digits: str) -> int:
 
 
 def _inside_string(outer: _Text) -> Iterator[str]:
-    """Yields what a JSON string holds, from behind its opening quote."""
+    """Yields the content of a JSON string, after its opening quote."""
     while True:
         rest = outer.rest()
         part = _STRING_PART.match(rest)
@@ -205,8 +209,8 @@ def _inside_string(outer: _Text) -> Iterator[str]:
             outer.advance()
             break
         if len(rest) - end >= _LONGEST_ESCAPE:
-            raise _Malformed(f"{rest[end : end + _LONGEST_ESCAPE]!r} in its string is no escape of JSON")
+            raise _Malformed(f"{rest[end : end + _LONGEST_ESCAPE]!r} in its string is not a JSON escape")
         if not outer.more():
-            raise _Cut
+            raise _Truncated
     if outer.next_character(end=True) is not None:
         raise _Malformed("text follows its string")

@@ -1,4 +1,4 @@
-"""Configuration dictionaries ("run fingerprints") of the published implementation, quantammsim; docs/fingerprints.md."""
+"""Translates configuration dictionaries ("run fingerprints") of quantammsim. See docs/fingerprints.md."""
 
 from quantsim.config.fingerprint.json_file import read_fingerprint
 from quantsim.config.fingerprint.translate import Translation, translate

@@ -1,4 +1,4 @@
-"""A translated dictionary as a study file, with comments for what means something else."""
+"""Writes a translated fingerprint as a study file, with comments on keys whose meaning differs."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _WIDTH = 118
 
 
 def study_file(translation: Translation, experiment: Experiment) -> str:
-    """The text of a study file (TOML) that loads as the experiment does: all that differs from a study's defaults.
+    """Returns the text of a study file (TOML) that loads as this experiment. Defaults are left out.
 
     Args:
-        translation: says where the experiment is from, and what is to be said of it.
-        experiment: that it was made into.
+        translation: translation of the fingerprint, with its source and notes.
+        experiment: experiment made from the translation.
     """
     notes = [f"{path}: {text}." for path, text in translation.notes]
     remarks = [f"Translated from {translation.source}, a configuration of quantammsim.", *notes]

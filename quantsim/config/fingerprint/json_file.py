@@ -1,4 +1,4 @@
-"""Configuration dictionaries in files: JSON."""
+"""Reads fingerprints from JSON files."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ __all__ = ["read_fingerprint"]
 
 
 def read_fingerprint(path: Path) -> dict[str, Any]:
-    """The dictionary of a JSON file.
+    """Reads the dictionary in a JSON file.
 
     Raises:
-        ConfigError: it cannot be read, is no file, is larger than 4 MB, is not UTF-8 or not JSON, or holds no dictionary.
+        ConfigError: the file does not exist, cannot be read, is larger than 4 MB, is not UTF-8 or not JSON, or does not hold
+            a dictionary.
     """
     text = read_text(path, "fingerprint", form="JSON", otherwise="is it a result file? `quantsim import` reads those")
     shown = f"fingerprint {path}"
@@ -27,7 +28,7 @@ def read_fingerprint(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise ConfigError(f"{shown} is not JSON: {error}") from error
     if isinstance(content, str | list):
-        raise ConfigError(f"{shown} is no dictionary: it looks like a result file, which `quantsim import` reads")
+        raise ConfigError(f"{shown} is not a dictionary: it looks like a result file, which `quantsim import` reads")
     if not isinstance(content, dict):
         raise ConfigError(f"{shown} must hold a dictionary of keys and values, not {content!r}")
     check_depth(content, shown)

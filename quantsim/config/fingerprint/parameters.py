@@ -1,4 +1,4 @@
-"""Where parameters start: of one rule, of the members of an ensemble, of subsidiaries, and of several parameter sets."""
+"""Translates initial parameters: of a rule, of ensemble members, of subsidiaries, and of several parameter sets."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ INITIAL_KINDS: dict[str, InitialKind] = {
     "sobol": "sobol",
     "grid": "grid",
 }
-"""How sets and members are drawn, there and here."""
+"""Method of drawing sets and members: quantammsim's name → our name."""
 
 _DIRECT = {
     "initial_memory_length": "memory_days",
@@ -45,7 +45,7 @@ _DELTA, _LOGITS = "initial_memory_length_delta", "initial_weights_logits"
 
 
 def parameter_tables(values: Values, notes: Notes) -> dict[str, Any]:
-    """The table ``parameters``, and ``sgd.starts`` where initial values have one row per parameter set."""
+    """Returns the table ``parameters``, and ``sgd.starts`` if initial values have one row per parameter set."""
     rows = _rows(values, notes)
     tables: dict[str, Any] = {"parameters": rows[0]}
     if len(rows) > 1:
@@ -53,13 +53,13 @@ def parameter_tables(values: Values, notes: Notes) -> dict[str, Any]:
     for name, part in subsidiary_values(values).items():
         (own, *more) = _rows(part, notes)
         if more:
-            raise ConfigError(f"subsidary_pools: {name} has rows of initial values, and can have one only")
+            raise ConfigError(f"subsidary_pools: {name} has several rows of initial values, but can have only one")
         tables["parameters"] = {**tables["parameters"], **{in_group(name, key): value for key, value in own.items()}}
     return tables
 
 
 def own_specs(values: Values) -> list[ParameterSpec]:
-    """The parameters of the rule, those that matter under the settings of the fingerprint."""
+    """Returns the parameters of the rule that are active under the settings of the fingerprint."""
     settings = {
         "use_alt_lamb": values["use_alt_lamb"],
         "pre_exp_scaling": "log2" if values["use_pre_exp_scaling"] else "off",
@@ -68,10 +68,10 @@ def own_specs(values: Values) -> list[ParameterSpec]:
 
 
 def _rows(values: Values, notes: Notes) -> list[dict[str, Any]]:
-    """The parameters of one pool, by dotted name: one table, or one for each parameter set."""
+    """Returns the parameters of one pool by dotted name: one table, or one per parameter set."""
     n_others = len(holdings(values)) - len(values["tokens"])
     given = {path: in_order(values, path, values[path], notes, n_others) for path in (*_DIRECT, _DELTA)}
-    _n_rows(values, given)  # all have as many, or one
+    _n_rows(values, given)  # checks that all have the same number of rows, or one
     second = given["initial_memory_length"] + given[_DELTA]
     arrays = {name: given[path] for path, name in _DIRECT.items()} | dict.fromkeys(_SECOND_MEMORIES, second)
     specs = own_specs(values)
@@ -102,21 +102,21 @@ def _n_rows(values: Values, arrays: Mapping[str, FloatArray]) -> int:
     n_sets = values["optimisation_settings.n_parameter_sets"]
     if counts - {n_sets}:
         raise ConfigError(
-            f"initial values have {' and '.join(map(str, sorted(counts)))} rows, and must have one for each of "
+            f"initial values have {' and '.join(map(str, sorted(counts)))} rows, but must have one for each of "
             f"the {n_sets} parameter sets (optimisation_settings.n_parameter_sets), or one"
         )
     return max(counts, default=1)
 
 
 def _plain(array: FloatArray, row: int) -> Any:
-    """That row of a matrix, or the values of all rows, as a number or a list."""
+    """Returns one row of a matrix, or the values for all rows, as a number or a list."""
     if array.ndim == 2:
         array = array[row if array.shape[0] > 1 else 0]
     return array.tolist()
 
 
 def _bounds(values: Values, notes: Notes) -> dict[str, Any]:
-    """Bounds of the weights that are parameters."""
+    """Returns the bounds of the weights that are parameters."""
     if "bounded__" not in values["rule"] or values["learnable_bounds_settings.freeze_bounds"]:
         return {}
     found = {}
@@ -129,10 +129,10 @@ def _bounds(values: Values, notes: Notes) -> dict[str, Any]:
 def _of_members(
     values: Values, specs: list[ParameterSpec], members: tuple[str, ...], own: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Initial values of every member, apart from one another: members that start alike have equal gradients and stay alike.
+    """Returns different initial values for each member. Members with equal values would have equal gradients and stay equal.
 
-    With ``gaussian``, the first has them as they are, and the others with noise of ``ensemble_init_scale`` on raw values. With
-    the other methods, all are points of the parameters' ranges.
+    With ``gaussian``, the first member has the given values, and the others have noise of ``ensemble_init_scale`` on their raw
+    values. With the other methods, all members are points in the ranges of the parameters.
     """
     layout = bind(specs, tuple(holdings(values)), values["chunk_period"])
     try:
@@ -163,7 +163,7 @@ def _of_members(
 def _points(
     kind: InitialKind, layout: tuple[Parameter, ...], raw: Mapping[str, FloatArray], n: int, seed: int, longest: float
 ) -> dict[str, FloatArray]:
-    """``n`` points of the ranges, raw name → (n, m); of a grid of at least so many, evenly chosen."""
+    """Returns ``n`` points in the ranges, raw name → (n, m). From a larger grid, evenly spaced points are chosen."""
     n_points = n
     if kind == "grid":
         n_sides = sum(parameter.size for parameter in layout)

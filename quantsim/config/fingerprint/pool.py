@@ -1,4 +1,4 @@
-"""What the pool is: tokens, rule or ensemble, bounds, subsidiaries; its periods, and when its weights move."""
+"""Translates the pool: tokens, rule or ensemble, bounds and subsidiaries; periods; updates of the weights."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from quantsim.errors import ConfigError, nearest
 __all__ = ["holdings", "is_multi_period", "member_names", "pool_tables", "rule_of", "split", "subsidiary_values"]
 
 _MOST_MEMBERS = 1000
-_A_CENTURY = 100 * 366 * 1440  # in minutes: no chunk is so long
+_A_CENTURY = 100 * 366 * 1440  # in minutes; upper limit of a chunk
 _ENSEMBLE, _BOUNDED = "ensemble__", "bounded__"
 
 _LOOKS_AHEAD = frozenset({"min_variance"})
@@ -26,7 +26,7 @@ _OTHER_SHAPES = {
     "hodling_index": "an index pool",
     "trad_hodling_index": "an index pool",
 }
-_NOT_BUILT = "is {}, and pools of that shape are not simulated here"
+_NOT_BUILT = "is {}, which is not supported here"
 
 _SUBSIDIARY_KEYS = (
     *("tokens", "rule", "chunk_period", "weight_interpolation_period", "weight_interpolation_method", "maximum_change"),
@@ -35,11 +35,11 @@ _SUBSIDIARY_KEYS = (
     *("initial_memory_length", "initial_memory_length_delta", "initial_k_per_day", "initial_weights_logits"),
     *("initial_log_amplitude", "initial_raw_width", "initial_raw_exponents", "initial_pre_exp_scaling"),
 )
-"""Keys of a pool among ``subsidary_pools``: what it does not say, it has from the pool that holds it."""
+"""Keys of a pool in ``subsidary_pools``. Missing ones are those of the pool that holds it."""
 
 
 def pool_tables(values: Values, notes: Notes) -> dict[str, Any]:
-    """The tables ``data``, ``periods``, ``pool``, ``subsidiaries`` and ``update``, as far as they are not copied."""
+    """Returns the tables ``data``, ``periods``, ``pool``, ``subsidiaries`` and ``update``, without copied keys."""
     tokens, subsidiaries = values["tokens"], subsidiary_values(values)
     if values.is_given("n_assets") and values["n_assets"] != len(tokens):
         raise ConfigError(f"n_assets = {values['n_assets']} must be the number of tokens, {len(tokens)}")
@@ -57,10 +57,10 @@ def pool_tables(values: Values, notes: Notes) -> dict[str, Any]:
 
 
 def rule_of(values: Values) -> str:
-    """The rule's name, without what says that it is an ensemble or bounded.
+    """Returns the name of the rule, without the prefixes ``ensemble__`` and ``bounded__``.
 
     Raises:
-        ConfigError: it is a pool of a shape that is not simulated.
+        ConfigError: this kind of pool is not supported.
     """
     rule: str = values["rule"]
     for prefix in (_ENSEMBLE, _BOUNDED, _ENSEMBLE):
@@ -72,12 +72,12 @@ def rule_of(values: Values) -> str:
 
 
 def is_multi_period(values: Values) -> bool:
-    """Whether it holds arguments of multi-period training, which has rules of its own."""
+    """Whether the fingerprint has arguments of multi-period training, which is handled differently."""
     return values.any_in("multi_period")
 
 
 def member_names(values: Values) -> tuple[str, ...]:
-    """The members of the ensemble; none where it is one rule."""
+    """Returns the names of the ensemble's members; empty for a single rule."""
     n_members = values["n_ensemble_members"]
     if not 1 <= n_members <= _MOST_MEMBERS:
         raise ConfigError(
@@ -87,12 +87,12 @@ def member_names(values: Values) -> tuple[str, ...]:
 
 
 def holdings(values: Values) -> list[str]:
-    """What the pool holds: tokens in the order given, then subsidiaries."""
+    """Returns the holdings of the pool: tokens in the given order, then subsidiaries."""
     return [*values["tokens"], *subsidiary_values(values)]
 
 
 def subsidiary_values(values: Values) -> dict[str, Values]:
-    """Name → values of each pool that the pool holds shares of, with those of that pool where it has none of its own."""
+    """Returns subsidiary → its values; missing ones are those of the outer pool."""
     found = {}
     for number, table in enumerate(values["subsidary_pools"], start=1):
         where = f"subsidary_pools[{number - 1}]"
@@ -104,7 +104,7 @@ def subsidiary_values(values: Values) -> dict[str, Values]:
                 raise ConfigError(f"{where}: unknown key {key!r}: {nearest(str(key), _SUBSIDIARY_KEYS)}")
         for key in ("tokens", "rule"):
             if key not in table:
-                raise ConfigError(f"{where} has no {key!r}, and it is required")
+                raise ConfigError(f"{where} has no {key!r}, which is required")
         inherited = (key for key in _SUBSIDIARY_KEYS if values.is_given(key) and not isinstance(values[key], list))
         own = {key: values[key] for key in inherited if key != "initial_weights_logits"}
         dates = {key: values[key] for key in ("startDateString", "endDateString")}
@@ -124,7 +124,7 @@ def _pool(values: Values, notes: Notes) -> dict[str, Any]:
         pool["minimum_weight"] = values["minimum_weight"]
     pool["arb_quality"] = values["arb_quality"]
     if rule == "cow" and values["arb_quality"] != 1.0:
-        # There, a lone arbitrageur of a batch trades inside the no-trade band, too, at the pool's expense.
+        # In quantammsim, the monopolist arbitrageur also trades inside the no-trade band, at the pool's expense.
         pool["published_band_trades"] = True
     if _BOUNDED in values["rule"]:
         low, high = (
@@ -147,7 +147,7 @@ def _subsidiary(values: Values, notes: Notes) -> dict[str, Any]:
         table: {
             key.to.rpartition(".")[2]: values[key.path]
             for key in BY_PATH.values()
-            if key.fate == "copied" and key.to.startswith(f"{table}.") and key.path != "initial_pool_value"
+            if key.handling == "copied" and key.to.startswith(f"{table}.") and key.path != "initial_pool_value"
         }
         for table in ("pool", "update", "fees")
     }
@@ -169,7 +169,7 @@ def _moment(key: str, text: str) -> datetime:
 
 
 def split(values: Values) -> tuple[datetime, datetime, datetime]:
-    """Where training begins and ends, and where validation does: at the same moment as training where there is none."""
+    """Returns the start and end of training, and the end of validation; both ends are equal without validation."""
     start, end = (_moment(key, values[key]) for key in ("startDateString", "endDateString"))
     path = "optimisation_settings.val_fraction"
     fraction = 0.0 if is_multi_period(values) else values[path]
@@ -181,8 +181,8 @@ def split(values: Values) -> tuple[datetime, datetime, datetime]:
     train_end = start + chunk * int((end - start) * (1 - fraction) / chunk)
     if not start < train_end < end:
         raise ConfigError(
-            f"{path} = {fraction} of {end - start} must leave at least one chunk to training, and take one: "
-            "give 0 for no validation"
+            f"{path} = {fraction} of {end - start}: training and validation need at least one chunk each; "
+            "use 0 for no validation"
         )
     return start, train_end, end
 
@@ -197,8 +197,8 @@ def _periods(values: Values, notes: Notes) -> dict[str, Any]:
         if there != train_end:
             notes.add(
                 path,
-                f"validation begins with a chunk, {train_end:%Y-%m-%d %H:%M}, and in quantammsim at {there:%Y-%m-%d %H:%M}, "
-                "so that train metrics differ: on minute bars periods.train_end can have that",
+                f"validation starts with a chunk, at {train_end:%Y-%m-%d %H:%M}, but in quantammsim at "
+                f"{there:%Y-%m-%d %H:%M}, so train metrics differ: on minute bars periods.train_end can be set to that time",
             )
     if values.is_given("endTestDateString"):
         periods["test_end"] = _moment("endTestDateString", values["endTestDateString"])
@@ -217,12 +217,12 @@ def _update(values: Values, notes: Notes) -> dict[str, Any]:
         "pre_exp_scaling": "log2" if values["use_pre_exp_scaling"] else "off",
     }
     if rule_of(values) in _LOOKS_AHEAD:
-        # There, output j of a rule that outputs weights knows the price at the end of the chunk that it steers. A
-        # translated configuration is to give the figures it gave; docs/rules.md says what that is worth.
+        # In quantammsim, output j of a rule that outputs weights uses the price at the end of the chunk that it controls. A
+        # translated configuration reproduces these results; see docs/rules.md.
         update["published_look_ahead"] = True
         notes.add(
             "rule",
-            f"{values['rule']} knows the price at the end of the chunk that it steers, as in quantammsim, and no pool can: set "
-            "update.published_look_ahead = false to see what it is worth",
+            f"{values['rule']} looks ahead, as in quantammsim: it uses the price at the end of the chunk that it controls. Set "
+            "update.published_look_ahead = false for realistic results",
         )
     return update

@@ -1,4 +1,4 @@
-"""How it is searched: trials, time, ranges, objectives."""
+"""Translates the search: trials, time, ranges, objectives."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ _OPT = "optimisation_settings."
 _OPTUNA = f"{_OPT}optuna_settings."
 _CONFIG = f"{_OPTUNA}parameter_config."
 _CMA = f"{_OPT}cma_es_settings."
-_AROUND = 0.1  # there, in raw units
+_AROUND = 0.1  # of quantammsim, in raw units
 _AROUND_SOME = (
-    f"parameters without a range in parameter_config are searched {_AROUND} about their initial values, in raw units, as "
-    "in quantammsim: give False to search their default ranges"
+    f"parameters without a range in parameter_config are searched within ± {_AROUND} of their initial values, in raw units, "
+    "as in quantammsim: set it to False to search their default ranges"
 )
 _AROUND_NONE = (
-    "parameter_config has ranges for all parameters, and these are searched, not the surroundings of initial values"
+    "parameter_config has ranges for all parameters. These are searched, not the neighbourhood of initial values"
 )
 _RANGE = ("low", "high", "log_scale")
 
 
 def search_table(values: Values, notes: Notes) -> dict[str, Any]:
-    """The table ``search``, as far as it is not copied, and ``name`` where the search has one."""
+    """Returns the table ``search``, without copied keys, and ``name`` if the search has one."""
     ranges = _all_ranges(values)
     search: dict[str, Any] = {
         "trials": values[f"{_OPTUNA}n_trials"],
@@ -54,7 +54,7 @@ def search_table(values: Values, notes: Notes) -> dict[str, Any]:
 
 
 def _generations(values: Values, ranges: dict[str, Any]) -> dict[str, Any]:
-    """As many trials as all generations have; a generation is as large as Hansen's tutorial (arXiv:1604.00772) has it."""
+    """Returns the number of trials in all generations. The default population size is that of arXiv:1604.00772."""
     n_tokens = len(values["tokens"])
     n_numbers = max(sum(1 if table.get("scalar") else n_tokens for table in ranges.values()), 1)
     size = values[f"{_CMA}population_size"] or 4 + int(3 * math.log(n_numbers))
@@ -67,13 +67,13 @@ def _objectives(values: Values, notes: Notes) -> list[str]:
         raise ConfigError(f"{path} = True is for {_OPT}method = 'optuna'")
     if not values["bout_offset"]:
         raise ConfigError(
-            f"{path} = True measures windows that are bout_offset shorter than training, and with bout_offset = 0 "
-            "there is one only, which has no deviation: give it a length"
+            f"{path} = True uses windows that are shorter than training by bout_offset. With bout_offset = 0 there is only "
+            "one, which has no deviation: set bout_offset"
         )
     if values["turnover_penalty"]:
         notes.add("turnover_penalty", "does not count among several objectives")
     if values[f"{_OPTUNA}early_stopping.enabled"]:
-        text = "a search of several objectives has no patience: search.max_minutes can end it"
+        text = "a search with several objectives has no patience: set search.max_minutes to end it"
         notes.add(f"{_OPTUNA}early_stopping.enabled", text)
     return [f"{metric}.mean", f"{metric}.worst", f"-{metric}.std"]
 
@@ -87,7 +87,7 @@ def _one_objective(values: Values, notes: Notes) -> dict[str, Any]:
         }
         notes.add(
             f"{_OPTUNA}early_stopping.min_improvement",
-            "here a gain of the objective, in its own units; in quantammsim a share of the best validation value",
+            "in units of the objective here; in quantammsim relative to the best validation value",
         )
     path = f"{_OPTUNA}overfitting_penalty"
     if values[f"{_OPT}val_fraction"] and not is_multi_period(values):
@@ -95,13 +95,13 @@ def _one_objective(values: Values, notes: Notes) -> dict[str, Any]:
     elif values.is_given(path) and values[path]:
         notes.add(
             path,
-            f"needs validation data ({_OPT}val_fraction), and is left out without; quantammsim penalises by test data then",
+            f"needs validation data ({_OPT}val_fraction), so it is left out; quantammsim uses test data for the penalty",
         )
     return found
 
 
 def _all_ranges(values: Values) -> dict[str, Any]:
-    """The tables of ``search.ranges``, of every group of parameters."""
+    """Returns the tables of ``search.ranges`` for every group of parameters."""
     own = _ranges(values)
     groups = member_names(values) or ("",)
     found = {in_group(group, name): dict(table) for group in groups for name, table in own.items()}
@@ -112,7 +112,7 @@ def _all_ranges(values: Values) -> dict[str, Any]:
 
 
 def _ranges(values: Values, pool: Values | None = None) -> dict[str, Any]:
-    """Parameter → its table: the range given, else around the initial value, else the default range."""
+    """Returns parameter → its table: the given range, else around the initial value, else the default range."""
     always = values[f"{_OPTUNA}make_scalar"] or values[f"{_OPT}force_scalar"]
     found: dict[str, Any] = {}
     for spec in own_specs(pool or values):
@@ -123,7 +123,7 @@ def _ranges(values: Values, pool: Values | None = None) -> dict[str, Any]:
         changed = [one for one in given if not _is_default(values, one)]
         if len(changed) > 1:
             both = " and ".join(f"parameter_config.{one.name}" for one in changed)
-            raise ConfigError(f"{both} both say how {spec.human_name} is searched: give one of them")
+            raise ConfigError(f"{both} both set the range of {spec.human_name}: give one of them")
         one = (changed or given or names)[0]
         scalar = always or any(values[f"{_CONFIG}{each.name}.scalar"] for each in names)
         if not given and values[f"{_OPTUNA}expand_around"]:
@@ -139,7 +139,7 @@ def _table(values: Values, one: Range) -> dict[str, Any]:
     if not low < high or (low <= 0.0 and not one.raw and log):
         wanted = "low must be below high" if low > 0.0 or not log else "low must be positive with log_scale"
         raise ConfigError(f"{_CONFIG}{one.name}: {wanted}, but low = {low:g} and high = {high:g}")
-    # Even in a logarithm is even in raw units, and these are spread as the parameter's own scale has it.
+    # A uniform draw in the logarithm is uniform in raw units, which is the scale of the parameter.
     return {"low": low, "high": high, "units": "raw"} if one.raw else {"low": low, "high": high, "log": log}
 
 

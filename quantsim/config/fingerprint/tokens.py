@@ -1,4 +1,4 @@
-"""The order of tokens: there they are sorted, and lists of one value per token are in that order."""
+"""The order of tokens. quantammsim sorts them, and lists with one value per token are in sorted order."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ __all__ = ["in_order"]
 
 
 def in_order(values: Values, path: str, given: Any, notes: Notes, n_others: int = 0) -> NDArray[np.float64]:
-    """A value as an array: () for a number, (n,) for one per token, (R, n) for rows of these; tokens in the study's order.
+    """Returns a value as an array with tokens in the study's order: () for a number, (n,) per token, (R, n) for rows.
 
     Args:
-        values: with the tokens.
-        path: of the value.
+        values: values of the fingerprint, for its tokens.
+        path: path of the value.
         given: the value.
-        notes: told where tokens had to change places.
-        n_others: how many subsidiaries follow the tokens; their places stay.
+        notes: gets a note if tokens were reordered.
+        n_others: number of subsidiaries after the tokens; they are not reordered.
 
     Raises:
-        ConfigError: it is none of these.
+        ConfigError: the value has another shape.
     """
     tokens = values["tokens"]
     n = len(tokens) + n_others
@@ -44,7 +44,7 @@ def in_order(values: Values, path: str, given: Any, notes: Notes, n_others: int 
     if places != list(range(n)) and np.ptp(array[..., : len(tokens)], axis=-1).any():
         notes.add(
             "tokens",
-            f"quantammsim sorts {', '.join(tokens)}, so lists of one value per token are taken to be for "
+            f"quantammsim sorts {', '.join(tokens)}, so lists with one value per token are read as "
             f"{', '.join(sorted(tokens))}",
         )
     return np.asarray(array[..., places])

@@ -1,4 +1,4 @@
-"""How it is trained: the driver, what is maximised over which windows, and the settings of the gradients."""
+"""Translates the training: driver, objective, windows, and settings of gradient training."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ __all__ = ["DRIVERS", "method_of", "training_tables"]
 _OPT = "optimisation_settings."
 
 DRIVERS = {"gradient_descent": "sgd", "optuna": "search", "bfgs": "sgd", "cma_es": "search", "multi_period": "sgd"}
-"""Method there → driver here; the last is a function of its own there."""
+"""Method of quantammsim → our driver. The last one is a separate function in quantammsim."""
 
 _MINUTES_A_DAY = 1440
 _REPORT_EVERY = 25
-_HESSIAN_WEIGHT = 1e-4  # of the trace, there
+_HESSIAN_WEIGHT = 1e-4  # weight of the trace in quantammsim
 _HESSIAN_SAMPLES = 4
-_NO_CLIPPING = 1e12  # longer than any gradient: a study file cannot say that there is no limit
-_NO_FLOOR = 1e-12  # of a learning rate, as a share of the first
-_PLATEAU_TOLERANCE = 1e-4  # there, absolute
-_NOISE_SEARCH = "is for gradients here: a search measures on the prices as they are"
-_NOISE_SGD = "the rule and the arbitrageurs see the noise here; in quantammsim only the value of the reserves has it"
+_NO_CLIPPING = 1e12  # larger than any gradient, because a study file cannot turn off the limit
+_NO_FLOOR = 1e-12  # of a learning rate, relative to the first
+_PLATEAU_TOLERANCE = 1e-4  # of quantammsim, absolute
+_NOISE_SEARCH = "is only for gradient training here: a search uses the prices without noise"
+_NOISE_SGD = "the rule and the arbitrageurs see the noise here; in quantammsim only the value of the reserves has noise"
 _SAMPLING = ("uniform", "stratified", "exponential")
 _OPTIMISERS = ("adam", "adamw", "sgd")
 _SCHEDULES = ("constant", "cosine", "warmup_cosine", "exponential")
 _AGGREGATES = ("mean", "softmin", "min", "sum")
 _OF_PERIODS = {"return": "returns", "sharpe": "daily_sharpe"}
-"""Metrics by their names in tables of metrics there, where ``return_val`` has them by another."""
+"""Metrics whose names in quantammsim's metric tables differ from those in ``return_val``."""
 
 
 def method_of(values: Values, notes: Notes) -> str:
-    """The method: as given, or multi-period training where there are arguments of it.
+    """Returns the method: the given one, or multi-period training if its arguments are given.
 
     Raises:
-        ConfigError: it is unknown.
+        ConfigError: the method is unknown.
     """
     path, inner = f"{_OPT}method", f"{_OPT}optuna_settings.method"
     known = [name for name in DRIVERS if name != "multi_period"]
@@ -54,12 +54,12 @@ def method_of(values: Values, notes: Notes) -> str:
 
 
 def training_tables(values: Values, notes: Notes) -> dict[str, Any]:
-    """The tables ``objective`` and ``sgd``, as far as they are not copied."""
+    """Returns the tables ``objective`` and ``sgd``, without copied keys."""
     return {"objective": _objective(values, notes), "sgd": _sgd(values, notes)}
 
 
 def _windows_of_search(values: Values, notes: Notes) -> int:
-    """How many windows a search, L-BFGS or CMA-ES measures, evenly placed, and as many at random; 0 for other methods."""
+    """Number of evenly placed windows of a search, L-BFGS or CMA-ES (with as many random ones); 0 for other methods."""
     method = method_of(values, notes)
     if method not in ("optuna", "bfgs", "cma_es"):
         return 0
@@ -70,15 +70,15 @@ def _windows_of_search(values: Values, notes: Notes) -> int:
 def _objective(values: Values, notes: Notes) -> dict[str, Any]:
     objective: dict[str, Any] = {"metric": values["return_val"]}
     if (penalty := values["turnover_penalty"]) < 0.0:
-        raise ConfigError(f"turnover_penalty = {penalty} must be at least 0: below, it would reward turnover")
+        raise ConfigError(f"turnover_penalty = {penalty} must be at least 0: a negative one would reward turnover")
     if penalty:
-        # There, Σ|Δw| of a mean minute; the metric is minus half of that, of a mean day.
+        # In quantammsim it is the mean of Σ|Δw| per minute; our metric is minus half of that per day.
         objective["weights"] = {"turnover": penalty / (_MINUTES_A_DAY / 2)}
         if (
             method_of(values, notes) in ("optuna", "multi_period")
             and not values[f"{_OPT}optuna_settings.multi_objective"]
         ):
-            notes.add("turnover_penalty", "counts here; a search and multi-period training of quantammsim leave it out")
+            notes.add("turnover_penalty", "counts here; search and multi-period training of quantammsim ignore it")
     offset, n_windows = values["bout_offset"], _windows_of_search(values, notes)
     if is_multi_period(values):
         aggregate = _chosen(values, "multi_period.aggregation", _AGGREGATES)
@@ -87,7 +87,7 @@ def _objective(values: Values, notes: Notes) -> dict[str, Any]:
             objective["period_overlap"] = overlap
             notes.add(
                 "multi_period.overlap_fraction",
-                "the periods cover all of training here; in quantammsim each has 1/n_periods of it, and they end early",
+                "the periods cover all of training here; in quantammsim each has 1/n_periods of it, and they end earlier",
             )
         if aggregate == "softmin":
             objective["softmin_temperature"] = values["multi_period.softmin_temperature"]
@@ -107,12 +107,12 @@ def _objective(values: Values, notes: Notes) -> dict[str, Any]:
 
 
 def _overlap(values: Values, n_windows: int) -> float:
-    """The overlap of ``n_windows`` periods that are ``bout_offset`` shorter than training, and cover it."""
+    """Returns the overlap of ``n_windows`` periods that cover training and are shorter than it by ``bout_offset``."""
     start, end, _ = split(values)
     minutes, offset = (end - start) / timedelta(minutes=1), values["bout_offset"]
     if not 0 < offset < minutes:
         raise ConfigError(
-            f"bout_offset = {offset} minutes leaves nothing of the {minutes:g} minutes of training: lower it"
+            f"bout_offset = {offset} minutes must be shorter than training, {minutes:g} minutes: lower it"
         )
     step: float = offset / ((minutes - offset) * (n_windows - 1))
     return max(0.0, 1.0 - step)
@@ -121,7 +121,9 @@ def _overlap(values: Values, n_windows: int) -> float:
 def _sgd(values: Values, notes: Notes) -> dict[str, Any]:
     method, multi_period = method_of(values, notes), is_multi_period(values)
     if DRIVERS[method] == "sgd" and values[f"{_OPT}force_scalar"]:
-        notes.add(f"{_OPT}force_scalar", "gradients move the value of each token; only a search has one value for all")
+        notes.add(
+            f"{_OPT}force_scalar", "gradients change the value of each token; only a search has one value for all"
+        )
     if values["price_noise_sigma"]:
         notes.add("price_noise_sigma", _NOISE_SEARCH if DRIVERS[method] == "search" else _NOISE_SGD)
     steps = {"bfgs": f"{_OPT}bfgs_settings.maxiter", "multi_period": "multi_period.max_epochs"}
@@ -145,16 +147,22 @@ def _sgd(values: Values, notes: Notes) -> dict[str, Any]:
     else:
         sgd |= _optimiser(values, notes, method)
     if values[f"{_OPT}use_swa"] and method not in ("bfgs", "multi_period"):
-        fate = "are not used beside validation data" if values[f"{_OPT}val_fraction"] else "are what training returns"
+        use = (
+            "are not used if there is validation data"
+            if values[f"{_OPT}val_fraction"]
+            else "are the result of training"
+        )
         notes.add(
             f"{_OPT}use_swa",
-            f"means are stored as sets of their own here, and picked if they are best; in quantammsim they {fate}",
+            f"averages are stored as additional sets here, and selected if they are best; in quantammsim they {use}",
         )
         begin = int(values[f"{_OPT}n_iterations"] * values[f"{_OPT}swa_start_frac"])
         sgd |= {"average_from_step": max(begin, 1), "average_every": values[f"{_OPT}swa_freq"]}
     if values[f"{_OPT}train_on_hessian_trace"]:
         sgd |= {"hessian_samples": _HESSIAN_SAMPLES, "hessian_penalty": _HESSIAN_WEIGHT}
-        notes.add(f"{_OPT}train_on_hessian_trace", f"the trace is estimated from {_HESSIAN_SAMPLES} directions a step")
+        notes.add(
+            f"{_OPT}train_on_hessian_trace", f"the trace is estimated from {_HESSIAN_SAMPLES} directions per step"
+        )
     return sgd | _early_stopping(values, notes, method, sgd["report_every"])
 
 
@@ -163,13 +171,13 @@ def _initial(values: Values, notes: Notes) -> str:
     kind = INITIAL_KINDS[_chosen(values, path, [name for name in INITIAL_KINDS if name != "grid"])]
     if kind != "gaussian":
         notes.add(
-            path, "fills the ranges of the parameters here; in quantammsim the surroundings of the initial values"
+            path, "uses the ranges of the parameters here; in quantammsim the neighbourhood of the initial values"
         )
     return kind
 
 
 def _is_plain_ascent(values: Values, method: str) -> bool:
-    """Whether steps are the gradient times the learning rate: there, ``sgd`` has no clipping, and its rate no schedule."""
+    """Whether steps are the plain gradient times the learning rate: quantammsim's ``sgd``, without clipping or schedule."""
     return values[f"{_OPT}optimiser"] == "sgd" and method != "multi_period"
 
 
@@ -194,16 +202,16 @@ def _optimiser(values: Values, notes: Notes, method: str) -> dict[str, Any]:
     found["final_fraction"] = _share(values, path, _ratio(1.0, values[path]))
     if schedule == "warmup_cosine":
         found["warmup_steps"] = values[f"{_OPT}warmup_steps"]
-        notes.add(f"{_OPT}warmup_steps", "the rate rises from 0 here, and in quantammsim from base_lr / lr_decay_ratio")
+        notes.add(f"{_OPT}warmup_steps", "the rate rises from 0 here, but in quantammsim from base_lr / lr_decay_ratio")
     if method == "multi_period":
         notes.add(
-            f"{_OPT}lr_schedule_type", "falls over multi_period.max_epochs here, and in quantammsim over n_iterations"
+            f"{_OPT}lr_schedule_type", "decays over multi_period.max_epochs here, but in quantammsim over n_iterations"
         )
     return found
 
 
 def _plateau(values: Values, lowest: float) -> dict[str, Any]:
-    """A rate that is lowered where the objective does not rise, to no less than ``lowest`` times the first."""
+    """Returns the settings of a rate that is reduced on a plateau, to at least ``lowest`` times the first rate."""
     return {
         "schedule": "plateau",
         "plateau_patience": values[f"{_OPT}decay_lr_plateau"],
@@ -215,13 +223,13 @@ def _plateau(values: Values, lowest: float) -> dict[str, Any]:
 
 
 def _ratio(value: float, of: float) -> float:
-    return value / of if of > 0 else math.nan  # which is no share
+    return value / of if of > 0 else math.nan  # nan fails the check of a share
 
 
 def _share(values: Values, path: str, share: float) -> float:
     if not 0.0 < share <= 1.0:
         raise ConfigError(
-            f"{path} = {values[path]} must leave the learning rate positive, and not above "
+            f"{path} = {values[path]} must keep the learning rate positive and at most "
             f"{_OPT}base_lr = {values[f'{_OPT}base_lr']}"
         )
     return share
@@ -235,17 +243,17 @@ def _early_stopping(values: Values, notes: Notes, method: str, report_every: int
         if method == "gradient_descent":
             notes.add(
                 path,
-                f"needs validation data ({_OPT}val_fraction), and is left out without; quantammsim stops by test data then",
+                f"needs validation data ({_OPT}val_fraction), so it is left out; quantammsim uses test data to stop",
             )
         return {}
     if method == "gradient_descent" and _OF_PERIODS.get(values[metric], values[metric]) != values["return_val"]:
         whose = "" if values.is_given(metric) else ", the default of quantammsim,"
-        notes.add(metric, f"{values[metric]}{whose} does not decide here: return_val = {values['return_val']} does")
+        notes.add(metric, f"{values[metric]}{whose} is not used here: return_val = {values['return_val']} is")
     return {"early_stopping_reports": max(1, math.ceil(values[f"{path}_patience"] / max(report_every, 1)))}
 
 
 def _chosen(values: Values, path: str, known: Sequence[str]) -> str:
-    """The value of a key that means the same here, if it is one of those known."""
+    """Returns the value of a key with the same meaning here, after checking that it is known."""
     if values[path] not in known:
         raise ConfigError(f"{path} = {values[path]!r}: {nearest(values[path], known)}")
     name: str = values[path]

@@ -1,4 +1,4 @@
-"""From a configuration dictionary of the published implementation, quantammsim, to the tables of a study."""
+"""Translates a configuration dictionary of quantammsim to the tables of a study."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ _ORDER = (
 
 @dataclass(frozen=True)
 class Translation:
-    """A study that means what a dictionary means.
+    """The study for a fingerprint.
 
     Attributes:
-        tables: of the study, as :meth:`quantsim.Experiment.from_dict` takes them.
-        notes: (key, text) of what means something else here, or nothing.
-        given: the keys of the dictionary.
-        source: where it is from, for messages.
+        tables: tables of the study, for :meth:`quantsim.Experiment.from_dict`.
+        notes: pairs (key, text) for keys whose meaning differs, or that have no effect.
+        given: keys of the fingerprint.
+        source: name of the source, for messages.
     """
 
     tables: dict[str, Any]
@@ -43,13 +43,15 @@ class Translation:
     source: str = _UNNAMED
 
     def warn(self) -> None:
-        """Warns once, :class:`~quantsim.FingerprintWarning`, naming all keys of the notes, if there are any."""
+        """Issues one :class:`~quantsim.FingerprintWarning` with all notes, if there are any."""
         if self.notes:
             lines = "".join(f"\n  {path}: {text}" for path, text in self.notes)
-            warnings.warn(f"not all of {self.source} means the same here:{lines}", FingerprintWarning, stacklevel=3)
+            warnings.warn(
+                f"some keys of {self.source} have another meaning here:{lines}", FingerprintWarning, stacklevel=3
+            )
 
     def explained(self, error: ConfigError) -> ConfigError:
-        """An error of the translated study that also names the fingerprint's own keys."""
+        """Returns an error of the translated study with the keys of the fingerprint added."""
         text = str(error)
         there = [
             f"\n  {name} is {key.path} of the fingerprint"
@@ -61,7 +63,7 @@ class Translation:
 
 
 def _names(message: str, key: str) -> bool:
-    """Whether a message of the study names a key of it: in full, or the table and the key apart; parameters by their names."""
+    """Whether a message names a key of the study: in full, or table and key separately, or a parameter by its name."""
     table, _, name = key.rpartition(".")
     if table == "parameters":
         return re.search(rf"(?<!\w){re.escape(name)}\b", message) is not None
@@ -70,14 +72,14 @@ def _names(message: str, key: str) -> bool:
 
 
 def translate(fingerprint: Mapping[str, Any], source: str = _UNNAMED) -> Translation:
-    """Translates a dictionary; docs/fingerprints.md lists what becomes of every key.
+    """Translates a fingerprint. docs/fingerprints.md lists all keys.
 
     Args:
-        fingerprint: its keys and values.
-        source: where it is from, for messages.
+        fingerprint: keys and values.
+        source: name of the source, for messages.
 
     Raises:
-        ConfigError: a required key is missing, a key is unknown (the nearest is suggested), or a value is not translated.
+        ConfigError: a required key is missing, a key is unknown (the nearest is suggested), or a value is not supported.
     """
     notes = Notes()
     try:
@@ -87,18 +89,18 @@ def translate(fingerprint: Mapping[str, Any], source: str = _UNNAMED) -> Transla
         raise (error if source == _UNNAMED else ConfigError(f"{source}: {error}")) from error
     meaning = (tables, notes.items())
     for key in values.changed():
-        if key.fate == "internal":
+        if key.handling == "internal":
             notes.add(key.path, key.note)
-        # This guarantees that no key is ignored: a key that changes nothing is named, whatever the reason.
-        elif key.fate != "checked" and key.path not in notes and _means_with_default(key.path, values) == meaning:
-            notes.add(key.path, f"changes nothing here ({key.note})" if key.note else "changes nothing here")
+        # No key is ignored silently: a key that changes nothing gets a note.
+        elif key.handling != "checked" and key.path not in notes and _means_with_default(key.path, values) == meaning:
+            notes.add(key.path, f"has no effect here ({key.note})" if key.note else "has no effect here")
     return Translation(tables, notes.items(), values.paths, source)
 
 
 def _tables(values: Values, notes: Notes) -> dict[str, Any]:
     tables: dict[str, Any] = {"driver": DRIVERS[method_of(values, notes)]}
     for key in KEYS:
-        if key.fate == "copied":
+        if key.handling == "copied":
             table, _, name = key.to.rpartition(".")
             (tables.setdefault(table, {}) if table else tables)[name] = values[key.path]
     for part in (pool_tables, training_tables, search_table, parameter_tables):
@@ -108,7 +110,7 @@ def _tables(values: Values, notes: Notes) -> dict[str, Any]:
 
 
 def _means_with_default(path: str, values: Values) -> tuple[dict[str, Any], tuple[tuple[str, str], ...]] | None:
-    """What the dictionary means, and what is said of it, with one key at its default; None where it means nothing then."""
+    """Returns tables and notes with one key at its default; None if the fingerprint is invalid then."""
     notes = Notes()
     try:
         return _tables(values.with_default(path), notes), notes.items()

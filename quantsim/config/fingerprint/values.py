@@ -1,4 +1,4 @@
-"""A configuration dictionary as flat values, checked against the table of keys, and what is to be said of them."""
+"""Flat values of a fingerprint, checked against the table of keys, and notes on them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _WORDS: dict[type, str] = {
 
 
 class Values:
-    """The values of a dictionary, by path; what is left out, or is None, has that implementation's default."""
+    """The values of a fingerprint by path. Missing values and None have quantammsim's default."""
 
     def __init__(self, given: Mapping[str, Any]) -> None:
         self._given = dict(given)
@@ -31,15 +31,15 @@ class Values:
         """Reads a dictionary.
 
         Raises:
-            ConfigError: a key is unknown (the nearest is suggested) or required and missing, or a value has the wrong type or
-                is not translated.
+            ConfigError: a key is unknown (the nearest is suggested), a required key is missing, or a value has the wrong type
+                or is not supported.
         """
         if not isinstance(fingerprint, Mapping):
             raise ConfigError(f"a fingerprint is a dictionary of keys and values, not {type(fingerprint).__name__}")
         given = dict(_leaves(fingerprint))
         for key in REQUIRED:
             if key not in given:
-                raise ConfigError(f"the fingerprint has no {key!r}, and it is required")
+                raise ConfigError(f"the fingerprint has no {key!r}, which is required")
         if not all(isinstance(token, str) and token for token in given["tokens"]):
             raise ConfigError(f"tokens = {given['tokens']!r} must be a list of names")
         if len(set(given["tokens"])) < len(given["tokens"]):
@@ -63,33 +63,33 @@ class Values:
         return any(path.startswith(f"{table}.") for path in self._given)
 
     def changed(self) -> Iterator[Key]:
-        """The keys that are given another value than the default, in the order of the table."""
+        """Yields the keys whose value is not the default, in the order of the table."""
         for key in KEYS:
             if key.path in self._given and self._given[key.path] != key.default:
                 yield key
 
     def with_default(self, path: str) -> Values:
-        """The values with the default in place of that one; left out where the default is None."""
+        """Returns the values with the default in place of this one; without the key if the default is None."""
         default = BY_PATH[path].default
         rest = {name: value for name, value in self._given.items() if name != path}
         return Values(rest if default is None else {**rest, path: default})
 
 
 class Notes:
-    """What is to be said of keys, in the order in which it was said; of each key once."""
+    """Notes on keys, in the order in which they were added; at most one per key."""
 
     def __init__(self) -> None:
         self._texts: dict[str, str] = {}
 
     def add(self, path: str, text: str) -> None:
-        """Says something of a key, unless something was said."""
+        """Adds a note, unless the key has one."""
         self._texts.setdefault(path, text)
 
     def __contains__(self, path: str) -> bool:
         return path in self._texts
 
     def items(self) -> tuple[tuple[str, str], ...]:
-        """(path, text) of each."""
+        """Returns pairs (path, text)."""
         return tuple(self._texts.items())
 
 
@@ -112,17 +112,17 @@ def _leaves(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
 def _checked(key: Key, value: Any) -> Any:
     if hasattr(value, "tolist"):
         value = value.tolist()  # a number or an array of numpy
-    if key.fate == "refused" and value not in key.allowed:
+    if key.handling == "refused" and value not in key.allowed:
         remedy = f"; set {key.to}" if key.to else ""
         raise ConfigError(
-            f"{key.path} = {value!r} is not supported; the only value that is: {key.allowed[0]!r}. "
+            f"{key.path} = {value!r} is not supported; the only supported value is {key.allowed[0]!r}. "
             f"{key.note[0].upper()}{key.note[1:]}{remedy}"
         )
     if key.kind is None:
         return value
     if isinstance(value, tuple):
         value = list(value)
-    # A comparison, not a conversion: whole numbers of JSON may have any number of digits. What is not a number fails it.
+    # A comparison, not a conversion, because integers in JSON may have any number of digits. nan fails the comparison.
     is_number = isinstance(value, int | float) and not isinstance(value, bool) and -_LARGEST <= value <= _LARGEST
     fits = {
         float: is_number,

@@ -225,7 +225,7 @@ def test_tables_given_extend_the_translated_ones() -> None:
         (optimised(sample_method="unifrom"), ("sample_method", "did you mean 'uniform'?")),
         (
             searched(parameter_config={"log_k": {"low": -1.0}, "k_per_day": {"low": 2.0}}),
-            ("parameter_config.log_k and parameter_config.k_per_day", "k_per_day is searched"),
+            ("parameter_config.log_k and parameter_config.k_per_day", "set the range of k_per_day"),
         ),
     ],
 )
@@ -238,7 +238,7 @@ def test_what_cannot_be_meant_is_refused(changes: dict[str, Any], said: tuple[st
 
 @pytest.mark.parametrize("key", SMALLEST)
 def test_required_keys(key: str) -> None:
-    with pytest.raises(ConfigError, match=f"no '{key}', and it is required"):
+    with pytest.raises(ConfigError, match=f"no '{key}', which is required"):
         Experiment.from_fingerprint({name: value for name, value in SMALLEST.items() if name != key})
 
 
@@ -267,7 +267,7 @@ def test_parameters_of_the_channel_rules_are_translated() -> None:
 
 def test_the_published_look_ahead_comes_with_the_rule_that_has_it() -> None:
     assert read(rule="min_variance").update.published_look_ahead
-    assert "rule: min_variance knows the price at the end of the chunk" in said_of(rule="min_variance")
+    assert "rule: min_variance looks ahead, as in quantammsim: it uses the price" in said_of(rule="min_variance")
     assert not read(rule="momentum").update.published_look_ahead
 
 
@@ -433,8 +433,8 @@ def test_learning_rates_fall_as_they_do_there() -> None:
     assert plain.final_fraction == pytest.approx(0.01)
     lowered = read(**optimised(use_plateau_decay=True, min_lr=0.01)).sgd
     assert (lowered.schedule, lowered.final_fraction) == ("plateau", pytest.approx(0.0, abs=1e-9)), "no floor there"
-    assert "min_lr: changes nothing here" in said_of(**optimised(use_plateau_decay=True, min_lr=0.01))
-    assert "decay_lr_plateau: changes nothing here" in said_of(**optimised(decay_lr_plateau=50))
+    assert "min_lr: has no effect here" in said_of(**optimised(use_plateau_decay=True, min_lr=0.01))
+    assert "decay_lr_plateau: has no effect here" in said_of(**optimised(decay_lr_plateau=50))
     cosine = read(**optimised(lr_schedule_type="warmup_cosine", warmup_steps=30, lr_decay_ratio=50)).sgd
     assert (cosine.schedule, cosine.warmup_steps, cosine.final_fraction) == ("warmup_cosine", 30, 0.02)
     assert "use_plateau_decay" in said_of(**optimised(lr_schedule_type="cosine", use_plateau_decay=True))
@@ -446,22 +446,22 @@ def test_plain_ascent_has_no_clipping_and_no_schedule_but_the_plateau() -> None:
     plain = read(**optimised(optimiser="sgd", lr_schedule_type="cosine", clip_norm=1.0)).sgd
     assert (plain.schedule, plain.clip_norm) == ("plateau", 1e12)
     said = said_of(**optimised(optimiser="sgd", lr_schedule_type="cosine", clip_norm=1.0))
-    assert "lr_schedule_type: changes nothing here" in said
-    assert "clip_norm: changes nothing here" in said
+    assert "lr_schedule_type: has no effect here" in said
+    assert "clip_norm: has no effect here" in said
     chained = read(multi_period={"max_epochs": 40}, **optimised(optimiser="sgd", clip_norm=1.0)).sgd
     assert (chained.optimiser, chained.schedule, chained.clip_norm) == ("sgd", "constant", 1.0)
     falls = said_of(multi_period={"max_epochs": 40}, **optimised(lr_schedule_type="cosine"))
-    assert "lr_schedule_type: falls over multi_period.max_epochs" in falls
+    assert "lr_schedule_type: decays over multi_period.max_epochs" in falls
 
 
 def test_what_counts_elsewhere_there_is_told() -> None:
     assert "price_noise_sigma: the rule and the arbitrageurs see the noise here" in said_of(price_noise_sigma=0.001)
-    assert "in quantammsim they are not used beside validation data" in said_of(**optimised(use_swa=True))
+    assert "in quantammsim they are not used if there is validation data" in said_of(**optimised(use_swa=True))
     alone = optimised(use_swa=True, val_fraction=0.0, early_stopping=False)
-    assert "use_swa: means are stored as sets of their own here" in said_of(**alone)
-    assert "in quantammsim they are what training returns" in said_of(**alone)
+    assert "use_swa: averages are stored as additional sets here" in said_of(**alone)
+    assert "in quantammsim they are the result of training" in said_of(**alone)
     call = {"n_periods": 3, "overlap_fraction": 0.5}
-    assert "use_swa: changes nothing here" in said_of(multi_period=call, **optimised(use_swa=True))
+    assert "use_swa: has no effect here" in said_of(multi_period=call, **optimised(use_swa=True))
     assert "overlap_fraction: the periods cover all of training here" in said_of(multi_period=call)
     for other in (searched(), {"multi_period": call}):
         assert "turnover_penalty: counts here" in said_of(turnover_penalty=0.1, **other)
@@ -471,8 +471,8 @@ def test_what_counts_elsewhere_there_is_told() -> None:
 @pytest.mark.parametrize(
     ("return_val", "metric", "said"),
     [
-        ("sharpe", None, "daily_log_sharpe, the default of quantammsim, does not decide here: return_val = sharpe"),
-        ("sharpe", "sharpe", "early_stopping_metric: sharpe does not decide here: return_val = sharpe"),
+        ("sharpe", None, "daily_log_sharpe, the default of quantammsim, is not used here: return_val = sharpe"),
+        ("sharpe", "sharpe", "early_stopping_metric: sharpe is not used here: return_val = sharpe"),
         ("daily_sharpe", "sharpe", ""),
         ("returns", "return", ""),
         ("daily_log_sharpe", None, ""),
@@ -483,8 +483,8 @@ def test_the_metric_that_picks_there_is_told_where_it_is_another(
 ) -> None:
     found = said_of(return_val=return_val, **optimised(early_stopping_metric=metric))
     assert said in found
-    assert ("does not decide" in found) == bool(said)
-    assert "does not decide" not in said_of(return_val=return_val, **searched())
+    assert ("is not used here" in found) == bool(said)
+    assert "is not used here" not in said_of(return_val=return_val, **searched())
 
 
 def test_what_steers_the_gradients() -> None:
@@ -531,12 +531,12 @@ def test_multi_period_training_is_one_window_in_parts() -> None:
 
 
 def test_what_counts_for_the_other_driver_only_is_told() -> None:
-    assert "force_scalar: gradients move" in said_of(**optimised(force_scalar=True))
+    assert "force_scalar: gradients change" in said_of(**optimised(force_scalar=True))
     assert "force_scalar" not in said_of(**optimised(method="optuna", force_scalar=True))
-    assert "price_noise_sigma: is for gradients" in said_of(price_noise_sigma=0.001, **searched())
+    assert "price_noise_sigma: is only for gradient training" in said_of(price_noise_sigma=0.001, **searched())
     several = searched(multi_objective=True, early_stopping={"enabled": True})
     assert "turnover_penalty: does not count" in said_of(turnover_penalty=0.1, **several)
-    assert "early_stopping.enabled: a search of several objectives" in said_of(**several)
+    assert "early_stopping.enabled: a search with several objectives" in said_of(**several)
 
 
 def test_values_may_be_of_numpy() -> None:
@@ -549,7 +549,7 @@ def test_values_may_be_of_numpy() -> None:
 def test_validation_that_begins_elsewhere_is_told() -> None:
     """80 % of three days of daily chunks is in the middle of the third; of five days, the end of the fourth."""
     given = {"startDateString": "2023-01-01 00:00:00", "chunk_period": 1440, **optimised(val_fraction=0.2)}
-    assert "validation begins with a chunk, 2023-01-03 00:00, and in quantammsim at 2023-01-03 09:36" in said_of(
+    assert "validation starts with a chunk, at 2023-01-03 00:00, but in quantammsim at 2023-01-03 09:36" in said_of(
         **given, endDateString="2023-01-04 00:00:00"
     )
     assert "val_fraction" not in said_of(**given, endDateString="2023-01-06 00:00:00")

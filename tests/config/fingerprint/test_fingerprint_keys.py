@@ -129,11 +129,11 @@ def test_no_key_is_ignored(key: Key) -> None:
     value = other_than(key)
     assert value not in (key.default, BASE.get(key.path))
     found = counts(key.path, value)
-    if key.fate == "copied":
+    if key.handling == "copied":
         assert found == "translated"
-    elif key.fate == "refused":
+    elif key.handling == "refused":
         assert found == "refused"
-    elif key.fate == "internal":
+    elif key.handling == "internal":
         assert found == "warned about"
 
 
@@ -183,7 +183,7 @@ def test_the_configurations_in_result_files_are_fingerprints(shared: Path) -> No
 
 def test_a_key_without_effect_is_named_with_the_reason() -> None:
     _, said = tell({**BASE, f"{OPT}decay_lr_plateau": 50, "use_fused_reserves": False, "reclamm_learn_fees": True})
-    assert "optimisation_settings.decay_lr_plateau: changes nothing here (only with use_plateau_decay" in said
+    assert "optimisation_settings.decay_lr_plateau: has no effect here (only with use_plateau_decay" in said
     assert "use_fused_reserves: " in said
     assert "reclamm_learn_fees: for reCLAMM pools" in said
 
