@@ -350,7 +350,7 @@ def test_nothing_is_stored_where_storing_fails(store, file, monkeypatch):
         if len(written) == 2:
             raise CheckpointError("the disk is full")
 
-    monkeypatch.setattr("quantsim.checkpoints.store.replace_checkpoints", fail)
+    monkeypatch.setattr("quantsim.checkpoints.store.checkpoint_table.replace", fail)
     with pytest.raises(CheckpointError, match="disk is full"):
         import_results(file, store)
     assert (len(written), store.find_runs()) == (2, [])
