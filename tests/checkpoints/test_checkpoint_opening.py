@@ -168,7 +168,7 @@ def test_password_is_not_stored(store, path):
 
 
 def test_password_is_not_in_repr(monkeypatch):
-    monkeypatch.setattr(schema, "ensure_schema", lambda _database: None)
+    monkeypatch.setattr("quantsim.checkpoints.store.ensure_schema", lambda _database: None)
     store = CheckpointStore("sqlite:///x.db?uri=true&password=" + SECRET)
     assert SECRET not in repr(store)
     assert "***" in repr(store)
