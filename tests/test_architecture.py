@@ -60,3 +60,46 @@ def test_only_what_a_package_exports_is_used(user: str, package: str):
     for path in (PACKAGE / user).rglob("*.py"):
         behind = [name for name in modules(ast.parse(path.read_text())) if name.startswith(f"quantsim.{package}.")]
         assert not behind, f"{path.relative_to(ROOT)} imports {behind}: quantsim.{package} exports what is meant for it"
+
+
+COMMANDS = sorted((PACKAGE / "commands").glob("*.py"))
+COMPUTING = {"jax", "numpy", "optax", "optuna", "pandas", "sqlalchemy"}
+OF_OPTIONS = {"ConfigError", "DriverError", "BadParameter", "Exit", "Terminated", "KeyboardInterrupt"}
+OF_A_STORE = {"begin_run", "checkpoints", "equal_checkpoints", "find_runs", "finish_run", "resume_run"}
+DISPATCHES = {"run", "worker"}  # commands that call others
+
+
+def packages(node: ast.AST) -> Iterator[str]:
+    """The top-level packages that a module imports when it runs."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
+            continue
+        if isinstance(child, ast.ImportFrom):
+            yield (child.module or "").split(".")[0]
+        if isinstance(child, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in child.names)
+        yield from packages(child)
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=lambda path: path.stem)
+def test_commands_decide_nothing_that_python_users_need(path: Path):
+    tree = ast.parse(path.read_text())
+    computing = COMPUTING & set(packages(tree))
+    assert not computing, f"{path.name} computes with {computing}: that belongs into a package above"
+    raised = {node.exc for node in ast.walk(tree) if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call)}
+    others = {ast.unparse(call.func).rpartition(".")[2] for call in raised} - OF_OPTIONS
+    assert not others, f"{path.name} raises {others}: what it refuses beside options, Python users must be refused, too"
+    called = {node.func.attr for node in ast.walk(tree) if isinstance(node, ast.Call) and hasattr(node.func, "attr")}
+    assert not called & OF_A_STORE, (
+        f"{path.name} calls {called & OF_A_STORE}: which runs and rows count, checkpoints decide"
+    )
+
+
+def test_commands_do_not_import_each_other():
+    app = ast.parse((PACKAGE / "commands" / "app.py").read_text())
+    (own,) = (node for node in app.body if isinstance(node, ast.ImportFrom) and node.module == "quantsim.commands")
+    registered = {f"quantsim.commands.{alias.name}" for alias in own.names}
+    for path in COMMANDS:
+        if path.stem not in {"app", *DISPATCHES}:
+            found = registered & set(modules(ast.parse(path.read_text())))
+            assert not found, f"{path.name} imports {found}: what commands share is in a module that is none"

@@ -6,10 +6,13 @@ quantammsim. There, row and parameter set were picked by separate calls; here a 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from quantsim.checkpoints.checkpoint import IMPORTED, Checkpoint
+from quantsim.checkpoints.pareto import signed
+from quantsim.errors import SelectionError
 
 __all__ = [
     "BARE_OBJECTIVE",
@@ -18,6 +21,8 @@ __all__ = [
     "METHODS",
     "SELECTION_METHODS",
     "Method",
+    "checked_metrics",
+    "checked_minimum",
     "default_metrics",
     "needs_one_run",
     "on_stored_splits",
@@ -125,3 +130,39 @@ def on_stored_splits(name: str, rows: Iterable[Checkpoint]) -> tuple[Method, Seq
     return method.on_validation(), (
         "the test objective of this imported search was measured on its validation data, and was compared as such",
     )
+
+
+def checked_minimum(method: str, rule: Method, minimum: float | None) -> float | None:
+    """Returns the least value of the guarded metric, 0 unless given; raises SelectionError where none is wanted."""
+    if rule.guard is None:
+        if minimum is not None:
+            conditional = [name for name, other in METHODS.items() if other.guard is not None]
+            raise SelectionError(f"{method} takes no minimum ({minimum!r}); only {' and '.join(conditional)} do")
+        return None
+    if minimum is None:
+        return 0.0
+    if not math.isfinite(minimum):
+        raise SelectionError(f"minimum must be a finite number, not {minimum!r}")
+    return float(minimum)
+
+
+def checked_metrics(method: str, rule: Method, metric: str | Sequence[str]) -> tuple[str, ...]:
+    """Returns the metrics that decide; raises SelectionError where the method takes another number of them."""
+    metrics = (metric,) if isinstance(metric, str) else tuple(metric)
+    if rule.front and len(metrics) < 2:
+        raise SelectionError(
+            f"{method} weighs several metrics against each other, and was given {', '.join(metrics) or 'none'}: name two or "
+            "more, with a minus before one that is to be small"
+        )
+    if not rule.front and len(metrics) != 1:
+        raise SelectionError(
+            f"{method} goes by one metric, and was given {', '.join(metrics) or 'none'}: name one, or take "
+            f"{' or '.join(FRONT_METHODS)}"
+        )
+    if not rule.front and signed(metrics[0])[0] != metrics[0]:
+        raise SelectionError(
+            f"{method} maximises its metric, and was given {metrics[0]!r}: a minus is for {' and '.join(FRONT_METHODS)} only"
+        )
+    if len(set(metrics)) < len(metrics):
+        raise SelectionError(f"{method} was given one metric twice, of {', '.join(metrics)}: name each once")
+    return metrics

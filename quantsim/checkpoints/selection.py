@@ -11,7 +11,6 @@ minimised.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -19,10 +18,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quantsim.checkpoints.checkpoint import IMPORTED, ROUNDING, SPLITS, Checkpoint
-from quantsim.checkpoints.methods import BARE_OBJECTIVE, FRONT_METHODS, METHODS, Method, on_stored_splits
+from quantsim.checkpoints.eligible import able_to_win, age, at_least, keeping, of_last_step, ranked, value_of
+from quantsim.checkpoints.methods import (
+    BARE_OBJECTIVE,
+    METHODS,
+    Method,
+    checked_metrics,
+    checked_minimum,
+    on_stored_splits,
+)
 from quantsim.checkpoints.pareto import balanced, pareto_front, signed
 from quantsim.errors import SelectionError, nearest
-from quantsim.ranking import TIE_METRIC, is_ranked, rank
+from quantsim.ranking import TIE_METRIC
 
 __all__ = ["Selection", "select", "top"]
 
@@ -137,22 +144,22 @@ def select(
         raise SelectionError(f"unknown selection method {method!r}; {nearest(method, METHODS)}")
     rows = list(checkpoints)
     rule, remarks = on_stored_splits(method, rows)
-    least = _checked_minimum(method, rule, minimum)
+    least = checked_minimum(method, rule, minimum)
     compared = [_by_objective(row) for row in rows] if rule.by_objective else rows
-    metrics = _checked_metrics(method, rule, _default_metric(compared, rule) if metric is None else metric)
+    metrics = checked_metrics(method, rule, _default_metric(compared, rule) if metric is None else metric)
     if rule.by_objective and metric is not None:
         raise SelectionError(f"{method} goes by what the run maximised, and takes no metric ({metric!r})")
     names = tuple(signed(name)[0] for name in metrics)
     deciding = (rule.split,) if rule.guard is None else (rule.split, rule.guard)
-    able, notes = _able_to_win(compared, deciding, names)
+    able, notes = able_to_win(compared, deciding, names)
     notes = (*remarks, *notes)
     if constraints:
-        able, broken = _keeping(able, constraints)
+        able, broken = keeping(able, constraints)
         notes += broken
     if rule.last_step:
-        able = _of_last_step(rows, able, method, f"{rule.split} {names[0]}")
+        able = of_last_step(rows, able, method, f"{rule.split} {names[0]}")
     if rule.guard is not None and least is not None:
-        able = _at_least(able, rule.guard, names[0], least)
+        able = at_least(able, rule.guard, names[0], least)
     picked = _picked(able, method, rule, metrics)
     if rule.per_set:
         notes += _sets_without_winner(rows, picked)
@@ -173,7 +180,7 @@ def _picked(able: Sequence[Checkpoint], method: str, rule: Method, metrics: Sequ
     if rule.front:
         picked = _front(able, rule.split, metrics, whole=method == "pareto_front")
     else:
-        picked = (_ranked(able, rule.split, names[0])[0],)
+        picked = (ranked(able, rule.split, names[0])[0],)
     return picked if rule.last_step else _originals(picked, able, rule.split, names)
 
 
@@ -195,9 +202,9 @@ def top(
         raise SelectionError(f"n must be at least 1, not {n}")
     if split not in SPLITS:
         raise SelectionError(f"unknown split {split!r}; {nearest(split, SPLITS)}")
-    able, _ = _able_to_win(list(checkpoints), (split,), (metric,))
+    able, _ = able_to_win(list(checkpoints), (split,), (metric,))
     distinct: list[Checkpoint] = []
-    for row in _ranked(able, split, metric):
+    for row in ranked(able, split, metric):
         if not any(row.has_parameters_of(other) for other in distinct):
             distinct.append(row)
         if len(distinct) == n:
@@ -219,90 +226,11 @@ def _default_metric(rows: Sequence[Checkpoint], rule: Method) -> str:
     return next(stored, rule.metrics[0])
 
 
-def _checked_minimum(method: str, rule: Method, minimum: float | None) -> float | None:
-    if rule.guard is None:
-        if minimum is not None:
-            conditional = [name for name, other in METHODS.items() if other.guard is not None]
-            raise SelectionError(f"{method} takes no minimum ({minimum!r}); only {' and '.join(conditional)} do")
-        return None
-    if minimum is None:
-        return 0.0
-    if not math.isfinite(minimum):
-        raise SelectionError(f"minimum must be a finite number, not {minimum!r}")
-    return float(minimum)
-
-
-def _checked_metrics(method: str, rule: Method, metric: str | Sequence[str]) -> tuple[str, ...]:
-    metrics = (metric,) if isinstance(metric, str) else tuple(metric)
-    if rule.front and len(metrics) < 2:
-        raise SelectionError(
-            f"{method} weighs several metrics against each other, and was given {', '.join(metrics) or 'none'}: name two or "
-            "more, with a minus before one that is to be small"
-        )
-    if not rule.front and len(metrics) != 1:
-        raise SelectionError(
-            f"{method} goes by one metric, and was given {', '.join(metrics) or 'none'}: name one, or take "
-            f"{' or '.join(FRONT_METHODS)}"
-        )
-    if not rule.front and signed(metrics[0])[0] != metrics[0]:
-        raise SelectionError(
-            f"{method} maximises its metric, and was given {metrics[0]!r}: a minus is for {' and '.join(FRONT_METHODS)} only"
-        )
-    if len(set(metrics)) < len(metrics):
-        raise SelectionError(f"{method} was given one metric twice, of {', '.join(metrics)}: name each once")
-    return metrics
-
-
-def _able_to_win(
-    rows: Sequence[Checkpoint], deciding: Sequence[str], metrics: Sequence[str]
-) -> tuple[list[Checkpoint], tuple[str, ...]]:
-    """Returns the rows that may be picked, and notes on the others. The one place where rows are kept out.
-
-    Raises:
-        SelectionError: no row may; the message says why.
-    """
-    if not rows:
-        raise SelectionError("there is nothing to select from: no checkpoint is stored for what was asked")
-    pairs = [(split, metric) for split in deciding for metric in metrics]
-    for split, metric in pairs:
-        _check_stored(rows, split, metric)
-    stored = [row for row in rows if all(row.value(split, metric) is not None for split, metric in pairs)]
-    ranked = [row for row in stored if all(is_ranked(row.value(split, metric)) for split, metric in pairs)]
-    able = [row for row in ranked if row.raw_is_finite]
-    what = f"{' and '.join(deciding)} {', '.join(metrics)}"
-    reasons = (
-        (len(rows) - len(stored), f"{what} not stored"),
-        (len(stored) - len(ranked), f"{what} is nan"),
-        (len(ranked) - len(able), "raw parameters not finite"),
-    )
-    notes = tuple(f"{count} of {len(rows)} rows left out: {why}" for count, why in reasons if count)
-    if not able:
-        raise SelectionError(f"no row can be selected by {what}; {'; '.join(notes)}")
-    return able, notes
-
-
-def _keeping(rows: Sequence[Checkpoint], constraints: Mapping[str, float]) -> tuple[list[Checkpoint], tuple[str, ...]]:
-    """The rows that keep all constraints, or all of them where none does; and a note on the others."""
-    for name in constraints:
-        _check_stored(rows, "train", name)
-    kept = [row for row in rows if all(_train_value(row, name) >= least for name, least in constraints.items())]
-    shown = ", ".join(f"train {name} >= {least:g}" for name, least in constraints.items())
-    if not kept:
-        return list(rows), (f"no row has {shown}; all take part",)
-    left_out = len(rows) - len(kept)
-    return kept, (f"{left_out} of {len(rows)} rows left out: not {shown}",) if left_out else ()
-
-
-def _train_value(row: Checkpoint, name: str) -> float:
-    value = row.value("train", name)
-    return -math.inf if value is None else value
-
-
 def _front(rows: Iterable[Checkpoint], split: str, metrics: Sequence[str], *, whole: bool) -> tuple[Checkpoint, ...]:
     """The Pareto front, the best by the first metric first; or its balanced member."""
     wanted = [signed(name) for name in metrics]
-    ordered = sorted(rows, key=_age)
-    values = np.array([[sign * _value(row, split, name) for name, sign in wanted] for row in ordered])
+    ordered = sorted(rows, key=age)
+    values = np.array([[sign * value_of(row, split, name) for name, sign in wanted] for row in ordered])
     front = pareto_front(values)
     if not whole:
         return (ordered[front[balanced(values[front])]],)
@@ -316,11 +244,11 @@ def _originals(
 
     Metrics differ by rounding, which depends on what else was evaluated in the same call.
     """
-    ordered = sorted(rows, key=lambda row: (row.created_at, *_age(row)))
-    values = np.array([[_value(row, split, name) for name in metrics] for row in ordered])
+    ordered = sorted(rows, key=lambda row: (row.created_at, *age(row)))
+    values = np.array([[value_of(row, split, name) for name in metrics] for row in ordered])
     firsts: dict[str, Checkpoint] = {}
     for row in picked:
-        own = [_value(row, split, name) for name in metrics]
+        own = [value_of(row, split, name) for name in metrics]
         alike = np.flatnonzero(np.isclose(values, own, ROUNDING, ROUNDING).all(axis=1))
         first = next(ordered[index] for index in alike if ordered[index].has_parameters_of(row))
         first = row if first.run_id == row.run_id else first
@@ -328,65 +256,9 @@ def _originals(
     return tuple(firsts.values())
 
 
-def _check_stored(rows: Sequence[Checkpoint], split: str, metric: str) -> None:
-    if any(row.value(split, metric) is not None for row in rows):
-        return
-    splits = [name for name in SPLITS if any(name in row.metrics for row in rows)]
-    if split not in splits:
-        message = f"no {split} metrics are stored; stored: {', '.join(splits) or 'none'}"
-        if split == "validation":
-            message += "; give the experiment a validation period and run it again, or select by train metrics by name"
-        raise SelectionError(message)
-    names = {name for row in rows for name in row.metrics.get(split, {})}
-    raise SelectionError(
-        f"metric {metric!r} is not stored for {split}; {nearest(metric, names)} (stored: {', '.join(sorted(names))})"
-    )
-
-
-def _value(row: Checkpoint, split: str, metric: str) -> float:
-    return row.metrics[split][metric]
-
-
-def _ranked(rows: Iterable[Checkpoint], split: str, metric: str) -> list[Checkpoint]:
-    by_age = sorted(rows, key=_age)  # which equal ranks keep
-    return sorted(by_age, key=lambda row: rank(_value(row, split, metric), row.value(split, TIE_METRIC)), reverse=True)
-
-
-def _age(row: Checkpoint) -> tuple[int, int, str]:
-    return row.step, row.parameter_set, row.run_id
-
-
-def _of_last_step(rows: Sequence[Checkpoint], able: Sequence[Checkpoint], method: str, what: str) -> list[Checkpoint]:
-    runs = {row.run_id for row in rows}
-    if len(runs) > 1:
-        raise SelectionError(
-            f"{method} needs the checkpoints of one run, not of {len(runs)}: steps of runs do not compare"
-        )
-    last = max(row.step for row in rows)
-    of_last = [row for row in able if row.step == last]
-    if not of_last:
-        raise SelectionError(
-            f"the last step, {last}, has no row that can be selected by {what}; "
-            f"the last step that has is {max(row.step for row in able)}"
-        )
-    return of_last
-
-
-def _at_least(rows: Sequence[Checkpoint], guard: str, metric: str, minimum: float) -> list[Checkpoint]:
-    passing = [row for row in rows if _value(row, guard, metric) >= minimum]
-    if not passing:
-        nearest_row = _ranked(rows, guard, metric)[0]
-        value = _value(nearest_row, guard, metric)
-        raise SelectionError(
-            f"no row has {guard} {metric} >= {minimum:g}: of {len(rows)} rows the best has {value:.6g}, "
-            f"{minimum - value:.6g} short ({nearest_row.key}); lower the minimum"
-        )
-    return passing
-
-
 def _best_of_each_set(rows: Iterable[Checkpoint], split: str, metric: str) -> tuple[Checkpoint, ...]:
     best: dict[tuple[str, int], Checkpoint] = {}
-    for row in _ranked(rows, split, metric):
+    for row in ranked(rows, split, metric):
         best.setdefault((row.run_id, row.parameter_set), row)
     return tuple(best[key] for key in sorted(best))
 

@@ -91,13 +91,16 @@ def grid(
     experiment = load_experiment(study or DEFAULT_STUDY, settings)
     _check_split(experiment, split)
     from quantsim.metrics import get_metric
+    from quantsim.report.grids import failed_cells
     from quantsim.simulator import evaluate_grid
     from quantsim.simulator.grid import grid_sets
 
     metrics = tuple(dict.fromkeys(get_metric(name).name for name in metric)) if metric else None
     grid_sets(experiment, axes)  # raises before the prices are read
     found = evaluate_grid(experiment, axes, experiment.load_prices(), metrics=metrics, block_cells=block)
-    _note_failed(experiment, found, split.value)
+    failed = failed_cells(experiment, found, split.value)
+    if failed is not None:
+        note(f"Note: {failed}.")
     best = found.best(split=split.value)
     _show(experiment, found, best)
     _write_files(experiment, found, best, csv, plot)
@@ -132,22 +135,6 @@ def _check_split(experiment: Experiment, split: Split) -> None:
     known = experiment.periods.splits()
     if split.value not in known:
         raise ConfigError(f"study {experiment.name!r} has no {split} period; there are {', '.join(known)}")
-
-
-def _note_failed(experiment: Experiment, grid: Grid, split: str) -> None:
-    """Says how many cells are nan by the metric that decides, and why the first is."""
-    from quantsim.objective import nan_reason
-    from quantsim.ranking import TIE_METRIC
-
-    table = grid.metrics[split]
-    metric = next(iter(table))
-    failed = [index for index, value in enumerate(table[metric].flat) if math.isnan(value)]
-    if failed:
-        values = {
-            name: float(column.flat[failed[0]]) for name, column in {**table, TIE_METRIC: grid.ties[split]}.items()
-        }
-        reason = nan_reason(experiment.objective, split, metric, values)
-        note(f"Note: {len(failed)} of {table[metric].size:,} cells failed. Of the first, {reason}.")
 
 
 def _show(experiment: Experiment, grid: Grid, best: Cell) -> None:

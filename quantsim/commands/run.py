@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterable
 from typing import Annotated, Any
 
 import typer
 
 from quantsim.commands.options import DEFAULT_STORE, Quiet, Settings, Storage, Store, Verbose
 from quantsim.commands.session import note
-from quantsim.errors import ConfigError, FingerprintWarning
+from quantsim.errors import ConfigError
 from quantsim.limits import MOST_JOBS, MOST_TRIALS
 
-__all__ = ["driver_of", "run"]
-
-_DRIVERS = ("sgd", "search", "hybrid")
+__all__ = ["run"]
 
 
 def run(
@@ -45,6 +41,7 @@ def run(
     from quantsim.commands.hybrid import hybrid
     from quantsim.commands.optuna import optuna
     from quantsim.commands.sgd import sgd
+    from quantsim.config.driver_choice import driver_of
 
     driver, reason = driver_of(study, settings or ())
     note(f"Driver: {driver}, {reason}.")
@@ -60,30 +57,6 @@ def run(
         if steps is not None:
             common["settings"] = [*(settings or ()), f"hybrid.steps={steps}"]
         hybrid(**common, trials=trials, max_minutes=max_minutes, jobs=jobs, storage=storage)
-
-
-def driver_of(study: str, settings: Iterable[str]) -> tuple[str, str]:
-    """The driver of a study, and why that one.
-
-    Raises:
-        ConfigError: it names none, and has tables of several, or of none.
-    """
-    from quantsim.config import Experiment
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FingerprintWarning)  # the driver's command tells of them
-        named = Experiment.load(study, settings).driver
-        if named is not None:
-            return named, "as the study says"
-        given = Experiment.load(study).model_fields_set
-    tables = [name for name in _DRIVERS if name in given]
-    if len(tables) != 1:
-        found = f"tables of {' and '.join(tables)}" if tables else "no table of any"
-        raise ConfigError(
-            f"study {study} names no driver and has {found}: add driver = 'sgd', 'search' or 'hybrid' at its top, say it with "
-            "--set driver=..., or use `quantsim sgd`, `quantsim optuna` or `quantsim hybrid`"
-        )
-    return tables[0], f"the only one that the study has a table of, [{tables[0]}]"
 
 
 def _refuse(driver: str, options: dict[str, Any]) -> None:

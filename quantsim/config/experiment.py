@@ -12,18 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError, model_validator
 
+from quantsim.config.consistency import check_consistent
 from quantsim.config.driver_sections import Hybrid, Objective, Search, Sgd
 from quantsim.config.identity import Decides, content, digest
 from quantsim.config.locate import find_study
 from quantsim.config.overrides import assigned, merged
 from quantsim.config.paths import MEMORY, absolute_paths
-from quantsim.config.pools import PoolView, check_groups, check_pool, pool_parameters, pool_views
+from quantsim.config.pools import PoolView, pool_parameters, pool_views
 from quantsim.config.sections import Data, Fees, Periods, Pool, Series, Subsidiary, Update
 from quantsim.config.text_file import check_depth
 from quantsim.config.toml_file import read_toml
 from quantsim.discovery import SourceName, is_loadable, stored_names
-from quantsim.errors import ConfigError, ParameterError, PriceError, nearest
-from quantsim.parameters import Parameter, replaced, scoped, to_human, to_raw
+from quantsim.errors import ConfigError
+from quantsim.parameters import Parameter, replaced, to_human, to_raw
 from quantsim.parameters.parameter import in_group
 from quantsim.rules import Rule
 from quantsim.settings.base import Section, cause_of, describe
@@ -68,58 +69,8 @@ class Experiment(Section, decides=Decides.TRIALS | Decides.STEPS):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.sgd.early_stopping_reports is not None and not self.periods.has_validation:
-            raise ValueError(
-                f"sgd.early_stopping_reports = {self.sgd.early_stopping_reports} needs validation data: "
-                "set periods.validation_end or periods.holdout_fraction"
-            )
-        first, last = self.periods.splits()["train"]
-        for begin, end in self.objective.periods:
-            if begin < first or end > last:
-                raise ValueError(
-                    f"objective.periods: {begin:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} must lie within the training period, "
-                    f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M}"
-                )
-        if self.is_only_read:
-            return self  # a stored study that is only read: what follows asks the rules
-        check_groups(self.pools)
-        human = to_human(self.layout, self.initial_parameters())
-        for pool in self.pools:
-            check_pool(pool, scoped(human, pool.group), self.series)
-        self._check_sgd()
-        self._check_search()
-        if self.fees.swap_fee and self.pools[-1].tunes_fee:
-            raise ValueError(
-                f"fees.swap_fee = {self.fees.swap_fee} and parameters.swap_fee both set the fee: give the latter, which "
-                "training and search may move, or the former, which they may not"
-            )
+        check_consistent(self)
         return self
-
-    def _check_search(self) -> None:
-        if self.search.overfitting_penalty and not self.periods.has_validation:
-            raise ValueError(
-                f"search.overfitting_penalty = {self.search.overfitting_penalty} needs validation data: set "
-                "periods.validation_end or periods.holdout_fraction"
-            )
-
-    def _check_sgd(self) -> None:
-        for number, start in enumerate(self.sgd.starts):
-            try:
-                self.initial_parameters(dict(start))
-            except ParameterError as error:
-                raise ValueError(f"sgd.starts[{number}]: {error}") from error
-        movable = [parameter for parameter in self.layout if parameter.trainable]
-        known = [parameter.human_name for parameter in movable]
-        for name in self.sgd.train or ():
-            if name not in known and name not in [parameter.raw_name for parameter in movable]:
-                raise ValueError(
-                    f"sgd.train: {name!r} is no parameter that gradients can move here: {nearest(name, known)}"
-                )
-        named = [name for name, value in self.series if value is not None]
-        if self.sgd.time_reversed and named:
-            raise ValueError(
-                f"sgd.time_reversed turns prices round, and series.{named[0]} cannot be: leave one of them out"
-            )
 
     def __getstate__(self) -> dict[Any, Any]:
         """Without what is derived from the content: it is cheap to make again, and rules are not for pickling."""
@@ -242,35 +193,15 @@ class Experiment(Section, decides=Decides.TRIALS | Decides.STEPS):
             PriceError: as :func:`quantsim.prices.load_prices`; or a file of ``series`` is not there; or the experiment is a
                 stored one, whose prices were in memory.
         """
-        from quantsim.prices import load_prices
-        from quantsim.prices.load import BUNDLED
-        from quantsim.prices.series import check_source
+        from quantsim.config.price_source import load
 
-        if self.data.source == MEMORY:
-            raise PriceError(
-                f"the prices of study {self.name!r} were in memory, and data.source = {MEMORY!r} names none to load: give them "
-                "again, in Python as prices, or write them to a file and name it with --set data.source=FILE"
-            )
-        for name, source in self.series:
-            if source is not None and name not in given_series:
-                check_source(name, source)
-        try:
-            return load_prices(self.data.tokens, self.data.source, **self._loading())
-        except PriceError as error:
-            if self.data.source == BUNDLED:
-                error.add_note(
-                    f"data.source = {BUNDLED!r} has few tokens: name a folder or a file with the prices there"
-                )
-            raise
+        return load(self, given_series)
 
     def prices_note(self, prices: Prices) -> str | None:
         """What a reader should know of prices that ``data`` does not name, such as those in memory; None for those it does."""
-        from quantsim.prices.load import origin_of
+        from quantsim.config.price_source import note
 
-        if prices.origin is None:
-            return f"in memory ({prices.source}), not loaded as [data] of the study says"
-        others = prices.origin.differences(origin_of(self.data.source, **self._loading()))
-        return f"loaded otherwise than [data] of the study says: {others}" if others else None
+        return note(self.data, prices)
 
     def recorded(self, prices: Prices) -> Self:
         """The experiment as a run on these prices stores it: where ``data`` does not name them, its source is ``"memory"``.
@@ -280,10 +211,6 @@ class Experiment(Section, decides=Decides.TRIALS | Decides.STEPS):
         if self.prices_note(prices) is None:
             return self
         return self.model_copy(update={"data": self.data.model_copy(update={"source": MEMORY})})
-
-    def _loading(self) -> dict[str, Any]:
-        data = self.data
-        return {"bar_minutes": data.bar_minutes, "forward_fill_bars": data.forward_fill_bars, "stamps": data.stamps}
 
     @classmethod
     def from_dict(

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quantsim.errors import ConfigError
-from quantsim.objective import is_cost, unit_of
+from quantsim.objective import is_cost, nan_reason, unit_of
+from quantsim.ranking import TIE_METRIC
 from quantsim.report.canvas import GRID, INK, MUTED, STYLE, TOKENS, blank_figure
 from quantsim.report.formats import cost_text, metric_text, number_text, unit_text
 
@@ -20,12 +21,30 @@ if TYPE_CHECKING:
     from quantsim.config import Experiment
     from quantsim.simulator.grid import Axis, Cell, Grid
 
-__all__ = ["MOST_AXES", "grid_figure", "grid_frame"]
+__all__ = ["MOST_AXES", "failed_cells", "grid_figure", "grid_frame"]
 
 MOST_AXES = 2
 """Largest number of axes in a picture."""
 
 _SPLITS = {"train": TOKENS[0], "validation": TOKENS[2], "test": TOKENS[5]}
+
+
+def failed_cells(experiment: Experiment, grid: Grid, split: str) -> str | None:
+    """How many cells are nan by the metric that decides, the first one evaluated, and why the first of them is; None without.
+
+    Args:
+        experiment: of the grid.
+        grid: as evaluated.
+        split: whose metric decides.
+    """
+    table = grid.metrics[split]
+    metric = next(iter(table))
+    failed = np.flatnonzero(np.isnan(table[metric]))
+    if not failed.size:
+        return None
+    first = {name: float(column.flat[failed[0]]) for name, column in {**table, TIE_METRIC: grid.ties[split]}.items()}
+    reason = nan_reason(experiment.objective, split, metric, first)
+    return f"{failed.size} of {table[metric].size:,} cells failed. Of the first, {reason}"
 
 
 def grid_frame(grid: Grid) -> pd.DataFrame:

@@ -14,7 +14,7 @@ import pytest
 from command_support import invoke
 
 from quantsim import CheckpointStore, Experiment, FingerprintWarning
-from quantsim.commands.run import driver_of
+from quantsim.config.driver_choice import driver_of
 from quantsim.errors import ConfigError
 
 BASIC: dict[str, Any] = {

@@ -1,0 +1,40 @@
+"""Which driver a study is for."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterable
+
+from quantsim.config.experiment import Experiment
+from quantsim.errors import ConfigError, FingerprintWarning
+
+__all__ = ["driver_of"]
+
+_DRIVERS = ("sgd", "search", "hybrid")
+
+
+def driver_of(study: str | os.PathLike[str], overrides: Iterable[str] = ()) -> tuple[str, str]:
+    """The driver of a study, and why that one: the key ``driver`` names it, or it is the only one that has a table.
+
+    Args:
+        study: as for :meth:`Experiment.load`; its warnings of a fingerprint are not raised here.
+        overrides: as there.
+
+    Raises:
+        ConfigError: it names none, and has tables of several, or of none.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FingerprintWarning)
+        named = Experiment.load(study, overrides).driver
+        if named is not None:
+            return named, "as the study says"
+        given = Experiment.load(study).model_fields_set
+    tables = [name for name in _DRIVERS if name in given]
+    if len(tables) != 1:
+        found = f"tables of {' and '.join(tables)}" if tables else "no table of any"
+        raise ConfigError(
+            f"study {os.fspath(study)} names no driver and has {found}: add driver = 'sgd', 'search' or 'hybrid' at its top, "
+            "say it with --set driver=..., or use `quantsim sgd`, `quantsim optuna` or `quantsim hybrid`"
+        )
+    return tables[0], f"the only one that the study has a table of, [{tables[0]}]"
