@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from quantsim.checkpoints import CheckpointStore as CheckpointStore
     from quantsim.checkpoints import select as select
+    from quantsim.checkpoints.finding import best_of_search as best_of_search
+    from quantsim.checkpoints.finding import start_from as start_from
+    from quantsim.checkpoints.finding import starts_from as starts_from
     from quantsim.checkpoints.picking import pick as pick
     from quantsim.checkpoints.published import import_results as import_results
-    from quantsim.checkpoints.starts import start_from as start_from
-    from quantsim.checkpoints.starts import starts_from as starts_from
     from quantsim.config import Experiment as Experiment
     from quantsim.errors import FingerprintWarning as FingerprintWarning
     from quantsim.precision import enable_float64 as enable_float64
@@ -42,6 +43,7 @@ _HOMES = {
     "FingerprintWarning": "quantsim.errors",
     "Prices": "quantsim.prices",
     "Result": "quantsim.simulator",
+    "best_of_search": "quantsim.checkpoints.finding",
     "deployment": "quantsim.report.deployment",
     "enable_float64": "quantsim.precision",
     "evaluate_grid": "quantsim.simulator",
@@ -50,8 +52,8 @@ _HOMES = {
     "pick": "quantsim.checkpoints.picking",
     "select": "quantsim.checkpoints",
     "simulate": "quantsim.simulator",
-    "start_from": "quantsim.checkpoints.starts",
-    "starts_from": "quantsim.checkpoints.starts",
+    "start_from": "quantsim.checkpoints.finding",
+    "starts_from": "quantsim.checkpoints.finding",
 }
 
 __all__ = [*sorted(_HOMES), "__version__"]

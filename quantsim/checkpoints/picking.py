@@ -181,7 +181,7 @@ def pick_among(
     if not metrics:
         raise SelectionError(
             f"{method} weighs several metrics against each other, and study {experiment.name!r} has one objective: name two or "
-            "more, each with --metric, or search with search.objectives"
+            "more metrics (--metric), or search with search.objectives"
         )
     names = [*(signed(name)[0] for name in metrics), *constraints]
     given = list(runs)
@@ -212,7 +212,7 @@ def of_same_metrics(runs: Sequence[Run], experiment: Experiment, names: Iterable
     if runs and not same:
         raise SelectionError(
             f"no stored run has the [objective] of study {experiment.name!r}, and of others {', '.join(names)} is another "
-            "number: run the study first, or name a checkpoint by its key or a metric of whole splits with --metric"
+            "number: run the study first, or name a checkpoint by its key or a metric of whole splits (--metric)"
         )
     return same
 
@@ -232,11 +232,10 @@ def _runs(store: CheckpointStore, study: Experiment | None, run: str | None) -> 
     if not runs:
         raise SelectionError("no run is stored yet: run `quantsim sgd` or `quantsim optuna` first")
     comparable = comparable_runs(runs, study or runs[0])
-    if not comparable:
-        name = "" if study is None else f" {study.name!r}"
+    if study is not None and not comparable:
         raise SelectionError(
-            f"no run of study{name} is stored: run `quantsim optuna --study ...` or `quantsim sgd --study ...` first, with the "
-            "same --set"
+            f"no run of study {study.name!r} is stored: run it first, with `quantsim optuna` or `quantsim sgd` and the "
+            "same changes (--set)"
         )
     found = same_prices(comparable)
     return found, len(runs if study is None else comparable) - len(found)

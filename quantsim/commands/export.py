@@ -48,7 +48,7 @@ def export(
     experiment and checkpoint it comes from, and which split chose that.
     """
     check_files(other=output)
-    from quantsim.checkpoints.starts import start_from
+    from quantsim.checkpoints.finding import start_from
     from quantsim.report.deployment import deployment
 
     options = StudyOptions(study, tuple(settings or ()), run, tuple(rule_files or ()))

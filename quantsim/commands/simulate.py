@@ -114,7 +114,7 @@ def simulate(
 
 
 def _stored(store: str, which: str, options: StudyOptions, *, as_study: bool) -> Start:
-    from quantsim.checkpoints.starts import start_from
+    from quantsim.checkpoints.finding import start_from
 
     with open_existing_store(store) as results:
         found = start_from(results, which, as_study=as_study, **options.stored())

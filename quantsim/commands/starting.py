@@ -30,7 +30,7 @@ class StudyOptions:
     rule_files: Sequence[Path] = ()
 
     def stored(self) -> dict[str, Any]:
-        """The same as the keyword arguments of :func:`~quantsim.checkpoints.starts.start_from`."""
+        """The same as the keyword arguments of :func:`~quantsim.checkpoints.finding.start_from`."""
         given = None if self.study is None else load_experiment(self.study, self.settings)
         changes = () if given is not None else self.settings
         return {"study": given, "changes": changes, "run": self.run, "rule_files": self.rule_files}
@@ -53,7 +53,7 @@ FindStarts = Callable[["CheckpointStore"], "tuple[Start, ...]"]
 
 def of_search(options: StudyOptions, name: str, top: int) -> FindStarts:
     """Finds the best sets of a search."""
-    from quantsim.checkpoints.starts import best_of_search
+    from quantsim.checkpoints.finding import best_of_search
 
     return lambda store: best_of_search(store, name, top, **options.stored())
 
@@ -79,7 +79,7 @@ def beginning(
         check: of the study, before its prices are read.
         doing: what is done with a start, for the note.
     """
-    from quantsim.checkpoints.starts import starts_from
+    from quantsim.checkpoints.finding import starts_from
 
     if not named:
         experiment = options.own(default, "--from")

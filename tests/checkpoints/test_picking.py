@@ -6,13 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from run_support import DAYS, keep
 
+import quantsim
 from quantsim import CheckpointStore, Experiment
 from quantsim.checkpoints import Checkpoint
-from quantsim.checkpoints.picking import pick_among
-from quantsim.checkpoints.starts import best_of_search
+from quantsim.checkpoints.finding import best_of_search
+from quantsim.checkpoints.picking import BEST, default_method, method_named, pick_among
 from quantsim.errors import SelectionError
 
+FEES = DAYS.override(["fees.swap_fee=0.003"])
 BASE = Experiment.from_dict(
     {
         "name": "study",
@@ -65,3 +68,25 @@ def test_where_no_run_has_the_objective_that_is_said(store, change):
         pick_among(store, study, store.find_runs(), "best_train")
     with pytest.raises(SelectionError, match=r"no stored run has the \[objective\] of study 'study'"):
         best_of_search(store, "study", study=study)
+
+
+def test_pick_takes_the_runs_that_compare_with_the_newest(tmp_path: Path) -> None:
+    store = CheckpointStore(tmp_path / "empty.db")
+    with pytest.raises(SelectionError, match="no run is stored yet"):
+        quantsim.pick(store)
+    other, elsewhere, newest = keep(store, FEES, validation=9.0), keep(store, data_id="e", validation=8.0), keep(store)
+    picked = quantsim.pick(store)
+    assert (picked.checkpoint, picked.n_others) == (newest, 2)
+    assert picked.experiment.identity == DAYS.identity
+    assert quantsim.pick(store, study=FEES).checkpoint == other
+    assert quantsim.pick(store, study=DAYS).n_others == 1  # on other prices
+    assert quantsim.pick(store, run=elsewhere.run_id).checkpoint == elsewhere
+    with pytest.raises(SelectionError, match="no run of study 'momentum_zero_fee' is stored"):
+        quantsim.pick(store, study=DAYS.override(["fees.swap_fee=0.1"]))
+
+
+def test_the_default_method() -> None:
+    several = DAYS.override(['search.objectives=["daily_log_sharpe","returns"]'])
+    assert method_named(BEST, DAYS) == method_named(None, DAYS) == default_method(DAYS) == "best_validation"
+    assert method_named(BEST, several) == "balanced"
+    assert method_named("best_test", several) == "best_test"

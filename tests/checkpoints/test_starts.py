@@ -10,9 +10,8 @@ from run_support import DAYS, keep
 
 import quantsim
 from quantsim import CheckpointStore
-from quantsim.checkpoints.gains import gain_of_tuning, gain_over_starts
-from quantsim.checkpoints.picking import BEST, default_method, method_named
-from quantsim.checkpoints.starts import Start, best_of_search, comparable_starts, start_from, starts_from
+from quantsim.checkpoints.finding import best_of_search, start_from, starts_from
+from quantsim.checkpoints.starts import Start, comparable_starts
 from quantsim.errors import CheckpointError, ConfigError, PriceError, SelectionError
 from quantsim.report.deployment import deployment
 
@@ -146,44 +145,6 @@ def test_the_best_of_a_search_are_ranked_on_validation(store: CheckpointStore) -
     assert "1 searches of others do not compare" in newest.reason
     with pytest.raises(SelectionError, match="is no search of the name 'mine'"):
         best_of_search(store, "mine", run=newest.run.run_id)
-
-
-def test_pick_takes_the_runs_that_compare_with_the_newest(store: CheckpointStore) -> None:
-    with pytest.raises(SelectionError, match="no run is stored yet"):
-        quantsim.pick(store)
-    other, elsewhere, newest = keep(store, FEES, validation=9.0), keep(store, data_id="e", validation=8.0), keep(store)
-    picked = quantsim.pick(store)
-    assert (picked.checkpoint, picked.n_others) == (newest, 2)
-    assert picked.experiment.identity == DAYS.identity
-    assert quantsim.pick(store, study=FEES).checkpoint == other
-    assert quantsim.pick(store, study=DAYS).n_others == 1  # on other prices
-    assert quantsim.pick(store, run=elsewhere.run_id).checkpoint == elsewhere
-    with pytest.raises(SelectionError, match="no run of study 'momentum_zero_fee' is stored"):
-        quantsim.pick(store, study=DAYS.override(["fees.swap_fee=0.1"]))
-
-
-def test_the_default_method() -> None:
-    several = DAYS.override(['search.objectives=["daily_log_sharpe","returns"]'])
-    assert method_named(BEST, DAYS) == method_named(None, DAYS) == default_method(DAYS) == "best_validation"
-    assert method_named(BEST, several) == "balanced"
-    assert method_named("best_test", several) == "best_test"
-
-
-def test_gains_over_the_best_of_the_starts(store: CheckpointStore) -> None:
-    first = keep(store, train=1.0, validation=2.0)
-    store.resume_run(first.run_id)
-    second = replace(first, parameter_set=1, raw={"w": (2.0,)}, metrics={"validation": {METRIC: 2.25}})
-    drawn = replace(first, parameter_set=2, raw={"w": (3.0,)}, metrics={"validation": {METRIC: 9.0}})
-    store.append(first.run_id, [second, drawn])
-    better = replace(first, step=7, raw={"w": (4.0,)}, metrics={"train": {METRIC: 1.0}, "validation": {METRIC: 2.5}})
-    gain = gain_over_starts(store, DAYS, first.run_id, 2, better)  # the drawn set is no start
-    assert (gain.start, gain.helped, gain.chosen_by) == (second, True, "validation")
-    assert gain.values == {"validation": (2.25, 2.5)}
-    assert not gain_over_starts(store, DAYS, first.run_id, 2, second).helped
-    tuned = gain_of_tuning(store, DAYS, better, {7: 0})
-    assert (tuned.start.key, tuned.helped) == (first.key, True)
-    assert tuned.values == {"train": (1.0, 1.0), "validation": (2.0, 2.5)}
-    assert not gain_of_tuning(store, DAYS, better, {9: 0}).helped
 
 
 def test_a_parameter_that_only_one_study_has_is_a_difference(store: CheckpointStore) -> None:

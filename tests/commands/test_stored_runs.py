@@ -13,17 +13,13 @@ import pytest
 from command_support import invoke
 from run_support import DAYS, keep
 
-from quantsim import Axis, CheckpointStore, Evaluator, Experiment, simulate
+from quantsim import Axis, CheckpointStore, Evaluator, simulate
 from quantsim.checkpoints import Checkpoint
-from quantsim.checkpoints.comparable import comparable_runs
 from quantsim.checkpoints.starts import Start
-from quantsim.checkpoints.stored import content_of, study_of_run
 from quantsim.commands.gains import show_gain, show_tuned
 from quantsim.commands.outcome import simulating
-from quantsim.config.identity import Decides, content, differences
 from quantsim.drivers.search import load_search_space
 from quantsim.drivers.search.note import study_note
-from quantsim.drivers.search.study import open_experiment
 from quantsim.report.grids import grid_figure
 from quantsim.report.study_pages import write_study_pages
 from quantsim.simulator.grid import Grid
@@ -117,21 +113,6 @@ def test_published_forms_are_shown_in_pictures(tmp_path: Path) -> None:
     assert PUBLISHED in axes.texts[0].get_text()
 
 
-def test_runs_of_an_older_version_compare_by_the_defaults_of_what_it_did_not_know(path: Path) -> None:
-    config = DAYS.model_dump(mode="json")
-    old = {**config, "fees": {"swap_fee": 0.0}, "data": {key: config["data"][key] for key in ("tokens", "bar_minutes")}}
-    assert content(Experiment, old, Decides.VALUE, {}) == DAYS.content(Decides.VALUE)
-    changed = {**old, "fees": {"swap_fee": 0.001}, "pool": {**config["pool"], "of_another_version": 1}}
-    assert differences(content(Experiment, changed, Decides.VALUE, {}), DAYS.content(Decides.VALUE)) == (
-        "fees.swap_fee: 0.001 → 0.0",
-        "pool.of_another_version: 1 → not set",
-    )
-    with CheckpointStore(path) as store:
-        what = {"experiment_id": "e", "data_id": "d", "driver": "sgd"}
-        runs = [store.run(store.begin_run(**what, config=each)) for each in (old, changed)]
-        assert comparable_runs(runs, DAYS) == comparable_runs(runs, runs[0]) == [runs[0]]
-
-
 def test_gains_are_told_split_by_split(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with CheckpointStore(path) as store:
         start = keep(store, DAYS, train=1.0, validation=2.0, test=3.0)
@@ -151,18 +132,3 @@ def test_gains_are_told_split_by_split(path: Path, capsys: pytest.CaptureFixture
     assert "as it was drawn around the start" in of_drawn
     assert tuned.startswith("The choice is trial 7, fine-tuned from trial 0. Gain over it: validation 2.000 to 2.500")
     assert untouched.startswith("Fine-tuning did not help on validation data: no fine-tuned trial beats trial 7")
-
-
-def test_what_an_older_version_called_optimal_is_the_published_form(path: Path) -> None:
-    published = DAYS.override(["update.interpolation='published_optimal'"])
-    config = published.model_dump(mode="json")
-    del config["data"]["stamps"]  # which 0.1.0 did not know
-    config["update"]["interpolation"] = "optimal"
-    with CheckpointStore(path) as store:
-        what = {"experiment_id": "of 0.1.0", "data_id": "d", "name": "old"}
-        run = store.run(store.begin_run(**what, driver="sgd", config=config))
-    assert study_of_run(run).identity == published.identity
-    assert differences(content_of(run, Decides.VALUE), published.content(Decides.VALUE)) == ()
-    study = optuna.create_study()
-    study.set_user_attr("quantsim_experiment", config)
-    assert open_experiment(study).identity == published.identity

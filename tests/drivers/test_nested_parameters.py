@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from quantsim import CheckpointStore, Evaluator, Experiment, Prices, select, simulate
-from quantsim.checkpoints.starts import start_from
+from quantsim.checkpoints.finding import start_from
 from quantsim.drivers.search import load_search_space, run_search
 from quantsim.drivers.sgd import run_sgd
 from quantsim.errors import ConfigError

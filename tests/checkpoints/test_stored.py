@@ -1,0 +1,40 @@
+"""Stored runs whose configurations an older version wrote."""
+
+from __future__ import annotations
+
+import optuna
+from run_support import DAYS
+
+from quantsim import CheckpointStore, Experiment
+from quantsim.checkpoints.comparable import comparable_runs
+from quantsim.checkpoints.stored import content_of, study_of_run
+from quantsim.config.identity import Decides, content, differences
+from quantsim.drivers.search.study import open_experiment
+
+
+def test_runs_of_an_older_version_compare_by_the_defaults_of_what_it_did_not_know(store: CheckpointStore) -> None:
+    config = DAYS.model_dump(mode="json")
+    old = {**config, "fees": {"swap_fee": 0.0}, "data": {key: config["data"][key] for key in ("tokens", "bar_minutes")}}
+    assert content(Experiment, old, Decides.VALUE, {}) == DAYS.content(Decides.VALUE)
+    changed = {**old, "fees": {"swap_fee": 0.001}, "pool": {**config["pool"], "of_another_version": 1}}
+    assert differences(content(Experiment, changed, Decides.VALUE, {}), DAYS.content(Decides.VALUE)) == (
+        "fees.swap_fee: 0.001 → 0.0",
+        "pool.of_another_version: 1 → not set",
+    )
+    what = {"experiment_id": "e", "data_id": "d", "driver": "sgd"}
+    runs = [store.run(store.begin_run(**what, config=each)) for each in (old, changed)]
+    assert comparable_runs(runs, DAYS) == comparable_runs(runs, runs[0]) == [runs[0]]
+
+
+def test_what_an_older_version_called_optimal_is_the_published_form(store: CheckpointStore) -> None:
+    published = DAYS.override(["update.interpolation='published_optimal'"])
+    config = published.model_dump(mode="json")
+    del config["data"]["stamps"]  # which 0.1.0 did not know
+    config["update"]["interpolation"] = "optimal"
+    what = {"experiment_id": "of 0.1.0", "data_id": "d", "name": "old"}
+    run = store.run(store.begin_run(**what, driver="sgd", config=config))
+    assert study_of_run(run).identity == published.identity
+    assert differences(content_of(run, Decides.VALUE), published.content(Decides.VALUE)) == ()
+    study = optuna.create_study()
+    study.set_user_attr("quantsim_experiment", config)
+    assert open_experiment(study).identity == published.identity
