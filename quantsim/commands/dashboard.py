@@ -84,7 +84,7 @@ def _studies(place: str) -> Iterator[tuple[BaseStorage, list[str]]]:
 def _application(storage: BaseStorage, folder: Path | None) -> Any:
     """The dashboard; the folder of artifacts need not be there yet."""
     from quantsim.dashboard.artifacts import ArtifactFolder
-    from quantsim.dashboard.shown import ShownApplication
+    from quantsim.dashboard.corrected import CorrectedApplication
 
     try:
         from optuna_dashboard import wsgi
@@ -93,7 +93,7 @@ def _application(storage: BaseStorage, folder: Path | None) -> Any:
             "the dashboard is not installed: pip install 'quantsim[dashboard]' (or pip install optuna-dashboard)"
         ) from error
     application = wsgi(storage, artifact_store=None if folder is None else ArtifactFolder(folder))
-    return ShownApplication(application, storage)
+    return CorrectedApplication(application, storage)
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""What the dashboard shows of a finished study's best trials: a picture of the pool, and a study file that makes it again."""
+"""Artifacts for the dashboard of a study's best trials: a picture of the pool, and a study file that simulates it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import json
 import logging
 import tempfile
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from optuna.artifacts import FileSystemArtifactStore
 from optuna.artifacts.exceptions import ArtifactNotFound
@@ -27,37 +27,39 @@ from quantsim.drivers.search.storage.opened import Location, storage_file, store
 from quantsim.drivers.search.study import METRICS
 from quantsim.errors import ConfigError, QuantsimError
 from quantsim.prices import Prices
+from quantsim.report.canvas import require_matplotlib
+from quantsim.report.paths import hodl_values
+from quantsim.report.plots import pool_figure, save_figure
+from quantsim.simulator import simulate
 
 __all__ = ["ArtifactFolder", "artifact_folder", "attach_artifacts"]
 
 logger = logging.getLogger(__name__)
 
-_PICTURE, _STUDY_FILE = ".png", ".toml"
-_MIME_TYPES = {_PICTURE: "image/png", _STUDY_FILE: "application/toml"}
+_MIME_TYPES = {".png": "image/png", ".toml": "application/toml"}
 
-# Where the dashboard looks for artifacts of a trial that is finished: it takes no attributes any more, but its study does.
+# Optuna's upload_artifact writes to the trial, and a finished trial takes no attributes any more. The dashboard (0.21) also
+# looks for artifacts of a trial under this attribute of the study.
 _OF_TRIAL = "dashboard:artifacts:{trial_id}:"
 
 
-class ArtifactFolder:
-    """Optuna's artifact store in a folder, made when the first artifact comes, so that a dashboard may be there before."""
+class ArtifactFolder(FileSystemArtifactStore):
+    """Optuna's artifact store in a folder that is created with its first artifact, so that a dashboard may open it before."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder, self._files = folder, FileSystemArtifactStore(folder)
-
-    def open_reader(self, artifact_id: str) -> BinaryIO:
-        """The artifact's bytes; raises Optuna's ArtifactNotFound where it is not there."""
-        return self._files.open_reader(artifact_id)
+        """Creates nothing."""
+        super().__init__(folder)
+        self._folder = folder
 
     def write(self, artifact_id: str, content_body: BinaryIO) -> None:
-        """Keeps an artifact."""
+        """Stores an artifact."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._files.write(artifact_id, content_body)
+        super().write(artifact_id, content_body)
 
     def remove(self, artifact_id: str) -> None:
-        """Deletes an artifact. One that is gone already is fine: the dashboard could not delete its study otherwise."""
+        """Deletes an artifact if it is there: the dashboard could not delete a study otherwise whose artifacts were lost."""
         with contextlib.suppress(ArtifactNotFound):
-            self._files.remove(artifact_id)
+            super().remove(artifact_id)
 
     def holds(self, artifact_id: str) -> bool:
         """Whether the artifact is there."""
@@ -65,14 +67,14 @@ class ArtifactFolder:
 
 
 def artifact_folder(location: Location, store_location: str) -> Path | None:
-    """Where the artifacts of a storage lie: ``NAME-artifacts`` beside its file, or beside the checkpoint store's.
+    """Where the artifacts of a storage are: ``NAME-artifacts`` beside its file, or beside the checkpoint store's.
 
     Args:
         location: of the studies, as :func:`~quantsim.drivers.search.storage.opened.opened_storage` takes it.
         store_location: of the checkpoint store, a path or a URL, for studies on a server.
 
     Returns:
-        The folder, which need not be there; None where neither is a file.
+        The folder, which need not exist; None where neither is a file.
 
     Raises:
         DriverError: a location is neither a path of a known kind nor a URL.
@@ -92,33 +94,27 @@ def attach_artifacts(
     """Attaches ``trial-N.png`` and ``trial-N.toml`` to trials, for the dashboard.
 
     The picture is that of ``quantsim simulate --plot``: value against HODL and the weights, over all splits in one run. The
-    file is a study that simulates this pool. What a trial has already is passed over; what is lost from the folder is made
-    again. Without matplotlib there are no pictures. Trouble with one trial, or with the folder, is logged as a warning and
-    raises nothing: the search is done, and its results are stored.
+    file is a study that simulates this pool. Artifacts that a trial has are skipped, unless their file is lost. Without
+    matplotlib there are no pictures. An error with one trial, or with the folder, is logged as a warning and not raised: the
+    search is done, and its results are stored.
 
     Args:
-        study: theirs.
+        study: that the trials are of.
         trials: completed ones.
         experiment: what the study searched.
         prices: must cover all its periods.
-        folder: where artifacts are kept; made if it is not there.
+        folder: for the files; created if it is not there.
         space: what trials were drawn from; unless given, it is read again.
 
     Returns:
         How many files were written.
     """
-    space = space or load_search_space(experiment)
-    maker = _Maker(study, experiment, prices, space)
-    store, suffixes, count = ArtifactFolder(folder), _suffixes(), 0
+    work = _Work(study, experiment, prices, space or load_search_space(experiment), ArtifactFolder(folder))
+    suffixes, count = _suffixes(), 0
     for trial in trials:
         try:
-            known = _attached(study, trial)
             for suffix in suffixes:
-                name = f"trial-{trial.number}{suffix}"
-                if name in known and store.holds(known[name]):
-                    continue
-                _keep(study, trial, store, name, maker.content(trial, suffix), known.get(name))
-                count += 1
+                count += work.attach(trial, suffix)
         except (QuantsimError, OSError) as error:
             logger.warning(
                 "trial %d of study %s has no artifacts for the dashboard (%s: %s); they are tried again when the same search "
@@ -131,73 +127,57 @@ def attach_artifacts(
     return count
 
 
+def _suffixes() -> tuple[str, ...]:
+    try:
+        require_matplotlib()
+    except ConfigError as error:
+        logger.info("no pictures for the dashboard: %s", error)
+        return (".toml",)
+    return (".png", ".toml")
+
+
 @dataclass(frozen=True)
-class _Maker:
-    """Makes the content of artifacts."""
+class _Work:
+    """Makes artifacts of one study's trials."""
 
     study: Study
     experiment: Experiment
     prices: Prices
     space: SearchSpace
+    store: ArtifactFolder
 
-    def content(self, trial: FrozenTrial, suffix: str) -> bytes:
+    def attach(self, trial: FrozenTrial, suffix: str) -> bool:
+        """Writes an artifact and then, if it is new, the attribute that names it. Returns False where the trial has it."""
+        name, prefix = f"trial-{trial.number}{suffix}", _OF_TRIAL.format(trial_id=trial_id(trial))
+        found = [json.loads(text) for key, text in study_attributes(self.study).items() if key.startswith(prefix)]
+        # A deleted artifact is null.
+        known = next((each["artifact_id"] for each in found if each is not None and each["filename"] == name), None)
+        if known is not None and self.store.holds(known):
+            return False
+        identifier = known or str(uuid.uuid4())
+        self.store.write(identifier, io.BytesIO(self._content(trial, suffix)))
+        if known is None:
+            kind = {"mimetype": _MIME_TYPES[suffix], "encoding": None}
+            text = json.dumps({"artifact_id": identifier, "filename": name, **kind})
+            set_study_attribute(self.study, prefix + identifier, text)
+        return True
+
+    def _content(self, trial: FrozenTrial, suffix: str) -> bytes:
         own = trial_experiment(
             self.experiment.recorded(self.prices),
             self.space.to_params(trial.params),
             name=f"{self.experiment.name}, trial {trial.number}",
             description=f"Trial {trial.number} of study {self.study.study_name}.",
         )
-        if suffix == _STUDY_FILE:
-            return study_text(own).encode()
-        return _picture(own, self.prices, trial.user_attrs.get(METRICS, {}))
+        return study_text(own).encode() if suffix == ".toml" else self._picture(own, trial)
 
-
-def _picture(experiment: Experiment, prices: Prices, stored: Mapping[str, Mapping[str, Any]]) -> bytes:
-    """PNG of one uninterrupted run over all splits."""
-    # Pictures are drawn above drivers; the search itself does without.
-    from quantsim.report.paths import hodl_values
-    from quantsim.report.plots import pool_figure, save_figure
-    from quantsim.simulator import simulate
-
-    result = simulate(experiment, None, prices, split="all")
-    metrics = {split: {name: float(value) for name, value in table.items()} for split, table in stored.items()}
-    figure = pool_figure(experiment, result, hodl_values(result), {**metrics, "all": result.metrics})
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"pool{_PICTURE}"
-        save_figure(figure, path)
-        return path.read_bytes()
-
-
-def _suffixes() -> tuple[str, ...]:
-    from quantsim.report.canvas import require_matplotlib
-
-    try:
-        require_matplotlib()
-    except ConfigError as error:
-        logger.info("no pictures for the dashboard: %s", error)
-        return (_STUDY_FILE,)
-    return (_PICTURE, _STUDY_FILE)
-
-
-def _attached(study: Study, trial: FrozenTrial) -> dict[str, str]:
-    """File name → artifact id, of what a trial has."""
-    prefix = _OF_TRIAL.format(trial_id=trial_id(trial))
-    found = [json.loads(value) for key, value in study_attributes(study).items() if key.startswith(prefix)]
-    return {meta["filename"]: meta["artifact_id"] for meta in found if meta is not None}  # null where a user deleted it
-
-
-def _keep(
-    study: Study, trial: FrozenTrial, store: ArtifactFolder, name: str, content: bytes, artifact_id: str | None
-) -> None:
-    """Writes an artifact, and then, unless it has an id already, the attribute that names it: none names what is not there."""
-    identifier = artifact_id or str(uuid.uuid4())
-    store.write(identifier, io.BytesIO(content))
-    if artifact_id is None:
-        meta = {
-            "artifact_id": identifier,
-            "filename": name,
-            "mimetype": _MIME_TYPES[Path(name).suffix],
-            "encoding": None,
-        }
-        key = _OF_TRIAL.format(trial_id=trial_id(trial)) + identifier
-        set_study_attribute(study, key, json.dumps(meta))
+    def _picture(self, own: Experiment, trial: FrozenTrial) -> bytes:
+        """PNG of one uninterrupted run over all splits."""
+        result = simulate(own, None, self.prices, split="all")
+        stored = trial.user_attrs.get(METRICS, {})
+        metrics = {split: {name: float(value) for name, value in table.items()} for split, table in stored.items()}
+        figure = pool_figure(own, result, hodl_values(result), {**metrics, "all": result.metrics})
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "pool.png"
+            save_figure(figure, path)
+            return path.read_bytes()

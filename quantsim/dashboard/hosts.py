@@ -1,7 +1,7 @@
-"""Who the dashboard answers: requests for the host that it was started for, from its own pages.
+"""Which requests the dashboard answers: those for the host that it was started for, from its own pages.
 
-Any page in a browser may have a name of its own resolved to this machine's address (DNS rebinding), and then read, change
-and delete studies through that browser, unless the server looks at the name it is asked for.
+A page of another site can resolve its own name to this machine's address (DNS rebinding), and then read, change and delete
+studies through the user's browser. So the server checks the name that a request is for.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._\-]+)(?::([0-9]{1,5}))
 
 
 class HostCheck:
-    """A WSGI application that passes on what is asked of one of its own hosts, and refuses everything else.
+    """A WSGI application that passes on requests for its own hosts, and refuses all others, and those of other origins.
 
-    A host is a name or address in the ``Host`` header; of an address of this machine alone, all its names will do. A server
-    on all addresses is also known by every address, which no page can have for a name, and by the machine's own name. The port
-    is not compared: it is another one behind a tunnel. A request that a page of another origin makes is refused.
+    A host is a name or address in the ``Host`` header. A server on a loopback address accepts all names of the loopback. A
+    server on all addresses accepts every address, which no page can have for a name, and the machine's own names. The port is
+    not compared, since it differs behind a tunnel.
     """
 
     def __init__(self, application: Application, host: str) -> None:
@@ -80,7 +80,7 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def _shown(text: str) -> str:
-    """What a stranger sent, as far as it may be repeated."""
+    """A client's text as it may be repeated: in ASCII, and not long."""
     return ascii(text[:100]) if text else "a request without a host"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,12 +23,12 @@ __all__ = ["notable_trials"]
 def notable_trials(study: Study, experiment: Experiment, k: int = 3) -> list[FrozenTrial]:
     """The completed trials that are worth a look, at most ``k``.
 
-    With one objective: first the one that is best on validation data, which the default selection takes, then those of the
-    highest value. With several: of the Pareto front, first its balanced member, then the best in each objective, then
-    those nearest to the ideal point. Trials that break constraints come only if all do; test data have no say.
+    With one objective: the trial that is best on validation data, which the default selection takes, then those of the
+    highest value. With several: the balanced member of the Pareto front, then the best in each objective, then those nearest
+    to the ideal point. Trials that break constraints come only if all do. Test data are not used.
 
     Args:
-        study: whose values are maximised.
+        study: its values are maximised.
         experiment: what it searches.
         k: how many.
     """
@@ -38,22 +38,14 @@ def notable_trials(study: Study, experiment: Experiment, k: int = 3) -> list[Fro
     if len(kept[0].values) > 1:
         values = np.array([trial.values for trial in kept], np.float64)
         front = pareto_front(values)
-        order = [kept[front[row]] for row in _front_order(values[front])]
+        distances = np.linalg.norm(1.0 - normalised(values[front]), axis=1)
+        rows = [balanced(values[front]), *values[front].argmax(axis=0), *np.argsort(distances, kind="stable")]
+        order = [kept[front[row]] for row in rows]
     else:
-        name = experiment.objective.name
-        chosen = best_index(
-            [_validation(trial, name) for trial in kept], [_validation(trial, TIE_METRIC) for trial in kept]
+        objective, ties = (
+            [float(trial.user_attrs.get(METRICS, {}).get("validation", {}).get(name, math.nan)) for trial in kept]
+            for name in (experiment.objective.name, TIE_METRIC)
         )
+        chosen = best_index(objective, ties)
         order = [*([] if chosen is None else [kept[chosen]]), *ranked_trials(kept)]
     return list({trial.number: trial for trial in order}.values())[:k]
-
-
-def _front_order(values: np.ndarray[Any, np.dtype[np.float64]]) -> list[int]:
-    """All rows of a front (F, K): the balanced one, the best in each objective, the others by distance to the ideal point."""
-    distances = np.linalg.norm(1.0 - normalised(values), axis=1)
-    return [balanced(values), *values.argmax(axis=0).tolist(), *np.argsort(distances, kind="stable").tolist()]
-
-
-def _validation(trial: FrozenTrial, metric: str) -> float:
-    """A metric on validation data, nan where there is none."""
-    return float(trial.user_attrs.get(METRICS, {}).get("validation", {}).get(metric, math.nan))

@@ -31,12 +31,12 @@ _OVER_HODL = "returns_over_hodl"
 _NOTE_DIGEST = "quantsim:note"
 
 _SORTING = (
-    "**To sort trials**, open *Smart Selection* and scroll to the table at its end: a click on the head of a column sorts, "
-    "another one turns the order round. `vs HODL` is a fraction: 0.1 is 10 % more than holding."
+    "**To sort trials**, open *Smart Selection* and scroll to the table at its end. A click on the head of a column sorts, "
+    "another click reverses the order. `vs HODL` is a fraction: 0.1 is 10 % more than holding."
 )
 _NEVER_STEERED = (
-    "**Test metrics never steered.** Neither the sampler nor the selection above reads them; they stand beside each trial to "
-    "be reported. Whoever picks a trial by a test column has no test data left."
+    "**Test metrics never steered.** Neither the sampler nor the selection above reads them; each trial has them to be "
+    "reported. If you pick a trial by a test column, you have no test data left."
 )
 
 
@@ -44,14 +44,14 @@ def dashboard_attributes(metrics: Metrics, objective: str) -> dict[str, float]:
     """Columns to sort trials by: the objective on validation and test, and the return over HODL on every split.
 
     Args:
-        metrics: split → metric → value; those of train are the trial's values, and need no column.
+        metrics: split → metric → value. The objective on train is the trial's value, and needs no column.
         objective: name of the experiment's objective.
 
     Returns:
         Column → finite value: ``validation daily_log_sharpe``, ``test daily_log_sharpe``, ``train vs HODL``, … The last are
-        ``returns_over_hodl``, a fraction; where that is the objective, there is one column of it for each split. Of what is
-        not finite JSON could hold text only, and one text makes a column that cannot be sorted by: nan is left out, and for
-        ± infinity stands ± 1.797693e308, the largest number there is.
+        ``returns_over_hodl``, a fraction; where that is the objective, there is one column of it for each split. JSON has no
+        infinity, and the dashboard cannot sort a column with a text in it: nan is left out, and ± 1.797693e308, the largest
+        number, stands for ± infinity.
     """
     columns = {
         f"{split} {objective}": float(table[objective])
@@ -132,7 +132,7 @@ def selection_advice(experiment: Experiment, run_id: str, store_location: str) -
 
 
 def write_note(study: Study, text: str) -> None:
-    """Makes the text the study's note in the dashboard, where that is installed. A note that a user changed stays as it is."""
+    """Stores the text as the study's note if the dashboard is installed. A note that a user changed stays as it is."""
     try:
         from optuna_dashboard import get_note, save_note
     except ImportError:

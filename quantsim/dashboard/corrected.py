@@ -1,4 +1,4 @@
-"""What Optuna's dashboard shows of a search's trials, put right on its way to the browser; what is stored stays as it is."""
+"""Corrects what Optuna's dashboard answers about a search's study; what is stored stays as it is."""
 
 from __future__ import annotations
 
@@ -15,23 +15,24 @@ from quantsim.errors import DriverError
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
-__all__ = ["ShownApplication", "corrected"]
+__all__ = ["CorrectedApplication", "corrected"]
 
 Json = dict[str, Any]
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 _STUDY = re.compile(r"/api/studies/(\d+)/?")
-_OWN = "quantsim"  # what study attributes of the search are called, or begin with
+_OWN = "quantsim"  # begins the names of study attributes that the search keeps for itself
 _DECIMAL = re.compile(r"-?\d+\.\d+(e[-+]\d+)?")
 
 
-class ShownApplication:
-    """The dashboard as a WSGI application, its answers about a study of a search corrected by :func:`corrected`.
+class CorrectedApplication:
+    """The dashboard as a WSGI application; :func:`corrected` changes its answers about a study of a search.
 
-    Answers, not the storage: renaming a study in the dashboard copies its trials, which must lose nothing.
+    The storage is not changed: to rename a study the dashboard copies its trials, and they must lose nothing.
     """
 
     def __init__(self, application: Application, storage: BaseStorage) -> None:
+        """Takes the dashboard, and the storage that it shows."""
         self._application, self._storage = application, storage
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -39,7 +40,7 @@ class ShownApplication:
         found = _STUDY.fullmatch(environ.get("PATH_INFO", "")) if environ.get("REQUEST_METHOD") == "GET" else None
         if found is None or not self._is_ours(int(found[1])):
             return self._application(environ, start_response)
-        status, headers, body = self._answer(dict(environ))  # the dashboard keeps what it has read in it
+        status, headers, body = self._answer(dict(environ))  # the dashboard stores in it what it has read
         if status.startswith("200"):
             detail = self._corrected(environ, json.loads(body), int(found[1]))
             body = json.dumps(detail, allow_nan=False).encode()
@@ -63,7 +64,7 @@ class ShownApplication:
         return *begun[-1], body
 
     def _is_ours(self, study_id: int) -> bool:
-        """Whether the study is one of a search; not if it is of another program, or gone."""
+        """Whether the study is of a search, and not of another program, or deleted."""
         try:
             experiment_of(load_study(self._storage, self._storage.get_study_name_from_id(study_id)))
         except (KeyError, DriverError):
@@ -84,37 +85,36 @@ class ShownApplication:
 
 
 def corrected(detail: Json, best: Sequence[int], constraints: Mapping[int, list[float]]) -> Json:
-    """Changes the dashboard's answer about a study, for the eye.
+    """Changes the dashboard's answer about a study.
 
-    * The metrics of all splits are left out, and so is what the study keeps for its own use: these long texts made rows of the
-      table a screen high, and the trial's page seven screens wide.
-    * Values, parameters and columns are given to six digits. The CSV file has them whole.
-    * Constraints are added; the best trials are those of the search: the dashboard (0.21) looks for constraints where Optuna
-      kept them before 5.0, its best trials know none, and of equal ones it takes the first.
+    * The metrics of all splits, and what the study keeps for its own use, are left out: with these long texts a row of the
+      table was a screen high.
+    * Values, parameters and columns have six digits. The CSV file has them whole.
+    * Constraints are added, and the best trials are those of the search. The dashboard (0.21) looks for constraints where
+      Optuna kept them before 5.0, ignores them in its best trials, and of equal trials takes the first.
 
     Args:
-        detail: as from ``/api/studies/ID``, with the best trials among its own; changed in place, and returned.
+        detail: from ``/api/studies/ID``, with the best trials among its own; changed in place, and returned.
         best: numbers of the best trials.
         constraints: trial number → values, positive where broken.
     """
-    for trial in (*detail["trials"], *detail["best_trials"]):
-        trial["constraints"] = constraints.get(trial["number"], [])
-    there = {trial["number"]: trial for trial in (*detail["trials"], *detail["best_trials"])}
-    detail["best_trials"] = [there[number] for number in best if number in there]
+    trials = {trial["number"]: trial for trial in (*detail["trials"], *detail["best_trials"])}
+    detail["best_trials"] = [trials[number] for number in best if number in trials]
     for trial in {id(trial): trial for trial in (*detail["trials"], *detail["best_trials"])}.values():
-        _round(trial)
+        trial["constraints"] = constraints.get(trial["number"], [])
         trial["user_attrs"] = [each for each in trial["user_attrs"] if each["key"] != METRICS]
+        _round(trial)
     detail["user_attrs"] = [each for each in detail["user_attrs"] if each["key"].partition("_")[0] != _OWN]
     detail["union_user_attrs"] = [each for each in detail["union_user_attrs"] if each["key"] != METRICS]
     return detail
 
 
 def _round(trial: Json) -> None:
-    """A trial's numbers to six digits, those that are texts as texts; other texts stay as they are."""
+    """Rounds a trial's numbers to six digits; those that are texts stay texts."""
     if "values" in trial:
         trial["values"] = [float(f"{value:.6g}") if isinstance(value, float) else value for value in trial["values"]]
     for parameter in trial["params"]:
-        if parameter["distribution"]["type"] == "FloatDistribution":  # the text of a choice is how it is found again
+        if parameter["distribution"]["type"] == "FloatDistribution":  # a choice is found again by its text
             parameter["param_external_value"] = _short(parameter["param_external_value"])
     for attribute in trial["user_attrs"]:
         attribute["value"] = _short(attribute["value"])

@@ -16,7 +16,7 @@ from optuna.storages import BaseStorage
 from optuna.study import Study
 from optuna.trial import create_trial
 
-from quantsim.dashboard.shown import ShownApplication
+from quantsim.dashboard.corrected import CorrectedApplication
 from quantsim.drivers.search.space_file import load_search_space
 from quantsim.drivers.search.storage.opened import opened_storage
 from quantsim.drivers.search.study import METRICS, describe_task, identify, load_study, open_study
@@ -74,7 +74,7 @@ def ask(storage: BaseStorage, path: str, query: str = "", body: dict[str, Any] |
         "wsgi.errors": io.StringIO(),
     }
     begun: list[tuple[str, dict[str, str]]] = []
-    application = ShownApplication(wsgi(storage), storage)
+    application = CorrectedApplication(wsgi(storage), storage)
     answer = b"".join(application(environ, lambda status, headers, *_: begun.append((status, dict(headers)))))
     status, headers = begun[-1]
     assert status[:3] in ("200", "201"), answer
