@@ -67,7 +67,7 @@ def test_draws_depend_on_key_and_step_alone_and_reach_every_start(kind: Sampling
     drawn = _places(6, 60, 4, kind)
     assert set(drawn.ravel()) == set(range(6))
     windows = TrainingWindows(first=100, stride=24, n_starts=6, n_bars=50)
-    alone = windows.draw(jax.random.key(0), jnp.asarray(41), 4, kind)
+    (alone,) = _draws(windows, jax.random.key(0), jnp.array([41]), 4, kind)
     np.testing.assert_array_equal((np.asarray(alone) - 100) // 24, drawn[41])
     assert len(np.unique(drawn, axis=0)) > 5, "steps differ"
     assert (drawn != _places(6, 60, 4, kind, seed=1)).any(), "keys differ"
