@@ -38,7 +38,7 @@ def test_the_table_gives_the_names_there_are() -> None:
 
 @pytest.mark.parametrize("n_sets", range(2, 90))
 def test_the_numbers_of_sets_that_fit_a_grid_are_those_told(n_sets: int) -> None:
-    listed = re.search(r"Over four values, ([\d, ]+)", PAGE.read_text(encoding="utf-8"))[1]
+    listed = re.search(r"For four values, ([\d, ]+)", PAGE.read_text(encoding="utf-8"))[1]
     if n_sets in {int(number) for number in listed.strip(", ").split(",")}:
         grid_sizes(n_sets - 1, 4)
     else:
