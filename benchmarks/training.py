@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from quantsim.commands import XLA_FLAGS
+from quantsim.environment import XLA_FLAGS
 
 os.environ.setdefault("XLA_FLAGS", XLA_FLAGS)
 os.environ["JAX_ENABLE_X64"] = "1"

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from quantsim.checkpoints.picking import pick as pick
     from quantsim.checkpoints.published import import_results as import_results
     from quantsim.config import Experiment as Experiment
+    from quantsim.environment import prepare_environment as prepare_environment
     from quantsim.errors import FingerprintWarning as FingerprintWarning
     from quantsim.precision import enable_float64 as enable_float64
     from quantsim.prices import Prices as Prices
@@ -49,6 +50,7 @@ _HOMES = {
     "evaluate_grid": "quantsim.simulator",
     "import_results": "quantsim.checkpoints.published",
     "load_prices": "quantsim.prices",
+    "prepare_environment": "quantsim.environment",
     "pick": "quantsim.checkpoints.picking",
     "select": "quantsim.checkpoints",
     "simulate": "quantsim.simulator",

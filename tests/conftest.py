@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from quantsim.commands import XLA_FLAGS
+from quantsim.environment import XLA_FLAGS
 
 os.environ["XLA_FLAGS"] = XLA_FLAGS
 os.environ["JAX_ENABLE_X64"] = "1"

@@ -103,3 +103,9 @@ def test_commands_do_not_import_each_other():
         if path.stem not in {"app", *DISPATCHES}:
             found = registered & set(modules(ast.parse(path.read_text())))
             assert not found, f"{path.name} imports {found}: what commands share is in a module that is none"
+
+
+def test_only_commands_know_the_command_line():
+    others = [path for path in PACKAGE.rglob("*.py") if path.parent.name != "commands"]
+    knowing = [path.name for path in others if "typer" in packages(ast.parse(path.read_text()))]
+    assert not knowing

@@ -1,4 +1,9 @@
-"""The one store that both drivers write to, and the one logic that picks from it.
+"""The one store that all drivers write to, and the one logic that picks from it.
+
+* What is stored: ``checkpoint`` (the values), ``store`` and ``database`` (where and how), ``stored`` and ``older`` (the study
+  of a run), ``published`` (results of quantammsim).
+* What is picked: ``methods``, ``eligible``, ``pareto`` and ``selection`` among rows, ``comparable`` and ``picking`` among runs.
+* What is made of it: ``starts``, ``finding`` and ``gains``.
 
 ``CheckpointStore`` is imported on first use, so that selecting among rows already at hand does not load SQLAlchemy.
 ``docs/checkpoints.md`` says what is stored and what each selection method means.

@@ -51,6 +51,11 @@ class Start:
         """:meth:`raw_for` the study that it is wanted for."""
         return self.raw_for(self.experiment)
 
+    @property
+    def human(self) -> dict[str, NDArray[np.float64]]:
+        """The same in the units people read, as a search takes sets to try first."""
+        return self.experiment.human_parameters(self.params)
+
     def differences(self, experiment: Experiment | None = None) -> tuple[str, ...]:
         """Where a study decides figures otherwise than the run's own, each as ``key: stored → given``.
 

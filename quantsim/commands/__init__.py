@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import sys
 
-from quantsim.commands.environment import XLA_FLAGS, prepare_environment
+from quantsim.environment import prepare_environment
 
-__all__ = ["XLA_FLAGS", "main"]
+__all__ = ["main"]
 
 
 def main() -> None:

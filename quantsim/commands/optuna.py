@@ -113,7 +113,7 @@ def optuna(
             "storage": place,
             "jobs": jobs,
             "trials": trials,
-            "enqueue": [experiment.human_parameters(one.params) for one in starts],
+            "enqueue": [one.human for one in starts],
             "take_over": take_over,
             **given,
         }

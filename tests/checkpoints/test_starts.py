@@ -26,6 +26,7 @@ def test_a_set_comes_with_the_study_of_its_run(store: CheckpointStore) -> None:
         start = quantsim.start_from(store, which)
         assert start.experiment.identity == FEES.identity
         assert {name: tuple(values) for name, values in start.params.items()} == row.raw
+        assert {name: tuple(values) for name, values in start.human.items()} == row.human
         assert start.differences() == ()
     shown = start_from(store, "best", changes=["objective.report=['returns']"])
     assert shown.experiment.objective.report == ("returns",)

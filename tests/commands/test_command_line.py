@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import typer
@@ -13,7 +12,6 @@ import typer
 from quantsim import __version__
 from quantsim.checkpoints import SELECTION_METHODS
 from quantsim.commands.app import app
-from quantsim.commands.environment import compilation_cache, prepare_environment
 
 COMMANDS = tuple(typer.main.get_command(app).commands)
 
@@ -68,26 +66,3 @@ def test_importing_the_commands_loads_nothing_heavy():
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
-
-
-def test_environment_for_jax():
-    environment = {"XDG_CACHE_HOME": "/caches"}
-    prepare_environment(environment)
-    assert environment["JAX_ENABLE_X64"] == "1"
-    assert Path(environment["JAX_COMPILATION_CACHE_DIR"]) == Path("/caches/quantsim/xla")
-    assert environment["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] == "0"
-    assert environment["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] == "-1"
-
-
-def test_environment_keeps_what_the_user_has_set():
-    environment = {"JAX_COMPILATION_CACHE_DIR": "/mine", "XLA_FLAGS": "--xla_mine"}
-    prepare_environment(environment)
-    assert environment["JAX_COMPILATION_CACHE_DIR"] == "/mine"
-    assert environment["XLA_FLAGS"] == "--xla_mine"
-
-
-def test_cache_folder_of_each_platform():
-    home = Path.home()
-    assert compilation_cache({}, "linux") == home / ".cache" / "quantsim" / "xla"
-    assert compilation_cache({}, "darwin") == home / "Library" / "Caches" / "quantsim" / "xla"
-    assert compilation_cache({"LOCALAPPDATA": "/local"}, "win32") == Path("/local/quantsim/xla")

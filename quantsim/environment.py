@@ -14,9 +14,16 @@ XLA_FLAGS = "--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold
 
 
 def prepare_environment(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Switches float64 on and keeps compiled programs on the disk, however small and quick to compile they are.
+    """Sets what the command line runs with: float64, XLA flags for fast gradients, and compiled programs kept on the disk.
 
-    What else the user has set stays as it is. Call it before JAX is imported.
+    Call it before JAX is imported. What else the user has set stays as it is.
+
+    Args:
+        environment: of the process, or of one to be started.
+
+    Example:
+        >>> import quantsim
+        >>> quantsim.prepare_environment()  # doctest: +SKIP
     """
     environment["JAX_ENABLE_X64"] = "1"
     environment.setdefault("XLA_FLAGS", XLA_FLAGS)

@@ -1,0 +1,30 @@
+"""What JAX is told before it is imported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from quantsim.environment import compilation_cache, prepare_environment
+
+
+def test_environment_for_jax():
+    environment = {"XDG_CACHE_HOME": "/caches"}
+    prepare_environment(environment)
+    assert environment["JAX_ENABLE_X64"] == "1"
+    assert Path(environment["JAX_COMPILATION_CACHE_DIR"]) == Path("/caches/quantsim/xla")
+    assert environment["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] == "0"
+    assert environment["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] == "-1"
+
+
+def test_environment_keeps_what_the_user_has_set():
+    environment = {"JAX_COMPILATION_CACHE_DIR": "/mine", "XLA_FLAGS": "--xla_mine"}
+    prepare_environment(environment)
+    assert environment["JAX_COMPILATION_CACHE_DIR"] == "/mine"
+    assert environment["XLA_FLAGS"] == "--xla_mine"
+
+
+def test_cache_folder_of_each_platform():
+    home = Path.home()
+    assert compilation_cache({}, "linux") == home / ".cache" / "quantsim" / "xla"
+    assert compilation_cache({}, "darwin") == home / "Library" / "Caches" / "quantsim" / "xla"
+    assert compilation_cache({"LOCALAPPDATA": "/local"}, "win32") == Path("/local/quantsim/xla")
