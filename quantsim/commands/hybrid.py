@@ -37,6 +37,9 @@ def hybrid(
         int | None, typer.Option(min=1, help="Rounds at most; the same as --set hybrid.rounds=N.")
     ] = None,
     trials: Annotated[int | None, typer.Option(min=1, help="New trials of the search in each round.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Gradient steps of each of them; the same as --set hybrid.steps=N.")
+    ] = None,
     top: Annotated[int | None, typer.Option(min=1, help="Trials that each round fine-tunes.")] = None,
     max_minutes: Annotated[
         float | None, typer.Option(help="Ends this session after so long; the same command goes on.")
@@ -71,6 +74,7 @@ def hybrid(
     given = {
         "rounds": rounds,
         "trials": trials,
+        "steps": steps,
         "top": top,
         "max_minutes": max_minutes,
         "max_evaluations": max_evaluations,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import importlib
+import inspect
+from typing import Annotated
 
 import typer
 
@@ -12,6 +14,9 @@ from quantsim.errors import ConfigError
 from quantsim.limits import MOST_JOBS, MOST_TRIALS
 
 __all__ = ["run"]
+
+_COMMANDS = {"search": "optuna"}
+"""Driver → its command, where that is called otherwise."""
 
 
 def run(
@@ -38,28 +43,15 @@ def run(
     The key `driver` of a study names it, or the only one of its tables [sgd], [search] and [hybrid]; a fingerprint's `method`
     does. It is then the same as `quantsim sgd`, `quantsim optuna` or `quantsim hybrid` with --study.
     """
-    from quantsim.commands.hybrid import hybrid
-    from quantsim.commands.optuna import optuna
-    from quantsim.commands.sgd import sgd
     from quantsim.config.driver_choice import driver_of
 
     driver, reason = driver_of(study, settings or ())
     note(f"Driver: {driver}, {reason}.")
-    common: dict[str, Any] = {"study": study, "settings": settings, "store": store, "quiet": quiet, "verbose": verbose}
-    searching = {"--trials": trials, "--max-minutes": max_minutes, "--jobs": jobs, "--storage": storage}
-    if driver == "sgd":
-        _refuse(driver, searching)
-        sgd(**common, steps=steps)
-    elif driver == "search":
-        _refuse(driver, {"--steps": steps})
-        optuna(**common, trials=trials, max_minutes=max_minutes, jobs=jobs, storage=storage)
-    else:
-        if steps is not None:
-            common["settings"] = [*(settings or ()), f"hybrid.steps={steps}"]
-        hybrid(**common, trials=trials, max_minutes=max_minutes, jobs=jobs, storage=storage)
-
-
-def _refuse(driver: str, options: dict[str, Any]) -> None:
-    for option, value in options.items():
-        if value is not None:
-            raise ConfigError(f"{option} {value} is not for the driver {driver}: leave it out")
+    name = _COMMANDS.get(driver, driver)
+    command = getattr(importlib.import_module(f"quantsim.commands.{name}"), name)
+    given = {"steps": steps, "trials": trials, "max_minutes": max_minutes, "jobs": jobs, "storage": storage}
+    given = {option: value for option, value in given.items() if value is not None}
+    if refused := given.keys() - inspect.signature(command).parameters:
+        option = min(refused)
+        raise ConfigError(f"--{option.replace('_', '-')} {given[option]} is not for the driver {driver}: leave it out")
+    command(study=study, settings=settings, store=store, quiet=quiet, verbose=verbose, **given)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterable
+from typing import get_args
 
+from quantsim.config.driver_sections import DriverName
 from quantsim.config.experiment import Experiment
 from quantsim.errors import ConfigError, FingerprintWarning
 
 __all__ = ["driver_of"]
 
-_DRIVERS = ("sgd", "search", "hybrid")
+_DRIVERS: tuple[str, ...] = get_args(DriverName)
 
 
 def driver_of(study: str | os.PathLike[str], overrides: Iterable[str] = ()) -> tuple[str, str]:
@@ -34,7 +36,7 @@ def driver_of(study: str | os.PathLike[str], overrides: Iterable[str] = ()) -> t
     if len(tables) != 1:
         found = f"tables of {' and '.join(tables)}" if tables else "no table of any"
         raise ConfigError(
-            f"study {os.fspath(study)} names no driver and has {found}: add driver = 'sgd', 'search' or 'hybrid' at its top, "
-            "say it with --set driver=..., or use `quantsim sgd`, `quantsim optuna` or `quantsim hybrid`"
+            f"study {os.fspath(study)} names no driver and has {found}: add driver = {', '.join(map(repr, _DRIVERS[:-1]))} or "
+            f"{_DRIVERS[-1]!r} at its top, say it with --set driver=..., or use the command of the driver"
         )
     return tables[0], f"the only one that the study has a table of, [{tables[0]}]"

@@ -28,7 +28,10 @@ from quantsim.settings.kinds import (
     distinct,
 )
 
-__all__ = ["Hybrid", "Objective", "Search", "Sgd"]
+__all__ = ["DriverName", "Hybrid", "Objective", "Search", "Sgd"]
+
+DriverName = Literal["sgd", "search", "hybrid"]
+"""A driver in a study, and its table."""
 
 _LOOKING = Decides.TRIALS | Decides.STEPS
 

@@ -6,14 +6,14 @@ import functools
 import os
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError, model_validator
 
 from quantsim.config.consistency import check_consistent
-from quantsim.config.driver_sections import Hybrid, Objective, Search, Sgd
+from quantsim.config.driver_sections import DriverName, Hybrid, Objective, Search, Sgd
 from quantsim.config.identity import Decides, content, digest
 from quantsim.config.locate import find_study
 from quantsim.config.overrides import assigned, merged
@@ -52,7 +52,7 @@ class Experiment(Section, decides=Decides.TRIALS | Decides.STEPS):
 
     name: Annotated[StudyName, Decides.NOTHING] = "experiment"
     description: Annotated[str, Decides.NOTHING] = ""
-    driver: Annotated[Literal["sgd", "search", "hybrid"] | None, Decides.NOTHING] = None
+    driver: Annotated[DriverName | None, Decides.NOTHING] = None
     seed: Annotated[int, Field(ge=0)] = 0
     data: Data
     periods: Periods

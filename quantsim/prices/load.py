@@ -121,7 +121,8 @@ def origin_of(source: str | Path, *, bar_minutes: int | None, forward_fill_bars:
     bundled = _is_bundled(source)
     if forward_fill_bars is None:
         forward_fill_bars = BUNDLED_FORWARD_FILL_BARS if bundled else 0
-    place = BUNDLED if bundled else os.path.abspath(_path_of(source))
+    is_place = not bundled and "://" not in str(source)
+    place = os.path.abspath(_path_of(source)) if is_place else str(source)
     return Origin(place, bar_minutes, forward_fill_bars, stamps)
 
 

@@ -32,7 +32,7 @@ class Origin:
     """The files of prices, and how they were read.
 
     Attributes:
-        source: ``"bundled"``, or the absolute path of a file or folder.
+        source: ``"bundled"``, a URL, or the absolute path of a file or folder.
         bar_minutes: requested bar length; None for the bar length of the files.
         forward_fill_bars: longest gap that may be filled.
         stamps: what the stamps of the files mark.

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 import typer
+from command_support import ROOT
 
 from quantsim import __version__
 from quantsim.checkpoints import SELECTION_METHODS
@@ -21,6 +22,11 @@ def test_every_command_explains_itself(cli, command):
     result = cli(command, "--help")
     assert result.exit_code == 0
     assert "--verbose" in result.stdout
+
+
+def test_the_page_of_commands_has_every_command():
+    page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    assert [command for command in COMMANDS if f"| `quantsim {command}` |" not in page] == []
 
 
 def test_help_lists_all_commands(cli):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import tomllib
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ import pytest
 from command_support import invoke
 
 from quantsim import CheckpointStore, Experiment, FingerprintWarning
+from quantsim.commands import hybrid
 from quantsim.config.driver_choice import driver_of
 from quantsim.errors import ConfigError
 
@@ -219,10 +221,12 @@ def test_a_missing_file_and_one_that_is_not_utf_8(tmp_path: Path) -> None:
 
 def test_both_in_turns_get_the_options_of_both(monkeypatch: pytest.MonkeyPatch) -> None:
     given: dict[str, Any] = {}
-    monkeypatch.setattr("quantsim.commands.hybrid.hybrid", lambda **options: given.update(options))
+    kept = functools.wraps(hybrid.hybrid)(lambda **options: given.update(options))
+    monkeypatch.setattr(hybrid, "hybrid", kept)
     settings = ("--set", "driver=hybrid", "--set", "seed=3")
     result = invoke("run", "momentum_fees", *settings, "--steps", "7", "--trials", "5", "--max-minutes", "2", "-q")
     assert result.exit_code == 0, result.output
     assert given["study"] == "momentum_fees"
-    assert given["settings"] == ["driver=hybrid", "seed=3", "hybrid.steps=7"]
-    assert (given["trials"], given["max_minutes"], given["jobs"], given["quiet"]) == (5, 2.0, None, True)
+    assert given["settings"] == ["driver=hybrid", "seed=3"]
+    assert (given["steps"], given["trials"], given["max_minutes"], given["quiet"]) == (7, 5, 2.0, True)
+    assert "jobs" not in given

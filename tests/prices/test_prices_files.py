@@ -14,6 +14,7 @@ import pytest
 
 from quantsim.errors import PriceError
 from quantsim.prices import available, load_prices
+from quantsim.prices.load import origin_of
 
 Writer = Callable[..., Path]
 HOURS = [f"2024-01-01T{hour:02d}:00:00" for hour in range(6)]
@@ -478,3 +479,9 @@ class TestMinuteData:
         frame = pd.read_parquet(minute_folder / "ETH.parquet").set_index("timestamp")["close"]
         prices = load_prices(["ETH"], minute_folder, bar_minutes=60)
         np.testing.assert_array_equal(prices.prices[:, 0], frame[frame.index.minute == 0].to_numpy())
+
+
+def test_a_url_stays_as_it_is_in_the_origin(tmp_path: Path) -> None:
+    found = origin_of("exchange://BTC", bar_minutes=None, forward_fill_bars=None, stamps="end")
+    assert found.source == "exchange://BTC"
+    assert origin_of(tmp_path, bar_minutes=None, forward_fill_bars=None, stamps="end").source == str(tmp_path)
