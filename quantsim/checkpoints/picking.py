@@ -136,7 +136,7 @@ def pick(
 def best_of_run(
     store: CheckpointStore, experiment: Experiment, run_id: str, also: Sequence[Checkpoint] = ()
 ) -> Selection:
-    """Picks from one run by the study's default method and objective.
+    """Picks from one run by the study's objective, on validation where there is any; :func:`pick` weighs several objectives.
 
     Args:
         store: where the run is.

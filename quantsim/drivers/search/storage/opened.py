@@ -102,7 +102,9 @@ def check_storage(location: Location) -> None:
 
 def _problem(path: Path) -> str:
     """What stands in the way of a storage in a file; empty if nothing does."""
-    if not os.path.lexists(path):
+    try:
+        os.lstat(path)  # unlike lexists, it tells a name that is too long from one that is free
+    except (FileNotFoundError, NotADirectoryError):
         folder = next(folder for folder in path.absolute().parents if folder.exists())
         return "" if folder.is_dir() and os.access(folder, os.W_OK) else f"no file can be made in {folder}"
     if not path.is_file():  # reading from a pipe might never end
