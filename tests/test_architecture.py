@@ -66,7 +66,7 @@ COMMANDS = sorted((PACKAGE / "commands").glob("*.py"))
 COMPUTING = {"jax", "numpy", "optax", "optuna", "pandas", "sqlalchemy"}
 OF_OPTIONS = {"ConfigError", "DriverError", "BadParameter", "Exit", "Terminated", "KeyboardInterrupt"}
 OF_A_STORE = {"begin_run", "checkpoints", "equal_checkpoints", "find_runs", "finish_run", "resume_run"}
-DISPATCHES = {"run", "worker"}  # commands that call others
+DISPATCHES = {"worker"}  # commands that call others
 
 
 def packages(node: ast.AST) -> Iterator[str]:

@@ -17,9 +17,9 @@ from quantsim.checkpoints.comparable import comparable_runs, same_prices
 from quantsim.checkpoints.methods import FRONT_METHODS, METHODS, default_metrics, needs_one_run
 from quantsim.checkpoints.pareto import signed
 from quantsim.checkpoints.selection import Selection, select
-from quantsim.checkpoints.stored import of_same_study, study_of_run
+from quantsim.checkpoints.stored import content_of, of_same_study, study_of_run
 from quantsim.config import Experiment
-from quantsim.config.identity import Decides
+from quantsim.config.identity import Decides, differences
 from quantsim.errors import SelectionError, nearest
 from quantsim.objective import OBJECTIVE
 from quantsim.ranking import TIE_METRIC
@@ -116,7 +116,7 @@ def pick(
     Raises:
         CheckpointError: there is no such run.
         ConfigError: the stored study is not valid in this version, or a rule file is not the one that was stored.
-        SelectionError: no run takes part, or as :func:`~quantsim.checkpoints.select`.
+        SelectionError: no run takes part, the run is not of the study, or as :func:`~quantsim.checkpoints.select`.
 
     Example:
         >>> picked = quantsim.pick(store, "best_validation", study=study)  # doctest: +SKIP
@@ -227,7 +227,16 @@ def _what_decides(metric: str) -> Decides:
 def _runs(store: CheckpointStore, study: Experiment | None, run: str | None) -> tuple[list[Run], int]:
     """The runs that take part, the newest first, and how many others there are."""
     if run is not None:
-        return [store.run(run)], 0
+        only = store.run(run)
+        if study is not None and (
+            changed := differences(content_of(only, Decides.VALUE), study.content(Decides.VALUE))
+        ):
+            lines = "\n".join(f"  {line}" for line in changed)
+            raise SelectionError(
+                f"run {only.run_id[:8]} is not of study {study.name!r}, which differs in what decides the figures:\n{lines}\n"
+                "Leave the study out (--study), or the run (--run)"
+            )
+        return [only], 0
     runs = store.find_runs()
     if not runs:
         raise SelectionError("no run is stored yet: run `quantsim sgd` or `quantsim optuna` first")

@@ -81,6 +81,9 @@ def test_pick_takes_the_runs_that_compare_with_the_newest(tmp_path: Path) -> Non
     assert quantsim.pick(store, study=FEES).checkpoint == other
     assert quantsim.pick(store, study=DAYS).n_others == 1  # on other prices
     assert quantsim.pick(store, run=elsewhere.run_id).checkpoint == elsewhere
+    assert quantsim.pick(store, run=other.run_id, study=FEES).checkpoint == other
+    with pytest.raises(SelectionError, match=r"(?s)is not of study 'momentum_zero_fee'.*fees\.swap_fee: 0\.003 → 0\.0"):
+        quantsim.pick(store, run=other.run_id, study=DAYS)
     with pytest.raises(SelectionError, match="no run of study 'momentum_zero_fee' is stored"):
         quantsim.pick(store, study=DAYS.override(["fees.swap_fee=0.1"]))
 
