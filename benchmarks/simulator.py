@@ -100,7 +100,7 @@ class Case:
 
     def __init__(self, evaluator: Evaluator, n_lanes: int) -> None:
         first, n_bars = evaluator.splits["train"]
-        plan, starts = evaluator.plan(first, n_bars, (METRIC,))
+        plan, starts = evaluator.planner.plan(first, n_bars, (METRIC,))
         market, rates = evaluator.market, evaluator.rates
         generator = np.random.default_rng(0)
         raw = evaluator.experiment.initial_parameters()

@@ -174,7 +174,7 @@ def bar_by_bar(
     """What ``simulate`` computes, less the metrics: those take longer to compile than all the rest."""
     evaluator = Evaluator(experiment, prices, series)
     first, n_bars = evaluator.splits[split]
-    plan, starts = evaluator.plan(first, n_bars, ())
+    plan, starts = evaluator.planner.plan(first, n_bars, ())
     raw = evaluator.arrays(experiment.initial_parameters(params))
     return jax.tree.map(np.asarray, _path(plan, raw, evaluator.market, evaluator.rates, starts[0]))
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import jax
@@ -20,13 +18,11 @@ from numpy.typing import ArrayLike, NDArray
 from quantsim.config import Experiment
 from quantsim.discovery import naming_users_files
 from quantsim.errors import ParameterError, PriceError, WindowError, nearest
-from quantsim.metrics import SampleShape, get_metric, metric_names
+from quantsim.metrics import metric_names
 from quantsim.objective import (
     OBJECTIVE,
     SHORT,
-    ObjectiveShape,
     check_defined,
-    objective_shape,
     short_periods,
     short_split,
 )
@@ -36,11 +32,12 @@ from quantsim.precision import in_float64
 from quantsim.prices import Prices
 from quantsim.ranking import TIE_METRIC
 from quantsim.scan_mode import ScanMode
-from quantsim.simulator.evaluate import SplitPlans, evaluate_splits, evaluate_windows
-from quantsim.simulator.layout import columns_of, data_notes, lay_out, window_starts
+from quantsim.simulator.evaluate import evaluate_splits, evaluate_windows
+from quantsim.simulator.layout import columns_of, data_notes, lay_out
 from quantsim.simulator.objective import Objective, value_and_grad
 from quantsim.simulator.own_rules import check_own_rules
-from quantsim.simulator.plan import Path, Plan, make_plan
+from quantsim.simulator.plan import Path
+from quantsim.simulator.planner import Planner
 from quantsim.simulator.setup import pool_setup
 from quantsim.simulator.varying import Varying, load_varying
 
@@ -76,6 +73,7 @@ class Evaluator:
         notes: what a reader of the results should know: warm-up, gaps filled, prices or series in memory. JSON-able.
         setup: the pool's static shape.
         series: what varies in time.
+        planner: makes the plans of windows.
         data_id: identity of the prices and of the series.
 
     Raises:
@@ -105,9 +103,10 @@ class Evaluator:
         end = max(first + n_bars for first, n_bars in splits.values())
         self.prices = columns_of(prices, experiment.data.tokens).slice(begin, end)
         self.splits = {name: (first - begin, n_bars) for name, (first, n_bars) in splits.items()}
+        self.series: Varying = load_varying(experiment, prices, begin, end, self.splits["train"][0], series)
+        self.planner = Planner(experiment, self.setup, self.prices, self.splits, self.series.begins)
         self.notes = data_notes(experiment, self.prices, self.splits["train"][0], series or {})
         self.notes |= self._short()
-        self.series: Varying = load_varying(experiment, prices, begin, end, self.splits["train"][0], series)
         self.data_id = self.series.data_id(self.prices)
         trades = self.series.trades
         orders = None if trades is None else orders_of(trades, experiment.tokens, self.prices.grid)
@@ -128,7 +127,7 @@ class Evaluator:
         Raises:
             WindowError: it would be nan for every parameter set, or its periods do not fit.
         """
-        shape = self.objective_shape(self.splits["train"][1] if n_bars is None else n_bars)
+        shape = self.planner.objective_shape(self.splits["train"][1] if n_bars is None else n_bars)
         check_defined(self.experiment.objective, shape, self.prices.bars_per_day)
 
     def _short(self) -> dict[str, str]:
@@ -136,7 +135,7 @@ class Evaluator:
         objective, bars_per_day = self.experiment.objective, self.prices.bars_per_day
         found = []
         with contextlib.suppress(WindowError):  # periods that do not fit are refused where the objective is asked for
-            found = [short_periods(objective, self.objective_shape(self.splits["train"][1]), bars_per_day)]
+            found = [short_periods(objective, self.planner.objective_shape(self.splits["train"][1]), bars_per_day)]
         found += [short_split(objective, split, n_bars, bars_per_day) for split, (_, n_bars) in self.splits.items()]
         text = "; ".join(each for each in found if each is not None)
         return {SHORT: text} if text else {}
@@ -145,10 +144,6 @@ class Evaluator:
     def chunk_bars(self) -> int:
         """Bars between decisions."""
         return self.setup.chunk_bars
-
-    def shape(self, n_bars: int) -> SampleShape:
-        """The sample shape of a window of ``n_bars`` bars."""
-        return SampleShape(n_bars, self.prices.bars_per_day)
 
     @property
     def metric_names(self) -> tuple[str, ...]:
@@ -161,22 +156,6 @@ class Evaluator:
         searched = (name.removeprefix("-") for name in experiment.search.objectives)
         wanted = (*dict(objective.constraints), *(name for name in searched if name in known))
         return tuple(dict.fromkeys((objective.name, objective.metric, *wanted, *objective.report, TIE_METRIC)))
-
-    def objective_shape(self, n_bars: int, *, whole: bool = False) -> ObjectiveShape:
-        """The objective over windows of ``n_bars`` bars of the training period, or with the window as its only period."""
-        first = self.splits["train"][0]
-        return objective_shape(
-            self.experiment.objective,
-            n_bars,
-            seed=self.experiment.seed,
-            whole=whole,
-            bar_of=lambda moment: self._bar_at(moment) - first,
-        )
-
-    def _bar_at(self, moment: datetime) -> int:
-        """The bar that begins at a moment, or the first that does later; may lie outside the cut."""
-        since = np.datetime64(moment.astimezone(UTC).replace(tzinfo=None), "us") - self.prices.times[0]
-        return math.ceil(float(since / np.timedelta64(self.prices.bar_minutes, "m")))
 
     def evaluate(self, params: Params, metrics: Sequence[str] | None = None) -> dict[str, dict[str, float]]:
         """Metrics of one parameter set on every split, each split a fresh pool at its first bar.
@@ -200,7 +179,7 @@ class Evaluator:
         More gain little, and nobody can interrupt a call. Where a processor passes over every bar, sets go one after the
         other, and long passes gain nothing at all.
         """
-        windows = self._split_windows(self.metric_names, details=True)
+        windows = self.planner.split_plans(self.metric_names, details=True)
         if not any(plan.maps_lanes for _, plan, _ in windows):
             return _MOST_SETS
         bars = sum(plan.shape.n_bars for _, plan, _ in windows)
@@ -218,7 +197,7 @@ class Evaluator:
             split → metric → (S,).
         """
         names = tuple(metrics) if metrics is not None else self.metric_names
-        windows = self._split_windows(names, details=metrics is None)
+        windows = self.planner.split_plans(names, details=metrics is None)
         values = evaluate_splits(windows, self.arrays(sets, 2), self.market, self.rates)
         # jit returns its tables sorted by key
         return {split: {name: np.asarray(values[split][name]) for name in plan.names} for split, plan, _ in windows}
@@ -242,9 +221,9 @@ class Evaluator:
             raise WindowError(
                 f"{n_blocks} blocks (search.prune_blocks) leave less than a chunk of the training period to each: take fewer"
             )
-        arrays, shape = self.arrays(params, 1), self.objective_shape(length, whole=True)
+        arrays, shape = self.arrays(params, 1), self.planner.objective_shape(length, whole=True)
         for block in range(n_blocks):
-            plan, starts = self.plan(first + block * length, length, (), objective=shape)
+            plan, starts = self.planner.plan(first + block * length, length, (), objective=shape)
             yield float(_evaluate(plan, arrays, self.market, self.rates, starts)[OBJECTIVE][0])
 
     @in_float64
@@ -266,7 +245,7 @@ class Evaluator:
         Raises:
             WindowError: a window does not fit into the data.
         """
-        plan, firsts = self.plan(starts, n_bars, metrics, path)
+        plan, firsts = self.planner.plan(starts, n_bars, metrics, path)
         values = _evaluate(plan, self.arrays(params, 1), self.market, self.rates, firsts)
         return {name: np.asarray(values[name]) for name in plan.metrics}
 
@@ -321,8 +300,8 @@ class Evaluator:
         shape = None
         if metric is None:
             self.check_objective(n_bars)
-            shape = self.objective_shape(n_bars)
-        plan, _ = self.plan(starts, n_bars, () if metric is None else (metric,), path, objective=shape)
+            shape = self.planner.objective_shape(n_bars)
+        plan, _ = self.planner.plan(starts, n_bars, () if metric is None else (metric,), path, objective=shape)
         if straight_through:
             plan = replace(plan, setup=plan.setup.with_straight_through(straight_through))
         if not time_reversed:
@@ -330,39 +309,6 @@ class Evaluator:
         first, n_train = self.splits["train"]
         seen = self.prices.prices[: first + n_train]
         return Objective(plan, (market(seen), market(seen[::-1].copy())), self.rates)
-
-    def plan(
-        self,
-        starts: ArrayLike,
-        n_bars: int,
-        metrics: Sequence[str],
-        path: Path | str | None = None,
-        *,
-        objective: ObjectiveShape | None = None,
-        details: bool = False,
-    ) -> tuple[Plan, Array]:
-        """The plan for windows, and their starts as an array; raises WindowError where one does not fit."""
-        firsts = window_starts(starts, n_bars, self.prices.n_bars)
-        if firsts.min() < self.series.begins:
-            raise WindowError(
-                f"a window from bar {firsts.min()} begins before the series do, at bar {self.series.begins}: add earlier rows"
-            )
-        for name in metrics:
-            get_metric(name)
-        phases = np.unique(firsts % self.setup.chunk_bars)
-        phase = int(phases[0]) if phases.size == 1 else None
-        shape, names = self.shape(n_bars), tuple(metrics)
-        plan = make_plan(self.setup, shape, names, phase, path, objective=objective, details=details)
-        return plan, jnp.asarray(firsts)
-
-    def _split_windows(self, names: tuple[str, ...], *, details: bool) -> SplitPlans:
-        metrics = tuple(name for name in names if name != OBJECTIVE)
-        windows = []
-        for split, (first, n_bars) in self.splits.items():
-            shape = self.objective_shape(n_bars, whole=split != "train") if OBJECTIVE in names else None
-            plan, _ = self.plan(first, n_bars, metrics, objective=shape, details=details)
-            windows.append((split, plan, first))
-        return tuple(windows)
 
     def arrays(self, params: Params, n_axes: int = 1) -> dict[str, Array]:
         """Checked parameters as arguments of the compiled program: (m,) each, or (S, m) with ``n_axes = 2``."""

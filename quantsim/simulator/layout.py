@@ -8,14 +8,11 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
-
 from quantsim.config import Experiment
-from quantsim.errors import PriceError, WindowError, nearest
+from quantsim.errors import PriceError, nearest
 from quantsim.prices import Prices
 
-__all__ = ["columns_of", "data_notes", "lay_out", "window_starts"]
+__all__ = ["columns_of", "data_notes", "lay_out"]
 
 logger = logging.getLogger(__name__)
 
@@ -46,29 +43,6 @@ def lay_out(experiment: Experiment, prices: Prices) -> tuple[int, dict[str, tupl
         splits[name] = (first, last - first + 1)
     history = int(experiment.update.max_memory_days * prices.bars_per_day)
     return max(0, splits["train"][0] - history), splits
-
-
-def window_starts(starts: ArrayLike, n_bars: int, n_available: int) -> NDArray[np.int64]:
-    """First bars of windows, (W,), checked.
-
-    Args:
-        starts: first bars, () or (W,).
-        n_bars: length of the windows.
-        n_available: bars that there are.
-
-    Raises:
-        WindowError: a window does not fit, or there is none.
-    """
-    firsts = np.atleast_1d(np.asarray(starts))
-    if not np.issubdtype(firsts.dtype, np.integer) or firsts.ndim != 1 or not firsts.size:
-        raise WindowError(f"starts = {starts!r} must be one or more whole numbers of bars")
-    misfits = firsts[(firsts < 0) | (firsts > n_available - n_bars)]
-    if n_bars < 1 or misfits.size:
-        raise WindowError(
-            f"a window of {n_bars} bars from bar {misfits[0] if misfits.size else firsts[0]} does not fit into "
-            f"{n_available} bars of prices"
-        )
-    return firsts
 
 
 def data_notes(experiment: Experiment, prices: Prices, warm_up_bars: int, series: Mapping[str, Any]) -> dict[str, Any]:

@@ -122,7 +122,7 @@ def simulate(
     raw = experiment.initial_parameters(params)
     evaluator = Evaluator(experiment, prices, series)
     first, n_bars = _period(evaluator, split)
-    plan, starts = evaluator.plan(first, n_bars, metric_names(), path)
+    plan, starts = evaluator.planner.plan(first, n_bars, metric_names(), path)
     run, metrics = _simulate(plan, evaluator.arrays(raw), evaluator.market, evaluator.rates, starts[0])
     trades = _executed(evaluator.series.trades, run.fills)
     return Result(

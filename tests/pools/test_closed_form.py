@@ -220,6 +220,6 @@ def test_the_evaluator_gives_the_same_on_both_paths(shape: str) -> None:
     names = ("returns", "returns_over_hodl", "annualised_returns", "turnover", "fee_revenue_over_value")
     n_bars = evaluator.prices.n_bars - starts[-1]
     tables = [evaluator.evaluate_at(raw, starts, n_bars, names, path=path) for path in ("closed_form", "per_bar")]
-    assert evaluator.plan(starts, n_bars, names)[0].path.value == "closed_form"
+    assert evaluator.planner.plan(starts, n_bars, names)[0].path.value == "closed_form"
     for name in names:
         np.testing.assert_allclose(tables[0][name], tables[1][name], rtol=1e-11, atol=1e-13, err_msg=name)

@@ -282,10 +282,10 @@ def test_exogenous_swaps_need_the_sequential_pass() -> None:
     for pool in ({}, {"do_arb": False}):
         experiment = with_trades("balancer", 2, pool=pool)
         evaluator = Evaluator(experiment, prices, {"trades": trades_of([(START + 1, "BTC", "ETH", 1e-3, NAN)])})
-        assert evaluator.plan(START, 100, ["returns"])[0].path is Way.FEES
+        assert evaluator.planner.plan(START, 100, ["returns"])[0].path is Way.FEES
         for path, said in (("per_bar", "exogenous swaps need path = 'fees'"), ("hold", "the pool trades")):
             with pytest.raises(ConfigError, match=said):
-                evaluator.plan(START, 100, ["returns"], path)
+                evaluator.planner.plan(START, 100, ["returns"], path)
 
 
 def test_trades_that_never_happen_change_nothing() -> None:

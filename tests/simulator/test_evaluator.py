@@ -93,10 +93,10 @@ def test_the_last_window_that_fits() -> None:
 def test_windows_at_any_bar_equal_those_at_one_phase(fees: str) -> None:
     evaluator = evaluator_of(fees=fees)
     raw, starts = raw_of(evaluator), [5, 3, 8, 101, 150, 237]
-    assert evaluator.plan(starts, 200, ENDS)[0].phase is None
+    assert evaluator.planner.plan(starts, 200, ENDS)[0].phase is None
     mixed = evaluator.evaluate_at(raw, starts, 200, ENDS)
     for at, start in enumerate(starts[:2]):
-        plan, _ = evaluator.plan([start], 200, ENDS)
+        plan, _ = evaluator.planner.plan([start], 200, ENDS)
         assert plan.phase == start % evaluator.setup.chunk_bars
         alone = evaluator.evaluate_at(raw, [start], 200, ENDS)
         for name in ENDS:
@@ -106,7 +106,7 @@ def test_windows_at_any_bar_equal_those_at_one_phase(fees: str) -> None:
 def test_one_pass_serves_windows_of_one_phase() -> None:
     evaluator = evaluator_of()
     raw, starts = raw_of(evaluator), [5, 13, 53, 237]
-    assert evaluator.plan(starts, 200, ENDS)[0].phase == 5
+    assert evaluator.planner.plan(starts, 200, ENDS)[0].phase == 5
     shared = evaluator.evaluate_at(raw, starts, 200, ENDS)
     for at, start in enumerate(starts):
         alone = evaluator.evaluate_at(raw, [start], 200, ENDS)
@@ -305,7 +305,7 @@ def test_paths_that_cannot_serve_say_why(path: str, changes: dict[str, Any], met
 )
 def test_the_cheapest_path_is_taken(changes: dict[str, Any], metric: str, path: Path) -> None:
     evaluator = Evaluator(make_experiment("momentum", 2, HALF_HOURS, **changes), random_prices(HALF_HOURS, 2, 0))
-    assert evaluator.plan([0], 100, [metric])[0].path is path
+    assert evaluator.planner.plan([0], 100, [metric])[0].path is path
 
 
 def test_fees_of_next_to_nothing_are_the_path_without_fees() -> None:
@@ -314,7 +314,7 @@ def test_fees_of_next_to_nothing_are_the_path_without_fees() -> None:
     cheap = Evaluator(make_experiment("momentum", 2, TWO_SPLITS, fees={"swap_fee": 1e-13}), prices)
     raw = free.experiment.initial_parameters(params)
     one, other = free.evaluate(raw, ENDS)["train"], cheap.evaluate(raw, ENDS)["train"]
-    assert cheap.plan([0], 100, ENDS)[0].path is Path.FEES
+    assert cheap.planner.plan([0], 100, ENDS)[0].path is Path.FEES
     for name in ENDS:
         assert other[name] == pytest.approx(one[name], rel=1e-9, abs=1e-10), name
 

@@ -159,10 +159,10 @@ def test_every_period_is_a_slice_of_the_full_path(case: str) -> None:
     experiment = experiment_of(**table, aggregate="softmin", softmin_temperature=3.0)
     params, prices = params_of(table["rule"], table["n_tokens"]), prices_of(table["n_tokens"])
     evaluator = Evaluator(experiment, prices)
-    shape = evaluator.objective_shape(WINDOW.n_bars)
+    shape = evaluator.planner.objective_shape(WINDOW.n_bars)
     assert len(shape.periods) == 4
     assert any(period.first % CHUNK for period in shape.periods)
-    plan, _ = evaluator.plan(evaluator.splits["train"][0], WINDOW.n_bars, (), objective=shape)
+    plan, _ = evaluator.planner.plan(evaluator.splits["train"][0], WINDOW.n_bars, (), objective=shape)
     assert plan.path is {"fees at every bar": Path.FEES, "cow": Path.FEES}.get(case) or plan.path.value == case
 
     found = evaluator.evaluate(experiment.initial_parameters(params))["train"]
@@ -215,7 +215,7 @@ def test_dated_periods_and_the_splits_that_have_none() -> None:
         for begin, end in dates
     ]
     n_bars = evaluator.splits["train"][1]
-    periods = evaluator.objective_shape(n_bars).periods
+    periods = evaluator.planner.objective_shape(n_bars).periods
     assert [list(range(period.first, period.end)) for period in periods] == [bars.tolist() for bars in inside]
 
     params = params_of("momentum", 2)
@@ -239,7 +239,7 @@ def test_dated_periods_and_the_splits_that_have_none() -> None:
 def test_random_periods_follow_the_seed_of_the_study() -> None:
     experiment, prices = experiment_of(**CASES["hold"], n_random_periods=5), prices_of(3)
     first, again, other = (
-        Evaluator(study, prices).objective_shape(WINDOW.n_bars)
+        Evaluator(study, prices).planner.objective_shape(WINDOW.n_bars)
         for study in (experiment, experiment, experiment.override(["seed=1"]))
     )
     assert first == again
@@ -282,7 +282,7 @@ def test_gradient_of_an_objective_is_that_of_finite_differences(fees: dict[str, 
     )
     evaluator = Evaluator(experiment, prices_of(2))
     start, n_bars = evaluator.splits["train"]
-    plan, starts = evaluator.plan(start, n_bars, (), objective=evaluator.objective_shape(n_bars))
+    plan, starts = evaluator.planner.plan(start, n_bars, (), objective=evaluator.planner.objective_shape(n_bars))
     assert plan.path is (Path.FEES if fees else Path.CLOSED_FORM)
     base, step = stacked(evaluator, params_of("momentum", 2)), 1e-4
     moves = [("log_k", 0), ("log_k", 1), ("logit_lamb", 0), ("logit_lamb", 1)]

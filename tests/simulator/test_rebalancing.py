@@ -125,6 +125,6 @@ def test_reports_that_do_not_ask_for_it_compute_no_reserves() -> None:
     evaluator = Evaluator(experiment_of("momentum"), random_prices(HALF_HOURS, 2, 3))
     first, n_bars = evaluator.splits["train"]
     for metrics, path in ((evaluator.metric_names, "closed_form"), (("lvr",), "per_bar")):
-        plan, _ = evaluator.plan(first, n_bars, metrics)
+        plan, _ = evaluator.planner.plan(first, n_bars, metrics)
         assert plan.path.value == path
         assert plan.every_bar == (path == "per_bar")

@@ -306,4 +306,4 @@ def test_a_series_needs_the_path_with_fees() -> None:
     for name in ("swap_fee", "arb_fee", "gas_cost_usd"):
         experiment = make_experiment("momentum", 2, HALF_HOURS, series={name: "given"})
         evaluator = Evaluator(experiment, prices, {name: np.zeros(prices.n_bars)})
-        assert evaluator.plan(237, 100, ["returns"])[0].path is Way.FEES
+        assert evaluator.planner.plan(237, 100, ["returns"])[0].path is Way.FEES

@@ -118,7 +118,7 @@ def _objective(evaluator: Evaluator, windows: TrainingWindows) -> Objective:
 
 def _short_windows(evaluator: Evaluator, windows: TrainingWindows) -> str | None:
     """What to warn of where windows are short, and there are several to take the mean over."""
-    objective, shape = evaluator.experiment.objective, evaluator.objective_shape(windows.n_bars)
+    objective, shape = evaluator.experiment.objective, evaluator.planner.objective_shape(windows.n_bars)
     return short_periods(objective, shape, evaluator.prices.bars_per_day, several_windows=windows.n_starts > 1)
 
 

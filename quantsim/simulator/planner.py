@@ -1,0 +1,114 @@
+"""Which windows there are in the data, what the objective is over them, and which plan serves them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from numpy.typing import ArrayLike
+
+from quantsim.config import Experiment
+from quantsim.errors import WindowError
+from quantsim.metrics import SampleShape, get_metric
+from quantsim.objective import OBJECTIVE, ObjectiveShape, objective_shape
+from quantsim.prices import Prices
+from quantsim.simulator.evaluate import SplitPlans
+from quantsim.simulator.plan import Path, Plan, make_plan
+from quantsim.simulator.setup import PoolSetup
+
+__all__ = ["Planner"]
+
+
+@dataclass(frozen=True, eq=False)
+class Planner:
+    """Plans of windows in the data of an experiment. Bars count from the first of the prices.
+
+    Attributes:
+        experiment: says what the objective is.
+        setup: of the pool.
+        prices: of the data.
+        splits: split name → (first bar, number of bars).
+        begins: first bar of the series.
+    """
+
+    experiment: Experiment
+    setup: PoolSetup
+    prices: Prices
+    splits: dict[str, tuple[int, int]]
+    begins: int
+
+    def objective_shape(self, n_bars: int, *, whole: bool = False) -> ObjectiveShape:
+        """The objective over windows of ``n_bars`` bars of the training period, or with the window as its only period."""
+        first = self.splits["train"][0]
+        return objective_shape(
+            self.experiment.objective,
+            n_bars,
+            seed=self.experiment.seed,
+            whole=whole,
+            bar_of=lambda moment: self._bar_at(moment) - first,
+        )
+
+    def _bar_at(self, moment: datetime) -> int:
+        """The bar that begins at a moment, or the first that does later; may lie outside the data."""
+        since = np.datetime64(moment.astimezone(UTC).replace(tzinfo=None), "us") - self.prices.times[0]
+        return math.ceil(float(since / np.timedelta64(self.prices.bar_minutes, "m")))
+
+    def plan(
+        self,
+        starts: ArrayLike,
+        n_bars: int,
+        metrics: Sequence[str],
+        path: Path | str | None = None,
+        *,
+        objective: ObjectiveShape | None = None,
+        details: bool = False,
+    ) -> tuple[Plan, Array]:
+        """The plan for windows, and their starts as an array.
+
+        Args:
+            starts: (W,) first bars.
+            n_bars: length of the windows.
+            metrics: names.
+            path: how to compute; the cheapest exact one unless given.
+            objective: to be computed, too.
+            details: whether its terms are wanted for every period.
+
+        Raises:
+            WindowError: a window does not fit into the data, or begins before the series.
+            ConfigError: there is no such metric, or the path cannot serve.
+        """
+        firsts = np.atleast_1d(np.asarray(starts))
+        if not np.issubdtype(firsts.dtype, np.integer) or firsts.ndim != 1 or not firsts.size:
+            raise WindowError(f"starts = {starts!r} must be one or more whole numbers of bars")
+        misfits = firsts[(firsts < 0) | (firsts > self.prices.n_bars - n_bars)]
+        if n_bars < 1 or misfits.size:
+            raise WindowError(
+                f"a window of {n_bars} bars from bar {misfits[0] if misfits.size else firsts[0]} does not fit into "
+                f"{self.prices.n_bars} bars of prices"
+            )
+        if firsts.min() < self.begins:
+            raise WindowError(
+                f"a window from bar {firsts.min()} begins before the series do, at bar {self.begins}: add earlier rows"
+            )
+        for name in metrics:
+            get_metric(name)
+        phases = np.unique(firsts % self.setup.chunk_bars)
+        phase = int(phases[0]) if phases.size == 1 else None
+        shape = SampleShape(n_bars, self.prices.bars_per_day)
+        plan = make_plan(self.setup, shape, tuple(metrics), phase, path, objective=objective, details=details)
+        return plan, jnp.asarray(firsts)
+
+    def split_plans(self, names: tuple[str, ...], *, details: bool) -> SplitPlans:
+        """The plans of all splits for these metrics, "objective" perhaps among them."""
+        metrics = tuple(name for name in names if name != OBJECTIVE)
+        plans = []
+        for split, (first, n_bars) in self.splits.items():
+            shape = self.objective_shape(n_bars, whole=split != "train") if OBJECTIVE in names else None
+            plan, _ = self.plan(first, n_bars, metrics, objective=shape, details=details)
+            plans.append((split, plan, first))
+        return tuple(plans)
