@@ -1,4 +1,4 @@
-"""The search space: which parameters a search moves, in which ranges, in the units people read."""
+"""The search space: which parameters a search draws, from which ranges, in human units."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ __all__ = ["Dimension", "Draw", "HumanParams", "SearchSpace"]
 
 HumanParams = dict[str, float | list[float]]
 
-# A value that went to raw form and back differs from what was drawn by rounding; that far it may lie outside its range.
+# How far a value may be outside its range, relative to it: on its way to raw form and back it is rounded.
 _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
 class Draw:
-    """What one trial parameter is drawn from: a range, or a choice.
+    """What one trial parameter is drawn from: a range or choices.
 
     Attributes:
         name: of the trial parameter, e.g. ``memory_days[BTC]``.
         low: lower end, in human units; of choices the lowest.
-        high: upper end; of steps the last.
-        log: whether values are drawn evenly in their logarithm.
+        high: upper end; with a step the last value.
+        log: whether values are drawn uniformly in their logarithm.
         step: distance of the values that can be drawn, from ``low`` on; None for any value.
-        choices: the values there are, instead of a range; empty for a range.
+        choices: the possible values; empty for a range.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Draw:
     choices: tuple[float, ...] = ()
 
     def distribution(self) -> BaseDistribution:
-        """As Optuna has it."""
+        """The same as a distribution of Optuna."""
         from optuna.distributions import CategoricalDistribution, FloatDistribution
 
         if self.choices:
@@ -72,10 +72,10 @@ class Draw:
         return min(max(value, self.low), self.high)
 
     def checked(self, value: float) -> float:
-        """The value itself, or, where rounding alone put it outside, the nearest inside.
+        """The value, or the nearest inside the range if rounding alone put it outside.
 
         Raises:
-            ParameterError: it lies outside the range, or is none of the choices.
+            ParameterError: it is outside the range, or none of the choices.
         """
         nearest_value = self.clipped(value)
         if abs(value - nearest_value) <= _ROUNDING * max(abs(nearest_value), abs(self.low) and _ROUNDING):
@@ -122,8 +122,8 @@ class Dimension:
 class SearchSpace:
     """What a search draws from: one number per trial parameter, in human units.
 
-    A parameter with one value per token is drawn under the names ``memory_days[BTC]``, ``memory_days[ETH]``, …, in the order
-    of the tokens; a scalar one under its own name. Those of a group bear its name first, as in ``fast.memory_days[BTC]``.
+    A parameter with one value per token has the trial parameters ``memory_days[BTC]``, ``memory_days[ETH]``, …, in the order of
+    the tokens; a scalar parameter has one, of its own name. The name of a group comes first, as in ``fast.memory_days[BTC]``.
 
     Attributes:
         dimensions: in the order of the experiment's parameters.
@@ -173,13 +173,14 @@ class SearchSpace:
         """Human-readable parameters, such as a checkpoint's, → trial parameters.
 
         Args:
-            params: human-readable name → number or one number per token; parameters that are not searched are passed over.
-            clip: whether what cannot be drawn is moved to the nearest value that can; of a scalar parameter the geometric
-                mean of positive values, or the mean, stands for all. Otherwise such sets are refused.
+            params: human-readable name → number or one number per token; parameters that are not searched are ignored.
+            clip: whether values that cannot be drawn are moved to the nearest that can, and values that differ between tokens,
+                of a parameter that is searched with one for all, become their geometric mean (their mean, if one is not
+                positive). Otherwise such sets are refused.
 
         Raises:
-            ParameterError: a name is unknown, a searched parameter is missing, a value lies outside its range, or differs
-                between tokens where the search has one value for all.
+            ParameterError: a name is unknown, a searched parameter is missing, a value is outside its range, or values differ
+                between tokens where the search has one for all.
         """
         for name in params:
             if name not in self.known:

@@ -1,7 +1,7 @@
-"""Optuna's tables in MySQL and MariaDB, changed so that they keep what is written: to the letter, whole and in full.
+"""Changes Optuna's tables in MySQL and MariaDB so that they store text and times exactly.
 
-Optuna leaves three things to the server, which by its own defaults tells no "a" from "A" in names of studies and parameters
-(and may have no Greek), ends texts at 64 KB, less than the metrics of a trial with many periods, and rounds times to seconds.
+Optuna (5.0) leaves three things to the server's defaults. Names of studies and parameters that differ in case only are equal,
+and may not be Greek; texts are limited to 64 KB, less than the metrics of a trial with many periods; times are whole seconds.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _NARROW = text(
 
 
 def widen_tables(connection: Connection) -> None:
-    """Changes the tables that need it, and looks only where none does; what is in them stays."""
+    """Changes the tables that need it; their content stays. If none needs it, this is one query."""
     found = connection.execute(_NARROW, {"tables": sorted(_CHANGES), "collation": _COLLATION})
     for table in sorted(row[0] for row in found):
         connection.exec_driver_sql(f"ALTER TABLE {table} {', '.join(_CHANGES[table])}")

@@ -1,4 +1,4 @@
-"""Where studies are kept: a journal file, a database, or a server in front of one; docs/search.md compares them."""
+"""Opens study storages: a journal file, a database, or Optuna's proxy in front of one; docs/search.md compares them."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def is_file(location: Location) -> bool:
 
 
 def is_missing(location: Location) -> bool:
-    """Whether the storage would be a file, and is not there."""
+    """Whether the storage is a file that does not exist."""
     path = storage_file(location)
     return path is not None and not os.path.isfile(path)
 
@@ -169,12 +169,12 @@ def default_storage(store_location: str) -> str:
             "say where to keep it with storage=, for instance the same database URL"
         )
     if path.suffix in JOURNAL_SUFFIXES:
-        raise DriverError(f"the checkpoint store {path} bears the name of a journal of studies: let it end in .db")
+        raise DriverError(f"the checkpoint store {path} has the name of a journal of studies: let it end in .db")
     return str(path.with_suffix(JOURNAL_SUFFIXES[0]))
 
 
 def on_server(store_location: str) -> bool:
-    """Whether a checkpoint store is in the database of a server, which can keep studies, too."""
+    """Whether a checkpoint store is in a database server, which can keep studies, too."""
     place = _store_place(store_location)
     return isinstance(place, URL) and place.get_backend_name() != "sqlite"
 
@@ -272,7 +272,7 @@ def _create_tables(text: str, options: dict[str, Any]) -> None:
 
 
 def _configure_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
-    """Readers beside one writer, and no wait for the disk at every commit; a killed process loses nothing."""
+    """Lets readers work beside one writer, and does not sync every commit; a killed process loses nothing."""
     for pragma in ("journal_mode = WAL", "synchronous = NORMAL"):
         connection.execute(f"PRAGMA {pragma}").close()
 
