@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from quantsim.testing.laws import require
 
-__all__ = ["Differentiated", "check_finite_gradient", "check_gradients"]
+__all__ = ["NOTHING", "Differentiated", "check_finite_gradient", "check_gradients"]
 
 FloatArray = NDArray[np.float64]
 
@@ -26,6 +26,8 @@ _STEP = 1e-6  # relative to parameters of order 1 and more
 _KINK = 1e-3  # how far slopes to the left and to the right of a smooth function may differ
 _CLOSE = 1e-4  # how far a gradient may differ from the finite difference
 _ROUNDING = 1e-13  # of an output
+NOTHING = 1e-12
+"""Slopes below this count as none: what is left, by rounding, of outputs that cancel."""
 
 LAW = "gradients"
 
@@ -100,7 +102,11 @@ def check_gradients(
         )
         wanted = np.where(seen != 0.0, seen * (right + left) / 2, 0.0)
         found = float(program(params, seen, *rest)[1][name].ravel() @ direction.ravel())
-        allowed = _CLOSE * np.abs(wanted).sum() + np.abs(seen * np.where(seen != 0.0, rounding, 0.0)).sum()
+        allowed = (
+            NOTHING * np.abs(seen).sum()
+            + _CLOSE * np.abs(wanted).sum()
+            + np.abs(seen * np.where(seen != 0.0, rounding, 0.0)).sum()
+        )
         require(
             abs(found - wanted.sum()) <= allowed,
             LAW,
