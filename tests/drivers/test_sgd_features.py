@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -210,11 +211,17 @@ def test_the_documented_way_to_read_the_log(
     whole: Whole, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     page = Path(__file__).parents[2] / "docs" / "training.md"
-    (example,) = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    example, _ = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
     monkeypatch.chdir(whole.folder)
     exec(compile(example, str(page), "exec"), {})  # noqa: S102 - our own document
     last = whole.progress[-1]
     assert f"experiment {STEPS} {last.best} [0, 0, 1]" in capsys.readouterr().out.splitlines()
+
+
+def test_the_documented_optimiser_of_ones_own() -> None:
+    page = Path(__file__).parents[2] / "docs" / "training.md"
+    failed, tried = doctest.testfile(str(page), module_relative=False)
+    assert (failed, tried > 5) == (0, True)
 
 
 def test_evaluation_knows_nothing_of_noise_reversal_and_penalties(whole: Whole) -> None:
