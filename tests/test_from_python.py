@@ -73,9 +73,9 @@ def test_results_say_that_prices_were_in_memory(study: quantsim.Experiment) -> N
         quantsim.Evaluator(study, given).notes["prices"]
         == "in memory (my table), not loaded as [data] of the study says"
     )
-    said = quantsim.Evaluator(study, coarser).notes["prices"]
-    assert "bar_minutes = 720 instead of 1440" in said
-    assert "forward_fill_bars = 10 instead of 8" in said
+    expected = quantsim.Evaluator(study, coarser).notes["prices"]
+    assert "bar_minutes = 720 instead of 1440" in expected
+    assert "forward_fill_bars = 10 instead of 8" in expected
 
 
 def test_prices_that_were_changed_after_loading_are_in_memory(study: quantsim.Experiment) -> None:

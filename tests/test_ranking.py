@@ -1,4 +1,4 @@
-"""The one policy for values that are infinite or nan."""
+"""Ranking of values, including infinite ones and nan."""
 
 from __future__ import annotations
 

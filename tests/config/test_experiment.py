@@ -1,4 +1,4 @@
-"""Experiments: what is refused and how it is said, identity, overrides, and the tables of a study file."""
+"""Experiments: errors and their messages, identity, overrides, and the tables of a study file."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def study(**changes: Any) -> dict[str, Any]:
     return values
 
 
-# what is changed → what the message has to say: the key, the value, the remedy
+# changes → parts of the message: the key, the value, the remedy
 BAD: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "misspelt table": ({"fes": {"swap_fee": 0.1}}, ("'fes'", "did you mean 'fees'?")),
     "misspelt key": ({"fees__swap_fees": 0.003}, ("fees", "'swap_fees'", "did you mean 'swap_fee'?")),
@@ -139,12 +139,12 @@ BAD: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
 
 @pytest.mark.parametrize("name", BAD)
 def test_bad_input_is_refused(name: str) -> None:
-    changes, said = BAD[name]
+    changes, expected = BAD[name]
     with pytest.raises(ConfigError) as caught:
         Experiment.from_dict(study(**changes), "momentum.toml")
     message = str(caught.value)
     assert message.startswith("momentum.toml is not valid")
-    for part in said:
+    for part in expected:
         assert part in message, message
     assert isinstance(caught.value, QuantsimError)
     assert isinstance(caught.value, ValueError)
@@ -158,7 +158,7 @@ def test_a_missing_table_is_named(table: str) -> None:
         Experiment.from_dict(values)
 
 
-def test_what_is_at_its_bound_is_accepted() -> None:
+def test_values_at_their_bounds_are_accepted() -> None:
     Experiment.from_dict(study(pool__minimum_weight=0.5, parameters__initial_weights=[0.5, 0.5]))
     Experiment.from_dict(study(parameters__initial_weights=[0.05, 0.95]))
     Experiment.from_dict(study(fees__swap_fee=0.0, fees__protocol_fee_split=1.0))
@@ -180,7 +180,7 @@ def test_frozen_and_hashable() -> None:
     assert pickle.loads(pickle.dumps(one)) == one  # noqa: S301
 
 
-def test_identity_is_the_content() -> None:
+def test_identity_depends_on_the_content() -> None:
     plain = Experiment.from_dict(study())
     assert len(plain.identity) == 64
     assert plain.identity == Experiment.from_dict(study(name="other", description="words")).identity
@@ -228,7 +228,7 @@ def test_identity_is_the_same_in_every_process() -> None:
     assert found == {Experiment.from_dict(study()).identity}
 
 
-def test_moments_without_a_zone_are_utc() -> None:
+def test_times_without_a_zone_are_utc() -> None:
     periods = Experiment.from_dict(study(periods__test_end="2018-09-01T02:00:00+02:00")).periods
     assert periods.splits() == {
         "train": (datetime(2018, 1, 1, tzinfo=UTC), datetime(2018, 6, 1, tzinfo=UTC)),
@@ -240,7 +240,7 @@ def test_moments_without_a_zone_are_utc() -> None:
 
 
 @pytest.mark.parametrize(("start", "fraction", "days"), [("2018-01-01", 0.2, 30), ("2018-01-01T06:00", 0.25, 38)])
-def test_held_out_days_are_whole_and_the_last_of_training(start: str, fraction: float, days: int) -> None:
+def test_holdout_is_whole_days_at_the_end_of_training(start: str, fraction: float, days: int) -> None:
     periods = Experiment.from_dict(study(periods__train_start=start, periods__holdout_fraction=fraction)).periods
     splits, end = periods.splits(), datetime(2018, 6, 1, tzinfo=UTC)
     assert list(splits) == ["train", "validation", "test"]
@@ -312,7 +312,7 @@ def test_overrides_are_read_as_toml() -> None:
 
 
 @pytest.mark.parametrize(
-    ("assignment", "said"),
+    ("assignment", "expected"),
     [
         ("fees.swap_fee", "'fees.swap_fee' must have the form key=value"),
         ("fees.swap_fees=0.1", "did you mean 'swap_fee'?"),
@@ -323,10 +323,10 @@ def test_overrides_are_read_as_toml() -> None:
         ("pool.rule=momentun", "did you mean 'momentum'?"),
     ],
 )
-def test_bad_overrides_are_refused(assignment: str, said: str) -> None:
+def test_bad_overrides_are_refused(assignment: str, expected: str) -> None:
     with pytest.raises(ConfigError) as caught:
         Experiment.from_dict(study()).override([assignment])
-    assert said in str(caught.value)
+    assert expected in str(caught.value)
 
 
 # Files
@@ -370,7 +370,7 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "expected"),
     [
         ({"parameters": {"zz": 1.0, "memory_days": "long"}}, "parameters.memory_days: must be a number (got 'long')"),
         ({"parameters": {"memory_days": 1.0, "k_per_day": [1.0, "b"]}}, "parameters.k_per_day.1: must be a number"),
@@ -405,15 +405,15 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
         ({"data": 3}, "data: must be a table (got 3)"),
     ],
 )
-def test_errors_name_the_key_and_nothing_else(changes, said) -> None:
+def test_errors_only_name_the_key(changes, expected) -> None:
     with pytest.raises(ConfigError) as caught:
         Experiment.from_dict(study(**changes))
-    assert said in str(caught.value)
+    assert expected in str(caught.value)
     assert len(str(caught.value).splitlines()) == 2
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "expected"),
     [
         (b"name = '\xff'", "is not UTF-8 (byte 8 is 0xff)"),
         (b"x = " + b"[" * 5000 + b"]" * 5000, "is nested too deeply"),
@@ -423,21 +423,21 @@ def test_errors_name_the_key_and_nothing_else(changes, said) -> None:
         (b"\x00\x01\x02", "is not TOML"),
     ],
 )
-def test_files_that_are_no_studies_are_refused(tmp_path, content, said) -> None:
+def test_files_that_are_not_studies_are_refused(tmp_path, content, expected) -> None:
     path = tmp_path / "study.toml"
     path.write_bytes(content)
-    with pytest.raises(ConfigError, match=re.escape(said)) as caught:
+    with pytest.raises(ConfigError, match=re.escape(expected)) as caught:
         Experiment.load(path)
     assert str(path) in str(caught.value)
 
 
-def test_a_study_from_an_editor_that_marks_utf_8_loads(tmp_path) -> None:
+def test_a_study_with_a_byte_order_mark_loads(tmp_path) -> None:
     path = tmp_path / "marked.toml"
     path.write_bytes(b"\xef\xbb\xbf" + find_study("momentum_fees").read_bytes())
     assert Experiment.load(path).identity == Experiment.load("momentum_fees").identity
 
 
 @pytest.mark.parametrize("text", ["~nobody_here/study.toml", "x" * 5000, "a\0b"])
-def test_paths_that_no_file_can_have_are_refused(text) -> None:
+def test_invalid_paths_are_refused(text) -> None:
     with pytest.raises(ConfigError, match="no study"):
         Experiment.load(text)

@@ -1,4 +1,4 @@
-"""What each key decides, and that identities follow from it."""
+"""Each key declares what it decides, and identities depend on it."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def whom(config: Mapping[str, Any]) -> set[str]:
     return by_identity
 
 
-def test_every_key_says_what_it_decides() -> None:
+def test_every_key_declares_what_it_decides() -> None:
     assert len(KEYS) > 100
     nothing = {".".join(path) for path, (decides, _) in KEYS.items() if decides is Decides.NOTHING}
     search = "trials jobs trial_timeout_minutes max_minutes space ranges patience min_gain"
@@ -77,7 +77,7 @@ def test_every_key_says_what_it_decides() -> None:
     assert {decides for path, (decides, _) in KEYS.items() if path[0] in WORTH} == {Decides.VALUE, Decides.NOTHING}
 
 
-def test_a_key_decides_what_it_says_and_nothing_else() -> None:
+def test_a_key_decides_only_what_it_declares() -> None:
     found = {path: whom(changed(path, "another")) for path in KEYS}
     assert found == {
         path: {name for name in PURPOSES if decides & PURPOSES[name]} for path, (decides, _) in KEYS.items()
@@ -106,14 +106,14 @@ def test_a_table_that_is_missing_is_at_its_defaults() -> None:
     assert whom(changed(("subsidiaries", "pair", "update"), ...)) == set(PURPOSES)  # that of the pool, whatever it says
 
 
-def test_a_key_of_another_version_counts_as_its_table_does() -> None:
+def test_a_key_of_another_version_counts_like_its_table() -> None:
     assert whom(changed(("fees", "of_another_version"), 1)) == set(PURPOSES)
     assert whom(changed(("sgd", "of_another_version"), 1)) == {"steps", "rounds"}
     (told,) = differences(STUDY.content(SEARCH), content(Experiment, changed(("search", "new"), 1), SEARCH, {}))
     assert told == "search.new: not set → 1"
 
 
-def test_the_seed_decides_periods_where_it_draws_them() -> None:
+def test_the_seed_counts_for_random_periods() -> None:
     drawn = STUDY.override(["objective.n_random_periods=2"])
     for purpose in (Decides.PERIODS, Decides.OBJECTIVE | Decides.PERIODS):
         assert STUDY.override(["seed=1"]).content(purpose) == STUDY.content(purpose)
@@ -121,6 +121,6 @@ def test_the_seed_decides_periods_where_it_draws_them() -> None:
     assert drawn.override(["seed=1"]).content(Decides.VALUE) == drawn.content(Decides.VALUE)
 
 
-def test_the_identity_stays_from_version_to_version() -> None:
+def test_identities_do_not_change_between_versions() -> None:
     """Another number here means that runs of one study no longer have one identity in the store."""
     assert STUDY.identity.startswith("d056a93381705e3c")

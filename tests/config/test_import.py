@@ -1,4 +1,4 @@
-"""What importing the package does, and does not; each in a process of its own."""
+"""Effects of importing the package, each in a separate process."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_importing_has_no_effects() -> None:
     assert result["environment"] == []
 
 
-def test_every_public_name_is_there() -> None:
+def test_every_public_name_exists() -> None:
     for name in quantsim.__all__:
         assert getattr(quantsim, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'simulat'"):
@@ -92,7 +92,7 @@ found = {
 """
 
 
-def test_simulations_are_in_float64_and_leave_the_switch_alone() -> None:
+def test_simulations_are_in_float64_and_do_not_change_the_jax_setting() -> None:
     found = probe(SIMULATION)["found"]
     assert found["dtypes"] == ["float64"]
     assert found["market"] == "float64"
@@ -102,6 +102,6 @@ def test_simulations_are_in_float64_and_leave_the_switch_alone() -> None:
     assert found["own"] == "float32"
 
 
-def test_the_switch_can_be_set_on_purpose() -> None:
+def test_float64_can_be_enabled() -> None:
     code = "quantsim.enable_float64()\nimport jax, jax.numpy as jnp; found = str(jnp.ones(1).dtype)"
     assert probe(code)["found"] == "float64"

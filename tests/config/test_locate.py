@@ -1,4 +1,4 @@
-"""Studies are found by name from anywhere, and files by path."""
+"""Bundled studies are found by name in any folder, and files by path."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Paths in a study count from its file, wherever it runs, and where files lie does not tell studies apart."""
+"""Paths in a study are relative to its file, and the location of files does not count in the identity."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return root
 
 
-def test_paths_in_a_file_count_from_its_folder(checkout: Path) -> None:
+def test_paths_in_a_file_are_relative_to_its_folder(checkout: Path) -> None:
     study = Experiment.load(checkout / "study/study.toml")
     evaluator = Evaluator(study)
     assert evaluator.series.costs["swap_fee"][0] == 0.003
@@ -76,7 +76,7 @@ def test_a_stored_study_finds_its_files_from_anywhere(checkout: Path, monkeypatc
     assert again.override(["fees.arb_fee=0.001"]).load_prices().identity == study.load_prices().identity
 
 
-def test_where_a_checkout_lies_does_not_tell_studies_apart(checkout: Path, tmp_path: Path) -> None:
+def test_the_folder_of_a_checkout_does_not_count(checkout: Path, tmp_path: Path) -> None:
     study = Experiment.load(checkout / "study/study.toml")
     moved = Experiment.load(Path(shutil.copytree(checkout, tmp_path / "moved")) / "study/study.toml")
     assert moved.data.source != study.data.source
@@ -88,7 +88,7 @@ def test_where_a_checkout_lies_does_not_tell_studies_apart(checkout: Path, tmp_p
     assert Evaluator(moved).data_id != Evaluator(study).data_id
 
 
-def test_paths_in_settings_and_dicts_count_from_the_working_directory(
+def test_paths_in_settings_and_dicts_are_relative_to_the_working_directory(
     checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study = Experiment.load(checkout / "study/study.toml")
@@ -102,7 +102,7 @@ def test_paths_in_settings_and_dicts_count_from_the_working_directory(
     assert with_path.identity == made.identity
 
 
-def test_names_of_what_is_bundled_are_no_paths(checkout: Path) -> None:
+def test_bundled_names_are_not_paths(checkout: Path) -> None:
     study = Experiment.load("momentum_fees").override(["search.space=momentum"])
     assert (study.data.source, study.search.space) == ("bundled", "momentum")
     assert load_search_space(study).dimensions

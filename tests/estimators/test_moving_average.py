@@ -1,4 +1,4 @@
-"""The moving average and the variance of returns, against plain loops and where they have a closed form."""
+"""The moving average and the variance of returns, against plain loops and closed forms."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_the_variance_is_the_loop(seed: int) -> None:
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)
-def test_they_know_no_unit_and_no_future(name: str) -> None:
+def test_they_depend_on_neither_unit_nor_future(name: str) -> None:
     estimate, logits, prices = ESTIMATORS[name], np.array([1.0, 3.0, 5.0]), walk(3)
     plain = estimate(prices, logits)
     np.testing.assert_allclose(estimate(prices * [1e-9, 1e9, 7.0], logits), plain, rtol=1e-9, atol=1e-16)

@@ -1,4 +1,4 @@
-"""The recurrence and its adjoint, and the slope built on it, against plain loops."""
+"""The recurrence, its adjoint, and the slope, against plain loops."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_the_slope_of_steady_growth() -> None:
     np.testing.assert_allclose(slope(prices, logits)[-1], 0.5 / average, rtol=1e-6)
 
 
-def test_the_slope_knows_no_unit_and_no_future() -> None:
+def test_the_slope_depends_on_neither_unit_nor_future() -> None:
     logits, prices = np.array([1.0, 3.0, 5.0]), walk(3)
     plain = slope(prices, logits)
     np.testing.assert_allclose(slope(prices * [1e-9, 1e9, 7.0], logits), plain, rtol=1e-11, atol=1e-16)
@@ -115,7 +115,7 @@ def test_constant_prices_have_no_slope() -> None:
 
 
 @pytest.mark.parametrize("logit", [-800.0, -40.0, 36.0])
-def test_no_memory_and_endless_memory_are_finite(logit: float) -> None:
+def test_zero_and_infinite_memory_are_finite(logit: float) -> None:
     logits = jnp.full(TOKENS, logit)
     assert np.isfinite(slope(walk(1), logits)).all()
     assert np.isfinite(slope_jacobian(walk(1), logits)).all()

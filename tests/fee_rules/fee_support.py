@@ -1,4 +1,4 @@
-"""A small pool whose fee the tests of this folder tune."""
+"""A small pool with a trained fee, for the tests of this folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The swap fee as a parameter: the same pool as with a fixed fee, with a gradient, searched and trained."""
+"""The swap fee as a parameter: equal to a fixed fee, differentiable, searched and trained."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_gradients_move_it(tmp_path: Path) -> None:
     assert last.objective > first.objective
 
 
-def test_it_is_a_number_or_a_parameter() -> None:
+def test_the_fee_is_either_a_number_or_a_parameter() -> None:
     with pytest.raises(ConfigError, match=r"fees\.swap_fee = 0\.001 and parameters\.swap_fee both set the fee"):
         experiment_of(parameters={"swap_fee": 0.003}, fees={"swap_fee": 0.001})
     with pytest.raises(ConfigError, match="swap_fee"):

@@ -1,4 +1,4 @@
-"""Swap fees that follow a signal: bounds, causality, gradients, and the pool that charges them."""
+"""Fee rules: bounds, causality, gradients, and pools that use them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def fees(rule: str, raw: dict[str, jax.Array], prices: jax.Array) -> jax.Array:
     return get_fee_rule(rule).fees(raw, Observed(prices), SETTINGS)
 
 
-def test_the_registry_knows_every_file() -> None:
+def test_the_registry_finds_every_file() -> None:
     assert set(fee_rule_names()) >= set(STRENGTH)
     for name in fee_rule_names():
         rule = get_fee_rule(name)
@@ -65,7 +65,7 @@ def test_fees_lie_between_the_base_and_the_highest(rule: str) -> None:
 
 
 @pytest.mark.parametrize("rule", STRENGTH)
-def test_a_livelier_market_pays_more(rule: str) -> None:
+def test_fees_rise_with_the_signal(rule: str) -> None:
     raw = raw_of(rule, base_fee=0.002, memory_days=2.0)
     calm, lively = (np.asarray(fees(rule, raw, chunk_prices(volatility=at))) for at in (0.001, 0.003))
     assert (lively[2:] > calm[2:]).all()
@@ -120,7 +120,7 @@ def bar_fees(experiment: Experiment, prices: Prices) -> np.ndarray:
 
 
 @pytest.mark.parametrize("rule", STRENGTH)
-def test_a_pool_charges_what_its_rule_says(rule: str) -> None:
+def test_a_pool_charges_the_fee_of_its_rule(rule: str) -> None:
     """The same fees given as a series make the same pool."""
     experiment, prices = with_rule(rule), prices_of_pool()
     series = {"swap_fee": bar_fees(experiment, prices)}
@@ -149,7 +149,7 @@ def test_gradients_reach_the_parameters_of_the_rule(rule: str) -> None:
         assert wanted != 0
 
 
-def test_a_still_market_has_a_finite_gradient() -> None:
+def test_constant_prices_have_a_finite_gradient() -> None:
     prices = prices_of_pool()
     still = Prices(prices.times, np.tile(prices.prices[:1], (prices.n_bars, 1)), prices.tokens, 30)
     for rule in STRENGTH:
@@ -187,7 +187,7 @@ in_turns = FeeRule("in_turns", "a low fee and a high one in turns", (low,), fees
 """
 
 
-def test_a_rule_of_the_user_s_own(tmp_path: Path) -> None:
+def test_a_users_fee_rule(tmp_path: Path) -> None:
     file = tmp_path / "my_fees.py"
     file.write_text(USER_RULE)
     experiment, prices = experiment_of(fees={"rule": f"{file}:in_turns"}), prices_of_pool(2)
@@ -203,6 +203,6 @@ def test_a_rule_of_the_user_s_own(tmp_path: Path) -> None:
         experiment_of(fees={"rule": f"{file}:in_turn"})
 
 
-def test_a_rule_and_a_number_are_one_too_many() -> None:
+def test_a_rule_and_a_number_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"swap_fee = 0.003 and rule = 'trend' both set the fee"):
         experiment_of(fees={"rule": "trend", "swap_fee": 0.003})

@@ -1,4 +1,4 @@
-"""The metrics against a plain numpy reading of their definitions, by hand, at their edges, and in their gradients."""
+"""Metrics against plain numpy definitions, by hand, in edge cases, and their gradients."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def test_every_metric_equals_its_definition(n_bars: int, bars_per_day: int, seed
     assert evaluate(values, bars_per_day) == pytest.approx(by_definition(values, bars_per_day), rel=1e-9, nan_ok=True)
 
 
-def test_a_path_small_enough_for_pencil_and_paper() -> None:
+def test_a_small_path_by_hand() -> None:
     metrics = evaluate(np.array([100.0, 110.0, 88.0, 99.0]), bars_per_day=2)
     assert metrics["returns"] == pytest.approx(-0.01)
     assert metrics["annualised_returns"] == pytest.approx(0.99 ** (730 / 3) - 1)
@@ -176,7 +176,7 @@ def test_a_path_small_enough_for_pencil_and_paper() -> None:
 
 
 @pytest.mark.parametrize(("n_bars", "bars_per_day"), SHAPES)
-def test_nan_exactly_where_the_shape_leaves_nothing(n_bars: int, bars_per_day: int) -> None:
+def test_nan_exactly_if_the_sample_is_too_short(n_bars: int, bars_per_day: int) -> None:
     days, daily = n_bars // bars_per_day, -(-n_bars // bars_per_day)
     undefined = set()
     if n_bars < 2:
@@ -238,7 +238,7 @@ def test_zero_deviation_with_a_mean_is_infinite_and_the_default_objective_stays_
         assert math.copysign(1, metrics["daily_log_sharpe"]) == math.copysign(1, limit)
 
 
-def test_zero_value_at_risk_is_infinite_by_rule() -> None:
+def test_zero_value_at_risk_gives_infinity() -> None:
     path = np.repeat([1.0, 2.0, 3.0, 4.0], 50)  # rises in three jumps, else flat: the 5th percentile is zero
     metrics = evaluate(path, bars_per_day=50)
     assert metrics["daily_var_95%"] == 0.0
@@ -290,7 +290,7 @@ def test_no_metric_is_nan_and_orders_hold(path: np.ndarray) -> None:
 
 @LAWS
 @given(path=PATHS)
-def test_daily_metrics_do_not_see_the_bars_between(path: np.ndarray) -> None:
+def test_daily_metrics_ignore_bars_inside_days(path: np.ndarray) -> None:
     daily = tuple(name for name in NAMES if Need.BARS not in get_metric(name).needs)
     wild = path.copy()
     wild[1:-1:BARS_PER_DAY] *= 3.0
@@ -303,7 +303,7 @@ GRADIENT_BARS = 61 * 4 + 3
 GRADIENT_SHAPE = SampleShape(GRADIENT_BARS, 4)
 
 
-def test_a_batch_of_windows_goes_through_vmap_and_compiles_once() -> None:
+def test_vmap_over_windows_compiles_once() -> None:
     traces = 0
 
     def all_metrics(sample: Sample) -> dict[str, jax.Array]:

@@ -1,4 +1,4 @@
-"""The metrics against the reference vectors, on the value paths that have a closed form, and from the daily values."""
+"""Metrics against the reference vectors, on value paths with a closed form, and from daily values."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def assert_agree(computed: dict[str, jax.Array], expected: dict[str, float | Non
 
 @pytest.mark.skipif(not PRICES.exists(), reason="the minute prices (../shared) are not here")
 @pytest.mark.parametrize("case", [case for case in CASES if has_closed_form(case)], ids=by_name)
-def test_every_metric_on_paths_of_closed_form(case: dict[str, Any]) -> None:
+def test_every_metric_on_paths_with_a_closed_form(case: dict[str, Any]) -> None:
     setup = case["fingerprint"]
     prices = minute_prices(setup["tokens"], setup["startDateString"], setup["endDateString"])
     growth = prices / prices[0]

@@ -1,4 +1,4 @@
-"""The registry: names, needs that tell the truth, refusals, and the documentation made from it."""
+"""The registry of metrics: names, needs, errors, and the documentation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a value per period to one number: laws of every aggregate, and of softmin at both ends of its temperature."""
+"""Aggregation over periods: laws of every aggregate, and of softmin at low and high temperatures."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_softmin_is_the_formula(values, temperature):
 
 
 @given(NUMBERS)
-def test_softmin_is_the_minimum_where_the_temperature_is_low_and_the_mean_where_it_is_high(values):
+def test_softmin_is_between_minimum_and_mean_by_temperature(values):
     low, high, rounding = 1e-9, 1e9, 1e-12 * np.ptp(values) + 1e-13
     # Softmin exceeds the minimum by τ log of the periods at most, and falls short of the mean by var/(2 τ), to first order.
     assert values.min() - rounding <= float(_softmin(values, low)[0]) <= values.min() + low * math.log(5) + rounding
@@ -98,7 +98,7 @@ def test_values_far_apart_do_not_overflow(temperature):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_is_not_a_number_makes_the_result_none(kind):
+def test_nan_makes_the_result_nan(kind):
     assert np.isnan(_aggregate(np.array([1.0, np.nan, -1.0, 2.0, 3.0]), kind))
 
 

@@ -1,4 +1,4 @@
-"""Metrics of periods, weights and constraints in one number, by hand."""
+"""Metrics of periods, weights and constraints combined, by hand."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_violation_and_its_gradient(value, minimum, expected, slope):
     assert float(gradient) == pytest.approx(slope, rel=1e-14)
 
 
-def test_what_is_not_a_number_is_no_constraint_met():
+def test_nan_violates_a_constraint():
     assert math.isnan(violation(jnp.array(math.nan), -0.2))
     of_window = {"max_drawdown": jnp.array(math.nan), "returns_over_hodl": jnp.array(1.0)}
     assert math.isnan(combine(SHAPE, OF_PERIODS, of_window))
@@ -77,7 +77,7 @@ def test_gradient_of_the_objective_by_hand():
     assert float(window["returns_over_hodl"]) == 0.0
 
 
-def test_shape_says_what_is_needed_and_what_it_is_called():
+def test_shape_lists_required_metrics_and_names():
     assert SHAPE.term_metrics == ("returns", "turnover")
     assert SHAPE.constraint_metrics == ("max_drawdown", "returns_over_hodl")
     assert SHAPE.period_names["turnover"] == (

@@ -1,4 +1,4 @@
-"""docs/objectives.md has every key with its default, and its studies and example are what the program takes."""
+"""docs/objectives.md has every key with its default, and its studies and example are valid."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TEXT = PAGE.read_text(encoding="utf-8")
 STUDIES = PAGE.with_name("studies.md").read_text(encoding="utf-8")
 
 
-def test_every_key_is_there_with_its_default() -> None:
+def test_the_page_has_every_key_with_its_default() -> None:
     rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", TEXT.split("## What is stored")[0], re.MULTILINE))
     assert rows.keys() == Objective.model_fields.keys()
     assert rows.pop("report") == "nine metrics"

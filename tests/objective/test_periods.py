@@ -1,4 +1,4 @@
-"""Periods of a window: what they cover, and what does not fit."""
+"""Periods of a window: coverage and errors."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_periods_without_overlap_are_disjoint(n_bars, n_periods):
     assert [bar for period in periods for bar in range(period.first, period.end)] == list(range(n_bars))
 
 
-def test_boundaries_halfway_between_bars_are_rounded_alike_on_both_sides():
+def test_boundaries_halfway_between_bars_are_rounded_the_same_way():
     # Five bars, from 0, 4.5, 9 and so on; 55/12 bars, one of them from 27.5.
     assert [period.n_bars for period in even_periods(23, 5, 0.1)] == [5, 5, 5, 5, 5]
     periods = even_periods(55, 12)
@@ -107,7 +107,7 @@ def test_dated_periods_that_do_not_fit_are_refused_by_their_dates(hours, message
 
 
 @given(st.integers(0, 60), st.integers(1, 60), st.integers(1, 9))
-def test_visits_are_those_behind_the_first_bar_and_not_behind_the_last(first, n_bars, stride):
+def test_visits_are_after_the_first_bar_up_to_the_last(first, n_bars, stride):
     period = Period(first, n_bars)
     visited = list(range(0, 200, stride))
     inside = [bar for bar in visited if first < bar < first + n_bars]

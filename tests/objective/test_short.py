@@ -1,4 +1,4 @@
-"""Warnings of periods with too few returns for a ratio."""
+"""Warnings about periods with too few returns for a ratio."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_periods(metric: str, n_periods: int, days: int, bars_per_day: int, retu
         assert "its bound, 100" in text
 
 
-def test_a_return_of_days_that_is_compounded_to_a_year() -> None:
+def test_a_return_of_a_few_days_compounded_to_a_year() -> None:
     objective = Objective(metric="calmar", n_periods=30)
     text = str(short_periods(objective, objective_shape(objective, 90 * 24, seed=0), 24))
     assert text.startswith(
@@ -86,7 +86,7 @@ def test_weighted_terms_and_splits() -> None:
         ({"metric": "returns", "weights": {"sterling": 1.0}}, 58, "sterling is undefined over 29 days"),
     ],
 )
-def test_what_is_undefined_for_every_set_is_refused(table: dict[str, Any], n_bars: int, message: str) -> None:
+def test_a_metric_undefined_for_every_set_is_refused(table: dict[str, Any], n_bars: int, message: str) -> None:
     objective = Objective(**table)
     with pytest.raises(WindowError, match=message):
         check_defined(objective, objective_shape(objective, n_bars, seed=0), 2)

@@ -1,4 +1,4 @@
-"""Parameters of experiments with groups: wrong shapes name the parameter; opt-in ones fall back to the study's value."""
+"""Parameters of experiments with groups: errors name the parameter; opt-in ones have the study's value as default."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_nested_tables_and_dotted_names_are_the_same() -> None:
     assert (nested["fast.logit_lamb"] != nested["slow.logit_lamb"]).all(), "a group's value is its own"
 
 
-def test_the_study_s_own_groups_are_read() -> None:
+def test_groups_of_a_study_are_read() -> None:
     human = study().human_parameters(study().initial_parameters())
     np.testing.assert_allclose(human["fast.k_per_day"], [1.0, 2.0, 4.0], rtol=1e-12)
     np.testing.assert_allclose(human["slow.memory_days"], [9.0, 20.0, 30.0], rtol=1e-12)
@@ -72,11 +72,11 @@ BAD: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
 
 @pytest.mark.parametrize("name", BAD)
 def test_wrong_shapes_name_the_parameter(name: str) -> None:
-    values, said = BAD[name]
+    values, expected = BAD[name]
     experiment = study(swap_fee=0.003, minimum_weights=0.1)
     with pytest.raises(ParameterError) as caught:
         experiment.initial_parameters(values)
-    for part in said:
+    for part in expected:
         assert part in str(caught.value), str(caught.value)
 
 
@@ -110,7 +110,7 @@ def test_a_swap_fee_among_the_parameters_is_one_value() -> None:
 OPT_IN = {"swap_fee": 0.004, "minimum_weights": [0.05, 0.1, 0.15], "maximum_weights": 0.8}
 
 
-def test_what_is_not_given_is_the_study_s_own() -> None:
+def test_missing_parameters_are_those_of_the_study() -> None:
     experiment = study(**OPT_IN)
     own = experiment.initial_parameters()
     partial = experiment.initial_parameters({"fast": {"memory_days": 5.0}})

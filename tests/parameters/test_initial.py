@@ -1,4 +1,4 @@
-"""Sets that fill the ranges of the specs: where they lie, what stays, and what makes them the same again."""
+"""Starting points in the ranges of the specs: their distribution, fixed parameters, and repeatability."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def human_of(sets: dict[str, np.ndarray], name: str) -> np.ndarray:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_first_set_is_the_centre_and_what_is_not_moved_stays(kind: InitialKind) -> None:
+def test_the_first_set_is_the_centre_and_fixed_parameters_do_not_change(kind: InitialKind) -> None:
     sets, centre = sets_of(kind), to_raw(layout(), CENTRE)
     assert set(sets) == set(centre)
     for name, rows in sets.items():
@@ -61,7 +61,7 @@ def test_values_lie_in_the_range_of_the_spec(kind: InitialKind, scale: str) -> N
         assert values.max() <= spec.high * (1 + 1e-12)
 
 
-def test_human_ranges_are_even_in_the_logarithm_where_the_spec_says_so() -> None:
+def test_human_ranges_are_uniform_in_the_logarithm_for_logarithmic_specs() -> None:
     sets = sets_of("latin_hypercube", 101, moved=("log_k", "raw_exponents"))
     k = (np.log(human_of(sets, "k_per_day")[1:]) - np.log(0.1)) / np.log(1000.0 / 0.1)
     exponents = (human_of(sets, "exponents")[1:] - 1.0) / 4.0
@@ -70,7 +70,7 @@ def test_human_ranges_are_even_in_the_logarithm_where_the_spec_says_so() -> None
     assert (k[:, 0] != k[:, 1]).all(), "tokens are drawn apart from each other"
 
 
-def test_raw_ranges_are_even_in_raw_values() -> None:
+def test_raw_ranges_are_uniform_in_raw_values() -> None:
     sets = sets_of("latin_hypercube", 101, moved=("logit_lamb", "logit_delta_lamb"), scale="raw")
     ends = [to_raw(layout(), {"memory_days": end})["logit_lamb"][0] for end in (1.0, 200.0)]
     alternative = sets["logit_lamb"] + sets["logit_delta_lamb"]  # stated as an offset, drawn as a memory
@@ -102,14 +102,14 @@ def test_sobol_sets_do_not_depend_on_their_number_and_do_not_warn(n_sets: int) -
         np.testing.assert_array_equal(few[name], many[name][:n_sets])
 
 
-def test_one_set_is_the_centre_alone_and_nothing_to_move_repeats_it() -> None:
+def test_a_single_set_is_the_centre_and_without_drawn_parameters_it_repeats() -> None:
     centre = to_raw(layout(), CENTRE)
     for kind in KINDS:
         np.testing.assert_array_equal(sets_of(kind, 1)["log_k"], centre["log_k"][None])
         np.testing.assert_array_equal(sets_of(kind, 3, moved=())["log_k"], np.tile(centre["log_k"], (3, 1)))
 
 
-def test_a_grid_is_a_product_whose_sides_differ_by_one_at_most() -> None:
+def test_dimensions_of_a_grid_differ_by_at_most_one() -> None:
     assert grid_sizes(81, 4) == (3, 3, 3, 3)
     assert grid_sizes(54, 4) == (3, 3, 3, 2)
     assert grid_sizes(2, 3) == (2, 1, 1)
@@ -121,7 +121,7 @@ def test_a_grid_is_a_product_whose_sides_differ_by_one_at_most() -> None:
     np.testing.assert_allclose(memory, np.repeat(200.0 ** np.array([1 / 6, 1 / 2, 5 / 6]), 4), rtol=1e-12)
 
 
-def test_a_number_that_no_grid_has_is_refused_with_those_that_fit() -> None:
+def test_an_invalid_grid_size_is_refused_with_the_nearest_valid_ones() -> None:
     for n_points, n_sides in ((5, 2), (7, 4), (17, 4), (26, 3)):
         with pytest.raises(ParameterError, match=r"sgd\.n_parameter_sets") as caught:
             grid_sizes(n_points, n_sides)
@@ -131,7 +131,7 @@ def test_a_number_that_no_grid_has_is_refused_with_those_that_fit() -> None:
             assert np.prod(grid_sizes(fits - 1, n_sides)) == fits - 1
 
 
-def test_weights_and_memories_beyond_the_cap_are_not_drawn() -> None:
+def test_weights_and_memories_above_the_limit_are_not_drawn() -> None:
     with pytest.raises(ParameterError, match="initial_weights must sum to 1"):
         sets_of("sobol", moved=("initial_weights_logits",))
     with pytest.raises(ParameterError, match=r"memory_days is drawn .*max_memory_days = 0.5"):
@@ -153,7 +153,7 @@ def study(**sgd: Any) -> Experiment:
 
 
 @pytest.mark.parametrize("kind", ["gaussian", *KINDS])
-def test_the_study_chooses(kind: str) -> None:
+def test_the_study_sets_the_method(kind: str) -> None:
     experiment = study(initial=kind, n_parameter_sets=17)
     sets = _starting_sets(experiment, [])
     centre = experiment.initial_parameters()

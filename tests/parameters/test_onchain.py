@@ -1,4 +1,4 @@
-"""On-chain numbers: exact for every float64, and the numbers that rules on chain are given."""
+"""On-chain numbers: exact for every float64, and in the form of the contracts."""
 
 from __future__ import annotations
 
@@ -45,19 +45,19 @@ def test_the_decimal_is_the_exact_value(value: float) -> None:
 @example(3 * 2.0**-19)
 @example(-(2.0**-19))
 @given(FINITE | NEAR_ONE | st.integers(-(2**30), 2**30).map(lambda odd: odd * 2.0**-19))
-def test_the_integer_is_the_nearest_and_even_at_a_half(value: float) -> None:
+def test_integers_are_rounded_half_to_even(value: float) -> None:
     assert int(fixed_point(value)) == round(Fraction(value) * 10**18)  # of a Fraction, exact and half to even
     assert fixed_point(value) == str(int(fixed_point(value)))
 
 
 @settings(max_examples=200)
 @given(st.integers(2**52, 2**53).map(lambda mantissa: mantissa * 2.0**-53))
-def test_integers_bring_values_back_where_18_decimals_suffice(value: float) -> None:
+def test_integers_restore_values_if_18_decimals_suffice(value: float) -> None:
     assert float(Fraction(int(fixed_point(value)), 10**18)) == value  # 0.5 to 1, as decays and weights are
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_what_is_not_finite_is_refused(value: float) -> None:
+def test_values_that_are_not_finite_are_refused(value: float) -> None:
     for convert in (exact_decimal, fixed_point):
         with pytest.raises(ParameterError, match="must be finite"):
             convert(value)
@@ -83,7 +83,7 @@ def exported(parameters: tuple[Parameter, ...], values: dict[str, object], **set
     return {one.name: one for one in on_chain(parameters, to_raw(parameters, values), **settings)}
 
 
-def test_rules_are_given_lambda_and_kappa() -> None:
+def test_on_chain_parameters_are_lambda_and_kappa() -> None:
     found = exported(bind(SPECS, ("BTC", "ETH"), 60.0), HUMAN)
     assert list(found) == ["initial_weights", "lambda", "alt_lambda", "kappa", "exponents"]
     for name, memory in (("lambda", [2.0, 30.0]), ("alt_lambda", [1.0, 60.0])):
@@ -95,7 +95,7 @@ def test_rules_are_given_lambda_and_kappa() -> None:
     assert not any(one.remarks for one in found.values())
 
 
-def test_values_beyond_what_the_simulation_uses_are_held_back_and_it_is_said() -> None:
+def test_values_beyond_the_limits_of_the_simulation_are_limited_with_a_remark() -> None:
     found = exported(bind(SPECS, ("BTC", "ETH"), 60.0), HUMAN, max_memory_days=20.0, least={"raw_exponents": 1.0})
     at_cap = exported(
         bind(SPECS, ("BTC", "ETH"), 60.0), {**HUMAN, "memory_days": [2.0, 20.0], "alt_memory_days": [1.0, 20.0]}
@@ -107,7 +107,7 @@ def test_values_beyond_what_the_simulation_uses_are_held_back_and_it_is_said() -
     assert "below 1 count as 1" in found["exponents"].remarks[0]
 
 
-def test_groups_and_what_does_not_matter() -> None:
+def test_groups_and_inactive_parameters() -> None:
     fast = bind(SPECS[1:4], ("BTC", "ETH"), 60.0, group="fast", settings={"use_alt_lamb": False})
     slow = bind(SPECS[1:4], ("BTC", "ETH"), 60.0, group="slow", settings={"use_alt_lamb": False})
     values = {"fast.memory_days": 2.0, "slow.memory_days": 10.0, "fast.k_per_day": 1.0, "slow.k_per_day": 1.0}
@@ -116,7 +116,7 @@ def test_groups_and_what_does_not_matter() -> None:
     np.testing.assert_allclose([found["fast.kappa"].values[0], found["slow.kappa"].values[0]], [2.0, 10.0], rtol=1e-12)
 
 
-def test_parameters_nobody_foresaw_go_out_under_their_own_names() -> None:
+def test_unknown_parameters_keep_their_names() -> None:
     unknown = ParameterSpec("raw_new", "novelty", "", "new", LOG2, 4.0, 1.0, 8.0)
     trend = replace(
         common.memory_days, raw_name="logit_trend_lamb", human_name="trend_memory_days", transform=MEMORY_DAYS
@@ -131,7 +131,7 @@ def test_parameters_nobody_foresaw_go_out_under_their_own_names() -> None:
     np.testing.assert_allclose(found["amplitude"].values, 15.0, rtol=1e-12)
 
 
-def test_numbers_that_18_decimals_cannot_hold_are_remarked_on() -> None:
+def test_numbers_that_18_decimals_cannot_represent_have_a_remark() -> None:
     parameters = bind((common.memory_days, common.k_per_day), ("BTC",), 1.0)
     raw = {"logit_lamb": np.array([50.0]), "log_k": np.array([-300.0])}
     decay, kappa = on_chain(parameters, raw)

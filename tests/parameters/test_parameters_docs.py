@@ -1,4 +1,4 @@
-"""docs/parameters.md: its example runs, and its table says what the export does."""
+"""docs/parameters.md: its example runs, and its table agrees with the export."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_the_example_runs() -> None:
         assert doctest.testmod(module).failed == 0
 
 
-def test_the_table_gives_the_names_there_are() -> None:
+def test_the_table_has_the_names_of_the_export() -> None:
     rows = re.findall(r"^\| `(\w+)` \| `(\w+)` \| `(\w+)` \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     told = {human: (raw, chain) for human, raw, chain in rows}
     memory = Parameter(common.memory_days, ("BTC",), 1440.0)
@@ -37,7 +37,7 @@ def test_the_table_gives_the_names_there_are() -> None:
 
 
 @pytest.mark.parametrize("n_sets", range(2, 90))
-def test_the_numbers_of_sets_that_fit_a_grid_are_those_told(n_sets: int) -> None:
+def test_the_page_lists_the_sizes_of_grids(n_sets: int) -> None:
     listed = re.search(r"For four values, ([\d, ]+)", PAGE.read_text(encoding="utf-8"))[1]
     if n_sets in {int(number) for number in listed.strip(", ").split(",")}:
         grid_sizes(n_sets - 1, 4)

@@ -1,4 +1,4 @@
-"""From what a user writes to raw arrays and back; sets of starting points."""
+"""Conversion of parameter tables to raw arrays and back; starting points."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_raw_values_pass_untouched() -> None:
         assert again[name] is not value
 
 
-def test_a_number_stands_for_every_token_and_defaults_fill_in() -> None:
+def test_a_number_is_used_for_every_token_and_missing_parameters_have_defaults() -> None:
     raw = raw_of({"memory_days": 7.0})
     for value in raw.values():
         assert value.shape == (3,)
@@ -118,10 +118,10 @@ BAD: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
 
 @pytest.mark.parametrize("name", BAD)
 def test_bad_values_are_refused(name: str) -> None:
-    values, said = BAD[name]
+    values, expected = BAD[name]
     with pytest.raises(ParameterError) as caught:
         raw_of(values)
-    for part in said:
+    for part in expected:
         assert part in str(caught.value)
     assert isinstance(caught.value, QuantsimError)
     assert isinstance(caught.value, ValueError)
@@ -150,7 +150,7 @@ def test_sets_are_seeded_and_do_not_depend_on_their_number() -> None:
     assert (few["log_k"][1] != few["log_k"][2]).all()
 
 
-def test_only_what_is_to_move_is_spread() -> None:
+def test_only_moved_parameters_get_noise() -> None:
     for name, value in sets_of(400).items():
         noise = value[1:] - value[0]
         if name in MOVED:

@@ -1,4 +1,4 @@
-"""The closed-form maps, against 50-digit arithmetic; on NumPy and on JAX arrays."""
+"""Closed-form maps against 50-digit arithmetic, on NumPy and JAX arrays."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def exact_mu(memory_days: float, chunk_minutes: int) -> Decimal:
 @example(memory_days=2000.0, chunk_minutes=1)
 @example(memory_days=0.01, chunk_minutes=1440)
 @given(memory_days=MEMORIES, chunk_minutes=CHUNKS)
-def test_memory_is_exact_and_comes_back(memory_days: float, chunk_minutes: int) -> None:
+def test_memory_is_exact_and_invertible(memory_days: float, chunk_minutes: int) -> None:
     raw = logit_from_memory_days(np.asarray(memory_days), chunk_minutes)
     mu = float(sigmoid(-raw))
     with decimal.localcontext(prec=50):
@@ -89,7 +89,7 @@ def test_sigmoid_in_both_tails(x: float) -> None:
 
 @settings(max_examples=100)
 @given(x=st.floats(-700.0, 30.0))
-def test_logit_comes_back(x: float) -> None:
+def test_logit_is_invertible(x: float) -> None:
     # near 1 a float64 probability itself holds only so many digits of its logit
     assert float(logit(sigmoid(np.asarray(x)))) == pytest.approx(x, rel=1e-15, abs=4e-16 * (1 + math.exp(x)))
 
@@ -104,7 +104,7 @@ def test_logit_and_sigmoid_at_the_ends() -> None:
 @example(x=-1e8)
 @example(x=0.0)
 @given(x=st.floats(-1e8, 1e8))
-def test_squareplus_is_relatively_exact(x: float) -> None:
+def test_squareplus_has_full_relative_precision(x: float) -> None:
     with decimal.localcontext(prec=60):
         wanted = (Decimal(x) + (Decimal(x) ** 2 + 4).sqrt()) / 2
     y = squareplus(np.asarray(x))
@@ -115,7 +115,7 @@ def test_squareplus_is_relatively_exact(x: float) -> None:
 
 @settings(max_examples=100)
 @given(y=st.floats(1e-8, 1e8))
-def test_inverse_squareplus_comes_back(y: float) -> None:
+def test_inverse_squareplus_is_invertible(y: float) -> None:
     assert float(squareplus(inverse_squareplus(np.asarray(y)))) == pytest.approx(y, rel=1e-15)
 
 
@@ -128,7 +128,7 @@ FUNCTIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_jax_gives_what_numpy_gives_and_a_finite_gradient(name: str) -> None:
+def test_jax_equals_numpy_and_has_a_finite_gradient(name: str) -> None:
     function = FUNCTIONS[name]
     points = np.array([-300.0, -40.0, -1.5, 0.0, 0.3, 2.0, 25.0])
     traced = jax.jit(function)(jnp.asarray(points))

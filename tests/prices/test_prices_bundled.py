@@ -33,7 +33,7 @@ def test_loads_with_default_settings() -> None:
     assert sum(gap.n_bars for gap in prices.gaps) == 200
 
 
-def test_price_carries_the_stamp_of_the_end_of_its_bar() -> None:
+def test_prices_are_stamped_at_the_end_of_their_bars() -> None:
     # The source's row "2017-10-01 00:00:00" opens at 4367.1 and closes, half an hour later, at 4386.3.
     prices = load_prices(["BTC"])
     assert prices.prices[prices.index_of("2017-10-01T00:30"), 0] == 4386.3
@@ -50,7 +50,7 @@ def test_a_missing_bar_does_not_shift_later_days() -> None:
     assert prices.prices[-1, 0] == 2.9702  # the last row of the source
 
 
-def test_gaps_are_where_the_source_has_none() -> None:
+def test_gaps_are_the_missing_bars_of_the_source() -> None:
     by_token = {held.token: held for held in available()}
     assert set(by_token) == set(TOKENS)
     assert {token: held.n_bars for token, held in by_token.items()} == {
@@ -74,7 +74,7 @@ def test_filled_bars_hold_the_last_price_before() -> None:
     assert prices.prices[before + 11, 0] != 2.8044
 
 
-def test_a_stricter_limit_refuses_and_names_the_place() -> None:
+def test_a_lower_limit_raises_an_error_with_the_place() -> None:
     with pytest.raises(PriceError, match=r"forward_fill_bars = 4.*BTC\.parquet.*2019-01-07T11:00, 5 bars"):
         load_prices(["BTC"], forward_fill_bars=4)
 
@@ -85,7 +85,7 @@ def test_a_gap_outside_the_range_does_not_matter() -> None:
     assert prices.n_bars == 120 * 48
 
 
-def test_one_real_split_against_dates() -> None:
+def test_the_dates_of_a_real_split() -> None:
     prices = load_prices(["ETH", "BTC"], start="2017-10-02", end="2019-10-01")
     train, test = prices.split("2018-10-01")
     assert (train.n_bars, test.n_bars) == (364 * 48, 365 * 48)
@@ -108,7 +108,7 @@ def test_stamps_of_the_bundled_set_cannot_be_moved() -> None:
         load_prices(["BTC"], stamps="start")
 
 
-def test_known_gaps_are_logged_quietly(caplog: pytest.LogCaptureFixture) -> None:
+def test_known_gaps_are_logged_at_info_level(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, logger="quantsim.prices"):
         load_prices(["BTC"])
     (record,) = caplog.records
@@ -151,7 +151,7 @@ def test_documentation_examples_run() -> None:
     assert outcome.failed == 0
 
 
-def test_import_stays_light() -> None:
+def test_import_is_light() -> None:
     code = "import sys, quantsim.prices; print(sorted({'pandas', 'pyarrow', 'jax'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

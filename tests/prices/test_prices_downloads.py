@@ -1,4 +1,4 @@
-"""Files as exchanges, spreadsheets and data frames write them: loaded as what they are, or refused for the true reason."""
+"""Files from exchanges, spreadsheets and data frames: they load correctly, or raise an error with the right reason."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class TestHeaders:
             *("row-numbers", "nameless-times", "unnamed-times", "index-times", "trailing", "blank-lines"),
         ],
     )
-    def test_are_read_whatever_is_around_the_names(self, write: Writer, text: str) -> None:
+    def test_blanks_and_lines_before_the_header_are_skipped(self, write: Writer, text: str) -> None:
         path = write("BTC.csv", "")
         path.write_bytes(text.encode())
         prices = load_prices(["BTC"], path.parent)
@@ -99,7 +99,7 @@ class TestHeaders:
         "index", ["", "Unnamed: 0", "Unnamed: 0.1", "index", "Index", "level_0", "__index_level_0__"]
     )
     @pytest.mark.parametrize("suffix", ["csv", "parquet", "feather"])
-    def test_the_index_of_a_data_frame_is_no_token(self, tmp_path: Path, index: str, suffix: str) -> None:
+    def test_the_index_of_a_data_frame_is_not_a_token(self, tmp_path: Path, index: str, suffix: str) -> None:
         frame = pd.DataFrame({index: range(6), "time": HOURS, "BTC": CLOSES, " ETH ": CLOSES})
         path = tmp_path / f"wide.{suffix}"
         {"csv": lambda: frame.to_csv(path, index=False), "parquet": lambda: frame.to_parquet(path)}.get(
@@ -137,7 +137,7 @@ class TestHeaders:
             load_prices(["BTC"], write("BTC.csv", rows(HOURS, CLOSES, header=header)).parent)
 
     @pytest.mark.parametrize(
-        ("text", "said"),
+        ("text", "expected"),
         [
             (rows(EPOCHS, CLOSES), r"no header line: its first line holds values \(1704067200,10.0\); add a line"),
             ("\ufeff" + rows(EPOCHS, CLOSES), r"no header line: its first line holds values \(1704067200,10.0\)"),
@@ -148,8 +148,8 @@ class TestHeaders:
         ],
         ids=["epoch", "bom", "iso", "six", "quote", "endless"],
     )
-    def test_the_true_reason(self, write: Writer, text: str, said: str) -> None:
-        with pytest.raises(PriceError, match=said):
+    def test_errors_give_the_right_reason(self, write: Writer, text: str, expected: str) -> None:
+        with pytest.raises(PriceError, match=expected):
             load_prices(["BTC"], write("BTC.csv", text))
 
 
@@ -201,7 +201,7 @@ class TestStampsInNames:
         assert not caplog.text
 
     @pytest.mark.parametrize("name", ["close_time", "time"])
-    def test_a_moment_before_the_end_is_the_end(
+    def test_stamps_just_before_the_end_of_a_bar_mark_its_end(
         self, write: Writer, caplog: pytest.LogCaptureFixture, name: str
     ) -> None:
         path = write("BTC.csv", {name: klines()[6], "close": CLOSES})
@@ -210,9 +210,7 @@ class TestStampsInNames:
         assert str(load_prices(["BTC"], path, stamps="start").times[0]) == "2024-01-01T01:00:00"
         assert "taken as the end of bars" in caplog.text
 
-    def test_bars_of_several_lengths_make_a_look_ahead_likely(
-        self, write: Writer, caplog: pytest.LogCaptureFixture
-    ) -> None:
+    def test_different_bar_lengths_warn_of_look_ahead(self, write: Writer, caplog: pytest.LogCaptureFixture) -> None:
         write("BTC.csv", SIMPLE)
         folder = write("ETH.csv", {"time": [*HOURS[::2]], "close": CLOSES[::2]}).parent
         load_prices(["BTC", "ETH"], folder, bar_minutes=120)
@@ -224,7 +222,7 @@ class TestStampsInNames:
 
 class TestUnits:
     @pytest.mark.parametrize("factors", [(10**3, 10**6), (1, 10**3), (10**9, 1)])
-    def test_a_change_within_a_column_is_converted_and_said(
+    def test_a_change_within_a_column_is_converted_with_a_warning(
         self, write: Writer, caplog: pytest.LogCaptureFixture, factors: tuple[int, int]
     ) -> None:
         times = [epoch * factors[row > 2] for row, epoch in enumerate(EPOCHS)]
@@ -233,7 +231,7 @@ class TestUnits:
         assert "the unit of time changes from" in caplog.text
         assert "in data row 4; each row is read in its own unit" in caplog.text
 
-    def test_words_and_numbers_do_not_mix(self, write: Writer) -> None:
+    def test_text_and_numbers_do_not_mix(self, write: Writer) -> None:
         for times, row in (([*HOURS[:3], *EPOCHS[3:]], 4), ([*EPOCHS[:3], "soon", *EPOCHS[4:]], 4)):
             with pytest.raises(
                 PriceError, match=rf"column 'time', data row {row}: the time '.*' has another format than"
@@ -241,7 +239,7 @@ class TestUnits:
                 load_prices(["BTC"], write("BTC.csv", {"time": times, "close": CLOSES}))
 
     @pytest.mark.parametrize("time", ["2024", "202401", "45292.5", "20240101000000", "99999999999999999999"])
-    def test_what_is_no_time(self, write: Writer, time: str) -> None:
+    def test_invalid_times(self, write: Writer, time: str) -> None:
         with pytest.raises(PriceError, match=r"data row 1: the time .* is not (ISO 8601|an epoch time)"):
             load_prices(["BTC"], write("BTC.csv", f"time,close\n{time},1\n"))
 
@@ -265,23 +263,23 @@ class TestNumbers:
         ],
     )
     @pytest.mark.parametrize("all_rows", [False, True])
-    def test_are_decimal(self, write: Writer, cell: str, reason: str | None, all_rows: bool) -> None:
+    def test_only_decimals_are_accepted(self, write: Writer, cell: str, reason: str | None, all_rows: bool) -> None:
         cells = [cell] * 6 if all_rows else [*CLOSES[:2], cell, *CLOSES[3:]]
-        said = rf"BTC\.csv, data row {1 if all_rows else 3}: .* in column 'close' is not a number"
-        with pytest.raises(PriceError, match=said + (rf" \(.*{reason}" if reason else "")):
+        expected = rf"BTC\.csv, data row {1 if all_rows else 3}: .* in column 'close' is not a number"
+        with pytest.raises(PriceError, match=expected + (rf" \(.*{reason}" if reason else "")):
             load_prices(["BTC"], write("BTC.csv", rows(HOURS, cells, header="time,close\n")))
 
     @pytest.mark.parametrize("cell", ["0x1f", "1_000", "1,5"])
-    def test_text_in_parquet_is_read_as_strictly(self, write: Writer, cell: str) -> None:
+    def test_text_in_parquet_follows_the_same_rules(self, write: Writer, cell: str) -> None:
         with pytest.raises(PriceError, match=rf"data row 3: '{cell}' in column 'close' is not a number"):
             load_prices(["BTC"], write("BTC.parquet", {"time": HOURS, "close": ["1", "2", cell, "4", "5", "6"]}))
 
     @pytest.mark.parametrize("time", ["0x6592f980", "1_704_067_200"])
-    def test_times_are_too(self, write: Writer, time: str) -> None:
+    def test_times_are_decimal(self, write: Writer, time: str) -> None:
         with pytest.raises(PriceError, match=r"data row 1: the time .* is not ISO 8601"):
             load_prices(["BTC"], write("BTC.csv", f"time,close\n{time},1\n"))
 
-    def test_a_comma_too_many_is_named_with_its_row(self, write: Writer) -> None:
+    def test_an_extra_comma_is_reported_with_its_row(self, write: Writer) -> None:
         text = SIMPLE.replace("12.0", "12,0")
         with pytest.raises(PriceError, match=r"cannot be read: data row 3 has 3 cells .* a comma within a number"):
             load_prices(["BTC"], write("BTC.csv", text))
@@ -294,14 +292,14 @@ class TestLabels:
     @pytest.mark.parametrize(
         "value", ["BTC", "btc", "BTC/USDT", "BTC-USD", "BTCUSDT", "XBTUSD", "XBT/USDC", "COINBASE:BTCUSD"]
     )
-    def test_one_that_fits(self, write: Writer, name: str, value: str) -> None:
+    def test_a_matching_label(self, write: Writer, name: str, value: str) -> None:
         folder = write("BTC.csv", {"time": HOURS, name: [value] * 6, "close": CLOSES}).parent
         assert load_prices(["BTC"], folder).n_bars == 6
         assert load_prices(["BTC"], folder / "BTC.csv").n_bars == 6
 
     @pytest.mark.parametrize("name", ["symbol", "Pair", "ticker", "instrument", "market", "product_id", "base"])
     @pytest.mark.parametrize(
-        ("value", "said"),
+        ("value", "expected"),
         [
             (
                 "ETH/BTC",
@@ -314,9 +312,9 @@ class TestLabels:
             ("ETHUSDT-PERP", "not ETH|in PERP"),
         ],
     )
-    def test_one_that_does_not(self, write: Writer, name: str, value: str, said: str) -> None:
+    def test_another_label(self, write: Writer, name: str, value: str, expected: str) -> None:
         folder = write("ETH.csv", {"time": HOURS, name: [value] * 6, "close": CLOSES}).parent
-        with pytest.raises(PriceError, match=rf"ETH\.csv, column '{name}' says '{value}', .*({said})"):
+        with pytest.raises(PriceError, match=rf"ETH\.csv, column '{name}' says '{value}', .*({expected})"):
             load_prices(["ETH"], folder)
         with pytest.raises(PriceError, match="says"):
             available(folder)
@@ -330,7 +328,7 @@ class TestLabels:
             load_prices(["BTC"], folder)
         assert load_prices(["ETH"], folder / "BTC.csv").prices[:, 0].tolist() == CLOSES[3:]
 
-    def test_an_empty_one(self, write: Writer) -> None:
+    def test_an_empty_label(self, write: Writer) -> None:
         folder = write("BTC.csv", {"time": HOURS, "symbol": ["BTC"] * 5 + [None], "close": CLOSES}).parent
         with pytest.raises(PriceError, match="data row 6: the column 'symbol' is empty"):
             load_prices(["BTC"], folder)
@@ -355,7 +353,7 @@ class TestLabels:
             with pytest.raises(PriceError, match=r"'BTC' is ambiguous in .*: BTC/USD, BTC/USDT; keep one"):
                 load()
 
-    def test_a_column_of_numbers_is_no_label(self, write: Writer) -> None:
+    def test_a_column_of_numbers_is_not_a_label(self, write: Writer) -> None:
         folder = write("BTC.csv", {"time": HOURS, "market": [1.5] * 6, "quote": [2] * 6, "close": CLOSES}).parent
         assert load_prices(["BTC"], folder).n_bars == 6
 
@@ -375,7 +373,7 @@ class TestPacked:
             prices = load_prices(["BTC"], source)
             assert (str(prices.times[0]), prices.prices[:, 0].tolist()) == ("2024-01-01T00:00:00", CLOSES)
 
-    def test_the_file_inside_must_not_be_that_of_another_pair(self, tmp_path: Path) -> None:
+    def test_the_file_inside_must_be_of_the_same_pair(self, tmp_path: Path) -> None:
         for inside in ("BTCUSDT-1d-2024-01", "BTCUSDT", "data"):
             with zipfile.ZipFile(tmp_path / "BTC.zip", "w") as archive:
                 archive.writestr(f"{inside}.csv", SIMPLE)
@@ -387,18 +385,18 @@ class TestPacked:
                 load_prices(["BTC"], tmp_path)
 
     @pytest.mark.parametrize(
-        ("members", "said"),
+        ("members", "expected"),
         [
             (("a.csv", "b.csv"), "must hold exactly one CSV file, but holds a.csv, b.csv"),
             ((), "must hold exactly one CSV file, but holds nothing"),
             (("a.txt",), "must hold exactly one CSV file, but holds a.txt"),
         ],
     )
-    def test_an_archive_must_hold_one_file(self, tmp_path: Path, members: tuple[str, ...], said: str) -> None:
+    def test_an_archive_must_hold_one_file(self, tmp_path: Path, members: tuple[str, ...], expected: str) -> None:
         with zipfile.ZipFile(tmp_path / "BTC.zip", "w") as archive:
             for member in members:
                 archive.writestr(member, SIMPLE)
-        with pytest.raises(PriceError, match=rf"BTC\.zip {said}"):
+        with pytest.raises(PriceError, match=rf"BTC\.zip {expected}"):
             load_prices(["BTC"], tmp_path)
 
     def test_several_files_of_one_token_are_ambiguous(self, tmp_path: Path) -> None:
@@ -419,7 +417,7 @@ class TestOtherColumns:
         grid = TimeGrid(START // 60, 2, 60)
         np.testing.assert_array_equal(load_series("swap_fee", path, grid), [0.1, 0.2])
 
-    def test_trades_have_times_of_their_own(self, write: Writer) -> None:
+    def test_trades_do_not_belong_to_bars(self, write: Writer) -> None:
         trades = {"open_time": HOURS[:1], "token_in": ["BTC"], "token_out": ["ETH"], "amount_in": [1.0]}
         with pytest.raises(PriceError, match="its times are those of bars, as its column 'open_time' says"):
             load_trades(write("trades.csv", trades))
@@ -444,7 +442,7 @@ class TestOtherColumns:
 
 class TestFaults:
     @pytest.mark.parametrize(
-        ("name", "content", "said"),
+        ("name", "content", "expected"),
         [
             ("BTC.csv", b"", "cannot be read: it is empty"),
             ("BTC.csv", b"\n \n", "cannot be read: it is empty"),
@@ -465,15 +463,15 @@ class TestFaults:
             ("BTC.csv", b"time\n2024-01-01\n", "has no price column beside 'time'"),
         ],
     )
-    def test_one_message(self, tmp_path: Path, name: str, content: bytes, said: str) -> None:
+    def test_an_invalid_file_gives_one_message(self, tmp_path: Path, name: str, content: bytes, expected: str) -> None:
         (tmp_path / name).write_bytes(content)
         for load in (lambda: load_prices(["BTC"], tmp_path / name), lambda: available(tmp_path / name)):
-            with pytest.raises(PriceError, match=said) as caught:
+            with pytest.raises(PriceError, match=expected) as caught:
                 load()
             assert name in str(caught.value)
             assert "\n" not in str(caught.value)
 
-    def test_a_folder_where_a_file_should_be(self, tmp_path: Path) -> None:
+    def test_a_folder_instead_of_a_file(self, tmp_path: Path) -> None:
         (tmp_path / "BTC.csv").mkdir()
         with pytest.raises(PriceError, match=r"BTC\.csv is a folder, not a file"):
             load_prices(["BTC"], tmp_path)
@@ -482,20 +480,20 @@ class TestFaults:
         with pytest.raises(PriceError, match="the price source is empty"):
             load_prices(["BTC"], "")
 
-    def test_what_is_no_file(self, tmp_path: Path) -> None:
+    def test_broken_links_and_devices(self, tmp_path: Path) -> None:
         (tmp_path / "BTC.csv").symlink_to(tmp_path / "absent.csv")
         os.mkfifo(tmp_path / "ETH.csv")  # opening it would wait for ever
         for token in ("BTC", "ETH"):
             with pytest.raises(PriceError, match=rf"{token}\.csv is not a readable file"):
                 load_prices([token], tmp_path)
 
-    def test_a_packed_file_is_not_unpacked_without_end(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_unpacking_has_a_limit(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("quantsim.prices.files._MOST_UNPACKED_BYTES", 50)
         (tmp_path / "BTC.csv.gz").write_bytes(PACKED)
         with pytest.raises(PriceError, match=r"BTC\.csv\.gz holds more than 0 GiB; unpack it"):
             load_prices(["BTC"], tmp_path)
 
-    def test_no_damage_gets_past_the_reader(self, tmp_path: Path) -> None:
+    def test_random_damage_raises_a_price_error(self, tmp_path: Path) -> None:
         """Random bytes, lines and cells in good files: each is loaded or refused in one line, and nothing else is raised."""
         draw = random.Random(7)  # noqa: S311
         good = [SIMPLE, KLINES + rows(*klines()), rows(*klines())]
@@ -516,7 +514,7 @@ class TestFaults:
             b"open_time",
             b"",
         ]
-        said: dict[str, str] = {}
+        expected: dict[str, str] = {}
         for number in range(250):
             content = bytearray(draw.choice(good).encode())
             for _ in range(draw.choice([1, 2, 5])):
@@ -528,14 +526,14 @@ class TestFaults:
             try:
                 load_prices([f"BTC{number}"], path)
             except PriceError as error:
-                said[path.name] = str(error)
-        assert 50 < len(said) < 250
-        for name, message in said.items():
+                expected[path.name] = str(error)
+        assert 50 < len(expected) < 250
+        for name, message in expected.items():
             assert name in message
             assert "\n" not in message
             assert len(message) < 1000
 
-    def test_what_may_not_be_read(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_files_without_permission(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (tmp_path / "BTC.csv").write_text(SIMPLE)
 
         def refuse(*_: object, **__: object) -> None:

@@ -41,7 +41,7 @@ class TestLayouts:
         assert load_prices(["ETH", "BTC"], str(folder)).identity == prices.identity
 
     @pytest.mark.parametrize("suffix", ["csv", "parquet"])
-    def test_wide_keeps_the_order_asked_for(self, write: Writer, suffix: str) -> None:
+    def test_wide_keeps_the_given_order(self, write: Writer, suffix: str) -> None:
         path = write(f"all.{suffix}", {"time": HOURS, "BTC": CLOSES, "ETH": [1] * 6, "volume": ["x"] * 6})
         prices = load_prices(["ETH", "BTC"], path)
         np.testing.assert_array_equal(prices.prices[0], [1.0, 10.0])
@@ -91,11 +91,11 @@ class TestLayouts:
 
 class TestNames:
     @pytest.mark.parametrize("name", ["BTC_USD.csv", "btc-usdt.csv", "BTCUSD.csv", "btc.CSV", "Btc_usdc.csv"])
-    def test_dollar_quotes_are_accepted(self, write: Writer, name: str) -> None:
+    def test_prices_in_dollars_are_accepted(self, write: Writer, name: str) -> None:
         folder = write(name, pd.DataFrame({"time": HOURS, "close": CLOSES}).to_csv(index=False)).parent
         assert load_prices(["BTC"], folder).tokens == ("BTC",)
 
-    def test_other_quotes_are_not(self, write: Writer) -> None:
+    def test_prices_in_other_currencies_are_refused(self, write: Writer) -> None:
         folder = write("BTC_ETH.csv", {"time": HOURS, "close": CLOSES}).parent
         with pytest.raises(PriceError, match="'BTC' is not in"):
             load_prices(["BTC"], folder)
@@ -119,7 +119,7 @@ class TestNames:
         with pytest.raises(PriceError, match="ambiguous"):
             load_prices(["BTC"], path)
 
-    def test_requests(self) -> None:
+    def test_invalid_tokens(self) -> None:
         with pytest.raises(PriceError, match="tokens is empty"):
             load_prices([])
         with pytest.raises(PriceError, match=r"'BTC' is given twice in \['BTC', 'ETH', 'BTC'\]"):
@@ -173,7 +173,7 @@ class TestColumns:
     def test_byte_order_mark(self, write: Writer) -> None:
         assert load_prices(["BTC"], write("BTC.csv", "\ufefftime,close\n2024-01-01,1\n2024-01-02,2\n")).n_bars == 2
 
-    def test_price_that_is_no_number(self, write: Writer) -> None:
+    def test_price_that_is_not_a_number(self, write: Writer) -> None:
         with pytest.raises(PriceError, match=r"BTC\.csv, data row 4: 'many' in column 'close' is not a number"):
             load_prices(["BTC"], write("BTC.csv", {"time": HOURS, "close": put(put(CLOSES, 3, "many"), 1, None)}))
         with pytest.raises(PriceError, match="'True' in column 'close' is not a number"):
@@ -212,7 +212,7 @@ class TestTimes:
         ],
         ids=["T", "space", "Z", "slashes", "short", "UTC", "offset", "mixed", "s", "float", "ms", "us", "ns"],
     )
-    def test_spellings(self, write: Writer, suffix: str, times: list) -> None:
+    def test_time_formats(self, write: Writer, suffix: str, times: list) -> None:
         prices = load_prices(["BTC"], write(f"BTC.{suffix}", {"time": times, "close": CLOSES}))
         assert prices.times.tolist() == np.array(HOURS, "datetime64[s]").tolist()
 
@@ -233,7 +233,7 @@ class TestTimes:
         prices = load_prices(["BTC"], tmp_path)
         assert (prices.n_bars, prices.gaps, str(prices.times[0])) == (48, (), "2024-03-30T23:00:00")
 
-    def test_of_several_time_columns_the_first_by_name_is_taken(self, write: Writer) -> None:
+    def test_of_several_time_columns_the_preferred_name_is_used(self, write: Writer) -> None:
         unix = [(START + 3600 * hour) * 1000 for hour in range(6)]
         path = write("BTC.csv", {"date": ["nonsense"] * 6, "unix": unix, "close": CLOSES})
         assert load_prices(["BTC"], path).n_bars == 6
@@ -276,7 +276,7 @@ class TestRows:
         with pytest.raises(PriceError, match=message):
             load_prices(["BTC"], path)
 
-    def test_newest_first_is_turned_round(self, write: Writer) -> None:
+    def test_reverse_chronological_order_is_reversed(self, write: Writer) -> None:
         prices = load_prices(["BTC"], write("BTC.csv", {"time": HOURS[::-1], "close": CLOSES}))
         assert (str(prices.times[0]), prices.prices[:, 0].tolist()) == (HOURS[0], CLOSES[::-1])
         with pytest.raises(PriceError, match=r"data row 2: the price at 2024-01-01T04:00 is -3"):
@@ -301,7 +301,7 @@ class TestRows:
         with pytest.raises(PriceError, match=r"data row 1: .*starts at UTC midnight"):
             load_prices(["BTC"], path)
 
-    def test_a_stamp_centuries_away_is_refused_before_it_fills_the_memory(self, write: Writer) -> None:
+    def test_a_distant_stamp_is_refused_before_it_exhausts_memory(self, write: Writer) -> None:
         times = pd.date_range("2024-01-01", periods=5, freq="min").astype(str).to_list()
         path = write("BTC.csv", {"time": [*times, "2924-01-01T00:00:00"], "close": CLOSES})
         with pytest.raises(
@@ -336,7 +336,7 @@ class TestGaps:
             load_prices(["BTC", "ETH"], holed, forward_fill_bars=1)
         assert load_prices(["ETH"], holed, forward_fill_bars=1).prices[4, 0] == 13.0
 
-    def test_filled_kept_and_logged(self, holed: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def test_filled_gaps_are_listed_and_logged(self, holed: Path, caplog: pytest.LogCaptureFixture) -> None:
         with caplog.at_level(logging.WARNING, logger="quantsim.prices"):
             prices = load_prices(["BTC", "ETH"], holed, forward_fill_bars=2)
         np.testing.assert_array_equal(prices.prices[:, 0], [10, 11, 11, 11, 14, 15])
@@ -347,7 +347,7 @@ class TestGaps:
         assert [record.levelno for record in caplog.records] == [logging.WARNING] * 2
         assert "2024-01-01T02:00, 2 bars of 60 min" in caplog.text
 
-    def test_a_gap_that_touches_the_range_counts_in_full(self, holed: Path) -> None:
+    def test_a_gap_that_overlaps_the_range_counts_with_its_full_length(self, holed: Path) -> None:
         with pytest.raises(PriceError, match="2024-01-01T02:00, 2 bars"):
             load_prices(["BTC"], holed, start=HOURS[3], forward_fill_bars=1)
         prices = load_prices(["BTC"], holed, start=HOURS[3], forward_fill_bars=2)
@@ -372,7 +372,7 @@ class TestGaps:
         assert [str(gap) for gap in btc.gaps] == ["2024-01-01T02:00, 2 bars of 60 min"]
         assert [str(gap) for gap in eth.gaps] == ["2024-01-01T04:00, 1 bar of 60 min"]
 
-    def test_many_gaps_are_counted_not_spelt_out(self, write: Writer) -> None:
+    def test_many_gaps_are_summarised(self, write: Writer) -> None:
         times = pd.date_range("2024-01-01", periods=100, freq="h")
         path = write("BTC.parquet", {"time": times.delete(range(20, 80, 5)), "close": np.ones(88)})
         with pytest.raises(PriceError, match=r"12 too long, .*; and 7 more"):
@@ -422,7 +422,7 @@ class TestBars:
         write("BTC.parquet", {"time": halves, "close": np.arange(1.0, 13.0)})
         return write("ETH.parquet", {"time": halves[::2], "close": np.arange(1.0, 13.0, 2.0)}).parent
 
-    def test_differing_bars_need_a_common_one(self, mixed: Path) -> None:
+    def test_different_bar_lengths_need_bar_minutes(self, mixed: Path) -> None:
         with pytest.raises(
             PriceError, match=r"bar lengths differ \(BTC in .*30 min, ETH in .*60 min\); give bar_minutes"
         ):
@@ -451,7 +451,7 @@ class TestBars:
         assert coarse.identity == fine.resample(120).identity
         assert coarse.gaps == fine.resample(120).gaps
 
-    def test_a_hole_between_coarse_stamps_is_judged_in_the_files_bars(self, write: Writer) -> None:
+    def test_a_gap_between_coarse_stamps_is_measured_in_bars_of_the_file(self, write: Writer) -> None:
         times = pd.date_range("2024-01-01", periods=24, freq="30min").delete(3)
         path = write("BTC.parquet", {"time": times, "close": np.ones(23)})
         with pytest.raises(PriceError, match="2024-01-01T01:30, 1 bar of 30 min"):

@@ -1,4 +1,4 @@
-"""Names: a token is found under its own name or that of its price in dollars, and never within another's."""
+"""Names: a token matches its own name or the name of its price in dollars, and never part of another name."""
 
 from __future__ import annotations
 
@@ -44,20 +44,20 @@ OTHERS = [
 
 
 @pytest.mark.parametrize(("token", "name"), FITS)
-def test_names_that_stand_for_a_token(token: str, name: str) -> None:
+def test_names_that_match_a_token(token: str, name: str) -> None:
     assert stands_for(name, token)
     assert find_name(token, ["other", name], "here") == name
 
 
 @pytest.mark.parametrize(("token", "name"), OTHERS)
-def test_names_of_something_else(token: str, name: str) -> None:
+def test_names_that_do_not_match_a_token(token: str, name: str) -> None:
     assert not stands_for(name, token)
     with pytest.raises(PriceError, match=f"token '{token}' is not in here"):
         find_name(token, [name], "here")
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
-def test_files_and_columns_go_by_the_same_rule(write: Writer, suffix: str) -> None:
+def test_files_and_columns_follow_the_same_rules(write: Writer, suffix: str) -> None:
     reason = "crvUSD is another token: for the price of CRV in dollars write CRV or CRV_USD"
     folder = write(f"crvUSD.{suffix}", {"time": HOURS, "close": [1.0] * 3}).parent
     wide = write(f"wide.{suffix}", {"time": HOURS, "crvUSD": [1.0] * 3, "CRV_ETH": [2.0] * 3})
@@ -72,21 +72,21 @@ def test_files_and_columns_go_by_the_same_rule(write: Writer, suffix: str) -> No
 
 
 @pytest.mark.parametrize("column", ["Token_Symbol", "coin symbol", "sym", "asset_id", "Name", "crypto", "symbol_id"])
-def test_every_column_that_says_whose_prices_they_are_is_checked(write: Writer, column: str) -> None:
-    for said in ("ETH", "ETH-USD", "BITSTAMP_SPOT_ETH_USD", "BTC/ETH", "ETH/BTC", "BINANCE_SPOT_BTC_ETH"):
-        with pytest.raises(PriceError, match=rf"column '{column}'.*'{said}'"):
-            load_prices(["BTC"], write("BTC.csv", {"time": HOURS, column: [said] * 3, "close": [1.0] * 3}).parent)
+def test_every_column_that_names_the_token_is_checked(write: Writer, column: str) -> None:
+    for symbol in ("ETH", "ETH-USD", "BITSTAMP_SPOT_ETH_USD", "BTC/ETH", "ETH/BTC", "BINANCE_SPOT_BTC_ETH"):
+        with pytest.raises(PriceError, match=rf"column '{column}'.*'{symbol}'"):
+            load_prices(["BTC"], write("BTC.csv", {"time": HOURS, column: [symbol] * 3, "close": [1.0] * 3}).parent)
     assert load_prices(["ETH"], write("ETH.csv", {"time": HOURS, column: ["ETH"] * 3, "close": [1.0] * 3}).parent)
 
 
-def test_names_in_full_and_numbers_say_nothing(write: Writer) -> None:
-    for column, said in {
+def test_full_names_and_numbers_are_ignored(write: Writer) -> None:
+    for column, label in {
         "name": "Bitcoin",
         "coin_id": "bitcoin",
         "asset_id": 1,
         "symbol_id": "GDAX_SPOT_BTC_USD",
     }.items():
-        source = write("BTC.csv", {"time": HOURS, column: [said] * 3, "close": [1.0] * 3}).parent
+        source = write("BTC.csv", {"time": HOURS, column: [label] * 3, "close": [1.0] * 3}).parent
         assert load_prices(["BTC"], source).n_bars == 3
 
 
@@ -96,13 +96,13 @@ def test_two_tokens_never_share_a_name() -> None:
     assert find_names(["ETH", "BTC"], ["BTC", "ETH"], "here") == {"ETH": "ETH", "BTC": "BTC"}
 
 
-def test_the_name_less_its_quote() -> None:
+def test_the_quote_currency_is_removed() -> None:
     assert [token_of(name) for name in ("BTC/USDT", "BTC_usd", "BTCUSDT", "BTC_ETH", "crvUSD", "_USD")] == [
         *("BTC", "BTC", "BTCUSDT", "BTC_ETH", "crvUSD", "_USD")
     ]
 
 
-# Files that failed once. Folder → tokens, options, and the last price of each token at a time, or what is said.
+# Regression cases. Folder → tokens, options, and the last price of each token at a time, or the error message.
 CASES = {
     "binance-header-open_time": (["BTC", "ETH"], {}, None),
     "binance-ms-then-us": (["BTC", "ETH"], {}, None),
@@ -118,10 +118,10 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_cases(shared: Path, case: str) -> None:
-    tokens, options, said = CASES[case]
+    tokens, options, expected = CASES[case]
     source = shared / "cases" / case
-    if said is not None:
-        with pytest.raises(PriceError, match=said):
+    if expected is not None:
+        with pytest.raises(PriceError, match=expected):
             load_prices(tokens, source, **options)
         return
     prices = load_prices(tokens, source, **options)
@@ -132,7 +132,7 @@ def test_cases(shared: Path, case: str) -> None:
     assert prices.prices[:, -1].max() < 10_000.0 or len(tokens) == 1
 
 
-def test_the_case_of_mixed_bars(shared: Path) -> None:
+def test_files_with_different_bar_lengths(shared: Path) -> None:
     source = shared / "cases" / "start-stamps-mixed-bars"
     prices = load_prices(["BTC", "ETH"], source, bar_minutes=1440, stamps="start")
     assert prices.prices[prices.index_of("2024-01-11")].round(2).tolist() == [27029.15, 2035.53]

@@ -1,4 +1,4 @@
-"""Series and trades in files: held from stamp to stamp, checked before anything runs, errors with file and row."""
+"""Files of series and trades: values hold until the next stamp; errors name file and row before anything runs."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def test_the_oracle_has_a_column_per_token_in_any_order(write: Writer, suffix: s
     np.testing.assert_array_equal(found, [[1.0, 10.0]] * 4 + [[1.0, 20.0]] * 8)
 
 
-def test_it_must_begin_by_the_first_bar_that_uses_it(write: Writer) -> None:
+def test_a_series_must_start_by_the_first_bar_that_uses_it(write: Writer) -> None:
     path = write("fees.csv", {"time": ["2024-01-01T01:00"], "value": [0.001]})
-    said = r"swap_fee in .*fees\.csv, data row 1: the first time, 2024-01-01T01:00, is later than 2024-01-01T00:30.*add a row"
-    with pytest.raises(PriceError, match=said):
+    error = r"swap_fee in .*fees\.csv, data row 1: the first time, 2024-01-01T01:00, is later than 2024-01-01T00:30.*add a row"
+    with pytest.raises(PriceError, match=error):
         load_series("swap_fee", path, GRID, needed_from=1)
     found = load_series("swap_fee", path, GRID, needed_from=2)
     assert np.isnan(found[:2]).all()
@@ -57,7 +57,7 @@ LATER = "2024-01-01T01:00"
 
 
 @pytest.mark.parametrize(
-    ("setting", "columns", "said"),
+    ("setting", "columns", "expected"),
     [
         ("swap_fee", {"time": [FIRST, LATER], "value": [0.0, 1.0]}, "row 2: .*at 2024-01-01T01:00 is 1.0; .*below 1"),
         ("swap_fee", {"time": [FIRST, LATER], "value": [0.0, -0.01]}, "row 2: .*is -0.01; it must be at least 0"),
@@ -83,14 +83,14 @@ LATER = "2024-01-01T01:00"
         ("swap_fee", "time,value\n", "has no rows"),
     ],
 )
-def test_errors_name_the_file_and_the_row(write: Writer, setting: str, columns: object, said: str) -> None:
+def test_errors_name_the_file_and_the_row(write: Writer, setting: str, columns: object, expected: str) -> None:
     path = write("series.csv", columns)
-    with pytest.raises(PriceError, match=said) as caught:
+    with pytest.raises(PriceError, match=expected) as caught:
         load_series(setting, path, GRID, tokens=("BTC", "ETH"))
     assert "series.csv" in str(caught.value)
 
 
-def test_a_source_that_is_no_file(tmp_path: Path) -> None:
+def test_a_source_that_is_not_a_file(tmp_path: Path) -> None:
     with pytest.raises(PriceError, match=r"series\.swap_fee = '.*fees\.csv' is not a file"):
         load_series("swap_fee", tmp_path / "fees.csv", GRID)
     (tmp_path / "fees.txt").write_text("time,value\n")
@@ -98,7 +98,7 @@ def test_a_source_that_is_no_file(tmp_path: Path) -> None:
         load_series("swap_fee", tmp_path / "fees.txt", GRID)
 
 
-def test_arrays_in_memory_take_the_same_bounds() -> None:
+def test_arrays_in_memory_have_the_same_limits() -> None:
     np.testing.assert_array_equal(check_values("swap_fee", [0, 0.1], (2,)), [0.0, 0.1])
     with pytest.raises(PriceError, match=r"series\.oracle has shape \(2,\), but must have \(2, 2\)"):
         check_values("oracle", [1.0, 2.0], (2, 2))
@@ -132,14 +132,14 @@ def test_trades_are_read_in_the_order_of_the_file(write: Writer, suffix: str) ->
     np.testing.assert_array_equal(trades.amount_out, [np.nan, 0.25, np.nan])
 
 
-def test_a_column_that_no_row_fills_may_be_missing(write: Writer) -> None:
+def test_an_unused_amount_column_may_be_missing(write: Writer) -> None:
     columns = trade_columns(amount_in=[1.0, 2.0, 3.0])
     del columns["amount_out"]
     assert np.isnan(load_trades(write("trades.csv", columns)).amount_out).all()
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "expected"),
     [
         ({"amount_out": [None, 0.25, 1.0]}, "data row 3: both amount_in and amount_out are given; give one"),
         ({"amount_out": [None, None, None]}, "data row 2: neither amount_in nor amount_out is given"),
@@ -151,8 +151,8 @@ def test_a_column_that_no_row_fills_may_be_missing(write: Writer) -> None:
         ({"time": [LATER, FIRST, LATER]}, "data row 2: the time 2024-01-01T00:00 comes after 2024-01-01T01:00"),
     ],
 )
-def test_trades_that_cannot_be_meant_are_refused(write: Writer, changes: dict[str, object], said: str) -> None:
-    with pytest.raises(PriceError, match=rf"trades\.csv, {said}"):
+def test_invalid_trades_are_refused(write: Writer, changes: dict[str, object], expected: str) -> None:
+    with pytest.raises(PriceError, match=rf"trades\.csv, {expected}"):
         load_trades(write("trades.csv", trade_columns(**changes)))
 
 
@@ -162,6 +162,6 @@ def test_an_unknown_token_names_its_row(write: Writer) -> None:
         trades.check_tokens(("BTC", "ETH"))
 
 
-def test_trades_in_memory_must_fit_together() -> None:
+def test_trades_in_memory_must_have_equal_lengths() -> None:
     with pytest.raises(PriceError, match="one entry per trade each"):
         Trades(np.array([FIRST], "datetime64[m]"), ("BTC",), ("ETH", "BTC"), np.array([1.0]), np.array([np.nan]))

@@ -1,4 +1,4 @@
-"""What stamps mark: a price is known at the end of its bar, whatever the files say, in prices, series and trades."""
+"""Stamp conventions: a price is known at the end of its bar, in prices, series and trades."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_bars_of_any_length_close_at_the_same_instant(write: Writer) -> None:
     }
 
 
-def test_a_study_says_it_and_it_counts(folder: Path) -> None:
+def test_the_study_key_counts_in_the_identity(folder: Path) -> None:
     study = experiment(folder)
     assert study.identity != study.override(["data.stamps=end"]).identity
     prices = study.load_prices()
@@ -71,7 +71,7 @@ def test_a_study_says_it_and_it_counts(folder: Path) -> None:
         study.override(["data.stamps=middle"])
 
 
-def test_the_bundled_prices_have_theirs(folder: Path) -> None:
+def test_the_convention_of_bundled_prices_is_fixed(folder: Path) -> None:
     with pytest.raises(ConfigError, match=r"stamps = 'start' is for files of your own: the bundled prices are"):
         experiment(folder).override(["data.source=bundled"])
     for load in (available, lambda **options: load_prices(["BTC"], **options)):
@@ -112,13 +112,13 @@ def test_a_value_of_a_series_is_known_at_the_end_of_its_bar(write: Writer) -> No
         load_series("gas_cost_usd", path, GRID, stamps="start")
 
 
-def test_a_series_without_bars_of_its_own_has_those_of_the_prices(write: Writer) -> None:
+def test_a_series_without_regular_spacing_uses_the_bars_of_the_prices(write: Writer) -> None:
     path = write("fees.csv", {"time": ["2023-12-01", HOURS[1], HOURS[3]], "value": [0.1, 0.2, 0.3]})
     found = load_series("swap_fee", path, GRID, stamps="start")
     np.testing.assert_array_equal(found, [0.1, 0.1, 0.2, 0.2, 0.3, 0.3])
 
 
-def test_series_and_trades_of_a_study_move_as_its_prices_do(folder: Path, write: Writer) -> None:
+def test_series_and_trades_move_like_prices(folder: Path, write: Writer) -> None:
     trades = {"time": [HOURS[60]], "token_in": ["BTC"], "token_out": ["ETH"], "amount_in": [1.0], "amount_out": [None]}
     files = {
         "gas_cost_usd": str(write("gas.csv", {"time": HOURS, "value": np.arange(1.0, len(HOURS) + 1)})),
@@ -132,7 +132,7 @@ def test_series_and_trades_of_a_study_move_as_its_prices_do(folder: Path, write:
     assert str(varying.trades.times[0].astype("datetime64[m]")) == HOURS[61]
 
 
-def test_prices_in_memory_take_them_too() -> None:
+def test_prices_in_memory_support_stamps() -> None:
     stamps, prices = ["2024-01-01T00:00", "2024-01-01T01:00"], [[2.0], [3.0]]
     ends = Prices.from_arrays(["2024-01-01T01:00", "2024-01-01T02:00"], prices, ["BTC"])
     assert Prices.from_arrays(stamps, prices, ["BTC"], stamps="start").identity == ends.identity
@@ -142,6 +142,6 @@ def test_prices_in_memory_take_them_too() -> None:
         Prices.from_arrays(stamps, prices, ["BTC"], stamps="open")  # type: ignore[arg-type]
 
 
-def test_a_series_that_may_not_be_read(tmp_path: Path) -> None:
+def test_a_series_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(PriceError, match=r"series\.swap_fee = '.*' cannot be read: File name too long"):
         load_series("swap_fee", tmp_path / ("x" * 300 + ".csv"), GRID)

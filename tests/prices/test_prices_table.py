@@ -29,7 +29,7 @@ def test_fields_and_counts() -> None:
     assert "2024-01-01T00:00 to 2024-01-02T23:30" in repr(prices)
 
 
-def test_arrays_are_read_only_and_cut_off_from_the_callers() -> None:
+def test_arrays_are_read_only_copies() -> None:
     values = np.ones((2, 1))
     prices = Prices(np.array(["2024-01-01", "2024-01-02"], "datetime64[s]"), values, ("A",), 1440)
     values[0] = 7.0
@@ -62,7 +62,7 @@ def test_pickled_table_is_read_only_and_the_same() -> None:
     assert not again.times.flags.writeable
 
 
-def test_comparison_and_hash_are_those_of_the_object() -> None:
+def test_comparison_and_hash_are_by_identity() -> None:
     prices = make()
     assert prices == prices
     assert prices != make()
@@ -95,7 +95,7 @@ class TestIdentity:
     def test_changes_with_the_data(self, other: Prices) -> None:
         assert other.identity != make().identity
 
-    def test_one_price_is_enough(self) -> None:
+    def test_a_single_changed_price_changes_it(self) -> None:
         values = make().prices.copy()
         values[40, 1] = np.nextafter(values[40, 1], np.inf)
         assert Prices(make().times, values, ("ETH", "BTC"), 30).identity != make().identity
@@ -155,7 +155,7 @@ class TestIndexOf:
         ],
         ids=repr,
     )
-    def test_takes_any_way_to_write_a_time(self, time: object) -> None:
+    def test_accepts_all_time_formats(self, time: object) -> None:
         assert make().index_of(time) == 48  # type: ignore[arg-type]
 
     def test_off_the_grid(self) -> None:
@@ -176,12 +176,12 @@ class TestIndexOf:
             make().index_of(time)
 
     @pytest.mark.parametrize("time", ["soon", "", 1704067200, None, np.datetime64("NaT"), pd.NaT])
-    def test_no_time(self, time: object) -> None:
+    def test_invalid_time(self, time: object) -> None:
         with pytest.raises(PriceError, match="time"):
             make().index_of(time)  # type: ignore[arg-type]
 
     @given(st.integers(0, 95))
-    def test_inverts_times(self, index: int) -> None:
+    def test_is_the_inverse_of_times(self, index: int) -> None:
         prices = make()
         assert prices.index_of(prices.times[index]) == index
 
@@ -255,7 +255,7 @@ class TestResample:
         np.testing.assert_array_equal(hours.prices, prices.prices[::2])
         assert hours.prices.flags.c_contiguous
 
-    def test_is_laid_from_midnight_whatever_the_first_stamp(self) -> None:
+    def test_starts_at_midnight_for_any_first_stamp(self) -> None:
         hours = make().slice(3, 96).resample(120)
         assert hours.times[0] == np.datetime64("2024-01-01T02:00")
         assert hours.prices[0, 0] == make().prices[4, 0]
@@ -283,7 +283,7 @@ class TestResample:
             make().slice(1, 40).resample(1440)
 
     @given(st.integers(0, 40), st.integers(41, 96))
-    def test_in_two_steps_is_as_in_one(self, start: int, stop: int) -> None:
+    def test_two_steps_equal_one(self, start: int, stop: int) -> None:
         part = make().slice(start, stop)
         if part.grid.last_minute // 240 * 240 < part.grid.first_minute:
             return
@@ -319,7 +319,7 @@ class TestFromMemory:
         np.testing.assert_array_equal(prices.prices, [[1, 5], [2, 6], [2, 6], [2, 7], [4, 8]])
         assert [(gap.token, gap.n_bars) for gap in prices.gaps] == [("A", 2), ("B", 1)]
 
-    def test_empty_ends_shorten_the_range(self) -> None:
+    def test_missing_prices_at_the_ends_shorten_the_range(self) -> None:
         values = [[np.nan, 1.0], [2.0, 2.0], [3.0, 3.0], [4.0, np.nan]]
         times = [f"2024-01-0{day}" for day in (1, 2, 3, 4)]
         prices = Prices.from_arrays(times, values, ["A", "B"])
@@ -388,7 +388,7 @@ class TestFromMemory:
         assert missing == {row for row, keep in enumerate(present) if not keep}
 
 
-def test_dates_and_objects_that_are_no_times() -> None:
+def test_dates_and_objects_that_are_not_times() -> None:
     days = [date(2024, 1, 1), date(2024, 1, 2)]
     assert Prices.from_arrays(days, [[1.0], [2.0]], ["A"]).bar_minutes == 1440
     with pytest.raises(PriceError, match=r"arrays, data row 2: True is not a time"):

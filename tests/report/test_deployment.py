@@ -1,4 +1,4 @@
-"""Parameter sets as a deployment takes them."""
+"""Deployment files of parameter sets."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_subsidiaries_and_groups_are_pools_and_prefixes():
     assert "swap_fee" not in own["settings"], "it is a parameter"
 
 
-def test_what_contracts_cannot_hold_is_remarked_on():
+def test_unsupported_settings_have_remarks():
     experiment = study(
         pool={"rule": "momentum", "minimum_weight": [0.05, 0.1, 0.1]},
         update={"interpolation": "optimal", "max_memory_days": 8.0},
@@ -53,14 +53,14 @@ def test_what_contracts_cannot_hold_is_remarked_on():
         parameters={"memory_days": 9.0},
     )
     (pool,) = deployment(experiment, experiment.initial_parameters())["pools"]
-    said = " | ".join(pool["remarks"])
+    expected = " | ".join(pool["remarks"])
     for part in (
         "bounds per token",
         "the swap fee varies over time: volatility",
         "interpolate linearly",
         "max_memory_days = 8",
     ):
-        assert part in said
+        assert part in expected
     assert [float(bound["decimal"]) for bound in pool["settings"]["minimum_weights"]] == [0.05, 0.1, 0.1]
     assert "fee.lambda" in by_name(pool)
     assert "fee.base_fee" in by_name(pool)
@@ -88,7 +88,7 @@ def test_settings_are_the_decimals_of_the_study_and_learned_parameters_exact():
     assert pair["settings"]["minimum_weights"][0] == {"decimal": "0.05", "fixed": "50000000000000000"}
 
 
-def test_published_forms_are_remarked_on():
+def test_published_settings_have_remarks():
     experiment = study(
         pool={"rule": "min_variance", "published_band_trades": False}, update={"published_look_ahead": True}
     )
@@ -96,7 +96,7 @@ def test_published_forms_are_remarked_on():
     assert any("update.published_look_ahead = true" in remark for remark in pool["remarks"])
 
 
-def test_a_rule_of_a_user_s_file_is_not_taken_for_the_bundled_one_of_its_name(tmp_path: Path):
+def test_a_users_rule_is_not_confused_with_a_bundled_rule_of_the_same_name(tmp_path: Path):
     file = tmp_path / "mine.py"
     file.write_text("from quantsim.rules.power_channel import RULE as mine\n")
     experiment = study(pool={"rule": f"{file}:mine"}, parameters={"exponents": 0.5})
@@ -105,7 +105,7 @@ def test_a_rule_of_a_user_s_file_is_not_taken_for_the_bundled_one_of_its_name(tm
     assert pool["remarks"] == []
 
 
-def test_python_deploys_what_is_given_beside_the_study_s_own_parameters():
+def test_given_parameters_extend_those_of_the_study():
     study = Experiment.load("momentum_fees")
     (given,), (own,) = (deployment(study, values)["pools"] for values in ({"k_per_day": 4.0}, {}))
     assert by_name(given)["lambda"] == by_name(own)["lambda"]

@@ -1,4 +1,4 @@
-"""A grid as a table and as a picture: cells where they belong, in the metric's unit, the best one marked."""
+"""Tables and pictures of grids: position of cells, units, and the best cell."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_one_axis_is_a_line_per_split(study: Experiment) -> None:
     assert "chosen on test" in axes.texts[0].get_text()
 
 
-def test_infinite_cells_stand_at_the_ends_of_the_scale(study: Experiment) -> None:
+def test_infinite_cells_have_the_extreme_colours(study: Experiment) -> None:
     grid = made(MEMORY, K)
     grid.metrics["train"]["returns"][2] = [np.inf, -np.inf]
     best = grid.best()

@@ -1,4 +1,4 @@
-"""The picture: what it says, its size, and that it needs no display."""
+"""Pictures of pools: texts, size, and drawing without a display."""
 
 from __future__ import annotations
 

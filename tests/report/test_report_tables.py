@@ -1,4 +1,4 @@
-"""Tables: what is in them, in which unit."""
+"""Tables: content and units."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_fractions_are_shown_as_percentages():
     assert metric_text(math.nan, "fraction") == "–"
 
 
-def test_hodl_returns_are_what_holding_earned():
+def test_hodl_returns_equal_the_returns_of_holding():
     metrics = {"train": {"returns": 0.1, "returns_over_hodl": -0.2}, "test": {"returns": 0.1}}
     assert hodl_returns(metrics) == {"train": pytest.approx(1.1 / 0.8 - 1), "test": None}
 
@@ -85,7 +85,7 @@ def test_hodl_is_annualised_beside_annualised_figures():
     assert ["HODL", "annualised_returns", "+257.45", "%", "per", "year"] in rows
 
 
-def test_costs_are_shown_without_the_minus_that_has_them_maximised():
+def test_costs_are_shown_positive():
     metrics = {"train": {"turnover": -0.0123}, "test": {"turnover": math.nan}}
     names = ("turnover", "turnover.worst", "turnover.std", "returns", "objective")
     assert {name for name in names if is_cost(name)} == {"turnover", "turnover.worst"}
@@ -93,7 +93,7 @@ def test_costs_are_shown_without_the_minus_that_has_them_maximised():
     assert ["turnover", "1.23", "–", "%", "per", "day"] in [line.split() for line in text.splitlines()]
 
 
-def test_annualised_hodl_is_what_a_simulation_of_holding_says():
+def test_annualised_hodl_equals_a_simulation_of_holding():
     study = Experiment.load("momentum_zero_fee").override(["data.bar_minutes=1440"])
     pool, held = (
         Evaluator(experiment).evaluate(
@@ -122,7 +122,7 @@ def test_parameters_table_has_units_and_tokens():
     assert words == ["Parameters", "parameter", "ETH", "BTC", "unit", "memory_days", "20", "3.5", "days"]
 
 
-def test_what_has_other_labels_takes_a_row_per_label():
+def test_other_labels_have_a_row_each():
     nested = bind(get_rule("momentum").parameters, ("LTC", "XRP"), 1440, group="alts")
     fee = bind((common.swap_fee,), ("pool",), 1440)
     human = {"alts.memory_days": (20.0, 3.5), "swap_fee": (0.003,)}

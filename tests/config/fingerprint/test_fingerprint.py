@@ -1,4 +1,4 @@
-"""Configuration dictionaries of the published implementation: what they become, and what is refused."""
+"""Translation of quantammsim's configuration dictionaries, and errors."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ SMALLEST: dict[str, Any] = {
 
 
 def read(**changes: Any) -> Experiment:
-    """The study, whatever is to be said of it."""
+    """Returns the study, without warnings."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FingerprintWarning)
         return Experiment.from_fingerprint({**SMALLEST, **changes})
 
 
-def said_of(**changes: Any) -> str:
-    """What is said of the dictionary; empty for nothing."""
+def warnings_of(**changes: Any) -> str:
+    """Returns the text of the warnings; empty if there are none."""
     with warnings.catch_warnings(record=True) as raised:
         warnings.simplefilter("always")
         Experiment.from_fingerprint({**SMALLEST, **changes})
@@ -46,7 +46,7 @@ def searched(**settings: Any) -> dict[str, Any]:
     return optimised(method="optuna", optuna_settings=settings)
 
 
-def test_what_is_left_out_takes_the_defaults_of_that_implementation() -> None:
+def test_missing_keys_have_the_defaults_of_quantammsim() -> None:
     experiment = read()
     assert experiment.data.tokens == ("BTC", "ETH")
     cut = datetime(2023, 1, 1, tzinfo=UTC) + timedelta(days=120)  # 150 · 0.8
@@ -72,7 +72,7 @@ def test_what_is_left_out_takes_the_defaults_of_that_implementation() -> None:
     assert (search.sampler, search.multivariate, search.overfitting_penalty) == ("tpe", True, 0.2)
 
 
-def test_the_ramp_is_no_longer_than_the_chunk_unless_it_is_given() -> None:
+def test_the_default_ramp_is_at_most_the_chunk() -> None:
     assert read(chunk_period=60).update.interpolation_minutes == 60
     assert read(chunk_period=4320).update.interpolation_minutes == 1440
 
@@ -118,7 +118,7 @@ EVERY_KEY: dict[str, Any] = {
 }
 
 
-def test_every_key_that_counts_is_translated() -> None:
+def test_keys_are_translated() -> None:
     experiment = read(**EVERY_KEY)
     assert experiment.data.tokens == ("ETH", "BTC", "XRP")
     assert (experiment.update.chunk_minutes, experiment.update.interpolation_minutes) == (60, 30)
@@ -176,7 +176,7 @@ def test_tables_given_extend_the_translated_ones() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "expected"),
     [
         ({"chunk_periods": 60}, ("'chunk_periods'", "did you mean 'chunk_period'?")),
         ({"fee": 0.1}, ("'fee'", "did you mean 'fees'?")),
@@ -229,10 +229,10 @@ def test_tables_given_extend_the_translated_ones() -> None:
         ),
     ],
 )
-def test_what_cannot_be_meant_is_refused(changes: dict[str, Any], said: tuple[str, ...]) -> None:
+def test_unsupported_values_are_refused(changes: dict[str, Any], expected: tuple[str, ...]) -> None:
     with pytest.raises(ConfigError) as caught:
         read(**changes)
-    for part in said:
+    for part in expected:
         assert part in str(caught.value), str(caught.value)
 
 
@@ -265,17 +265,17 @@ def test_parameters_of_the_channel_rules_are_translated() -> None:
     assert "raw_pre_exp_scaling" not in off.trainable
 
 
-def test_the_published_look_ahead_comes_with_the_rule_that_has_it() -> None:
+def test_min_variance_has_the_published_look_ahead() -> None:
     assert read(rule="min_variance").update.published_look_ahead
-    assert "rule: min_variance looks ahead, as in quantammsim: it uses the price" in said_of(rule="min_variance")
+    assert "rule: min_variance looks ahead, as in quantammsim: it uses the price" in warnings_of(rule="min_variance")
     assert not read(rule="momentum").update.published_look_ahead
 
 
 @pytest.mark.parametrize("rule", ["momentum", "ensemble__momentum"])
 def test_ensembles_become_members_of_one_rule(rule: str) -> None:
     experiment = read(rule=rule, n_ensemble_members=3, initial_memory_length=7.0, initial_weights_logits=[0.0, 1.0])
-    said = said_of(rule=rule, n_ensemble_members=3, initial_memory_length=7.0)
-    assert ("n_ensemble_members: makes an ensemble here; in quantammsim only with `ensemble__`" in said) == (
+    warned = warnings_of(rule=rule, n_ensemble_members=3, initial_memory_length=7.0)
+    assert ("n_ensemble_members: makes an ensemble here; in quantammsim only with `ensemble__`" in warned) == (
         rule == "momentum"
     )
     assert experiment.pool.ensemble == tuple((f"member{number}", "momentum") for number in (1, 2, 3))
@@ -297,7 +297,7 @@ def test_the_spread_of_an_ensemble_is_repeatable_and_can_be_none() -> None:
 
 
 @pytest.mark.parametrize("method", ["lhs", "centered_lhs", "sobol", "grid"])
-def test_members_can_fill_the_ranges_of_their_parameters(method: str) -> None:
+def test_members_can_be_points_of_the_parameter_ranges(method: str) -> None:
     experiment = read(n_ensemble_members=4, ensemble_init_method=method)
     human = experiment.human_parameters(experiment.initial_parameters())
     memories = np.array([human[f"member{number}.memory_days"] for number in (1, 2, 3, 4)])
@@ -310,7 +310,9 @@ def test_members_can_fill_the_ranges_of_their_parameters(method: str) -> None:
             np.testing.assert_array_equal(np.sort(np.floor(4 * shares), axis=0), np.tile(np.arange(4.0)[:, None], 2))
         if method == "centered_lhs":
             np.testing.assert_allclose(4 * shares % 1.0, 0.5, rtol=1e-9)
-    assert "ensemble_init_scale" in said_of(n_ensemble_members=4, ensemble_init_method=method, ensemble_init_scale=0.1)
+    assert "ensemble_init_scale" in warnings_of(
+        n_ensemble_members=4, ensemble_init_method=method, ensemble_init_scale=0.1
+    )
 
 
 def test_lists_per_token_are_in_sorted_order_and_a_warning_says_so() -> None:
@@ -320,9 +322,9 @@ def test_lists_per_token_are_in_sorted_order_and_a_warning_says_so() -> None:
     assert dict(zip(experiment.tokens, weights, strict=True))["BTC"] == pytest.approx(1 / (1 + math.exp(-4.0)))
     values["initial_weights_logits"] = [1.0, -1.0]
     assert dict(read(tokens=["ETH", "BTC"], **values).parameters)["memory_days"] == (30.0, 5.0)
-    assert "tokens: quantammsim sorts ETH, BTC" in said_of(tokens=["ETH", "BTC"], **values)
-    assert not said_of(tokens=["ETH", "BTC"], initial_memory_length=[5.0, 5.0]), "the order does not matter"
-    assert not said_of(tokens=["BTC", "ETH"], **values)
+    assert "tokens: quantammsim sorts ETH, BTC" in warnings_of(tokens=["ETH", "BTC"], **values)
+    assert not warnings_of(tokens=["ETH", "BTC"], initial_memory_length=[5.0, 5.0]), "the order does not matter"
+    assert not warnings_of(tokens=["BTC", "ETH"], **values)
 
 
 def test_initial_values_are_numbers_or_of_each_token_or_of_each_parameter_set() -> None:
@@ -376,7 +378,7 @@ def test_subsidiaries_have_the_settings_of_the_pool_unless_they_have_their_own()
     np.testing.assert_allclose(human["k_per_day"], [2.0, 2.0, 2.0])
 
 
-def test_a_search_measures_even_and_random_windows_that_are_bout_offset_shorter_than_training() -> None:
+def test_a_search_uses_even_and_random_windows_shorter_by_bout_offset() -> None:
     experiment = read(bout_offset=20 * 1440, **searched(multi_objective=True), return_val="sharpe")
     objective = experiment.objective
     assert (objective.n_periods, objective.n_random_periods, objective.bout_offset_days) == (20, 20, 0.0)
@@ -405,24 +407,24 @@ def test_ranges_go_to_the_study() -> None:
     around = load_search_space(read(**searched())).describe()
     low, high, _ = around["k_per_day[BTC]"]
     assert (math.log2(low), math.log2(high)) == pytest.approx((math.log2(20.0) - 0.1, math.log2(20.0) + 0.1))
-    assert "expand_around: parameters without a range" in said_of(**searched())
-    assert "expand_around" not in said_of()
+    assert "expand_around: parameters without a range" in warnings_of(**searched())
+    assert "expand_around" not in warnings_of()
     every = {"memory_length": {"low": 1.0}, "k_per_day": {"low": 0.1}}
-    assert "expand_around: parameter_config has ranges for all" in said_of(**searched(parameter_config=every))
-    assert not said_of(**searched(parameter_config=every, expand_around=False))
+    assert "expand_around: parameter_config has ranges for all" in warnings_of(**searched(parameter_config=every))
+    assert not warnings_of(**searched(parameter_config=every, expand_around=False))
 
 
-def test_other_methods_become_what_is_nearest() -> None:
+def test_other_methods_become_the_nearest_driver() -> None:
     quasi_newton = read(**optimised(method="bfgs", bfgs_settings={"maxiter": 7, "n_evaluation_points": 3}))
     assert (quasi_newton.driver, quasi_newton.sgd.optimiser, quasi_newton.sgd.steps) == ("sgd", "lbfgs", 7)
     assert (quasi_newton.objective.n_periods, quasi_newton.objective.bout_offset_days) == (3, 0.0)
     evolution = read(**optimised(method="cma_es", cma_es_settings={"n_generations": 5, "population_size": 6}))
     assert (evolution.driver, evolution.search.sampler, evolution.search.trials) == ("search", "cmaes", 30)
     assert read(**optimised(method="cma_es")).search.trials == 300 * 8
-    assert "bfgs_settings.tol" in said_of(**optimised(method="bfgs", bfgs_settings={"tol": 1e-3}))
+    assert "bfgs_settings.tol" in warnings_of(**optimised(method="bfgs", bfgs_settings={"tol": 1e-3}))
 
 
-def test_learning_rates_fall_as_they_do_there() -> None:
+def test_learning_rates_decay_as_in_quantammsim() -> None:
     plain = read(**optimised(optimiser="sgd", base_lr=0.01, decay_lr_plateau=200, min_lr=1e-4)).sgd
     assert (plain.schedule, plain.plateau_patience, plain.plateau_factor, plain.plateau_steps) == (
         "plateau",
@@ -433,43 +435,43 @@ def test_learning_rates_fall_as_they_do_there() -> None:
     assert plain.final_fraction == pytest.approx(0.01)
     lowered = read(**optimised(use_plateau_decay=True, min_lr=0.01)).sgd
     assert (lowered.schedule, lowered.final_fraction) == ("plateau", pytest.approx(0.0, abs=1e-9)), "no floor there"
-    assert "min_lr: has no effect here" in said_of(**optimised(use_plateau_decay=True, min_lr=0.01))
-    assert "decay_lr_plateau: has no effect here" in said_of(**optimised(decay_lr_plateau=50))
+    assert "min_lr: has no effect here" in warnings_of(**optimised(use_plateau_decay=True, min_lr=0.01))
+    assert "decay_lr_plateau: has no effect here" in warnings_of(**optimised(decay_lr_plateau=50))
     cosine = read(**optimised(lr_schedule_type="warmup_cosine", warmup_steps=30, lr_decay_ratio=50)).sgd
     assert (cosine.schedule, cosine.warmup_steps, cosine.final_fraction) == ("warmup_cosine", 30, 0.02)
-    assert "use_plateau_decay" in said_of(**optimised(lr_schedule_type="cosine", use_plateau_decay=True))
-    assert "warmup_steps: the rate rises from 0" in said_of(**optimised(lr_schedule_type="warmup_cosine"))
+    assert "use_plateau_decay" in warnings_of(**optimised(lr_schedule_type="cosine", use_plateau_decay=True))
+    assert "warmup_steps: the rate rises from 0" in warnings_of(**optimised(lr_schedule_type="warmup_cosine"))
 
 
 def test_plain_ascent_has_no_clipping_and_no_schedule_but_the_plateau() -> None:
     """There, the optimiser ``sgd`` adds the gradient times the rate, and lowers the rate; multi-period training does not."""
     plain = read(**optimised(optimiser="sgd", lr_schedule_type="cosine", clip_norm=1.0)).sgd
     assert (plain.schedule, plain.clip_norm) == ("plateau", 1e12)
-    said = said_of(**optimised(optimiser="sgd", lr_schedule_type="cosine", clip_norm=1.0))
-    assert "lr_schedule_type: has no effect here" in said
-    assert "clip_norm: has no effect here" in said
+    warned = warnings_of(**optimised(optimiser="sgd", lr_schedule_type="cosine", clip_norm=1.0))
+    assert "lr_schedule_type: has no effect here" in warned
+    assert "clip_norm: has no effect here" in warned
     chained = read(multi_period={"max_epochs": 40}, **optimised(optimiser="sgd", clip_norm=1.0)).sgd
     assert (chained.optimiser, chained.schedule, chained.clip_norm) == ("sgd", "constant", 1.0)
-    falls = said_of(multi_period={"max_epochs": 40}, **optimised(lr_schedule_type="cosine"))
+    falls = warnings_of(multi_period={"max_epochs": 40}, **optimised(lr_schedule_type="cosine"))
     assert "lr_schedule_type: decays over multi_period.max_epochs" in falls
 
 
-def test_what_counts_elsewhere_there_is_told() -> None:
-    assert "price_noise_sigma: the rule and the arbitrageurs see the noise here" in said_of(price_noise_sigma=0.001)
-    assert "in quantammsim they are not used if there is validation data" in said_of(**optimised(use_swa=True))
+def test_differences_of_meaning_are_warned_about() -> None:
+    assert "price_noise_sigma: the rule and the arbitrageurs see the noise here" in warnings_of(price_noise_sigma=0.001)
+    assert "in quantammsim they are not used if there is validation data" in warnings_of(**optimised(use_swa=True))
     alone = optimised(use_swa=True, val_fraction=0.0, early_stopping=False)
-    assert "use_swa: averages are stored as additional sets here" in said_of(**alone)
-    assert "in quantammsim they are the result of training" in said_of(**alone)
+    assert "use_swa: averages are stored as additional sets here" in warnings_of(**alone)
+    assert "in quantammsim they are the result of training" in warnings_of(**alone)
     call = {"n_periods": 3, "overlap_fraction": 0.5}
-    assert "use_swa: has no effect here" in said_of(multi_period=call, **optimised(use_swa=True))
-    assert "overlap_fraction: the periods cover all of training here" in said_of(multi_period=call)
+    assert "use_swa: has no effect here" in warnings_of(multi_period=call, **optimised(use_swa=True))
+    assert "overlap_fraction: the periods cover all of training here" in warnings_of(multi_period=call)
     for other in (searched(), {"multi_period": call}):
-        assert "turnover_penalty: counts here" in said_of(turnover_penalty=0.1, **other)
-    assert not said_of(turnover_penalty=0.1)
+        assert "turnover_penalty: counts here" in warnings_of(turnover_penalty=0.1, **other)
+    assert not warnings_of(turnover_penalty=0.1)
 
 
 @pytest.mark.parametrize(
-    ("return_val", "metric", "said"),
+    ("return_val", "metric", "expected"),
     [
         ("sharpe", None, "daily_log_sharpe, the default of quantammsim, is not used here: return_val = sharpe"),
         ("sharpe", "sharpe", "early_stopping_metric: sharpe is not used here: return_val = sharpe"),
@@ -478,16 +480,14 @@ def test_what_counts_elsewhere_there_is_told() -> None:
         ("daily_log_sharpe", None, ""),
     ],
 )
-def test_the_metric_that_picks_there_is_told_where_it_is_another(
-    return_val: str, metric: str | None, said: str
-) -> None:
-    found = said_of(return_val=return_val, **optimised(early_stopping_metric=metric))
-    assert said in found
-    assert ("is not used here" in found) == bool(said)
-    assert "is not used here" not in said_of(return_val=return_val, **searched())
+def test_another_early_stopping_metric_is_warned_about(return_val: str, metric: str | None, expected: str) -> None:
+    found = warnings_of(return_val=return_val, **optimised(early_stopping_metric=metric))
+    assert expected in found
+    assert ("is not used here" in found) == bool(expected)
+    assert "is not used here" not in warnings_of(return_val=return_val, **searched())
 
 
-def test_what_steers_the_gradients() -> None:
+def test_settings_of_gradient_training() -> None:
     experiment = read(
         price_noise_sigma=0.001,
         turnover_penalty=0.72,
@@ -509,8 +509,8 @@ def test_what_steers_the_gradients() -> None:
 
 def test_training_without_validation_data_does_not_stop_early() -> None:
     assert read(**optimised(val_fraction=0.0)).sgd.early_stopping_reports is None
-    assert "early_stopping: needs validation data" in said_of(**optimised(val_fraction=0.0))
-    assert not said_of(**optimised(val_fraction=0.0, early_stopping=False))
+    assert "early_stopping: needs validation data" in warnings_of(**optimised(val_fraction=0.0))
+    assert not warnings_of(**optimised(val_fraction=0.0, early_stopping=False))
 
 
 def test_multi_period_training_is_one_window_in_parts() -> None:
@@ -527,29 +527,29 @@ def test_multi_period_training_is_one_window_in_parts() -> None:
     assert (objective.softmin_temperature, objective.bout_offset_days) == (0.5, 0.0)
     assert (sgd.steps, sgd.n_parameter_sets, sgd.batch_size, sgd.early_stopping_reports) == (40, 1, 1, None)
     assert not experiment.periods.has_validation
-    assert "aggregation: softmin is" in said_of(multi_period=call)
+    assert "aggregation: softmin is" in warnings_of(multi_period=call)
 
 
-def test_what_counts_for_the_other_driver_only_is_told() -> None:
-    assert "force_scalar: gradients change" in said_of(**optimised(force_scalar=True))
-    assert "force_scalar" not in said_of(**optimised(method="optuna", force_scalar=True))
-    assert "price_noise_sigma: is only for gradient training" in said_of(price_noise_sigma=0.001, **searched())
+def test_keys_of_the_other_driver_are_warned_about() -> None:
+    assert "force_scalar: gradients change" in warnings_of(**optimised(force_scalar=True))
+    assert "force_scalar" not in warnings_of(**optimised(method="optuna", force_scalar=True))
+    assert "price_noise_sigma: is only for gradient training" in warnings_of(price_noise_sigma=0.001, **searched())
     several = searched(multi_objective=True, early_stopping={"enabled": True})
-    assert "turnover_penalty: does not count" in said_of(turnover_penalty=0.1, **several)
-    assert "early_stopping.enabled: a search with several objectives" in said_of(**several)
+    assert "turnover_penalty: does not count" in warnings_of(turnover_penalty=0.1, **several)
+    assert "early_stopping.enabled: a search with several objectives" in warnings_of(**several)
 
 
-def test_values_may_be_of_numpy() -> None:
+def test_numpy_values_are_accepted() -> None:
     plain = read(initial_memory_length=[5.0, 10.0], fees=0.003, chunk_period=60)
     arrays = {"initial_memory_length": np.array([5.0, 10.0]), "fees": np.float64(0.003), "chunk_period": np.int64(60)}
     assert read(**arrays) == plain
-    assert not said_of(**arrays)
+    assert not warnings_of(**arrays)
 
 
-def test_validation_that_begins_elsewhere_is_told() -> None:
+def test_another_start_of_validation_is_warned_about() -> None:
     """80 % of three days of daily chunks is in the middle of the third; of five days, the end of the fourth."""
     given = {"startDateString": "2023-01-01 00:00:00", "chunk_period": 1440, **optimised(val_fraction=0.2)}
-    assert "validation starts with a chunk, at 2023-01-03 00:00, but in quantammsim at 2023-01-03 09:36" in said_of(
+    assert "validation starts with a chunk, at 2023-01-03 00:00, but in quantammsim at 2023-01-03 09:36" in warnings_of(
         **given, endDateString="2023-01-04 00:00:00"
     )
-    assert "val_fraction" not in said_of(**given, endDateString="2023-01-06 00:00:00")
+    assert "val_fraction" not in warnings_of(**given, endDateString="2023-01-06 00:00:00")

@@ -1,4 +1,4 @@
-"""The table of keys: every one is translated, refused or warned about, and the page shows what the table says."""
+"""The table of keys: every key is translated, refused or warned about."""
 
 from __future__ import annotations
 
@@ -98,8 +98,8 @@ def flattened(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str,
             yield f"{prefix}{name}", value
 
 
-def tell(flat: Mapping[str, Any]) -> tuple[Experiment, str]:
-    """The translated study, and what was warned about."""
+def translated(flat: Mapping[str, Any]) -> tuple[Experiment, str]:
+    """Returns the translated study and the text of its warning."""
     with warnings.catch_warnings(record=True) as raised:
         warnings.simplefilter("always")
         experiment = Experiment.from_fingerprint(nested(flat))
@@ -109,16 +109,16 @@ def tell(flat: Mapping[str, Any]) -> tuple[Experiment, str]:
 
 
 def counts(path: str, value: Any) -> str:
-    """How the key counts: "translated", "refused" or "warned about"; fails where it is ignored."""
+    """Returns how a key is handled: "translated", "refused" or "warned about"; fails if it is ignored."""
     base = {**BASE, **COMPANIONS.get(path.partition(".")[0], {})}
-    before, _ = tell(base)
+    before, _ = translated(base)
     try:
-        after, said = tell({**base, path: value})
+        after, warning = translated({**base, path: value})
     except ConfigError as error:
         if path not in str(error):
             pytest.fail(f"{path}: the message names another key: {error}")
         return "refused"
-    if path in said:
+    if path in warning:
         return "warned about"
     assert after != before, f"{path} = {value!r} is ignored"
     return "translated"
@@ -138,29 +138,29 @@ def test_no_key_is_ignored(key: Key) -> None:
 
 
 def test_the_number_of_assets_is_that_of_the_tokens() -> None:
-    assert tell({**BASE, "n_assets": 2}) == tell(BASE)
+    assert translated({**BASE, "n_assets": 2}) == translated(BASE)
     assert counts("n_assets", 3) == "refused"
 
 
 def test_an_error_of_the_study_names_the_keys_of_the_fingerprint() -> None:
     with pytest.raises(ConfigError) as caught:
-        tell({**BASE, "multi_period.overlap_fraction": 1.5})
+        translated({**BASE, "multi_period.overlap_fraction": 1.5})
     assert "objective.period_overlap: " in str(caught.value)
     assert "objective.period_overlap is multi_period.overlap_fraction of the fingerprint" in str(caught.value)
 
 
-def test_defaults_spelt_out_mean_what_they_mean_left_out() -> None:
+def test_explicit_defaults_equal_missing_keys() -> None:
     spelt = {
         key.path: key.default for key in KEYS if "parameter_config" not in key.path and "multi_period" not in key.path
     }
-    left_out, said = tell(BASE)
-    assert not said
-    told, also_said = tell({**spelt, **BASE, "n_assets": None})
-    assert told == left_out
-    assert not also_said
+    left_out, warning = translated(BASE)
+    assert not warning
+    written, warning = translated({**spelt, **BASE, "n_assets": None})
+    assert written == left_out
+    assert not warning
 
 
-def test_the_keys_and_defaults_are_those_of_that_implementation(shared: Path) -> None:
+def test_keys_and_defaults_are_those_of_quantammsim(shared: Path) -> None:
     published = json.loads((shared / "golden" / "fingerprint_defaults.json").read_text())
     for path, default in flattened(published["defaults"]):
         assert BY_PATH[path].default == default, path
@@ -182,18 +182,20 @@ def test_the_configurations_in_result_files_are_fingerprints(shared: Path) -> No
 
 
 def test_a_key_without_effect_is_named_with_the_reason() -> None:
-    _, said = tell({**BASE, f"{OPT}decay_lr_plateau": 50, "use_fused_reserves": False, "reclamm_learn_fees": True})
-    assert "optimisation_settings.decay_lr_plateau: has no effect here (only with use_plateau_decay" in said
-    assert "use_fused_reserves: " in said
-    assert "reclamm_learn_fees: for reCLAMM pools" in said
+    _, warning = translated(
+        {**BASE, f"{OPT}decay_lr_plateau": 50, "use_fused_reserves": False, "reclamm_learn_fees": True}
+    )
+    assert "optimisation_settings.decay_lr_plateau: has no effect here (only with use_plateau_decay" in warning
+    assert "use_fused_reserves: " in warning
+    assert "reclamm_learn_fees: for reCLAMM pools" in warning
 
 
-def test_none_is_left_out() -> None:
+def test_none_counts_as_missing() -> None:
     assert translate({**BASE, "fees": None, "optimisation_settings": None}) == translate(BASE)
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "said"),
+    ("path", "value", "expected"),
     [
         ("fees", "0.3%", "fees = '0.3%' must be a number"),
         ("fees", True, "fees = True must be a number"),
@@ -208,10 +210,10 @@ def test_none_is_left_out() -> None:
         ("rule", "reclamm", "rule = 'reclamm' is a reCLAMM pool"),
     ],
 )
-def test_wrong_types_and_names_are_refused_by_key(path: str, value: Any, said: str) -> None:
+def test_wrong_types_and_names_are_refused_by_key(path: str, value: Any, expected: str) -> None:
     with pytest.raises(ConfigError) as caught:
         translate(nested({**BASE, path: value}))
-    assert said in str(caught.value)
+    assert expected in str(caught.value)
 
 
 BAD: tuple[Any, ...] = (
@@ -221,7 +223,7 @@ BAD: tuple[Any, ...] = (
 
 
 @pytest.mark.parametrize("key", KEYS, ids=lambda key: key.path)
-def test_bad_values_are_refused_or_told_of_and_nothing_else_happens(key: Key) -> None:
+def test_bad_values_are_refused_or_warned_about(key: Key) -> None:
     noticed = 0
     for value in BAD:
         flat = {**BASE, **COMPANIONS.get(key.path.partition(".")[0], {}), key.path: value}

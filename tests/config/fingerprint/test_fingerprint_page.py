@@ -1,4 +1,4 @@
-"""docs/fingerprints.md shows the table of keys as it is."""
+"""docs/fingerprints.md shows the current table of keys."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_the_page_has_the_tables_of_keys() -> None:
         assert f"`{key.path.rpartition('.')[2]}`" in page, key.path
 
 
-def test_the_page_has_every_function_that_users_come_with(shared: Path) -> None:
+def test_the_page_lists_every_function_of_quantammsim(shared: Path) -> None:
     page = (ROOT / "docs" / "fingerprints.md").read_text(encoding="utf-8")
     definition = re.compile(r"(?:^|\[docs\] (?:@dataclass )?)(?:def|class) ([A-Za-z]\w+)", re.MULTILINE)
     documents = [path.read_text(encoding="utf-8") for path in sorted((shared / "seeds").glob("*.txt"))]
