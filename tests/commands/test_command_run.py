@@ -16,8 +16,6 @@ from command_support import invoke
 
 from quantsim import CheckpointStore, Experiment, FingerprintWarning
 from quantsim.commands import hybrid
-from quantsim.config.driver_choice import driver_of
-from quantsim.errors import ConfigError
 
 BASIC: dict[str, Any] = {
     "tokens": ["BTC", "ETH"],
@@ -158,25 +156,6 @@ def test_rows_of_initial_values_survive_the_way_through_a_study_file(fingerprint
     study.write_text(invoke("convert", path).stdout)
     assert Experiment.load(study).identity == Experiment.load(path).identity
     assert len(Experiment.load(study).sgd.starts) == 2
-
-
-def test_the_driver_of_a_study(tmp_path: Path) -> None:
-    text = Path(__file__).resolve().parents[2].joinpath("studies", "composite_zero_fee.toml").read_text()
-    study = tmp_path / "mine.toml"
-    study.write_text(text)
-    assert driver_of(str(study), ()) == ("sgd", "the only one that the study has a table of, [sgd]")
-    assert driver_of(str(study), ["driver=hybrid"]) == ("hybrid", "as the study says")
-    study.write_text('driver = "search"\n' + text)
-    assert driver_of(str(study), ()) == ("search", "as the study says")
-    study.write_text(text + "\n[search]\ntrials = 3\n")
-    with pytest.raises(ConfigError, match=r"names no driver and has tables of sgd and search: add driver = 'sgd'"):
-        driver_of(str(study), ())
-    study.write_text(text[: text.index("[sgd]")])
-    with pytest.raises(ConfigError, match=r"names no driver and has no table of any"):
-        driver_of(str(study), ())
-    study.write_text('driver = "annealing"\n' + text)
-    with pytest.raises(ConfigError, match=r"driver: .*'sgd'.*'search'.*'hybrid'"):
-        driver_of(str(study), ())
 
 
 def test_options_of_other_drivers_are_refused(fingerprint: Any) -> None:
