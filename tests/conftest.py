@@ -37,13 +37,51 @@ def pytest_configure(config: pytest.Config) -> None:
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
+MOST_MAPPINGS = 30_000
+"""Of 65 530 that Linux allows a process. Compiled programs then take 2 GB, too."""
+
+
+def _mappings() -> int:
+    try:
+        return Path("/proc/self/maps").read_bytes().count(b"\n")
+    except OSError:  # not Linux
+        return 0
+
+
 @pytest.fixture(scope="module", autouse=True)
-def _forget_compiled_programs() -> Iterator[None]:
-    """Each program maps memory, and a process that keeps all of this suite's runs out of the mappings the system allows it."""
+def _few_mappings() -> Iterator[None]:
+    """Forgets compiled programs before they take all the memory mappings that a process may have."""
     yield
+    if _mappings() > MOST_MAPPINGS:
+        import jax
+
+        jax.clear_caches()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_compilation() -> None:
+    """Compiles without LLVM's optimizations, in half the time: the same operations, but for some roundings.
+
+    Processes that tests start compile as they do for users, and so do tests marked ``optimized``.
+    """
     import jax
 
+    jax.config.update("jax_disable_most_optimizations", True)
+
+
+@pytest.fixture(autouse=True)
+def _optimized(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Compiles what a test marked ``optimized`` runs as the product does."""
+    if request.node.get_closest_marker("optimized") is None:
+        yield
+        return
+    import jax
+
+    jax.clear_caches()  # which know programs by what they compute, not by how they were compiled
+    jax.config.update("jax_disable_most_optimizations", False)
+    yield
     jax.clear_caches()
+    jax.config.update("jax_disable_most_optimizations", True)
 
 
 @pytest.fixture(scope="session")

@@ -40,11 +40,11 @@ def test_the_gradient_equals_finite_differences(others: dict[str, float]) -> Non
     evaluator, raw, step = Evaluator(experiment, prices_of_pool(1)), experiment.initial_parameters(), 1e-6
     moved = [raw, *({**raw, "logit_swap_fee": raw["logit_swap_fee"] + sign * step} for sign in (1, -1))]
     rows = {name: np.stack([one[name] for one in moved]) for name in raw}
-    for starts in ([HISTORY], [HISTORY, HISTORY + 3]):
-        values, gradients = evaluator.value_and_grad(rows, starts, N_BARS - 8, "returns")
-        wanted = (values[1] - values[2]) / (2 * step)
-        assert gradients["logit_swap_fee"][0, 0] == pytest.approx(wanted, rel=1e-4)
-        assert wanted != 0
+    starts = [HISTORY, HISTORY + 3] if others else [HISTORY]
+    values, gradients = evaluator.value_and_grad(rows, starts, N_BARS - 8, "returns")
+    wanted = (values[1] - values[2]) / (2 * step)
+    assert gradients["logit_swap_fee"][0, 0] == pytest.approx(wanted, rel=1e-4)
+    assert wanted != 0
 
 
 def test_it_can_be_searched(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Rule × fees × number of tokens × bar length: every bar equals the plain loops of ``reference.py``."""
+"""Rules, fees, numbers of tokens and bar lengths: every bar equals the plain loops of ``reference.py``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from pool_support import (
     FEES,
     HALF_HOURS,
     MINUTES,
-    RULES,
     Layout,
     bar_by_bar,
     expected,
@@ -34,9 +33,16 @@ def assert_same(path: BarPath, wanted: reference.Run) -> None:
     np.testing.assert_allclose(path.fee_revenue, wanted.fee_revenue, rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("n_tokens", [2, 3, 5])
-@pytest.mark.parametrize("fees", FEES)
-@pytest.mark.parametrize("rule", RULES)
+# Anti-momentum moves its weights the other way; a pool that holds never trades, whatever that costs.
+CASES = [
+    *(("momentum", fees, n_tokens) for fees in FEES for n_tokens in (2, 3, 5)),
+    *(("balancer", fees, n_tokens) for fees in FEES for n_tokens in (2, 3)),
+    *(("anti_momentum", fees, n_tokens) for fees, n_tokens in (("zero", 2), ("zero", 3), ("noise", 5))),
+    *(("hodl", fees, 3) for fees in ("zero", "protocol")),
+]
+
+
+@pytest.mark.parametrize(("rule", "fees", "n_tokens"), CASES)
 def test_matrix(rule: str, fees: str, n_tokens: int) -> None:
     check(HALF_HOURS, rule, fees, n_tokens)
 
@@ -138,8 +144,9 @@ def test_gas_matters_less_to_a_larger_pool() -> None:
     assert trades(1e4) < trades(1e6)
 
 
-@pytest.mark.parametrize("fees", FEES)
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize(
+    ("rule", "fees"), [*(("momentum", fees) for fees in FEES), ("balancer", "noise"), ("hodl", "fee")]
+)
 def test_permuting_the_tokens_permutes_the_result(rule: str, fees: str) -> None:
     n_tokens, order = 5, np.array([3, 0, 4, 1, 2])
     prices, params = random_prices(HALF_HOURS, n_tokens, 2), random_params(rule, HALF_HOURS, n_tokens, 2)

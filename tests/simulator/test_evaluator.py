@@ -131,6 +131,7 @@ def test_many_sets_are_each_set_alone(fees: str) -> None:
                 assert many[split][name][row] == pytest.approx(value, rel=1e-10, abs=1e-12), (split, name)
 
 
+@pytest.mark.optimized
 @pytest.mark.parametrize("fees", ["zero", "fee"])
 def test_a_set_comes_out_the_same_to_the_last_bit_wherever_it_stands_among_others(fees: str) -> None:
     evaluator = evaluator_of(TWO_SPLITS, fees=fees)
