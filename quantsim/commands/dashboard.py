@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import socket
-import socketserver
 from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from quantsim.commands.options import DEFAULT_STORE, Storage, Store, Verbose
 from quantsim.commands.session import note, say, study_storage
-from quantsim.errors import DriverError, reason_of
+from quantsim.errors import DriverError
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
@@ -40,16 +36,14 @@ def dashboard(
     the host it listens on, so that no page of another site can.
     """
     from quantsim.dashboard.artifacts import artifact_folder
-    from quantsim.dashboard.hosts import HostCheck, is_loopback, url_host
+    from quantsim.dashboard.hosts import is_loopback, url_host
+    from quantsim.dashboard.server import dashboard_server
 
     if not host.strip():
         raise DriverError("--host is empty: 127.0.0.1 is this machine alone, 0.0.0.0 all that reach it")
     place = study_storage(storage, store)
     folder = artifact_folder(place, store)
-    with (
-        _studies(place) as (opened, names),
-        _server(HostCheck(_application(opened, folder), host), host, port) as server,
-    ):
+    with _studies(place) as (opened, names), dashboard_server(opened, folder, host, port) as server:
         if not is_loopback(host):
             note(f"Note: the dashboard has no password, and listens on {host}: who reaches it can delete studies.")
         say(f"Studies: {', '.join(names)}")
@@ -79,47 +73,3 @@ def _studies(place: str) -> Iterator[tuple[BaseStorage, list[str]]]:
         if not names:
             raise missing
         yield opened, names
-
-
-def _application(storage: BaseStorage, folder: Path | None) -> Any:
-    """The dashboard; the folder of artifacts need not be there yet."""
-    from quantsim.dashboard.artifacts import ArtifactFolder
-    from quantsim.dashboard.corrected import CorrectedApplication
-
-    try:
-        from optuna_dashboard import wsgi
-    except ImportError as error:
-        raise DriverError(
-            "the dashboard is not installed: pip install 'quantsim[dashboard]' (or pip install optuna-dashboard)"
-        ) from error
-    application = wsgi(storage, artifact_store=None if folder is None else ArtifactFolder(folder))
-    return CorrectedApplication(application, storage)
-
-
-@contextlib.contextmanager
-def _server(application: Any, host: str, port: int) -> Iterator[WSGIServer]:
-    try:
-        family = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)[0][0]
-        kind = _Server if family == socket.AF_INET else _Server6
-        server = make_server(host.strip("[]"), port, application, server_class=kind, handler_class=_QuietHandler)
-    except (OSError, UnicodeError) as error:
-        raise DriverError(
-            f"cannot listen on {host}, port {port}: {reason_of(error)}; give another --port or --host"
-        ) from error
-    with server:
-        yield server
-
-
-class _Server(socketserver.ThreadingMixIn, WSGIServer):
-    """One thread per request, so that one slow page does not hold up the others."""
-
-    daemon_threads = True
-
-
-class _Server6(_Server):
-    address_family = socket.AF_INET6
-
-
-class _QuietHandler(WSGIRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:
-        """Says nothing: a line for each of a page's many requests helps nobody."""

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
+from collections.abc import Iterator
+from wsgiref.simple_server import WSGIServer
+
 from optuna.samplers import RandomSampler
 from optuna.storages import BaseStorage
 from optuna.study import Study
@@ -62,3 +67,15 @@ class Searched:
             for column, value in dashboard_attributes(metrics, self.experiment.objective.name).items():
                 trial.set_user_attr(column, value)
             self.study.tell(trial, trial_values(self.experiment, metrics))
+
+
+@contextlib.contextmanager
+def serving(server: WSGIServer) -> Iterator[None]:
+    """Has a thread answer requests while the block runs."""
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()

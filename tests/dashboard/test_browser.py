@@ -1,22 +1,18 @@
-"""The dashboard in a real browser: ``quantsim dashboard`` on a study of two objectives, while it runs and when it is done."""
+"""The dashboard in a real browser: a study of two objectives, while it runs and when it is done."""
 
 from __future__ import annotations
 
-import os
-import re
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from browser_support import Browser, browser
-from dashboard_support import NAME, Searched
+from dashboard_support import NAME, Searched, serving
 
 from quantsim import load_prices
 from quantsim.dashboard.artifacts import artifact_folder, attach_artifacts
 from quantsim.dashboard.notable import notable_trials
+from quantsim.dashboard.server import dashboard_server
 from quantsim.drivers.search.note import (
     describe_prices,
     selection_advice,
@@ -26,7 +22,6 @@ from quantsim.drivers.search.note import (
 from quantsim.drivers.search.storage.opened import opened_storage
 
 STORE, JOURNAL = "checkpoints.db", "checkpoints.journal"
-ROOT = Path(__file__).resolve().parents[2]
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("browser")]
 
 FIRST, LATER = 6, 2  # trials
@@ -60,21 +55,13 @@ def searched(page: Browser, folder: Path) -> Iterator[Searched]:
 
 @pytest.fixture(scope="module")
 def address(searched: Searched, folder: Path) -> Iterator[str]:
-    """Of the study's pages, served by a process like any user's."""
-    command = [sys.executable, str(ROOT / "cli.py"), "dashboard", "--port", "0", "--store", STORE]
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    environment.pop("QUANTSIM_STORAGE", None)
-    with subprocess.Popen(
-        command, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as server:
-        try:
-            assert server.stdout is not None
-            found = next(filter(None, (re.search(r"http://127\.0\.0\.1:\d+/", line) for line in server.stdout)))
-            yield f"{found[0]}dashboard/studies/{searched.study._study_id}"
-        finally:
-            server.send_signal(signal.SIGINT)
-            _, errors = server.communicate(timeout=30)
-    assert "Traceback" not in errors
+    """Of the study's pages, as the command serves them."""
+    with (
+        opened_storage(folder / JOURNAL) as storage,
+        dashboard_server(storage, artifact_folder(folder / JOURNAL, STORE), "127.0.0.1", 0) as server,
+        serving(server),
+    ):
+        yield f"http://127.0.0.1:{server.server_port}/dashboard/studies/{searched.study._study_id}"
 
 
 def test_trials_appear_while_the_study_runs(page: Browser, address: str, searched: Searched):

@@ -5,17 +5,17 @@ from __future__ import annotations
 import http.client
 import json
 import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from wsgiref.simple_server import WSGIServer
 
 import pytest
+from dashboard_support import serving
 from optuna import create_study
 from optuna.storages import BaseStorage
 
-from quantsim.commands.dashboard import _application, _server
 from quantsim.dashboard.hosts import HostCheck, is_loopback, url_host
+from quantsim.dashboard.server import dashboard_server
 from quantsim.drivers.search.storage.opened import opened_storage
 
 pytest.importorskip("optuna_dashboard")
@@ -34,14 +34,8 @@ def storage(tmp_path: Path) -> Iterator[BaseStorage]:
 @pytest.fixture
 def server(storage: BaseStorage) -> Iterator[WSGIServer]:
     """The dashboard on the loopback, as the command starts it."""
-    with _server(HostCheck(_application(storage, None), "127.0.0.1"), "127.0.0.1", 0) as found:
-        thread = threading.Thread(target=found.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield found
-        finally:
-            found.shutdown()
-            thread.join()
+    with dashboard_server(storage, None, "127.0.0.1", 0) as found, serving(found):
+        yield found
 
 
 def status(
@@ -139,7 +133,7 @@ def test_addresses_of_the_sixth_version_are_served(storage):
             probe.bind(("::1", 0))
     except OSError:
         pytest.skip("this machine has no IPv6")
-    with _server(HostCheck(_application(storage, None), "::1"), "::1", 0) as found:
+    with dashboard_server(storage, None, "::1", 0) as found:
         assert found.server_address[0] == "::1"
     assert url_host("::1") == "[::1]"
     assert is_loopback("::1")
