@@ -6,8 +6,10 @@ import errno
 import json
 import os
 import shutil
+import signal
 import sqlite3
 import threading
+import weakref
 from pathlib import Path
 
 import optuna
@@ -18,6 +20,7 @@ from optuna.trial import TrialState
 from sqlalchemy.exc import OperationalError
 
 from quantsim.drivers.search.storage import journal, patient
+from quantsim.drivers.search.storage.interrupts import interrupts_delayed
 from quantsim.drivers.search.storage.opened import default_storage, describe_storage, opened_storage
 from quantsim.drivers.search.storage.patient import PatientStorage
 from quantsim.errors import DriverError
@@ -293,18 +296,46 @@ def test_a_database_that_fails_for_good_is_an_error(tmp_path):
             study.ask()
 
 
-def test_ctrl_c_while_the_lock_is_let_go_of_is_no_error_of_the_storage(tmp_path, monkeypatch):
-    unlink, path = os.unlink, tmp_path / "study.journal"
+@pytest.mark.parametrize("moment", ["open", "unlink"])
+def test_ctrl_c_while_the_journal_is_locked_leaves_no_lock(tmp_path, monkeypatch, moment):
+    path, call = tmp_path / "study.journal", getattr(os, moment)
     file = journal.JournalFile(path)
 
-    def interrupted(link):
-        unlink(link)
-        monkeypatch.setattr(os, "unlink", unlink)
-        raise KeyboardInterrupt
+    def interrupted(place, *arguments):
+        result = call(place, *arguments)
+        if str(place).endswith(".lock"):
+            os.kill(os.getpid(), signal.SIGINT)
+        return result
 
-    monkeypatch.setattr(os, "unlink", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        file.append_logs([{"op_code": 0}])
+    with monkeypatch.context() as patch:
+        patch.setattr(os, moment, interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            file.append_logs([{"op_code": 0}])
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name], "no lock stays behind"
     file.append_logs([{"op_code": 1}])
     assert list(file.read_logs(0)) == [{"op_code": 0}, {"op_code": 1}]
+
+
+def test_ctrl_c_is_not_lost_in_a_callback_of_a_weak_reference():
+    class Interrupted(InMemoryStorage):
+        def get_all_studies(self):
+            reference = weakref.ref(set(), lambda _: os.kill(os.getpid(), signal.SIGINT))
+            return [reference() is None]
+
+    with pytest.raises(KeyboardInterrupt):
+        PatientStorage(Interrupted(), "db").get_all_studies()
+
+
+def test_a_second_ctrl_c_is_not_delayed():
+    reached = []
+
+    def press_twice():
+        with interrupts_delayed():
+            for press in ("first", "second"):
+                os.kill(os.getpid(), signal.SIGINT)
+                reached.append(press)
+
+    with pytest.raises(KeyboardInterrupt):
+        press_twice()
+    assert reached == ["first"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -6,8 +6,9 @@ Optuna reads it, so any Optuna program does, and other programs may write to it 
 * After a write that was cut off, by a kill or a full disk, it appends to the half line, and the file cannot be read any more.
   Here the half line is removed first.
 * Its lock file stays when the process is killed, and others wait 30 s for it, or for ever without a pause if it is a link whose
-  target has moved. It also hides a Ctrl-C that comes while it releases the lock. Here the lock file is the same, so that both
-  honour each other's; it is held for one write and no sync, and one that stays the same for 10 s is removed.
+  target has moved. It also stays, or hides the interrupt, if Ctrl-C comes at the wrong moment. Here the lock file is the same,
+  so that both honour each other's. It is held for one write and no sync, Ctrl-C waits for that, and a lock that stays the same
+  for 10 s is removed.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from typing import Any
 from optuna.storages.journal import BaseJournalBackend, JournalFileBackend
 
 from quantsim.drivers.search.optuna_private import RECORDS_WITHIN_TRIAL
+from quantsim.drivers.search.storage.interrupts import interrupts_delayed
 from quantsim.errors import DriverError, reason_of
 
 __all__ = ["JournalFile"]
@@ -92,24 +94,21 @@ def _open_to_append(path: str, flags: int) -> int:
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Holds Optuna's lock file while the block runs."""
+    """Holds Optuna's lock file while the block runs, which no interrupt cuts short. A lock that does not change is removed."""
     lock = Path(f"{path.absolute()}.lock")
-    _acquire(lock)
-    try:
-        yield
-    finally:
-        lock.unlink(missing_ok=True)  # missing where another process took this one, stopped by its user, for dead
-
-
-def _acquire(lock: Path) -> None:
-    """Creates the lock file. One that has stayed the same for too long is removed."""
     seen, since, pause_s = None, time.monotonic(), 0.001
     while True:
-        try:
-            os.close(os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
-            return
-        except FileExistsError:
-            pass
+        with interrupts_delayed():
+            try:
+                os.close(os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+            except FileExistsError:
+                pass
+            else:
+                try:
+                    yield
+                finally:
+                    lock.unlink(missing_ok=True)  # missing if others thought this process dead while it was stopped
+                return
         try:
             status = os.lstat(lock)
         except FileNotFoundError:

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlch
 from quantsim.checkpoints.database.servers import MYSQL_AWAY, MYSQL_CONTENTION, mysql_code
 from quantsim.checkpoints.redact import redact
 from quantsim.drivers.search.optuna_private import trial_id
+from quantsim.drivers.search.storage.interrupts import interrupts_delayed
 from quantsim.errors import DriverError
 
 __all__ = ["PatientStorage", "is_transient"]
@@ -88,7 +89,8 @@ class PatientStorage:
         pause_s, begun = _FIRST_PAUSE_S, time.monotonic()
         while True:
             try:
-                return attempt()
+                with interrupts_delayed():
+                    return attempt()
             except Exception as error:
                 reason = redact(_first_line(error), self._password)
                 transient = is_transient(error)
