@@ -70,8 +70,7 @@ def test_results_say_that_prices_were_in_memory(study: quantsim.Experiment) -> N
     for own in (loaded, again, loaded.slice(0, loaded.n_bars - 1)):
         assert "prices" not in quantsim.Evaluator(study, own).notes
     assert (
-        quantsim.Evaluator(study, given).notes["prices"]
-        == "in memory (my table), not loaded as [data] of the study says"
+        quantsim.Evaluator(study, given).notes["prices"] == "in memory (my table), not loaded from [data] of the study"
     )
     expected = quantsim.Evaluator(study, coarser).notes["prices"]
     assert "bar_minutes = 720 instead of 1440" in expected

@@ -1,4 +1,4 @@
-"""Experiments: typed, frozen, validated; TOML in, identity out."""
+"""Experiments: typed, frozen and validated configurations, read from TOML, with an identity."""
 
 from quantsim.config.experiment import Experiment
 

@@ -1,4 +1,4 @@
-"""What the tables of a study must agree on, beyond what each checks of itself."""
+"""Checks across the tables of a study."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ __all__ = ["check_consistent"]
 
 
 def check_consistent(experiment: Experiment) -> None:
-    """Raises ValueError where tables contradict each other; the message names the keys.
+    """Raises ValueError if tables contradict each other; the message names the keys.
 
-    Of a stored study that is only read, only what asks no rules is checked.
+    For a stored study that is only read, checks that need rules are skipped.
     """
     _check_periods(experiment)
     if experiment.is_only_read:
@@ -30,8 +30,8 @@ def check_consistent(experiment: Experiment) -> None:
     _check_search(experiment)
     if experiment.fees.swap_fee and experiment.pools[-1].tunes_fee:
         raise ValueError(
-            f"fees.swap_fee = {experiment.fees.swap_fee} and parameters.swap_fee both set the fee: give the latter, which "
-            "training and search may move, or the former, which they may not"
+            f"fees.swap_fee = {experiment.fees.swap_fee} and parameters.swap_fee both set the fee: give parameters.swap_fee "
+            "for a fee that training and search may change, else fees.swap_fee"
         )
 
 
@@ -71,11 +71,9 @@ def _check_sgd(experiment: Experiment) -> None:
     known = [parameter.human_name for parameter in movable]
     for name in sgd.train or ():
         if name not in known and name not in [parameter.raw_name for parameter in movable]:
-            raise ValueError(
-                f"sgd.train: {name!r} is no parameter that gradients can move here: {nearest(name, known)}"
-            )
+            raise ValueError(f"sgd.train: {name!r} is not a trainable parameter of this study: {nearest(name, known)}")
     named = [name for name, value in experiment.series if value is not None]
     if sgd.time_reversed and named:
         raise ValueError(
-            f"sgd.time_reversed turns prices round, and series.{named[0]} cannot be: leave one of them out"
+            f"sgd.time_reversed does not support series.{named[0]}, which cannot be reversed: remove one of them"
         )

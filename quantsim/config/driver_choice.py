@@ -1,4 +1,4 @@
-"""Which driver a study is for."""
+"""Finds the driver of a study."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ _DRIVERS: tuple[str, ...] = get_args(DriverName)
 
 
 def driver_of(study: str | os.PathLike[str], overrides: Iterable[str] = ()) -> tuple[str, str]:
-    """The driver of a study, and why that one: the key ``driver`` names it, or it is the only one that has a table.
+    """Returns the driver of a study and the reason: the key ``driver`` names it, or it is the only one with a table.
 
     Args:
-        study: as for :meth:`Experiment.load`; its warnings of a fingerprint are not raised here.
-        overrides: as there.
+        study: as in :meth:`Experiment.load`; warnings about a fingerprint are not issued here.
+        overrides: as in :meth:`Experiment.load`.
 
     Raises:
-        ConfigError: it names none, and has tables of several, or of none.
+        ConfigError: the study does not name a driver, and has tables of several drivers or of none.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FingerprintWarning)
         named = Experiment.load(study, overrides).driver
         if named is not None:
-            return named, "as the study says"
+            return named, "named in the study"
         given = Experiment.load(study).model_fields_set
     tables = [name for name in _DRIVERS if name in given]
     if len(tables) != 1:
         found = f"tables of {' and '.join(tables)}" if tables else "no table of any"
         raise ConfigError(
             f"study {os.fspath(study)} names no driver and has {found}: add driver = {', '.join(map(repr, _DRIVERS[:-1]))} or "
-            f"{_DRIVERS[-1]!r} at its top, say it with --set driver=..., or use the command of the driver"
+            f"{_DRIVERS[-1]!r} at its top, use --set driver=..., or use the command of the driver"
         )
-    return tables[0], f"the only one that the study has a table of, [{tables[0]}]"
+    return tables[0], f"the only driver with a table in the study, [{tables[0]}]"

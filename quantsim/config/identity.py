@@ -1,4 +1,4 @@
-"""What the keys of a study decide, declared with each key. Identities and differences of studies follow from it."""
+"""Each key of a study declares what it decides. Identities and differences of studies are derived from this."""
 
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ def content(
     *,
     changed: bool = False,
 ) -> dict[str, Any]:
-    """The keys of a study that decide something of ``purpose``, as JSON values that compare.
+    """Returns the keys of a study that count for ``purpose``, as comparable JSON values.
 
-    Keys that the configuration lacks, such as those an older version did not know, have their defaults. Keys that this version
-    does not know count as their section does. Users' rules stand as the content of their files, none of which is run. Of
-    series it counts whether there is a file; the identity of the data tells what it holds.
+    Missing keys, such as those that an older version did not have, have their defaults. Keys that this version does not know
+    count like their section. Users' rules are represented by the hash of their files; no file is run. For series, only the
+    existence of a file counts here; the identity of the data covers its content.
 
     Args:
-        study: ``Experiment``.
-        config: as JSON values, such as a stored one.
-        purpose: such as ``Decides.VALUE`` or ``SEARCH``.
-        rule_sources: name → SHA-256 of its file, of the users' rules in it.
-        changed: whether keys at their defaults are left out.
+        study: the class ``Experiment``.
+        config: configuration as JSON values, such as a stored one.
+        purpose: what the keys decide, such as ``Decides.VALUE`` or ``SEARCH``.
+        rule_sources: name of a user's rule → SHA-256 of its file.
+        changed: whether to leave out keys at their defaults.
     """
     found = _counting(study, config, purpose, changed)
     objective = found.get("objective")
@@ -61,13 +61,13 @@ def content(
 
 
 def digest(values: Any) -> str:
-    """SHA-256 of JSON values in their canonical form, in hex."""
+    """Returns the SHA-256 of JSON values in canonical form, in hexadecimal."""
     return hashlib.sha256(json.dumps(values, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 @functools.cache
 def decided(section: type[Section], key: str) -> Decides:
-    """What a key of a section decides."""
+    """Returns what a key of a section decides."""
     field = section.model_fields.get(key)
     own = [mark for mark in field.metadata if isinstance(mark, Decides)] if field else []
     return own[-1] if own else section.decides
@@ -75,7 +75,7 @@ def decided(section: type[Section], key: str) -> Decides:
 
 @functools.cache
 def part_of(section: type[Section], key: str) -> tuple[type[Section], bool] | None:
-    """The section that a key holds, and whether it holds a table of them; None for a plain value, or one marked as a whole."""
+    """Returns the section of a key, and whether the key holds a table of sections; None for a plain value."""
     field = section.model_fields.get(key)
     if field is None or any(isinstance(mark, Decides) for mark in field.metadata):
         return None
@@ -85,7 +85,7 @@ def part_of(section: type[Section], key: str) -> tuple[type[Section], bool] | No
 
 def _counting(section: type[Section], values: Any, purpose: Decides, changed: bool) -> Any:
     if not isinstance(values, Mapping):
-        return values  # no table: of another version
+        return values  # not a table, from another version
     defaults, found = _defaults(section), {}
     for key in dict.fromkeys((*section.model_fields, *values)):
         default = defaults.get(key)
@@ -100,7 +100,7 @@ def _counting(section: type[Section], values: Any, purpose: Decides, changed: bo
             table = {name: one for name, one in tables.items() if one}
         else:
             table = _counting(inner, value, purpose, changed)
-        # A table that need not be there says something by being there, even if all its keys are at their defaults.
+        # The presence of an optional table counts, even if all its keys are at their defaults.
         if table or (default is None and inner.decides & purpose):
             found[key] = table
     return found
@@ -108,14 +108,14 @@ def _counting(section: type[Section], values: Any, purpose: Decides, changed: bo
 
 @functools.cache
 def _defaults(section: type[Section]) -> Mapping[str, Any]:
-    """The keys of a section that have defaults, as JSON values."""
+    """Returns the defaults of a section, as JSON values."""
     return section.model_construct().model_dump(mode="json")
 
 
 def differences(
     stored: Mapping[str, Any], given: Mapping[str, Any], words: str = "{key}: {stored} → {given}"
 ) -> tuple[str, ...]:
-    """Where two results of :func:`content` differ, each in these words."""
+    """Lists the differences between two results of :func:`content`, formatted with ``words``."""
     return tuple(
         words.format(key=key, stored=_text(one), given=_text(other))
         for key, one, other in differing_leaves(stored, given)
@@ -123,7 +123,7 @@ def differences(
 
 
 def differing_leaves(one: Any, other: Any, key: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """The dotted key and both values of every leaf of nested tables that differs; None for what is not there."""
+    """Yields dotted key and both values of every differing leaf of nested tables; None stands for a missing one."""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         for name in sorted(one.keys() | other.keys()):
             yield from differing_leaves(one.get(name), other.get(name), f"{key}.{name}" if key else name)

@@ -1,6 +1,6 @@
-"""Finds the files that come with quantsim: search spaces and studies.
+"""Finds bundled files: search spaces and studies.
 
-In a checkout they lie in folders beside the package; a wheel carries them inside, under ``quantsim/bundled``.
+In a checkout they are in folders next to the package. In a wheel they are inside it, under ``quantsim/bundled``.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ _SUFFIX = ".toml"
 
 
 def bundled_names(kind: Kind) -> tuple[str, ...]:
-    """The names of the bundled files of a kind, sorted."""
+    """Returns the names of the bundled files of a kind, sorted."""
     return tuple(sorted(path.stem for path in _folder(kind).glob(f"*{_SUFFIX}")))
 
 
 def find_search_space(name_or_path: str | os.PathLike[str]) -> Path:
-    """The file of a search space.
+    """Returns the file of a search space.
 
     Args:
-        name_or_path: the name of a bundled one, such as ``momentum``, or the path of a file. Of a bundled one and a file of
-            the same name, text means the bundled one; ``./momentum``, or a :class:`~pathlib.Path`, means the file.
+        name_or_path: name of a bundled one, such as ``momentum``, or the path of a file. If both exist, a plain name means the
+            bundled one; ``./momentum``, or a :class:`~pathlib.Path`, means the file.
 
     Raises:
-        ConfigError: there is neither; the message suggests the nearest name.
+        ConfigError: neither exists; the message suggests the nearest name.
     """
     return _find("search_spaces", name_or_path)
 
 
 def find_study(name_or_path: str | os.PathLike[str]) -> Path:
-    """The file of a study; as :func:`find_search_space`."""
+    """Returns the file of a study, like :func:`find_search_space`."""
     return _find("studies", name_or_path)
 
 
@@ -47,10 +47,10 @@ def _find(kind: Kind, name_or_path: str | os.PathLike[str]) -> Path:
     if isinstance(name_or_path, str) and text in names:
         return _folder(kind) / f"{text}{_SUFFIX}"
     path = Path(os.path.expanduser(text))
-    if os.path.isfile(path):  # unlike the methods of Path, these two raise nothing, whatever the text
+    if os.path.isfile(path):  # unlike the methods of Path, this never raises an error
         return path
     raise ConfigError(
-        f"no {_WORDS[kind]} {text!r}: it is no file and none of the bundled ones; {nearest(path.stem, names)}"
+        f"no {_WORDS[kind]} {text!r}: it is not a file and not a bundled name; {nearest(path.stem, names)}"
     )
 
 

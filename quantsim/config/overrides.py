@@ -1,4 +1,4 @@
-"""Changes of a study's tables: assignments as on the command line, and tables over tables."""
+"""Changes to the tables of a study: assignments from the command line, and merged tables."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ __all__ = ["assigned", "merged"]
 
 
 def assigned(tables: Mapping[str, Any], assignments: Iterable[str]) -> dict[str, Any]:
-    """The tables with ``section.key=value`` assignments applied, each value written as in TOML.
+    """Returns the tables with ``section.key=value`` assignments applied, where each value is TOML.
 
     Raises:
-        ConfigError: an assignment has not the form ``key=value``, or a key lies in something other than a table.
+        ConfigError: an assignment does not have the form ``key=value``, or its key is not inside a table.
     """
     values = copy.deepcopy(dict(tables))
     for assignment in assignments:
@@ -34,7 +34,7 @@ def assigned(tables: Mapping[str, Any], assignments: Iterable[str]) -> dict[str,
 
 
 def merged(tables: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
-    """The tables with those of ``others`` merged into them; what is no table takes the place of what there was."""
+    """Returns the tables with ``others`` merged into them. Values that are not tables replace the existing ones."""
     found = dict(tables)
     for name, table in others.items():
         merges = isinstance(table, Mapping) and isinstance(found.get(name), Mapping)

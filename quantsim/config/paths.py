@@ -1,4 +1,4 @@
-"""Paths in a study: made absolute when it is read, and left out of what tells studies apart."""
+"""Paths in a study. They are made absolute when the study is read, and do not count in its identity."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from quantsim.discovery import is_in_file
 __all__ = ["MEMORY", "absolute_paths", "without_places"]
 
 MEMORY = "memory"
-"""The source of prices that were in memory when a run was stored: nothing loads from it."""
+"""The ``data.source`` of stored runs on prices in memory; it cannot be loaded."""
 
 _NO_PATHS = ("bundled", MEMORY)
 _SOURCE, _SERIES, _SPACE, _RULE = "source", "series", "space", "rule"
@@ -29,16 +29,16 @@ _KEYS = {
     ("subsidiaries", "*", "ensemble", "*"): _RULE,
     ("subsidiaries", "*", "fees", "rule"): _RULE,
 }
-"""Where a study has paths, and of what; an asterisk stands for any key."""
+"""Keys that hold paths, and the kind of each; an asterisk stands for any key."""
 
 
 def absolute_paths(values: Mapping[str, Any], base: Path, known: Collection[str] = ()) -> dict[str, Any]:
-    """The tables of a study with its relative paths made absolute; names of what is bundled stay.
+    """Returns the tables of a study with absolute paths. Bundled names do not change.
 
     Args:
-        values: nested tables, which need not be valid: what is no path is left to validation.
-        base: the folder that relative paths count from.
-        known: names of users' rules that stay as they are.
+        values: nested tables. They may be invalid; validation follows later.
+        base: folder of relative paths.
+        known: names of users' rules that do not change.
     """
 
     def place(text: str) -> str:
@@ -49,20 +49,20 @@ def absolute_paths(values: Mapping[str, Any], base: Path, known: Collection[str]
             path, _, attribute = text.rpartition(":")
             return f"{place(path)}:{attribute}" if is_in_file(text) and text not in known else text
         is_name = text in _NO_PATHS if kind == _SOURCE else kind == _SPACE and text in bundled_names("search_spaces")
-        return text if is_name or not text or "://" in text else place(text)  # of a URL a path would hide what it is
+        return text if is_name or not text or "://" in text else place(text)  # a URL must stay recognisable
 
     return _replaced(values, absolute)
 
 
 def without_places(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The tables of a study without where the files of its series lie."""
+    """Returns the tables of a study without the paths of its series."""
     return _replaced(values, lambda kind, text: "file" if kind == _SERIES else text)
 
 
 def _replaced(
     values: Mapping[str, Any], replace: Callable[[str, str], str], above: tuple[str, ...] = ()
 ) -> dict[str, Any]:
-    """A copy of nested tables, whose paths a function of their kind and text replaces."""
+    """Returns a copy of nested tables with ``replace(kind, text)`` for every path."""
     tables = {}
     for key, value in values.items():
         at = (*above, key)

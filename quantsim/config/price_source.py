@@ -1,4 +1,4 @@
-"""The prices that the table ``[data]`` of a study names, and what is said of others."""
+"""Loads the prices of the table ``[data]``, and describes other prices."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def load(experiment: Experiment, given_series: Collection[str]) -> Prices:
     data = experiment.data
     if data.source == MEMORY:
         raise PriceError(
-            f"the prices of study {experiment.name!r} were in memory, and data.source = {MEMORY!r} names none to load: give "
-            "them again, in Python as prices, or write them to a file and name it with --set data.source=FILE"
+            f"the prices of study {experiment.name!r} were in memory, and data.source = {MEMORY!r} cannot be loaded: supply "
+            "them in Python as prices, or write them to a file and name it with --set data.source=FILE"
         )
     for name, source in experiment.series:
         if source is not None and name not in given_series:
@@ -34,16 +34,16 @@ def load(experiment: Experiment, given_series: Collection[str]) -> Prices:
         return load_prices(data.tokens, data.source, **_options(data))
     except PriceError as error:
         if data.source == BUNDLED:
-            error.add_note(f"data.source = {BUNDLED!r} has few tokens: name a folder or a file with the prices there")
+            error.add_note(f"data.source = {BUNDLED!r} has few tokens: set it to a folder or a file with the prices")
         raise
 
 
 def note(data: Data, prices: Prices) -> str | None:
     """As :meth:`Experiment.prices_note`."""
     if prices.origin is None:
-        return f"in memory ({prices.source}), not loaded as [data] of the study says"
+        return f"in memory ({prices.source}), not loaded from [data] of the study"
     others = prices.origin.differences(origin_of(data.source, **_options(data)))
-    return f"loaded otherwise than [data] of the study says: {others}" if others else None
+    return f"loaded with other settings than [data] of the study: {others}" if others else None
 
 
 def _options(data: Data) -> dict[str, Any]:

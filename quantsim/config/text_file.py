@@ -1,4 +1,4 @@
-"""Text files in: the content of a study, a search space or a fingerprint, and how deep its tables may be nested."""
+"""Reads the text of a study, a search space or a fingerprint, and limits the depth of nested tables."""
 
 from __future__ import annotations
 
@@ -13,32 +13,30 @@ from quantsim.errors import ConfigError, reason_of
 __all__ = ["DEEPEST", "check_depth", "read_text"]
 
 DEEPEST = 32
-"""Tables and lists that may lie in each other."""
+"""Largest depth of nested tables and lists."""
 
 _MOST_BYTES = 4_000_000
 
 
 def read_text(path: Path, what: str, *, form: str, otherwise: str) -> str:
-    """The content of a file.
+    """Reads the content of a file.
 
     Args:
-        path: of the file.
-        what: it is, for messages: "study file".
-        form: of its content: "TOML".
-        otherwise: a question for a file that is too large to be one.
+        path: path of the file.
+        what: kind of file, for messages: "study file".
+        form: format of the content, for messages: "TOML".
+        otherwise: question for the user if the file is too large.
 
     Raises:
-        ConfigError: it cannot be read, is no file, is larger than 4 MB, or is not UTF-8.
+        ConfigError: the path is not a file, or the file cannot be read, is larger than 4 MB, or is not UTF-8.
     """
     shown = f"{what} {path}"
     try:
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode):
-            raise ConfigError(f"{shown} is no file: give the path of a {form} file")
+            raise ConfigError(f"{shown} is not a file: give the path of a {form} file")
         if status.st_size > _MOST_BYTES:
-            raise ConfigError(
-                f"{shown} has {status.st_size:,} bytes, and at most {_MOST_BYTES:,} are read: {otherwise}"
-            )
+            raise ConfigError(f"{shown} has {status.st_size:,} bytes, but the limit is {_MOST_BYTES:,}: {otherwise}")
         return path.read_text(encoding="utf-8-sig")
     except ConfigError:
         raise
@@ -51,10 +49,10 @@ def read_text(path: Path, what: str, *, form: str, otherwise: str) -> str:
 
 
 def check_depth(values: Any, source: str) -> None:
-    """Refuses what is nested too deeply, which functions that call themselves could not walk.
+    """Checks the depth of nested values, so that recursive functions can process them.
 
     Raises:
-        ConfigError: more than :data:`DEEPEST` tables and lists lie in each other.
+        ConfigError: tables and lists are nested more than :data:`DEEPEST` levels deep.
     """
     level = [values]
     for _ in range(DEEPEST + 1):

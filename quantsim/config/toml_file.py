@@ -1,4 +1,4 @@
-"""TOML in: study files, search spaces, and the values of overrides."""
+"""Reads TOML: study files, search spaces, and the values of overrides."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ __all__ = ["read_toml", "toml_value"]
 
 
 def read_toml(path: Path, what: str) -> dict[str, Any]:
-    """The tables of a TOML file.
+    """Reads the tables of a TOML file.
 
     Args:
-        path: of the file.
-        what: it is, for messages: "study file".
+        path: path of the file.
+        what: kind of file, for messages: "study file".
 
     Raises:
-        ConfigError: it cannot be read, is no file, is larger than 4 MB, is not UTF-8 or not TOML, or is nested too deeply.
+        ConfigError: the path is not a file, or the file cannot be read, is larger than 4 MB, is not UTF-8 or not TOML, or is
+            nested too deeply.
     """
     text = read_text(path, what, form="TOML", otherwise=f"is it a {what}?")
     shown = f"{what} {path}"
@@ -35,10 +36,10 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
 
 
 def toml_value(text: str, key: str) -> Any:
-    """The value that a text stands for in TOML, or the text itself where it is not valid TOML, as on any command line.
+    """Parses a TOML value. Text that is not valid TOML is returned as it is, like on any command line.
 
     Raises:
-        ConfigError: it is nested too deeply.
+        ConfigError: the value is nested too deeply.
     """
     try:
         tables = tomllib.loads(f"value = {text}")
@@ -46,4 +47,4 @@ def toml_value(text: str, key: str) -> Any:
         raise ConfigError(f"{key} is nested too deeply: at most {DEEPEST} levels") from None
     except ValueError:
         return text
-    return tables["value"] if len(tables) == 1 else text  # further lines would be lost
+    return tables["value"] if len(tables) == 1 else text  # further lines must not be lost

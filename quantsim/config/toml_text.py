@@ -1,4 +1,4 @@
-"""TOML out: tables as the text of a study file."""
+"""Writes tables as TOML."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def toml_text(tables: Mapping[str, Any]) -> str:
-    """The tables, of JSON values, as TOML with all digits of numbers; None, which it lacks, and empty tables are left out."""
+    """Returns tables of JSON values as TOML, with all digits of numbers. None and empty tables are left out."""
     return "\n".join(_lines(tables)) + "\n"
 
 
 def _lines(table: Mapping[str, Any], path: str = "") -> Iterator[str]:
-    """The lines of a table: its own values, then the tables in it under their headings."""
+    """Yields the lines of a table: its values, then its tables under their headings."""
     present = {name: value for name, value in table.items() if value not in (None, {})}  # TOML has no null
     for name, value in present.items():
         if not isinstance(value, Mapping):
@@ -46,4 +46,4 @@ def _value(value: Any) -> str:
 
 
 def _text(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")  # JSON's escapes are TOML's, but for DEL
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")  # TOML and JSON only differ in DEL

@@ -96,7 +96,7 @@ def test_the_dictionaries_of_the_guide_run_as_they_are(
     few = SHORT if driver == "sgd" else ()
     result = invoke("run", path, "--set", f"data.source={prices}", *amount, *few, "--store", store, "-q")
     assert result.exit_code == 0, result.output
-    assert f"Driver: {driver}, as the study says." in result.stderr
+    assert f"Driver: {driver}, named in the study." in result.stderr
     with CheckpointStore(store) as results:
         (run,) = results.find_runs()
         assert (run.driver, run.status, run.name) == (driver, "finished", part)

@@ -51,7 +51,7 @@ def run(path: Path) -> Run:
 
 
 def test_the_run_says_so(run: Run) -> None:
-    assert run.notes["prices"] == "in memory (my model), not loaded as [data] of the study says"
+    assert run.notes["prices"] == "in memory (my model), not loaded from [data] of the study"
     assert run.config["data"]["source"] == "memory"
     assert run.experiment_id == Experiment.from_dict(STUDY).identity_for(SEARCH)
 

@@ -117,7 +117,7 @@ BAD: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "trained parameter that cannot be": ({"sgd__train": ["initial_weights"]}, ("sgd.train", "'initial_weights'")),
     "reversal with series": (
         {"sgd__time_reversed": True, "series__swap_fee": "fees.csv"},
-        ("sgd.time_reversed", "series.swap_fee", "leave one of them out"),
+        ("sgd.time_reversed", "series.swap_fee", "remove one of them"),
     ),
     "patience without validation": (
         {"sgd__early_stopping_reports": 3},
@@ -358,7 +358,7 @@ def test_a_study_file_is_the_same_experiment(tmp_path: Path) -> None:
 
 
 def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"missing\.toml': it is no file and none of the bundled ones"):
+    with pytest.raises(ConfigError, match=r"missing\.toml': it is not a file and not a bundled name"):
         Experiment.load(tmp_path / "missing.toml")
     broken, wrong = tmp_path / "broken.toml", tmp_path / "wrong.toml"
     broken.write_text("[data\n")

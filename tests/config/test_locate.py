@@ -39,5 +39,5 @@ def test_a_name_means_the_bundled_study_and_a_path_the_file(elsewhere: Path) -> 
     assert Experiment.load("momentum_fees").fees.swap_fee > 0
     for path in ("./momentum_fees", Path("momentum_fees"), elsewhere / "momentum_fees"):
         assert Experiment.load(path).fees.swap_fee == 0
-    with pytest.raises(ConfigError, match="it is no file"):
+    with pytest.raises(ConfigError, match="it is not a file"):
         Experiment.load(Path("momentum_zero_fee"))
