@@ -115,7 +115,7 @@ def test_a_fingerprint_is_a_study_to_every_command(fingerprint: Any, prices: Pat
     refused = invoke("simulate", "--study", missing)
     assert refused.exit_code == 2
     assert "'SOL'" in refused.stderr
-    assert "data.source = 'bundled' has few tokens: name a folder or a file" in refused.stderr
+    assert "data.source = 'bundled' has few tokens: set it to a folder or a file" in refused.stderr
     other_times = invoke("simulate", "--study", path)
     assert other_times.exit_code == 2
     assert "lies outside bundled" in other_times.stderr
