@@ -34,6 +34,14 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
 
+QUICK = ("checkpoints", "config", "estimators", "parameters", "prices", "report")
+"""Folders whose files take seconds. They come last, so that no worker is left alone with a file of minutes."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not QUICK.isdisjoint(item.path.parts))
+
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
