@@ -34,7 +34,7 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
 
-QUICK = ("checkpoints", "config", "estimators", "parameters", "prices", "report")
+QUICK = {"checkpoints", "config", "estimators", "parameters", "prices", "report"}
 """Folders whose files take seconds. They come last, so that no worker is left alone with a file of minutes."""
 
 
