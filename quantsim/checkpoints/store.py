@@ -88,6 +88,11 @@ class CheckpointStore:
         """The URL of the database, without its password."""
         return self._database.shown
 
+    @property
+    def url(self) -> str:
+        """The URL of the database with its password, to open it elsewhere. Show :attr:`location` instead."""
+        return self._database.url.render_as_string(hide_password=False)
+
     def begin_run(
         self,
         *,

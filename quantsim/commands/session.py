@@ -178,10 +178,10 @@ def study_storage(storage: str | None, store: str) -> str:
     Raises:
         DriverError: the storage is neither a path of a known kind nor a URL, or a look at it tells that it cannot be opened.
     """
-    from quantsim.drivers.search.storage.opened import check_storage, default_storage, is_missing, on_server
+    from quantsim.drivers.search.storage.opened import check_storage, default_storage, is_missing
 
     if storage is None:
-        storage = store if on_server(store) else default_storage(store)
+        storage = default_storage(store)
         if is_missing(storage):
             return storage  # where the store cannot be made either, opening that says so
     check_storage(storage)

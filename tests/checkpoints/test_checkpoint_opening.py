@@ -172,6 +172,7 @@ def test_password_is_not_in_repr(monkeypatch):
     store = CheckpointStore("sqlite:///x.db?uri=true&password=" + SECRET)
     assert SECRET not in repr(store)
     assert "***" in repr(store)
+    assert SECRET in store.url
     assert SECRET in str(store._database.__reduce__())  # it must work where it arrives
 
 

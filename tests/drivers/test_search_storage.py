@@ -141,8 +141,14 @@ def test_a_url_that_cannot_be_read_is_not_shown():
 
 def test_the_default_lies_beside_the_store(tmp_path):
     assert default_storage(f"sqlite:///{tmp_path}/checkpoints.db") == f"{tmp_path}/checkpoints.journal"
-    with pytest.raises(DriverError, match=r"user:\*\*\*@host.* say where to keep it with storage="):
-        default_storage("postgresql://user:***@host/name")
+    with pytest.raises(DriverError, match="say where to keep it with storage="):
+        default_storage("sqlite:///file:checkpoints.db?mode=rw&uri=true")
+
+
+def test_the_default_of_a_store_on_a_server_is_its_database():
+    assert default_storage("postgresql://ann:hunter2@host/name") == "postgresql://ann:hunter2@host/name"
+    with pytest.raises(DriverError, match=r"ann:\*\*\*@host.* say where to keep it with storage="):
+        default_storage("postgresql://ann:***@host/name")
 
 
 def lost_connection():

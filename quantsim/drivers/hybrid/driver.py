@@ -104,7 +104,7 @@ def run_hybrid(
         "take_over": take_over,
     }
     minutes = _Minutes(experiment.hybrid.max_minutes, begun, threading.get_ident())
-    location = default_storage(store.location) if storage is None else storage
+    location = default_storage(store.url) if storage is None else storage
     watch = functools.partial(_watch, minutes, progress)
     prices = experiment.load_prices() if prices is None else prices
     rounds = _rounds(_searched(experiment), prices, store, location, options, watch)

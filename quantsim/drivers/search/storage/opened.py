@@ -18,7 +18,7 @@ from sqlalchemy.pool import NullPool
 
 from quantsim.checkpoints.database.location import file_of, read_location
 from quantsim.checkpoints.database.servers import MYSQL_CONTENTION, mysql_code, with_driver
-from quantsim.checkpoints.redact import redact, shown_url
+from quantsim.checkpoints.redact import REDACTED, redact, shown_url
 from quantsim.errors import DriverError
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ __all__ = [
     "describe_storage",
     "is_file",
     "is_missing",
-    "on_server",
     "opened_storage",
     "storage_file",
     "store_file",
@@ -157,26 +156,34 @@ def store_file(location: Location) -> Path | None:
 
 
 def default_storage(store_location: str) -> str:
-    """The journal file beside a checkpoint store in a file, ``checkpoints.journal`` for ``checkpoints.db``.
+    """Where the study of a checkpoint store is kept unless the user says so.
+
+    Of a store in a file it is a journal beside it, ``checkpoints.journal`` for ``checkpoints.db``; of a store on a server it is
+    the same database.
+
+    Args:
+        store_location: of the store, with its password (:attr:`CheckpointStore.url`).
 
     Raises:
-        DriverError: the store is on a server, where a file beside it means nothing.
+        DriverError: the store is neither on a server nor a plain file.
     """
-    path = store_file(store_location)
+    place = _store_place(store_location)
+    if isinstance(place, URL) and place.get_backend_name() != "sqlite":
+        if place.password == REDACTED:
+            raise DriverError(
+                f"the checkpoint store {store_location} is named without its password, so the study cannot be kept in its "
+                "database: say where to keep it with storage="
+            )
+        return store_location
+    path = file_of(place)
     if path is None:
         raise DriverError(
             f"the checkpoint store {redact(store_location)} is not a plain file, so there is no file beside it for the study; "
-            "say where to keep it with storage=, for instance the same database URL"
+            "say where to keep it with storage=, for instance a path that ends in .journal"
         )
     if path.suffix in JOURNAL_SUFFIXES:
-        raise DriverError(f"the checkpoint store {path} has the name of a journal of studies: let it end in .db")
+        raise DriverError(f"the checkpoint store {path} bears the name of a journal of studies: let it end in .db")
     return str(path.with_suffix(JOURNAL_SUFFIXES[0]))
-
-
-def on_server(store_location: str) -> bool:
-    """Whether a checkpoint store is in a database server, which can keep studies, too."""
-    place = _store_place(store_location)
-    return isinstance(place, URL) and place.get_backend_name() != "sqlite"
 
 
 def _store_place(store_location: Location) -> Path | URL:
