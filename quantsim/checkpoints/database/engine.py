@@ -17,6 +17,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from quantsim.checkpoints.database.interrupts import interrupts_delayed
 from quantsim.checkpoints.database.location import file_of, read_location
 from quantsim.checkpoints.database.servers import MYSQL_CONTENTION, MYSQL_CUT_OFF, mysql_code, with_driver
 from quantsim.checkpoints.database.sqlite_file import SqliteFile
@@ -82,7 +83,8 @@ class Database:
         while True:
             self._check_file(write=write)
             try:
-                result = self._transact_once(work, write)
+                with interrupts_delayed():
+                    result = self._transact_once(work, write)
                 self._check_file(write=False)  # SQLite also writes to a file that was removed
                 return result
             except SQLAlchemyError as error:

@@ -24,8 +24,8 @@ from typing import Any
 
 from optuna.storages.journal import BaseJournalBackend, JournalFileBackend
 
+from quantsim.checkpoints.database.interrupts import interrupts_delayed
 from quantsim.drivers.search.optuna_private import RECORDS_WITHIN_TRIAL
-from quantsim.drivers.search.storage.interrupts import interrupts_delayed
 from quantsim.errors import DriverError, reason_of
 
 __all__ = ["JournalFile"]

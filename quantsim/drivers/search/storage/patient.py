@@ -14,10 +14,10 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 
+from quantsim.checkpoints.database.interrupts import interrupts_delayed
 from quantsim.checkpoints.database.servers import MYSQL_AWAY, MYSQL_CONTENTION, mysql_code
 from quantsim.checkpoints.redact import redact
 from quantsim.drivers.search.optuna_private import trial_id
-from quantsim.drivers.search.storage.interrupts import interrupts_delayed
 from quantsim.errors import DriverError
 
 __all__ = ["PatientStorage", "is_transient"]
