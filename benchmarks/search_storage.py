@@ -24,9 +24,9 @@ from optuna.storages.journal import JournalFileBackend
 
 from quantsim import CheckpointStore, Experiment, Prices
 from quantsim.drivers.search import load_search_space, run_search
+from quantsim.drivers.search.asking import Asking
 from quantsim.drivers.search.storage.opened import opened_storage
-from quantsim.drivers.search.workers.claims import Claimant
-from quantsim.drivers.search.workers.worker import Searcher
+from quantsim.drivers.search.telling import Outcome, parameters_of, tell
 
 EXPERIMENT = Experiment.from_dict(
     {
@@ -46,7 +46,7 @@ class FreeEvaluator:
     notes: Mapping[str, Any] = {}
     sets_per_call = 1
 
-    def __init__(self, experiment: Experiment, prices: Prices) -> None:
+    def __init__(self, experiment: Experiment, prices: Prices, series: Mapping[str, Any] | None = None) -> None:
         self.data_id = prices.identity
 
     def evaluate(self, params: Mapping[str, Any]) -> dict[str, dict[str, float]]:
@@ -82,17 +82,19 @@ STORAGES: dict[str, Callable[[Path], Any]] = {
 
 
 def time_trials(opened: Callable[[Path], Any], n_trials: int, seconds: list[float]) -> None:
-    space = load_search_space(EXPERIMENT)
+    space, evaluator = load_search_space(EXPERIMENT), FreeEvaluator(EXPERIMENT, PRICES)
     with tempfile.TemporaryDirectory() as folder, opened(Path(folder)) as storage:
         study = optuna.create_study(storage=storage, direction="maximize")
-        searcher = Searcher(EXPERIMENT, space, FreeEvaluator(EXPERIMENT, PRICES), study)
-        with Claimant(storage, study, "benchmark", None, alone=True) as claimant:
-            state = searcher.init(0)
-            for _ in range(n_trials):
-                begun = time.perf_counter()
-                state, _ = searcher.step(state, claimant.claims(lambda: n_trials))
-                claimant.done()
-                seconds.append(time.perf_counter() - begun)
+        asking = Asking(EXPERIMENT, space.distributions(), study)
+        done = 0
+        while done < n_trials:
+            begun = time.perf_counter()
+            asked = asking.batch(n_trials - done)
+            for trial in asked:
+                metrics = evaluator.evaluate(parameters_of(trial, EXPERIMENT, space))
+                tell(study, EXPERIMENT, trial, Outcome(metrics))
+            done += len(asked)
+            seconds += [(time.perf_counter() - begun) / len(asked)] * len(asked)
 
 
 def time_search(suffix: str, n_trials: int) -> float:

@@ -29,5 +29,5 @@ def main() -> None:
     print(f"after {run.steps} gradient steps: {trained.objective:.3f}")
 
 
-if __name__ == "__main__":  # worker processes (run_search with jobs=2) import this file
+if __name__ == "__main__":
     main()

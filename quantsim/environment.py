@@ -1,4 +1,4 @@
-"""What JAX reads from the environment when it is imported. Worker processes inherit it."""
+"""What JAX reads from the environment when it is imported. Processes that are started inherit it."""
 
 from __future__ import annotations
 

@@ -68,9 +68,6 @@ _TEXTS: dict[str, tuple[str, ...]] = {
 
 _CONTEXT: dict[tuple[str, str], tuple[str, ...]] = {
     ("optuna", "--address"): ("--backend", "dask"),
-    ("worker", "--storage"): ("--study-name", "any"),
-    ("worker", "--study-name"): ("--storage", "{store}/checkpoints.journal"),
-    ("worker", "--trials"): ("--study-name", "any", "--storage", "{store}/checkpoints.journal"),
     ("simulate", "--store"): ("--from", "best"),
     ("export", "--store"): ("best",),
     ("select", "--split-minimum"): ("--method", "best_train_min_test", "--store", "{store}/checkpoints.db"),
@@ -90,9 +87,6 @@ _ARGUMENTS = {
 """Command → what it cannot do without."""
 
 _COUNTS_LATER = {
-    ("worker", "--set"),
-    ("worker", "--rule-file"),
-    ("worker", "--store"),
     ("import", "--source"),
     ("import", "--store"),
 }

@@ -130,7 +130,7 @@ def test_a_fee_rule_of_a_stored_study_is_not_run_either(file: Path, tmp_path: Pa
 def test_a_journal_runs_no_file_by_being_read(file: Path) -> None:
     experiment = study(f"{file}:calm_momentum")
     search = optuna.create_study()
-    describe_task(search, experiment, 3)
+    describe_task(search, experiment)
     before = runs(file)
     assert open_experiment(search).identity == experiment.identity
     assert runs(file) == before

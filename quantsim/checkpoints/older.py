@@ -8,8 +8,12 @@ from typing import Any
 __all__ = ["renewed"]
 
 
+_REMOVED = {"search": ("trial_timeout_minutes",)}
+"""Table → keys that older versions had, and that decided nothing."""
+
+
 def renewed(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A stored study with the values that have another meaning now under their present names.
+    """A stored study with the values that have another meaning now under their present names, and without removed keys.
 
     What version 0.1.0 called ``update.interpolation = "optimal"`` is ``"published_optimal"`` since. Studies are stored whole,
     so those of 0.1.0 are known by the keys that they lack.
@@ -17,11 +21,15 @@ def renewed(config: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         config: as stored, JSON values; any version's.
     """
-    data = config.get("data")
+    kept = dict(config)
+    for table, keys in _REMOVED.items():
+        if isinstance(config.get(table), Mapping):
+            kept[table] = {key: value for key, value in config[table].items() if key not in keys}
+    data = kept.get("data")
     if not isinstance(data, Mapping) or "stamps" in data:
-        return dict(config)
-    parts = config.get("subsidiaries") or {}
-    return {**_with_interpolation(config), "subsidiaries": {name: _with_interpolation(parts[name]) for name in parts}}
+        return kept
+    parts = kept.get("subsidiaries") or {}
+    return {**_with_interpolation(kept), "subsidiaries": {name: _with_interpolation(parts[name]) for name in parts}}
 
 
 def _with_interpolation(pool: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,6 @@ from quantsim.commands import (
     sgd,
     simulate,
     space,
-    worker,
 )
 from quantsim.commands.options import Verbose
 from quantsim.commands.session import CommandGroup
@@ -57,7 +56,6 @@ def _global_options(
 
 app.command("run")(run.run)
 app.command("optuna")(optuna.optuna)
-app.command("worker")(worker.worker)
 app.command("sgd")(sgd.sgd)
 app.command("hybrid")(hybrid.hybrid)
 app.command("simulate")(simulate.simulate)

@@ -50,7 +50,7 @@ def hybrid(
     jobs: Annotated[
         int | None,
         typer.Option(
-            min=1, max=MOST_JOBS, help="Worker processes of the search; with more than 1 no run repeats exactly."
+            min=1, max=MOST_JOBS, help="Trials that are evaluated at the same time; the results are the same."
         ),
     ] = None,
     storage: Storage = None,

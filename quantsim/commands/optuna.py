@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from quantsim.drivers.search import SearchProgress, SearchRun
     from quantsim.prices import Prices
 
-__all__ = ["optuna", "report_of"]
+__all__ = ["optuna"]
 
 DEFAULT_STUDY = "momentum_fees"
 
@@ -48,15 +48,18 @@ def optuna(
     ] = None,
     max_minutes: Annotated[
         float | None,
-        typer.Option(help="Begins no trial after so long; the same command goes on. As --set search.max_minutes=N."),
+        typer.Option(help="Evaluates nothing after so long; the same command goes on. As --set search.max_minutes=N."),
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option(min=1, max=MOST_JOBS, help="Workers; with more than 1 no run repeats exactly.")
+        int | None,
+        typer.Option(
+            min=1, max=MOST_JOBS, help="Trials that are evaluated at the same time; the results are the same."
+        ),
     ] = None,
     backend: Annotated[
-        Literal["processes", "dask", "ray"],
-        typer.Option(help="Where workers are: processes here, or those of a Dask or Ray cluster."),
-    ] = "processes",
+        Literal["threads", "dask", "ray"],
+        typer.Option(help="What evaluates: threads of this process, or the workers of a Dask or Ray cluster."),
+    ] = "threads",
     address: Annotated[
         str | None,
         typer.Option(metavar="HOST:PORT", help="The cluster's. Default: one is started here, for this search alone."),
@@ -84,7 +87,7 @@ def optuna(
 
     Each trial is one parameter set over the whole of every split; the training value of the objective guides the search,
     and validation data choose what is shown. With --from, stored checkpoints are tried first. A search that was cut off is
-    taken up: give the same command again. `quantsim dashboard` shows the study in the browser.
+    resumed: give the same command again. `quantsim dashboard` shows the study in the browser.
 
     The study is that of --study; else, with --from, that of the run tried first; else momentum_fees.
     """
@@ -105,7 +108,7 @@ def optuna(
     given: dict[str, Any] = {"study_name": study_name, "backend": backend, "address": address}
 
     def check(experiment: Experiment) -> None:
-        check_search(experiment, place, **given)
+        check_search(experiment, **given)
 
     opened = beginning(named, DEFAULT_STUDY, store, start, check, "Trying first")
     with opened as (results, experiment, prices, starts):
@@ -142,7 +145,7 @@ def _search(
     def report(progress: SearchProgress) -> None:
         nonlocal last
         last = progress
-        watch(report_of(progress, lambda value: _best_text(experiment, value)))
+        watch(_report_of(progress, lambda value: _best_text(experiment, value)))
 
     watch: Watcher
     try:
@@ -157,7 +160,7 @@ def _search(
         raise
 
 
-def report_of(progress: SearchProgress, told: Callable[[float], str] = "train objective {:.4g}".format) -> Report:
+def _report_of(progress: SearchProgress, told: Callable[[float], str]) -> Report:
     """How far a search is, and the best value so far of what steers it, in words of ``told``."""
     if progress.best_value is None:
         text = "no trial completed yet"

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, field_serializer, model_validator
 
 from quantsim.config.identity import Decides
 from quantsim.config.ranges import Ranges
-from quantsim.limits import MOST_PERIODS, MOST_SETS, MOST_WINDOWS
+from quantsim.limits import MOST_JOBS, MOST_PERIODS, MOST_SETS, MOST_WINDOWS
 from quantsim.objective.aggregate import Aggregate
 from quantsim.objective.shape import OBJECTIVE
 from quantsim.parameters.initial import InitialKind
@@ -219,18 +219,18 @@ class Hybrid(Section, decides=Decides.ROUNDS):
 class Search(Section, decides=Decides.TRIALS):
     """The search driver. ``space`` names a file of ranges; unless set, it is the rule's own.
 
-    ``ranges`` are tables as in that file, each in place of that parameter's own. ``max_minutes`` ends a session: no trial is
-    begun after so long, and the same search goes on in the next. ``trial_timeout_minutes`` is how long a worker on another
-    machine may give no sign of life before its trial is given to others. ``fixed`` takes parameters out of the search:
-    human-readable name = value. ``objectives`` are several metrics of the training period instead of the one objective,
-    maximised, or minimised with a minus before the name. Pruned are trials whose mean over the first blocks of the training
-    period is worse than that of others. ``patience`` ends a study whose best has not improved by more than ``min_gain`` over
-    that many trials.
+    ``ranges`` are tables as in that file, each in place of that parameter's own. ``batch`` trials are drawn before any of them
+    is known, and ``jobs`` of them are evaluated at the same time; ``jobs`` makes no difference to the trials. ``max_minutes``
+    ends a session: nothing is evaluated after so long, and the same search goes on in the next. ``fixed`` takes parameters out
+    of the search: human-readable name = value. ``objectives`` are several metrics of the training period instead of the one
+    objective, maximised, or minimised with a minus before the name. Pruned are trials whose mean over the first blocks of the
+    training period is worse than that of others. ``patience`` ends a study whose best has not improved by more than
+    ``min_gain`` over that many trials.
     """
 
     trials: Annotated[Trials, Decides.NOTHING] = 200
     jobs: Annotated[Jobs, Decides.NOTHING] = 1
-    trial_timeout_minutes: Annotated[Positive | None, Decides.NOTHING] = 10.0
+    batch: Annotated[int, Field(ge=1, le=MOST_JOBS)] = 8
     max_minutes: Annotated[Positive | None, Decides.NOTHING] = None
     space: Annotated[str | None, Decides.NOTHING] = None
     ranges: Annotated[Ranges, Decides.NOTHING] = ()

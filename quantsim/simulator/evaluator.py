@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -49,8 +49,8 @@ FloatArray = NDArray[np.float64]
 Params = Mapping[str, ArrayLike]
 
 _MOST_SETS = 32
-_MOST_BARS = 2**20
-"""Of a call that passes over them one after another: about as many as take a fifth of a second with fees."""
+_MOST_BARS = 2**17
+"""Of a call that passes over them one after another: many enough that what a call costs beside does not show."""
 
 
 class Evaluator:
@@ -203,14 +203,15 @@ class Evaluator:
         return {split: {name: np.asarray(values[split][name]) for name in plan.names} for split, plan, _ in windows}
 
     @in_float64
-    def evaluate_blocks(self, params: Params, n_blocks: int) -> Iterator[float]:
-        """The objective over equal blocks of the training period, one after the other, each a fresh pool.
+    def evaluate_block(self, params: Params, n_blocks: int, block: int) -> float:
+        """The objective over one of the equal blocks of the training period, a fresh pool.
 
         Blocks are whole chunks, so that one compiled program serves them all; what is left over at the end belongs to none.
 
         Args:
             params: raw name → (m,), complete.
-            n_blocks: how many.
+            n_blocks: number of blocks.
+            block: which of them, from 0.
 
         Raises:
             WindowError: a block would be shorter than a chunk.
@@ -221,10 +222,9 @@ class Evaluator:
             raise WindowError(
                 f"{n_blocks} blocks (search.prune_blocks) leave less than a chunk of the training period to each: take fewer"
             )
-        arrays, shape = self.arrays(params, 1), self.planner.objective_shape(length, whole=True)
-        for block in range(n_blocks):
-            plan, starts = self.planner.plan(first + block * length, length, (), objective=shape)
-            yield float(_evaluate(plan, arrays, self.market, self.rates, starts)[OBJECTIVE][0])
+        shape = self.planner.objective_shape(length, whole=True)
+        plan, starts = self.planner.plan(first + block * length, length, (), objective=shape)
+        return float(_evaluate(plan, self.arrays(params, 1), self.market, self.rates, starts)[OBJECTIVE][0])
 
     @in_float64
     def evaluate_at(

@@ -13,11 +13,12 @@ from optuna.study import Study
 from optuna.trial import Trial
 
 from quantsim import Experiment, Prices
+from quantsim.drivers.search.evaluation import Call, run
 from quantsim.drivers.search.note import dashboard_attributes
-from quantsim.drivers.search.records import json_number, plain_metrics
 from quantsim.drivers.search.space import SearchSpace
 from quantsim.drivers.search.space_file import load_search_space
 from quantsim.drivers.search.study import METRICS, describe_task, identify, open_study
+from quantsim.drivers.search.telling import json_number
 from quantsim.drivers.search.values import objective_names, trial_values
 from quantsim.simulator import Evaluator
 
@@ -53,15 +54,15 @@ class Searched:
         self.evaluator = Evaluator(self.experiment, prices)
         identity = identify(self.experiment, prices.identity, self.space)
         self.study: Study = open_study(storage, NAME, identity, objective_names(self.experiment))
-        describe_task(self.study, self.experiment, n_trials=100)
+        describe_task(self.study, self.experiment)
         self.study.sampler = RandomSampler(seed=5)
 
     def add(self, count: int) -> None:
         for _ in range(count):
             trial: Trial = self.study.ask()
-            metrics = plain_metrics(
-                self.evaluator.evaluate(self.experiment.initial_parameters(self.space.suggest(trial)))
-            )
+            params = self.experiment.initial_parameters(self.space.suggest(trial))
+            (result,) = run(self.evaluator, Call((params,)))
+            metrics = result.metrics
             stored = {split: {name: json_number(x) for name, x in table.items()} for split, table in metrics.items()}
             trial.set_user_attr(METRICS, stored)
             for column, value in dashboard_attributes(metrics, self.experiment.objective.name).items():

@@ -39,7 +39,7 @@ def study_of(
     names = [f"objective {index}" for index in range(len(trials[0][0]))]
     experiment = two_aims().override([f"objective.constraints.{name}={value}" for name, value in constraints.items()])
     study = open_study(storage, "shown", identify(experiment, "prices", load_search_space(experiment)), names)
-    describe_task(study, experiment, n_trials=len(trials))
+    describe_task(study, experiment)
     for number, (values, broken_by) in enumerate(trials):
         study.add_trial(
             create_trial(

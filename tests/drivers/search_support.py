@@ -45,9 +45,9 @@ def make_prices(scale: float = 1.0) -> Prices:
 class Fake:
     """A smooth objective with its maximum at a memory of 1 day and k of 16 per day in raw units, and no cost."""
 
-    sets_per_call = 32
+    sets_per_call = 1
 
-    def __init__(self, experiment: Experiment, prices: Prices) -> None:
+    def __init__(self, experiment: Experiment, prices: Prices, series: Mapping[str, Any] | None = None) -> None:
         self.experiment, self.data_id, self.notes = experiment, prices.identity, {"warm_up_days": 1.0}
         self.calls = 0
 
@@ -99,15 +99,6 @@ class Interrupted(Fake):
         return super().evaluate(params)
 
 
-class DyingWorker(Fake):
-    """Its process is killed in its third trial."""
-
-    def evaluate(self, params: Mapping[str, Any]) -> dict[str, dict[str, float]]:
-        if self.calls == 2:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return super().evaluate(params)
-
-
 class OneIsKilled(SlowFake):
     """Of all processes, the first that comes to its third trial is killed in it; a file that the environment names says so."""
 
@@ -119,23 +110,26 @@ class OneIsKilled(SlowFake):
         return super().evaluate(params)
 
 
-class DyingAtOnce(Fake):
-    """Its process is killed in its first trial."""
+class DeadlySet(Fake):
+    """Its process is killed by every set whose k is 0.5, unless it is that of the tests."""
 
     def evaluate(self, params: Mapping[str, Any]) -> dict[str, dict[str, float]]:
-        os.kill(os.getpid(), signal.SIGKILL)
-        raise AssertionError
+        if abs(params["log_k"][0] + 1.0) < 1e-9 and os.getpid() != int(os.environ["TESTS_PROCESS"]):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().evaluate(params)
 
 
 def main() -> None:
-    """A whole search in a process that a test may kill: folder, storage suffix."""
-    folder, suffix = sys.argv[1:]
+    """A whole search in a process that a test may kill: folder, storage, study."""
+    folder, storage, name = sys.argv[1:]
     with CheckpointStore(f"{folder}/checkpoints.db") as store:
         run_search(
             make_experiment(),
             make_prices(),
             store,
-            storage=f"{folder}/study{suffix}",
+            storage=storage,
+            study_name=name,
+            jobs=2,
             trials=400,
             make_evaluator=SlowFake,
             progress=lambda event: print(event.finished, flush=True),

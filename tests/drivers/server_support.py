@@ -7,6 +7,8 @@ import os
 import pwd
 import shutil
 import socket
+import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -16,13 +18,13 @@ from typing import Protocol
 
 import optuna
 import pytest
+import search_support
 from optuna.trial import FrozenTrial, TrialState
-from search_support import SlowFake, make_experiment, make_prices
+from search_support import Fake, SlowFake, make_experiment, make_prices
 
 from quantsim import CheckpointStore
 from quantsim.drivers.search import SearchProgress, SearchRun, run_search
 from quantsim.drivers.search.storage.opened import opened_storage
-from quantsim.drivers.search.study import is_void
 
 USER, PASSWORD = "ann", "hunter2"
 
@@ -90,14 +92,33 @@ def trials_of(url: str, name: str) -> list[FrozenTrial]:
 
 
 def check_whole(trials: list[FrozenTrial], run: SearchRun, store: CheckpointStore) -> None:
-    """Every trial asked for is there once, none hangs, and the store has those that completed."""
-    counted = [trial for trial in trials if not is_void(trial)]
-    assert all(trial.state.is_finished() for trial in trials)
-    assert len(counted) == run.n_trials
-    done = [trial for trial in counted if trial.state is TrialState.COMPLETE]
-    assert len(done) == run.n_trials - run.n_failed
-    assert len({tuple(trial.params.values()) for trial in done}) == len(done)
-    assert [row.step for row in store.checkpoints(run_id=run.run_id)] == [trial.number for trial in done]
+    """Every trial asked for is there once, has come to its end, and is in the store."""
+    assert all(trial.state is TrialState.COMPLETE for trial in trials)
+    assert len(trials) == run.n_trials
+    assert len({tuple(trial.params.values()) for trial in trials}) == len(trials)
+    assert [row.step for row in store.checkpoints(run_id=run.run_id)] == [trial.number for trial in trials]
+
+
+def check_that_a_killed_search_goes_on(url: str, folder: Path, name: str = "killed") -> None:
+    """Kills the process of a search twice; a third one comes to the end of a search that was not killed."""
+    command = [sys.executable, search_support.__file__, str(folder), url, name]
+    for at_least in (5, 12):
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            for line in process.stdout or ():
+                told = int(line)
+                if told >= at_least:
+                    break
+            process.kill()
+    before = sum(trial.state is TrialState.COMPLETE for trial in trials_of(url, name))
+    assert before >= told
+    with CheckpointStore(folder / "checkpoints.db") as store:
+        parts, trials = (make_experiment(), make_prices(), store), before + 5
+        run = run_search(*parts, storage=url, study_name=name, trials=trials, make_evaluator=Fake)
+        check_whole(trials_of(url, name), run, store)
+        assert len(store.find_runs()) == 1
+        whole = run_search(*parts, storage=folder / "whole.journal", trials=trials, make_evaluator=Fake)
+    found, wanted = trials_of(url, name), trials_of(whole.storage, whole.study_name)
+    assert [(trial.params, trial.values) for trial in found] == [(trial.params, trial.values) for trial in wanted]
 
 
 def check_that_a_server_that_goes_away_is_waited_for(

@@ -24,7 +24,7 @@ from quantsim.drivers.hybrid import HybridRun, run_hybrid
 from quantsim.drivers.hybrid.driver import _loop
 from quantsim.drivers.hybrid.gradients import gradient_experiment
 from quantsim.drivers.hybrid.rounds import State
-from quantsim.drivers.search import load_search_space
+from quantsim.drivers.search import engines, load_search_space
 from quantsim.drivers.search.storage.opened import opened_storage
 from quantsim.errors import ConfigError, DriverError
 
@@ -139,7 +139,7 @@ def test_phases_tell_what_the_default_selection_would_pick(whole: Whole) -> None
 def test_cut_off_anywhere_it_ends_with_the_trials_it_would_have_had(
     whole: Whole, store: CheckpointStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    prices, evaluate = make_prices(), Evaluator.evaluate
+    prices, evaluate = make_prices(), engines.run
 
     def interrupt_after(kind: str, done: int) -> None:
         def watch(now: Any) -> None:
@@ -152,13 +152,13 @@ def test_cut_off_anywhere_it_ends_with_the_trials_it_would_have_had(
     def interrupt_within(trial_of_session: int) -> None:
         calls = itertools.count()
 
-        def stop(evaluator: Evaluator, *arguments: Any) -> Any:
+        def stop(*arguments: Any) -> Any:
             if next(calls) == trial_of_session:
                 raise KeyboardInterrupt
-            return evaluate(evaluator, *arguments)
+            return evaluate(*arguments)
 
         with monkeypatch.context() as patch:
-            patch.setattr(Evaluator, "evaluate", stop)
+            patch.setattr(engines, "run", stop)
             with pytest.raises(KeyboardInterrupt):
                 run_hybrid(make_experiment(), prices, store)
 

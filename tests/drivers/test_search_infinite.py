@@ -88,7 +88,7 @@ def test_a_front_with_infinite_members(tmp_path: Path, sampler: str) -> None:
 
 
 def test_patience_counts_trials_at_infinity_as_no_gain(tmp_path: Path) -> None:
-    run, trials, _, _ = search(tmp_path, search={"trials": 200, "patience": 12})
+    run, trials, _, _ = search(tmp_path, search={"trials": 200, "patience": 12, "batch": 1})
     first = next(trial.number for trial in trials if trial.value == math.inf)
     assert run.stalled
     assert len(trials) == first + 13

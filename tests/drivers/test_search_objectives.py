@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,9 @@ import pytest
 from optuna.trial import TrialState
 from search_support import Fake, make_experiment, make_prices
 
-from quantsim import CheckpointStore, Experiment, Prices
-from quantsim.drivers.search import SearchRun, run_search
+from quantsim import CheckpointStore, Experiment
+from quantsim.drivers.search import SearchRun, run_search, telling
+from quantsim.drivers.search.optuna_private import set_trial_attribute
 from quantsim.drivers.search.storage.opened import opened_storage
 from quantsim.drivers.search.study import load_study, settled_trials
 from quantsim.drivers.search.values import constraint_values, trial_values, unfit
@@ -36,10 +37,8 @@ class Rivals(Fake):
             train[RETURNS] = math.nan
         return {"train": train, "validation": {name: value - 0.5 for name, value in train.items()}}
 
-    def evaluate_blocks(self, params: Mapping[str, Any], n_blocks: int) -> Iterator[float]:
-        for _ in range(n_blocks):
-            self.blocks = getattr(self, "blocks", 0) + 1
-            yield -float(params["logit_lamb"][0] ** 2)
+    def evaluate_block(self, params: Mapping[str, Any], n_blocks: int, block: int) -> float:
+        return -float(params["logit_lamb"][0] ** 2)
 
 
 def search(tmp_path: Path, **tables: Any) -> tuple[SearchRun, list[optuna.trial.FrozenTrial], Experiment]:
@@ -121,34 +120,36 @@ def test_a_pruned_study_that_was_cut_off_goes_on_as_if_it_had_not_been(
 
     whole = run("whole")
     assert {state for _, state, _ in whole} == {TrialState.COMPLETE, TrialState.PRUNED}
-    should_prune, interrupts = optuna.trial.Trial.should_prune, 3
+    interrupts = 3
 
-    def interrupted(trial: optuna.trial.Trial) -> bool:
+    def interrupted(study: optuna.Study, trial: optuna.trial.FrozenTrial, key: str, value: Any) -> None:
         nonlocal interrupts
-        pruned = should_prune(trial)
-        if pruned and interrupts:
+        set_trial_attribute(study, trial, key, value)
+        if interrupts:
             interrupts -= 1
-            raise KeyboardInterrupt  # the pruner has noted with the trial that it was judged
-        return pruned
+            raise KeyboardInterrupt  # what the pruner noted is stored, and the trial still running
 
-    monkeypatch.setattr(optuna.trial.Trial, "should_prune", interrupted)
+    monkeypatch.setattr(telling, "set_trial_attribute", interrupted)
     for _ in range(3):
         with pytest.raises(KeyboardInterrupt):
             run("parts")
     assert run("parts") == whole
 
 
-def test_patience_ends_a_study_that_no_longer_gains_and_a_new_call_does_not_go_on(tmp_path: Path) -> None:
-    run, trials, _ = search(tmp_path, search={"trials": 200, "patience": 12, "min_gain": 0.05})
+@pytest.mark.parametrize("batch", [1, 8])
+def test_patience_ends_a_study_that_no_longer_gains_and_a_new_call_does_not_go_on(tmp_path: Path, batch: int) -> None:
+    settings = {"trials": 200, "patience": 12, "min_gain": 0.05, "batch": batch}
+    run, trials, _ = search(tmp_path, search=settings)
     best, since = -math.inf, 0
-    for trial in trials:
-        assert since < 12
+    for number, trial in enumerate(trials):
+        assert since < 12 or number % batch, "a batch is run to its end"
         since += 1
         if trial.state is TrialState.COMPLETE and trial.value > best + 0.05:
             best, since = trial.value, 0
-    assert since == 12
+    assert since >= 12
+    assert len(trials) % batch == 0
     assert run.stalled
-    again, same, _ = search(tmp_path, search={"trials": 200, "patience": 12, "min_gain": 0.05})
+    again, same, _ = search(tmp_path, search=settings)
     assert len(same) == len(trials) == again.n_trials
 
 
@@ -195,7 +196,7 @@ def test_what_does_not_fit_together_is_refused(tables: dict[str, Any], message: 
 def test_what_cannot_be_looked_at_is_named_before_anything_runs(
     tmp_path: Path, search: dict[str, Any], message: str
 ) -> None:
-    def never(experiment: Experiment, prices: Prices) -> Any:
+    def never(*_: Any) -> Any:
         raise AssertionError("nothing may run")
 
     with CheckpointStore(tmp_path / "c.db") as store, pytest.raises(ConfigError, match=message):

@@ -12,6 +12,7 @@ from checkpoint_support import BEGIN, check_equal_checkpoints
 from search_support import Fake, make_prices
 from server_support import (
     EXPERIMENT,
+    check_that_a_killed_search_goes_on,
     check_that_a_server_that_goes_away_is_waited_for,
     check_whole,
     free_port,
@@ -52,6 +53,10 @@ def test_rows_of_equal_parameters_are_found_in_a_checkpoint_store(server):
 
 def test_a_server_that_goes_away_is_waited_for(server, store, caplog):
     check_that_a_server_that_goes_away_is_waited_for(server, store, caplog)
+
+
+def test_a_killed_search_goes_on(server, tmp_path):
+    check_that_a_killed_search_goes_on(server.url(), tmp_path)
 
 
 def test_a_proxy_in_front_of_it(server, store):

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from search_support import make_experiment
 
+from quantsim.drivers.search.asking import Asking
 from quantsim.drivers.search.optuna_private import UnitCube
 from quantsim.drivers.search.samplers.cma import GENERATION, CmaProgress, CmaSampler
-from quantsim.drivers.search.samplers.named import SAMPLERS, check_sampler, trial_sampler
+from quantsim.drivers.search.samplers.named import SAMPLERS, check_sampler
 from quantsim.errors import ConfigError
 
 SPACE: dict[str, BaseDistribution] = {
@@ -32,12 +33,11 @@ def height(params: dict[str, float]) -> float:
 def run(
     sampler: str, study: optuna.Study, n_trials: int, space: dict[str, BaseDistribution] = SPACE
 ) -> list[dict[str, float]]:
-    experiment = make_experiment(search={"sampler": sampler, "n_startup_trials": 5, "population_size": 6})
-    begun = len(study.trials)
-    for settled in range(begun, begun + n_trials):
-        study.sampler = trial_sampler(experiment, space, worker=0, n_workers=1, settled=settled)
-        trial = study.ask(space)
-        study.tell(trial, height(trial.params) if space is SPACE else 0.0)
+    experiment = make_experiment(search={"sampler": sampler, "n_startup_trials": 5, "population_size": 6, "batch": 1})
+    asking = Asking(experiment, space, study)
+    for _ in range(n_trials):
+        (trial,) = asking.batch(1)
+        study.tell(trial.number, height(trial.params) if space is SPACE else 0.0)
     return [trial.params for trial in study.trials]
 
 
@@ -127,13 +127,3 @@ def test_what_a_sampler_cannot_draw_is_refused_before_anything_runs(monkeypatch:
         check_sampler(make_experiment(search={"sampler": "gp"}).search, SPACE)
     with pytest.raises(ConfigError, match=r"did you mean 'cmaes'|'tpe', 'cmaes'"):
         make_experiment(search={"sampler": "cmase"})
-
-
-def test_noise_differs_between_workers() -> None:
-    experiment = make_experiment(search={"sampler": "random"})
-    drawn = []
-    for worker in (0, 1):
-        study = optuna.create_study()
-        study.sampler = trial_sampler(experiment, SPACE, worker=worker, n_workers=2, settled=0)
-        drawn.append(study.ask(SPACE).params)
-    assert np.all(np.array(list(drawn[0].values())) != np.array(list(drawn[1].values())))

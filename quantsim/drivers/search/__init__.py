@@ -9,33 +9,30 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from quantsim.drivers.search.driver import SearchRun as SearchRun
+    from quantsim.drivers.search.driver import SearchDriver as SearchDriver
     from quantsim.drivers.search.driver import check_search as check_search
-    from quantsim.drivers.search.driver import run_search as run_search
-    from quantsim.drivers.search.join import WorkerRun as WorkerRun
-    from quantsim.drivers.search.join import join_study as join_study
-    from quantsim.drivers.search.monitor import SearchProgress as SearchProgress
+    from quantsim.drivers.search.run import SearchRun as SearchRun
+    from quantsim.drivers.search.run import run_search as run_search
     from quantsim.drivers.search.space import SearchSpace as SearchSpace
     from quantsim.drivers.search.space_file import load_search_space as load_search_space
+    from quantsim.drivers.search.tally import SearchProgress as SearchProgress
 
 _HOMES = {
-    "SearchProgress": "monitor",
-    "SearchRun": "driver",
+    "SearchDriver": "driver",
+    "SearchProgress": "tally",
+    "SearchRun": "run",
     "SearchSpace": "space",
-    "WorkerRun": "join",
     "check_search": "driver",
-    "join_study": "join",
     "load_search_space": "space_file",
-    "run_search": "driver",
+    "run_search": "run",
 }
 
 __all__ = [
+    "SearchDriver",
     "SearchProgress",
     "SearchRun",
     "SearchSpace",
-    "WorkerRun",
     "check_search",
-    "join_study",
     "load_search_space",
     "run_search",
 ]

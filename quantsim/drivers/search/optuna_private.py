@@ -5,8 +5,9 @@ Code elsewhere imports it from here, so a new version of Optuna is checked in on
 
 from __future__ import annotations
 
+import copy
 import warnings
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,17 +15,21 @@ from numpy.typing import NDArray
 from optuna._transform import _SearchSpaceTransform
 from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.exceptions import ExperimentalWarning
-from optuna.samplers import NSGAIIISampler, NSGAIISampler, QMCSampler
+from optuna.samplers import BaseGASampler, BaseSampler, NSGAIIISampler, NSGAIISampler, QMCSampler
 from optuna.storages import BaseStorage, RDBStorage, _CachedStorage
 from optuna.storages.journal._storage import JournalOperation
 from optuna.study import Study
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 __all__ = [
-    "RECORDS_WITHIN_TRIAL",
     "IndexedQMCSampler",
+    "StudyView",
     "UnitCube",
+    "begin_waiting",
     "cached",
+    "fill_trial",
+    "generation_key",
+    "is_within_trial",
     "reseed",
     "set_study_attribute",
     "set_trial_attribute",
@@ -32,7 +37,7 @@ __all__ = [
     "trial_id",
 ]
 
-RECORDS_WITHIN_TRIAL = frozenset(
+_WITHIN_TRIAL = frozenset(
     {
         JournalOperation.SET_TRIAL_PARAM.value,
         JournalOperation.SET_TRIAL_INTERMEDIATE_VALUE.value,
@@ -40,8 +45,19 @@ RECORDS_WITHIN_TRIAL = frozenset(
         JournalOperation.SET_TRIAL_SYSTEM_ATTR.value,
     }
 )
-"""``op_code`` of the journal's records that only fill in a trial. Optuna syncs every record to the disk; the journal here syncs
-only where a trial or a study changes its state."""
+
+_SHARED = "relative_params"
+"""In the names of attributes by which TPE and GP samplers tell other processes of a trial that they are drawing."""
+
+
+def is_within_trial(record: Mapping[str, Any]) -> bool:
+    """Whether a record of the journal begins a trial or fills it in.
+
+    Optuna syncs every record to the disk; the journal here syncs with the record that ends the trial. A running trial that is
+    lost before is drawn again, and is the same.
+    """
+    begins = record["op_code"] == JournalOperation.CREATE_TRIAL.value and record.get("state") == TrialState.RUNNING
+    return begins or record["op_code"] in _WITHIN_TRIAL
 
 
 def cached(storage: RDBStorage) -> BaseStorage:
@@ -108,3 +124,61 @@ class IndexedQMCSampler(QMCSampler):
 
     def _find_sample_id(self, study: Study, search_space: dict[str, BaseDistribution]) -> int:
         return self._index
+
+
+class StudyView:
+    """A study as a sampler or a pruner shall see it: with these trials and no others.
+
+    Samplers and pruners read trials through ``Study._storage``. What they write about the trial at hand is kept in
+    ``written``, so that it can be stored together with the rest of the trial.
+
+    Attributes:
+        study: to be handed to them.
+        written: system attribute → value.
+    """
+
+    def __init__(self, study: Study, trials: Sequence[FrozenTrial]) -> None:
+        """Trials by number."""
+        self.study = copy.copy(study)  # with a cache of its own
+        self._storage, self._trials = study._storage, list(trials)
+        self._written: dict[str, Any] = {}
+        self.study._storage = self  # type: ignore[assignment]
+
+    def get_all_trials(
+        self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
+    ) -> list[FrozenTrial]:
+        """The trials of the view."""
+        found = [trial for trial in self._trials if states is None or trial.state in states]
+        return copy.deepcopy(found) if deepcopy else found
+
+    def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
+        """Kept in :attr:`written`."""
+        self._written[key] = value
+
+    @property
+    def written(self) -> dict[str, Any]:
+        """What was written about the trial; not what is for other processes, of which there are none."""
+        return {key: value for key, value in self._written.items() if _SHARED not in key}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._storage, name)
+
+
+def generation_key(sampler: BaseSampler) -> str | None:
+    """The system attribute in which a genetic sampler notes the generation of a trial; None for other samplers."""
+    return str(sampler._get_generation_key()) if isinstance(sampler, BaseGASampler) else None
+
+
+def begin_waiting(study: Study, trial: FrozenTrial) -> None:
+    """Makes a trial of the queue a running one. ``Study.ask`` does, and draws by the sampler of the study."""
+    study._storage.set_trial_state_values(trial._trial_id, TrialState.RUNNING)
+
+
+def fill_trial(
+    study: Study, trial: FrozenTrial, params: Mapping[str, Any], distributions: Mapping[str, BaseDistribution]
+) -> None:
+    """Stores parameters of a running trial that it lacks; public ways draw them by a sampler."""
+    for name, value in params.items():
+        if name not in trial.params:
+            internal = distributions[name].to_internal_repr(value)
+            study._storage.set_trial_param(trial._trial_id, name, internal, distributions[name])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import warnings
+from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 from optuna.exceptions import ExperimentalWarning
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner, PercentilePruner
@@ -13,10 +15,10 @@ from optuna.trial import FrozenTrial
 
 from quantsim.config import Experiment
 from quantsim.config.driver_sections import Search
-from quantsim.drivers.search.study import is_void
+from quantsim.drivers.search.optuna_private import StudyView
 from quantsim.errors import ConfigError
 
-__all__ = ["check_pruner", "make_pruner"]
+__all__ = ["check_pruner", "gives_up", "make_pruner"]
 
 _WORST_KEPT = 25.0  # percentile of the trials so far that a trial has to reach
 
@@ -43,37 +45,32 @@ def make_pruner(search: Search) -> BasePruner:
             case "percentile":
                 return PercentilePruner(_WORST_KEPT, n_startup_trials=search.n_startup_trials)
             case "hyperband":
-                return _Hyperband(min_resource=1, max_resource=search.prune_blocks, reduction_factor=2)
+                return HyperbandPruner(min_resource=1, max_resource=search.prune_blocks, reduction_factor=2)
             case _:
                 return NopPruner()
 
 
-class _Hyperband(HyperbandPruner):
-    """Optuna's, with brackets that go by a trial's place among those that count, and without those that do not.
+def gives_up(
+    pruner: BasePruner, study: Study, earlier: Sequence[FrozenTrial], trial: FrozenTrial, reports: Sequence[float]
+) -> tuple[bool, dict[str, Any]]:
+    """Whether a trial is given up, and what the pruner notes of it.
 
-    Optuna goes by the trial's number. Numbers are used up by trials that were cut off, so a study that went on after that
-    would have other brackets from there on.
+    It is compared with the trials of earlier batches only, so it does not matter which of its own batch are further.
+
+    Args:
+        pruner: as of :func:`make_pruner`.
+        study: of the trial.
+        earlier: those trials, by number.
+        trial: as stored.
+        reports: values so far, one for each block.
     """
-
-    def __init__(self, min_resource: int, max_resource: int, reduction_factor: int) -> None:
-        super().__init__(min_resource, max_resource, reduction_factor)
-        self._brackets: dict[int, int] = {}
-
-    def _get_bracket_id(self, study: Study, trial: FrozenTrial) -> int:
-        if is_void(trial):
-            return -1
-        if trial.number not in self._brackets:
-            self._sort_in(study)
-        return self._brackets[trial.number]
-
-    def _sort_in(self, study: Study) -> None:
-        """Gives the trials that are new their brackets; one that has its own keeps it."""
-        if not self._pruners:
-            self._try_initialization(study)
-        place = 0
-        for trial in study._storage.get_all_trials(study._study_id, deepcopy=False):
-            if trial.number not in self._brackets:
-                placed = copy.copy(trial)
-                placed.number = place
-                self._brackets[trial.number] = super()._get_bracket_id(study, placed)
-            place += not is_void(trial)
+    notes: dict[str, Any] = {}
+    is_over = False
+    for step in range(len(reports)):  # a pruner notes with a trial how far it has let it
+        now = copy.copy(trial)
+        now.intermediate_values = dict(enumerate(reports[: step + 1]))
+        now.system_attrs = notes
+        view = StudyView(study, earlier)
+        is_over = pruner.prune(view.study, now)
+        notes = {**notes, **view.written}
+    return is_over, notes

@@ -1,14 +1,13 @@
-"""Studies: made or taken up under a name, tied to their experiment and prices, and cleaned of what a kill left behind."""
+"""Studies: made or resumed under a name, tied to their experiment and prices, and held by one process at a time."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import re
-import time
 import uuid
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,9 +31,7 @@ __all__ = [
     "ABANDONED",
     "METRICS",
     "REASON",
-    "RETRY_OF",
     "StudyIdentity",
-    "check_same_task",
     "default_name",
     "describe_task",
     "experiment_of",
@@ -42,16 +39,12 @@ __all__ = [
     "identify",
     "is_void",
     "load_study",
-    "lower_target",
     "open_experiment",
     "open_study",
     "quiet_optuna",
     "release",
-    "session_of",
     "settled_trials",
     "study_id",
-    "target_of",
-    "target_reader",
 ]
 
 METRICS = "metrics"
@@ -61,17 +54,13 @@ REASON = "reason"
 """User attribute of a failed trial: why it failed."""
 
 ABANDONED = "abandoned"
-"""User attribute of a failed trial whose evaluation was cut off: it does not count, and its parameters are tried again."""
+"""User attribute of a failed trial that does not count: it was cut off in an older version."""
 
-RETRY_OF = "retry_of"
-"""User attribute of a trial: the number of the one whose parameters it tries again."""
 
 _IDENTITY = "quantsim"
 _RUNNER = "quantsim_runner"
 _EXPERIMENT = "quantsim_experiment"
 _RULES = "quantsim_rule_sources"
-_TARGET = "quantsim_trials"
-_TARGET_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -196,43 +185,13 @@ def settled_trials(study: Study) -> list[FrozenTrial]:
     return [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished() and not is_void(trial)]
 
 
-def describe_task(study: Study, experiment: Experiment, n_trials: int) -> None:
-    """Stores what a worker must know that knows the study only: what is searched, passwords redacted, and how far."""
+def describe_task(study: Study, experiment: Experiment) -> None:
+    """Stores what is searched, passwords redacted, for those who know the study only."""
     plain = json.loads(redact(json.dumps(experiment.model_dump(mode="json"))))
     if study.user_attrs.get(_EXPERIMENT) != plain:
         study.set_user_attr(_EXPERIMENT, plain)
     if experiment.rule_sources and study.user_attrs.get(_RULES) != experiment.rule_sources:
         study.set_user_attr(_RULES, experiment.rule_sources)
-    if study.user_attrs.get(_TARGET) != n_trials:
-        study.set_user_attr(_TARGET, n_trials)
-
-
-def target_of(study: Study) -> int:
-    """How many trials the study shall have, as its last driver said.
-
-    Raises:
-        DriverError: no driver has run it.
-    """
-    return int(_of_driver(study, _TARGET))
-
-
-def lower_target(study: Study, n_trials: int) -> None:
-    """Has all workers stop at so many trials, if they were to run more; what they are at, they finish."""
-    if target_of(study) > n_trials:
-        study.set_user_attr(_TARGET, n_trials)
-
-
-def target_reader(study: Study) -> Callable[[], int]:
-    """:func:`target_of`, as a worker asks for it before each trial: looked up once a second."""
-    target, looked = target_of(study), time.monotonic()
-
-    def read() -> int:
-        nonlocal target, looked
-        if time.monotonic() - looked > _TARGET_SECONDS:
-            target, looked = target_of(study), time.monotonic()
-        return target
-
-    return read
 
 
 def experiment_of(study: Study) -> dict[str, Any]:
@@ -255,28 +214,8 @@ def open_experiment(study: Study, rule_files: Iterable[str | Path] = ()) -> Expe
     return Experiment.from_stored(experiment_of(study), sources, rule_files, f"study {study.study_name!r}")
 
 
-def check_same_task(study: Study, identity: StudyIdentity) -> None:
-    """Checks what a worker made of :func:`open_experiment` against the study; where its data lie is its own affair.
-
-    Raises:
-        DriverError: it has other prices, or would search something else; the message lists the differences.
-    """
-    stored = study.user_attrs[_IDENTITY]
-    if stored["data_id"] != identity.data_id:
-        raise DriverError(
-            f"the prices or series here are not those of study {study.study_name!r}: data_id is {identity.data_id}, and there "
-            f"{stored['data_id']}; trials on other data cannot be compared. Bring the same files here, and say where they are "
-            "with --set data.source=..."
-        )
-    if differences := identity.differences(stored):
-        raise DriverError(
-            f"this worker would search something else than study {study.study_name!r}: {'; '.join(differences)}. Its files and "
-            "its version of quantsim must be those of the driver"
-        )
-
-
-def hold(study: Study, session: str, *, take_over: bool) -> None:
-    """Marks the study as being run by this process, in a session of that name.
+def hold(study: Study, *, take_over: bool) -> bool:
+    """Marks the study as being run by this process; returns whether an earlier one ended without taking its mark back.
 
     Raises:
         DriverError: another process is at it, here or, as far as can be known, on another machine.
@@ -287,13 +226,8 @@ def hold(study: Study, session: str, *, take_over: bool) -> None:
             f"study {study.study_name!r} is being run by process {runner['pid']} on {runner['host']}; wait for it, or, if it "
             "is gone, say take_over=True"
         )
-    study.set_user_attr(_RUNNER, {**own_mark(), "session": session})
-
-
-def session_of(study: Study) -> str | None:
-    """The session that runs the study; None if none does."""
-    runner = study.user_attrs.get(_RUNNER)
-    return None if runner is None else runner.get("session")
+    study.set_user_attr(_RUNNER, own_mark())
+    return runner is not None
 
 
 def release(study: Study) -> None:

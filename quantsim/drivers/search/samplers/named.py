@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.samplers import BaseSampler
 from optuna.study import Study
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
 from quantsim.config import Experiment
 from quantsim.config.driver_sections import Search
@@ -21,7 +21,7 @@ from quantsim.errors import ConfigError
 if TYPE_CHECKING:
     from quantsim.drivers.search.samplers.cma import CmaProgress
 
-__all__ = ["SAMPLERS", "Place", "TrialSampler", "check_sampler", "trial_sampler"]
+__all__ = ["SAMPLERS", "Place", "check_sampler", "draw", "make_sampler"]
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,12 @@ class Place:
     Attributes:
         seed: of its own noise.
         study_seed: of what all trials of the study share.
-        index: of the trial; no two trials of one session have the same.
-        n_workers: that draw at the same time.
+        index: of the trial among those that count, from 0.
     """
 
     seed: int
     study_seed: int
     index: int
-    n_workers: int
 
 
 def _tpe(search: Search, place: Place) -> BaseSampler:
@@ -47,8 +45,7 @@ def _tpe(search: Search, place: Place) -> BaseSampler:
     return TPESampler(
         n_startup_trials=search.n_startup_trials,
         multivariate=search.multivariate,
-        constant_liar=place.n_workers
-        > 1,  # keeps workers apart; a single one has nobody to keep from, and saves a write
+        constant_liar=search.batch > 1,  # keeps the trials of a batch apart
         seed=place.seed,
     )
 
@@ -117,40 +114,6 @@ _RANGES_ONLY = frozenset({"cmaes"})
 _ONE_OBJECTIVE = frozenset({"cmaes"})
 
 
-class TrialSampler(BaseSampler):
-    """One of Optuna's samplers, told the space instead of working it out.
-
-    A sampler finds the space by going through all trials of the study, and keeps what it found; one that is made anew for
-    each trial would go through them each time.
-    """
-
-    def __init__(self, sampler: BaseSampler, distributions: Mapping[str, BaseDistribution], *, together: bool) -> None:
-        self.sampler = sampler
-        self._relative = dict(distributions) if together else {}
-
-    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """All parameters, where they are drawn together; none, where each is drawn by itself."""
-        return dict(self._relative)
-
-    def sample_relative(
-        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        """As the sampler does; nothing where each parameter is drawn by itself."""
-        return self.sampler.sample_relative(study, trial, search_space)
-
-    def sample_independent(
-        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Any:
-        """As the sampler does."""
-        return self.sampler.sample_independent(study, trial, param_name, param_distribution)
-
-    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        self.sampler.before_trial(study, trial)
-
-    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
-        self.sampler.after_trial(study, trial, state, values)
-
-
 def check_sampler(search: Search, distributions: Mapping[str, BaseDistribution], n_objectives: int = 1) -> None:
     """Raises ConfigError where the sampler cannot draw from such a space, or its package is missing."""
     name = search.sampler
@@ -175,29 +138,42 @@ def check_sampler(search: Search, distributions: Mapping[str, BaseDistribution],
             )
 
 
-def trial_sampler(
-    experiment: Experiment,
-    distributions: Mapping[str, BaseDistribution],
-    *,
-    worker: int,
-    n_workers: int,
-    settled: int,
-    index: int | None = None,
-) -> TrialSampler:
-    """The sampler of one trial.
+def make_sampler(experiment: Experiment, place: int) -> BaseSampler:
+    """The sampler of one trial. What it draws depends on the experiment, on the trials it is shown, and on the place alone.
 
     Args:
         experiment: its ``seed`` and ``search`` table.
-        distributions: trial parameter → distribution.
-        worker: 0 for the first, and so on.
-        n_workers: workers that are drawing at the same time.
-        settled: trials before this one, as :class:`~quantsim.drivers.search.workers.worker.State` counts them.
-        index: place of the trial among all; unless given, from the last three.
+        place: of the trial among those that count, from 0.
     """
-    search = experiment.search
-    # A hash, so that no two trials share their noise, within a session or across sessions.
-    (own,) = np.random.SeedSequence([experiment.seed, worker, settled]).generate_state(1)
+    # A hash, so that no two trials share their noise.
+    (own,) = np.random.SeedSequence([experiment.seed, 0, place]).generate_state(1)
     (shared,) = np.random.SeedSequence([experiment.seed]).generate_state(1)
-    place = Place(int(own), int(shared), settled * n_workers + worker if index is None else index, n_workers)
+    return SAMPLERS[experiment.search.sampler](experiment.search, Place(int(own), int(shared), place))
+
+
+def draw(
+    sampler: BaseSampler,
+    search: Search,
+    study: Study,
+    trial: FrozenTrial,
+    distributions: Mapping[str, BaseDistribution],
+) -> dict[str, Any]:
+    """Draws all parameters of a trial.
+
+    A sampler of Optuna finds the space by going through all trials of the study, and one that is made anew for each trial
+    would go through them each time. Here it is told the space.
+
+    Args:
+        sampler: made for this trial.
+        search: names the sampler.
+        study: as the sampler shall see it.
+        trial: the one that is drawn.
+        distributions: trial parameter → distribution.
+    """
+    sampler.before_trial(study, trial)
     together = search.multivariate if search.sampler == "tpe" else search.sampler not in _DRAWS_EACH_BY_ITSELF
-    return TrialSampler(SAMPLERS[search.sampler](search, place), distributions, together=together)
+    drawn = dict(sampler.sample_relative(study, trial, dict(distributions))) if together else {}
+    for name, distribution in distributions.items():
+        if name not in drawn:
+            drawn[name] = sampler.sample_independent(study, trial, name, distribution)
+    return drawn

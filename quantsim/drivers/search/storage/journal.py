@@ -25,7 +25,7 @@ from typing import Any
 from optuna.storages.journal import BaseJournalBackend, JournalFileBackend
 
 from quantsim.checkpoints.database.interrupts import interrupts_delayed
-from quantsim.drivers.search.optuna_private import RECORDS_WITHIN_TRIAL
+from quantsim.drivers.search.optuna_private import is_within_trial
 from quantsim.errors import DriverError, reason_of
 
 __all__ = ["JournalFile"]
@@ -62,7 +62,7 @@ class JournalFile(BaseJournalBackend):
         """
         text = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs)
         with self._explained("written"):
-            self._append(text.encode(), sync=any(log["op_code"] not in RECORDS_WITHIN_TRIAL for log in logs))
+            self._append(text.encode(), sync=not all(map(is_within_trial, logs)))
 
     def _append(self, text: bytes, *, sync: bool) -> None:
         with open(self._path, "r+b", opener=_open_to_append) as file:

@@ -1,0 +1,188 @@
+"""Asks for the trials of a batch: which come next, and what the sampler draws for each.
+
+A batch depends on nothing but the study. Its trials are drawn before any of them is known: where some of them are, since the
+study was cut off or had fewer trials in mind, the sampler is still shown them as running. So the same trials come, in
+whatever pieces a study is run.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from quantsim.config import Experiment
+from quantsim.config.driver_sections import Search
+from quantsim.drivers.search.optuna_private import (
+    StudyView,
+    begin_waiting,
+    fill_trial,
+    generation_key,
+    set_trial_attribute,
+)
+from quantsim.drivers.search.samplers.cma import GENERATION, CmaSampler, first_population_size
+from quantsim.drivers.search.samplers.named import draw, make_sampler
+from quantsim.drivers.search.study import is_void
+
+__all__ = ["Asking", "call_width"]
+
+logger = logging.getLogger(__name__)
+
+_OF_GENERATIONS = frozenset({"nsga2", "nsga3", "cmaes"})
+_CALLS_PER_BATCH = 4
+"""Where a batch could be evaluated in one call, it is cut in so many, which as many workers can share out."""
+
+
+def call_width(search: Search, n_dimensions: int, at_most: int) -> int:
+    """How many trials are evaluated in one call. Workers have no say, so that they make no difference to the last digits.
+
+    Args:
+        search: names the sampler.
+        n_dimensions: values that a trial draws.
+        at_most: what the evaluator takes in one call.
+    """
+    if search.sampler == "cmaes":
+        size = first_population_size(n_dimensions)
+    else:
+        size = search.population_size if search.sampler in _OF_GENERATIONS else search.batch
+    return max(min(-(-size // _CALLS_PER_BATCH), at_most), 1)
+
+
+@dataclass(frozen=True)
+class Asking:
+    """Draws trials.
+
+    Attributes:
+        experiment: what is searched.
+        distributions: trial parameter → distribution.
+        study: where trials are stored.
+    """
+
+    experiment: Experiment
+    distributions: dict[str, BaseDistribution]
+    study: Study
+
+    def begun(self) -> list[FrozenTrial]:
+        """The trials that were asked for and not told, with all their parameters."""
+        trials = self._trials()
+        running = [place for place, trial in enumerate(trials) if trial.state is TrialState.RUNNING]
+        return [self._completed(trials, place) for place in running]
+
+    def batch(self, room: int) -> list[FrozenTrial]:
+        """Begins the trials that are left of the present batch, or those of the next one.
+
+        Args:
+            room: how many at most.
+        """
+        asked: list[FrozenTrial] = []
+        while len(asked) < room:
+            place, trial = self._ask()
+            asked.append(trial)
+            if self._ends(place, trial):
+                break
+        return asked
+
+    def earlier(self, trial: FrozenTrial) -> list[FrozenTrial]:
+        """The trials of the batches before that of a trial, or of the generations before its own."""
+        trials = self._trials()
+        place = next(index for index, other in enumerate(trials) if other.number == trial.number)
+        if self.experiment.search.sampler not in _OF_GENERATIONS:
+            return trials[: self._first(place)]
+        key = self._generation_key(make_sampler(self.experiment, place))
+        before = [other.system_attrs[key] for other in trials[:place] if key in other.system_attrs]
+        own = trial.system_attrs.get(key, max(before, default=0))
+        return [other for other in trials[:place] if other.system_attrs.get(key, own) < own]
+
+    def _trials(self) -> list[FrozenTrial]:
+        """The trials that count or will, by number."""
+        return [trial for trial in self.study.get_trials(deepcopy=False) if not is_void(trial)]
+
+    def _first(self, place: int) -> int:
+        """Place of the first trial of a batch."""
+        return place - place % self.experiment.search.batch
+
+    def _ask(self) -> tuple[int, FrozenTrial]:
+        """Begins the next trial: the first one in the queue, or a new one."""
+        trials = self._trials()
+        for place, trial in enumerate(trials):
+            if trial.state is TrialState.WAITING:
+                begin_waiting(self.study, trial)
+                return place, self._completed(trials, place)
+        return len(trials), self._new(trials)
+
+    def _new(self, trials: Sequence[FrozenTrial]) -> FrozenTrial:
+        """A new trial, stored with all its parameters at once."""
+        running = create_trial(state=TrialState.RUNNING)
+        running.number = len(self.study.get_trials(deepcopy=False))
+        params, attrs = self._drawn(trials, len(trials), running)
+        self.study.add_trial(
+            create_trial(state=TrialState.RUNNING, params=params, distributions=self.distributions, system_attrs=attrs)
+        )
+        return self.study.get_trials(deepcopy=False)[running.number]
+
+    def _completed(self, trials: Sequence[FrozenTrial], place: int) -> FrozenTrial:
+        """A running trial with all its parameters: given ones, and drawn ones where these are not all."""
+        trial = trials[place]
+        fixed = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
+        params = {name: fixed[name] for name in self.distributions if name in fixed}
+        if params.keys() != self.distributions.keys():
+            drawn, attrs = self._drawn(trials, place, trial)
+            for key, value in attrs.items():
+                set_trial_attribute(self.study, trial, key, value)
+            params = {**drawn, **params}
+        if trial.params.keys() != self.distributions.keys():
+            fill_trial(self.study, trial, params, self.distributions)
+        return self.study.get_trials(deepcopy=False)[trial.number]
+
+    def _drawn(
+        self, trials: Sequence[FrozenTrial], place: int, trial: FrozenTrial
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What the sampler draws for a place, and what it notes of it."""
+        sampler = make_sampler(self.experiment, place)
+        shown = list(trials[:place])
+        if self.experiment.search.sampler not in _OF_GENERATIONS:
+            first = self._first(place)
+            shown[first:] = map(_as_running, shown[first:])
+        view = StudyView(self.study, shown)
+        drawn = draw(sampler, self.experiment.search, view.study, trial, self.distributions)
+        return {name: _external(self.distributions[name], value) for name, value in drawn.items()}, view.written
+
+    def _ends(self, place: int, trial: FrozenTrial) -> bool:
+        """Whether a trial is the last of its batch. A generation is one; what fails leaves a place in it to the next."""
+        search = self.experiment.search
+        if search.sampler not in _OF_GENERATIONS:
+            return (place + 1) % search.batch == 0
+        sampler = make_sampler(self.experiment, place)
+        key = self._generation_key(sampler)
+        generation = trial.system_attrs.get(key)
+        if generation is None:  # it was given, not drawn
+            return False
+        size = sampler.population_size if isinstance(sampler, CmaSampler) else search.population_size
+        counted = (TrialState.COMPLETE, TrialState.RUNNING)
+        own = [other for other in self._trials() if other.system_attrs.get(key) == generation]
+        return sum(other.state in counted for other in own) >= size
+
+    @staticmethod
+    def _generation_key(sampler: BaseSampler) -> str:
+        return generation_key(sampler) or GENERATION
+
+
+def _as_running(trial: FrozenTrial) -> FrozenTrial:
+    """The trial as it was before anything of it was known."""
+    if trial.state is TrialState.RUNNING:
+        return trial
+    shown = copy.copy(trial)
+    shown.state, shown.values = TrialState.RUNNING, None
+    return shown
+
+
+def _external(distribution: BaseDistribution, value: Any) -> Any:
+    """The value as it comes back from the storage."""
+    return distribution.to_external_repr(distribution.to_internal_repr(value))

@@ -1,0 +1,144 @@
+"""The evaluation of trials: a pure function of an experiment, its prices and series, and parameter sets."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quantsim.checkpoints.redact import redact
+from quantsim.config import Experiment
+from quantsim.prices import Prices
+
+__all__ = ["Call", "Evaluates", "MakeEvaluator", "Metrics", "RawParams", "Result", "default_evaluator", "run"]
+
+logger = logging.getLogger(__name__)
+
+FloatArray = NDArray[np.float64]
+RawParams = Mapping[str, FloatArray]
+Metrics = Mapping[str, Mapping[str, float]]
+
+
+class Evaluates(Protocol):
+    """What the search asks of an evaluator; :class:`quantsim.simulator.Evaluator` is one. Several threads call it."""
+
+    @property
+    def data_id(self) -> str:
+        """Identity of the data it evaluates on."""
+
+    @property
+    def notes(self) -> Mapping[str, Any]:
+        """What should be known of the results, as JSON values."""
+
+    @property
+    def sets_per_call(self) -> int:
+        """How many parameter sets are worth evaluating in one call; with 1, each is evaluated by itself."""
+
+    def evaluate(self, params: RawParams, /) -> Metrics:
+        """Raw name → (n,) to split → metric → value."""
+
+    def evaluate_many(self, sets: RawParams, /) -> Mapping[str, Mapping[str, FloatArray]]:
+        """Raw name → (S, n) to split → metric → (S,); only called where ``sets_per_call`` is above 1."""
+
+    def evaluate_block(self, params: RawParams, n_blocks: int, block: int, /) -> float:
+        """The objective over one of the equal blocks of the training period; only called where trials are pruned."""
+
+
+MakeEvaluator = Callable[[Experiment, Prices, Mapping[str, Any] | None], Evaluates]
+"""Experiment, prices and in-memory series → evaluator."""
+
+
+def default_evaluator(experiment: Experiment, prices: Prices, series: Mapping[str, Any] | None = None) -> Evaluates:
+    """The evaluator of the simulator, once it is sure that the objective is defined.
+
+    Raises:
+        WindowError: the objective would be nan for every parameter set.
+    """
+    from quantsim.simulator import Evaluator
+
+    evaluator = Evaluator(experiment, prices, series)
+    if not experiment.search.objectives:
+        evaluator.check_objective()
+    return evaluator
+
+
+@dataclass(frozen=True)
+class Call:
+    """Parameter sets that one worker evaluates at once.
+
+    Attributes:
+        sets: each raw name → (n,); one set where ``block`` is given.
+        width: number of sets that the compiled program takes; missing ones are filled up.
+        block: the block of the training period to take the objective over; None for all metrics of all splits.
+        n_blocks: blocks of the training period.
+    """
+
+    sets: tuple[RawParams, ...]
+    width: int = 1
+    block: int | None = None
+    n_blocks: int = 0
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one parameter set came to.
+
+    Attributes:
+        metrics: split → metric → value; None for a block, or after an error.
+        value: the objective over the block.
+        error: why there is neither.
+    """
+
+    metrics: Metrics | None = None
+    value: float = math.nan
+    error: str | None = None
+
+
+def run(evaluator: Evaluates, call: Call) -> tuple[Result, ...]:
+    """Evaluates the sets of a call, in order. Errors become results; a set that fails does not harm the others.
+
+    The lanes of one call do not touch one another, and its width is fixed, so a set has the same metrics to the last bit
+    in whatever call it stands.
+    """
+    if call.block is not None:
+        return (_block(evaluator, call.sets[0], call.n_blocks, call.block),)
+    if call.width > 1:
+        try:
+            return _together(evaluator, call)
+        except Exception as error:
+            logger.debug("%d sets could not be evaluated in one call: %s", len(call.sets), error)
+    return tuple(_alone(evaluator, params) for params in call.sets)
+
+
+def _together(evaluator: Evaluates, call: Call) -> tuple[Result, ...]:
+    filled = [*call.sets, *[call.sets[-1]] * (call.width - len(call.sets))]  # one compiled program for any number
+    tables = evaluator.evaluate_many({name: np.stack([raw[name] for raw in filled]) for name in filled[0]})
+    return tuple(
+        Result({split: {name: float(row[lane]) for name, row in table.items()} for split, table in tables.items()})
+        for lane in range(len(call.sets))
+    )
+
+
+def _alone(evaluator: Evaluates, params: RawParams) -> Result:
+    try:
+        tables = evaluator.evaluate(params)
+    except Exception as error:
+        return _failed(error)
+    return Result({split: {name: float(value) for name, value in table.items()} for split, table in tables.items()})
+
+
+def _block(evaluator: Evaluates, params: RawParams, n_blocks: int, block: int) -> Result:
+    try:
+        return Result(value=float(evaluator.evaluate_block(params, n_blocks, block)))
+    except Exception as error:
+        return _failed(error)
+
+
+def _failed(error: Exception) -> Result:
+    logger.debug("a parameter set could not be evaluated", exc_info=error)
+    return Result(error=redact(f"{type(error).__name__}: {error}"))

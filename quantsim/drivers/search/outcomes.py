@@ -1,0 +1,146 @@
+"""Evaluates the trials of a batch: which calls the engine maps, which trials are pruned, and which are evaluated alone."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from optuna.pruners import BasePruner
+from optuna.study import Study
+from optuna.trial import FrozenTrial, Trial
+
+from quantsim.checkpoints.redact import redact
+from quantsim.config import Experiment
+from quantsim.drivers.search.asking import Asking
+from quantsim.drivers.search.engines import Engine
+from quantsim.drivers.search.evaluation import Call, RawParams, Result
+from quantsim.drivers.search.optuna_private import trial_id
+from quantsim.drivers.search.pruner import gives_up
+from quantsim.drivers.search.space import SearchSpace
+from quantsim.drivers.search.telling import Outcome, parameters_of
+
+__all__ = ["MOST_ATTEMPTS", "Outcomes"]
+
+MOST_ATTEMPTS = 2
+"""How often a trial is evaluated by itself whose process ended before it was told; after that it fails."""
+
+_ATTEMPTS = "attempts"  # user attribute of such a trial
+
+Told = list[tuple[FrozenTrial, Outcome]]
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """The fixed parts of evaluating batches.
+
+    Attributes:
+        experiment: what is searched.
+        space: its ranges.
+        study: of the trials.
+        asking: that drew them.
+        pruner: gives trials up; None for none.
+        engine: maps evaluations.
+        width: sets that are evaluated in one call.
+    """
+
+    experiment: Experiment
+    space: SearchSpace
+    study: Study
+    asking: Asking
+    pruner: BasePruner | None
+    engine: Engine
+    width: int
+
+    def of(self, asked: Sequence[FrozenTrial], *, suspect: bool = False) -> Iterator[Told]:
+        """Trials and what became of them, in their order, as soon as it is known.
+
+        Args:
+            asked: running trials.
+            suspect: whether the process that evaluated them before ended; one of them may be the cause, by a crash or for
+                want of memory. Each is then evaluated alone, and fails when that has ended the process
+                :data:`MOST_ATTEMPTS` times.
+        """
+        if not suspect:
+            yield from self._batch(asked)
+            return
+        for trial in asked:
+            attempts = trial.user_attrs.get(_ATTEMPTS, 0)
+            if attempts >= MOST_ATTEMPTS:
+                error = f"its evaluation ended the process {attempts} times, by a signal or for want of memory"
+                yield [(trial, Outcome(error=error))]
+                continue
+            Trial(self.study, trial_id(trial)).set_user_attr(_ATTEMPTS, attempts + 1)
+            yield from self._batch([trial])
+
+    def _batch(self, asked: Sequence[FrozenTrial]) -> Iterator[Told]:
+        known: dict[int, Outcome] = {}
+        params: dict[int, RawParams] = {}
+        for trial in asked:
+            try:
+                params[trial.number] = parameters_of(trial, self.experiment, self.space)
+            except Exception as error:
+                known[trial.number] = Outcome(error=redact(f"{type(error).__name__}: {error}"))
+        kept = self._pruned([trial for trial in asked if trial.number in params], params, known)
+        fit = [trial for trial in asked if trial.number not in known]
+        chunks = [fit[first : first + self.width] for first in range(0, len(fit), self.width)]
+        calls = [Call(tuple(params[trial.number] for trial in chunk), self.width) for chunk in chunks]
+        left = list(asked)
+        for chunk, results in zip(chunks, self.engine.map(calls), strict=True):
+            for trial, result in zip(chunk, results, strict=True):
+                looked = kept.get(trial.number, Outcome())
+                known[trial.number] = Outcome(result.metrics, result.error, looked.reports, looked.pruner_attrs)
+            ready = list(itertools.takewhile(lambda trial: trial.number in known, left))
+            del left[: len(ready)]
+            yield [(trial, known[trial.number]) for trial in ready]
+        if left:
+            yield [(trial, known[trial.number]) for trial in left]
+
+    def _pruned(
+        self, trials: Sequence[FrozenTrial], params: dict[int, RawParams], known: dict[int, Outcome]
+    ) -> dict[int, Outcome]:
+        """Evaluates block after block of the training period, all trials at once, until they are given up.
+
+        What becomes of those that are, or fail, is added to ``known``; what the others reported is returned.
+        """
+        kept: dict[int, Outcome] = {}
+        if self.pruner is None:
+            return kept
+        n_blocks = self.experiment.search.prune_blocks
+        totals = {trial.number: 0.0 for trial in trials}
+        going = list(trials)
+        for block in range(n_blocks):
+            calls = [Call((params[trial.number],), 1, block, n_blocks) for trial in going]
+            results = [result for (result,) in self.engine.map(calls)]
+            going = [
+                trial
+                for trial, result in zip(going, results, strict=True)
+                if self._goes_on(trial, result, block, totals, kept, known)
+            ]
+        return kept
+
+    def _goes_on(
+        self,
+        trial: FrozenTrial,
+        result: Result,
+        block: int,
+        totals: dict[int, float],
+        kept: dict[int, Outcome],
+        known: dict[int, Outcome],
+    ) -> bool:
+        """Whether a trial is evaluated over the next block: not if it fails, is pruned, or is nan, of which the whole tells."""
+        number = trial.number
+        if result.error is not None:
+            known[number] = Outcome(error=result.error)
+            return False
+        totals[number] += result.value
+        if math.isnan(totals[number]) or self.pruner is None:
+            return False
+        reports = (*kept.get(number, Outcome()).reports, totals[number] / (block + 1))
+        is_over, notes = gives_up(self.pruner, self.study, self.asking.earlier(trial), trial, reports)
+        found = Outcome(reports=reports, pruner_attrs=notes)
+        if is_over:
+            known[number] = found
+        kept[number] = found
+        return not is_over

@@ -1,0 +1,96 @@
+"""What became of a trial: stored with the study, and as a checkpoint."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC
+from typing import Any
+
+from optuna.study import Study
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from quantsim.checkpoints import Checkpoint
+from quantsim.config import Experiment
+from quantsim.drivers.evaluated import evaluated
+from quantsim.drivers.search.evaluation import Metrics, RawParams
+from quantsim.drivers.search.note import dashboard_attributes
+from quantsim.drivers.search.optuna_private import set_trial_attribute, trial_id
+from quantsim.drivers.search.space import SearchSpace
+from quantsim.drivers.search.study import METRICS, REASON
+from quantsim.drivers.search.values import constraint_values, trial_values, unfit
+
+__all__ = ["Outcome", "checkpoint_of", "json_number", "parameters_of", "tell"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a trial.
+
+    Attributes:
+        metrics: split → metric → value; None if it failed or was pruned.
+        error: why it could not be evaluated.
+        reports: what a pruner looked at: mean of the objective over the first block of the training period, the first two, …
+        pruner_attrs: what the pruner noted with the trial.
+    """
+
+    metrics: Metrics | None = None
+    error: str | None = None
+    reports: tuple[float, ...] = ()
+    pruner_attrs: Mapping[str, Any] = field(default_factory=dict)
+
+
+def tell(study: Study, experiment: Experiment, trial: FrozenTrial, outcome: Outcome) -> FrozenTrial:
+    """Stores the outcome of a running trial, and returns the trial as it is stored.
+
+    The state comes last: where this is cut off before, the trial is still running, and told again.
+    """
+    running = Trial(study, trial_id(trial))
+    for step, value in enumerate(outcome.reports):
+        if step not in trial.intermediate_values:
+            running.report(value, step)
+    for key, value in outcome.pruner_attrs.items():
+        set_trial_attribute(study, trial, key, value)
+    metrics = outcome.metrics
+    reason = outcome.error if metrics is None else unfit(experiment, metrics)
+    if reason is not None:
+        if metrics is None:
+            logger.warning("trial %d failed: %s", trial.number, reason)
+        running.set_user_attr(REASON, reason)
+        return study.tell(running, state=TrialState.FAIL)
+    if metrics is None:
+        return study.tell(running, state=TrialState.PRUNED)
+    stored = {split: {name: json_number(x) for name, x in table.items()} for split, table in metrics.items()}
+    for name, column in {METRICS: stored, **dashboard_attributes(metrics, experiment.objective.name)}.items():
+        running.set_user_attr(name, column)
+    for name, value in constraint_values(experiment, metrics).items():
+        running.set_constraint(name, value)
+    return study.tell(running, trial_values(experiment, metrics))
+
+
+def json_number(value: float) -> float | str:
+    """The number as a JSON value; one that is not finite, which JSON lacks, as text that ``float`` reads."""
+    return value if math.isfinite(value) else str(value)
+
+
+def parameters_of(trial: FrozenTrial, experiment: Experiment, space: SearchSpace) -> RawParams:
+    """The complete parameters of a trial: raw name → (n,)."""
+    return experiment.initial_parameters(space.to_params(trial.params))
+
+
+def checkpoint_of(trial: FrozenTrial, run_id: str, experiment: Experiment, space: SearchSpace) -> Checkpoint:
+    """The checkpoint of a completed trial; its step is the trial's number."""
+    completed = trial.datetime_complete  # local and naive, as Optuna keeps times
+    return evaluated(
+        experiment,
+        parameters_of(trial, experiment, space),
+        trial.user_attrs[METRICS],
+        run_id=run_id,
+        driver="search",
+        step=trial.number,
+        created_at=None if completed is None else completed.astimezone(UTC),
+    )
