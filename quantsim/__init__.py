@@ -1,6 +1,6 @@
 """quantsim: simulates AMM pools whose weights follow a strategy, and finds good parameters by gradients and by search.
 
-Nothing is imported, and nothing configured, until a name is used.
+Importing this package imports and configures nothing else. Names are imported when they are used.
 
 Example:
     >>> import quantsim

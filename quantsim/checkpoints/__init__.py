@@ -1,12 +1,12 @@
-"""The one store that all drivers write to, and the one logic that picks from it.
+"""The checkpoint store that all drivers write to, and selection from it.
 
-* What is stored: ``checkpoint`` (the values), ``store`` and ``database`` (where and how), ``stored`` and ``older`` (the study
-  of a run), ``published`` (results of quantammsim).
-* What is picked: ``methods``, ``eligible``, ``pareto`` and ``selection`` among rows, ``comparable`` and ``picking`` among runs.
-* What is made of it: ``starts``, ``finding`` and ``gains``.
+* Storing: ``checkpoint`` (values), ``store`` and ``database``, ``stored`` and ``older`` (the study of a run), ``published``
+  (results of quantammsim).
+* Selecting: ``methods``, ``eligible``, ``pareto`` and ``selection`` among rows, ``comparable`` and ``picking`` among runs.
+* Using stored parameter sets: ``starts``, ``finding`` and ``gains``.
 
-``CheckpointStore`` is imported on first use, so that selecting among rows already at hand does not load SQLAlchemy.
-``docs/checkpoints.md`` says what is stored and what each selection method means.
+``CheckpointStore`` is imported on first use, so that selecting among rows in memory does not load SQLAlchemy.
+``docs/checkpoints.md`` explains the store and the selection methods.
 """
 
 from __future__ import annotations

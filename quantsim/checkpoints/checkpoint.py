@@ -1,4 +1,4 @@
-"""What is stored, as plain frozen values: a checkpoint, a run, and the state a run is resumed from."""
+"""Stored values: checkpoints, runs, reports, and states for resuming a run."""
 
 from __future__ import annotations
 
@@ -27,65 +27,65 @@ __all__ = [
     "RunState",
     "check_batch",
     "check_driver",
-    "in_time_order",
+    "chronological",
     "parse_checkpoint_id",
     "utc_now",
 ]
 
 SPLITS = ("train", "validation", "test")
 IMPORTED = "imported"
-"""The driver of runs that another program did, and that were read from its file."""
+"""The driver of runs that were imported from a file of another program."""
 
 STATUSES = ("running", "finished", "interrupted", "failed")
 
 SHORT_RUN_ID = 8
-"""Characters of a run id that a key shows; the store gives no two runs the same ones."""
+"""Number of characters of a run id in a key; they are unique in a store."""
 
 _DRIVER = re.compile(r"[a-z][a-z0-9_]{0,15}")
 _CHECKPOINT_ID = re.compile(r"([0-9a-f]{1,32}):(\d{1,18}):(\d{1,18})")
 
 ROUNDING = 1e-9
-"""Difference, absolute and relative, up to which parameters or metrics are the same."""
+"""Absolute and relative tolerance for equal parameters or metrics."""
 
-_LARGEST_STEP = 2**63 - 1  # a signed 64-bit integer, the widest that all databases have
+_LARGEST_STEP = 2**63 - 1  # of a signed 64-bit integer, which all databases support
 
 
 def utc_now() -> datetime:
-    """Returns the present time, aware, in UTC."""
+    """Returns the current time, with time zone UTC."""
     return datetime.now(UTC)
 
 
-def in_time_order(splits: Iterable[str]) -> list[str]:
-    """Splits in the order of time; others, such as the uninterrupted "all", come last."""
+def chronological(splits: Iterable[str]) -> list[str]:
+    """Returns splits in chronological order; others, such as "all", come last."""
     return sorted(splits, key=lambda split: SPLITS.index(split) if split in SPLITS else len(SPLITS))
 
 
 def check_driver(driver: str) -> None:
-    """Raises CheckpointError if that is no name of a driver."""
+    """Raises CheckpointError if this is not a valid name of a driver."""
     if not _DRIVER.fullmatch(driver):
         raise CheckpointError(f"driver = {driver!r} must be 1 to 16 of a-z, 0-9 and _, the first a letter")
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """One evaluated parameter set: the parameters that were evaluated, and what came of them.
+    """One evaluated parameter set and its metrics.
 
-    Values are copied and made plain when the checkpoint is made, so NumPy arrays and scalars may be given.
+    Values are copied to plain Python types, so NumPy arrays and scalars are accepted.
 
     Attributes:
         run_id: the run that wrote it.
-        step: SGD step, or trial number; from 0. Unique in a run together with ``parameter_set``.
-        parameter_set: index of the parameter set within the step; from 0.
-        driver: name of the driver that made it, such as "sgd" or "search"; "imported" for none. In a hybrid run that of the
-            part.
-        raw: per parameter the values the simulator takes, shape (k,). May be non-finite: a set that failed is kept.
-        human: the same in the units people read (days, weights, ...), shape (k,).
-        metrics: split ("train", "validation", "test") to metric name to value. A split without metrics is left out.
-        objective: what the driver maximised; None if it has none.
-        created_at: aware, in UTC.
+        step: gradient step or trial number, from 0. Unique in a run together with ``parameter_set``.
+        parameter_set: index of the parameter set within the step, from 0.
+        driver: name of the driver that made it, such as "sgd" or "search", or "imported". In a hybrid run it is the driver of
+            the phase.
+        raw: parameter name → raw values, (k,). They may be non-finite: failed sets are kept.
+        human: parameter name → values in human units (days, weights, ...), (k,).
+        metrics: split ("train", "validation", "test") → metric → value. A split without metrics is left out.
+        objective: value of the objective; None if there is none.
+        created_at: time of creation, with time zone, in UTC.
 
     Raises:
-        CheckpointError: a value is not of its kind; the message names it.
+        CheckpointError: a value is invalid; the message names it.
     """
 
     run_id: str
@@ -113,17 +113,17 @@ class Checkpoint:
 
     @property
     def checkpoint_id(self) -> str:
-        """Identity in the store: ``<run id>:<step>:<set>``."""
+        """Unique id in the store: ``<run id>:<step>:<set>``."""
         return f"{self.run_id}:{self.step}:{self.parameter_set}"
 
     @property
     def key(self) -> str:
-        """The identity in a length that can be typed: the first characters of the run id, step and set."""
+        """Short id for users: the first characters of the run id, step and set."""
         return f"{self.run_id[:SHORT_RUN_ID]}:{self.step}:{self.parameter_set}"
 
     @property
     def params(self) -> dict[str, NDArray[np.float64]]:
-        """The raw parameters as arrays (k,), as the simulator takes them."""
+        """The raw parameters as arrays (k,), for the simulator."""
         return {name: np.array(values, dtype=np.float64) for name, values in self.raw.items()}
 
     @property
@@ -132,35 +132,35 @@ class Checkpoint:
         return all(math.isfinite(value) for values in self.raw.values() for value in values)
 
     def has_parameters_of(self, other: Checkpoint) -> bool:
-        """Whether the raw parameters are those of another checkpoint, but for rounding on the way through human units."""
+        """Whether the raw parameters equal those of another checkpoint, up to rounding by conversion to human units."""
         return self.raw.keys() == other.raw.keys() and all(
             len(values) == len(other.raw[name]) and np.allclose(values, other.raw[name], ROUNDING, ROUNDING)
             for name, values in self.raw.items()
         )
 
     def value(self, split: str, metric: str) -> float | None:
-        """Returns the metric on that split; None if it is not stored."""
+        """Returns the metric on a split; None if it is not stored."""
         return self.metrics.get(split, {}).get(metric)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One run of a driver, as the store knows it.
+    """One run of a driver in the store.
 
     Attributes:
-        run_id: 32 hexadecimal digits, given by the store.
-        experiment_id: hash of what in the experiment's configuration counts for the driver.
-        data_id: hash of the prices it ran on; a run is resumed only if both ids agree.
-        name: the user's name for it; may be empty.
-        driver: "sgd", "search", or "imported" for one of another program.
-        config: the full configuration as JSON values, passwords in URLs redacted. Open it with
-            :func:`quantsim.checkpoints.stored.study_of_run`, which runs nothing that it names.
-        seed: None if nothing was random.
+        run_id: 32 hexadecimal digits, made by the store.
+        experiment_id: hash of the configuration keys that count for the driver.
+        data_id: hash of the prices; a run is resumed only if both ids agree.
+        name: the user's name of the run; may be empty.
+        driver: "sgd", "search", "hybrid", or "imported" for a run of another program.
+        config: the full configuration as JSON values, with redacted passwords in URLs. Open it with
+            :func:`quantsim.checkpoints.stored.study_of_run`, which runs no file that it names.
+        seed: random seed; None if nothing was random.
         status: "running", "finished", "interrupted" or "failed". A run whose process was killed stays "running".
-        reason: why it has that status; None if there is nothing to say.
-        started_at, updated_at, finished_at: aware, in UTC; ``updated_at`` is the time of the last write.
-        version: version of quantsim that began it; this one unless given.
-        notes: what should be known of it, as JSON values (warm-up shortened, gaps filled, ...).
+        reason: reason of the status; None if there is none.
+        started_at, updated_at, finished_at: times with time zone, in UTC; ``updated_at`` is the time of the last write.
+        version: version of quantsim that started the run; default: this version.
+        notes: notes on the run as JSON values (shorter warm-up, filled gaps, ...).
     """
 
     run_id: str
@@ -181,7 +181,7 @@ class Run:
 
 @dataclass(frozen=True)
 class RunState:
-    """What a driver needs to go on after ``step``: bytes that only the driver can read (safetensors, never pickle)."""
+    """The state of a driver after ``step``, for resuming: bytes in the driver's format (safetensors, never pickle)."""
 
     step: int
     blob: bytes
@@ -190,7 +190,7 @@ class RunState:
 
 @dataclass(frozen=True)
 class Report:
-    """What a driver said of itself after ``step``: ``content`` is made of JSON values, and of floats that are not finite."""
+    """A report of a driver after ``step``. ``content`` holds JSON values, and floats that may be non-finite."""
 
     step: int
     created_at: datetime
@@ -198,7 +198,7 @@ class Report:
 
 
 def check_batch(run_id: str, checkpoints: Sequence[Checkpoint]) -> None:
-    """Raises CheckpointError if a checkpoint is of another run, or given twice."""
+    """Raises CheckpointError if a checkpoint belongs to another run, or is given twice."""
     seen: set[tuple[int, int]] = set()
     for checkpoint in checkpoints:
         if checkpoint.run_id != run_id:
@@ -210,11 +210,11 @@ def check_batch(run_id: str, checkpoints: Sequence[Checkpoint]) -> None:
 
 
 def parse_checkpoint_id(text: str) -> tuple[str, int, int]:
-    """Returns run id, or the start of one, step and set of ``<run id>:<step>:<set>``; raises CheckpointError if it is none."""
+    """Parses ``<run id>:<step>:<set>``, where the run id may be shortened; raises CheckpointError if it is invalid."""
     match = _CHECKPOINT_ID.fullmatch(text.strip().lower())
     if match is None:
         raise CheckpointError(
-            f"{text!r} is no checkpoint id; it has the form <run id>:<step>:<set>, as in 3f9c01ab:120:0"
+            f"{text!r} is not a checkpoint id; the form is <run id>:<step>:<set>, as in 3f9c01ab:120:0"
         )
     return match[1], int(match[2]), int(match[3])
 
@@ -237,7 +237,7 @@ def _number(name: str, value: Any) -> float:
 
 
 def _vectors(kind: str, parameters: Mapping[str, Iterable[float]]) -> dict[str, tuple[float, ...]]:
-    """Copies parameters as tuples of floats; a scalar or a matrix is an error, since it would not come back as given."""
+    """Copies parameters to tuples of floats; a scalar or a matrix is an error, because its shape would be lost."""
     plain: dict[str, tuple[float, ...]] = {}
     for name, values in parameters.items():
         try:

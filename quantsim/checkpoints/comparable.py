@@ -1,4 +1,4 @@
-"""Which stored runs compare: their metrics mean the same only where study, prices and parameters agree."""
+"""Finds comparable runs: metrics are only comparable if study, prices and parameters agree."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _MOST_LISTED = 8
 
 
 def comparable_runs(runs: Iterable[Run], study: Experiment | Run) -> list[Run]:
-    """The runs whose metrics compare with those of that study, or of that run's, on the same prices."""
+    """Returns the runs whose metrics are comparable with a study, or with a run on the same prices."""
     return of_same_study(runs, study, Decides.VALUE)
 
 
 def same_prices(runs: Sequence[Run]) -> list[Run]:
-    """The runs that have the prices of the first one."""
+    """Returns the runs on the same prices as the first one."""
     return [run for run in runs if run.data_id == runs[0].data_id]
 
 
@@ -38,19 +38,19 @@ def runs_to_pick_from(
     any_study: bool = False,
     settled: bool = False,
 ) -> list[Run]:
-    """The runs that a method picks from, all of one study and on the same prices, the newest first.
+    """Returns the runs that a method selects from: runs of one study on the same prices, the newest first.
 
     Args:
-        store: where they are.
-        study: whose runs count; None where the store has runs of one study only.
-        run: id of the only run that counts; its first characters suffice.
-        any_study: where there is no run of ``study``, whether runs of another study with its rule and tokens will do.
-        settled: whether unfinished gradient runs are left out, so that a command that is given again to resume a gradient run
-            finds the start that the run had.
+        store: checkpoint store.
+        study: study of the runs; None if the store only has runs of one study.
+        run: id of a single run to use; its first characters suffice.
+        any_study: whether to use runs of another study with the same rule and tokens if there are none of ``study``.
+        settled: whether to leave out unfinished gradient runs, so that a command that resumes a gradient run finds the same
+            start again.
 
     Raises:
         CheckpointError: there is no such run.
-        SelectionError: there is no run that counts, or there are runs of several studies; the message lists them.
+        SelectionError: there are no matching runs, or there are runs of several studies; the message lists them.
     """
     if run is not None:
         return [store.run(run)]
@@ -65,7 +65,7 @@ def runs_to_pick_from(
     if not runs:
         what = "" if study is None else f" of {study.pool.strategy_name} on {', '.join(study.tokens)}"
         raise SelectionError(
-            f"{store.location} has no run{what} to pick from: run `quantsim optuna` or `quantsim sgd` without --from first, or "
+            f"{store.location} has no run{what} to select from: run `quantsim optuna` or `quantsim sgd` without --from, or "
             "name a checkpoint by its key"
         )
     groups = _by_study(runs)
@@ -75,24 +75,24 @@ def runs_to_pick_from(
 
 
 def check_strategy(key: str, run: Run, experiment: Experiment) -> None:
-    """Raises ConfigError where the parameters of a run mean nothing in an experiment: its rule, tokens or their order differ.
+    """Raises ConfigError if the parameters of a run do not fit an experiment: rule, tokens or their order differ.
 
     Args:
-        key: of the checkpoint that is wanted, for the message.
-        run: that wrote it.
-        experiment: that it is wanted for.
+        key: key of the checkpoint, for the message.
+        run: run of the checkpoint.
+        experiment: experiment that uses the parameters.
     """
     if _strategy(run.config) != _strategy(experiment.model_dump(mode="json")):
         pool, tokens = run.config["pool"], _strategy(run.config)["tokens"]
         raise ConfigError(
-            f"checkpoint {key} is of {pool.get('rule') or pool.get('ensemble')} on {', '.join(tokens)}, and study "
-            f"{experiment.name!r} of {experiment.pool.strategy_name} on {', '.join(experiment.tokens)}: rule, tokens and their "
-            "order must agree"
+            f"checkpoint {key} is for {pool.get('rule') or pool.get('ensemble')} on {', '.join(tokens)}, but study "
+            f"{experiment.name!r} has {experiment.pool.strategy_name} on {', '.join(experiment.tokens)}: rule, tokens and "
+            "their order must agree"
         )
 
 
 def _strategy(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a configuration that decides what its parameters are; of users' rules their names, wherever the files lie."""
+    """Returns the part of a configuration that defines its parameters, with names of users' rules without folders."""
     pool = config.get("pool", {})
     tokens = pool.get("tokens") or config.get("data", {}).get("tokens", ())
     parts = {name: (list(part["tokens"]), *_rules(part)) for name, part in config.get("subsidiaries", {}).items()}
@@ -107,7 +107,7 @@ def _rules(pool: Mapping[str, Any]) -> tuple[Any, Any]:
 
 
 def _unfinished(run: Run, study: Experiment | None) -> bool:
-    """Whether it is a gradient run that the command at hand may have begun."""
+    """Whether this is an unfinished gradient run, which the current command may have started."""
     unfinished = run.driver == "sgd" and run.status != "finished"
     return unfinished and (study is None or bool(of_same_study([run], study, GRADIENTS)))
 
@@ -125,7 +125,7 @@ def _by_study(runs: Iterable[Run]) -> list[list[Run]]:
 
 
 def _which(groups: Sequence[Sequence[Run]]) -> str:
-    """The message where a method could pick from runs of several studies."""
+    """Returns the message that a method could select from runs of several studies."""
     newest = groups[0][0]
     lines = []
     for members in groups[:_MOST_LISTED]:
@@ -140,13 +140,13 @@ def _which(groups: Sequence[Sequence[Run]]) -> str:
     if len(groups) > _MOST_LISTED:
         lines.append(f"  and {len(groups) - _MOST_LISTED} more")
     return (
-        f"there are runs of {len(groups)} studies, whose metrics do not compare: give the study (--study) or a run (--run) to "
-        "pick from, or name a checkpoint by its key\n" + "\n".join(lines)
+        f"there are runs of {len(groups)} studies, whose metrics are not comparable: name the study (--study) or a run (--run) "
+        "to select from, or a checkpoint by its key\n" + "\n".join(lines)
     )
 
 
 def _same_study(run: Run, newest: Run) -> str:
-    """How a run differs from the newest one, where their studies do not."""
+    """Describes how a run differs from the newest one with the same study."""
     if run is newest:
         return "the newest"
     return "the same study on other prices" if run.data_id != newest.data_id else "the same study, imported or not"
@@ -157,9 +157,9 @@ def _no_run_of(study: Experiment, runs: Sequence[Run]) -> str:
     found = ((differences(content_of(run, Decides.VALUE), wanted), run) for run in runs)
     changed, run = min(found, key=lambda pair: len(pair[0]))
     return (
-        f"no run of study {study.name!r}, as it is given, is stored. Run {run.run_id[:8]}, {run.name!r} ({run.driver}), "
-        "differs in what decides the figures:\n"
+        f"no run of the given study {study.name!r} is stored. Run {run.run_id[:8]}, {run.name!r} ({run.driver}), "
+        "differs in what decides metrics:\n"
         + "\n".join(f"  {line}" for line in changed)
-        + "\nLeave the study and its changes out (--study, --set) to take a run's own study, or take its parameters into the "
-        "study given with as_study (--as-study)"
+        + "\nRemove the study and its changes (--study, --set) to use the study of the run, or use its parameters in the given "
+        "study with as_study (--as-study)"
     )

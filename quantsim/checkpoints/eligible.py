@@ -1,4 +1,4 @@
-"""Which rows can win: those with every number that decides, and those that keep a method's conditions; and how rows rank."""
+"""Which rows are eligible: rows with all required numbers that meet a method's conditions. Also ranks rows."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ __all__ = ["able_to_win", "age", "at_least", "keeping", "of_last_step", "ranked"
 def able_to_win(
     rows: Sequence[Checkpoint], deciding: Sequence[str], metrics: Sequence[str]
 ) -> tuple[list[Checkpoint], tuple[str, ...]]:
-    """Returns the rows that may be picked, and notes on the others. The one place where rows are kept out.
+    """Returns the eligible rows, and notes on the others. Rows are only excluded here.
 
     Raises:
-        SelectionError: no row may; the message says why.
+        SelectionError: no row is eligible; the message says why.
     """
     if not rows:
-        raise SelectionError("there is nothing to select from: no checkpoint is stored for what was asked")
+        raise SelectionError("there is nothing to select from: there are no such checkpoints")
     pairs = [(split, metric) for split in deciding for metric in metrics]
     for split, metric in pairs:
         _check_stored(rows, split, metric)
@@ -41,36 +41,36 @@ def able_to_win(
 
 
 def keeping(rows: Sequence[Checkpoint], constraints: Mapping[str, float]) -> tuple[list[Checkpoint], tuple[str, ...]]:
-    """The rows that keep all constraints, or all of them where none does; and a note on the others."""
+    """Returns the rows that meet all constraints, or all rows if none does, and a note on the others."""
     for name in constraints:
         _check_stored(rows, "train", name)
     kept = [row for row in rows if all(_train_value(row, name) >= least for name, least in constraints.items())]
     shown = ", ".join(f"train {name} >= {least:g}" for name, least in constraints.items())
     if not kept:
-        return list(rows), (f"no row has {shown}; all take part",)
+        return list(rows), (f"no row has {shown}; all rows are used",)
     left_out = len(rows) - len(kept)
     return kept, (f"{left_out} of {len(rows)} rows left out: not {shown}",) if left_out else ()
 
 
 def of_last_step(rows: Sequence[Checkpoint], able: Sequence[Checkpoint], method: str, what: str) -> list[Checkpoint]:
-    """The rows of ``able`` that are of the last step of all; raises SelectionError where there is none, or runs are several."""
+    """Returns the eligible rows of the last step; raises SelectionError if there are none, or there are several runs."""
     runs = {row.run_id for row in rows}
     if len(runs) > 1:
         raise SelectionError(
-            f"{method} needs the checkpoints of one run, not of {len(runs)}: steps of runs do not compare"
+            f"{method} needs the checkpoints of one run, not of {len(runs)}: steps of different runs are not comparable"
         )
     last = max(row.step for row in rows)
     of_last = [row for row in able if row.step == last]
     if not of_last:
         raise SelectionError(
             f"the last step, {last}, has no row that can be selected by {what}; "
-            f"the last step that has is {max(row.step for row in able)}"
+            f"the last step with such a row is {max(row.step for row in able)}"
         )
     return of_last
 
 
 def at_least(rows: Sequence[Checkpoint], guard: str, metric: str, minimum: float) -> list[Checkpoint]:
-    """The rows whose metric on the split ``guard`` reaches the minimum; raises SelectionError where none does."""
+    """Returns the rows whose metric on the split ``guard`` reaches the minimum; raises SelectionError if none does."""
     passing = [row for row in rows if value_of(row, guard, metric) >= minimum]
     if not passing:
         nearest_row = ranked(rows, guard, metric)[0]
@@ -83,20 +83,20 @@ def at_least(rows: Sequence[Checkpoint], guard: str, metric: str, minimum: float
 
 
 def ranked(rows: Iterable[Checkpoint], split: str, metric: str) -> list[Checkpoint]:
-    """The rows by a metric, the best first."""
-    by_age = sorted(rows, key=age)  # which equal ranks keep
+    """Returns the rows ordered by a metric, the best first."""
+    by_age = sorted(rows, key=age)  # the order of ties
     return sorted(
         by_age, key=lambda row: rank(value_of(row, split, metric), row.value(split, TIE_METRIC)), reverse=True
     )
 
 
 def value_of(row: Checkpoint, split: str, metric: str) -> float:
-    """The metric of a row that has it."""
+    """Returns the metric of a row, which must have it."""
     return row.metrics[split][metric]
 
 
 def age(row: Checkpoint) -> tuple[int, int, str]:
-    """What tells rows of equal rank apart: the lowest comes first."""
+    """Returns the sort key of rows with equal rank: the lowest comes first."""
     return row.step, row.parameter_set, row.run_id
 
 

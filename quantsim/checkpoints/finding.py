@@ -1,6 +1,6 @@
-"""Finds stored parameter sets to start from: by a key, a selection method or the name of a search.
+"""Finds stored parameter sets to start from: by key, selection method, or name of a search.
 
-Each is taken into the study of its run unless another is given, and refused where its parameters would mean something else.
+By default a set is used in the study of its run. If its parameters do not fit a given study, there is an error.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ Files = Iterable[str | Path]
 
 
 @dataclass(frozen=True)
-class _Wanted:
-    """What the caller says of the study that stored sets are wanted for; as the arguments of :func:`start_from`."""
+class _StudyChoice:
+    """The study for stored sets, as the caller chose it; see the arguments of :func:`start_from`."""
 
     study: Experiment | None
     changes: tuple[str, ...]
@@ -40,16 +40,16 @@ class _Wanted:
     rule_files: Files
 
     @classmethod
-    def of(cls, study: Experiment | None, changes: Iterable[str], run: str | None, rule_files: Files) -> _Wanted:
+    def of(cls, study: Experiment | None, changes: Iterable[str], run: str | None, rule_files: Files) -> _StudyChoice:
         changes, rule_files = tuple(changes), tuple(rule_files)
         if study is not None and rule_files:
             raise ConfigError(
-                f"the rule file {rule_files[0]} is of a stored study, and study {study.name!r} is given: leave one out"
+                f"the rule file {rule_files[0]} is for a stored study, but study {study.name!r} is given: remove one of them"
             )
         return cls(study.override(changes) if study is not None and changes else study, changes, run, rule_files)
 
     def for_run(self, run: Run) -> Experiment:
-        """The study that is given, or that of the run, with the changes."""
+        """Returns the given study, or that of the run, with the changes."""
         if self.study is not None:
             return self.study
         experiment = study_of_run(run, self.rule_files)
@@ -66,43 +66,43 @@ def start_from(
     rule_files: Files = (),
     as_study: bool = False,
 ) -> Start:
-    """The one stored parameter set that a key or a selection method names, with the study of its run.
+    """Returns the stored parameter set of a key or a selection method, with the study of its run.
 
-    A study or changes that are given may say how results are shown, but not what decides them, unless ``as_study``.
+    Without ``as_study``, a given study or changes must not differ in what decides metrics.
 
     Args:
-        store: where checkpoints are.
-        which: a checkpoint's key such as ``3f9c01ab:120:0``, or a selection method that picks one.
-        study: that the set is wanted for; by default that of its run.
-        changes: to that study, as :meth:`Experiment.override` takes them.
-        run: id of the only run that a method picks from; its first characters suffice.
+        store: checkpoint store.
+        which: key of a checkpoint such as ``3f9c01ab:120:0``, or a selection method that selects one.
+        study: study that uses the set; default: the study of its run.
+        changes: changes to the study, as in :meth:`Experiment.override`.
+        run: id of a single run that a method selects from; its first characters suffice.
         rule_files: files of users' rules in a stored study.
-        as_study: whether the set is taken into a study that decides the figures otherwise than its own.
+        as_study: whether to use the set in a study that differs in what decides metrics.
 
     Raises:
-        ConfigError: the method picks several, or the study given differs; the message names every difference.
+        ConfigError: the method selects several sets, or the given study differs; the message names every difference.
         CheckpointError: there is no such checkpoint.
-        SelectionError: the method is unknown, there is nothing that it could pick, or runs of several studies.
+        SelectionError: the method is unknown, there is nothing to select from, or there are runs of several studies.
 
     Example:
         >>> start = quantsim.start_from(store, "best_validation")  # doctest: +SKIP
         >>> result = quantsim.simulate(start.experiment, start.params)  # doctest: +SKIP
         >>> start.check_prices(result.data_id)  # doctest: +SKIP
     """
-    wanted = _Wanted.of(study, changes, run, rule_files)
-    starts = _named(store, which, wanted, any_study=as_study)
+    choice = _StudyChoice.of(study, changes, run, rule_files)
+    starts = _named(store, which, choice, any_study=as_study)
     if len(starts) != 1:
         keys = ", ".join(start.checkpoint.key for start in starts)
-        raise ConfigError(f"{which} names {len(starts)} checkpoints, and one is wanted: give one of {keys}")
+        raise ConfigError(f"{which} selects {len(starts)} checkpoints, but one is needed: give one of {keys}")
     start = replace(starts[0], origin=_origin(store, starts[0]))
     found = start.differences()
     if found and not as_study:
         raise ConfigError(
-            f"checkpoint {start.checkpoint.key} is of run {start.run.name!r} ({start.run.driver}), and what is given differs "
-            "from that run's study in what decides the figures:\n"
+            f"checkpoint {start.checkpoint.key} is of run {start.run.name!r} ({start.run.driver}), and the given study differs "
+            "from that of the run in what decides metrics:\n"
             + "\n".join(f"  {line}" for line in found)
-            + "\nLeave the study and its changes out (--study, --set) to take the run's own, or take the parameters into the "
-            "study given with as_study (--as-study)"
+            + "\nRemove the study and its changes (--study, --set) to use the study of the run, or use the parameters in the "
+            "given study with as_study (--as-study)"
         )
     return start
 
@@ -116,34 +116,34 @@ def starts_from(
     run: str | None = None,
     rule_files: Files = (),
 ) -> tuple[Start, ...]:
-    """The stored parameter sets that a new run starts from, all wanted for one study: the one given, or that of their runs.
+    """Returns the stored parameter sets that a new run starts from, for one study: the given one, or that of their runs.
 
-    Unfinished gradient runs take part in no method, so that the same call names the same starts when a gradient run is resumed.
-    A study that is given may differ from that of the starts: :meth:`Start.differences` lists where.
+    Methods ignore unfinished gradient runs, so that the same call finds the same starts when a gradient run is resumed. A
+    given study may differ from that of the starts: :meth:`Start.differences` lists the differences.
 
     Args:
-        store: where they are.
-        which: keys and selection methods; one at least.
-        study: that they are wanted for.
-        changes: to the study.
-        run: id of the only run that counts.
+        store: checkpoint store.
+        which: keys and selection methods, at least one.
+        study: study of the new run.
+        changes: changes to the study.
+        run: id of a single run to select from.
         rule_files: files of users' rules in a stored study.
 
     Raises:
-        ConfigError: the starts are of several studies, and none is given; or of other tokens or another rule than the study.
+        ConfigError: the starts have several studies and none is given, or the study has other tokens or another rule.
         CheckpointError: there is no such checkpoint.
-        SelectionError: as for :func:`start_from`.
+        SelectionError: as in :func:`start_from`.
     """
-    wanted = _Wanted.of(study, changes, run, rule_files)
-    starts = [start for one in which for start in _named(store, one, wanted, any_study=True, settled=True)]
+    choice = _StudyChoice.of(study, changes, run, rule_files)
+    starts = [start for one in which for start in _named(store, one, choice, any_study=True, settled=True)]
     if not starts:
-        raise ConfigError("there is nothing to start from: name a checkpoint by its key, or a selection method")
+        raise ConfigError("there is no start: name a checkpoint by its key, or a selection method")
     contents = [content_of(start.run, Decides.VALUE) for start in starts]
     for other, theirs in zip(starts[1:], contents[1:], strict=True):
         if study is None and (found := differences(contents[0], theirs)):
             raise ConfigError(
-                f"{starts[0].checkpoint.key} and {other.checkpoint.key} are of different studies ({'; '.join(found)}): give "
-                "the study that is meant (--study)"
+                f"{starts[0].checkpoint.key} and {other.checkpoint.key} have different studies ({'; '.join(found)}): name "
+                "the study (--study)"
             )
     return _for_one_study(starts)
 
@@ -158,27 +158,27 @@ def best_of_search(
     run: str | None = None,
     rule_files: Files = (),
 ) -> tuple[Start, ...]:
-    """The ``n`` best distinct parameter sets that a search found, the best first; fewer if there are no more.
+    """Returns the ``n`` best distinct parameter sets of a search, the best first; fewer if there are no more.
 
-    The objective of the study ranks them: on validation where the search has any, else on train; never on test. Of several
-    searches of one experiment's name, those count that can be compared with the newest.
+    They are ranked by the objective of the study, on validation if the search has it, else on train, never on test. If there
+    are several searches of an experiment, those that are comparable with the newest count.
 
     Args:
-        store: where the search is.
-        name: of the Optuna study, or of the experiment that was searched.
-        n: at least 1.
-        study: that they are wanted for.
-        changes: to the study.
-        run: id of the only run that counts.
+        store: checkpoint store.
+        name: name of the Optuna study, or of the experiment.
+        n: number of sets, at least 1.
+        study: study that uses the sets.
+        changes: changes to the study.
+        run: id of a single run to use.
         rule_files: files of users' rules in a stored study.
 
     Raises:
-        ConfigError: they are of other tokens or another rule than the study given.
-        SelectionError: there is no such search, or the objective did not rank it.
+        ConfigError: the given study has other tokens or another rule.
+        SelectionError: there is no such search, or it did not store the objective.
     """
-    wanted = _Wanted.of(study, changes, run, rule_files)
+    choice = _StudyChoice.of(study, changes, run, rule_files)
     named = _searches(store, name, run)
-    experiment = wanted.for_run(named[0])
+    experiment = choice.for_run(named[0])
     metric = experiment.objective.name
     alike = comparable_runs(named, named[0])
     by_id = {run.run_id: run for run in of_same_metrics(alike, experiment, [metric])}
@@ -186,12 +186,12 @@ def best_of_search(
     if rows and not any_has(rows, [metric]):
         maximised = named[0].config["objective"]["metric"]
         raise SelectionError(
-            f"the search {name!r} did not store {metric}, by which the objective of study {experiment.name!r} ranks: search "
-            f"with it in objective.report, or fine-tune with objective.metric = {maximised!r}"
+            f"the search {name!r} did not store {metric}, the objective of study {experiment.name!r}: search with it in "
+            f"objective.report, or fine-tune with objective.metric = {maximised!r}"
         )
     split = "validation" if any(row.value("validation", metric) is not None for row in rows) else "train"
     others = len(named) - len(alike)
-    which = f", of the newest study of that name; {others} searches of others do not compare" if others else ""
+    which = f", of the newest study of that name; {others} other searches are not comparable" if others else ""
     found = [
         Start(store.get(row.checkpoint_id), by_id[row.run_id], experiment, f"number {place} by {split} {metric}{which}")
         for place, row in enumerate(top(rows, n, split, metric), start=1)
@@ -200,20 +200,20 @@ def best_of_search(
 
 
 def _named(
-    store: CheckpointStore, which: str, wanted: _Wanted, *, any_study: bool, settled: bool = False
+    store: CheckpointStore, which: str, choice: _StudyChoice, *, any_study: bool, settled: bool = False
 ) -> list[Start]:
-    """What a key or a method names."""
+    """Returns the sets of a key or a method."""
     if ":" in which:
         checkpoint = store.resolve(which)
         run = store.run(checkpoint.run_id)
-        if wanted.run is not None and not checkpoint.run_id.startswith(wanted.run.strip().lower()):
+        if choice.run is not None and not checkpoint.run_id.startswith(choice.run.strip().lower()):
             raise ConfigError(
-                f"the run {wanted.run} (--run) is for methods, and {which} names a checkpoint of another run: leave it out"
+                f"the run {choice.run} (--run) is for methods, but {which} is a checkpoint of another run: remove it"
             )
-        return [Start(checkpoint, run, wanted.for_run(run))]
+        return [Start(checkpoint, run, choice.for_run(run))]
     check_method(which)
-    runs = runs_to_pick_from(store, wanted.study, wanted.run, any_study=any_study, settled=settled)
-    experiment = wanted.for_run(runs[0])
+    runs = runs_to_pick_from(store, choice.study, choice.run, any_study=any_study, settled=settled)
+    experiment = choice.for_run(runs[0])
     method = method_named(which, experiment)
     if needs_one_run(method):
         runs = runs[:1]
@@ -228,32 +228,32 @@ def _named(
 
 
 def _for_one_study(starts: Sequence[Start]) -> tuple[Start, ...]:
-    """The starts for the study of the first; raises ConfigError where one cannot be taken into it."""
+    """Returns the starts for the study of the first one; raises ConfigError if one does not fit it."""
     for start in starts:
         check_strategy(start.checkpoint.key, start.run, starts[0].experiment)
     return tuple(replace(start, experiment=starts[0].experiment) for start in starts)
 
 
 def _searches(store: CheckpointStore, name: str, run: str | None) -> list[Run]:
-    """The searches of that name, the newest first."""
+    """Returns the searches of this name, the newest first."""
     searches = store.find_runs(driver="search")
     named = [one for one in searches if one.notes.get("study") == name] or [one for one in searches if one.name == name]
     if not named:
         known = {str(one.notes["study"]) for one in searches if "study" in one.notes} | {one.name for one in searches}
         raise SelectionError(
-            f"{store.location} has no search of the name {name!r}, neither of an Optuna study nor of an experiment: "
+            f"{store.location} has no search named {name!r}, neither an Optuna study nor an experiment: "
             f"{nearest(name, known)}"
         )
     if run is None:
         return named
     only = store.run(run)
     if only.run_id not in [one.run_id for one in named]:
-        raise SelectionError(f"the run {run} (--run) is no search of the name {name!r}: leave it out")
+        raise SelectionError(f"the run {run} (--run) is not a search named {name!r}: remove it")
     return [only]
 
 
 def _origin(store: CheckpointStore, start: Start) -> str | None:
-    """The key of the first checkpoint of the same parameters, of an earlier run whose metrics compare; None without one."""
+    """Returns the key of the first checkpoint with the same parameters in an earlier comparable run; None if there is none."""
     for row in store.equal_checkpoints(start.checkpoint, data_id=start.run.data_id):
         if row.created_at >= start.checkpoint.created_at:
             break

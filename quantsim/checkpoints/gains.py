@@ -1,4 +1,4 @@
-"""What a choice gained over what it started from."""
+"""The gain of a selected parameter set over its start."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ __all__ = ["Gain", "gain_of_tuning", "gain_over_starts"]
 
 @dataclass(frozen=True)
 class Gain:
-    """A choice beside the parameter set that it is to be better than.
+    """A selected parameter set and its start.
 
     Attributes:
-        start: of several starts the best one.
-        chosen: the choice; ``start`` itself, or a copy of it, where nothing better was found.
+        start: the start; the best one if there are several.
+        chosen: the selected set; ``start`` or a copy of it if nothing better was found.
         metric: name of the study's objective.
-        chosen_by: the split whose metric chose.
+        chosen_by: the split that was used for the selection.
     """
 
     start: Checkpoint
@@ -36,12 +36,12 @@ class Gain:
 
     @property
     def helped(self) -> bool:
-        """Whether the choice is another parameter set than the start."""
+        """Whether the selected set differs from the start."""
         return self.chosen.raw != self.start.raw
 
     @property
     def values(self) -> dict[str, tuple[float, float]]:
-        """Split → the metric at the start and at the choice, in the order of time; splits that both have."""
+        """Split → metric of the start and of the selected set, in chronological order, for splits that both have."""
         pairs = (
             (split, self.start.value(split, self.metric), self.chosen.value(split, self.metric)) for split in SPLITS
         )
@@ -51,14 +51,14 @@ class Gain:
 def gain_over_starts(
     store: CheckpointStore, experiment: Experiment, run_id: str, n_starts: int, chosen: Checkpoint
 ) -> Gain:
-    """What gradients gained over the best of their starts.
+    """Returns the gain of gradient training over the best start.
 
     Args:
-        store: where the run is.
-        experiment: of the run.
-        run_id: of the gradient run.
-        n_starts: of how many starts its first parameter sets are.
-        chosen: what was picked from the run, or one of the starts.
+        store: store of the run.
+        experiment: experiment of the run.
+        run_id: id of the gradient run.
+        n_starts: number of starts, which are its first parameter sets.
+        chosen: the checkpoint selected from the run, or one of the starts.
 
     Raises:
         SelectionError: the objective is nan at every start.
@@ -73,13 +73,13 @@ def gain_over_starts(
 def gain_of_tuning(
     store: CheckpointStore, experiment: Experiment, chosen: Checkpoint, tuned_from: Mapping[int, int]
 ) -> Gain:
-    """What fine-tuning gained in a hybrid run over the trial that it started from.
+    """Returns the gain of fine-tuning in a hybrid run over the trial that it started from.
 
     Args:
-        store: where the run is.
-        experiment: of the run.
-        chosen: trial that was picked.
-        tuned_from: of each trial that fine-tuning made, the number of the one that was fine-tuned.
+        store: store of the run.
+        experiment: experiment of the run.
+        chosen: the selected trial.
+        tuned_from: trial made by fine-tuning → number of the trial that was fine-tuned.
     """
     number = tuned_from.get(chosen.step)
     start = chosen if number is None else store.get(f"{chosen.run_id}:{number}:0")

@@ -1,7 +1,7 @@
-"""The selection methods by name: which number of a checkpoint each compares, and among which checkpoints.
+"""The selection methods by name: the number that each compares, and the checkpoints that it considers.
 
-``METHODS`` holds the methods of this package and, under their names there, the load methods of the published implementation,
-quantammsim. There, row and parameter set were picked by separate calls; here a row is always picked whole.
+``METHODS`` holds the methods of this package and the load methods of quantammsim, under the same names. In quantammsim, step
+and parameter set come from separate calls; here a row is always selected as a whole.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ __all__ = [
 ]
 
 BARE_OBJECTIVE = "objective"
-"""The metric that a split of an imported run has where its file states one number, not named metrics."""
+"""The metric of a split of an imported run whose file has a single number instead of named metrics."""
 
 
 @dataclass(frozen=True)
 class Method:
-    """What a method compares.
+    """A selection method.
 
     Attributes:
-        split: whose metric is maximised.
+        split: the split whose metric is maximised.
         guard: the split whose metric must reach a minimum.
-        per_set: picks for each parameter set.
-        last_step: only the last step takes part.
-        front: weighs several metrics against each other.
-        by_objective: compares what the run maximised, ``Checkpoint.objective``, instead of a metric.
-        metrics: the metric unless one is named: the first of these that is stored.
+        per_set: whether it selects one row for each parameter set.
+        last_step: whether it only considers the last step.
+        front: whether it compares several metrics.
+        by_objective: whether it compares ``Checkpoint.objective`` instead of a metric.
+        metrics: default metrics; the first one that is stored is used.
     """
 
     split: str
@@ -56,11 +56,11 @@ class Method:
 
     @property
     def uses_test(self) -> bool:
-        """Whether test data have a say."""
+        """Whether the method uses test data."""
         return "test" in (self.split, self.guard)
 
     def on_validation(self) -> Method:
-        """The same with validation data in the place of test data."""
+        """Returns the method with validation data instead of test data."""
         split, guard = ("validation" if name == "test" else name for name in (self.split, self.guard))
         return replace(self, split=split or self.split, guard=guard)
 
@@ -96,19 +96,19 @@ METHODS = {**_OWN, **_PUBLISHED}
 SELECTION_METHODS: tuple[str, ...] = tuple(_OWN)
 
 FRONT_METHODS: tuple[str, ...] = tuple(name for name, method in METHODS.items() if method.front)
-"""The methods that take several metrics."""
+"""The methods that compare several metrics."""
 
 LOAD_METHODS: tuple[str, ...] = ("last", *_PUBLISHED)
-"""The load methods of the published implementation; docs/fingerprints.md says what each picks."""
+"""The load methods of quantammsim; docs/fingerprints.md explains each."""
 
 
 def needs_one_run(name: str) -> bool:
-    """Whether a method picks from one run: steps of several do not compare. False for a name that there is not."""
+    """Whether a method only works on one run, because steps of several are not comparable. False for an unknown name."""
     return name in METHODS and METHODS[name].last_step
 
 
 def default_metrics(name: str) -> tuple[str, ...]:
-    """The metrics that a load method of the published implementation compares, the first of them that is stored."""
+    """Returns the default metrics of a load method of quantammsim; the first one that is stored is used."""
     if name not in _PUBLISHED:
         return ()
     return (BARE_OBJECTIVE,) if METHODS[name].by_objective else METHODS[name].metrics
@@ -117,8 +117,8 @@ def default_metrics(name: str) -> tuple[str, ...]:
 def on_stored_splits(name: str, rows: Iterable[Checkpoint]) -> tuple[Method, Sequence[str]]:
     """Returns the method, and notes on the splits that it compares.
 
-    A search of the published implementation calls what it measured on validation data its test objective. Such a run is
-    imported with validation metrics and without test metrics, and its load methods compare the former.
+    A search of quantammsim with validation data computes its "test objective" on the validation data. Such a run is imported
+    with validation metrics and without test metrics, and its load methods compare validation metrics.
     """
     method = METHODS[name]
     if name not in _PUBLISHED or not method.uses_test:
@@ -128,16 +128,16 @@ def on_stored_splits(name: str, rows: Iterable[Checkpoint]) -> tuple[Method, Seq
     if "test" in splits or "validation" not in splits:
         return method, ()
     return method.on_validation(), (
-        "the test objective of this imported search was measured on its validation data, and was compared as such",
+        "the test objective of this imported search was computed on its validation data, so validation metrics were compared",
     )
 
 
 def checked_minimum(method: str, rule: Method, minimum: float | None) -> float | None:
-    """Returns the least value of the guarded metric, 0 unless given; raises SelectionError where none is wanted."""
+    """Returns the minimum of the guarded metric, default 0; raises SelectionError if the method has no minimum."""
     if rule.guard is None:
         if minimum is not None:
             conditional = [name for name, other in METHODS.items() if other.guard is not None]
-            raise SelectionError(f"{method} takes no minimum ({minimum!r}); only {' and '.join(conditional)} do")
+            raise SelectionError(f"{method} has no minimum ({minimum!r}); only {' and '.join(conditional)} do")
         return None
     if minimum is None:
         return 0.0
@@ -147,22 +147,22 @@ def checked_minimum(method: str, rule: Method, minimum: float | None) -> float |
 
 
 def checked_metrics(method: str, rule: Method, metric: str | Sequence[str]) -> tuple[str, ...]:
-    """Returns the metrics that decide; raises SelectionError where the method takes another number of them."""
+    """Returns the metrics to compare; raises SelectionError if the method needs another number of them."""
     metrics = (metric,) if isinstance(metric, str) else tuple(metric)
     if rule.front and len(metrics) < 2:
         raise SelectionError(
-            f"{method} weighs several metrics against each other, and was given {', '.join(metrics) or 'none'}: name two or "
-            "more, with a minus before one that is to be small"
+            f"{method} compares several metrics, but was given {', '.join(metrics) or 'none'}: name at least two, with a minus "
+            "before one that is minimised"
         )
     if not rule.front and len(metrics) != 1:
         raise SelectionError(
-            f"{method} goes by one metric, and was given {', '.join(metrics) or 'none'}: name one, or take "
+            f"{method} compares one metric, but was given {', '.join(metrics) or 'none'}: name one, or use "
             f"{' or '.join(FRONT_METHODS)}"
         )
     if not rule.front and signed(metrics[0])[0] != metrics[0]:
         raise SelectionError(
-            f"{method} maximises its metric, and was given {metrics[0]!r}: a minus is for {' and '.join(FRONT_METHODS)} only"
+            f"{method} maximises its metric, but was given {metrics[0]!r}: a minus is only for {' and '.join(FRONT_METHODS)}"
         )
     if len(set(metrics)) < len(metrics):
-        raise SelectionError(f"{method} was given one metric twice, of {', '.join(metrics)}: name each once")
+        raise SelectionError(f"{method} was given a metric twice: {', '.join(metrics)}; name each once")
     return metrics

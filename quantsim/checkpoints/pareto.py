@@ -1,6 +1,6 @@
-"""What to make of several objectives: the Pareto front, its balanced member, and the volume it dominates. All are maximised.
+"""Several objectives: the Pareto front, its balanced member, and its hypervolume. All objectives are maximised.
 
-One that is to be small has a minus before its name, and is maximised negated.
+An objective with a minus before its name is minimised: it is negated and maximised.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ FloatArray = NDArray[np.float64]
 
 
 def signed(name: str) -> tuple[str, float]:
-    """A metric's own name, and the sign with which it is maximised: -1 where a minus stands before the name."""
+    """Returns a metric's name and sign: -1 if there is a minus before the name, else 1."""
     return name.removeprefix("-"), -1.0 if name.startswith("-") else 1.0
 
 
 def pareto_front(values: ArrayLike) -> NDArray[np.int64]:
-    """Rows that no other row beats: none is at least as good in every objective, and better in one.
+    """Returns the rows that no other row dominates, that is, is as good in every objective and better in one.
 
     Args:
-        values: (N, K), none nan, each objective to be maximised.
+        values: (N, K) objectives, maximised, without nan.
 
     Returns:
-        (F,) rows, in their order. Of equal rows all are on the front or none.
+        (F,) indices of rows, in order. Equal rows are all on the front, or none is.
     """
     rows = np.atleast_2d(np.asarray(values, np.float64))
     at_least = (rows[:, None] >= rows).all(axis=-1)
@@ -36,9 +36,9 @@ def pareto_front(values: ArrayLike) -> NDArray[np.int64]:
 
 
 def normalised(values: ArrayLike) -> FloatArray:
-    """Objectives between 0, the worst of the rows, and 1, their best, (N, K); 1 throughout for one that does not vary.
+    """Scales objectives to 0 (worst row) … 1 (best row), (N, K); a constant objective is 1.
 
-    For infinite ones their stand-ins are taken (:func:`quantsim.ranking.stand_ins`).
+    Infinite values are first replaced by :func:`quantsim.ranking.stand_ins`.
     """
     rows = stand_ins(np.atleast_2d(np.asarray(values, np.float64)))
     low, high = rows.min(axis=0), rows.max(axis=0)
@@ -47,25 +47,25 @@ def normalised(values: ArrayLike) -> FloatArray:
 
 
 def balanced(values: ArrayLike) -> int:
-    """The row of a front that is nearest to its ideal point, after normalising; of several the first.
+    """Returns the row of a front that is nearest to its ideal point after normalising; the first one for ties.
 
-    The ideal point has the best of every objective. An objective that is the same everywhere does not count.
+    The ideal point has the best value of every objective. A constant objective does not count.
 
     Args:
-        values: (F, K) the front.
+        values: (F, K) objectives of the front.
     """
     distances = np.linalg.norm(1.0 - normalised(values), axis=1)
     return int(np.flatnonzero(distances <= distances.min() + 1e-12)[0])
 
 
 def hypervolume(values: ArrayLike, reference: ArrayLike) -> float:
-    """Volume of what a front dominates above a reference point, in the product of the objectives' units.
+    """Returns the hypervolume of a front above a reference point, in the product of the objectives' units.
 
-    By slices along the last objective (Zitzler 1999; the cost grows as ``F^(K-1)``).
+    It is computed by slices along the last objective (Zitzler 1999); the cost grows as ``F^(K-1)``.
 
     Args:
-        values: (N, K).
-        reference: (K,); rows that do not exceed it in every objective add nothing.
+        values: (N, K) objectives.
+        reference: (K,) reference point; rows that do not exceed it in every objective add nothing.
     """
     rows, low = np.atleast_2d(np.asarray(values, np.float64)), np.asarray(reference, np.float64)
     rows = rows[(rows > low).all(axis=1)]

@@ -1,6 +1,6 @@
-"""Picks from the runs of a store that compare: which runs take part, which method is the default, which metrics decide.
+"""Selects from the comparable runs of a store: chooses the runs, the default method, and the metrics.
 
-:mod:`quantsim.checkpoints.selection` picks among rows at hand; this module decides which rows these are.
+:mod:`quantsim.checkpoints.selection` selects among given rows; this module decides which rows are given.
 """
 
 from __future__ import annotations
@@ -41,18 +41,18 @@ __all__ = [
 ]
 
 BEST = "best"
-"""Stands for ``balanced`` where the search has several objectives, else for :func:`default_method`."""
+"""Means ``balanced`` if the search has several objectives, else :func:`default_method`."""
 
 
 @dataclass(frozen=True)
 class Pick:
-    """What was picked from a store, and from where.
+    """The result of a selection from a store.
 
     Attributes:
-        experiment: the study of the runs.
-        runs: that took part, the newest first.
-        selection: what was picked, with all its metrics, and by what.
-        n_others: how many runs took no part, since they do not compare with the newest of these.
+        experiment: study of the runs.
+        runs: the compared runs, the newest first.
+        selection: the selected checkpoints, with all metrics.
+        n_others: number of other runs, which are not comparable with the newest one.
     """
 
     experiment: Experiment
@@ -62,29 +62,29 @@ class Pick:
 
     @property
     def checkpoint(self) -> Checkpoint:
-        """The one checkpoint; raises SelectionError where there are several."""
+        """The selected checkpoint; raises SelectionError if there are several."""
         return self.selection.checkpoint
 
     @property
     def prices_notes(self) -> tuple[str, ...]:
-        """That the runs, all on the same prices, had others than their study names; empty where they had not."""
+        """A note if the runs used other prices than their study names; else empty."""
         return tuple(f"the prices were {run.notes['prices']}" for run in self.runs if "prices" in run.notes)[:1]
 
 
 def default_method(experiment: Experiment) -> str:
-    """The method that picks unless one is named: by validation data where the study has any, else by train data."""
+    """Returns the default method: ``best_validation`` if the study has validation data, else ``best_train``."""
     return "best_validation" if experiment.periods.has_validation else "best_train"
 
 
 def method_named(name: str | None, experiment: Experiment) -> str:
-    """The selection method of that name; for ``best`` or None the default one of the study."""
+    """Returns the name of a selection method; ``best`` and None mean the default one of the study."""
     if name is None or name == BEST:
         return "balanced" if experiment.search.objectives else default_method(experiment)
     return name
 
 
 def check_method(name: str) -> None:
-    """Raises SelectionError where there is no such selection method."""
+    """Raises SelectionError if there is no such selection method."""
     if name not in (BEST, *METHODS):
         remedy = nearest(name, (BEST, *METHODS))
         raise SelectionError(f"{name!r} is neither a checkpoint such as 3f9c01ab:120:0 nor a method; {remedy}")
@@ -100,23 +100,23 @@ def pick(
     minimum: float | None = None,
     rule_files: Iterable[str | Path] = (),
 ) -> Pick:
-    """Picks among the runs of one study on the same prices, whichever driver wrote them.
+    """Selects among the runs of one study on the same prices, of any driver.
 
     Args:
-        store: where the runs are.
-        method: one of ``SELECTION_METHODS`` or ``LOAD_METHODS``, or "best". By default ``best_validation``, ``best_train``
-            without validation, or ``balanced`` where the search has several objectives and no metric is named.
-        study: whose runs take part; by default that of the newest run.
-        run: id of the only run that takes part; its first characters suffice.
-        metrics: that decide, maximised; for ``balanced`` and ``pareto_front`` two or more, and a minus before a name has it
-            minimised. By default the study's objective, or ``search.objectives``.
-        minimum: as for :func:`~quantsim.checkpoints.select`.
+        store: checkpoint store.
+        method: one of ``SELECTION_METHODS`` or ``LOAD_METHODS``, or "best". The default is ``best_validation``, ``best_train``
+            without validation, or ``balanced`` if the search has several objectives and no metric is named.
+        study: study of the runs; default: the study of the newest run.
+        run: id of a single run to select from; its first characters suffice.
+        metrics: metrics to maximise; ``balanced`` and ``pareto_front`` need at least two, and minimise a metric with a minus
+            before its name. The default is the study's objective, or ``search.objectives``.
+        minimum: as in :func:`~quantsim.checkpoints.select`.
         rule_files: files of users' rules in a stored study.
 
     Raises:
         CheckpointError: there is no such run.
-        ConfigError: the stored study is not valid in this version, or a rule file is not the one that was stored.
-        SelectionError: no run takes part, the run is not of the study, or as :func:`~quantsim.checkpoints.select`.
+        ConfigError: the stored study is not valid in this version, or the hash of a rule file does not match.
+        SelectionError: there are no runs to compare, the run is not of the study, or as :func:`~quantsim.checkpoints.select`.
 
     Example:
         >>> picked = quantsim.pick(store, "best_validation", study=study)  # doctest: +SKIP
@@ -136,17 +136,16 @@ def pick(
 def best_of_run(
     store: CheckpointStore, experiment: Experiment, run_id: str, also: Sequence[Checkpoint] = ()
 ) -> Selection:
-    """Picks from one run by the study's objective, on validation where there is any; :func:`pick` weighs several objectives.
+    """Selects from one run by the study's objective, on validation if there is any. For several objectives see :func:`pick`.
 
     Args:
-        store: where the run is.
-        experiment: of the run.
-        run_id: of the run.
-        also: checkpoints of other runs that compare, such as what the run started from. A copy of one counts as the one it is
-            of.
+        store: store of the run.
+        experiment: experiment of the run.
+        run_id: id of the run.
+        also: checkpoints of other comparable runs, such as the starts of the run. A copy counts as its original.
 
     Raises:
-        SelectionError: no checkpoint of the run can be picked.
+        SelectionError: no checkpoint of the run can be selected.
     """
     rows = [*store.checkpoints(run_id=run_id), *also]
     return select(rows, default_method(experiment), experiment.objective.name)
@@ -160,19 +159,19 @@ def pick_among(
     metrics: Sequence[str] = (),
     minimum: float | None = None,
 ) -> Selection:
-    """Picks from runs that compare; reads only the metrics that decide.
+    """Selects from comparable runs; only reads the metrics that are compared.
 
     Args:
-        store: where the runs are.
-        experiment: whose objective and constraints decide, where no metric is named.
-        runs: whose checkpoints compare.
+        store: checkpoint store.
+        experiment: experiment with the default objective and constraints.
+        runs: comparable runs.
         method: one of ``SELECTION_METHODS`` or ``LOAD_METHODS``.
-        metrics: that decide; by default the experiment's objective, for a front those of its search, and for a load method
-            its own.
-        minimum: as for :func:`~quantsim.checkpoints.select`.
+        metrics: metrics to compare; default: the experiment's objective, the objectives of its search for a front, or the
+            metrics of a load method.
+        minimum: as in :func:`~quantsim.checkpoints.select`.
 
     Raises:
-        SelectionError: as there; or the objective decides, and is another in all runs.
+        SelectionError: as in :func:`~quantsim.checkpoints.select`; or all runs have another objective.
     """
     several = method in FRONT_METHODS
     constraints = dict(experiment.objective.constraints) if several else {}
@@ -180,8 +179,8 @@ def pick_among(
     metrics = tuple(metrics) or theirs or (experiment.search.objectives if several else (experiment.objective.name,))
     if not metrics:
         raise SelectionError(
-            f"{method} weighs several metrics against each other, and study {experiment.name!r} has one objective: name two or "
-            "more metrics (--metric), or search with search.objectives"
+            f"{method} compares several metrics, but study {experiment.name!r} has one objective: name at least two metrics "
+            "(--metric), or search with search.objectives"
         )
     names = [*(signed(name)[0] for name in metrics), *constraints]
     given = list(runs)
@@ -192,40 +191,44 @@ def pick_among(
     selection = select(rows, method, None if theirs else metrics, minimum=minimum, constraints=constraints)
     if len(runs) == len(given):
         return selection
-    others = f"{len(given) - len(runs)} of {len(given)} runs left out: of another [objective], so {', '.join(metrics)} is too"
+    others = (
+        f"{len(given) - len(runs)} of {len(given)} runs left out: another [objective], so another {', '.join(metrics)}"
+    )
     return replace(selection, notes=(others, *selection.notes))
 
 
 def any_has(rows: Iterable[Checkpoint], names: Iterable[str]) -> bool:
-    """Whether one of these metrics is stored for any row, on any split."""
+    """Whether any row has one of these metrics, on any split."""
     return any(name in table for row in rows for table in row.metrics.values() for name in names)
 
 
 def of_same_metrics(runs: Sequence[Run], experiment: Experiment, names: Iterable[str]) -> list[Run]:
-    """The runs in which the metrics mean what they do in the experiment: its objective, and those of periods, are its own.
+    """Returns the runs in which these metrics have the same meaning as in the experiment.
+
+    The objective, and metrics of periods, depend on the experiment.
 
     Raises:
-        SelectionError: there are runs, and none of these.
+        SelectionError: there are runs, but none of them qualifies.
     """
     purpose = functools.reduce(operator.or_, map(_what_decides, names), Decides.NOTHING)
     same = of_same_study(runs, experiment, purpose)
     if runs and not same:
         raise SelectionError(
-            f"no stored run has the [objective] of study {experiment.name!r}, and of others {', '.join(names)} is another "
-            "number: run the study first, or name a checkpoint by its key or a metric of whole splits (--metric)"
+            f"no stored run has the [objective] of study {experiment.name!r}, so {', '.join(names)} is not comparable: run the "
+            "study first, or name a checkpoint by its key or a metric of whole splits (--metric)"
         )
     return same
 
 
 def _what_decides(metric: str) -> Decides:
-    """What the meaning of a stored metric rests on, beside the pool."""
+    """Returns what the meaning of a stored metric depends on, besides the pool."""
     if metric == OBJECTIVE:
         return Decides.OBJECTIVE | Decides.PERIODS
     return Decides.PERIODS if "." in metric else Decides.NOTHING
 
 
 def _runs(store: CheckpointStore, study: Experiment | None, run: str | None) -> tuple[list[Run], int]:
-    """The runs that take part, the newest first, and how many others there are."""
+    """Returns the runs to compare, the newest first, and the number of other runs."""
     if run is not None:
         only = store.run(run)
         if study is not None and (
@@ -233,8 +236,8 @@ def _runs(store: CheckpointStore, study: Experiment | None, run: str | None) -> 
         ):
             lines = "\n".join(f"  {line}" for line in changed)
             raise SelectionError(
-                f"run {only.run_id[:8]} is not of study {study.name!r}, which differs in what decides the figures:\n{lines}\n"
-                "Leave the study out (--study), or the run (--run)"
+                f"run {only.run_id[:8]} is not of study {study.name!r}, which differs in what decides metrics:\n{lines}\n"
+                "Remove the study (--study) or the run (--run)"
             )
         return [only], 0
     runs = store.find_runs()

@@ -1,4 +1,4 @@
-"""Keeps passwords out of messages and out of what is stored."""
+"""Removes passwords from messages and stored values."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ __all__ = ["REDACTED", "redact", "shown_url"]
 
 REDACTED = "***"
 
-# scheme://user:password@, of which a path has lost a slash - greedy to the last "@", since passwords are often written without
-# escaping theirs. Of the scheme its end will do: to look for its beginning, too, takes seconds in a long text.
+# scheme://user:password@, where a path has only one slash. Greedy up to the last "@", because passwords often contain an
+# unescaped one. Only the end of the scheme is matched: matching its beginning takes seconds in a long text.
 _IN_AUTHORITY = re.compile(r"([A-Za-z0-9+.\-]:/{1,2}[^:/@\s]*:)[^\s\"'<>]+@")
 _IN_QUERY = re.compile(r"((?:password|passwd|pwd|passphrase|token|secret|apikey|api_key)=)[^&\s\"'<>]+", re.IGNORECASE)
 
 
 def redact(text: str, password: str | None = None) -> str:
-    """Returns the text with the passwords of all URLs in it, and the given one wherever it stands, replaced by ``***``.
+    """Returns the text with the passwords of all URLs, and all occurrences of the given one, replaced by ``***``.
 
     Example:
         >>> redact("postgresql://ann:pw@host/db?sslpassword=x")
@@ -34,5 +34,5 @@ def redact(text: str, password: str | None = None) -> str:
 
 
 def shown_url(url: URL) -> str:
-    """Returns a database URL as it may be shown: without its password, in the authority or in the query."""
+    """Returns a database URL without passwords, for messages."""
     return redact(url.render_as_string(hide_password=True))

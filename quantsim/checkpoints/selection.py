@@ -1,12 +1,11 @@
-"""Picks checkpoints: one logic for all drivers, a pure function of the rows.
+"""Selects checkpoints: one logic for all drivers, a pure function of the rows.
 
-A row is one evaluated parameter set. Rows are picked whole, never the best step and the best set by themselves. A row
-can win only if no number that decides is nan and all its raw parameters are finite; infinite values rank as
-:mod:`quantsim.ranking` says. All metrics are maximised. Ties go to the highest return on the same split, where that is
-stored, then to the earliest step, the lowest parameter set and the run id, so the order of the rows does not matter. Of
-rows of several runs with equal parameters and metrics, such as a trial and step 0 of a gradient run from it, the one that was
-written first stands for all. Of several metrics that are weighed against each other, one with a minus before its name is
-minimised.
+A row is one evaluated parameter set. Rows are selected as a whole: step and set are never selected separately. A row is
+eligible if all compared numbers are not nan and all raw parameters are finite. Infinite values rank as in
+:mod:`quantsim.ranking`. All metrics are maximised. Ties are broken by the highest return on the same split (if stored), then by
+the earliest step, the lowest parameter set and the run id, so the order of the rows does not matter. If rows of several runs
+have equal parameters and metrics, such as a trial and step 0 of a gradient run from it, the first written one counts. If
+several metrics are compared, a metric with a minus before its name is minimised.
 """
 
 from __future__ import annotations
@@ -36,17 +35,17 @@ __all__ = ["Selection", "select", "top"]
 
 @dataclass(frozen=True)
 class Selection:
-    """What was picked, and by what.
+    """The result of a selection.
 
     Attributes:
         method: one of ``SELECTION_METHODS`` or ``LOAD_METHODS``.
-        metric: name of the metric that was compared; of several the names, with commas between.
+        metric: name of the compared metric; several names are separated by commas.
         chosen_by: the split whose metric was maximised, or "last step".
-        used_test_data: whether test data had a say. If so, the test metrics of what was picked are no longer out of
-            sample, and a report must say it.
-        checkpoints: what was picked; one, but for "best_train_per_set" and "pareto_front".
-        minimum: the least value the other split's metric had to have; None where the method has no such condition.
-        notes: what should be known of it, in sentences, such as how many rows could not win.
+        used_test_data: whether test data was used. If so, the test metrics of the selected rows are no longer out of sample,
+            and reports must say so.
+        checkpoints: the selected rows; one, except for "best_train_per_set" and "pareto_front".
+        minimum: minimum of the metric on the other split; None if the method has no such condition.
+        notes: notes for reports, such as the number of rows that are not eligible.
     """
 
     method: str
@@ -59,34 +58,34 @@ class Selection:
 
     @property
     def checkpoint(self) -> Checkpoint:
-        """The one checkpoint that was picked.
+        """The selected checkpoint.
 
         Raises:
             SelectionError: there are several.
         """
         if len(self.checkpoints) != 1:
             raise SelectionError(
-                f"{self.method} picked {len(self.checkpoints)} checkpoints; read them from .checkpoints"
+                f"{self.method} selected {len(self.checkpoints)} checkpoints; read them from .checkpoints"
             )
         return self.checkpoints[0]
 
     @property
     def params(self) -> dict[str, NDArray[np.float64]]:
-        """The raw parameters of the one checkpoint: name to array (k,), as the simulator takes them.
+        """The raw parameters of the selected checkpoint: name → array (k,), for the simulator.
 
         Raises:
-            SelectionError: several checkpoints were picked; each has ``.params``.
+            SelectionError: several checkpoints were selected; each has ``.params``.
         """
         return self.checkpoint.params
 
     def describe(self) -> str:
-        """Returns one line for reports: what was compared, and whether test data was.
+        """Describes the selection in one line for reports, and whether test data was used.
 
         Example:
             >>> Selection("best_test", "sharpe", "test", True, ()).describe()
             'best_test: highest test sharpe (test data was used to choose)'
         """
-        from quantsim.objective import (  # and with it JAX, which reading a store goes without
+        from quantsim.objective import (  # imports JAX, which reading a store does not need
             is_cost,
             shown_value,
             superlative,
@@ -114,31 +113,31 @@ def select(
     minimum: float | None = None,
     constraints: Mapping[str, float] | None = None,
 ) -> Selection:
-    """Picks by one of the methods in ``SELECTION_METHODS`` or ``LOAD_METHODS``.
+    """Selects rows by one of the methods in ``SELECTION_METHODS`` or ``LOAD_METHODS``.
 
-    * ``last``: the last step of the one run given; of its parameter sets the one with the best train metric.
+    * ``last``: the parameter set with the best train metric in the last step of a single run.
     * ``best_train``, ``best_validation``, ``best_test``: the best metric on that split.
     * ``best_train_min_test``: the best train metric of the rows whose test metric is at least ``minimum``.
     * ``best_test_min_train``: the best test metric of the rows whose train metric is at least ``minimum``.
     * ``best_train_per_set``: the best train metric of each parameter set of each run.
-    * ``pareto_front``: the rows that no other is as good as in every train metric and better in one.
-    * ``balanced``: the row of that front which is nearest to the best of every metric, each scaled over the front to 0…1; a
-      metric that is the same everywhere does not count.
+    * ``pareto_front``: the rows that no other row dominates in the train metrics.
+    * ``balanced``: the row of this front that is nearest to the best value of every metric, with each metric scaled over the
+      front to 0…1; a constant metric does not count.
 
-    ``LOAD_METHODS`` are the names that the published implementation has for such methods; docs/fingerprints.md has a table.
+    ``LOAD_METHODS`` are the load methods of quantammsim; docs/fingerprints.md has a table.
 
     Args:
-        checkpoints: the rows to pick from, in any order; no two of the same run, step and parameter set.
+        checkpoints: the rows to select from, in any order; run, step and parameter set must be unique.
         method: one of ``SELECTION_METHODS`` or ``LOAD_METHODS``.
-        metric: name of a stored metric; it is maximised. The last two methods take two names or more, and one with a minus
-            before it is minimised. By default "daily_log_sharpe"; for ``LOAD_METHODS``, "returns_over_uniform_hodl" where it
-            is stored, or else the one number that an imported file states.
-        minimum: only for the two ``_min_`` methods: the least value of the other split's metric. By default 0.
-        constraints: train metric → its least value; rows that fall short are left out, unless all do.
+        metric: name of a stored metric, which is maximised. The last two methods need at least two names, and minimise one
+            with a minus before it. The default is "daily_log_sharpe"; for ``LOAD_METHODS`` it is "returns_over_uniform_hodl"
+            if it is stored, else the single number of an imported file.
+        minimum: only for the two ``_min_`` methods: minimum of the metric on the other split; default 0.
+        constraints: train metric → smallest allowed value; rows below are left out, unless all are.
 
     Raises:
-        SelectionError: the method or metric is unknown, the split was not stored, or no row can win; the message says
-            which, what is stored, and how far the best row was from ``minimum``.
+        SelectionError: the method or metric is unknown, the split is not stored, or no row is eligible; the message says
+            which, what is stored, and how far the best row is from ``minimum``.
     """
     if method not in METHODS:
         raise SelectionError(f"unknown selection method {method!r}; {nearest(method, METHODS)}")
@@ -148,7 +147,7 @@ def select(
     compared = [_by_objective(row) for row in rows] if rule.by_objective else rows
     metrics = checked_metrics(method, rule, _default_metric(compared, rule) if metric is None else metric)
     if rule.by_objective and metric is not None:
-        raise SelectionError(f"{method} goes by what the run maximised, and takes no metric ({metric!r})")
+        raise SelectionError(f"{method} compares the objective of the run, so it has no metric ({metric!r})")
     names = tuple(signed(name)[0] for name in metrics)
     deciding = (rule.split,) if rule.guard is None else (rule.split, rule.guard)
     able, notes = able_to_win(compared, deciding, names)
@@ -173,7 +172,7 @@ def select(
 
 
 def _picked(able: Sequence[Checkpoint], method: str, rule: Method, metrics: Sequence[str]) -> tuple[Checkpoint, ...]:
-    """The winners among the rows that may be picked."""
+    """Returns the selected rows among the eligible ones."""
     names = [signed(name)[0] for name in metrics]
     if rule.per_set:
         return _best_of_each_set(able, rule.split, names[0])
@@ -185,7 +184,7 @@ def _picked(able: Sequence[Checkpoint], method: str, rule: Method, metrics: Sequ
 
 
 _OF_FILE = (
-    "the metrics are those in the imported file, which another program found on its prices; `quantsim simulate --from KEY` "
+    "the metrics are those of the imported file, computed by another program on its prices; `quantsim simulate --from KEY` "
     "evaluates a parameter set here"
 )
 
@@ -193,10 +192,10 @@ _OF_FILE = (
 def top(
     checkpoints: Iterable[Checkpoint], n: int, split: str = "train", metric: str = "daily_log_sharpe"
 ) -> tuple[Checkpoint, ...]:
-    """Returns the n best rows with raw parameters that differ, the best first; fewer if there are no more.
+    """Returns the n best rows with different raw parameters, the best first; fewer if there are no more.
 
     Raises:
-        SelectionError: n is not positive, the split or metric was not stored, or no row can win.
+        SelectionError: n is not positive, the split or metric is not stored, or no row is eligible.
     """
     if n < 1:
         raise SelectionError(f"n must be at least 1, not {n}")
@@ -213,7 +212,7 @@ def top(
 
 
 def _by_objective(row: Checkpoint) -> Checkpoint:
-    """The row with what its run maximised as its metric, and what tells equal ones apart."""
+    """Returns the row with its objective as its only metric, and the metric that breaks ties."""
     tie = {name: value for name, value in row.metrics.get("train", {}).items() if name == TIE_METRIC}
     own = {} if row.objective is None else {"train": {BARE_OBJECTIVE: row.objective, **tie}}
     return replace(row, metrics=own)
@@ -227,7 +226,7 @@ def _default_metric(rows: Sequence[Checkpoint], rule: Method) -> str:
 
 
 def _front(rows: Iterable[Checkpoint], split: str, metrics: Sequence[str], *, whole: bool) -> tuple[Checkpoint, ...]:
-    """The Pareto front, the best by the first metric first; or its balanced member."""
+    """Returns the Pareto front, ordered by the first metric, or its balanced member."""
     wanted = [signed(name) for name in metrics]
     ordered = sorted(rows, key=age)
     values = np.array([[sign * value_of(row, split, name) for name, sign in wanted] for row in ordered])
@@ -240,9 +239,9 @@ def _front(rows: Iterable[Checkpoint], split: str, metrics: Sequence[str], *, wh
 def _originals(
     picked: Iterable[Checkpoint], rows: Iterable[Checkpoint], split: str, metrics: Sequence[str]
 ) -> tuple[Checkpoint, ...]:
-    """Each picked row, or the first written by another run that it is a copy of, with the same parameters and metrics.
+    """Replaces each selected row by the first written row with the same parameters and metrics, of any run.
 
-    Metrics differ by rounding, which depends on what else was evaluated in the same call.
+    Metrics are compared with a tolerance, because rounding depends on the other sets of the same call.
     """
     ordered = sorted(rows, key=lambda row: (row.created_at, *age(row)))
     values = np.array([[value_of(row, split, name) for name in metrics] for row in ordered])
@@ -265,4 +264,4 @@ def _best_of_each_set(rows: Iterable[Checkpoint], split: str, metric: str) -> tu
 
 def _sets_without_winner(rows: Iterable[Checkpoint], picked: Iterable[Checkpoint]) -> tuple[str, ...]:
     lost = {(row.run_id, row.parameter_set) for row in rows} - {(row.run_id, row.parameter_set) for row in picked}
-    return tuple(f"parameter set {index} of run {run_id} has no row that can win" for run_id, index in sorted(lost))
+    return tuple(f"parameter set {index} of run {run_id} has no eligible row" for run_id, index in sorted(lost))

@@ -1,4 +1,4 @@
-"""The checkpoint store: runs, their checkpoints with metrics, and the state each run is resumed from."""
+"""The checkpoint store: runs, checkpoints with metrics, reports, and states for resuming."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ _RUN_ID = re.compile(r"[0-9a-f]{1,32}")
 
 
 class CheckpointStore:
-    """A store in an SQLite file, or in any database that SQLAlchemy reaches.
+    """A store in an SQLite file, or in any database that SQLAlchemy supports.
 
-    Several processes and threads may use one store at once. A method that writes does so in one transaction: when it
-    returns, all of it is stored and survives the death of the process; when it raises, nothing was stored.
+    Several processes and threads may use one store at the same time. Each method that writes uses one transaction: when it
+    returns, everything is stored and survives a crash of the process; when it raises an error, nothing is stored.
 
     Example:
         >>> with CheckpointStore("results/checkpoints.db") as store:  # doctest: +SKIP
@@ -48,14 +48,14 @@ class CheckpointStore:
     """
 
     def __init__(self, location: str | os.PathLike[str], *, lock_timeout_s: float = 60.0) -> None:
-        """Opens the store; creates it, and the folders above an SQLite file, if it is not there.
+        """Opens the store. Creates it, and the folders above an SQLite file, if it does not exist.
 
         Args:
             location: path of an SQLite file, or a database URL such as ``postgresql://user@host/name``.
-            lock_timeout_s: how long a transaction waits for other writers before it gives up, in seconds.
+            lock_timeout_s: longest time that a transaction waits for other writers, in seconds.
 
         Raises:
-            CheckpointError: it cannot be opened, or was made by another version of quantsim.
+            CheckpointError: the store cannot be opened, or was made by another version of quantsim.
         """
         self._database = Database(location, lock_timeout_s)
         try:
@@ -68,18 +68,18 @@ class CheckpointStore:
 
     @classmethod
     def open(cls, location: str | os.PathLike[str], *, lock_timeout_s: float = 60.0) -> Self:
-        """Opens a store that is there; where it is not, nothing is made.
+        """Opens an existing store, without creating one.
 
         Raises:
-            CheckpointError: there is none, or as for ``CheckpointStore(location)``.
+            CheckpointError: the store does not exist, or as for ``CheckpointStore(location)``.
         """
-        with contextlib.suppress(ValueError):  # which opening it reports
+        with contextlib.suppress(ValueError):  # opening the store reports it
             path = file_of(read_location(location))
             if path is not None and not (os.path.isfile(path) and os.path.getsize(path)):
-                state = "is empty" if os.path.isfile(path) else "is not there"
+                state = "is empty" if os.path.isfile(path) else "does not exist"
                 raise CheckpointError(
                     f"there are no results yet: checkpoint store {os.fspath(location)} {state}; run `quantsim sgd` or "
-                    "`quantsim optuna` first, or say where they are (--store)"
+                    "`quantsim optuna` first, or name another store (--store)"
                 )
         return cls(location, lock_timeout_s=lock_timeout_s)
 
@@ -109,11 +109,11 @@ class CheckpointStore:
         Args:
             experiment_id: :meth:`Experiment.identity_for <quantsim.Experiment.identity_for>` the driver.
             data_id: hash of the prices.
-            driver: its name, such as "sgd" or "search".
+            driver: name of the driver, such as "sgd" or "search".
             config: the full configuration as JSON values. Passwords in URLs are redacted before it is stored.
-            name: the user's name for it.
+            name: the user's name of the run.
             seed: a signed 64-bit integer; None if nothing is random.
-            notes: what should be known of the run, as JSON values.
+            notes: notes on the run as JSON values.
 
         Raises:
             CheckpointError: an argument cannot be stored; the message names it.
@@ -138,12 +138,12 @@ class CheckpointStore:
         return self._database.write(run_table.add_run, row)
 
     def add_runs(self, complete: Sequence[tuple[Run, Sequence[Checkpoint]]]) -> bool:
-        """Stores runs that have ended, each with all its checkpoints: all of them, or nothing.
+        """Stores completed runs with all their checkpoints: either all of them, or nothing.
 
-        Returns whether anything was stored: nothing is where the id of one of the runs is there already.
+        Returns whether they were stored: nothing is stored if one of the run ids exists already.
 
         Raises:
-            CheckpointError: a run cannot be stored, or a checkpoint is of another run or given twice.
+            CheckpointError: a run cannot be stored, or a checkpoint belongs to another run or is given twice.
         """
         rows = [run_row(run) for run, _ in complete]
         for run, checkpoints in complete:
@@ -160,11 +160,11 @@ class CheckpointStore:
         return self._database.write(work)
 
     def resume_run(self, run_id: str, notes: Mapping[str, Any] | None = None) -> Run:
-        """Sets a run to "running" again, whatever it was, and returns it. Its state is what :meth:`load_state` returns.
+        """Sets the status of a run to "running" and returns the run. :meth:`load_state` returns its state.
 
         Args:
-            run_id: the run.
-            notes: replace or join the run's own, key by key.
+            run_id: id of the run.
+            notes: notes to add to the run's notes, or to replace them, key by key.
 
         Raises:
             CheckpointError: there is no such run, or a note is not plain JSON.
@@ -175,12 +175,12 @@ class CheckpointStore:
         return self._update_run(run_id, values)
 
     def finish_run(self, run_id: str, status: str = "finished", reason: str | None = None) -> Run:
-        """Sets how a run ended, and returns it.
+        """Sets the final status of a run, and returns the run.
 
         Args:
-            run_id: the run.
+            run_id: id of the run.
             status: "finished", "interrupted" or "failed".
-            reason: why, such as the message of an error; passwords in URLs are redacted.
+            reason: reason, such as the message of an error; passwords in URLs are redacted.
 
         Raises:
             CheckpointError: there is no such run or status.
@@ -199,35 +199,35 @@ class CheckpointStore:
         state_step: int | None = None,
         report: Mapping[str, Any] | None = None,
     ) -> None:
-        """Stores checkpoints of a running run, with their metrics, the state to resume from and a report, all or nothing.
+        """Stores checkpoints of a running run with their metrics, a state and a report: either all of them, or nothing.
 
-        A checkpoint with the step and parameter set of a stored one takes its place, so that a driver which was killed
-        may write a step again. The state takes the place of the run's earlier one.
+        A checkpoint replaces a stored one with the same step and parameter set, so that a resumed driver may write a step
+        again. The state replaces the earlier one.
 
         Args:
-            run_id: the run; the same in every checkpoint.
-            checkpoints: may be empty, to store a state or a report only.
-            state: bytes that the driver can go on from (safetensors; never pickle). None keeps the stored one.
-            state_step: the step that state and report stand after; by default the largest of the checkpoints.
-            report: what the driver says of itself, as JSON values, and floats that are not finite, too; joins the run's log.
-                One of the same step is replaced.
+            run_id: id of the run, the same in every checkpoint.
+            checkpoints: checkpoints; empty to store only a state or a report.
+            state: state of the driver for resuming, as bytes (safetensors, never pickle). None keeps the stored one.
+            state_step: the step after which state and report were taken; default: the largest step of the checkpoints.
+            report: report of the driver as JSON values, where floats may be non-finite; it is added to the run's log, and
+                replaces one of the same step.
 
         Raises:
-            CheckpointError: the run is unknown or not running, a checkpoint is of another run or given twice, or something
-                in the report has no JSON form.
+            CheckpointError: the run is unknown or not running, a checkpoint belongs to another run or is given twice, or the
+                report has no JSON form.
         """
         check_batch(run_id, checkpoints)
         if (state is not None or report is not None) and state_step is None:
             if not checkpoints:
                 raise CheckpointError(
-                    "a state or report without checkpoints needs state_step, the step it stands after"
+                    "a state or report without checkpoints needs state_step, the step after which it was taken"
                 )
             state_step = max(checkpoint.step for checkpoint in checkpoints)
         content = None if report is None else plain_json(report, "report")
 
         def work(connection: Connection) -> None:
             now = utc_now()
-            run_table.touch_running(connection, run_id, now)  # first of all: it locks the row
+            run_table.touch_running(connection, run_id, now)  # first, because it locks the row
             checkpoint_table.replace(connection, run_id, checkpoints)
             if state is not None and state_step is not None:
                 state_table.replace_state(connection, run_id, RunState(state_step, state, now))
@@ -237,7 +237,7 @@ class CheckpointStore:
         self._database.write(work)
 
     def load_state(self, run_id: str) -> RunState | None:
-        """Returns the state that was last stored for the run; None if there is none.
+        """Returns the last stored state of the run; None if there is none.
 
         Raises:
             CheckpointError: there is no such run.
@@ -250,7 +250,7 @@ class CheckpointStore:
         return self._database.read(work)
 
     def reports(self, run_id: str) -> list[Report]:
-        """Returns the log of a run, in the order of its steps.
+        """Returns the reports of a run, ordered by step.
 
         Raises:
             CheckpointError: there is no such run.
@@ -271,23 +271,25 @@ class CheckpointStore:
         status: str | None = None,
         name: str | None = None,
     ) -> list[Run]:
-        """Returns the runs that agree with all that is given, the newest first.
+        """Returns the runs that match all given values, the newest first.
 
-        The same experiment on other prices has another ``data_id``. Runs that an older version stored may have another
+        The same experiment on other prices has another ``data_id``. Runs of an older version may have another
         ``experiment_id``: :func:`quantsim.checkpoints.stored.of_same_study` compares configurations instead.
         """
         wanted = {"experiment_id": experiment_id, "data_id": data_id, "driver": driver, "status": status, "name": name}
         return self._database.read(run_table.find, wanted)
 
     def run(self, run_id: str) -> Run:
-        """Returns the run of that id, or of the only id that starts so.
+        """Returns the run with this id, or the only run whose id starts with it.
 
         Raises:
-            CheckpointError: no run's id starts so, or several do.
+            CheckpointError: no run matches, or several do.
         """
         prefix = run_id.strip().lower()
         if not _RUN_ID.fullmatch(prefix):
-            raise CheckpointError(f"{run_id!r} is no run id: they are 32 hexadecimal digits, or the first of them")
+            raise CheckpointError(
+                f"{run_id!r} is not a run id: run ids are 32 hexadecimal digits, or the first of them"
+            )
         found = self._database.read(run_table.with_prefix, prefix, 6)
         if not found:
             raise CheckpointError(f"no run in {self.location} has an id that starts with {prefix!r}")
@@ -305,14 +307,14 @@ class CheckpointStore:
         driver: str | None = None,
         metrics: Collection[str] | None = None,
     ) -> list[Checkpoint]:
-        """Returns the checkpoints that agree with all that is given, run by run, each by step and parameter set.
+        """Returns the checkpoints that match all given values, ordered by run, step and parameter set.
 
         Args:
-            run_id: the full id of a run.
-            experiment_id: of all runs of that experiment.
-            data_id: of all runs on those prices.
-            driver: what made the checkpoint, whichever the run's driver is: "sgd" includes that part of hybrid runs.
-            metrics: names of the metrics to load, on all splits; None loads all. A few load much faster.
+            run_id: full id of a run.
+            experiment_id: id of an experiment.
+            data_id: identity of prices.
+            driver: driver that made the checkpoint: "sgd" includes the gradient phases of hybrid runs.
+            metrics: names of the metrics to load, on all splits; None loads all. Loading a few is much faster.
 
         Raises:
             CheckpointError: ``run_id`` is given and there is no such run.
@@ -320,11 +322,11 @@ class CheckpointStore:
         return self._database.read(checkpoint_table.find, run_id, experiment_id, data_id, driver, metrics)
 
     def equal_checkpoints(self, checkpoint: Checkpoint, *, data_id: str) -> list[Checkpoint]:
-        """Returns the checkpoints with the same raw parameters, but for rounding; without metrics, the first written first.
+        """Returns the checkpoints with the same raw parameters up to rounding, oldest first, without metrics.
 
         Args:
-            checkpoint: whose parameters are wanted; it is one of those returned, if it is stored.
-            data_id: of runs on these prices.
+            checkpoint: checkpoint with the parameters; it is part of the result if it is stored.
+            data_id: identity of the prices.
         """
         return self._database.read(checkpoint_table.equal_to, checkpoint, data_id)
 
@@ -332,22 +334,22 @@ class CheckpointStore:
         """Returns the checkpoint ``<run id>:<step>:<set>``, with the run id in full.
 
         Raises:
-            CheckpointError: there is none, or the text is no such id.
+            CheckpointError: there is no such checkpoint, or the id is invalid.
         """
         run_id, step, parameter_set = parse_checkpoint_id(checkpoint_id)
         return self._database.read(checkpoint_table.get, run_id, step, parameter_set)
 
     def resolve(self, key: str) -> Checkpoint:
-        """Returns the checkpoint ``<start of a run id>:<step>:<set>``, as a user types it.
+        """Returns the checkpoint ``<run id>:<step>:<set>``, where the run id may be shortened.
 
         Raises:
-            CheckpointError: the start of the run id fits no run or several, or there is no such checkpoint.
+            CheckpointError: no run matches, several match, or there is no such checkpoint.
         """
         prefix, step, parameter_set = parse_checkpoint_id(key)
         return self.get(f"{self.run(prefix).run_id}:{step}:{parameter_set}")
 
     def close(self) -> None:
-        """Closes the connections of this process; the store opens new ones if it is used again."""
+        """Closes the connections of this process. The store opens new ones if it is used again."""
         self._database.close()
 
     def __enter__(self) -> Self:

@@ -143,7 +143,7 @@ def _as_json(picked: Pick) -> dict[str, Any]:
 
 
 def _checkpoint_as_json(checkpoint: Checkpoint, units: Mapping[str, str]) -> dict[str, Any]:
-    from quantsim.checkpoints.checkpoint import in_time_order
+    from quantsim.checkpoints.checkpoint import chronological
 
     return {
         "key": checkpoint.key,
@@ -161,7 +161,7 @@ def _checkpoint_as_json(checkpoint: Checkpoint, units: Mapping[str, str]) -> dic
         "objective": _number(checkpoint.objective),
         "metrics": {
             split: {name: _number(value) for name, value in checkpoint.metrics[split].items()}
-            for split in in_time_order(checkpoint.metrics)
+            for split in chronological(checkpoint.metrics)
         },
     }
 

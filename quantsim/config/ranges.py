@@ -1,4 +1,4 @@
-"""The table of one searched parameter, the same in a search-space file and under ``[search.ranges]``."""
+"""The table of a searched parameter, in a search-space file or under ``[search.ranges]``."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ Number = Annotated[float, Strict()]
 
 
 class Range(Section):
-    """How one parameter is searched; what is left out is taken from the rule.
+    """The range of one searched parameter. Missing keys have the defaults of the rule.
 
-    Exactly one way: a range (``low``, ``high``), a range around the study's own value (``expand_around``), ``choices``, or a
-    fixed ``value``. ``expand_around`` is how far it reaches: a factor in human units on a logarithmic scale, else a distance.
-    With ``units = "raw"``, ends, values and distance are of the raw parameter (logits, log2s).
+    There are four ways, which exclude each other: a range (``low``, ``high``), a range around the study's value
+    (``expand_around``), ``choices``, or a fixed ``value``. ``expand_around`` is a factor in human units on a logarithmic scale,
+    else a distance. With ``units = "raw"``, all numbers are raw values (logits, log2s).
     """
 
     low: Number | None = None
@@ -42,20 +42,20 @@ class Range(Section):
             raise ValueError(f"{' and '.join([*ends, *ways])} contradict each other: give one of them")
         for name in ("step", "log") if ways and ways != ["expand_around"] else ():
             if getattr(self, name) is not None:
-                raise ValueError(f"{name} is for ranges, not for {ways[0]}: take it out")
+                raise ValueError(f"{name} is for ranges, not for {ways[0]}: remove it")
         if self.choices is not None and len(set(self.choices)) < max(len(self.choices), 2):
             raise ValueError(
-                f"choices = {list(self.choices)} must be two values or more, each once; fix one with value"
+                f"choices = {list(self.choices)} must be at least two different values; use value for a fixed one"
             )
         if self.log and self.step is not None:
-            raise ValueError(f"step = {self.step:g} needs log = false: even steps are not even in the logarithm")
+            raise ValueError(f"step = {self.step:g} needs log = false: equal steps are not equal in the logarithm")
         if self.units == "raw" and not ways and len(ends) < 2:
-            raise ValueError("units = 'raw' needs low and high: the rule's own are in human units")
+            raise ValueError("units = 'raw' needs low and high: the defaults of the rule are in human units")
         return self
 
 
 def by_parameter(tables: Mapping[str, Any], group: str = "") -> dict[str, Any]:
-    """The tables of parameters, those of groups under dotted names: a table that holds none but tables is a group."""
+    """Returns the tables of parameters, with dotted names for groups. A table that only holds tables is a group."""
     found: dict[str, Any] = {}
     for name, table in tables.items():
         key = in_group(group, name)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich import box
 from rich.table import Table
 
-from quantsim.checkpoints.checkpoint import SPLITS, in_time_order
+from quantsim.checkpoints.checkpoint import SPLITS, chronological
 from quantsim.objective import is_cost, superlative, unit_of
 from quantsim.ranking import gain
 from quantsim.report.formats import cost_text, gain_text, metric_text, number_text, unit_text
@@ -112,7 +112,7 @@ def results_table(objective: Objective, metrics: Metrics) -> Table:
     wanted = dict.fromkeys((objective.name, objective.metric, *of_periods, *objective.report))
     kept = {
         split: {name: metrics[split][name] for name in wanted if name in metrics[split]}
-        for split in in_time_order(metrics)
+        for split in chronological(metrics)
     }
     units = {name: unit_of(name) for name in wanted}
     return metrics_table(kept, units, objective.name, {name for name in wanted if is_cost(name)})

@@ -43,7 +43,7 @@ def test_closed_store_is_one_file_and_can_be_used_again(path):
 
 
 def test_only_a_store_that_is_there_is_opened_by_name(path):
-    with pytest.raises(CheckpointError, match=r"checkpoints\.db is not there; run `quantsim sgd`"):
+    with pytest.raises(CheckpointError, match=r"checkpoints\.db does not exist; run `quantsim sgd`"):
         CheckpointStore.open(path)
     assert not path.parent.exists()
     path.parent.mkdir(parents=True)
@@ -80,7 +80,7 @@ def test_newer_and_older_schemas_are_refused(store, path):
         with pytest.raises(CheckpointError, match=rf"cannot open .*checkpoints\.db: it was made by an? {word}"):
             CheckpointStore(path)
     sql(path, "DELETE FROM checkpoint_schema")
-    with pytest.raises(CheckpointError, match="not created to its end"):
+    with pytest.raises(CheckpointError, match="creation of the store was interrupted"):
         CheckpointStore(path)
 
 
@@ -246,11 +246,11 @@ def test_deadlocks_of_servers_are_tried_again(path, original):
         ("sqlite:results.db", "write sqlite://..."),
         ("sqlite://results.db", "sqlite:///FILE"),
         ("http:/host/db", "write http://..."),
-        ("http://ann:s3cret@host/db", "names no database that there is: known: mariadb, mysql, postgresql, sqlite"),
+        ("http://ann:s3cret@host/db", "names an unknown database: known: mariadb, mysql, postgresql, sqlite"),
         ("postgres://ann:s3cret@host/db", "did you mean 'postgresql'?"),
         ("://", "its URL cannot be read"),
         (" ", "it is empty"),
-        ("a\0b.db", "it has a zero byte in it"),
+        ("a\0b.db", "it contains a zero byte"),
     ],
 )
 def test_what_only_looks_like_a_url_is_refused_and_no_file_made(tmp_path, monkeypatch, location, said):

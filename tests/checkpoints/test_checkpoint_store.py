@@ -268,7 +268,7 @@ def test_get_and_resolve(store, run_id, make):
 
 @pytest.mark.parametrize("text", ["", "abc", "abc:1", "xyz:1:2", "abc:-1:2", "abc:1:2:3", "%:1:2"])
 def test_what_is_no_checkpoint_id(store, text):
-    with pytest.raises(CheckpointError, match="form <run id>:<step>:<set>"):
+    with pytest.raises(CheckpointError, match="form is <run id>:<step>:<set>"):
         store.resolve(text)
 
 
@@ -281,7 +281,7 @@ def test_run_by_its_start(store, path, make):
         store.run("a")
     with pytest.raises(CheckpointError, match="no run in sqlite"):
         store.run("b")
-    with pytest.raises(CheckpointError, match="is no run id"):
+    with pytest.raises(CheckpointError, match="is not a run id"):
         store.run("%")
 
 

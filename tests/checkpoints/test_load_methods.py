@@ -60,7 +60,7 @@ def test_objective_methods_compare_what_the_run_maximised():
     assert select(ROWS, "best_objective").checkpoint == ROWS[0]  # with its own metrics
     assert select(ROWS, "best_objective").describe() == "best_objective: highest train objective"
     assert not select(ROWS, "best_objective").used_test_data
-    with pytest.raises(SelectionError, match=r"best_objective goes by what the run maximised.*'sharpe'"):
+    with pytest.raises(SelectionError, match=r"best_objective compares the objective of the run.*'sharpe'"):
         select(ROWS, "best_objective", "sharpe")
 
 
@@ -115,7 +115,7 @@ def test_a_search_whose_test_objective_is_of_validation_data():
     found = select(rows, "best_test_objective")
     assert (found.checkpoint.step, found.chosen_by, found.used_test_data) == (0, "validation", False)
     assert found.describe() == "best_test_objective: highest validation returns_over_uniform_hodl"
-    assert "measured on its validation data" in found.notes[0]
+    assert "computed on its validation data" in found.notes[0]
     guarded = select(rows, "best_train_min_test_objective", minimum=-2.5)
     assert guarded.checkpoint.step == 0
     assert "where validation returns_over_uniform_hodl >= -2.5" in guarded.describe()

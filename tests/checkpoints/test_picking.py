@@ -57,7 +57,7 @@ def store(tmp_path: Path) -> Iterator[CheckpointStore]:
 def test_what_another_objective_makes_another_number_is_left_out(store, study, metric, best, left_out):
     picked = pick_among(store, study, store.find_runs(), "best_train", [metric])
     assert picked.checkpoint.metrics["train"][metric] == best
-    said = [line for line in picked.notes if "of another [objective]" in line]
+    said = [line for line in picked.notes if "another [objective]" in line]
     assert [line.split()[0] for line in said] == ([str(left_out)] if left_out else [])
 
 

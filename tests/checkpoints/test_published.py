@@ -188,7 +188,7 @@ def test_sets_that_failed_are_kept_and_never_win(store, file):
     assert rows[2].human == {}
     picked = select(rows, "best_train_objective")
     assert picked.checkpoint.parameter_set == 1
-    assert "the metrics are those in the imported file" in picked.notes[-1]
+    assert "the metrics are those of the imported file" in picked.notes[-1]
 
 
 def test_a_repeated_training_in_one_file_is_a_run_of_its_own(store, file):

@@ -150,7 +150,7 @@ def test_last(make):
 
 
 def test_last_does_not_go_back_silently(make):
-    with pytest.raises(SelectionError, match=r"the last step, 3, .* the last step that has is 2"):
+    with pytest.raises(SelectionError, match=r"the last step, 3, .* the last step with such a row is 2"):
         select([make(2, train=1.0), make(3, train=NAN)], "last", "m")
 
 
@@ -188,7 +188,7 @@ def test_minimum_must_be_finite(make, minimum):
 
 
 def test_minimum_is_refused_where_it_would_be_ignored(make):
-    with pytest.raises(SelectionError, match="takes no minimum"):
+    with pytest.raises(SelectionError, match="has no minimum"):
         select([make(train=1.0)], "best_train", "m", minimum=0.0)
 
 
@@ -202,7 +202,7 @@ def test_best_train_per_set(make):
     ]
     picked = select(rows, "best_train_per_set", "m")
     assert [row.key for row in picked.checkpoints] == ["r:1:0", "r:0:1"]
-    assert "parameter set 2 of run r has no row that can win" in picked.notes
+    assert "parameter set 2 of run r has no eligible row" in picked.notes
     with pytest.raises(SelectionError, match=r"2 checkpoints.*\.checkpoints"):
         _ = picked.checkpoint
     with pytest.raises(SelectionError, match="2 checkpoints"):
@@ -284,7 +284,7 @@ def test_front_and_its_balanced_member():
     assert [row.step for row in front.checkpoints] == [0, 1, 2, 3]
     assert front.metric == "gain, -risk"
     assert "1 of 6 rows left out: train gain, risk is nan" in front.notes
-    with pytest.raises(SelectionError, match="picked 4 checkpoints"):
+    with pytest.raises(SelectionError, match="selected 4 checkpoints"):
         front.checkpoint  # noqa: B018
     picked = select(reversed(rows), "balanced", ("gain", "-risk"))
     assert picked.checkpoint.step == 1  # a third short of the best gain, a quarter of the least risk
@@ -305,21 +305,21 @@ def test_constraints_keep_rows_out_unless_none_holds():
     assert picked.notes == ("2 of 3 rows left out: not train room >= 0.5",)
     picked = select(rows, "pareto_front", ("gain", "-risk"), constraints={"room": 2.0})
     assert len(picked.checkpoints) == 3
-    assert picked.notes == ("no row has train room >= 2; all take part",)
+    assert picked.notes == ("no row has train room >= 2; all rows are used",)
 
 
 def test_the_number_of_metrics_fits_the_method(make):
-    with pytest.raises(SelectionError, match=r"balanced weighs several metrics .* was given m: name two or more"):
+    with pytest.raises(SelectionError, match=r"balanced compares several metrics, but was given m: name at least two"):
         select([make(train=1.0)], "balanced", "m")
-    with pytest.raises(SelectionError, match=r"best_train goes by one metric, and was given m, n"):
+    with pytest.raises(SelectionError, match=r"best_train compares one metric, but was given m, n"):
         select([make(train=1.0)], "best_train", ("m", "n"))
-    with pytest.raises(SelectionError, match="balanced was given one metric twice, of m, m"):
+    with pytest.raises(SelectionError, match="balanced was given a metric twice: m, m"):
         select([make(train=1.0)], "balanced", ("m", "m"))
 
 
 @pytest.mark.parametrize("method", ONE_METRIC)
 def test_a_method_of_one_metric_minimises_nothing(make, method):
-    with pytest.raises(SelectionError, match=f"{method} maximises its metric, and was given '-m': a minus is for"):
+    with pytest.raises(SelectionError, match=f"{method} maximises its metric, but was given '-m': a minus is only for"):
         select([make(train=1.0, validation=1.0, test=1.0)], method, "-m")
 
 

@@ -18,7 +18,7 @@ from quantsim.errors import CheckpointError
 
 NOBODY = 65534
 
-GONE = r"checkpoints\.db is not there any more: its file was removed or replaced while it was in use"
+GONE = r"checkpoints\.db no longer exists: its file was removed or replaced while it was in use"
 
 
 def remove_file(path):
@@ -130,7 +130,7 @@ def test_a_store_that_was_closed_can_be_read(read_only, store, filled, run_id):
     with read_only(filled.parent) as folder, CheckpointStore(folder / filled.name) as reader:
         assert reader.find_runs()[0].run_id == run_id
         assert reader.checkpoints()[0].metrics == {"train": {"m": 1.0}}
-        with pytest.raises(CheckpointError, match=r"checkpoints\.db is read-only: it can be read, and not written"):
+        with pytest.raises(CheckpointError, match=r"checkpoints\.db is read-only: it can be read, but not written"):
             reader.begin_run(**BEGIN)
         assert [file.name for file in folder.iterdir()] == [filled.name]
 

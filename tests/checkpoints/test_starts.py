@@ -77,27 +77,27 @@ def test_a_method_that_runs_of_several_studies_could_answer_is_refused(store: Ch
             SelectionError, match=r"(?s)runs of 2 studies.*fees\.swap_fee 0\.003, and 0\.0 in the newest"
         ):
             refused()
-    with pytest.raises(ConfigError, match="are of different studies"):
+    with pytest.raises(ConfigError, match="have different studies"):
         starts_from(store, [one.key, other.key])
     assert start_from(store, study=FEES).checkpoint.key == one.key
     assert start_from(store, run=other.run_id[:6]).checkpoint.key == other.key
-    with pytest.raises(ConfigError, match="names a checkpoint of another run"):
+    with pytest.raises(ConfigError, match="is a checkpoint of another run"):
         start_from(store, one.key, run=other.run_id)
-    with pytest.raises(ConfigError, match="is of a stored study, and study 'momentum_zero_fee' is given"):
+    with pytest.raises(ConfigError, match="is for a stored study, but study 'momentum_zero_fee' is given"):
         start_from(store, one.key, study=DAYS, rule_files=["mine.py"])
 
 
 def test_what_is_not_there_is_named(store: CheckpointStore) -> None:
-    with pytest.raises(SelectionError, match="has no run to pick from"):
+    with pytest.raises(SelectionError, match="has no run to select from"):
         start_from(store)
     keep(store)
     with pytest.raises(SelectionError, match="did you mean 'best_train'"):
         start_from(store, "best_trian")
     with pytest.raises(CheckpointError, match="00000000"):
         start_from(store, "00000000:1:0")
-    with pytest.raises(SelectionError, match="has no search of the name 'none'"):
+    with pytest.raises(SelectionError, match="has no search named 'none'"):
         best_of_search(store, "none")
-    with pytest.raises(ConfigError, match="nothing to start from"):
+    with pytest.raises(ConfigError, match="there is no start"):
         starts_from(store, [])
 
 
@@ -143,8 +143,8 @@ def test_the_best_of_a_search_are_ranked_on_validation(store: CheckpointStore) -
     assert [start.checkpoint.step for start in best_of_search(store, "mine", 3)] == [1, 0]
     (newest,) = best_of_search(store, "momentum_zero_fee", 3)
     assert newest.experiment.identity == FEES.identity
-    assert "1 searches of others do not compare" in newest.reason
-    with pytest.raises(SelectionError, match="is no search of the name 'mine'"):
+    assert "1 other searches are not comparable" in newest.reason
+    with pytest.raises(SelectionError, match="is not a search named 'mine'"):
         best_of_search(store, "mine", run=newest.run.run_id)
 
 

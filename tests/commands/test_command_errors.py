@@ -58,14 +58,14 @@ def test_refused_with_the_remedy(cli, tmp_path: Path, arguments, message):
     [
         (("select", "--metric", "daily_shrpe"), "did you mean 'daily_sharpe'?"),
         (("select", "--method", "best_validatoin"), "did you mean 'best_validation'?"),
-        (("select", "--split-minimum", "1"), "takes no minimum"),
-        (("select", "--metric=-turnover"), "a minus is for pareto_front and balanced only"),
+        (("select", "--split-minimum", "1"), "has no minimum"),
+        (("select", "--metric=-turnover"), "a minus is only for pareto_front and balanced"),
         (("select", "--study", "momentum_fees", "--set", "fees.swap_fee=0.1"), "no run of study"),
         (("select", "--set", "fees.swap_fee=0.1"), "--study"),
-        (("select", "--run", "latest"), "is no run id"),
+        (("select", "--run", "latest"), "is not a run id"),
         (("simulate", "--from", "best_trian"), "did you mean 'best_train'?"),
         (("simulate", "--from", "00000000:1:0"), "00000000"),
-        (("simulate", "--study", "momentum_zero_fee", "--from", "best_train_per_set"), "names 2 checkpoints"),
+        (("simulate", "--study", "momentum_zero_fee", "--from", "best_train_per_set"), "selects 2 checkpoints"),
         (("sgd", "--from", "best"), "there are runs of 2 studies"),
     ],
 )

@@ -85,7 +85,7 @@ def test_a_choice_by_test_data_is_said(cli, results: Path):
     [
         (("best_trian",), "did you mean 'best_train'?"),
         (("00000000:1:0",), "00000000"),
-        (("best_train_per_set", "--study", "momentum_zero_fee"), "names 2 checkpoints"),
+        (("best_train_per_set", "--study", "momentum_zero_fee"), "selects 2 checkpoints"),
         (("best", "--study", "momentum_fees", "--set", 'data.tokens=["BTC","LTC"]'), "BTC, LTC"),
         (("--output", "nowhere/pool.json"), "there is no folder"),
         (("--study", "momentum_fee"), "did you mean 'momentum_fees'?"),

@@ -39,7 +39,7 @@ def test_import_then_select_export_and_simulate(file, store):
     assert picked.exit_code == 0, picked.output
     (checkpoint,) = json.loads(picked.stdout)["checkpoints"]
     assert (checkpoint["driver"], checkpoint["step"], checkpoint["parameter_set"]) == ("imported", 5, 0)
-    assert "which another program found on its prices" in json.loads(picked.stdout)["notes"][0]
+    assert "computed by another program on its prices" in json.loads(picked.stdout)["notes"][0]
 
     each = invoke("select", "--method", "best_train_objective_for_each_parameter_set", "--store", store, "--json")
     assert [(row["step"], row["parameter_set"]) for row in json.loads(each.stdout)["checkpoints"]] == [(5, 0), (0, 1)]

@@ -163,7 +163,7 @@ def test_a_search_with_several_objectives_and_the_selection_from_its_front(cli):
     assert picked["checkpoints"][0]["key"] in shown.output
     refused = cli("select", "--method", "balanced", "--metric", "returns")
     assert refused.exit_code != 0
-    assert "name two or more" in refused.stderr
+    assert "name at least two" in refused.stderr
 
 
 def test_a_front_of_one_is_chosen_by_train_data_all_the_same(cli):

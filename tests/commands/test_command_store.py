@@ -24,7 +24,7 @@ def test_a_run_whose_store_is_removed_has_not_succeeded(tmp_path, monkeypatch, a
     monkeypatch.setattr(CheckpointStore, "append", remove_then_append)
     result = invoke(*arguments, "--store", store, "--quiet")
     assert result.exit_code == 2, result.output
-    assert "checkpoints.db is not there any more: its file was removed or replaced" in result.stderr
+    assert "checkpoints.db no longer exists: its file was removed or replaced" in result.stderr
     assert not store.exists()
 
 
@@ -38,4 +38,4 @@ def test_a_store_that_can_only_be_read(tmp_path, monkeypatch):
     for command in (("import", file), ("sgd", *SMALL_SGD), ("optuna", *SMALL_SEARCH)):
         result = invoke(*command, "--store", store)
         assert result.exit_code == 2
-        assert "is read-only: it can be read, and not written" in result.stderr
+        assert "is read-only: it can be read, but not written" in result.stderr

@@ -84,7 +84,7 @@ def test_a_store_that_another_process_is_creating_is_waited_for(server, monkeypa
     finish.join()
     monkeypatch.setattr("quantsim.checkpoints.database.schema._CREATION_PAUSES_S", ())
     server.run("delete from begun.checkpoint_schema")
-    with pytest.raises(CheckpointError, match="was not created to its end"):
+    with pytest.raises(CheckpointError, match="creation of the store was interrupted"):
         CheckpointStore(server.url("begun"))
 
 

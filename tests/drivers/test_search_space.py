@@ -242,8 +242,8 @@ def test_ranges_around_the_studys_own_values(tmp_path):
     [
         ("low = 1.0\nchoices = [1.0, 2.0]", "low and choices contradict each other"),
         ("value = 2.0\nexpand_around = 2.0", "value and expand_around contradict each other"),
-        ("choices = [2.0, 2.0]", "must be two values or more"),
-        ("choices = [1.0, 2.0, 2.0]", "must be two values or more, each once"),
+        ("choices = [2.0, 2.0]", "must be at least two different values"),
+        ("choices = [1.0, 2.0, 2.0]", "must be at least two different values"),
         ('choices = [1.0, 2e4]\nunits = "raw"', "must each be a positive number"),
         ("low = 1.0\nhigh = 2.0\nstep = 1e-300", "step = 1e-300 is lost beside 2"),
         ("choices = [1.0, -2.0]", "must each be a positive number"),

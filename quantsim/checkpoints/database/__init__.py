@@ -1,1 +1,1 @@
-"""The database side of the checkpoint store: locations, engines, tables, rows and statements. Nothing here picks or judges."""
+"""The database layer of the checkpoint store: locations, engines, tables, rows and statements."""

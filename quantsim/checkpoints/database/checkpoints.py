@@ -1,4 +1,4 @@
-"""The statements on checkpoints and their metrics; each runs in the caller's transaction."""
+"""Statements on checkpoints and their metrics. Each runs in the caller's transaction."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ __all__ = ["equal_to", "find", "get", "replace"]
 
 _runs, _checkpoints, _metrics = schema.runs, schema.checkpoints, schema.metrics
 
-_MOST_COMPARED = 50  # numbers in one statement; databases bound its length
-_IN_PATHS = re.compile(r"[\w.]+")  # names that mean themselves in the JSON paths of all databases
+_MOST_COMPARED = 50  # numbers in one statement, whose length is limited
+_IN_PATHS = re.compile(r"[\w.]+")  # names that need no quotes in the JSON paths of all databases
 
 
 def replace(connection: Connection, run_id: str, checkpoints: Sequence[Checkpoint]) -> None:
-    """Writes checkpoints of one run in place of stored ones of the same step and set. Portable, so without an upsert."""
+    """Writes checkpoints of one run, replacing those of the same step and set. Portable, so without an upsert."""
     for start in range(0, len(checkpoints), BATCH):
         _replace_batch(connection, run_id, checkpoints[start : start + BATCH])
 
@@ -58,7 +58,7 @@ def find(
     driver: str | None = None,
     names: Collection[str] | None = None,
 ) -> list[Checkpoint]:
-    """Returns the checkpoints that agree with all that is given, with the metrics of these names, None for all of them."""
+    """Returns the checkpoints that match all given values, with the metrics of these names (None: all)."""
     wanted = {
         _checkpoints.c.run_id: run_id,
         _runs.c.experiment_id: experiment_id,
@@ -82,9 +82,9 @@ def get(connection: Connection, run_id: str, step: int, parameter_set: int) -> C
 
 
 def equal_to(connection: Connection, checkpoint: Checkpoint, data_id: str) -> list[Checkpoint]:
-    """Returns the checkpoints on these prices with the same raw parameters, but for rounding; the first written first.
+    """Returns the checkpoints on these prices with the same raw parameters up to rounding, oldest first, without metrics.
 
-    The database compares, so that no others are read. Their metrics are left out.
+    The database compares, so that no other rows are read.
     """
     query = (
         select(_checkpoints)
@@ -97,7 +97,7 @@ def equal_to(connection: Connection, checkpoint: Checkpoint, data_id: str) -> li
 
 
 def _near(checkpoint: Checkpoint) -> Iterator[ColumnElement[bool]]:
-    """Conditions that every row of the same parameters meets."""
+    """Yields conditions that all rows with the same parameters meet."""
     numbers = (
         (name, index, value)
         for name, values in checkpoint.raw.items()
@@ -112,12 +112,12 @@ def _near(checkpoint: Checkpoint) -> Iterator[ColumnElement[bool]]:
 def _load(
     connection: Connection, conditions: Sequence[ColumnElement[bool]], names: Collection[str] | None
 ) -> list[Checkpoint]:
-    """Two queries, whatever their number: the checkpoints, and all their metrics."""
+    """Loads checkpoints and their metrics, with two queries."""
 
-    def of_wanted(query: Select[Any]) -> Select[Any]:
+    def filtered(query: Select[Any]) -> Select[Any]:
         return query.join(_runs, _runs.c.run_id == _checkpoints.c.run_id).where(*conditions)
 
-    values = of_wanted(select(_metrics).join_from(_metrics, _checkpoints))
+    values = filtered(select(_metrics).join_from(_metrics, _checkpoints))
     if names is not None:
         values = values.where(_metrics.c.name.in_(sorted(names)))
     metrics: dict[int, dict[str, dict[str, float]]] = {}
@@ -125,14 +125,14 @@ def _load(
         number = join_number(value, non_finite)
         if number is not None:
             metrics.setdefault(row_id, {}).setdefault(split, {})[name] = number
-    rows = of_wanted(select(_checkpoints)).order_by(
+    rows = filtered(select(_checkpoints)).order_by(
         _runs.c.started_at, _checkpoints.c.run_id, _checkpoints.c.step, _checkpoints.c.parameter_set
     )
     return [checkpoint_from_row(row, metrics.get(row.id, {})) for row in connection.execute(rows)]
 
 
 def _extent(connection: Connection, run_id: str) -> str:
-    """Returns in words which steps and parameter sets a run has."""
+    """Describes the steps and parameter sets of a run."""
     steps, sets = _checkpoints.c.step, _checkpoints.c.parameter_set
     query = select(func.min(steps), func.max(steps), func.min(sets), func.max(sets))
     low, high, first, last = connection.execute(query.where(_checkpoints.c.run_id == run_id)).one()

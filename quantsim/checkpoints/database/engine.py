@@ -1,4 +1,4 @@
-"""One database and its transactions: where it is, how it is opened, and what to do when another process holds it."""
+"""A database and its transactions, with retries if another process holds a lock."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 
 _WRITES = "quantsim_writes"
 
-# SQLite waits inside C, where Python sees no Ctrl-C; so it waits in short turns and the loop below repeats them.
+# SQLite waits inside C code, which Ctrl-C cannot interrupt. So each wait is short, and the loop below retries.
 _BUSY_TIMEOUT_S = 1.0
 _LONGEST_PAUSE_S = 0.2
 
@@ -42,17 +42,17 @@ _SQLSTATE_CONTENTION = {"40001", "40P01", "55P03"}  # serialization failure, dea
 
 
 class Database:
-    """An SQLAlchemy engine whose transactions are repeated when another writer is in the way.
+    """An SQLAlchemy engine whose transactions are retried if another writer holds a lock.
 
-    Connections belong to one process: idle ones are closed before a fork, and a pickled database is opened anew where
-    it arrives. No message shows the password of the URL.
+    Connections belong to one process: idle ones are closed before a fork, and a pickled database opens new ones. Messages
+    never show the password of the URL.
     """
 
     def __init__(self, location: Location, lock_timeout_s: float) -> None:
-        """Opens nothing yet, but makes the folder of an SQLite file.
+        """Makes the folder of an SQLite file, but does not connect yet.
 
         Raises:
-            CheckpointError: the location is no path or URL, or its database driver is not installed.
+            CheckpointError: the location is not a path or URL, or its database driver is not installed.
         """
         if not lock_timeout_s > 0:
             raise CheckpointError(f"lock_timeout_s must be positive, not {lock_timeout_s!r}")
@@ -70,13 +70,13 @@ class Database:
         _hook_forks()
 
     def transact(self, work: Callable[[Connection], T], *, write: bool) -> T:
-        """Returns ``work(connection)``, done in one transaction: all of it is committed, or nothing.
+        """Returns ``work(connection)`` in one transaction, which is committed as a whole or not at all.
 
-        If another process holds the lock, the transaction is rolled back and ``work`` called again, so it must have no
-        other effects.
+        If another process holds the lock, the transaction is rolled back and retried with backoff, so ``work`` must have no
+        other side effects.
 
         Raises:
-            CheckpointError: the lock did not come free in time, or the database reports an error.
+            CheckpointError: the lock was not released in time, or the database reports an error.
         """
         deadline = time.monotonic() + self._lock_timeout_s
         pause_s = 0.01
@@ -93,19 +93,19 @@ class Database:
                     raise self._worded(error) from self._cause(error)
                 if time.monotonic() >= deadline:
                     raise CheckpointError(
-                        f"checkpoint store {self.shown} is locked by another process, and did not come free within "
+                        f"checkpoint store {self.shown} is locked by another process, and was not released within "
                         f"{self._lock_timeout_s:g} s; end the program that holds it, or use a server database"
                     ) from self._cause(error)
             _log.info("checkpoint store %s is busy, waiting", self.shown)
-            time.sleep(random.uniform(0, pause_s))  # noqa: S311 - spreads waiting writers, guards nothing
+            time.sleep(random.uniform(0, pause_s))  # noqa: S311 - jitter between waiting writers
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
     def read(self, query: Callable[..., T], *arguments: Any) -> T:
-        """Returns ``query(connection, *arguments)`` of one transaction that only reads; see :meth:`transact`."""
+        """Returns ``query(connection, *arguments)`` in one read-only transaction; see :meth:`transact`."""
         return self.transact(lambda connection: query(connection, *arguments), write=False)
 
     def write(self, work: Callable[..., T], *arguments: Any) -> T:
-        """Returns ``work(connection, *arguments)`` of one transaction; see :meth:`transact`."""
+        """Returns ``work(connection, *arguments)`` in one transaction; see :meth:`transact`."""
         return self.transact(lambda connection: work(connection, *arguments), write=True)
 
     def close(self) -> None:
@@ -118,7 +118,7 @@ class Database:
     def _transact_once(self, work: Callable[[Connection], T], write: bool) -> T:
         options: dict[str, Any] = {_WRITES: write}
         if not write and self._engine.dialect.name in ("postgresql", "mysql"):
-            options["isolation_level"] = "REPEATABLE READ"  # several queries, one view of the data
+            options["isolation_level"] = "REPEATABLE READ"  # all queries see the same data
         with self._engine.connect().execution_options(**options) as connection, connection.begin():
             return work(connection)
 
@@ -129,7 +129,7 @@ class Database:
                 return self._make_sqlite_engine()
             options: dict[str, Any] = {"pool_pre_ping": True, "hide_parameters": True}
             if self.url.get_backend_name() == "mysql":
-                options["isolation_level"] = "READ COMMITTED"  # its own default locks gaps between rows, too
+                options["isolation_level"] = "READ COMMITTED"  # MySQL's default also locks gaps between rows
             return create_engine(self.url, **options)
         except (ArgumentError, NoSuchModuleError, ImportError, TypeError) as error:
             raise CheckpointError(
@@ -141,7 +141,7 @@ class Database:
 
     def _make_sqlite_engine(self) -> Engine:
         file = self._file
-        # A connection that only reads takes the file as one that nobody changes; so each transaction has its own.
+        # A read-only connection assumes that nobody changes the file, so each transaction has its own connection.
         pool = {"poolclass": NullPool} if file is not None and file.is_read_only else {}
         engine = create_engine(self.url, connect_args={"timeout": _BUSY_TIMEOUT_S}, hide_parameters=True, **pool)
         if file is not None:
@@ -158,32 +158,32 @@ class Database:
         return engine
 
     def _check_file(self, *, write: bool) -> None:
-        """Raises CheckpointError where the file of the store is not what it was, or cannot be written and is to be."""
+        """Raises CheckpointError if the file of the store was removed or replaced, or cannot be written for a write."""
         if self._file is None:
             return
         if self._file.is_gone:
             raise CheckpointError(
-                f"checkpoint store {self.shown} is not there any more: its file was removed or replaced while it was in use, "
-                "and what was written since is lost"
+                f"checkpoint store {self.shown} no longer exists: its file was removed or replaced while it was in use, "
+                "and later results are lost"
             )
         if write and self._file.is_read_only:
             raise CheckpointError(
-                f"checkpoint store {self.shown} is read-only: it can be read, and not written; name another one, or copy it to "
-                "a folder that can be written"
+                f"checkpoint store {self.shown} is read-only: it can be read, but not written; name another one, or copy it to "
+                "a writable folder"
             )
 
     def _worded(self, error: SQLAlchemyError) -> CheckpointError:
         original = getattr(error, "orig", None)
         text = f"checkpoint store {self.shown}: {self._redact(original or error)}"
         if mysql_code(original) in MYSQL_CUT_OFF:
-            text += "; if the server is there, what was to be written is larger than its max_allowed_packet"
+            text += "; if the server is running, the data is larger than its max_allowed_packet"
         return CheckpointError(text)
 
     def _redact(self, error: BaseException) -> str:
         return redact(str(error), self.url.password)
 
     def _cause(self, error: BaseException) -> BaseException | None:
-        """The error itself as a cause, unless its text gives the password away."""
+        """Returns the error as a cause, unless its text contains the password."""
         return error if self._redact(error) == str(error) else None
 
 
@@ -192,7 +192,7 @@ _LIVE: weakref.WeakSet[Database] = weakref.WeakSet()
 
 @functools.cache
 def _hook_forks() -> None:
-    """Has every fork find the stores without connections: SQLite's must not be open on both sides of one."""
+    """Closes connections before every fork, because an SQLite connection must not be used in both processes."""
     if not hasattr(os, "register_at_fork"):
         return
 
@@ -201,7 +201,7 @@ def _hook_forks() -> None:
             database._engine.dispose()
 
     def after_in_child() -> None:
-        # A connection that another thread had in use at the fork is the parent's: let go of it, do not close it.
+        # A connection in use by another thread belongs to the parent: drop it without closing it.
         for database in list(_LIVE):
             database._engine.dispose(close=False)
 
@@ -226,22 +226,22 @@ def _parse(location: Location) -> URL:
     return found
 
 
-_NO_MEMORY = "a checkpoint store in memory would be lost with its connection; give the path of a file"
+_NO_MEMORY = "a checkpoint store in memory is lost with its connection; give the path of a file"
 
 
 def _configure_sqlite(connection: sqlite3.Connection, *, writes: bool) -> None:
-    """Readers beside one writer, safe against kills, and transactions that begin when we say so (:func:`_begin_sqlite`)."""
+    """Allows readers next to one writer, makes writes crash-safe, and lets :func:`_begin_sqlite` begin transactions."""
     connection.isolation_level = None
     try:
         for pragma in (*(("journal_mode = WAL", "synchronous = NORMAL") if writes else ()), "foreign_keys = ON"):
             connection.execute(f"PRAGMA {pragma}").close()
     except sqlite3.Error:
-        connection.close()  # the pool does not know it yet
+        connection.close()  # the connection pool does not own it yet
         raise
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    # A writer takes the lock at once: one that reads first and writes later fails whenever another wrote in between.
+    # A writer acquires the lock at once. If it read first and wrote later, it would fail after a write in between.
     connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options()[_WRITES] else "BEGIN")
 
 

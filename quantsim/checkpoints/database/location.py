@@ -1,4 +1,4 @@
-"""Where results are kept: the path of a file, or the URL of a database. Mistyped URLs are refused."""
+"""The location of a store: the path of a file, or the URL of a database. Mistyped URLs are errors."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ __all__ = ["file_of", "read_location"]
 _DATABASES = ("mariadb", "mysql", "postgresql", "sqlite")
 _SCHEMES = (*_DATABASES, "postgres", "grpc", "http", "https", "mssql", "oracle", "redis")
 
-# A word and a colon before the first slash, as in postgresql:/host; one letter is a drive of Windows.
+# A word and a colon before the first slash, as in postgresql:/host; a single letter is a Windows drive.
 _ALMOST_URL = re.compile(rf"([a-z][a-z0-9+.\-]+):/|({'|'.join(_SCHEMES)})(?:\+[a-z0-9_]+)?(?::|//)", re.IGNORECASE)
 
 
 def read_location(location: str | os.PathLike[str], *, others: tuple[str, ...] = ()) -> Path | URL:
-    """A path, or a URL whose database there is.
+    """Parses a path, or the URL of a known database.
 
     Args:
-        location: as the user gave it.
-        others: schemes that are no database, and may be given all the same.
+        location: the user's input.
+        others: further accepted schemes, which are not databases.
 
     Raises:
-        ValueError: it is empty, or a URL that cannot be read or is misspelt, or whose database is not known. The message shows
-            no password.
+        ValueError: the location is empty, or a URL that is invalid, misspelt, or of an unknown database. The message does not
+            show the password.
     """
     text = os.fspath(location)
     if not text.strip():
         raise ValueError("it is empty; give a path or a database URL")
     if "\0" in text:
-        raise ValueError("it has a zero byte in it; give a path or a database URL")
+        raise ValueError("it contains a zero byte; give a path or a database URL")
     if "://" not in text:
         if isinstance(location, str) and (found := _ALMOST_URL.match(text)):
-            # No more is shown: the rest may hold a password.
+            # Only the scheme is shown: the rest may contain a password.
             scheme = found[1] or found[2]
             raise ValueError(
-                f"it begins like a URL, with {found[0]!r}, but is none: write {scheme}://..., or ./ before the name of a file"
+                f"it starts like a URL, with {found[0]!r}, but is not one: write {scheme}://..., or ./ before a file name"
             )
         return Path(os.path.expanduser(text))
     try:
@@ -56,7 +56,7 @@ def read_location(location: str | os.PathLike[str], *, others: tuple[str, ...] =
 
 
 def file_of(location: Path | URL) -> Path | None:
-    """The path of the file, which need not exist; None for a server, or a database in memory."""
+    """Returns the path of the file, which may not exist yet; None for a server or a database in memory."""
     if isinstance(location, Path):
         return location
     inside = location.get_backend_name() == "sqlite" and location.database
@@ -71,10 +71,10 @@ def _check_dialect(url: URL, others: tuple[str, ...]) -> None:
         url.get_dialect()
     except NoSuchModuleError:
         if backend in _DATABASES:
-            return  # without that driver, which is for whoever connects to tell
+            return  # the driver is not installed; connecting reports it
         known = nearest(backend, (*_DATABASES, *others))
-        raise ValueError(f"{shown_url(url)} names no database that there is: {known}") from None
+        raise ValueError(f"{shown_url(url)} names an unknown database: {known}") from None
     except ImportError:
         return  # as above
     if backend == "sqlite" and url.host:
-        raise ValueError(f"{shown_url(url)} has two slashes, and needs three: sqlite:///FILE")
+        raise ValueError(f"{shown_url(url)} has two slashes, but needs three: sqlite:///FILE")

@@ -1,4 +1,4 @@
-"""Between plain values and table rows: numbers that are not finite, JSON values, checkpoints."""
+"""Converts values to table rows and back: non-finite numbers, JSON values, checkpoints."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _NON_FINITE = ("nan", "inf", "-inf")
 
 
 def split_number(value: float | None) -> tuple[float | None, str | None]:
-    """Returns a number as (value, None) if it is finite, and as (None, "nan" | "inf" | "-inf") if not.
+    """Returns (value, None) for a finite number, else (None, "nan" | "inf" | "-inf").
 
     Example:
         >>> split_number(float("-inf"))
@@ -48,14 +48,14 @@ def join_number(value: float | None, non_finite: str | None) -> float | None:
 
 
 def plain_json(value: Any, where: str) -> Any:
-    """Returns a copy made of JSON values only: tuples as lists, non-finite floats as text, passwords of URLs redacted.
+    """Returns a copy with JSON values only: tuples become lists, non-finite floats text, and passwords in URLs are redacted.
 
     Args:
-        value: what is to be stored.
+        value: the value to store.
         where: its place, for messages, such as ``config``.
 
     Raises:
-        CheckpointError: something in it has no JSON form; the message says where.
+        CheckpointError: a part has no JSON form; the message says where.
     """
     if value is None or isinstance(value, bool | int):
         return value
@@ -75,7 +75,7 @@ def plain_json(value: Any, where: str) -> Any:
 
 
 def numbers_from_json(stored: Any) -> Any:
-    """Undoes what :func:`plain_json` does to floats that are not finite, in nested values; so is text that reads like one.
+    """Restores the non-finite floats that :func:`plain_json` wrote as text. Equal text of other origin is converted, too.
 
     Example:
         >>> numbers_from_json({"loss": [0.5, "nan", "-inf"]})
@@ -92,7 +92,7 @@ def run_row(run: Run) -> dict[str, Any]:
     """Returns the row of a run.
 
     Raises:
-        CheckpointError: something of it cannot be stored; the message names it.
+        CheckpointError: a value cannot be stored; the message names it.
     """
     check_driver(run.driver)
     for what, value in (("experiment_id", run.experiment_id), ("data_id", run.data_id)):
@@ -109,7 +109,7 @@ def run_row(run: Run) -> dict[str, Any]:
 
 
 def checkpoint_row(checkpoint: Checkpoint) -> dict[str, Any]:
-    """Returns the row of a checkpoint, without its metrics."""
+    """Returns the row of a checkpoint, without metrics."""
     objective, non_finite = split_number(checkpoint.objective)
     return {
         "run_id": checkpoint.run_id,
@@ -148,7 +148,7 @@ def checkpoint_from_row(row: Row[Any], metrics: Mapping[str, Mapping[str, float]
 
 
 def _parameters_to_json(parameters: Parameters) -> dict[str, list[float | str]]:
-    # JSON has no NaN or infinity; Python writes every other float so that it reads back bit for bit.
+    # JSON has no NaN or infinity. Python writes all other floats so that they are restored bit for bit.
     return {
         name: [value if math.isfinite(value) else str(value) for value in values] for name, values in parameters.items()
     }

@@ -1,4 +1,4 @@
-"""The statements on the table of runs; each runs in the caller's transaction."""
+"""Statements on the table of runs. Each runs in the caller's transaction."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from quantsim.errors import CheckpointError
 
 __all__ = ["BATCH", "add_run", "add_runs", "any_stored", "find", "load", "set_values", "touch_running", "with_prefix"]
 
-BATCH = 500  # rows per statement; every database takes that many bound values
+BATCH = 500  # rows per statement; all databases accept so many bound values
 
 
 def load(connection: Connection, run_id: str) -> Run:
-    """Returns the run of that full id, or raises CheckpointError."""
+    """Returns the run with this full id; raises CheckpointError if there is none."""
     row = connection.execute(select(runs).where(runs.c.run_id == run_id)).one_or_none()
     if row is None:
         raise CheckpointError(f"there is no run {run_id!r}")
     return _from_row(row)
 
 
-def find(connection: Connection, wanted: Mapping[str, str | None]) -> list[Run]:
-    """Returns the runs whose columns have the values that are not None, the newest first."""
+def find(connection: Connection, criteria: Mapping[str, str | None]) -> list[Run]:
+    """Returns the runs whose columns match all values that are not None, the newest first."""
     query = select(runs).order_by(runs.c.started_at.desc(), runs.c.run_id)
-    for column, value in wanted.items():
+    for column, value in criteria.items():
         if value is not None:
             query = query.where(runs.c[column] == value)
     return [_from_row(row) for row in connection.execute(query)]
 
 
 def with_prefix(connection: Connection, prefix: str, most: int) -> list[Run]:
-    """Returns the runs whose ids start so, in the order of their ids; at most so many."""
+    """Returns at most ``most`` runs whose ids start with the prefix, ordered by id."""
     query = select(runs).where(runs.c.run_id.startswith(prefix)).order_by(runs.c.run_id).limit(most)
     return [_from_row(row) for row in connection.execute(query)]
 
 
 def add_run(connection: Connection, row: Mapping[str, Any]) -> str:
-    """Writes a new run under an id whose first characters no other has, and returns the id."""
+    """Writes a new run under an id whose first characters are unique, and returns the id."""
     while True:
         run_id = uuid.uuid4().hex
         taken = select(runs.c.run_id).where(runs.c.run_id.startswith(run_id[:SHORT_RUN_ID]))
@@ -52,12 +52,12 @@ def add_run(connection: Connection, row: Mapping[str, Any]) -> str:
 
 
 def add_runs(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Writes runs under their own ids."""
+    """Writes runs under given ids."""
     connection.execute(insert(runs), rows)
 
 
 def any_stored(connection: Connection, run_ids: Sequence[str]) -> bool:
-    """Whether there is a run of one of these ids."""
+    """Whether a run with one of these ids exists."""
     for start in range(0, len(run_ids), BATCH):
         stored = select(runs.c.run_id).where(runs.c.run_id.in_(run_ids[start : start + BATCH]))
         if connection.scalars(stored).first() is not None:
@@ -72,7 +72,7 @@ def set_values(connection: Connection, run_id: str, values: Mapping[str, Any]) -
 
 
 def touch_running(connection: Connection, run_id: str, now: Any) -> None:
-    """Writes the time of a running run's last write; on a server this also locks its row, so that its writers queue up.
+    """Writes the time of the last write of a running run. On a server this also locks its row, so that writers wait.
 
     Raises:
         CheckpointError: there is no such run, or it is not running.
@@ -80,10 +80,10 @@ def touch_running(connection: Connection, run_id: str, now: Any) -> None:
     running = update(runs).where(runs.c.run_id == run_id, runs.c.status == "running")
     if connection.execute(running.values(updated_at=now)).rowcount == 0:
         run = load(connection, run_id)
-        raise CheckpointError(f"run {run_id} is {run.status}, not running; call resume_run first to go on with it")
+        raise CheckpointError(f"run {run_id} is {run.status}, not running; call resume_run first")
 
 
 def _from_row(row: Row[Any]) -> Run:
-    """Returns the run of a row, its study in the words of this version."""
+    """Returns the run of a row, with its study migrated to this version."""
     values = dict(row._mapping)
     return Run(**{**values, "config": renewed(values["config"])})

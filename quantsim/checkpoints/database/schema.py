@@ -1,9 +1,9 @@
 """The tables of the checkpoint store, and their version.
 
-Only types that SQLite, PostgreSQL and MySQL store without loss are used: times are text in one fixed UTC format (SQLite
-has no time zones, MySQL drops fractions of a second), numbers are double precision, and a number that is not finite is
-NULL beside a text that names it (SQLite turns NaN into NULL, MySQL refuses it). In MySQL, JSON is plain text (its own type
-writes numbers and the order of keys anew), and texts are told apart to the letter, whatever the database does by default.
+The tables only use types that SQLite, PostgreSQL and MySQL store without loss. Times are text in one fixed UTC format (SQLite
+has no time zones, MySQL drops fractions of a second). Numbers have double precision. A non-finite number is NULL, with a text
+column that names it (SQLite turns NaN into NULL, MySQL rejects it). In MySQL, JSON is plain text (its JSON type changes
+numbers and the order of keys), and texts are always compared case-sensitively.
 """
 
 from __future__ import annotations
@@ -55,19 +55,19 @@ __all__ = [
 
 SCHEMA_VERSION = 2
 
-_WITHOUT_REPORTS = 1  # lacks the table of reports, and differs in nothing else
+_WITHOUT_REPORTS = 1  # the version without the table of reports, otherwise equal
 
 _TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
-_CREATION_PAUSES_S = (0.1, 0.3, 1.0, 3.0)  # while another process creates the tables
-_LONGEST_BLOB = 2**32 - 1  # MySQL takes the smallest blob type that holds this length; the others ignore it
+_CREATION_PAUSES_S = (0.1, 0.3, 1.0, 3.0)  # pauses between retries while another process creates the tables
+_LONGEST_BLOB = 2**32 - 1  # MySQL uses the smallest blob type for this length; other databases ignore it
 
 
 class Unfinished(CheckpointError):
-    """Another process is creating the tables, or ended in the midst of it: MySQL shows each as soon as it is there."""
+    """Another process is creating the tables, or died while it did: MySQL shows each table as soon as it exists."""
 
 
 class UtcTime(TypeDecorator[datetime]):
-    """An aware time, stored as text that sorts as the times do, to the microsecond."""
+    """A time with time zone, stored as text that sorts chronologically, to the microsecond."""
 
     impl = String(27)
     cache_ok = True
@@ -80,7 +80,7 @@ class UtcTime(TypeDecorator[datetime]):
 
 
 class JsonText(TypeDecorator[Any]):
-    """A JSON value as the text that Python writes for it."""
+    """A JSON value, stored as the text that Python writes for it."""
 
     impl = LONGTEXT
     cache_ok = True
@@ -95,7 +95,7 @@ class JsonText(TypeDecorator[Any]):
 metadata = MetaData()
 
 _JSON = JSON().with_variant(JsonText(), "mysql")
-_TEXT = Text().with_variant(LONGTEXT(), "mysql")  # where TEXT ends at 64 KB
+_TEXT = Text().with_variant(LONGTEXT(), "mysql")  # MySQL's TEXT is limited to 64 KB
 
 
 def _table(name: str, *columns: Column[Any] | UniqueConstraint | CheckConstraint, **options: Any) -> Table:
@@ -125,7 +125,7 @@ runs = _table(
 
 checkpoints = _table(
     "checkpoints",
-    # SQLite numbers rows by itself only in a column of type INTEGER.
+    # SQLite only numbers rows automatically in a column of type INTEGER.
     Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
     Column("run_id", ForeignKey("runs.run_id", ondelete="CASCADE"), nullable=False),
     Column("step", BigInteger, nullable=False),
@@ -148,7 +148,7 @@ metrics = _table(
     Column("value", Double),
     Column("non_finite", String(4)),
     CheckConstraint("(value IS NULL) <> (non_finite IS NULL)", name="value_is_one_number"),
-    sqlite_with_rowid=False,  # the primary key is the row: half the space and one tree to write, not two
+    sqlite_with_rowid=False,  # rows are stored in the primary key: half the space, and one tree instead of two
 )
 
 states = _table(
@@ -169,7 +169,7 @@ reports = _table(
 
 
 def ensure_schema(database: Database) -> None:
-    """Has the tables there, in this version; raises as :func:`create_schema`."""
+    """Makes sure that the tables exist in this version; raises as :func:`create_schema`."""
     for pause_s in (*_CREATION_PAUSES_S, None):
         try:
             _create(database)
@@ -186,36 +186,36 @@ def _create(database: Database) -> None:
     try:
         database.transact(create_schema, write=True)
     except CheckpointError:
-        # On a server another process may have created the tables at the same moment.
+        # On a server, another process may have created the tables at the same time.
         if not database.transact(has_schema, write=False):
             raise
 
 
 def has_schema(connection: Connection) -> bool:
-    """Returns whether the database holds the tables in the version this code reads; raises as :func:`create_schema`."""
+    """Whether the database has the tables in this version; raises as :func:`create_schema`."""
     return _stored_version(connection) == SCHEMA_VERSION
 
 
 def create_schema(connection: Connection) -> None:
-    """Creates the tables that are missing and writes their version, unless another process did so meanwhile.
+    """Creates missing tables and writes their version, unless another process has done so.
 
-    A store of version 1 gets the table it lacks; what is in it stays.
+    A store of version 1 gets its missing table; its content does not change.
 
     Raises:
-        CheckpointError: the tables are of a version that cannot be brought up to date, or of another program.
-        Unfinished: another process is at it.
+        CheckpointError: the tables have a version that cannot be migrated, or belong to another program.
+        Unfinished: another process is creating them.
     """
     if has_schema(connection):
         return
     if connection.dialect.name == "mysql" and _stored_version(connection) is None:
-        schema_version.create(connection)  # only one process can, the others find it unfinished
+        schema_version.create(connection)  # only one process succeeds; the others find it unfinished
     metadata.create_all(connection)
     connection.execute(delete(schema_version))
     connection.execute(insert(schema_version).values(version=SCHEMA_VERSION))
 
 
 def _stored_version(connection: Connection) -> int | None:
-    """Version of the tables that the database holds, this one or the one before; None if it holds none of them."""
+    """Returns the version of the tables in the database, this one or the one before; None if there are no tables."""
     inspector = inspect(connection)
     names = set(inspector.get_table_names())  # first: another process may be creating them
     if not inspector.has_table(schema_version.name):
@@ -229,13 +229,13 @@ def _stored_version(connection: Connection) -> int | None:
     found: int | None = connection.scalar(select(schema_version.c.version))
     if found is None:
         kind = Unfinished if connection.dialect.name == "mysql" else CheckpointError
-        raise kind("the schema version is missing: the store was not created to its end; delete it")
+        raise kind("the schema version is missing: the creation of the store was interrupted; delete it")
     if found > SCHEMA_VERSION:
         raise CheckpointError(
-            f"it was made by a newer quantsim (schema {found}, this one reads {SCHEMA_VERSION}); upgrade quantsim"
+            f"it was made by a newer quantsim (schema {found}; this version reads {SCHEMA_VERSION}); upgrade quantsim"
         )
     if found < _WITHOUT_REPORTS:
         raise CheckpointError(
-            f"it was made by an older quantsim (schema {found}, this one reads {SCHEMA_VERSION}); use a new store"
+            f"it was made by an older quantsim (schema {found}; this version reads {SCHEMA_VERSION}); use a new store"
         )
     return found

@@ -1,4 +1,4 @@
-"""What database servers do not have in common: the driver that a URL means, and the errors that pass by themselves."""
+"""Differences between database servers: the driver for a URL, and the codes of temporary errors."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ _DRIVERS = {
     "postgresql": ("psycopg2", "psycopg", "postgresql"),
     "mysql": ("MySQLdb", "pymysql", "mysql"),
 }
-"""Backend → the package that SQLAlchemy takes unless told, the one that our extra installs, and that extra."""
+"""Backend → the package that SQLAlchemy uses by default, the package of our extra, and the name of the extra."""
 
 MYSQL_CONTENTION = frozenset({1020, 1205, 1213, 1412})
-"""Codes of MySQL and MariaDB that mean another transaction: a row or table changed meanwhile, a lock wait, a deadlock."""
+"""Error codes of MySQL and MariaDB for conflicts with another transaction: a changed row or table, a lock wait, a deadlock."""
 
 MYSQL_AWAY = frozenset(
-    {0, 2002, 2003, 2005, 2006, 2012, 2013, 2014, 2027, 2045, 2055}  # the client's own: no connection, or a lost one
+    {0, 2002, 2003, 2005, 2006, 2012, 2013, 2014, 2027, 2045, 2055}  # of the client: no connection, or a lost one
     | {1040, 1053, 1152, 1158, 1159, 1160, 1161, 1203, 1226}  # too busy, shutting down, cut off by the network
     | {1290, 1317, 1792, 1836, 1927, 4031}  # read-only while another server takes over; query or connection killed
 )
-"""Codes that mean a server which is not there, or will not have us, for a while."""
+"""Error codes of a server that is temporarily unavailable."""
 
 MYSQL_CUT_OFF = frozenset({1153, 2006, 2013})
-"""Codes of a connection that ended while something was sent, which a server also does with what is too much for it."""
+"""Error codes of a connection that was lost while sending, which also happens if the data is too large."""
 
 
 def with_driver(url: URL) -> URL:
-    """The URL with the driver of an extra, where it names none and SQLAlchemy's own choice is not installed.
+    """Returns the URL with the driver of our extra, if it names none and SQLAlchemy's default is not installed.
 
-    MariaDB is reached as MySQL: what is written for either serves both, which SQLAlchemy tells apart when it connects.
+    MariaDB is treated as MySQL. SQLAlchemy distinguishes them when it connects.
 
     Raises:
-        ModuleNotFoundError: neither is installed; its text begins with the package, and says how to get it.
+        ModuleNotFoundError: neither driver is installed; the text starts with the package, and says how to install it.
     """
     backend, _, driver = url.drivername.partition("+")
     if backend == "mariadb":
@@ -56,6 +56,6 @@ def with_driver(url: URL) -> URL:
 
 
 def mysql_code(error: object) -> int | None:
-    """The number that a driver of MySQL gives its error; None if the error is of another kind."""
+    """Returns the error code of a MySQL driver; None for other errors."""
     arguments = getattr(error, "args", ())
     return arguments[0] if arguments and isinstance(arguments[0], int) else None

@@ -1,4 +1,4 @@
-"""The file of an SQLite store: whether it can be written, how it is read where it cannot, and whether it is still there."""
+"""The file of an SQLite store: whether it is writable, how to read it if it is not, and whether it was replaced."""
 
 from __future__ import annotations
 
@@ -13,36 +13,34 @@ __all__ = ["SqliteFile"]
 
 
 class SqliteFile:
-    """The file that a database writes to, or reads only.
+    """The file of an SQLite database, which may be read-only.
 
-    SQLite keeps writing to a file that was removed while it was open, and says nothing. So its number on the disk (inode) is
-    remembered, and compared.
+    SQLite silently keeps writing to an open file that was removed. So the inode of the file is remembered and compared.
     """
 
     def __init__(self, path: Path) -> None:
         """Touches nothing."""
-        self._path = path.absolute()  # it stays the same, whatever the working directory is later
+        self._path = path.absolute()  # independent of later changes of the working directory
         self._inode: int | None = None
 
     def make_folder(self) -> None:
-        """Makes the folders above; OSError where they cannot be made."""
+        """Makes the folders above; raises OSError if that fails."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
 
     @property
     def is_read_only(self) -> bool:
-        """Whether it is there and cannot be written, or the files that SQLite needs beside it cannot be made."""
+        """Whether the file exists but is not writable, or SQLite's additional files cannot be made next to it."""
         if not self._path.is_file():
             return False
         return not (_is_writable(self._path) and (_is_writable(self._path.parent) or self._beside("-wal").is_file()))
 
     def connecting(self, _dialect: Any, _record: Any, arguments: list[Any], options: dict[str, Any]) -> None:
-        """Says how a connection is to be made, as the event of SQLAlchemy: one that only reads, where none can write.
+        """Event of SQLAlchemy before a connection is made: makes it read-only if the file is not writable.
 
-        Without writing, SQLite opens a file in WAL mode only as one that nobody changes, or where the files beside it are those
-        of a program that has it open.
+        SQLite can only open a read-only file in WAL mode as immutable, or if another program has it open.
 
         Raises:
-            CheckpointError: the newest rows are in the file beside it, and cannot be read from there.
+            CheckpointError: the newest rows are in the WAL file, and cannot be read from there.
         """
         if not self.is_read_only:
             arguments[:] = [str(self._path)]
@@ -51,8 +49,8 @@ class SqliteFile:
         has_log = log.is_file() and log.stat().st_size > 0
         if has_log and not index.is_file():
             raise CheckpointError(
-                f"checkpoint store {self._path} is read-only, and its newest rows are in {log.name} beside it: copy both to a "
-                "folder that can be written, and open the copy"
+                f"checkpoint store {self._path} is read-only, and its newest rows are in {log.name}: copy both files to a "
+                "writable folder, and open the copy"
             )
         arguments[:] = [f"file:{quote(str(self._path))}?{'mode=ro' if has_log else 'immutable=1'}"]
         options["uri"] = True
@@ -61,13 +59,13 @@ class SqliteFile:
         return self._path.with_name(self._path.name + suffix)
 
     def remember(self) -> None:
-        """Remembers which file was opened, the first time."""
+        """Remembers the inode of the file when it is first opened."""
         if self._inode is None:
             self._inode = self._path.stat().st_ino
 
     @property
     def is_gone(self) -> bool:
-        """Whether the file that was opened was removed, or another one is in its place."""
+        """Whether the opened file was removed or replaced."""
         if self._inode is None:
             return False
         try:

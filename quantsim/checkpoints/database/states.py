@@ -1,4 +1,4 @@
-"""The statements on the states that runs are resumed from, and on their reports; each runs in the caller's transaction."""
+"""Statements on states and reports of runs. Each runs in the caller's transaction."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["load_reports", "load_state", "replace_report", "replace_state"]
 
 
 def replace_state(connection: Connection, run_id: str, state: RunState) -> None:
-    """Writes the state of a run in place of its earlier one."""
+    """Replaces the state of a run."""
     connection.execute(delete(states).where(states.c.run_id == run_id))
     row = {"run_id": run_id, "step": state.step, "blob": state.blob, "created_at": state.created_at}
     connection.execute(insert(states), row)
@@ -31,7 +31,7 @@ def load_state(connection: Connection, run_id: str) -> RunState | None:
 def replace_report(
     connection: Connection, run_id: str, step: int, content: Mapping[str, Any], created_at: datetime
 ) -> None:
-    """Writes a report, of JSON values only, in place of one of the same step."""
+    """Writes a report of JSON values, replacing one of the same step."""
     connection.execute(delete(reports).where(reports.c.run_id == run_id, reports.c.step == step))
     row = {"run_id": run_id, "step": step, "content": content, "created_at": created_at}
     connection.execute(insert(reports), row)
