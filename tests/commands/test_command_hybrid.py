@@ -10,7 +10,7 @@ from command_support import SMALL_SGD
 
 from quantsim import CheckpointStore
 from quantsim.checkpoints import top
-from quantsim.drivers.hybrid import rounds
+from quantsim.drivers.sgd import GradientDriver
 
 SMALL = ("--trials", "3", "--top", "2", "--rounds", "1", "--set", "hybrid.steps=2", "--set", "data.bar_minutes=1440")
 METRIC = "daily_log_sharpe"
@@ -21,7 +21,7 @@ def test_hybrid_is_interrupted_taken_up_and_shown(cli, tmp_path: Path, monkeypat
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(rounds, "run_sgd", stop)
+        patch.setattr(GradientDriver, "runs", stop)
         cut = cli("hybrid", *SMALL)
     assert cut.exit_code == 130
     assert "Kept: round 1 up to evaluation 3 of 3 of its search" in cut.stderr

@@ -21,10 +21,10 @@ from quantsim import CheckpointStore, Evaluator, Experiment
 from quantsim.checkpoints import select, top
 from quantsim.config.identity import GRADIENTS
 from quantsim.drivers.hybrid import HybridRun, run_hybrid
-from quantsim.drivers.hybrid.driver import _loop
+from quantsim.drivers.hybrid.driver import _run
 from quantsim.drivers.hybrid.gradients import gradient_experiment
-from quantsim.drivers.hybrid.rounds import State
-from quantsim.drivers.search import engines, load_search_space
+from quantsim.drivers.hybrid.rounds import Phase, Rounds, State
+from quantsim.drivers.search import load_search_space
 from quantsim.drivers.search.storage.opened import opened_storage
 from quantsim.errors import ConfigError, DriverError
 
@@ -139,7 +139,7 @@ def test_phases_tell_what_the_default_selection_would_pick(whole: Whole) -> None
 def test_cut_off_anywhere_it_ends_with_the_trials_it_would_have_had(
     whole: Whole, store: CheckpointStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    prices, evaluate = make_prices(), engines.run
+    prices, evaluate = make_prices(), Evaluator.evaluate_many
 
     def interrupt_after(kind: str, done: int) -> None:
         def watch(now: Any) -> None:
@@ -149,16 +149,16 @@ def test_cut_off_anywhere_it_ends_with_the_trials_it_would_have_had(
         with pytest.raises(KeyboardInterrupt):
             run_hybrid(make_experiment(), prices, store, progress=watch)
 
-    def interrupt_within(trial_of_session: int) -> None:
+    def interrupt_within(call_of_session: int) -> None:
         calls = itertools.count()
 
-        def stop(*arguments: Any) -> Any:
-            if next(calls) == trial_of_session:
+        def stop(evaluator: Evaluator, *arguments: Any) -> Any:
+            if next(calls) == call_of_session:
                 raise KeyboardInterrupt
-            return evaluate(*arguments)
+            return evaluate(evaluator, *arguments)
 
         with monkeypatch.context() as patch:
-            patch.setattr(engines, "run", stop)
+            patch.setattr(Evaluator, "evaluate_many", stop)
             with pytest.raises(KeyboardInterrupt):
                 run_hybrid(make_experiment(), prices, store)
 
@@ -168,8 +168,8 @@ def test_cut_off_anywhere_it_ends_with_the_trials_it_would_have_had(
     interrupt_after("search", 4)
     interrupt_after("gradients", 2 * TOP)
     (cut,) = store.find_runs(driver="sgd", status="interrupted")
-    interrupt_within(0)  # the search is done: the first trial of what was found
-    interrupt_within(1)  # and the second
+    interrupt_within(1)  # the last report of the gradients is done: the trials of what was found
+    assert [run.status for run in store.find_runs(driver="sgd")] == ["finished"]
     interrupt_after("gradients", TOP * STEPS + 1)
     room = sum(phase.evaluations for phase in whole.run.phases[:2]) + 2
     budget = run_hybrid(make_experiment(hybrid={"max_evaluations": room}), prices, store)
@@ -235,6 +235,23 @@ def test_without_fees_the_fee_stays_and_the_check_is_with_fees(store: Checkpoint
     stored = store.run(run.phases[1].run_id).config
     assert stored["fees"]["arb_fee"] == 0.0
     assert "swap_fee" not in stored["parameters"]
+
+
+def test_series_in_memory_take_the_place_of_files(store: CheckpointStore) -> None:
+    """Those that the gradients go without are not asked for there."""
+    experiment = make_experiment(
+        fees={"swap_fee": 0.0},
+        series={"swap_fee": "nowhere.csv"},
+        hybrid={"gradients": "zero_fee", "rounds": 1, "trials": 3},
+    )
+    prices = make_prices()
+    series = {"swap_fee": np.full(prices.n_bars, 0.003)}
+    run = run_hybrid(experiment, prices, store, series=series)
+    assert [phase.kind for phase in run.phases] == ["search", "gradients"]
+    assert store.run(run.run_id).notes["series"] == "in memory: swap_fee"
+    row = store.checkpoints(run_id=run.run_id)[-1]
+    again = Evaluator(experiment, prices, series).evaluate(row.params)
+    assert row.objective == pytest.approx(again["train"][METRIC], rel=1e-9)
 
 
 def gradients_of(**tables: Any) -> Experiment:
@@ -324,20 +341,23 @@ def test_jobs_out_of_range_are_refused(store: CheckpointStore) -> None:
         run_hybrid(make_experiment(), make_prices(), store, jobs=0)
 
 
-class _Scripted:
+class _Scripted(Rounds):
     """Rounds whose phases come to these best values, one after another."""
 
     def __init__(self, *best: float) -> None:
-        self.experiment, self._best = make_experiment(hybrid={"rounds": 9}), iter(best)
+        object.__setattr__(self, "search", SimpleNamespace(experiment=make_experiment(hybrid={"rounds": 9})))
+        object.__setattr__(self, "values", iter(best))
 
-    def search(self, state: State, trials: int) -> tuple[State, None]:
-        return replace(state, best=next(self._best), trials=state.trials + trials), None
+    def _next(self, state: State, kind: str) -> tuple[State, Phase]:
+        best = next(self.values)
+        return replace(state, best=best), Phase(state.round, kind, "", 0, None, best, {})
 
-    def candidates(self, state: State) -> list[int]:
-        return [0]
+    def _search(self, state: State) -> tuple[State, Phase]:
+        after, phase = self._next(replace(state, before=state.best), "search")
+        return replace(after, starts=(SimpleNamespace(step=0),)), phase
 
-    def fine_tune(self, state: State, starts: list[int]) -> tuple[State, None]:
-        return replace(state, best=next(self._best)), None
+    def _tune(self, state: State, starts: Any) -> tuple[State, Phase]:
+        return self._next(state, "gradients")
 
 
 @pytest.mark.parametrize(
@@ -350,7 +370,5 @@ class _Scripted:
     ],
 )
 def test_rounds_end_once_they_gain_nothing_more_at_infinity_too(best: tuple[float, ...], rounds: int) -> None:
-    minutes: Any = SimpleNamespace(check=lambda: None)
-    scripted: Any = _Scripted(*best)
-    state, stopped = _loop(scripted, minutes, [])
-    assert (stopped, state.round) == ("no gain", rounds)
+    _, phases, stopped = _run(_Scripted(*best), lambda: False)
+    assert (stopped, phases[-1].round) == ("no gain", rounds)

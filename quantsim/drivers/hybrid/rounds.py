@@ -1,29 +1,31 @@
-"""The two phases of a round, each a step from state to state: search, and fine-tuning by gradients."""
+"""The phases of a hybrid run, each a step from state to state: search, and fine-tuning by gradients."""
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-import optuna
 from optuna.trial import FrozenTrial
 
 from quantsim.checkpoints import Checkpoint, CheckpointStore, select
 from quantsim.config import Experiment
 from quantsim.drivers.hybrid.tuned import best_of_sets, unseen
-from quantsim.drivers.search import SearchProgress, SearchSpace, run_search
-from quantsim.drivers.search.storage.opened import Location, opened_storage
-from quantsim.drivers.search.study import load_study, quiet_optuna, settled_trials
+from quantsim.drivers.loop import run_driver
+from quantsim.drivers.search import SearchDriver, SearchProgress
+from quantsim.drivers.search.study import settled_trials
 from quantsim.drivers.search.values import trial_values
-from quantsim.drivers.sgd import GradientDriver, Progress, run_sgd
-from quantsim.prices import Prices
-from quantsim.ranking import TIE_METRIC, rank
+from quantsim.drivers.sgd import GradientDriver, Progress
+from quantsim.ranking import TIE_METRIC, gain, rank
 
-__all__ = ["FROM", "TUNED_FROM", "HybridProgress", "Kind", "Phase", "Rounds", "State"]
+__all__ = ["FROM", "TUNED_FROM", "HybridProgress", "Kind", "Phase", "Rounds", "State", "Stop"]
 
 Kind = Literal["search", "gradients"]
+
+Stop = Literal["rounds", "no gain", "nothing new", "evaluations", "minutes"]
+"""Why a run ended: all rounds are done; the last one did not help; all that could be fine-tuned was; a budget is spent."""
 
 FROM = "from"
 """User attribute of a trial that fine-tuning put into the study; its value is "sgd"."""
@@ -38,17 +40,25 @@ class State:
 
     Attributes:
         round: that the next phase belongs to, from 1.
+        starts: the trials that the next phase fine-tunes; None where it is a search.
         trials: settled trials that the study has after the phases so far; their numbers may have gaps.
         evaluations: trials, and gradient steps times sets, so far.
         best: the highest value of any trial, as the search has it: its train objective; None before any.
+        before: the same before the present round.
+        gained: whether the last round raised it by more than ``hybrid.min_gain``.
         tuned: numbers of the trials that were fine-tuned.
+        run_id: of the search in the store; None until this session has opened it.
     """
 
     round: int = 1
+    starts: tuple[Checkpoint, ...] | None = None
     trials: int = 0
     evaluations: int = 0
     best: float | None = None
+    before: float | None = None
+    gained: bool = True
     tuned: frozenset[int] = frozenset()
+    run_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -96,35 +106,32 @@ class HybridProgress:
     best: float | None
 
 
-@dataclass
+@dataclass(frozen=True)
 class Rounds:
     """The fixed parts of a hybrid run, and its phases.
 
     A phase that an earlier session finished is read from study and store; one that it began goes on where it was.
 
     Attributes:
-        experiment: of the study.
-        space: what its search moves.
+        search: the driver of the study, open.
         gradients: what fine-tuning follows; see :func:`~quantsim.drivers.hybrid.gradients.gradient_experiment`.
-        prices: as given.
+        series: in memory.
         store: of checkpoints.
-        location: where the study is.
-        name: of the study.
-        options: of every search: workers, and whether to take over.
-        watch: called with what is reported; what it raises ends the phase.
-        run_id: of the search in the store; None until this session has opened it.
+        progress: called with what is reported.
+        stop: asked after every step of a driver whether to leave the phase.
     """
 
-    experiment: Experiment
-    space: SearchSpace
+    search: SearchDriver
     gradients: Experiment
-    prices: Prices
+    series: Mapping[str, Any]
     store: CheckpointStore
-    location: Location
-    name: str
-    options: Mapping[str, Any]
-    watch: Callable[[HybridProgress], None]
-    run_id: str | None = None
+    progress: Callable[[HybridProgress], None] | None
+    stop: Callable[[], bool]
+
+    @property
+    def experiment(self) -> Experiment:
+        """Of the study."""
+        return self.search.experiment
 
     @property
     def metric(self) -> str:
@@ -136,47 +143,94 @@ class Rounds:
         """How the default selection picks."""
         return "best_validation" if self.experiment.periods.has_validation else "best_train"
 
-    def search(self, state: State, trials: int) -> tuple[State, Phase]:
-        """Adds that many trials to the study."""
-        rows, seconds = self._trials(state, state.trials + trials, "search", 0, trials)
-        return self._after(state, rows, "search", str(self.run_id), state.trials + trials, trials, seconds)
+    def check(self) -> None:
+        """Raises where gradients cannot be followed."""
+        self._gradient_driver(())
 
-    def candidates(self, state: State) -> list[Checkpoint]:
+    def ending(self, state: State) -> Stop | None:
+        """Why there is no further phase; None where there is one."""
+        settings, room = self.experiment.hybrid, self._room(state)
+        if state.starts is None:
+            if not state.gained:
+                return "no gain"
+            if state.round > settings.rounds:
+                return "rounds"
+            return "evaluations" if room < 1 else None
+        if not state.starts:
+            return "nothing new"
+        # Half a fine-tuning would be another one, and could not be gone on with: it is done as a whole, or not at all.
+        return "evaluations" if len(state.starts) * (settings.steps + 1) > room else None
+
+    def step(self, state: State) -> tuple[State, Phase | None]:
+        """The next phase; None for one that was stopped."""
+        if state.starts is None:
+            return self._search(state)
+        after, phase = self._tune(state, state.starts)
+        if phase is None:
+            return after, None
+        gained = state.before is None or gain(phase.best, state.before) > self.experiment.hybrid.min_gain
+        tuned = state.tuned | {start.step for start in state.starts}
+        return replace(after, round=state.round + 1, starts=None, gained=gained, tuned=tuned), phase
+
+    def tuned_from(self) -> dict[int, int]:
+        """Of each trial that fine-tuning made, the number of the one that was fine-tuned."""
+        attributes = {trial.number: trial.user_attrs for trial in self._settled()}
+        return {number: int(found[TUNED_FROM]) for number, found in attributes.items() if TUNED_FROM in found}
+
+    def _room(self, state: State) -> float:
+        most = self.experiment.hybrid.max_evaluations
+        return math.inf if most is None else most - state.evaluations
+
+    def _search(self, state: State) -> tuple[State, Phase | None]:
+        """Adds trials to the study."""
+        n_trials, begun = int(min(self.experiment.hybrid.trials, self._room(state))), time.monotonic()
+        target = state.trials + n_trials
+        spent = len(self._settled()) < target
+        state, complete = self._run_search(replace(state, before=state.best), target, "search", 0, n_trials)
+        if not complete:
+            return state, None
+        seconds = time.monotonic() - begun if spent else None
+        state, phase = self._after(state, "search", str(state.run_id), target, n_trials, seconds)
+        return replace(state, starts=self._candidates(state)), phase
+
+    def _tune(self, state: State, starts: Sequence[Checkpoint]) -> tuple[State, Phase | None]:
+        """Follows gradients from trials, and tries what the deciding split chooses of each set."""
+        tuning = self._run_gradients(state, starts)
+        if tuning is None:
+            return state, None
+        run_id, tuning_s = tuning
+        n_steps, found = self._found(run_id, starts)
+        kept = unseen(found, [trial.params for trial in self._settled()[: state.trials]])
+        target, evaluations, begun = state.trials + len(kept), n_steps + len(kept), time.monotonic()
+        missing = len(self._settled()) < target
+        for number, params in kept.items() if missing else ():
+            self.search.enqueue(params, {FROM: "sgd", TUNED_FROM: number})
+        state, complete = self._run_search(state, target, "gradients", n_steps, evaluations)
+        if not complete:
+            return state, None
+        spent = [tuning_s] if tuning_s is not None else []
+        spent += [time.monotonic() - begun] if missing else []
+        seconds = sum(spent) if spent else None
+        return self._after(state, "gradients", run_id, target, evaluations, seconds)
+
+    def _candidates(self, state: State) -> tuple[Checkpoint, ...]:
         """What is to be fine-tuned next: the best trials, as the search values them, that were not yet; maybe none.
 
-        Of trials of later phases, which a study that is taken up has, none is considered.
+        Of trials of later phases, which a study that is resumed has, none is considered.
         """
-        fresh = [row for row in self._rows(state.trials) if row.step not in state.tuned and row.raw_is_finite]
+        rows = self._rows(state, state.trials)
+        fresh = [row for row in rows if row.step not in state.tuned and row.raw_is_finite]
         distinct: dict[Any, Checkpoint] = {}
         by_step = sorted(fresh, key=lambda row: row.step)
         for row in sorted(
             by_step, key=lambda row: rank(self._value(row), row.value("train", TIE_METRIC)), reverse=True
         ):
             distinct.setdefault(tuple(sorted(row.raw.items())), row)
-        return list(distinct.values())[: self.experiment.hybrid.top]
+        return tuple(distinct.values())[: self.experiment.hybrid.top]
 
     def _value(self, row: Checkpoint) -> float:
         """What a completed trial is worth to the search; not nan, or it would have failed."""
         return trial_values(self.experiment, row.metrics)[0]
-
-    def fine_tune(self, state: State, starts: Sequence[Checkpoint]) -> tuple[State, Phase]:
-        """Follows gradients from trials, and tries what the deciding split chooses of each set."""
-        run_id, tuning_s = self._tuned(state, starts)
-        n_steps, found = self._found(run_id, starts)
-        kept = unseen(found.values(), [trial.params for trial in self._settled()[: state.trials]])
-        from_trial = {id(params): number for number, params in found.items()}
-        evaluations, rows, seconds = n_steps + len(kept), self._rows(state.trials), [tuning_s]
-        # One after another where trials shall come as they would have: one that is cut off goes to the end of the queue.
-        at_once = 1 if self.options["jobs"] == 1 else max(len(kept), 1)
-        for first in range(0, len(kept), at_once):
-            queue = [(from_trial[id(params)], params) for params in kept[first : first + at_once]]
-            target = state.trials + first + len(queue)
-            rows, trying_s = self._trials(state, target, "gradients", n_steps, evaluations, queue)
-            seconds.append(trying_s)
-        spent = [one for one in seconds if one is not None]
-        after = replace(state, tuned=state.tuned | {start.step for start in starts})
-        n_trials = state.trials + len(kept)
-        return self._after(after, rows, "gradients", run_id, n_trials, evaluations, sum(spent) if spent else None)
 
     def _found(self, run_id: str, starts: Sequence[Checkpoint]) -> tuple[int, dict[int, dict[str, float]]]:
         """The steps that a gradient run took, times sets, and by the trial that it started from the parameters it found."""
@@ -185,102 +239,61 @@ class Rounds:
         # A parameter that was left out of fine-tuning, such as a fee, is that of the start.
         humans = {starts[index].step: {**starts[index].human, **row.human} for index, row in best.items()}
         n_steps = len(starts) * max(row.step for row in rows)
-        return n_steps, {number: self.space.from_human(human, clip=True) for number, human in humans.items()}
+        return n_steps, {number: self.search.space.from_human(human, clip=True) for number, human in humans.items()}
 
     def _after(
-        self,
-        state: State,
-        rows: Sequence[Checkpoint],
-        kind: Kind,
-        run_id: str,
-        trials: int,
-        evaluations: int,
-        seconds: float | None,
+        self, state: State, kind: Kind, run_id: str, trials: int, evaluations: int, seconds: float | None
     ) -> tuple[State, Phase]:
+        rows = self._rows(state, trials)
         picked = select(rows, self.method, self.metric).checkpoint
         objective = {split: table[self.metric] for split, table in picked.metrics.items() if self.metric in table}
         best = max(map(self._value, rows))
         after = replace(state, trials=trials, evaluations=state.evaluations + evaluations, best=best)
         return after, Phase(state.round, kind, run_id, evaluations, seconds, best, objective)
 
-    def _trials(
-        self,
-        state: State,
-        target: int,
-        kind: Kind,
-        done_before: int,
-        total: int,
-        queue: Sequence[tuple[int, dict[str, float]]] = (),
-    ) -> tuple[list[Checkpoint], float | None]:
-        """Brings the study to ``target`` trials, those of ``queue`` first; returns their checkpoints, and the seconds.
+    def _run_search(self, state: State, target: int, kind: Kind, done_before: int, total: int) -> tuple[State, bool]:
+        """Brings the study to ``target`` trials, and the store up to the study; returns whether it has them all."""
+        if state.run_id is not None and len(self._settled()) >= target:
+            return state, True
 
-        ``queue`` pairs the trial that was fine-tuned with the parameters that came of it.
-        """
-        missing = target - len(self._settled())
-        begun = time.monotonic()
-        if missing > 0 or self.run_id is None:  # the first call of a session also brings the store up to the study
+        def watch(progress: SearchProgress) -> None:
+            done = min(done_before + max(progress.finished - state.trials, 0), total)
+            self._tell(state, kind, done, total, progress.best_value)
 
-            def watch(progress: SearchProgress) -> None:
-                done = min(done_before + max(progress.finished - state.trials, 0), total)
-                self._tell(state, kind, done, total, progress.best_value)
+        self.search.trials = target
+        done = run_driver(self.search, self.store, progress=watch, stop=self.stop)
+        return replace(state, run_id=done.run_id), done.ending is not None
 
-            if missing > 0:
-                self._mark(queue)
-            run = run_search(
-                self.experiment,
-                self.prices,
-                self.store,
-                storage=self.location,
-                study_name=self.name,
-                trials=target,
-                enqueue=[self.space.to_params(params) for _, params in queue],
-                progress=watch,
-                **self.options,
-            )
-            self.run_id = run.run_id
-        return self._rows(target), time.monotonic() - begun if missing > 0 else None
-
-    def _mark(self, queue: Sequence[tuple[int, dict[str, float]]]) -> None:
-        """Enqueues trials with the mark of where they are from, which the search then finds there."""
-        if queue:
-            with quiet_optuna(), opened_storage(self.location) as storage:
-                study = load_study(storage, self.name)
-                for number, params in queue:
-                    study.enqueue_trial(params, user_attrs={FROM: "sgd", TUNED_FROM: number}, skip_if_exists=True)
-
-    def tuned_from(self) -> dict[int, int]:
-        """Of each trial that fine-tuning made, the number of the one that was fine-tuned."""
-        attributes = {trial.number: trial.user_attrs for trial in self._settled()}
-        return {number: int(found[TUNED_FROM]) for number, found in attributes.items() if TUNED_FROM in found}
-
-    def _tuned(self, state: State, starts: Sequence[Checkpoint]) -> tuple[str, float | None]:
-        """The gradient run from those trials, finished: as an earlier session left it, or run now; and the seconds."""
+    def _run_gradients(self, state: State, starts: Sequence[Checkpoint]) -> tuple[str, float | None] | None:
+        """The finished gradient run from those trials, and its seconds in this session; None if it was stopped."""
         wanted = {one.raw_name for one in self.gradients.layout}
         raw = [{name: values for name, values in start.raw.items() if name in wanted} for start in starts]
-        driver = GradientDriver(self.gradients, self.prices, start=raw)
+        driver, n_sets = self._gradient_driver(raw), len(starts)
         for run in driver.runs(self.store):
             if run.status == "finished":
                 return run.run_id, None
-        n_sets = len(starts)
 
         def watch(progress: Progress) -> None:
             self._tell(state, "gradients", n_sets * progress.step, n_sets * (progress.steps + 1), state.best)
 
-        done = run_sgd(self.gradients, self.prices, self.store, start=raw, progress=watch)
-        return done.run_id, done.seconds
+        done = run_driver(driver, self.store, progress=watch, stop=self.stop)
+        return None if done.ending is None else (done.run_id, done.seconds)
+
+    def _gradient_driver(self, start: Sequence[Mapping[str, Any]]) -> GradientDriver:
+        named = self.gradients.series.model_dump(exclude_none=True)
+        series = {name: values for name, values in self.series.items() if name in named}
+        return GradientDriver(self.gradients, self.search.prices, series=series, start=start)
 
     def _tell(self, state: State, kind: Kind, done: int, total: int, best: float | None) -> None:
-        self.watch(HybridProgress(state.round, self.experiment.hybrid.rounds, kind, done, total, best))
+        if self.progress is not None:
+            self.progress(HybridProgress(state.round, self.experiment.hybrid.rounds, kind, done, total, best))
 
     def _settled(self) -> list[FrozenTrial]:
-        """The trials of the study that count, by number; none where there is no study yet."""
-        with quiet_optuna(), opened_storage(self.location) as storage:
-            if self.name not in optuna.get_all_study_names(storage):
-                return []
-            return sorted(settled_trials(load_study(storage, self.name)), key=lambda trial: trial.number)
+        """The trials of the study that count, by number."""
+        return sorted(settled_trials(self.search.study), key=lambda trial: trial.number)
 
-    def _rows(self, trials: int) -> list[Checkpoint]:
+    def _rows(self, state: State, trials: int) -> list[Checkpoint]:
         """The checkpoints of the first settled trials; those that failed have none."""
         numbers = {trial.number for trial in self._settled()[:trials]}
-        rows = self.store.checkpoints(run_id=self.run_id, metrics=[self.metric, TIE_METRIC])
+        rows = self.store.checkpoints(run_id=state.run_id, metrics=[self.metric, TIE_METRIC])
         return [row for row in rows if row.step in numbers]

@@ -42,13 +42,12 @@ def best_of_sets(rows: Iterable[Checkpoint], n_sets: int, method: str, metric: s
     return best
 
 
-def unseen(sets: Iterable[dict[str, float]], tried: Iterable[Mapping[str, float]]) -> list[dict[str, float]]:
-    """The sets of trial parameters that differ from all that were tried, and from each other."""
-    known = list(tried)
-    new: list[dict[str, float]] = []
-    for params in sets:
-        if not any(_equal(params, other) for other in (*known, *new)):
-            new.append(params)
+def unseen(sets: Mapping[int, dict[str, float]], tried: Iterable[Mapping[str, float]]) -> dict[int, dict[str, float]]:
+    """Those sets of trial parameters, by their keys, that differ from all that were tried, and from each other."""
+    known, new = list(tried), dict[int, dict[str, float]]()
+    for key, params in sets.items():
+        if not any(_equal(params, other) for other in (*known, *new.values())):
+            new[key] = params
     return new
 
 
