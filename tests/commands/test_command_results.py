@@ -145,7 +145,8 @@ def test_select_shows_one_per_set(cli, results: Path):
 
 def test_a_search_with_several_objectives_and_the_selection_from_its_front(cli):
     objectives = ["daily_log_sharpe", "max_drawdown", "-fee_revenue_over_value"]  # the last is 0 everywhere
-    tables = (f"search.objectives={json.dumps(objectives)}", "search.sampler=nsga2", "search.population_size=8")
+    search = (f"search.objectives={json.dumps(objectives)}", "search.sampler=nsga2", "search.population_size=8")
+    tables = (*search, "data.bar_minutes=60")
     settings = [part for table in tables for part in ("--set", table)]
     searched = cli("optuna", "--study", "momentum_zero_fee", *settings, "--trials", "16", "--quiet")
     assert searched.exit_code == 0, searched.output
@@ -168,7 +169,8 @@ def test_a_search_with_several_objectives_and_the_selection_from_its_front(cli):
 
 def test_a_front_of_one_is_chosen_by_train_data_all_the_same(cli):
     objectives = json.dumps(["daily_log_sharpe", "-fee_revenue_over_value"])  # the last is 0 everywhere
-    settings = ("--set", f"search.objectives={objectives}", "--set", "search.sampler=random")
+    tables = (f"search.objectives={objectives}", "search.sampler=random", "data.bar_minutes=60")
+    settings = [part for table in tables for part in ("--set", table)]
     searched = cli("optuna", "--study", "momentum_zero_fee", *settings, "--trials", "12", "--quiet").stdout
     assert "Front: 1 trials" in searched
     balanced = re.search(r"Balanced, .*: trial\s+(\d+)", searched)[1]

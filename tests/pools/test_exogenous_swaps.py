@@ -79,7 +79,8 @@ def with_trades(rule: str, n_tokens: int, **tables: Any) -> Experiment:
 
 
 CASES = [
-    *(("momentum", n_tokens, fees, {}) for n_tokens in (2, 3) for fees in FEES),
+    *(("momentum", 3, fees, {}) for fees in FEES),
+    *(("momentum", 2, fees, {}) for fees in ("zero", "noise")),
     ("balancer", 3, "protocol", {}),
     ("momentum", 3, "noise", {"arb_frequency": 7}),
     ("momentum", 2, "zero", {"arb_frequency": 7}),
