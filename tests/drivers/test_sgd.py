@@ -117,6 +117,7 @@ def test_a_state_of_another_version_is_told_and_a_run_begun(
     assert f"run {old[:8]} cannot be resumed: the stored training state belongs to another" in caplog.text
 
 
+@pytest.mark.optimized  # bits are compared with those of a process that compiles as for users
 def test_sigkill_loses_nothing_completed(tmp_path: Path) -> None:
     path = tmp_path / "checkpoints.db"
     script = f"""
@@ -130,11 +131,7 @@ def report(progress):
     time.sleep(0.2 if progress.step < 8 else 60)
 run_sgd(make_experiment(), make_prices(), CheckpointStore({str(path)!r}), progress=report)
 """
-    environment = {
-        **os.environ,
-        "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
-    }  # it compiles as this process does: bits are compared
-    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env=environment) as child:
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as child:
         for line in child.stdout:
             if int(line) == 8:
                 break
