@@ -182,7 +182,7 @@ def default_storage(store_location: str) -> str:
             "say where to keep it with storage=, for instance a path that ends in .journal"
         )
     if path.suffix in JOURNAL_SUFFIXES:
-        raise DriverError(f"the checkpoint store {path} bears the name of a journal of studies: let it end in .db")
+        raise DriverError(f"the checkpoint store {path} has the name of a journal of studies: let it end in .db")
     return str(path.with_suffix(JOURNAL_SUFFIXES[0]))
 
 
