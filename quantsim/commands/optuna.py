@@ -95,7 +95,7 @@ def optuna(
     from quantsim.commands.outcome import show_notes, show_run
     from quantsim.commands.study_outcome import attach_pictures, show_places, show_study
     from quantsim.drivers.search import check_search
-    from quantsim.drivers.search.storage.opened import default_storage
+    from quantsim.drivers.search.storage.location import default_storage
     from quantsim.report.study_pages import check_pages
 
     extra = [f"search.fixed.{one}" for one in fix or ()]

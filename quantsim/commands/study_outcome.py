@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from quantsim.config import Experiment
     from quantsim.drivers.hybrid import HybridRun
     from quantsim.drivers.search import SearchRun
-    from quantsim.drivers.search.storage.opened import Location
+    from quantsim.drivers.search.storage.location import Location
     from quantsim.prices import Prices
 
 __all__ = ["attach_pictures", "naming_take_over", "show_places", "show_study"]

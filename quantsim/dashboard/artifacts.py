@@ -23,7 +23,7 @@ from quantsim.dashboard.trial_file import study_text, trial_experiment
 from quantsim.drivers.search.optuna_private import set_study_attribute, study_attributes, trial_id
 from quantsim.drivers.search.space import SearchSpace
 from quantsim.drivers.search.space_file import load_search_space
-from quantsim.drivers.search.storage.opened import Location, storage_file, store_file
+from quantsim.drivers.search.storage.location import Location, storage_file, store_file
 from quantsim.drivers.search.study import METRICS
 from quantsim.errors import ConfigError, QuantsimError
 from quantsim.prices import Prices

@@ -10,7 +10,6 @@ from wsgiref.simple_server import WSGIServer
 from optuna.samplers import RandomSampler
 from optuna.storages import BaseStorage
 from optuna.study import Study
-from optuna.trial import Trial
 
 from quantsim import Experiment, Prices
 from quantsim.drivers.search.evaluation import Call, run
@@ -59,8 +58,8 @@ class Searched:
 
     def add(self, count: int) -> None:
         for _ in range(count):
-            trial: Trial = self.study.ask()
-            params = self.experiment.initial_parameters(self.space.suggest(trial))
+            trial = self.study.ask(self.space.distributions())
+            params = self.experiment.initial_parameters(self.space.to_params(trial.params))
             (result,) = run(self.evaluator, Call((params,)))
             metrics = result.metrics
             stored = {split: {name: json_number(x) for name, x in table.items()} for split, table in metrics.items()}

@@ -136,7 +136,9 @@ def check_that_a_server_that_goes_away_is_waited_for(
     options = {"storage": server.url(), "study_name": "away", "make_evaluator": SlowFake, "progress": go_away}
     run = run_search(EXPERIMENT, make_prices(), store, jobs=2, trials=16, **options)
     gone[0].join()
-    check_whole(trials_of(server.url(), "away"), run, store)
-    assert (run.n_trials, run.n_failed) == (16, 0)
+    found = trials_of(server.url(), "away")
+    check_whole(found, run, store)
+    whole = run_search(EXPERIMENT, make_prices(), store, trials=16, study_name="stays", make_evaluator=Fake)
+    assert [trial.params for trial in found] == [trial.params for trial in trials_of(whole.storage, "stays")]
     assert "does not answer" in caplog.text
     assert PASSWORD not in caplog.text + str(store.run(run.run_id).notes) + run.storage

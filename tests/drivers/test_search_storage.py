@@ -20,7 +20,8 @@ from optuna.trial import TrialState
 from sqlalchemy.exc import OperationalError
 
 from quantsim.drivers.search.storage import journal, patient
-from quantsim.drivers.search.storage.opened import default_storage, describe_storage, opened_storage
+from quantsim.drivers.search.storage.location import default_storage, describe_storage
+from quantsim.drivers.search.storage.opened import opened_storage
 from quantsim.drivers.search.storage.patient import PatientStorage
 from quantsim.errors import DriverError
 

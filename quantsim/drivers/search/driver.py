@@ -29,7 +29,8 @@ from quantsim.drivers.search.pruner import check_pruner, make_pruner
 from quantsim.drivers.search.samplers.named import check_sampler
 from quantsim.drivers.search.space import SearchSpace
 from quantsim.drivers.search.space_file import load_search_space
-from quantsim.drivers.search.storage.opened import Location, describe_storage, opened_storage
+from quantsim.drivers.search.storage.location import Location, describe_storage
+from quantsim.drivers.search.storage.opened import opened_storage
 from quantsim.drivers.search.study import (
     default_name,
     describe_task,

@@ -13,7 +13,6 @@ from quantsim.errors import ParameterError, nearest
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
-    from optuna.trial import BaseTrial
 
 __all__ = ["Dimension", "Draw", "HumanParams", "SearchSpace"]
 
@@ -50,12 +49,6 @@ class Draw:
         if self.choices:
             return CategoricalDistribution(self.choices)
         return FloatDistribution(self.low, self.high, log=self.log, step=self.step)
-
-    def suggest(self, trial: BaseTrial) -> float:
-        """Draws a value."""
-        if self.choices:
-            return float(trial.suggest_categorical(self.name, self.choices))
-        return trial.suggest_float(self.name, self.low, self.high, log=self.log, step=self.step)
 
     def describe(self) -> list[Any]:
         """As JSON values; equal draws have equal descriptions."""
@@ -148,10 +141,6 @@ class SearchSpace:
         """Trial parameter → ``[low, high, log]`` and so on, as JSON values; equal spaces have equal descriptions."""
         drawn: dict[str, Any] = {draw.name: draw.describe() for draw in self.draws}
         return drawn | {name: ["fixed", value] for name, value in self.fixed.items()}
-
-    def suggest(self, trial: BaseTrial) -> HumanParams:
-        """Draws all parameters of a trial; returns them as :meth:`to_params` does."""
-        return self.to_params({draw.name: draw.suggest(trial) for draw in self.draws})
 
     def to_params(self, trial_params: Mapping[str, float]) -> HumanParams:
         """Trial parameters → human-readable parameters: a number where scalar, else one number per token; fixed ones too.

@@ -24,7 +24,8 @@ from quantsim.config import Experiment
 from quantsim.config.identity import SEARCH, Decides, content, differing_leaves, digest
 from quantsim.drivers.marks import may_live, own_mark
 from quantsim.drivers.search.space import SearchSpace
-from quantsim.drivers.search.storage.opened import Location, opened_storage
+from quantsim.drivers.search.storage.location import Location
+from quantsim.drivers.search.storage.opened import opened_storage
 from quantsim.errors import DriverError, nearest
 
 __all__ = [

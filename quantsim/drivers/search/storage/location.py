@@ -1,0 +1,156 @@
+"""Where studies are kept: what a location means, and what can be said of it without opening it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from sqlalchemy.engine import URL
+
+from quantsim.checkpoints.database.location import file_of, read_location
+from quantsim.checkpoints.redact import REDACTED, redact, shown_url
+from quantsim.errors import DriverError, reason_of
+
+__all__ = [
+    "GRPC",
+    "Location",
+    "check_storage",
+    "default_storage",
+    "describe_storage",
+    "is_missing",
+    "parsed_location",
+    "storage_file",
+    "store_file",
+]
+
+Location = str | os.PathLike[str]
+
+GRPC = "grpc"
+"""Scheme of a URL of Optuna's storage proxy."""
+
+_JOURNAL_SUFFIXES = (".journal", ".log")
+_SQLITE_SUFFIXES = (".db", ".sqlite", ".sqlite3")
+_JOURNAL_HEAD, _SQLITE_HEAD = b'{"op_code":', b"SQLite format 3\0"
+
+
+def parsed_location(location: Location) -> Path | URL:
+    """The path of a journal file, or the URL of a database or a proxy.
+
+    Raises:
+        DriverError: it is neither.
+    """
+    try:
+        found = read_location(location, others=(GRPC,))
+    except ValueError as error:
+        raise DriverError(f"the location of the study storage is not valid: {error}") from None
+    if isinstance(found, URL):
+        if found.drivername == GRPC and (not found.host or not found.port or found.database):
+            raise DriverError(f"the study storage {shown_url(found)} must be grpc://HOST:PORT")
+        if found.get_backend_name() == "sqlite" and found.database in (None, "", ":memory:"):
+            raise DriverError("a study storage in memory would be lost with its connection; give the path of a file")
+        return found
+    if found.suffix in _JOURNAL_SUFFIXES:
+        return found
+    if found.suffix in _SQLITE_SUFFIXES:
+        return URL.create("sqlite", database=str(found))
+    raise DriverError(
+        f"study storage {os.fspath(location)!r} is neither a database URL nor a path that ends in "
+        f"{', '.join(_JOURNAL_SUFFIXES)} (journal file) or {', '.join(_SQLITE_SUFFIXES)} (SQLite)"
+    )
+
+
+def check_storage(location: Location) -> None:
+    """Checks as far as the file shows that a storage can be opened or created; creates and opens nothing.
+
+    Raises:
+        DriverError: the location is not valid, or what is there is no storage, or none can be created there.
+    """
+    if (path := storage_file(location)) is None:
+        return
+    try:
+        problem = _problem(path)
+    except OSError as error:
+        problem = reason_of(error)
+    if problem:
+        raise DriverError(f"cannot open the study storage {describe_storage(location)}: {problem}")
+
+
+def _problem(path: Path) -> str:
+    """What stands in the way of a storage in a file; empty if nothing does."""
+    try:
+        os.lstat(path)  # unlike lexists, it tells a name that is too long from one that is free
+    except (FileNotFoundError, NotADirectoryError):
+        folder = next(folder for folder in path.absolute().parents if folder.exists())
+        return "" if folder.is_dir() and os.access(folder, os.W_OK) else f"no file can be made in {folder}"
+    if not path.is_file():  # reading from a pipe might never end
+        return "it is no file"
+    head, kind = (_JOURNAL_HEAD, "journals") if path.suffix in _JOURNAL_SUFFIXES else (_SQLITE_HEAD, "SQLite files")
+    with path.open("rb") as file:
+        found = file.read(len(head))
+    if head.startswith(found):  # also of an empty file
+        return ""
+    return f"it does not begin with {head.decode().rstrip(chr(0))}, as {kind} do"
+
+
+def describe_storage(location: Location) -> str:
+    """The location as it may be shown: a path, or a URL without its password."""
+    target = parsed_location(location)
+    return str(target) if isinstance(target, Path) else shown_url(target)
+
+
+def is_missing(location: Location) -> bool:
+    """Whether the storage is a file that does not exist."""
+    path = storage_file(location)
+    return path is not None and not os.path.isfile(path)
+
+
+def storage_file(location: Location) -> Path | None:
+    """The file of a storage; None where it is on a server."""
+    return file_of(parsed_location(location))
+
+
+def store_file(location: Location) -> Path | None:
+    """The file of a checkpoint store; None where it is on a server.
+
+    Raises:
+        DriverError: the location is neither a path nor a URL.
+    """
+    return file_of(_store_place(location))
+
+
+def default_storage(store_location: str) -> str:
+    """Where the study of a checkpoint store is kept by default.
+
+    Of a store in a file it is a journal beside it, ``checkpoints.journal`` for ``checkpoints.db``; of a store on a server it is
+    the same database.
+
+    Args:
+        store_location: of the store, with its password (:attr:`CheckpointStore.url`).
+
+    Raises:
+        DriverError: the store is neither on a server nor a plain file.
+    """
+    place = _store_place(store_location)
+    if isinstance(place, URL) and place.get_backend_name() != "sqlite":
+        if place.password == REDACTED:
+            raise DriverError(
+                f"the checkpoint store {store_location} is named without its password, so the study cannot be kept in its "
+                "database: say where to keep it with storage="
+            )
+        return store_location
+    path = file_of(place)
+    if path is None:
+        raise DriverError(
+            f"the checkpoint store {redact(store_location)} is not a plain file, so there is no file beside it for the study; "
+            "say where to keep it with storage=, for instance a path that ends in .journal"
+        )
+    if path.suffix in _JOURNAL_SUFFIXES:
+        raise DriverError(f"the checkpoint store {path} has the name of a journal of studies: let it end in .db")
+    return str(path.with_suffix(_JOURNAL_SUFFIXES[0]))
+
+
+def _store_place(store_location: Location) -> Path | URL:
+    try:
+        return read_location(store_location)
+    except ValueError as error:
+        raise DriverError(f"the location of the checkpoint store is not valid: {error}") from None
