@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 from quantsim.checkpoints import CheckpointStore
 from quantsim.discovery import naming_users_files
 from quantsim.drivers.driver import Driver, Report
-from quantsim.drivers.marks import own_mark
+from quantsim.drivers.liveness import process_identity
 from quantsim.precision import in_float64
 
 __all__ = ["Finished", "run_driver"]
@@ -71,7 +71,7 @@ def run_driver(
         if found is None:
             state, info = driver.init()
         else:
-            store.resume_run(run_id, {**found.notes, **own_mark()})
+            store.resume_run(run_id, {**found.notes, **process_identity()})
             state, info = found.state, found.info
         first = state
         if info is not None:
@@ -100,7 +100,7 @@ def _begin(driver: Driver[StateT, InfoT, ProgressT], store: CheckpointStore) -> 
         driver=driver.name,
         config=new.config,
         seed=new.seed,
-        notes={**new.notes, **own_mark()},
+        notes={**new.notes, **process_identity()},
     )
 
 

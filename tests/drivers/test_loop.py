@@ -15,8 +15,8 @@ from quantsim.config.identity import Decides
 from quantsim.drivers.best import Best
 from quantsim.drivers.driver import Driver, NewRun, Report, Resumed
 from quantsim.drivers.evaluated import evaluated
+from quantsim.drivers.liveness import unfinished_runs
 from quantsim.drivers.loop import run_driver
-from quantsim.drivers.marks import unfinished_runs
 
 STEPS = 5
 

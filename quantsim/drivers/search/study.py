@@ -22,7 +22,7 @@ from quantsim.checkpoints.older import renewed
 from quantsim.checkpoints.redact import redact
 from quantsim.config import Experiment
 from quantsim.config.identity import SEARCH, Decides, content, differing_leaves, digest
-from quantsim.drivers.marks import may_live, own_mark
+from quantsim.drivers.liveness import may_be_alive, process_identity
 from quantsim.drivers.search.space import SearchSpace
 from quantsim.drivers.search.storage.location import Location
 from quantsim.drivers.search.storage.opened import opened_storage
@@ -222,12 +222,12 @@ def hold(study: Study, *, take_over: bool) -> bool:
         DriverError: another process is at it, here or, as far as can be known, on another machine.
     """
     runner = study.user_attrs.get(_RUNNER)
-    if runner is not None and not take_over and may_live(runner):
+    if runner is not None and not take_over and may_be_alive(runner):
         raise DriverError(
             f"study {study.study_name!r} is being run by process {runner['pid']} on {runner['host']}; wait for it, or, if it "
             "is gone, say take_over=True"
         )
-    study.set_user_attr(_RUNNER, own_mark())
+    study.set_user_attr(_RUNNER, process_identity())
     return runner is not None
 
 

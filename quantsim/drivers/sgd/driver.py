@@ -21,8 +21,8 @@ from quantsim.config.identity import GRADIENTS
 from quantsim.drivers.best import Best
 from quantsim.drivers.driver import Driver, NewRun, Report, Resumed
 from quantsim.drivers.evaluated import evaluated
+from quantsim.drivers.liveness import is_abandoned
 from quantsim.drivers.loop import run_driver
-from quantsim.drivers.marks import is_abandoned
 from quantsim.drivers.sgd.patience import Patience
 from quantsim.drivers.sgd.state_io import dump_state, restore_state
 from quantsim.drivers.sgd.step import StepInfo, TrainState, advance, flatness, init

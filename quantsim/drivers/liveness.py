@@ -1,4 +1,4 @@
-"""Marks of processes, to be stored with what they work on; and whether the process of a mark is still at it."""
+"""Which process works on a run or a study, and whether it may still be alive."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import socket
 import sys
 import uuid
 from collections.abc import Mapping
-from enum import Enum
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,56 +16,44 @@ from quantsim.checkpoints.stored import of_same_study
 from quantsim.config.identity import Decides
 from quantsim.simulator import Evaluator
 
-__all__ = ["Presence", "is_abandoned", "may_live", "own_mark", "presence", "unfinished_runs"]
+__all__ = ["is_abandoned", "may_be_alive", "process_identity", "unfinished_runs"]
 
 _FIRST_NAMESPACE = "pid:[4026531836]"
-"""The namespace of process numbers that every Linux starts with, whatever machine it is; containers have others."""
+"""The namespace of process ids that every Linux starts with, on any machine; containers have others."""
 
 
-class Presence(Enum):
-    """What can be known here of the process of a mark."""
+def process_identity() -> dict[str, Any]:
+    """The identity of this process, as JSON values, to be stored with what it works on.
 
-    ALIVE = "alive"
-    GONE = "gone"
-    ELSEWHERE = "elsewhere"
-
-
-def own_mark() -> dict[str, Any]:
-    """The mark of this process.
-
-    A process number is given out again, within one machine and after it was started anew; with the time the process began
-    and the number of the machine's start it is not.
+    Process ids are used again, on one machine and after it was rebooted. Together with the time the process began and the id of
+    the boot they are unique.
     """
     return {**_machine(), "pid": os.getpid(), "begun": _begun(os.getpid())}
 
 
-def presence(mark: Mapping[str, Any]) -> Presence:
-    """Whether the process of a mark is there. Host names are taken to tell machines apart; marks of 0.1.0 hold no more."""
-    here = _machine()
-    if mark.get("host") != here["host"]:
-        return Presence.ELSEWHERE
-    if mark.get("namespace", here["namespace"]) != here["namespace"]:
-        return Presence.ELSEWHERE  # another container of this machine, whose processes have numbers of their own
-    if mark.get("boot", here["boot"]) != here["boot"]:
-        started_anew = here["namespace"] in (None, _FIRST_NAMESPACE)
-        return Presence.GONE if started_anew else Presence.ELSEWHERE
-    return Presence.ALIVE if _is_alive(int(mark["pid"]), mark.get("begun")) else Presence.GONE
+def may_be_alive(identity: Mapping[str, Any]) -> bool:
+    """Whether a process other than this one may still be alive.
 
-
-def may_live(mark: Mapping[str, Any]) -> bool:
-    """Whether the process of a mark could still be at it, this one excepted.
-
-    Of a process elsewhere nothing can be known from here, so it may.
+    Nothing can be known of a process on another machine or in another container, so it may. Machines are told apart by their
+    host names. Identities that version 0.1.0 stored have a host and a process id only.
     """
-    found = presence(mark)
-    return found is Presence.ELSEWHERE or (found is Presence.ALIVE and int(mark["pid"]) != os.getpid())
+    here = _machine()
+    if identity.get("host") != here["host"]:
+        return True
+    if identity.get("namespace", here["namespace"]) != here["namespace"]:
+        return True
+    if identity.get("boot", here["boot"]) != here["boot"]:
+        # The machine was rebooted; in a container it may also be another machine, on which the host name is the same.
+        return here["namespace"] not in (None, _FIRST_NAMESPACE)
+    pid = int(identity["pid"])
+    return pid != os.getpid() and _is_alive(pid, identity.get("begun"))
 
 
 def is_abandoned(run: Run) -> bool:
-    """Whether a run was cut off, and may be taken up: it says so, or it says "running" and its process is gone."""
+    """Whether a run was cut off, and may be resumed: it says so, or it says "running" and its process is gone."""
     if run.status != "running":
         return run.status in ("interrupted", "failed")
-    return "pid" in run.notes and not may_live(run.notes)
+    return "pid" in run.notes and not may_be_alive(run.notes)
 
 
 def unfinished_runs(store: CheckpointStore, driver: str, evaluator: Evaluator, purpose: Decides) -> list[Run]:
@@ -89,7 +76,7 @@ def _is_alive(pid: int, begun: str | None) -> bool:
 
 
 def _begun(pid: int) -> str | None:
-    """When a process began, in the kernel's own count; "ended" for one that waits to be collected, None if unknown."""
+    """When a process began, as the kernel counts; "ended" for one that waits to be collected, None if unknown."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
