@@ -66,7 +66,6 @@ COMMANDS = sorted((PACKAGE / "commands").glob("*.py"))
 COMPUTING = {"jax", "numpy", "optax", "optuna", "pandas", "sqlalchemy"}
 OF_OPTIONS = {"ConfigError", "DriverError", "BadParameter", "Exit", "Terminated", "KeyboardInterrupt"}
 OF_A_STORE = {"begin_run", "checkpoints", "equal_checkpoints", "find_runs", "finish_run", "resume_run"}
-DISPATCHES = {"worker"}  # commands that call others
 
 
 def packages(node: ast.AST) -> Iterator[str]:
@@ -100,7 +99,7 @@ def test_commands_do_not_import_each_other():
     (own,) = (node for node in app.body if isinstance(node, ast.ImportFrom) and node.module == "quantsim.commands")
     registered = {f"quantsim.commands.{alias.name}" for alias in own.names}
     for path in COMMANDS:
-        if path.stem not in {"app", *DISPATCHES}:
+        if path.stem != "app":
             found = registered & set(modules(ast.parse(path.read_text())))
             assert not found, f"{path.name} imports {found}: what commands share is in a module that is none"
 

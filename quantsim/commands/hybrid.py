@@ -8,7 +8,7 @@ import typer
 
 from quantsim.commands.options import DEFAULT_STORE, Quiet, Settings, Storage, Store, Study, TakeOver, Verbose
 from quantsim.commands.session import load_experiment, open_store, place_of, say, show, study_storage
-from quantsim.commands.watch import Report, Watcher, watching
+from quantsim.commands.watch import ProgressLine, Watcher, watching
 from quantsim.limits import MOST_JOBS
 
 if TYPE_CHECKING:
@@ -126,10 +126,10 @@ def _run(
 _WORDS = {"search": "search", "gradients": "fine-tuning"}
 
 
-def _report(progress: HybridProgress) -> Report:
+def _report(progress: HybridProgress) -> ProgressLine:
     best = "none yet" if progress.best is None else f"{progress.best:.4g}"
     text = f"round {progress.round} of at most {progress.rounds}, {_WORDS[progress.kind]}, best train objective {best}"
-    return Report(progress.done, progress.total, text)
+    return ProgressLine(progress.done, progress.total, text)
 
 
 def _summary(experiment: Experiment, run: HybridRun) -> str:

@@ -23,7 +23,7 @@ from quantsim.commands.options import (
 )
 from quantsim.commands.session import note, place_of, say, study_storage
 from quantsim.commands.starting import StudyOptions, beginning, note_other_prices
-from quantsim.commands.watch import Report, Watcher, watching
+from quantsim.commands.watch import ProgressLine, Watcher, watching
 from quantsim.limits import MOST_JOBS, MOST_TRIALS
 
 if TYPE_CHECKING:
@@ -95,7 +95,6 @@ def optuna(
     from quantsim.commands.outcome import show_notes, show_run
     from quantsim.commands.study_outcome import attach_pictures, show_places, show_study
     from quantsim.drivers.search import check_search
-    from quantsim.drivers.search.storage.location import default_storage
     from quantsim.report.study_pages import check_pages
 
     extra = [f"search.fixed.{one}" for one in fix or ()]
@@ -128,9 +127,9 @@ def optuna(
         if not done.n_new:
             untried = "; what --from names was not tried" if starts else ""
             note(f"Note: the study had its trials already, so none was run{untried}. --trials counts all of a study.")
-        show_study(experiment, done, place or default_storage(results.location), plots)
+        show_study(experiment, done, place, plots)
         best = show_run(results, experiment, done.run_id, done.best_trial if experiment.search.objectives else None)
-        attach_pictures(experiment, prices, done, place or default_storage(results.location), results.location)
+        attach_pictures(experiment, prices, done, place, results.location)
         show_places(experiment, done, results, best, store, own_storage=storage is not None)
 
 
@@ -160,7 +159,7 @@ def _search(
         raise
 
 
-def _report_of(progress: SearchProgress, told: Callable[[float], str]) -> Report:
+def _report_of(progress: SearchProgress, told: Callable[[float], str]) -> ProgressLine:
     """How far a search is, and the best value so far of what steers it, in words of ``told``."""
     if progress.best_value is None:
         text = "no trial completed yet"
@@ -170,7 +169,7 @@ def _report_of(progress: SearchProgress, told: Callable[[float], str]) -> Report
         text += f", {progress.pruned} pruned"
     if progress.failed:
         text += f", {progress.failed} failed"
-    return Report(progress.finished, progress.total, text)
+    return ProgressLine(progress.finished, progress.total, text)
 
 
 def _summary(experiment: Experiment, run: SearchRun) -> str:

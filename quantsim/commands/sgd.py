@@ -10,7 +10,7 @@ import typer
 from quantsim.commands.options import DEFAULT_STORE, From, Quiet, RuleFiles, Run, Settings, Store, Study, Verbose
 from quantsim.commands.session import place_of, say
 from quantsim.commands.starting import StudyOptions, beginning, note_other_prices, of_search
-from quantsim.commands.watch import Report, Watcher, watching
+from quantsim.commands.watch import ProgressLine, Watcher, watching
 from quantsim.errors import ConfigError
 from quantsim.limits import MOST_SETS
 
@@ -118,7 +118,7 @@ def _train(
         raise
 
 
-def _report(progress: Progress) -> Report:
+def _report(progress: Progress) -> ProgressLine:
     text = f"train objective {progress.objective:.4g} (median {progress.median:.4g})"
     text += f", best {progress.decides} objective {progress.best:.4g}"
     if progress.step:
@@ -126,7 +126,7 @@ def _report(progress: Progress) -> Report:
             f", learning rate {progress.learning_rate:.3g}, gradient {progress.gradient_norm:.3g}, "
             f"{progress.alive} sets alive, {progress.steps_per_second:.3g} steps/s"
         )
-    return Report(progress.step, progress.steps, text, progress.seconds_left)
+    return ProgressLine(progress.step, progress.steps, text, progress.seconds_left)
 
 
 def _summary(experiment: Experiment, run: SgdRun) -> str:

@@ -12,13 +12,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from quantsim.commands.session import ERR, note, raise_if_stopped
 
-__all__ = ["Report", "Watcher", "watching"]
+__all__ = ["ProgressLine", "Watcher", "watching"]
 
 _SECONDS_BETWEEN_LINES = 10.0
 
 
 @dataclass(frozen=True)
-class Report:
+class ProgressLine:
     """How far a driver is.
 
     Attributes:
@@ -34,7 +34,7 @@ class Report:
     seconds_left: float = math.inf
 
 
-Watcher = Callable[[Report], None]
+Watcher = Callable[[ProgressLine], None]
 
 
 @contextlib.contextmanager
@@ -59,7 +59,7 @@ def watching(what: str, *, quiet: bool) -> Iterator[Watcher]:
         with Progress(*columns, console=ERR, transient=True, expand=True) as progress:
             bar = progress.add_task(what, total=None, text="compiling ...")
 
-            def update(report: Report) -> None:
+            def update(report: ProgressLine) -> None:
                 raise_if_stopped()
                 progress.update(bar, completed=report.done, total=report.total, text=report.text)
 
@@ -75,7 +75,7 @@ class _Lines:
         self._what = what
         self._due = 0.0
 
-    def __call__(self, report: Report) -> None:
+    def __call__(self, report: ProgressLine) -> None:
         raise_if_stopped()
         now = time.monotonic()
         if now >= self._due or report.done >= report.total:

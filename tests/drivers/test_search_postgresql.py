@@ -51,6 +51,12 @@ def test_rows_of_equal_parameters_are_found_in_a_checkpoint_store(server):
         check_equal_checkpoints(store, **BEGIN)
 
 
+def test_the_study_of_a_store_on_a_server_is_in_its_database(server):
+    with CheckpointStore(server.url()) as store:
+        run = run_search(EXPERIMENT, make_prices(), store, study_name="beside", make_evaluator=Fake, trials=2)
+        assert len(trials_of(store.url, "beside")) == len(store.checkpoints(run_id=run.run_id)) == 2
+
+
 def test_a_server_that_goes_away_is_waited_for(server, store, caplog):
     check_that_a_server_that_goes_away_is_waited_for(server, store, caplog)
 

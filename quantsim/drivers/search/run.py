@@ -91,7 +91,8 @@ def run_search(
         store: where checkpoints go.
         series: in-memory series, as :class:`quantsim.simulator.Evaluator` takes them.
         storage: where the study is kept: a path ending in ``.journal``, ``.log``, ``.db``, ``.sqlite`` or ``.sqlite3``, a
-            database URL, or ``grpc://host:port``; unless given, a journal file beside the store.
+            database URL, or ``grpc://host:port``; unless given, a journal file beside the store, or its database
+            where that is on a server.
         study_name: unless given, the experiment's name and a hash of everything that tells studies apart.
         jobs: evaluations at the same time; unless given, the experiment's, or as many as the cluster at ``address`` has room
             for.
@@ -116,7 +117,7 @@ def run_search(
     driver = SearchDriver(
         experiment,
         prices,
-        storage=default_storage(store.location) if storage is None else storage,
+        storage=default_storage(store.url) if storage is None else storage,
         study_name=study_name,
         series=series,
         trials=trials,
