@@ -30,10 +30,12 @@ from rich.console import Console
 from rich.table import Table
 
 from quantsim import Evaluator, Experiment, Prices, load_prices
+from quantsim.pools import Path as PoolPath
+from quantsim.pools import Window
 from quantsim.pools.weighted.interpolation import bar_weights
+from quantsim.pools.weighted.steering import window_ramps
 from quantsim.prices import available
 from quantsim.simulator import evaluate, signals
-from quantsim.simulator.setup import PoolSetup
 
 DAYS, WARM_UP_DAYS = 151, 150
 MINUTES = 1440 * (DAYS + WARM_UP_DAYS)
@@ -129,11 +131,11 @@ class Case:
 def window_inputs(evaluator: Evaluator) -> tuple[np.ndarray, np.ndarray]:
     """Log prices and weights of the window, as the plain loop takes them, and as our pass gets them."""
     first, n_bars = evaluator.splits["train"]
-    setup: PoolSetup = evaluator.setup
+    setup = evaluator.setup
     params = evaluator.arrays(evaluator.experiment.initial_parameters())
     outputs = signals.chunk_signals(setup, params, evaluator.market, 0)
-    ramps = signals.window_ramps(setup, params, outputs, jax.numpy.asarray(first), 0, n_bars)
-    weights = bar_weights(ramps, n_bars, setup)
+    window = Window(jax.numpy.asarray(first), n_bars, PoolPath.FEES, 0, outputs.decisions)
+    weights = bar_weights(window_ramps(setup, params, window), n_bars, setup.own)
     return np.asarray(evaluator.market.log_prices[first : first + n_bars]), np.asarray(weights)
 
 

@@ -184,7 +184,7 @@ def stored_names(
 
 def _why_not(digest: str, names: Mapping[str, SourceName]) -> str:
     if not names:
-        return "it uses no rule of a user's file; leave the rule file out"
+        return "it uses no rule or pool of a user's file; leave the rule file out"
     if unknown := [text for text, name in names.items() if name.digest is None]:
         return (
             f"that was stored without the hash of {unknown[0]}, by an older version. Name a study that has the rule with "
@@ -228,7 +228,7 @@ def _from_file(name: str, kind: type[T]) -> T:
         name = SourceName(name, _digest(_read(path)))
     if not name.loadable:
         raise ConfigError(
-            f"{name} is a rule of a user's file that a stored study names, and reading a study runs no file: name the file "
+            f"{name} is of a user's file, which a stored study names, and reading a study runs no file: name the file "
             "with --rule-file, in Python with rule_files, or name a study file that has it with --study"
         )
     digest = str(name.digest)
@@ -285,7 +285,10 @@ def _guarded(found: Any, path: Path, attribute: str) -> object:
         return guard(value, ValueError) if code is not None and code.co_filename == str(path) else value
 
     values = {field.name: getattr(found, field.name) for field in dataclasses.fields(found)}
-    parts = {name: guard(one, QuantsimError) if callable(one) else within(one) for name, one in values.items()}
+    parts = {
+        name: guard(one, QuantsimError) if callable(one) and not isinstance(one, type) else within(one)
+        for name, one in values.items()
+    }
     return dataclasses.replace(found, **parts)
 
 

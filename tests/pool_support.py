@@ -10,14 +10,21 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pool_reference as reference
 
 from quantsim import Evaluator, Experiment, Prices
-from quantsim.rules import get_rule
+from quantsim.pools import Market, Path, PoolSetup, Window
+from quantsim.pools.registry import pool_type
+from quantsim.pools.weighted.steering import window_ramps
+from quantsim.pools.weighted.weights import Ramps, Steering
+from quantsim.rules import get_rule, rule_names
 from quantsim.simulator import Plan
 from quantsim.simulator.bar_path import BarPath
 from quantsim.simulator.evaluate import window_path
+from quantsim.simulator.setup import pool_setup
+from quantsim.simulator.signals import chunk_signals
 
 TOKENS = ("BTC", "ETH", "XRP", "LTC", "EOS", "SUI", "ADA", "DOT")
 FIRST = datetime(2021, 3, 1, tzinfo=UTC)
@@ -30,6 +37,7 @@ FEES: dict[str, dict[str, float]] = {
     "protocol": {"swap_fee": 0.004, "arb_fee": 0.0005, "protocol_fee_split": 0.5},
 }
 RULES = ("momentum", "anti_momentum", "balancer", "hodl")
+SWAPPED = [name for name in rule_names() if pool_type({"rule": name}) == "weighted"]
 
 
 @dataclass(frozen=True)
@@ -151,6 +159,21 @@ def expected(
         interpolation=update.interpolation,
     )
     return reference.run(dataclasses.replace(market, **varying))
+
+
+def steering_of(experiment: Experiment, bar_minutes: int = HALF_HOURS.bar_minutes) -> Steering:
+    """What steers the weights of an experiment's pool."""
+    steering: Steering = pool_setup(experiment, bar_minutes).own
+    return steering
+
+
+def ramps_of(
+    setup: PoolSetup[Steering], raw: Mapping[str, jax.Array], market: Market, start: jax.Array | int, n_bars: int
+) -> Ramps:
+    """The weights of a window, as the weighted pool finds them."""
+    phase = start % setup.chunk_bars
+    decisions = chunk_signals(setup, raw, market, phase).decisions
+    return window_ramps(setup, raw, Window(jnp.asarray(start), n_bars, Path.PER_BAR, phase, decisions))
 
 
 def stacked(evaluator: Evaluator, *sets: Mapping[str, Any]) -> dict[str, np.ndarray]:

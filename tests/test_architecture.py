@@ -108,3 +108,25 @@ def test_only_commands_know_the_command_line():
     others = [path for path in PACKAGE.rglob("*.py") if path.parent.name != "commands"]
     knowing = [path.name for path in others if "typer" in packages(ast.parse(path.read_text()))]
     assert not knowing
+
+
+MECHANISMS = ("weighted", "batch", "hold")
+
+
+def modules_of(path: Path) -> set[str]:
+    """The modules of this package that a file imports when it runs."""
+    nodes = ast.walk(ast.parse(path.read_text()))
+    return {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+
+
+@pytest.mark.parametrize("layer", ["rules", "fee_rules"])
+def test_rules_know_no_pools(layer: str):
+    for path in (PACKAGE / layer).rglob("*.py"):
+        assert not {name for name in modules_of(path) if name.startswith("quantsim.pools")}, path
+
+
+@pytest.mark.parametrize("name", ["plan", "setup", "signals", "samples", "evaluate", "composite"])
+def test_the_simulator_asks_pools_and_knows_no_mechanism(name: str):
+    path = PACKAGE / "simulator" / f"{name}.py"
+    known = {f"quantsim.pools.{mechanism}" for mechanism in MECHANISMS}
+    assert not [one for one in modules_of(path) if any(one.startswith(of) for of in known)]

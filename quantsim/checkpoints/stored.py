@@ -76,11 +76,10 @@ def differences_of(checkpoint: Checkpoint, run: Run, experiment: Experiment) -> 
         parameter that only one of the two has. Empty where the stored metrics hold.
     """
     from quantsim.config.identity import Decides, differences
-    from quantsim.parameters.parameter import in_group
 
     stored, human = checkpoint.raw, experiment.human_parameters(experiment.initial_parameters())
     there = {one.raw_name: one.human_name for one in experiment.layout}
-    unused = {in_group(pool.group, name) for pool in experiment.pools for name in pool.rule.ignores}
+    unused = {name for pool in experiment.pools for name in pool.ignored}
     added = {name: human.get(name) for raw_name, name in there.items() if raw_name not in stored}
     gone = {name: values for name, values in stored.items() if name not in there and name not in unused}
     return (

@@ -51,7 +51,7 @@ def _with_space(experiment: Experiment, name: str) -> Experiment:
     tables = experiment.model_dump(mode="json")
     if name not in rule_names():
         tables["search"] |= {"space": name}
-    elif name != experiment.pool.rule:
+    elif (name,) != experiment.pool.rule_names:
         tables["pool"] |= {"rule": name, "ensemble": {}}
         tables |= {"parameters": {}}  # those of the study's own rule
         tables["search"] |= {"space": None, "fixed": {}}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, SerializeAsAny, ValidationError, model_validator
 
 from quantsim.config.consistency import check_consistent
 from quantsim.config.driver_sections import DriverName, Hybrid, Objective, Search, Sgd
@@ -18,14 +18,15 @@ from quantsim.config.identity import Decides, content, digest
 from quantsim.config.locate import find_study
 from quantsim.config.overrides import assigned, merged
 from quantsim.config.paths import MEMORY, absolute_paths
-from quantsim.config.pools import PoolView, pool_parameters, pool_views
-from quantsim.config.sections import Data, Fees, Periods, Pool, Series, Subsidiary, Update
+from quantsim.config.pool_tables import Pool, Subsidiary
+from quantsim.config.pools import pool_parameters, pool_views
+from quantsim.config.sections import Data, Periods, Series
 from quantsim.config.text_file import check_depth
 from quantsim.config.toml_file import read_toml
 from quantsim.discovery import SourceName, is_loadable, stored_names
 from quantsim.errors import ConfigError
 from quantsim.parameters import Parameter, replaced, to_human, to_raw
-from quantsim.parameters.parameter import in_group
+from quantsim.pools.settings import Fees, PoolView, Update
 from quantsim.rules import Rule
 from quantsim.settings.base import Section, cause_of, describe
 from quantsim.settings.kinds import Frozen, GroupName, StudyName, Table, flat_table
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Experiment"]
 
-Subsidiaries = Annotated[tuple[tuple[GroupName, Subsidiary], ...], Table()]
+Subsidiaries = Annotated[tuple[tuple[GroupName, SerializeAsAny[Subsidiary]], ...], Table()]
 
 
 class Experiment(Section, decides=Decides.TRIALS | Decides.STEPS):
@@ -56,7 +57,7 @@ class Experiment(Section, decides=Decides.TRIALS | Decides.STEPS):
     seed: Annotated[int, Field(ge=0)] = 0
     data: Data
     periods: Periods
-    pool: Pool
+    pool: SerializeAsAny[Pool]
     subsidiaries: Subsidiaries = ()
     update: Update = Update()
     fees: Fees = Fees()
@@ -101,8 +102,8 @@ class Experiment(Section, decides=Decides.TRIALS | Decides.STEPS):
         return self.pool.tokens or self.data.tokens
 
     @property
-    def rule(self) -> Rule:
-        """The rule that ``pool`` names, or its ensemble as one."""
+    def rule(self) -> Rule | None:
+        """The rule that ``pool`` names, or its ensemble as one; None for a pool without."""
         return self.pool.strategy()
 
     @property
@@ -148,9 +149,9 @@ class Experiment(Section, decides=Decides.TRIALS | Decides.STEPS):
 
     @property
     def own_rules(self) -> dict[str, SourceName]:
-        """The names of rules and fee rules of users' files, each with the content that it stands for."""
+        """The names of pools, rules and fee rules of users' files, each with the content that it stands for."""
         pools = (self.pool, *(pool for _, pool in self.subsidiaries))
-        names = {name for pool in pools for name in pool.rule_names}
+        names = {name for pool in pools for name in (*pool.rule_names, pool.type or "")}
         names |= {fees.rule for fees in (self.fees, *(pool.fees for _, pool in self.subsidiaries)) if fees.rule}
         return {str(name): name for name in sorted(names) if isinstance(name, SourceName)}
 
@@ -175,8 +176,8 @@ class Experiment(Section, decides=Decides.TRIALS | Decides.STEPS):
         """
         given = replaced(self.layout, dict(self.parameters), flat_table(values or {}))
         for pool in self.pools:
-            for name in pool.rule.ignores:
-                given.pop(in_group(pool.group, name), None)
+            for name in pool.ignored:
+                given.pop(name, None)
         return to_raw(self.layout, given)
 
     def human_parameters(self, raw: Mapping[str, Any]) -> dict[str, NDArray[np.float64]]:

@@ -86,6 +86,7 @@ def part_of(section: type[Section], key: str) -> tuple[type[Section], bool] | No
 def _counting(section: type[Section], values: Any, purpose: Decides, changed: bool) -> Any:
     if not isinstance(values, Mapping):
         return values  # not a table, from another version
+    section, values = section.read_as(values)
     defaults, found = _defaults(section), {}
     for key in dict.fromkeys((*section.model_fields, *values)):
         default = defaults.get(key)

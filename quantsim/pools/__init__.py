@@ -1,1 +1,22 @@
-"""One file, one mechanism."""
+"""One file, one mechanism. ``base.py`` says what a pool is; a new file here that defines ``POOL`` is a new pool."""
+
+from quantsim.pools.base import CostShape, Path, Pool, PoolSetup, ReserveRun, Run, Subsidiary, Window
+from quantsim.pools.market import FeeRates, Market
+from quantsim.pools.registry import get_pool, pool_names
+from quantsim.pools.settings import PoolSettings
+
+__all__ = [
+    "CostShape",
+    "FeeRates",
+    "Market",
+    "Path",
+    "Pool",
+    "PoolSettings",
+    "PoolSetup",
+    "ReserveRun",
+    "Run",
+    "Subsidiary",
+    "Window",
+    "get_pool",
+    "pool_names",
+]

@@ -20,54 +20,48 @@ adds a relative rounding of one unit in the last place.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import Annotated, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
-from numpy.typing import NDArray
+from pydantic import Field
 
-from quantsim.objective import Period
-from quantsim.pools.market import FeeRates, at_bars
+from quantsim.pools.base import Params, Path, Pool, PoolSetup, ReserveRun, Run, Window
+from quantsim.pools.market import FeeRates, Market, at_bars
+from quantsim.pools.settings import PoolView
 from quantsim.pools.weighted.arbitrage import kept_fee, per_event, pool_gain
+from quantsim.pools.weighted.steering import ConstantSettings, check_constant, initial_weights, steered_parameters
+from quantsim.rules import RuleSettings
 
-if TYPE_CHECKING:
-    from quantsim.simulator.setup import PoolSetup
-
-__all__ = ["BatchRun", "Costs", "batch", "batch_run", "costs_of"]
+__all__ = ["POOL", "BatchSettings", "Batches", "Costs", "batch", "costs_of"]
 
 
-class BatchRun(NamedTuple):
-    """Reserves at the bars that are visited, and what can be read off them.
+class BatchSettings(ConstantSettings):
+    """A pool whose trade clears in batches, between two tokens of constant weights.
 
-    Attributes:
-        reserves: (ceil(T/k), 2) tokens.
-        volume: (ceil(T/k),) what arbitrageurs bring in, before the fee is added, in the quote currency.
-        prices: (T, 2).
-        arb_frequency: bars between visits, ``k``.
+    ``arb_quality`` is 1 for perfect competition, 0 for a monopolist arbitrageur.
+
+    ``published_band_trades`` lets the monopolist arbitrageur also trade inside the no-trade band, where the pool pays the
+    fee: the published implementation does so. Only for reproducing its figures.
     """
 
-    reserves: Array
-    volume: Array
-    prices: Array
-    arb_frequency: int
+    arb_quality: Annotated[float, Field(ge=0.0, le=1.0)] = 1.0
+    published_band_trades: bool = False
 
-    def at(self, bars: NDArray[np.int64]) -> Array:
-        """Value of each token's reserves at chosen bars, (S, 2), in the quote currency; held between visits."""
-        return self.reserves[bars // self.arb_frequency] * self.prices[bars]
 
-    def value_at(self, bars: NDArray[np.int64]) -> Array:
-        """Pool value at chosen bars, (S,), in the quote currency."""
-        return jnp.sum(self.at(bars), axis=-1)
+@dataclass(frozen=True)
+class Batches:
+    """The static shape of a pool that trades in batches.
 
-    def fee_revenue(self, rates: FeeRates, periods: Sequence[Period]) -> Array:
-        """Fees that stay in the pool in each period, of arbitrage trades and of the noise traders that follow them; (P,)."""
-        rates = at_bars(rates, slice(None, None, self.arb_frequency))
-        earned = kept_fee(rates) * self.volume * (1.0 + rates.noise_trader_ratio)
-        earned = earned.at[1].add(earned[0])  # there is a batch at the window's first bar in the published variant only
-        return jnp.stack([jnp.sum(earned[period.visits(self.arb_frequency)]) for period in periods])
+    Attributes:
+        arb_quality: 1 for perfect competition, 0 for a monopolist arbitrageur.
+        published_band_trades: whether the latter also trades inside the no-trade band, as in the published implementation.
+    """
+
+    arb_quality: float
+    published_band_trades: bool
 
 
 class Costs(NamedTuple):
@@ -95,32 +89,31 @@ def costs_of(rates: FeeRates) -> Costs:
     return Costs(edge, pool_gain(rates), leg, rates.gas_cost, rates.noise_trader_ratio * kept_fee(rates))
 
 
-def batch_run(weights: Array, prices: Array, rates: FeeRates, setup: PoolSetup) -> BatchRun:
+def run(setup: PoolSetup[Batches], params: Params, market: Market, rates: FeeRates, window: Window) -> Run:
     """Runs a pool over a window; JAX differentiates it.
 
     With an ``arb_quality`` of ``q`` the pool is the share ``q`` of a pool under perfect competition, and ``1-q`` of one with a
-    lone arbitrageur; both start alike, and nothing moves between them.
-
-    Args:
-        weights: (2,).
-        prices: (T, 2).
-        rates: fees and costs, () or (T,).
-        setup: of the pool.
+    monopolist arbitrageur; both start alike, and nothing moves between them.
     """
-    visited = slice(None, None, setup.arb_frequency)
+    weights, prices = initial_weights(params), window.cut(market.prices)
     initial = setup.initial_value * weights / prices[0]
-    costs = costs_of(at_bars(rates, visited))
-    quality = setup.arb_quality
+    if window.path is Path.HOLD:
+        return ReserveRun(initial[None], prices, stride=window.n_bars, weights=weights)
+    visited = slice(None, None, setup.arb_frequency)
+    rates, quality = at_bars(rates, visited), setup.own.arb_quality
+    costs = costs_of(rates)
     parts = [(share, lone) for share, lone in ((quality, False), (1.0 - quality, True)) if share > 0.0]
     runs = [_run(initial, weights, prices[visited], costs, setup, lone=lone) for _, lone in parts]
     reserves, volume = (
         sum(share * of for (share, _), of in zip(parts, ofs, strict=True)) for ofs in zip(*runs, strict=True)
     )
-    return BatchRun(jnp.asarray(reserves), jnp.asarray(volume), prices, setup.arb_frequency)
+    earned = kept_fee(rates) * volume * (1.0 + rates.noise_trader_ratio)
+    earned = earned.at[1].add(earned[0])  # there is a batch at the window's first bar in the published variant only
+    return ReserveRun(jnp.asarray(reserves), prices, setup.arb_frequency, weights=weights, earned=earned)
 
 
 def _run(
-    initial: Array, weights: Array, prices: Array, costs: Costs, setup: PoolSetup, *, lone: bool
+    initial: Array, weights: Array, prices: Array, costs: Costs, setup: PoolSetup[Batches], *, lone: bool
 ) -> tuple[Array, Array]:
     """Reserves after the batch of every bar, (T, 2), and what it brought in, (T,). The first bar is the start."""
 
@@ -131,7 +124,7 @@ def _run(
         return after, (after, volume)
 
     # A pool that has just been filled is at market price. Only the published trades inside the band begin at once.
-    first = 0 if setup.published_band_trades else 1
+    first = 0 if setup.own.published_band_trades else 1
     varying = [cost[first:] if cost.ndim else None for cost in costs]
     reserves, volume = jax.lax.scan(step, initial, (prices[first:], varying))[1]
     if first:
@@ -145,7 +138,7 @@ _ROUNDING = 1e-14
 
 
 def batch(
-    reserves: Array, prices: Array, weights: Array, costs: Costs, setup: PoolSetup, *, lone: bool
+    reserves: Array, prices: Array, weights: Array, costs: Costs, setup: PoolSetup[Batches], *, lone: bool
 ) -> tuple[Array, Array]:
     """One batch, and the noise traders that follow it.
 
@@ -171,21 +164,21 @@ def batch(
     fall, rise = -growth / (1.0 + growth), costs.gain * growth
     after = reserves * (1.0 + other * jnp.where(leaving, per_event(fall), per_event(rise)))
     volume = entering * growth
-    if setup.has_noise:
+    if setup.costs.has_noise:
         after = after * per_event(1.0 + costs.noise * volume / jnp.sum(after * prices, axis=-1))
     return after, volume
 
 
-def _growth(excess: Array, out: Array, costs: Costs, setup: PoolSetup, *, lone: bool) -> Array:
+def _growth(excess: Array, out: Array, costs: Costs, setup: PoolSetup[Batches], *, lone: bool) -> Array:
     """The growth ``x`` of a batch, zero without a trade; of the shape of ``excess``, ``E - 1``."""
     if lone:
         root = jnp.sqrt(1.0 + excess)
         growth = excess / (1.0 + root)
-        trades = jnp.asarray(True) if setup.published_band_trades else excess > 0.0
-        if setup.has_gas:
+        trades = jnp.asarray(True) if setup.own.published_band_trades else excess > 0.0
+        if setup.costs.has_gas:
             trades &= costs.leg * out * jnp.square(growth / root) >= costs.gas
         return jnp.where(trades, growth, 0.0)
-    if not setup.has_gas:
+    if not setup.costs.has_gas:
         return jnp.maximum(excess, 0.0)
     kappa = costs.gas * (1.0 + excess) / (costs.leg * out)
     square = jnp.square(excess - kappa) - 4.0 * kappa
@@ -193,3 +186,34 @@ def _growth(excess: Array, out: Array, costs: Costs, setup: PoolSetup, *, lone: 
     # The root's derivative is infinite where the gas is only just earned, and the other branch must not be nan.
     root = jnp.sqrt(jnp.where(trades & (square > 0.0), square, 1.0)) * jnp.where(square > 0.0, 1.0, 0.0)
     return jnp.where(trades, 0.5 * (excess - kappa + root), 0.0)
+
+
+def _static(view: PoolView, _: int, __: RuleSettings) -> Batches:
+    settings = cast(BatchSettings, view.pool)
+    return Batches(settings.arb_quality, settings.published_band_trades)
+
+
+def paths(setup: PoolSetup[Batches], *, every_bar: bool) -> dict[Path, str | None]:
+    """The paths, the cheapest first, each with the reason why it cannot serve, or None."""
+    holds, vectorised = not setup.do_arb, "trade in batches needs path = 'fees'"
+    return {
+        Path.HOLD: None if holds else "the pool trades",
+        Path.CLOSED_FORM: vectorised,
+        Path.PER_BAR: vectorised,
+        Path.FEES: "the pool never trades" if holds else None,
+    }
+
+
+POOL = Pool(
+    name="batch",
+    description="two tokens of constant weights, traded in batches at one price (FM-AMM)",
+    run=run,
+    settings=BatchSettings,
+    layout=steered_parameters,
+    paths=paths,
+    static=_static,
+    check=check_constant,
+    charges=("swap_fee", "arb_fee", "gas_cost_usd", "noise_trader_ratio", "protocol_fee_split"),
+    n_tokens=2,
+    export_remark=None,
+)

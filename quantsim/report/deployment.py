@@ -10,16 +10,17 @@ import numpy as np
 
 from quantsim import __version__
 from quantsim.checkpoints.starts import Start
-from quantsim.config.pools import pool_parameters
+from quantsim.config.pools import pool_of, pool_parameters
 from quantsim.parameters import to_human
 from quantsim.parameters.onchain import DECIMALS, OnChain, exact_decimal, fixed_point, fixed_weights, on_chain
 from quantsim.parameters.parameter import in_group
 from quantsim.parameters.spec import SIMPLEX
+from quantsim.pools.weighted.steering import SteeredSettings, has_token_bounds, tuned_bounds, weight_bounds
 
 if TYPE_CHECKING:
     from quantsim.checkpoints import Checkpoint, Run, Selection
     from quantsim.config import Experiment
-    from quantsim.config.pools import PoolView
+    from quantsim.pools.settings import PoolView
 
 __all__ = ["FORMAT", "FORMAT_VERSION", "deployment"]
 
@@ -125,23 +126,13 @@ def _pool(experiment: Experiment, view: PoolView, raw: Mapping[str, Any]) -> dic
 
 def _settings(experiment: Experiment, view: PoolView) -> tuple[dict[str, Any], list[str]]:
     """Returns the settings of a deployment, and remarks on settings that contracts do not support."""
-    update, fees, (lower, upper) = view.update, view.fees, _bounds(view)
-    fastest = _as_written(update.maximum_change_per_minute)
-    remarks = []
-    settings: dict[str, Any] = {
-        "update_interval_seconds": _SECONDS_PER_MINUTE * update.chunk_minutes,
-        "interpolation_seconds": _SECONDS_PER_MINUTE * view.interpolation_minutes,
-        # The largest change is a ramp at the largest rate over the whole interpolation.
-        "maximum_change_per_update": _number(fastest * view.interpolation_minutes),
-        "maximum_change_per_minute": _number(fastest),
-    }
-    tuned = {spec.human_name for spec in view.tuned_bounds}
-    if not view.has_token_bounds:
-        settings["minimum_weight"] = _number(min(lower))
-    else:
-        bounds = {"minimum_weights": lower, "maximum_weights": upper}
-        settings |= {name: [_number(bound) for bound in each] for name, each in bounds.items() if name not in tuned}
-        remarks.append("weights have bounds per token; a contract with a single guard rail does not support them")
+    update, fees, remark = view.update, view.fees, pool_of(view).export_remark
+    remarks = [] if remark is None else [f"pool {view.pool.strategy_name!r}: {remark}"]
+    settings: dict[str, Any] = {"update_interval_seconds": _SECONDS_PER_MINUTE * update.chunk_minutes}
+    if isinstance(view.pool, SteeredSettings):
+        steering, of_bounds = _steering(view)
+        settings |= steering
+        remarks += of_bounds
     varies = not view.group and "swap_fee" in experiment.series.costs
     if varies or fees.rule is not None:
         remarks.append("the swap fee varies over time: " + (fees.rule or "series.swap_fee"))
@@ -150,6 +141,27 @@ def _settings(experiment: Experiment, view: PoolView) -> tuple[dict[str, Any], l
     remarks += [f"the parameters were found with {setting}, which no contract supports" for setting in view.published]
     if update.interpolation != "linear":
         remarks.append(f"weights move along {update.interpolation!r} ramps; contracts interpolate linearly")
+    return settings, remarks
+
+
+def _steering(view: PoolView) -> tuple[dict[str, Any], list[str]]:
+    """How fast weights move, and their bounds; what of it a deployment cannot set."""
+    lower, upper = _bounds(view)
+    fastest = _as_written(view.update.maximum_change_per_minute)
+    remarks = []
+    settings: dict[str, Any] = {
+        "interpolation_seconds": _SECONDS_PER_MINUTE * view.interpolation_minutes,
+        # The ramp is as steep as the fastest weight may change, for as long as it lasts.
+        "maximum_change_per_update": _number(fastest * view.interpolation_minutes),
+        "maximum_change_per_minute": _number(fastest),
+    }
+    tuned = {spec.human_name for spec in tuned_bounds(view)}
+    if not has_token_bounds(view):
+        settings["minimum_weight"] = _number(min(lower))
+    else:
+        bounds = {"minimum_weights": lower, "maximum_weights": upper}
+        settings |= {name: [_number(bound) for bound in each] for name, each in bounds.items() if name not in tuned}
+        remarks.append("weights have bounds per token; a contract with a single guard rail does not support them")
     return settings, remarks
 
 
@@ -171,10 +183,10 @@ def _parameter(one: OnChain, raw: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _bounds(view: PoolView) -> tuple[list[Decimal], list[Decimal]]:
-    """Returns the bounds of the weights, as :meth:`PoolView.bounds`, in decimals, (n,) each."""
-    lower = [_as_written(bound) for bound in view.bounds()[0]]
+    """Returns the bounds of the weights, as :func:`weight_bounds`, in decimals, (n,) each."""
+    lower = [_as_written(bound) for bound in weight_bounds(view)[0]]
     room = max(1 - sum(lower), Decimal(0))
-    given = view.pool.maximum_weight
+    given = cast(SteeredSettings, view.pool).maximum_weight
     highest = given if isinstance(given, tuple) else (1.0 if given is None else given,) * len(lower)
     return lower, [min(_as_written(high), low + room) for low, high in zip(lower, highest, strict=True)]
 

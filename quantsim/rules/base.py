@@ -13,7 +13,7 @@ from jax import Array
 from quantsim.parameters import ParameterSpec
 from quantsim.scan_mode import ScanMode
 
-__all__ = ["Observed", "Output", "Rule", "RuleSettings", "Trading", "centre"]
+__all__ = ["Observed", "Output", "Rule", "RuleSettings", "centre"]
 
 
 class Output(enum.Enum):
@@ -22,14 +22,6 @@ class Output(enum.Enum):
     CHANGE = "change"  #: change of the weights, once per chunk, from the second chunk on
     WEIGHTS = "weights"  #: target weights, once per chunk, from the first chunk on
     CONSTANT = "constant"  #: no outputs: the weights stay constant
-
-
-class Trading(enum.Enum):
-    """How a pool trades."""
-
-    SWAPS = "swaps"  #: one swap after another against the weighted geometric mean (G3M)
-    BATCHES = "batches"  #: batches at one price, the function-maximising AMM (CoW)
-    NONE = "none"  #: not at all
 
 
 class Observed(NamedTuple):
@@ -79,7 +71,6 @@ class Rule:
             ``j`` only. ``None`` if ``output`` is constant.
         persistence: only for a rule that outputs weights: ``(raw parameters, settings) → (n,)``, the share ``Λ`` of the
             current weights in ``Λ w + (1-Λ) target``; ``None`` for 0.
-        trading: how the pool trades.
         needs_oracle: whether the rule requires the oracle series of the experiment.
         sums_to_zero: whether the rows of changes always sum to zero, as :func:`centre` ensures. Weights of two tokens are
             then computed faster on accelerators.
@@ -92,7 +83,6 @@ class Rule:
     output: Output
     outputs: RuleFunction | None = None
     persistence: Callable[[Mapping[str, Array], RuleSettings], Array] | None = None
-    trading: Trading = Trading.SWAPS
     needs_oracle: bool = False
     sums_to_zero: bool = False
     ignores: tuple[str, ...] = ()
@@ -104,8 +94,6 @@ class Rule:
             raise ValueError(f"rule {self.name!r}: only a rule that outputs weights can have a persistence")
         if self.sums_to_zero and self.output is not Output.CHANGE:
             raise ValueError(f"rule {self.name!r}: only a rule that outputs changes can have rows that sum to zero")
-        if self.trading is Trading.NONE and self.output is not Output.CONSTANT:
-            raise ValueError(f"rule {self.name!r}: a pool that does not trade cannot change its weights")
 
 
 def centre(signal: Array, k: Array) -> Array:

@@ -1,15 +1,14 @@
-"""CoW: a function-maximising AMM (arXiv:2307.02074) with constant weights of two tokens, which trades in batches."""
+"""CoW: constant weights. A study that names it without a pool type gets a pool that trades in batches."""
 
 from __future__ import annotations
 
-from quantsim.rules.base import Output, Rule, Trading
+from quantsim.rules.base import Output, Rule
 
 __all__ = ["RULE"]
 
 RULE = Rule(
     name="cow",
-    description="constant weights of two tokens; trades in batches at one price",
+    description="constant weights; without a pool type, of a pool that trades in batches",
     parameters=(),
     output=Output.CONSTANT,
-    trading=Trading.BATCHES,
 )

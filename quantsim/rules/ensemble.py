@@ -9,7 +9,7 @@ from jax import Array
 
 from quantsim.errors import ConfigError
 from quantsim.parameters import scoped
-from quantsim.rules.base import Observed, Output, Rule, RuleSettings, Trading
+from quantsim.rules.base import Observed, Output, Rule, RuleSettings
 
 __all__ = ["ensemble_of"]
 
@@ -32,8 +32,6 @@ def ensemble_of(members: Members) -> Rule:
     listed = ", ".join(f"{name} = {rule.name} ({rule.output.value})" for name, rule in members)
     if len(kinds) != 1 or not kinds <= {Output.CHANGE, Output.WEIGHTS}:
         raise ConfigError(f"an ensemble needs rules that all output changes, or all weights, but got {listed}")
-    if any(rule.trading is not Trading.SWAPS for _, rule in members):
-        raise ConfigError(f"an ensemble is for pools that trade by swaps, but got {listed}")
 
     def outputs(params: Mapping[str, Array], observed: Observed, settings: RuleSettings) -> Array:
         each = [rule.outputs(scoped(params, name), observed, settings) for name, rule in members if rule.outputs]

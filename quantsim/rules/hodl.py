@@ -1,15 +1,14 @@
-"""HODL: holds the initial reserves; the benchmark for all other rules."""
+"""HODL: constant weights. A study that names it without a pool type gets a pool that never trades, the benchmark of all."""
 
 from __future__ import annotations
 
-from quantsim.rules.base import Output, Rule, Trading
+from quantsim.rules.base import Output, Rule
 
 __all__ = ["RULE"]
 
 RULE = Rule(
     name="hodl",
-    description="holds the initial reserves, without trading",
+    description="constant weights; without a pool type, of a pool that never trades",
     parameters=(),
     output=Output.CONSTANT,
-    trading=Trading.NONE,
 )

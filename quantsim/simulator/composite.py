@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
-from quantsim.objective import Period
 from quantsim.parameters import scoped
+from quantsim.pools.base import PoolSetup, Subsidiary, Window
 from quantsim.pools.market import FeeRates, Market
-from quantsim.simulator.bar_path import bar_path
-from quantsim.simulator.setup import PoolSetup, Subsidiary
-from quantsim.simulator.signals import chunk_signals, window_ramps, window_rates
+from quantsim.simulator.plan import choose_path
+from quantsim.simulator.signals import chunk_signals, window_rates
 
 __all__ = ["pool_market"]
 
 
-def pool_market(setup: PoolSetup, params: Mapping[str, Array], market: Market) -> Market:
+def pool_market(setup: PoolSetup[Any], params: Mapping[str, Array], market: Market) -> Market:
     """The market of what a pool holds: tokens of the data, and shares of its subsidiaries.
 
     A subsidiary runs without interruption from the first bar of the data, history included, whatever the window: a share
@@ -62,8 +63,7 @@ def _share_price(subsidiary: Subsidiary, params: Mapping[str, Array], market: Ma
     n_bars, start = market.prices.shape[0], jnp.asarray(0)
     market = market._replace(oracle=None, orders=None)
     signals = chunk_signals(setup, own, market, 0)
-    ramps = window_ramps(setup, own, signals, start, 0, n_bars)
     rates = FeeRates(*(jnp.asarray(rate) for rate in subsidiary.rates))
     rates = window_rates(setup, own, signals, rates, start, 0, n_bars)
-    whole = [Period(0, n_bars)]
-    return bar_path(ramps, market, start, n_bars, rates, setup, fees=setup.charges, periods=whole).value
+    window = Window(start, n_bars, choose_path(setup, every_bar=True), 0, signals.decisions)
+    return setup.pool.run(setup, own, market, rates, window).value_at(np.arange(n_bars))

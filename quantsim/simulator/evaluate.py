@@ -12,12 +12,13 @@ from jax import Array
 
 from quantsim.metrics import bounded, needs_of
 from quantsim.objective import OBJECTIVE, ObjectiveShape, Period, combine
+from quantsim.pools.base import Window
 from quantsim.pools.market import FeeRates, Market
-from quantsim.simulator.bar_path import BarPath
+from quantsim.simulator.bar_path import BarPath, bar_path
 from quantsim.simulator.composite import pool_market
 from quantsim.simulator.plan import Plan
-from quantsim.simulator.samples import Window, bar_samples, metrics_of, samples, window_bar_path
-from quantsim.simulator.signals import Signals, chunk_signals, window_ramps, window_rates
+from quantsim.simulator.samples import Simulated, bar_samples, metrics_of, samples
+from quantsim.simulator.signals import Signals, chunk_signals, window_rates
 
 __all__ = ["SplitPlans", "evaluate_splits", "evaluate_windows", "lanes", "window_path"]
 
@@ -68,7 +69,7 @@ def evaluate_windows(plan: Plan, params: Params, market: Market, rates: FeeRates
     shared = None if plan.phase is None else chunk_signals(setup, params, market, plan.phase)
 
     def one(start: Array) -> dict[str, Array]:
-        return _values(plan, _window(plan, params, market, rates, start, shared), market)
+        return _values(plan, _simulated(plan, params, market, rates, start, shared))
 
     values: dict[str, Array] = lanes(one, starts, sequential=plan.maps_lanes)
     return values
@@ -79,32 +80,33 @@ def window_path(
 ) -> tuple[BarPath, dict[str, Array]]:
     """The full path of one window, and its metrics; arguments as in :func:`evaluate_windows`."""
     market = pool_market(plan.setup, params, market)
-    window, whole = _window(plan, params, market, rates, start), [Period(0, plan.shape.n_bars)]
-    path = window_bar_path(plan, window, market, whole)
-    found = bar_samples(plan, path, window, market, whole, needs_of(plan.metrics))
+    simulated, whole = _simulated(plan, params, market, rates, start), [Period(0, plan.shape.n_bars)]
+    path = bar_path(simulated.run, market, simulated.window, whole)
+    found = bar_samples(plan, path, simulated, whole, needs_of(plan.metrics))
     return path, {name: values[0] for name, values in metrics_of(plan.metrics, found, whole, plan).items()}
 
 
-def _window(
+def _simulated(
     plan: Plan, params: Params, market: Market, rates: FeeRates, start: Array, signals: Signals | None = None
-) -> Window:
+) -> Simulated:
     setup, n_bars = plan.setup, plan.shape.n_bars
     phase = start % setup.chunk_bars if plan.phase is None else plan.phase
     if signals is None:
         signals = chunk_signals(setup, params, market, phase)
-    ramps = window_ramps(setup, params, signals, start, phase, n_bars)
-    return Window(start, ramps, window_rates(setup, params, signals, rates, start, phase, n_bars))
+    rates = window_rates(setup, params, signals, rates, start, phase, n_bars)
+    window = Window(start, n_bars, plan.path, phase, signals.decisions)
+    return Simulated(setup.pool.run(setup, params, market, rates, window), window, market, rates)
 
 
-def _values(plan: Plan, window: Window, market: Market) -> dict[str, Array]:
+def _values(plan: Plan, simulated: Simulated) -> dict[str, Array]:
     """Metrics of the whole window, and the objective, all from one simulation."""
     whole, shape = Period(0, plan.shape.n_bars), plan.objective
     if shape is None:
-        found = samples(plan, window, market, [whole], needs_of(plan.metrics))
+        found = samples(plan, simulated, [whole], needs_of(plan.metrics))
         return {name: values[0] for name, values in metrics_of(plan.metrics, found, [whole], plan).items()}
     names = tuple(dict.fromkeys((*plan.metrics, *shape.constraint_metrics)))
     periods = list(dict.fromkeys([*shape.periods, *([whole] if names else [])]))
-    found = samples(plan, window, market, periods, needs_of(plan.needed))
+    found = samples(plan, simulated, periods, needs_of(plan.needed))
     by_period = dict(zip(periods, found, strict=True))
     of_window = {}
     if names:

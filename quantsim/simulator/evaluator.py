@@ -35,6 +35,7 @@ from quantsim.scan_mode import ScanMode
 from quantsim.simulator.evaluate import evaluate_splits, evaluate_windows
 from quantsim.simulator.layout import columns_of, data_notes, lay_out
 from quantsim.simulator.objective import Objective, value_and_grad
+from quantsim.simulator.own_pools import check_own_pools
 from quantsim.simulator.own_rules import check_own_rules
 from quantsim.simulator.plan import Path
 from quantsim.simulator.planner import Planner
@@ -113,6 +114,7 @@ class Evaluator:
         self.market: Market = market(self._seen(prices, begin, end), self.series.oracle, orders)
         self.rates: FeeRates = fee_rates(experiment, self.series.costs)
         has_oracle = self.market.oracle is not None
+        check_own_pools(experiment, self.setup, self.rates)
         if said := check_own_rules(experiment, self.setup, self.prices.prices, has_oracle=has_oracle):
             self.notes["cautions"] = [*self.notes.get("cautions", ()), *said]
 

@@ -50,7 +50,7 @@ def data_notes(experiment: Experiment, prices: Prices, warm_up_bars: int, series
     days = warm_up_bars / prices.bars_per_day
     wanted = experiment.update.max_memory_days
     notes: dict[str, Any] = {"warm_up_days": days}
-    if days < wanted and any(view.rule.outputs is not None for view in experiment.pools):
+    if days < wanted and any(view.rule is not None and view.rule.outputs is not None for view in experiment.pools):
         notes["warm_up"] = f"{days:g} days of history before training, fewer than max_memory_days = {wanted:g}"
         logger.info("the estimators warm up on %s", notes["warm_up"])
     if (given := experiment.prices_note(prices)) is not None:

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quantsim.config import Experiment
-from quantsim.config.pools import FEE_GROUP, PoolView, pool_parameters
+from quantsim.config.pools import FEE_GROUP, pool_parameters
 from quantsim.discovery import is_in_file
 from quantsim.parameters.parameter import in_group
+from quantsim.pools.base import PoolSetup
+from quantsim.pools.settings import PoolView
 from quantsim.simulator.conformance import Subject, conform, frozen
-from quantsim.simulator.setup import PoolSetup
 
 __all__ = ["check_own_rules"]
 
 
 def check_own_rules(
-    experiment: Experiment, setup: PoolSetup, prices: NDArray[np.float64], *, has_oracle: bool
+    experiment: Experiment, setup: PoolSetup[Any], prices: NDArray[np.float64], *, has_oracle: bool
 ) -> list[str]:
     """Checks rules and fee rules of users' files; those of the package are tested with it.
 
@@ -46,7 +48,7 @@ def check_own_rules(
     return [sentence for sentence in said if sentence is not None]
 
 
-def _subjects(experiment: Experiment, view: PoolView, setup: PoolSetup, *, has_oracle: bool) -> Iterator[Subject]:
+def _subjects(experiment: Experiment, view: PoolView, setup: PoolSetup[Any], *, has_oracle: bool) -> Iterator[Subject]:
     parameters, raw = pool_parameters(view), experiment.initial_parameters()
     own = frozen({parameter.raw_name: raw[parameter.raw_name] for parameter in parameters})
     table = f"subsidiaries.{view.group}." if view.group else ""
@@ -65,6 +67,8 @@ def _subjects(experiment: Experiment, view: PoolView, setup: PoolSetup, *, has_o
                 has_oracle,
                 rule,
             )
-    if setup.fee_rule is not None and is_in_file(str(view.fees.rule)):
+    if setup.costs.fee_rule is not None and is_in_file(str(view.fees.rule)):
         called, group = f"{table}fees.rule = '{view.fees.rule}'", in_group(view.group, FEE_GROUP)
-        yield Subject(called, setup.fee_rule.fees, setup.settings, setup.n_tokens, parameters, own, group, has_oracle)
+        yield Subject(
+            called, setup.costs.fee_rule.fees, setup.settings, setup.n_tokens, parameters, own, group, has_oracle
+        )

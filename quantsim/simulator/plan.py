@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass
+from typing import Any
 
 from quantsim.errors import ConfigError
 from quantsim.metrics import Need, SampleShape, needs_of
 from quantsim.objective import OBJECTIVE, ObjectiveShape
-from quantsim.simulator.setup import PoolSetup
+from quantsim.pools.base import Path, PoolSetup
 
-__all__ = ["Path", "Plan", "make_plan"]
-
-
-class Path(enum.Enum):
-    """How the value of a pool is computed. All are exact; they differ in what they cost and in what they can serve."""
-
-    CLOSED_FORM = "closed_form"  #: zero fees, value at sample bars only: cost grows with the chunks, not the bars
-    PER_BAR = "per_bar"  #: zero fees, every bar, vectorised
-    FEES = "fees"  #: one sequential pass over the bars, for fees, exogenous swaps and batches
-    HOLD = "hold"  #: reserves never change
+__all__ = ["Path", "Plan", "choose_path", "make_plan"]
 
 
 @dataclass(frozen=True)
@@ -37,7 +28,7 @@ class Plan:
         details: whether the objective's terms are wanted for every period, too.
     """
 
-    setup: PoolSetup
+    setup: PoolSetup[Any]
     shape: SampleShape
     metrics: tuple[str, ...]
     path: Path
@@ -73,7 +64,7 @@ class Plan:
 
 
 def make_plan(
-    setup: PoolSetup,
+    setup: PoolSetup[Any],
     shape: SampleShape,
     metrics: tuple[str, ...],
     phase: int | None,
@@ -87,52 +78,33 @@ def make_plan(
     Raises:
         ConfigError: the path asked for is unknown or cannot serve this pool and these metrics; the message says why.
     """
-    needed = _needed(metrics, objective)
-    wanted = _cheapest(setup, needed)
-    if path is not None and path != "auto":
-        try:
-            asked = Path(path)
-        except ValueError as error:
-            raise ConfigError(f"path = {path!r} must be one of auto, {', '.join(p.value for p in Path)}") from error
-        _check(asked, setup, needed)
-        wanted = asked
-    return Plan(setup, shape, metrics, wanted, phase, objective, details)
+    every_bar = _reads_every_bar(_needed(metrics, objective))
+    return Plan(setup, shape, metrics, choose_path(setup, path, every_bar=every_bar), phase, objective, details)
+
+
+def choose_path(setup: PoolSetup[Any], path: Path | str | None = None, *, every_bar: bool) -> Path:
+    """The cheapest path that serves, or the one asked for.
+
+    Raises:
+        ConfigError: the path asked for is unknown or cannot serve; the message says why.
+    """
+    paths = setup.pool.paths(setup, every_bar=every_bar)
+    if path is None or path == "auto":
+        return next(one for one, reason in paths.items() if reason is None)
+    try:
+        asked = Path(path)
+    except ValueError as error:
+        raise ConfigError(f"path = {path!r} must be one of auto, {', '.join(p.value for p in Path)}") from error
+    reason = paths.get(asked, f"a pool of type {setup.pool.name!r} has no such path")
+    if reason is not None:
+        raise ConfigError(f"path = {asked.value!r} cannot serve here: {reason}")
+    return asked
 
 
 def _needed(metrics: tuple[str, ...], objective: ObjectiveShape | None) -> tuple[str, ...]:
     if objective is None:
         return metrics
     return tuple(dict.fromkeys((*metrics, *objective.term_metrics, *objective.constraint_metrics)))
-
-
-def _cheapest(setup: PoolSetup, metrics: tuple[str, ...]) -> Path:
-    if setup.holds:
-        return Path.HOLD
-    if setup.charges or setup.has_trades or setup.batches:
-        return Path.FEES
-    if setup.arb_frequency > 1 or setup.interpolation != "linear" or _reads_every_bar(metrics):
-        return Path.PER_BAR
-    return Path.CLOSED_FORM
-
-
-def _check(path: Path, setup: PoolSetup, metrics: tuple[str, ...]) -> None:
-    reasons = {
-        "the pool never trades": setup.holds and path is not Path.HOLD,
-        "the pool trades": not setup.holds and path is Path.HOLD,
-        "trading costs something, which needs path = 'fees'": (
-            setup.charges and path in (Path.CLOSED_FORM, Path.PER_BAR)
-        ),
-        "exogenous swaps need path = 'fees'": setup.has_trades and path in (Path.CLOSED_FORM, Path.PER_BAR),
-        "trade in batches needs path = 'fees'": setup.batches and path in (Path.CLOSED_FORM, Path.PER_BAR),
-        "the closed form needs an arbitrage visit every bar": setup.arb_frequency > 1 and path is Path.CLOSED_FORM,
-        "the closed form needs linear interpolation": setup.interpolation != "linear" and path is Path.CLOSED_FORM,
-        "a metric needs the value or the reserves at every bar": (
-            _reads_every_bar(metrics) and path is Path.CLOSED_FORM
-        ),
-    }
-    for reason, applies in reasons.items():
-        if applies:
-            raise ConfigError(f"path = {path.value!r} cannot serve here: {reason}")
 
 
 def _reads_every_bar(metrics: tuple[str, ...]) -> bool:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -16,10 +17,10 @@ from quantsim.config import Experiment
 from quantsim.errors import WindowError
 from quantsim.metrics import SampleShape, get_metric
 from quantsim.objective import OBJECTIVE, ObjectiveShape, objective_shape
+from quantsim.pools.base import PoolSetup
 from quantsim.prices import Prices
 from quantsim.simulator.evaluate import SplitPlans
 from quantsim.simulator.plan import Path, Plan, make_plan
-from quantsim.simulator.setup import PoolSetup
 
 __all__ = ["Planner"]
 
@@ -37,7 +38,7 @@ class Planner:
     """
 
     experiment: Experiment
-    setup: PoolSetup
+    setup: PoolSetup[Any]
     prices: Prices
     splits: dict[str, tuple[int, int]]
     begins: int

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from quantsim import Experiment
 from quantsim.config.locate import find_study
 from quantsim.errors import ConfigError, QuantsimError
+from quantsim.pools.weighted.steering import weight_bounds
 
 STUDY: dict[str, Any] = {
     "name": "two tokens",
@@ -267,7 +268,7 @@ def test_parameters_in_the_order_of_the_tokens() -> None:
 
 def test_defaults_depend_on_the_pool() -> None:
     experiment = Experiment.from_dict(study(update__chunk_minutes=360))
-    assert experiment.pools[-1].bounds()[0][0] == pytest.approx(0.05)
+    assert weight_bounds(experiment.pools[-1])[0][0] == pytest.approx(0.05)
     assert experiment.pools[-1].interpolation_minutes == 360
     assert experiment.trainable == {"logit_lamb", "log_k"}
     assert Experiment.from_dict(study(update__use_alt_lamb=True)).trainable == {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -124,3 +125,26 @@ def test_the_seed_counts_for_random_periods() -> None:
 def test_identities_do_not_change_between_versions() -> None:
     """Another number here means that runs of one study no longer have one identity in the store."""
     assert STUDY.identity.startswith("d056a93381705e3c")
+
+
+def test_settings_of_other_pools_at_their_defaults_change_nothing() -> None:
+    study = Experiment.load("momentum_fees")
+    stored = study.model_dump(mode="json")
+    older = {**stored, "pool": {**stored["pool"], "arb_quality": 1.0, "published_band_trades": False}}
+    del older["pool"]["type"]
+    assert Experiment.from_dict(older) == study
+    for changed in (True, False):
+        assert content(Experiment, older, Decides.VALUE, {}, changed=changed) == content(
+            Experiment, stored, Decides.VALUE, {}, changed=changed
+        )
+    assert study.override(["pool.type=weighted"]).identity == study.identity
+
+
+def test_the_type_of_a_pool_follows_from_its_rule() -> None:
+    study = Experiment.load("momentum_fees").override(["parameters={}"])
+    for rule, mechanism in {"momentum": "weighted", "cow": "batch", "hodl": "hold", "balancer": "weighted"}.items():
+        assert study.override([f"pool.rule={rule}"]).pool.mechanism == mechanism
+    batch = study.override(["pool.rule=balancer", "pool.type=batch", "pool.arb_quality=0.5"])
+    assert batch.pool.mechanism == "batch"
+    assert batch.identity != study.override(["pool.rule=cow", "pool.arb_quality=0.5"]).identity
+    assert pickle.loads(pickle.dumps(batch)) == batch  # noqa: S301

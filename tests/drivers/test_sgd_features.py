@@ -5,7 +5,7 @@ from __future__ import annotations
 import doctest
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -296,7 +296,7 @@ def test_reversed_prices_are_those_up_to_the_end_of_training(whole: Whole) -> No
 def test_gradients_pass_limits_straight_through(passed: tuple[str, ...]) -> None:
     experiment = make_experiment(straight_through=list(passed))
     assert Training(experiment, make_prices()).inputs.objective.plan.setup.straight_through == passed
-    plain = pool_setup(experiment, 360)
+    plain = pool_setup(experiment, 360).own
     initial, n_chunks = jnp.array([0.5, 0.5]), 6
     moves = jnp.array([0.0, 0.3, 0.9, -1e18, 0.04, -0.02])  # into the upper bound, far beyond the lower one, and back
     outputs = jnp.stack([moves, -moves], axis=-1)
@@ -305,7 +305,7 @@ def test_gradients_pass_limits_straight_through(passed: tuple[str, ...]) -> None
     def last(outputs: jax.Array) -> tuple[jax.Array, ...]:
         return tuple(chunk_ramps(outputs, initial, n_chunks, setup).start for setup in (plain, through))
 
-    through = plain.with_straight_through(passed)
+    through = replace(plain, straight_through=passed)
     limited, passing = last(outputs)
     np.testing.assert_array_equal(limited, passing)
     if len(passed) == 2:

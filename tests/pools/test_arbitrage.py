@@ -16,19 +16,22 @@ from hypothesis import strategies as st
 from pool_support import FEES, HALF_HOURS, make_experiment
 from scipy.optimize import minimize_scalar
 
+from quantsim.pools import CostShape
 from quantsim.pools.market import FeeRates
-from quantsim.pools.weighted.arbitrage import Moves, Pool, apply_moves, band, optimal_moves, profit, settle, spread
-from quantsim.simulator.setup import PoolSetup, pool_setup
+from quantsim.pools.weighted.arbitrage import Moves, PoolState, apply_moves, band, optimal_moves, profit, settle, spread
+from quantsim.simulator.setup import pool_setup
 
 SEEDS = st.integers(0, 2**32 - 1)
 
 
 @functools.cache
-def setup_of(n_tokens: int, fees: str = "protocol") -> PoolSetup:
-    return pool_setup(make_experiment("balancer", n_tokens, HALF_HOURS, fees=FEES[fees]), 30)
+def costs_of(n_tokens: int, fees: str = "protocol") -> CostShape:
+    return pool_setup(make_experiment("balancer", n_tokens, HALF_HOURS, fees=FEES[fees]), 30).costs
 
 
-def random_pool(n_tokens: int, seed: int, disorders: tuple[float, ...] = (1e-3, 1e-2, 0.3)) -> tuple[Pool, FeeRates]:
+def random_pool(
+    n_tokens: int, seed: int, disorders: tuple[float, ...] = (1e-3, 1e-2, 0.3)
+) -> tuple[PoolState, FeeRates]:
     """A pool of any shape, out of balance by much, little, or almost nothing, and any fee."""
     draw = np.random.default_rng([seed, n_tokens])
     weights = 0.01 + draw.dirichlet(np.full(n_tokens, 0.7))
@@ -37,15 +40,15 @@ def random_pool(n_tokens: int, seed: int, disorders: tuple[float, ...] = (1e-3, 
     log_prices = draw.uniform(-3, 3, n_tokens)
     log_reserves = np.log(weights) + draw.uniform(5, 16) + disorder - log_prices
     rates = (draw.choice([1e-4, 3e-3, 0.03]), draw.choice([0.0, 1e-3, 0.02]), 0.0, 0.0, 0.0, 0.0)
-    return Pool(*map(jnp.asarray, (log_reserves, log_prices, weights, np.log(weights)))), FeeRates(
+    return PoolState(*map(jnp.asarray, (log_reserves, log_prices, weights, np.log(weights)))), FeeRates(
         *map(jnp.asarray, rates)
     )
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def trade(setup: PoolSetup, pool: Pool, rates: FeeRates) -> dict[str, Any]:
-    moves = settle(pool, rates, setup)
-    after = apply_moves(pool, moves, rates, setup)
+def trade(costs: CostShape, pool: PoolState, rates: FeeRates) -> dict[str, Any]:
+    moves = settle(pool, rates, costs)
+    after = apply_moves(pool, moves, rates, costs)
     return {
         "moves": moves,
         "profit": profit(pool, moves, rates),
@@ -57,7 +60,7 @@ def trade(setup: PoolSetup, pool: Pool, rates: FeeRates) -> dict[str, Any]:
     }
 
 
-def solved(pool: Pool, rates: FeeRates, unit: float) -> float:
+def solved(pool: PoolState, rates: FeeRates, unit: float) -> float:
     """The arbitrageur's problem as he would state it, by a convex solver: what to bring and what to take of each token.
 
     Amounts are in units of ``unit`` of each reserve, and the profit in units of its square, the size that profits are of;
@@ -77,7 +80,7 @@ def solved(pool: Pool, rates: FeeRates, unit: float) -> float:
 def test_a_convex_solver_finds_nothing_better(n_tokens: int) -> None:
     for seed in range(12):
         pool, rates = random_pool(n_tokens, seed, disorders=(0.1, 0.3))
-        found = trade(setup_of(n_tokens), pool, rates)
+        found = trade(costs_of(n_tokens), pool, rates)
         earned = float(found["profit"] / found["value"])
         assert earned > 0
         assert solved(pool, rates, unit=float(spread(found["levels"]))) == pytest.approx(earned, rel=1e-7)
@@ -92,7 +95,7 @@ def test_the_dual_allows_no_more(n_tokens: int, seed: int) -> None:
     This needs no solver, so it proves the optimum closer than one could.
     """
     pool, rates = random_pool(n_tokens, seed)
-    found = trade(setup_of(n_tokens), pool, rates)
+    found = trade(costs_of(n_tokens), pool, rates)
     levels, weights = np.asarray(found["levels"]), np.asarray(pool.weights)
     gamma, cost = 1 - float(rates.swap_fee), float(rates.arb_fee)
 
@@ -116,7 +119,7 @@ def test_the_dual_allows_no_more(n_tokens: int, seed: int) -> None:
 @given(seed=SEEDS)
 def test_what_an_optimal_trade_satisfies(n_tokens: int, seed: int) -> None:
     pool, rates = random_pool(n_tokens, seed)
-    found = trade(setup_of(n_tokens), pool, rates)
+    found = trade(costs_of(n_tokens), pool, rates)
     rise, fall = (np.asarray(part) for part in found["moves"])
     width, levels, after = float(found["width"]), np.asarray(found["levels"]), np.asarray(found["levels_after"])
     assert (rise >= 0).all()
@@ -131,7 +134,7 @@ def test_what_an_optimal_trade_satisfies(n_tokens: int, seed: int) -> None:
         level = reference.level(levels, np.asarray(pool.weights), width)
         np.testing.assert_allclose(rise, np.maximum(level - width - levels, 0), rtol=0, atol=1e-13)
         np.testing.assert_allclose(fall, np.minimum(level - levels, 0), rtol=0, atol=1e-13)
-    again = trade(setup_of(n_tokens), pool._replace(log_reserves=found["after"]), rates)
+    again = trade(costs_of(n_tokens), pool._replace(log_reserves=found["after"]), rates)
     assert max(np.abs(part).max() for part in again["moves"]) <= 1e-13, "a second visit finds nothing"
 
 
@@ -144,7 +147,7 @@ def test_no_trade_inside_the_band(n_tokens: int, seed: int, share: float) -> Non
     width = band(rates)
     inside = share * (1 - 1e-6) * float(width) * (wide - wide.min()) / np.ptp(wide)
     still = pool._replace(log_reserves=7.0 + inside - pool.log_prices + jnp.log(pool.weights))
-    moves = trade(setup_of(n_tokens), still, rates)["moves"]
+    moves = trade(costs_of(n_tokens), still, rates)["moves"]
     assert not np.asarray(moves.rise).any()
     assert not np.asarray(moves.fall).any()
 
@@ -162,8 +165,8 @@ def test_the_edge_of_the_band_does_not_trade() -> None:
 def test_the_order_of_tokens_does_not_matter(n_tokens: int, seed: int) -> None:
     pool, rates = random_pool(n_tokens, seed)
     order = np.random.default_rng(seed).permutation(n_tokens)
-    plain = trade(setup_of(n_tokens), pool, rates)
-    turned = trade(setup_of(n_tokens), Pool(*(part[order] for part in pool)), rates)
+    plain = trade(costs_of(n_tokens), pool, rates)
+    turned = trade(costs_of(n_tokens), PoolState(*(part[order] for part in pool)), rates)
     for one, other in zip(plain["moves"], turned["moves"], strict=True):
         np.testing.assert_allclose(np.asarray(one)[order], other, rtol=0, atol=1e-14)
     np.testing.assert_allclose(turned["profit"], plain["profit"], rtol=1e-9, atol=1e-14 * float(plain["value"]))
@@ -174,7 +177,7 @@ def test_the_order_of_tokens_does_not_matter(n_tokens: int, seed: int) -> None:
 def test_two_tokens_follow_the_general_formula(seed: int) -> None:
     """The short form for two tokens, and the general one on the same pool with a third token that stands in the middle."""
     pool, rates = random_pool(2, seed)
-    found = trade(setup_of(2), pool, rates)
+    found = trade(costs_of(2), pool, rates)
     (u, v), width = np.asarray(found["levels"]), float(found["width"])
     weights = np.asarray(pool.weights)
     excess = max(abs(u - v) - width, 0.0)
@@ -199,7 +202,7 @@ def test_ties_and_extremes_of_the_levels() -> None:
 @given(seed=SEEDS)
 def test_gas_stops_exactly_the_trades_that_do_not_earn_it(n_tokens: int, seed: int) -> None:
     pool, rates = random_pool(n_tokens, seed)
-    earned = float(trade(setup_of(n_tokens), pool, rates)["profit"])
+    earned = float(trade(costs_of(n_tokens), pool, rates)["profit"])
     for gas, trades in ((0.999 * earned, True), (1.001 * earned + 1e-12, False)):
-        moves: Moves = trade(setup_of(n_tokens, "gas"), pool, rates._replace(gas_cost=jnp.asarray(gas)))["moves"]
+        moves: Moves = trade(costs_of(n_tokens, "gas"), pool, rates._replace(gas_cost=jnp.asarray(gas)))["moves"]
         assert bool(np.asarray(moves.rise).any()) == (trades and earned > 0)

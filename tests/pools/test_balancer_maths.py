@@ -22,7 +22,7 @@ import pytest
 from pool_support import HALF_HOURS, make_experiment
 
 from quantsim.pools.market import FeeRates, Orders
-from quantsim.pools.weighted.arbitrage import Pool, apply_moves, settle
+from quantsim.pools.weighted.arbitrage import PoolState, apply_moves, settle
 from quantsim.pools.weighted.exogenous_swaps import Outcome, fill_bar
 from quantsim.simulator.setup import pool_setup
 
@@ -179,14 +179,18 @@ def test_both_refuse_more_than_three_tenths_of_a_reserve(on_chain: OnChain, *, e
 
 
 def test_an_arbitrage_trade_is_a_swap_that_the_pool_on_chain_would_do(on_chain: OnChain) -> None:
-    setup = pool_setup(make_experiment("balancer", 2, HALF_HOURS, fees={"swap_fee": 0.01}), HALF_HOURS.bar_minutes)
-    step = jax.jit(lambda pool, fees: apply_moves(pool, settle(pool, fees, setup), fees, setup))
+    costs = pool_setup(
+        make_experiment("balancer", 2, HALF_HOURS, fees={"swap_fee": 0.01}), HALF_HOURS.bar_minutes
+    ).costs
+    step = jax.jit(lambda pool, fees: apply_moves(pool, settle(pool, fees, costs), fees, costs))
     generator = np.random.default_rng(3)
     traded = 0
     for draw in draws(100):
         reserves, weights, fee = draw.floats
         off = np.exp(generator.uniform(-0.15, 0.15, 2))
-        pool = Pool(*map(jnp.asarray, (np.log(reserves), np.log(weights / reserves * off), weights, np.log(weights))))
+        pool = PoolState(
+            *map(jnp.asarray, (np.log(reserves), np.log(weights / reserves * off), weights, np.log(weights)))
+        )
         after = np.exp(np.asarray(step(pool, rates(fee))))
         change = after - reserves
         if not change.any():

@@ -15,17 +15,17 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from pool_support import Layout, make_experiment, random_params, random_prices
+from pool_support import Layout, make_experiment, ramps_of, random_params, random_prices
 
 from quantsim import Evaluator
+from quantsim.pools import PoolSetup
 from quantsim.pools.market import Market, market
 from quantsim.pools.weighted import closed_form
 from quantsim.pools.weighted.closed_form import log_values_at, series_terms
 from quantsim.pools.weighted.interpolation import bar_weights
-from quantsim.pools.weighted.weights import Ramps
+from quantsim.pools.weighted.weights import Ramps, Steering
 from quantsim.pools.weighted.zero_fee import bar_log_values
-from quantsim.simulator.setup import PoolSetup, pool_setup
-from quantsim.simulator.signals import chunk_signals, window_ramps
+from quantsim.simulator.setup import pool_setup
 
 # Chunks, ramps and windows in bars: whole and broken, ramps of the whole chunk, of a part, of one bar; windows that end
 # inside a chunk, inside a ramp, and on a boundary. By name: layout, tokens, minimum weight, whether the series serves.
@@ -40,7 +40,7 @@ SHAPES: dict[str, tuple[Layout, int, float | None, bool]] = {
 }
 
 
-def setup_of(shape: str) -> PoolSetup:
+def setup_of(shape: str) -> PoolSetup[Steering]:
     layout, n_tokens, minimum, _ = SHAPES[shape]
     experiment = make_experiment("momentum", n_tokens, layout, pool={"minimum_weight": minimum})
     return pool_setup(experiment, layout.bar_minutes)
@@ -53,12 +53,11 @@ def program(shape: str) -> Callable[..., Any]:
     bars = np.arange(layout.n_bars)
 
     def of(params: dict[str, jax.Array], data: Market, start: jax.Array, *, closed: bool) -> jax.Array:
-        phase = start % setup.chunk_bars
-        ramps = window_ramps(setup, params, chunk_signals(setup, params, data, phase), start, phase, layout.n_bars)
+        ramps = ramps_of(setup, params, data, start, layout.n_bars)
         if closed:
-            return log_values_at(ramps, data, start, bars, setup)
+            return log_values_at(ramps, data, start, bars, setup.own)
         log_prices = jax.lax.dynamic_slice_in_dim(data.log_prices, start, layout.n_bars)
-        return bar_log_values(bar_weights(ramps, layout.n_bars, setup), log_prices)
+        return bar_log_values(bar_weights(ramps, layout.n_bars, setup.own), log_prices)
 
     @jax.jit
     def both(params: dict[str, jax.Array], data: Market, start: jax.Array) -> Any:
@@ -69,13 +68,13 @@ def program(shape: str) -> Callable[..., Any]:
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def sampled(bars: tuple[int, ...], setup: PoolSetup, ramps: Ramps, data: Market, start: int) -> jax.Array:
-    return log_values_at(ramps, data, start, np.array(bars), setup)
+def sampled(bars: tuple[int, ...], steering: Steering, ramps: Ramps, data: Market, start: int) -> jax.Array:
+    return log_values_at(ramps, data, start, np.array(bars), steering)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_shapes_lie_on_the_side_of_the_switch_they_are_meant_for(shape: str) -> None:
-    assert (series_terms(setup_of(shape)) is not None) == SHAPES[shape][3]
+    assert (series_terms(setup_of(shape).own) is not None) == SHAPES[shape][3]
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -112,7 +111,7 @@ def test_constant_prices_and_steps_of_exactly_zero() -> None:
             np.testing.assert_array_equal(part, 0.0, err_msg=name)
 
 
-def _threshold(setup: PoolSetup) -> tuple[PoolSetup, PoolSetup]:
+def _threshold(setup: Steering) -> tuple[Steering, Steering]:
     """The fastest weights that the series still serves, and slightly faster ones that it does not."""
     low, high = 1e-6, setup.minimum_weight
     while high / low > 1 + 1e-9:
@@ -126,7 +125,7 @@ def _threshold(setup: PoolSetup) -> tuple[PoolSetup, PoolSetup]:
 
 def test_both_sides_agree_at_the_switch(monkeypatch: pytest.MonkeyPatch) -> None:
     """Just below it the series and the direct sum are both there: force each, on ramps at the speed limit and the floor."""
-    setup, beyond = _threshold(setup_of("half_hour_short_ramp"))
+    setup, beyond = _threshold(setup_of("half_hour_short_ramp").own)
     assert series_terms(setup) is not None
     assert series_terms(beyond) is None
     layout = SHAPES["half_hour_short_ramp"][0]
@@ -143,7 +142,7 @@ def test_both_sides_agree_at_the_switch(monkeypatch: pytest.MonkeyPatch) -> None
     assert (np.asarray(series) != np.asarray(direct)).any(), "the two must not be the same program"
 
 
-def _steepest_ramps(setup: PoolSetup, n_chunks: int) -> Ramps:
+def _steepest_ramps(setup: Steering, n_chunks: int) -> Ramps:
     """Down to the guardrail as fast as is allowed, and up again, chunk by chunk."""
     length, n = setup.ramp_bars, setup.n_tokens
     down = np.full(n, -setup.maximum_change)
@@ -160,7 +159,7 @@ def _steepest_ramps(setup: PoolSetup, n_chunks: int) -> Ramps:
 @pytest.mark.parametrize("maximum_change", [1e-9, 1e-6, 3e-5, 3e-4, 1e-3, 2e-3, None], ids=lambda c: c or "switch")
 def test_the_series_keeps_its_bound(maximum_change: float | None, n_tokens: int) -> None:
     """In 60 digits, on the steepest ramp down to the guardrail: the truncated series is as exact as it is said to be."""
-    setup = dataclasses.replace(setup_of("minute"), n_tokens=n_tokens, minimum_weight=0.1 / n_tokens, ramp_bars=30)
+    setup = dataclasses.replace(setup_of("minute").own, n_tokens=n_tokens, minimum_weight=0.1 / n_tokens, ramp_bars=30)
     fastest = _threshold(setup)[0].maximum_change if maximum_change is None else maximum_change
     setup = dataclasses.replace(setup, maximum_change=fastest)
     terms = series_terms(setup)
@@ -200,7 +199,7 @@ def _loss_by_series(start: list[Decimal], step: list[Decimal], length: int, term
 
 def test_sampling_grids_are_the_same_values() -> None:
     """Daily values, window ends, a single bar: any grid gives what the full one gives there."""
-    setup, layout = setup_of("minute_short_ramp"), SHAPES["minute_short_ramp"][0]
+    setup, layout = setup_of("minute_short_ramp").own, SHAPES["minute_short_ramp"][0]
     data = market(random_prices(layout, 3, 8).prices)
     ramps = _steepest_ramps(setup, -(-layout.n_bars // setup.chunk_bars))
     everywhere = sampled(tuple(range(layout.n_bars)), setup, ramps, data, 17)

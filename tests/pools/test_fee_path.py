@@ -10,13 +10,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from pool_support import FEES, Layout, make_experiment, random_params, random_prices
+from pool_support import FEES, Layout, make_experiment, ramps_of, random_params, random_prices
 
+from quantsim.pools import PoolSetup
 from quantsim.pools.market import FeeRates, Market, at_bars, fee_rates, market
 from quantsim.pools.weighted.fee_path import autodiff_log_reserves, bar_pools, fee_log_reserves
 from quantsim.pools.weighted.interpolation import bar_weights
-from quantsim.simulator.setup import PoolSetup, pool_setup
-from quantsim.simulator.signals import chunk_signals, window_ramps
+from quantsim.pools.weighted.weights import Steering
+from quantsim.simulator.setup import pool_setup
 
 LAYOUT = Layout(30, 240, 150, history=61, n_bars=121, max_memory_days=1.0, volatility=0.006)
 VARIANTS: dict[str, dict[str, float]] = {
@@ -33,17 +34,15 @@ Arguments = tuple[jax.Array, jax.Array, jax.Array, FeeRates]
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def bars_of(setup: PoolSetup, raw: dict[str, jax.Array], data: Market) -> jax.Array:
+def bars_of(setup: PoolSetup[Steering], raw: dict[str, jax.Array], data: Market) -> jax.Array:
     """Weights of the layout's window at every bar."""
-    start, phase = LAYOUT.history, LAYOUT.history % setup.chunk_bars
-    ramps = window_ramps(setup, raw, chunk_signals(setup, raw, data, phase), start, phase, LAYOUT.n_bars)
-    return bar_weights(ramps, LAYOUT.n_bars, setup)
+    return bar_weights(ramps_of(setup, raw, data, LAYOUT.history, LAYOUT.n_bars), LAYOUT.n_bars, setup.own)
 
 
 @functools.cache
 def case(
     rule: str, n_tokens: int, variant: str, seed: int = 0, *, varying: bool = False, every: int = 1
-) -> tuple[PoolSetup, Arguments]:
+) -> tuple[PoolSetup[Steering], Arguments]:
     """A pool as the evaluator would run it, on the bars that are visited; with costs that differ from bar to bar if asked."""
     experiment = make_experiment(rule, n_tokens, LAYOUT, fees=VARIANTS[variant], pool={"arb_frequency": every})
     setup = pool_setup(experiment, LAYOUT.bar_minutes)
@@ -71,7 +70,9 @@ def case(
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def both_pullbacks(setup: PoolSetup, arguments: Arguments, cotangent: jax.Array) -> list[tuple[jax.Array, Arguments]]:
+def both_pullbacks(
+    setup: PoolSetup[Steering], arguments: Arguments, cotangent: jax.Array
+) -> list[tuple[jax.Array, Arguments]]:
     found = []
     for function in (fee_log_reserves, autodiff_log_reserves):
         path, pull = jax.vjp(functools.partial(function, setup), *arguments)
@@ -100,13 +101,13 @@ def test_the_adjoint_equals_autodiff(rule: str, variant: str, n_tokens: int) -> 
             (path, written), (plain, automatic) = both_pullbacks(setup, arguments, jnp.asarray(of))
             np.testing.assert_array_equal(path, plain)
             weights = [np.asarray(found[2]) for found in (written, automatic)]
-            if on_the_edge := variant in ON_THE_EDGE and setup.moves:
+            if on_the_edge := variant in ON_THE_EDGE and setup.own.moves:
                 weights = [by_runs(part, np.asarray(arguments[2])) for part in weights]
             assert_close("initial", written[0], automatic[0])
             assert_close("log_prices", written[1], automatic[1])
             assert_close("weights", *weights)
             for name in FeeRates._fields if not on_the_edge else ():
-                if name != "noise_trader_ratio" or setup.has_noise:
+                if name != "noise_trader_ratio" or setup.costs.has_noise:
                     assert_close(name, getattr(written[3], name), getattr(automatic[3], name))
 
 
@@ -131,7 +132,7 @@ def test_the_adjoint_equals_autodiff_where_costs_vary(rule: str, variant: str, n
     for name, mine, wanted in zip(("initial", "log_prices", "weights"), written[:3], automatic[:3], strict=True):
         assert_close(name, mine, wanted)
     for name in FeeRates._fields:
-        if name != "noise_trader_ratio" or setup.has_noise:
+        if name != "noise_trader_ratio" or setup.costs.has_noise:
             assert_close(name, getattr(written[3], name), getattr(automatic[3], name))
     assert np.count_nonzero(written[3].swap_fee) > 3
 
@@ -148,7 +149,7 @@ def assert_close(name: str, mine: Any, wanted: Any) -> None:
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def scalar_and_gradient(setup: PoolSetup, arguments: Arguments, mix: jax.Array) -> Any:
+def scalar_and_gradient(setup: PoolSetup[Steering], arguments: Arguments, mix: jax.Array) -> Any:
     def objective(*of: Any) -> jax.Array:
         return jnp.sum(mix * fee_log_reserves(setup, *of))
 
@@ -156,7 +157,7 @@ def scalar_and_gradient(setup: PoolSetup, arguments: Arguments, mix: jax.Array) 
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def trading(setup: PoolSetup, arguments: Arguments) -> jax.Array:
+def trading(setup: PoolSetup[Steering], arguments: Arguments) -> jax.Array:
     """Which tokens move, and which way, at every event: constant between two kinks."""
     path = fee_log_reserves(setup, *arguments)
     pools = bar_pools(path, arguments[1], arguments[2], arguments[3], setup)

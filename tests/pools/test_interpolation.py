@@ -20,21 +20,21 @@ from pool_support import (
     random_params,
     random_prices,
     stacked,
+    steering_of,
 )
 
 from quantsim import Evaluator
 from quantsim.pools.weighted.interpolation import bar_weights, optimal_ramp
-from quantsim.pools.weighted.weights import Ramps
-from quantsim.simulator.setup import PoolSetup, pool_setup
+from quantsim.pools.weighted.weights import Ramps, Steering
 
 MINIMUM = 1e-3
 
 
 @functools.cache
-def setup_of(interpolation: str, n_tokens: int, ramp_bars: int, maximum_change: float = 1.0) -> PoolSetup:
+def setup_of(interpolation: str, n_tokens: int, ramp_bars: int, maximum_change: float = 1.0) -> Steering:
     experiment = make_experiment("momentum", n_tokens, HALF_HOURS, update={"interpolation": interpolation})
     return dataclasses.replace(
-        pool_setup(experiment, 30),
+        steering_of(experiment),
         chunk_bars=ramp_bars + 1,
         ramp_bars=ramp_bars,
         maximum_change=maximum_change,
@@ -58,7 +58,7 @@ def test_losses_of_a_ramp_from_a_half_to_three_tenths(
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def curved(setup: PoolSetup, start: jax.Array, step: jax.Array, upper: jax.Array) -> jax.Array:
+def curved(setup: Steering, start: jax.Array, step: jax.Array, upper: jax.Array) -> jax.Array:
     """(M, I+1, n): ramps, each with upper bounds of its own."""
     return jax.vmap(lambda *ramp: optimal_ramp(Ramps(ramp[0][None], ramp[1][None], ramp[2]), setup)[0])(
         start, step, upper
@@ -66,7 +66,7 @@ def curved(setup: PoolSetup, start: jax.Array, step: jax.Array, upper: jax.Array
 
 
 def drawn_ramps(
-    generator: np.random.Generator, setup: PoolSetup, n_ramps: int
+    generator: np.random.Generator, setup: Steering, n_ramps: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Starts, steps and upper bounds of ramps that keep all limits where they are linear; many just so."""
     n = setup.n_tokens

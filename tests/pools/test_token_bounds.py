@@ -19,12 +19,13 @@ from pool_support import (
     random_params,
     random_prices,
     stacked,
+    steering_of,
 )
 
 from quantsim import Evaluator
 from quantsim.errors import ConfigError
+from quantsim.pools.weighted.steering import weight_bounds
 from quantsim.pools.weighted.weights import token_bounds, within_bounds
-from quantsim.simulator.setup import pool_setup
 
 SEEDS = st.integers(0, 2**32 - 1)
 project = jax.jit(within_bounds)
@@ -79,7 +80,7 @@ def test_a_pool_keeps_within_fixed_bounds(pool: str) -> None:
     experiment = make_experiment("momentum", 3, HALF_HOURS, pool=POOLS[pool])
     params = {**random_params("momentum", HALF_HOURS, 3, 2, strength=20.0), "initial_weights": [0.3, 0.35, 0.35]}
     weights = bar_by_bar(experiment, params, random_prices(HALF_HOURS, 3, 2)).weights
-    lower, upper = experiment.pools[-1].bounds()
+    lower, upper = weight_bounds(experiment.pools[-1])
     np.testing.assert_allclose(weights.sum(axis=1), 1.0, atol=1e-12)
     assert (weights >= np.array(lower) - 1e-12).all()
     assert (weights <= np.array(upper) + 1e-12).all()
@@ -113,7 +114,7 @@ def test_trained_bounds_have_the_gradient_of_finite_differences(fees: str) -> No
 @given(seed=SEEDS)
 def test_bounds_that_contradict_each_other_are_made_to_fit(seed: int) -> None:
     own = {"minimum_weights": 0.1, "maximum_weights": 0.9}
-    setup = pool_setup(make_experiment("momentum", 4, HALF_HOURS, parameters=own), 30)
+    setup = steering_of(make_experiment("momentum", 4, HALF_HOURS, parameters=own))
     generator = np.random.default_rng(seed)
     raw = {name: jnp.asarray(generator.uniform(-6, 6, 4)) for name in setup.tuned_bounds}
     bounds = token_bounds(raw, setup)

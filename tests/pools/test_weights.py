@@ -13,11 +13,10 @@ import pool_reference as reference
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pool_support import HALF_HOURS, make_experiment
+from pool_support import HALF_HOURS, make_experiment, steering_of
 
 from quantsim.pools.weighted.interpolation import bar_weights
-from quantsim.pools.weighted.weights import Ramps, chunk_ramps, guardrail
-from quantsim.simulator.setup import PoolSetup, pool_setup
+from quantsim.pools.weighted.weights import Ramps, Steering, chunk_ramps, guardrail
 
 SEEDS = st.integers(0, 2**32 - 1)
 CHUNKS = 12
@@ -26,14 +25,14 @@ guard = jax.jit(guardrail, static_argnums=1)
 
 
 @functools.cache
-def setup_of(n_tokens: int, minimum: float | None = None, interpolation: str = "linear") -> PoolSetup:
+def setup_of(n_tokens: int, minimum: float | None = None, interpolation: str = "linear") -> Steering:
     tables: dict[str, Any] = {"pool": {"minimum_weight": minimum}, "update": {"interpolation": interpolation}}
-    setup = pool_setup(make_experiment("momentum", n_tokens, HALF_HOURS, **tables), 30)
+    setup = steering_of(make_experiment("momentum", n_tokens, HALF_HOURS, **tables))
     return dataclasses.replace(setup, ramp_bars=5)
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def run(setup: PoolSetup, outputs: jax.Array, initial: jax.Array) -> tuple[Ramps, jax.Array]:
+def run(setup: Steering, outputs: jax.Array, initial: jax.Array) -> tuple[Ramps, jax.Array]:
     ramps = chunk_ramps(outputs, initial, CHUNKS, setup)
     return ramps, bar_weights(ramps, CHUNKS * setup.chunk_bars - 3, setup)
 

@@ -6,7 +6,6 @@ import dataclasses
 import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -16,10 +15,10 @@ import pytest
 from pool_support import FEES, FIRST, HALF_HOURS, TOKENS, bar_by_bar, make_experiment, prices_of, random_prices, stacked
 
 from quantsim import Evaluator, Experiment, Prices, simulate
-from quantsim.config.sections import Fees
 from quantsim.errors import ConfigError
 from quantsim.pools.batch import batch, costs_of
 from quantsim.pools.market import FeeRates
+from quantsim.pools.settings import Fees
 from quantsim.simulator.setup import pool_setup
 
 START = HALF_HOURS.history
@@ -379,8 +378,10 @@ def test_a_pool_may_hold_shares_of_one() -> None:
     [
         (3, {}, ("'cow'", "two tokens", "3")),
         (2, {"arb_quality": 1.2}, ("arb_quality",)),
-        (2, {"rule": "balancer", "arb_quality": 0.5}, ("arb_quality = 0.5", "'cow'")),
-        (2, {"rule": "balancer", "published_band_trades": True}, ("published_band_trades", "'cow'")),
+        (2, {"rule": "balancer", "arb_quality": 0.5}, ("arb_quality = 0.5", "'batch'", "'weighted'")),
+        (2, {"rule": "balancer", "published_band_trades": True}, ("published_band_trades", "'batch'")),
+        (2, {"type": "batch", "rule": "momentum"}, ("'momentum'", "constant")),
+        (3, {"type": "batch", "rule": "balancer"}, ("'batch'", "two tokens", "3")),
     ],
 )
 def test_what_cannot_trade_in_batches_is_refused(n_tokens: int, pool: dict[str, Any], parts: tuple[str, ...]) -> None:
@@ -394,14 +395,12 @@ def test_exogenous_swaps_are_refused() -> None:
         experiment_of(series={"trades": "trades.csv"})
 
 
-def test_a_rule_of_ones_own_that_moves_weights_cannot_trade_in_batches(tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text(
-        "import dataclasses\n"
-        "from quantsim.rules import Trading, get_rule\n"
-        "RULE = dataclasses.replace(get_rule('momentum'), name='mine', trading=Trading.BATCHES)\n"
-    )
-    with pytest.raises(ConfigError, match="its weights must be constant"):
-        make_experiment(f"{tmp_path / 'mine.py'}:RULE", 2, HALF_HOURS)
+def test_a_batch_pool_takes_any_constant_rule_or_none() -> None:
+    prices = random_prices(HALF_HOURS, 2, 4)
+    wanted = bar_by_bar(experiment_of(), {}, prices)
+    for pool in ({"type": "batch", "rule": "balancer"}, {"type": "batch", "rule": None}):
+        found = bar_by_bar(make_experiment("cow", 2, HALF_HOURS, pool=pool), {}, prices)
+        assert all(map(np.array_equal, found[:4], wanted[:4]))
 
 
 @pytest.mark.parametrize("path", ["closed_form", "per_bar"])

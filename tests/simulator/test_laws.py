@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pool_support import (
     FEES,
     HALF_HOURS,
+    SWAPPED,
     bar_by_bar,
     drawn_params,
     make_experiment,
@@ -22,13 +23,12 @@ from pool_support import (
 )
 
 from quantsim import Experiment, Prices
-from quantsim.rules import Trading, get_rule, rule_names
+from quantsim.rules import get_rule
 from quantsim.simulator.bar_path import BarPath
 
 SEEDS = st.integers(0, 10_000)
 N_TOKENS = 3
 MINIMUM = 0.07
-SWAPPED = [name for name in rule_names() if get_rule(name).trading is Trading.SWAPS]
 CHARGED = ["balancer", "momentum"]  # fees see weights and prices only: one rule that moves weights stands for all
 CASES = [*((rule, "zero") for rule in SWAPPED), *((rule, "noise") for rule in CHARGED)]
 MOVING = [name for name in SWAPPED if get_rule(name).outputs is not None]

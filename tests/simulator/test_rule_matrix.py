@@ -9,6 +9,7 @@ import pytest
 from pool_support import (
     FEES,
     HALF_HOURS,
+    SWAPPED,
     drawn_params,
     make_experiment,
     oracle_series,
@@ -19,13 +20,12 @@ from pool_support import (
 )
 
 from quantsim import Evaluator, Prices
-from quantsim.rules import Trading, get_rule, rule_names
+from quantsim.rules import get_rule
 from quantsim.simulator.objective import value_and_grad
 
 STEP = {"zero": 1e-5, "fee": 5e-5}
 CLOSE = {"zero": 1e-5, "fee": 1e-4}  # with fees, kinks lie close to each other: where tokens begin or cease to trade
 ROUNDING = 1e-13  # of a value after some hundred trades
-SWAPPED = [name for name in rule_names() if get_rule(name).trading is Trading.SWAPS]
 METRIC = "returns"
 PATHS = {"zero": ("closed_form", "per_bar", "fees"), "fee": ("fees",)}
 CASES = [

@@ -14,17 +14,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pool_support import FEES, HALF_HOURS, Layout, make_experiment, random_params, random_prices, stacked
+from pool_support import FEES, HALF_HOURS, Layout, make_experiment, ramps_of, random_params, random_prices, stacked
 
 from quantsim import Evaluator
 from quantsim.estimators import linear_recurrence
+from quantsim.pools import PoolSetup
 from quantsim.pools.market import Market
 from quantsim.pools.weighted.clip_maps import run_maps, speed_limited
 from quantsim.pools.weighted.fee_scan import matrix_recurrence
 from quantsim.pools.weighted.weights import Bounds, Ramps, chunk_ramps
 from quantsim.scan_mode import ScanMode, backend_scan_mode
-from quantsim.simulator.setup import PoolSetup, pool_setup
-from quantsim.simulator.signals import chunk_signals, window_ramps
+from quantsim.simulator.setup import pool_setup
 
 MODES: tuple[ScanMode, ...] = ("sequential", "associative")
 
@@ -104,7 +104,7 @@ def test_decisions_agree_where_both_limits_bind(limits: str) -> None:
     seen = Ramps(*jnp.asarray(generator.standard_normal((2, CHUNKS, 2))))
 
     def run(mode: ScanMode, outputs: jax.Array, bounds: Bounds | None) -> Ramps:
-        setup = dataclasses.replace(pool_setup(experiment, 30, mode), ramp_bars=5, maximum_change=LIMIT / 5)
+        setup = dataclasses.replace(pool_setup(experiment, 30, mode).own, ramp_bars=5, maximum_change=LIMIT / 5)
         ramps = chunk_ramps(jnp.stack([outputs, -outputs], axis=-1), jnp.asarray(INITIAL), CHUNKS, setup, bounds)
         return ramps._replace(upper=None)  # it is that of the bounds
 
@@ -187,10 +187,8 @@ aims = Rule("aims", "weights", parameters, Output.WEIGHTS, weights)
 """
 
 
-def _ramps(setup: PoolSetup, raw: dict[str, jax.Array], market: Market, start: int) -> Ramps:
-    phase = start % setup.chunk_bars
-    signals = chunk_signals(setup, raw, market, phase)
-    return window_ramps(setup, raw, signals, jnp.asarray(start), phase, SHORT.n_bars)
+def _ramps(setup: PoolSetup[Any], raw: dict[str, jax.Array], market: Market, start: int) -> Ramps:
+    return ramps_of(setup, raw, market, start, SHORT.n_bars)
 
 
 @pytest.mark.parametrize("n_tokens", [2, 3])

@@ -31,7 +31,7 @@ class RawReader:
         """Does not read anything yet."""
         self._experiment = experiment
         self._defaults = experiment.initial_parameters()
-        self._members = tuple(dict(experiment.pool.ensemble))
+        self._members = tuple(name for name, _ in experiment.pool.members() if name)
         self._subsidiaries = tuple(dict(experiment.subsidiaries))
 
     def read(self, entry: Table, n_sets: int | None, others: frozenset[str]) -> dict[str, FloatArray]:
@@ -47,7 +47,8 @@ class RawReader:
         """
         tables = self._tables(entry)
         for pool in self._experiment.pools:
-            known = {parameter.spec.raw_name for parameter in self._of_pool(pool.group)} | set(pool.rule.ignores)
+            known = {parameter.spec.raw_name for parameter in self._of_pool(pool.group)}
+            known |= set() if pool.rule is None else set(pool.rule.ignores)
             for key in tables[pool.group]:
                 if key not in known and key not in others:
                     raise CheckpointError(

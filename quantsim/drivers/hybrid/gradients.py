@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from quantsim.config import Experiment
-from quantsim.config.pools import FEE_GROUP, SWAP_FEE
+from quantsim.config.pools import FEE_GROUP
 from quantsim.drivers.search.space import SearchSpace
 from quantsim.errors import ConfigError
 from quantsim.metrics import get_metric
 from quantsim.metrics.sample import Need
+from quantsim.parameters import common
 from quantsim.parameters.parameter import SEPARATOR, in_group
 
 __all__ = ["gradient_experiment"]
@@ -71,7 +72,7 @@ def _fee_parameters(experiment: Experiment) -> frozenset[str]:
     """Raw and human-readable names of the parameters that set fees."""
     found: set[str] = set()
     for view in experiment.pools:
-        found |= {in_group(view.group, SWAP_FEE.raw_name), in_group(view.group, SWAP_FEE.human_name)}
+        found |= {in_group(view.group, common.swap_fee.raw_name), in_group(view.group, common.swap_fee.human_name)}
         of_rule = in_group(view.group, FEE_GROUP) + SEPARATOR
         names = {name for one in experiment.layout for name in (one.raw_name, one.human_name)}
         found |= {name for name in names if name.startswith(of_rule)}

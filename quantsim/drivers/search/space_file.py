@@ -20,7 +20,6 @@ from quantsim.errors import ConfigError, nearest
 from quantsim.limits import LARGEST_VALUE
 from quantsim.parameters import Parameter, scoped
 from quantsim.parameters.parameter import in_group
-from quantsim.rules import get_rule
 from quantsim.settings.base import describe
 
 __all__ = ["load_search_space"]
@@ -39,7 +38,7 @@ def load_search_space(experiment: Experiment) -> SearchSpace:
         ConfigError: the file is not there or not valid, or nothing is left to search.
     """
     known = {parameter.human_name: parameter for parameter in experiment.layout}
-    strategy = f"rule {experiment.pool.strategy_name!r}"
+    strategy = experiment.pool.called
     if experiment.search.space is None:
         source, tables = strategy, _own_tables(experiment)
     else:
@@ -72,12 +71,11 @@ def _own_tables(experiment: Experiment) -> dict[str, Any]:
     """What moves where no space is named: the bundled space of every rule, in its group, and all that rules do not own."""
     tables: dict[str, Any] = {one.human_name: {} for one in experiment.layout if one.spec.searchable}
     for view in experiment.pools:
-        rules = {"": view.pool.rule} if view.pool.rule is not None else dict(view.pool.ensemble)
-        for member, rule in rules.items():
+        for (member, found), rule in zip(view.pool.members(), view.pool.rule_names, strict=True):
             if rule not in bundled_names("search_spaces"):
                 continue
             group = in_group(view.group, member) if member else view.group
-            own = {in_group(group, spec.human_name) for spec in get_rule(rule).parameters}
+            own = {in_group(group, spec.human_name) for spec in found.parameters}
             tables = {name: table for name, table in tables.items() if name not in own}
             tables |= by_parameter(read_toml(find_search_space(rule), "search space"), group)
     return tables

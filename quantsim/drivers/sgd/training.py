@@ -67,7 +67,7 @@ class Training:
     ) -> None:
         trainable = experiment.trainable
         if not trainable:
-            raise ConfigError(f"rule {experiment.pool.strategy_name!r} has no parameter that gradients could train")
+            raise ConfigError(f"{experiment.pool.called} has no parameter that gradients could train")
         self.experiment = experiment
         self.evaluator = Evaluator(experiment, prices, series)
         self.program = _program(self.evaluator)

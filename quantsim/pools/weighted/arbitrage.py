@@ -10,21 +10,19 @@ bar) and the adjoint (all bars at once). Rates are constants () or have the lead
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from quantsim.pools.base import CostShape
 from quantsim.pools.market import FeeRates
-
-if TYPE_CHECKING:
-    from quantsim.simulator.setup import PoolSetup
 
 __all__ = [
     "Moves",
-    "Pool",
+    "PoolState",
     "apply_moves",
     "band",
     "kept_fee",
@@ -49,7 +47,7 @@ class Moves(NamedTuple):
     fall: Array
 
 
-class Pool(NamedTuple):
+class PoolState(NamedTuple):
     """State of a pool at one event.
 
     Attributes:
@@ -166,7 +164,7 @@ def _two_token_moves(levels: Array, weights: Array, width: Array) -> Moves:
     return Moves(rise=jnp.where(leaving, 0.0, distance), fall=jnp.where(leaving, -distance, 0.0))
 
 
-def profit(pool: Pool, moves: Moves, rates: FeeRates) -> Array:
+def profit(pool: PoolState, moves: Moves, rates: FeeRates) -> Array:
     """What the arbitrageur earns before gas, in the quote currency; (...,)."""
     values = jnp.exp(pool.log_reserves + pool.log_prices)
     paid = jnp.sum(values * jnp.expm1(moves.rise), axis=-1) / (1.0 - rates.swap_fee)
@@ -174,16 +172,16 @@ def profit(pool: Pool, moves: Moves, rates: FeeRates) -> Array:
     return received - paid - 0.5 * rates.arb_fee * (received + paid)
 
 
-def settle(pool: Pool, rates: FeeRates, setup: PoolSetup) -> Moves:
+def settle(pool: PoolState, rates: FeeRates, costs: CostShape) -> Moves:
     """The trade that takes place: the optimal one, or none where it does not earn its gas."""
     moves = optimal_moves(pool.levels, pool.weights, band(rates))
-    if not setup.has_gas:
+    if not costs.has_gas:
         return moves
     worth = per_event(profit(pool, moves, rates) >= rates.gas_cost)
     return Moves(jnp.where(worth, moves.rise, 0.0), jnp.where(worth, moves.fall, 0.0))
 
 
-def apply_moves(pool: Pool, moves: Moves, rates: FeeRates, setup: PoolSetup) -> Array:
+def apply_moves(pool: PoolState, moves: Moves, rates: FeeRates, costs: CostShape) -> Array:
     """Log reserves after a trade (and after the noise traders that follow it), (..., n).
 
     Noise volume in proportion ``ρ`` to the arbitrage volume lets all reserves grow by ``1 + ρ (1-γ') Σ_in δ p / Σ R p``
@@ -191,7 +189,7 @@ def apply_moves(pool: Pool, moves: Moves, rates: FeeRates, setup: PoolSetup) -> 
     """
     # log1p and expm1 would save digits of a small move that its addition to a log reserve loses anyway, at twice the cost.
     after = pool.log_reserves + jnp.log(1.0 + per_event(pool_gain(rates)) * (jnp.exp(moves.rise) - 1.0)) + moves.fall
-    if not setup.has_noise:
+    if not costs.has_noise:
         return after
     volume = jnp.sum(jnp.exp(pool.log_reserves + pool.log_prices) * jnp.expm1(moves.rise), axis=-1, keepdims=True)
     value = jnp.sum(jnp.exp(after + pool.log_prices), axis=-1, keepdims=True)

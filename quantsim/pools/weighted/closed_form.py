@@ -17,7 +17,7 @@ of terms is good enough (coarse bars, small weights) the loss is summed over the
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -25,10 +25,7 @@ from jax import Array
 from numpy.typing import NDArray
 
 from quantsim.pools.market import Market
-from quantsim.pools.weighted.weights import Ramps
-
-if TYPE_CHECKING:
-    from quantsim.simulator.setup import PoolSetup
+from quantsim.pools.weighted.weights import Ramps, Steering
 
 __all__ = ["log_values_at", "series_terms"]
 
@@ -50,17 +47,17 @@ _STIRLING = (
 _TOLERANCE = 1e-15
 
 
-def series_terms(setup: PoolSetup) -> int | None:
+def series_terms(steering: Steering) -> int | None:
     """How many terms of the series are exact for this pool; ``None`` if it must be summed directly.
 
     The error after ``K`` terms is at most the first omitted one, at each end of the ramp and for each token:
     ``2 n d |c_{K+1}| r^(2K+1)`` with ``d = maximum_change`` and ``r = maximum_change / minimum_weight`` (no weight is below
     the guardrail, no step above the speed limit).
     """
-    step = setup.maximum_change
-    ratio = step / setup.minimum_weight
+    step = steering.maximum_change
+    ratio = step / steering.minimum_weight
     for terms in range(len(_STIRLING)):
-        if 2 * setup.n_tokens * step * abs(_STIRLING[terms]) * ratio ** (2 * terms + 1) <= _TOLERANCE:
+        if 2 * steering.n_tokens * step * abs(_STIRLING[terms]) * ratio ** (2 * terms + 1) <= _TOLERANCE:
             return terms
     return None
 
@@ -72,7 +69,7 @@ class _Grid(NamedTuple):
     inside: NDArray[np.int64]
 
 
-def log_values_at(ramps: Ramps, market: Market, start: Array, bars: NDArray[np.int64], setup: PoolSetup) -> Array:
+def log_values_at(ramps: Ramps, market: Market, start: Array, bars: NDArray[np.int64], steering: Steering) -> Array:
     """Log pool value relative to the window's first bar, at chosen bars.
 
     Args:
@@ -80,41 +77,41 @@ def log_values_at(ramps: Ramps, market: Market, start: Array, bars: NDArray[np.i
         market: prices and their sums, (T, n).
         start: () index of the window's first bar.
         bars: (S,) sample bars, counted from the window's first; static.
-        setup: of the pool; linear ramp, a visit every bar, no fees.
+        steering: of the pool; linear ramp, a visit every bar, no fees.
 
     Returns:
         (S,).
     """
-    grid = _Grid(bars // setup.chunk_bars, bars % setup.chunk_bars)
+    grid = _Grid(bars // steering.chunk_bars, bars % steering.chunk_bars)
     n_whole = int(grid.chunk.max(initial=0))
-    whole = _Grid(np.arange(n_whole), np.full(n_whole, setup.chunk_bars))
-    total = jnp.concatenate([jnp.zeros(1), jnp.cumsum(_increments(ramps, market, start, whole, setup))])[grid.chunk]
+    whole = _Grid(np.arange(n_whole), np.full(n_whole, steering.chunk_bars))
+    total = jnp.concatenate([jnp.zeros(1), jnp.cumsum(_increments(ramps, market, start, whole, steering))])[grid.chunk]
     if not grid.inside.any():
         return total
-    return total + _increments(ramps, market, start, grid, setup)
+    return total + _increments(ramps, market, start, grid, steering)
 
 
-def _increments(ramps: Ramps, market: Market, start: Array, grid: _Grid, setup: PoolSetup) -> Array:
+def _increments(ramps: Ramps, market: Market, start: Array, grid: _Grid, steering: Steering) -> Array:
     """Change in log value from the first bar of ``grid.chunk`` to the bar ``grid.inside`` bars later, (S,)."""
-    moved = np.minimum(grid.inside, setup.ramp_bars)
-    first = start + grid.chunk * setup.chunk_bars
+    moved = np.minimum(grid.inside, steering.ramp_bars)
+    first = start + grid.chunk * steering.chunk_bars
     begin, ramped = market.log_prices[first], market.log_prices[first + moved]
     weights, step = ramps.start[grid.chunk], ramps.step[grid.chunk]
     count = jnp.asarray(moved, weights.dtype)[:, None]
     between = market.summed[first + moved] - market.summed[first]
     gain = weights * (ramped - begin) + step * (count * ramped - between)
-    if setup.ramp_bars < setup.chunk_bars:
+    if steering.ramp_bars < steering.chunk_bars:
         gain += (weights + count * step) * (market.log_prices[first + grid.inside] - ramped)
-    return jnp.sum(gain - _loss(weights, step, count, setup), axis=-1)
+    return jnp.sum(gain - _loss(weights, step, count, steering), axis=-1)
 
 
-def _loss(weights: Array, step: Array, count: Array, setup: PoolSetup) -> Array:
+def _loss(weights: Array, step: Array, count: Array, steering: Steering) -> Array:
     """``Σ_j w[j] log(w[j]/w[j-1])`` over a ramp, per token, up to terms that cancel between tokens; (S, n)."""
-    if not setup.moves:
+    if not steering.moves:
         return jnp.zeros_like(weights)
-    terms = series_terms(setup)
+    terms = series_terms(steering)
     if terms is None:
-        return _direct_loss(weights, step, count, setup)
+        return _direct_loss(weights, step, count, steering)
     end = weights + count * step
     loss = 0.5 * step * jnp.log(end / weights)
     if terms:
@@ -131,9 +128,9 @@ def _series(ratio: Array, terms: int) -> Array:
     return total * ratio
 
 
-def _direct_loss(weights: Array, step: Array, count: Array, setup: PoolSetup) -> Array:
+def _direct_loss(weights: Array, step: Array, count: Array, steering: Steering) -> Array:
     """The same loss, summed over the bars of the ramp."""
-    bar = jnp.arange(setup.ramp_bars, dtype=weights.dtype)[:, None, None]
+    bar = jnp.arange(steering.ramp_bars, dtype=weights.dtype)[:, None, None]
     before = weights + bar * step
     each = (before + step) * jnp.log1p(step / before)
     return jnp.sum(jnp.where(bar < count, each, 0.0), axis=0)

@@ -26,7 +26,17 @@ from quantsim.prices.instants import MINUTE_US
 from quantsim.prices.time_grid import TimeGrid
 from quantsim.prices.trades import Trades
 
-__all__ = ["MAX_IN_RATIO", "MAX_OUT_RATIO", "Fills", "Outcome", "fill_bar", "fills_of", "orders_of", "window_orders"]
+__all__ = [
+    "MAX_IN_RATIO",
+    "MAX_OUT_RATIO",
+    "Fills",
+    "Outcome",
+    "base_prices",
+    "fill_bar",
+    "fills_of",
+    "orders_of",
+    "window_orders",
+]
 
 MAX_IN_RATIO = 0.3
 """Largest amount in, less its fee, over the reserve it goes into: the limit of Balancer's weighted pools."""
@@ -111,6 +121,11 @@ def orders_of(trades: Trades, tokens: tuple[str, ...], grid: TimeGrid) -> Orders
     )
 
 
+def base_prices(market: Market) -> Array:
+    """The prices that log prices are relative to, (n,)."""
+    return market.prices[0] * jnp.exp(-market.log_prices[0])
+
+
 def window_orders(market: Market, start: Array, n_bars: int) -> Orders | None:
     """The orders of the window of ``n_bars`` bars from bar ``start``, amounts in units of the pass; None without any.
 
@@ -119,7 +134,7 @@ def window_orders(market: Market, start: Array, n_bars: int) -> Orders | None:
     orders = market.orders
     if orders is None:
         return None
-    base = market.prices[0] * jnp.exp(-market.log_prices[0])
+    base = base_prices(market)
     return orders._replace(
         amount=orders.amount * base[jnp.where(orders.exact_in, orders.token_in, orders.token_out)],
         slots=jax.lax.dynamic_slice_in_dim(orders.slots, start, n_bars),

@@ -19,33 +19,41 @@ With exogenous swaps every bar is run, they follow the arbitrage of theirs, and 
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from quantsim.pools.base import CostShape, PoolSetup
 from quantsim.pools.market import FeeRates, Orders, at_bars
 from quantsim.pools.weighted import fee_scan
-from quantsim.pools.weighted.arbitrage import Pool, apply_moves, band, kept_fee, per_event, pool_gain, settle, spread
+from quantsim.pools.weighted.arbitrage import (
+    PoolState,
+    apply_moves,
+    band,
+    kept_fee,
+    per_event,
+    pool_gain,
+    settle,
+    spread,
+)
 from quantsim.pools.weighted.exogenous_swaps import fill_bar
-
-if TYPE_CHECKING:
-    from quantsim.simulator.setup import PoolSetup
+from quantsim.pools.weighted.weights import Steering
 
 __all__ = ["autodiff_log_reserves", "bar_pools", "event_pools", "fee_log_reserves", "traded_log_reserves"]
 
 
 def autodiff_log_reserves(
-    setup: PoolSetup, initial: Array, log_prices: Array, weights: Array, rates: FeeRates
+    setup: PoolSetup[Steering], initial: Array, log_prices: Array, weights: Array, rates: FeeRates
 ) -> Array:
     """The recursion itself, differentiated by JAX: the reference for :func:`fee_log_reserves`, same arguments."""
     return _run(setup, initial, log_prices, weights, rates)[-1]
 
 
 def traded_log_reserves(
-    setup: PoolSetup, initial: Array, log_prices: Array, weights: Array, rates: FeeRates, orders: Orders
+    setup: PoolSetup[Steering], initial: Array, log_prices: Array, weights: Array, rates: FeeRates, orders: Orders
 ) -> tuple[Array, Array]:
     """Log reserves with exogenous swaps, differentiated by JAX.
 
@@ -60,7 +68,9 @@ def traded_log_reserves(
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
-def fee_log_reserves(setup: PoolSetup, initial: Array, log_prices: Array, weights: Array, rates: FeeRates) -> Array:
+def fee_log_reserves(
+    setup: PoolSetup[Steering], initial: Array, log_prices: Array, weights: Array, rates: FeeRates
+) -> Array:
     """Log reserves at the end of every bar, both trades done.
 
     Args:
@@ -76,7 +86,9 @@ def fee_log_reserves(setup: PoolSetup, initial: Array, log_prices: Array, weight
     return _run(setup, initial, log_prices, weights, rates)[-1]
 
 
-def bar_pools(log_reserves: Array, log_prices: Array, weights: Array, rates: FeeRates, setup: PoolSetup) -> list[Pool]:
+def bar_pools(
+    log_reserves: Array, log_prices: Array, weights: Array, rates: FeeRates, setup: PoolSetup[Steering]
+) -> list[PoolState]:
     """The pool before each trade of every bar but the first, from the log reserves at the end of every bar.
 
     Returns:
@@ -85,17 +97,19 @@ def bar_pools(log_reserves: Array, log_prices: Array, weights: Array, rates: Fee
     return event_pools(log_reserves[:-1], log_prices, weights, rates, setup)
 
 
-def event_pools(before: Array, log_prices: Array, weights: Array, rates: FeeRates, setup: PoolSetup) -> list[Pool]:
+def event_pools(
+    before: Array, log_prices: Array, weights: Array, rates: FeeRates, setup: PoolSetup[Steering]
+) -> list[PoolState]:
     """As :func:`bar_pools`, from the log reserves at the beginning of every bar but the first, (T-1, n)."""
     log_weights, rates = jnp.log(weights), at_bars(rates, slice(1, None))
-    first = Pool(before, log_prices[1:], weights[:-1], log_weights[:-1])
-    if not setup.moves:
+    first = PoolState(before, log_prices[1:], weights[:-1], log_weights[:-1])
+    if not setup.own.moves:
         return [first]
-    return [first, Pool(_event(first, rates, setup), log_prices[1:], weights[1:], log_weights[1:])]
+    return [first, PoolState(_event(first, rates, setup.costs), log_prices[1:], weights[1:], log_weights[1:])]
 
 
-def _event(pool: Pool, rates: FeeRates, setup: PoolSetup) -> Array:
-    return apply_moves(pool, settle(pool, rates, setup), rates, setup)
+def _event(pool: PoolState, rates: FeeRates, costs: CostShape) -> Array:
+    return apply_moves(pool, settle(pool, rates, costs), rates, costs)
 
 
 # Of one bar, or of all: log prices, weights and their logarithms per trade, those costs that vary in time, and exogenous swaps.
@@ -103,7 +117,12 @@ _Bar = tuple[Array, list[tuple[Array, Array]], list[Array | None], tuple[Array, 
 
 
 def _run(
-    setup: PoolSetup, initial: Array, log_prices: Array, weights: Array, rates: FeeRates, orders: Orders | None = None
+    setup: PoolSetup[Steering],
+    initial: Array,
+    log_prices: Array,
+    weights: Array,
+    rates: FeeRates,
+    orders: Orders | None = None,
 ) -> list[Array]:
     """Log reserves after each trade of a bar, (T, n) per trade, the first bar being the start; exogenous swaps count as one."""
     log_weights, rates = jnp.log(weights), at_bars(rates, slice(1, None))
@@ -118,9 +137,12 @@ def _run(
     costs = [width, *rates]
 
     def trade(log_reserves: Array, event: tuple[Array, Array, Array], width: Array, rates: FeeRates) -> Array:
-        pool = Pool(log_reserves, *event)
+        pool = PoolState(log_reserves, *event)
         after: Array = jax.lax.cond(
-            spread(pool.levels) <= width, lambda pool: pool.log_reserves, lambda pool: _event(pool, rates, setup), pool
+            spread(pool.levels) <= width,
+            lambda pool: pool.log_reserves,
+            lambda pool: _event(pool, rates, setup.costs),
+            pool,
         )
         return after
 
@@ -155,12 +177,12 @@ def _run(
 _OLD = slice(None, -1)
 
 
-def _seen(setup: PoolSetup, old: Any = _OLD) -> list[Any]:
+def _seen(setup: PoolSetup[Steering], old: Any = _OLD) -> list[Any]:
     """Which weights the trades of a bar are against: the old, and, where weights ever move, the new."""
-    return [old, slice(1, None)] if setup.moves else [old]
+    return [old, slice(1, None)] if setup.own.moves else [old]
 
 
-def _is_scanned(setup: PoolSetup) -> bool:
+def _is_scanned(setup: PoolSetup[Steering]) -> bool:
     return setup.scan_mode == "associative" and fee_scan.serves(setup)
 
 
@@ -185,7 +207,7 @@ class _Noise(NamedTuple):
     direct: Array  # of the log prices through the volume and the value
 
 
-def _tangent(pool: Pool, after: Array, rates: FeeRates, setup: PoolSetup) -> _Tangent:
+def _tangent(pool: PoolState, after: Array, rates: FeeRates, setup: PoolSetup[Steering]) -> _Tangent:
     """Reads a trade off the log reserves before and after it.
 
     Without noise the change of a log reserve is ``δ = log1p(c expm1(h))`` on the way in, so ``h = log1p(expm1(δ)/c)`` and
@@ -193,8 +215,8 @@ def _tangent(pool: Pool, after: Array, rates: FeeRates, setup: PoolSetup) -> _Ta
     where nothing changed; there the trade is worked out anew.
     """
     gain = per_event(pool_gain(rates))
-    if setup.has_noise or _is_scanned(setup):
-        moves = settle(pool, rates, setup)
+    if setup.costs.has_noise or _is_scanned(setup):
+        moves = settle(pool, rates, setup.costs)
         entering, leaving = moves.rise > 0.0, moves.fall < 0.0
         move = moves.rise + moves.fall
         change = jnp.log1p(gain * jnp.expm1(moves.rise))
@@ -207,11 +229,11 @@ def _tangent(pool: Pool, after: Array, rates: FeeRates, setup: PoolSetup) -> _Ta
     total = jnp.sum(active, axis=-1, keepdims=True)
     total = jnp.where(total > 0.0, total, 1.0)
     share = active / total
-    noise = _noise(pool, entering, move, phi, share, rates) if setup.has_noise else None
+    noise = _noise(pool, entering, move, phi, share, rates) if setup.costs.has_noise else None
     return _Tangent(phi, share, move, total, noise)
 
 
-def _noise(pool: Pool, entering: Array, move: Array, phi: Array, share: Array, rates: FeeRates) -> _Noise:
+def _noise(pool: PoolState, entering: Array, move: Array, phi: Array, share: Array, rates: FeeRates) -> _Noise:
     kept = per_event(rates.noise_trader_ratio * kept_fee(rates))
     values = jnp.exp(pool.log_reserves + pool.log_prices)
     grown = jnp.where(entering, jnp.expm1(move), 0.0)
@@ -241,7 +263,7 @@ def _pull_matrix(tangent: _Tangent) -> Array:
     return matrix if tangent.noise is None else matrix + tangent.noise.nu[..., None]
 
 
-def _input_cotangents(after: Array, tangent: _Tangent, pool: Pool) -> tuple[Array, Array]:
+def _input_cotangents(after: Array, tangent: _Tangent, pool: PoolState) -> tuple[Array, Array]:
     """Cotangents of the log prices and of the weights of one trade, (T-1, n) each."""
     eta = tangent.phi * after
     if tangent.noise is not None:
@@ -258,18 +280,20 @@ _Residual = tuple[list[Array], Array, Array, FeeRates]
 
 
 def _forward(
-    setup: PoolSetup, initial: Array, log_prices: Array, weights: Array, rates: FeeRates
+    setup: PoolSetup[Steering], initial: Array, log_prices: Array, weights: Array, rates: FeeRates
 ) -> tuple[Array, _Residual]:
     paths = _run(setup, initial, log_prices, weights, rates)
     return paths[-1], (paths, log_prices, weights, rates)
 
 
-def _backward(setup: PoolSetup, residual: _Residual, cotangent: Array) -> tuple[Array, Array, Array, FeeRates]:
+def _backward(
+    setup: PoolSetup[Steering], residual: _Residual, cotangent: Array
+) -> tuple[Array, Array, Array, FeeRates]:
     paths, log_prices, weights, rates = residual
     starts = [paths[-1][:-1], *(path[1:] for path in paths[:-1])]
     log_weights = jnp.log(weights)
     pools = [
-        Pool(start, log_prices[1:], weights[at], log_weights[at])
+        PoolState(start, log_prices[1:], weights[at], log_weights[at])
         for start, at in zip(starts, _seen(setup), strict=True)
     ]
     after_first = at_bars(rates, slice(1, None))
@@ -293,13 +317,13 @@ def _backward(setup: PoolSetup, residual: _Residual, cotangent: Array) -> tuple[
         weight_bar.append(of_weights)
         after = _pull(after, tangent)
     nothing = jnp.zeros_like(initial_cotangent)[None]
-    of_new = weight_bar[0] if setup.moves else jnp.zeros_like(adjoint)
+    of_new = weight_bar[0] if setup.own.moves else jnp.zeros_like(adjoint)
     weights_cotangent = jnp.concatenate([weight_bar[-1], nothing]) + jnp.concatenate([nothing, of_new])
 
     # Given the adjoint, the cotangents of the rates are one vectorised pass (dropped where nobody asks).
     def bars(rates: FeeRates) -> Array:
         last = bar_pools(paths[-1], log_prices, weights, rates, setup)[-1]
-        return _event(last, at_bars(rates, slice(1, None)), setup)
+        return _event(last, at_bars(rates, slice(1, None)), setup.costs)
 
     rate_bar: FeeRates = jax.vjp(bars, rates)[1](adjoint)[0]
     return initial_cotangent, jnp.concatenate([nothing, price_bar]), weights_cotangent, rate_bar

@@ -13,18 +13,16 @@ pass. Noise traders scale both reserves alike and leave ``x`` alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
+from quantsim.pools.base import PoolSetup
 from quantsim.pools.market import FeeRates
-from quantsim.pools.weighted.arbitrage import Pool, apply_moves, band, optimal_moves, per_event, pool_gain
+from quantsim.pools.weighted.arbitrage import PoolState, apply_moves, band, optimal_moves, per_event, pool_gain
 from quantsim.pools.weighted.clip_maps import ClipMap, run_maps
-
-if TYPE_CHECKING:
-    from quantsim.simulator.setup import PoolSetup
+from quantsim.pools.weighted.weights import Steering
 
 __all__ = ["matrix_recurrence", "scanned_log_reserves", "serves"]
 
@@ -32,13 +30,13 @@ _TOLERANCE = 1e-15  # of x between two passes; a trade moves it by 1e-6 and more
 _MOST_PASSES = 30
 
 
-def serves(setup: PoolSetup) -> bool:
+def serves(setup: PoolSetup[Steering]) -> bool:
     """Whether the pool has this form: two tokens, and no fixed cost that a trade has to earn."""
-    return setup.n_tokens == 2 and not setup.has_gas and not setup.has_trades and setup.do_arb
+    return setup.n_tokens == 2 and not setup.costs.has_gas and not setup.has_trades and setup.do_arb
 
 
 def scanned_log_reserves(
-    setup: PoolSetup, initial: Array, log_prices: Array, events: Sequence[Array], rates: FeeRates
+    setup: PoolSetup[Steering], initial: Array, log_prices: Array, events: Sequence[Array], rates: FeeRates
 ) -> list[Array]:
     """Log reserves after each trade of a bar, (T, 2) per trade, the first bar being the start.
 
@@ -57,9 +55,9 @@ def scanned_log_reserves(
     offset = (prices - log_weights)[:, 0] - (prices - log_weights)[:, 1]
     start = initial[0] - initial[1]
 
-    def pools(before: Array) -> Pool:
+    def pools(before: Array) -> PoolState:
         reserves = jnp.stack([before, jnp.zeros_like(before)], axis=-1)  # only their difference counts
-        return Pool(reserves, prices, weights, log_weights)
+        return PoolState(reserves, prices, weights, log_weights)
 
     def corrections(before: Array) -> Array:
         pool = pools(before)
@@ -82,7 +80,7 @@ def scanned_log_reserves(
     state = (passed(jnp.zeros_like(offset)), jnp.asarray(jnp.inf), jnp.asarray(0))
     difference, *_ = jax.lax.while_loop(lambda s: (s[1] > _TOLERANCE) & (s[2] < _MOST_PASSES), improve, state)
     pool = pools(before(difference))
-    changes = apply_moves(pool, optimal_moves(pool.levels, weights, width), now, setup) - pool.log_reserves
+    changes = apply_moves(pool, optimal_moves(pool.levels, weights, width), now, setup.costs) - pool.log_reserves
     # Only one of the reserves is summed up: the difference of two sums would be off by more than some trades are.
     second = initial[1] + jnp.cumsum(changes[:, 1])
     after = jnp.stack([second + difference, second], axis=-1).reshape(n_bars, n_events, 2)

@@ -2,38 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from quantsim.pools.weighted.weights import Ramps
-
-if TYPE_CHECKING:
-    from quantsim.simulator.setup import PoolSetup
+from quantsim.pools.weighted.weights import Ramps, Steering
 
 __all__ = ["bar_weights", "optimal_ramp"]
 
 
-def bar_weights(ramps: Ramps, n_bars: int, setup: PoolSetup) -> Array:
-    """Weights at every bar of a window, (T, n), along the ramps that ``setup.interpolation`` names."""
-    inside = np.minimum(np.arange(setup.chunk_bars), setup.ramp_bars)
-    if setup.interpolation == "optimal":
-        weights = optimal_ramp(ramps, setup)[:, inside]
+def bar_weights(ramps: Ramps, n_bars: int, steering: Steering) -> Array:
+    """Weights at every bar of a window, (T, n), along the ramps that ``steering.interpolation`` names."""
+    inside = np.minimum(np.arange(steering.chunk_bars), steering.ramp_bars)
+    if steering.interpolation == "optimal":
+        weights = optimal_ramp(ramps, steering)[:, inside]
     else:
         bars = jnp.asarray(inside, ramps.start.dtype)[:, None]
         weights = ramps.start[:, None] + bars * ramps.step[:, None]
-        if setup.interpolation == "published_optimal":
-            weights = _published_ramp(ramps, weights, bars, setup)
-    return weights.reshape(-1, setup.n_tokens)[:n_bars]
+        if steering.interpolation == "published_optimal":
+            weights = _published_ramp(ramps, weights, bars, steering)
+    return weights.reshape(-1, steering.n_tokens)[:n_bars]
 
 
 _ROUNDING = 1e-9  # relative, of the losses of two ramps so short that they are equal
 
 
-def optimal_ramp(ramps: Ramps, setup: PoolSetup) -> Array:
+def optimal_ramp(ramps: Ramps, steering: Steering) -> Array:
     """The approximately optimal ramp of arXiv:2403.18737, within the bounds and the speed limit at every bar.
 
     The mean of the linear ramp and the geometric one ``w (w_end/w)^(j/I)``, normalised. Both end at ``w_end``. Normalising
@@ -46,37 +41,37 @@ def optimal_ramp(ramps: Ramps, setup: PoolSetup) -> Array:
 
     Args:
         ramps: of the window, M of them.
-        setup: of the pool.
+        steering: of the pool.
 
     Returns:
         (M, I+1, n) weights on the simplex; the first and the last are the ends of the linear ramp.
     """
-    bars = jnp.arange(setup.ramp_bars + 1, dtype=ramps.start.dtype)[:, None]
+    bars = jnp.arange(steering.ramp_bars + 1, dtype=ramps.start.dtype)[:, None]
     start, step = ramps.start[:, None], ramps.step[:, None]
     linear = start + bars * step
-    between, way = linear[:, 1:-1], bars[1:-1] / setup.ramp_bars
-    mean = 0.5 * (between + start * jnp.exp(way * jnp.log1p(setup.ramp_bars * step / start)))
+    between, way = linear[:, 1:-1], bars[1:-1] / steering.ramp_bars
+    mean = 0.5 * (between + start * jnp.exp(way * jnp.log1p(steering.ramp_bars * step / start)))
     bend = jnp.pad(mean / jnp.sum(mean, axis=-1, keepdims=True) - between, ((0, 0), (1, 1), (0, 0)))
-    fits = _largest_share(ramps, linear, bend, setup)[:, None, None]
+    fits = _largest_share(ramps, linear, bend, steering)[:, None, None]
     curved = linear + fits * bend
     pays = jax.lax.stop_gradient(_loss(curved) <= (1.0 + _ROUNDING) * _loss(linear))
     return jnp.where(pays[:, None, None], curved, linear)
 
 
-def _largest_share(ramps: Ramps, linear: Array, bend: Array, setup: PoolSetup) -> Array:
+def _largest_share(ramps: Ramps, linear: Array, bend: Array, steering: Steering) -> Array:
     """The largest share of the bend, at most 1, with which each ramp keeps the speed limit and the upper bounds, (M,)."""
     turn = jnp.diff(bend, axis=1)
-    room = setup.maximum_change - jnp.sign(turn) * ramps.step[:, None]
-    share = _passing(_least_ratio(room, jnp.abs(turn)), "maximum_change", setup)
+    room = steering.maximum_change - jnp.sign(turn) * ramps.step[:, None]
+    share = _passing(_least_ratio(room, jnp.abs(turn)), "maximum_change", steering)
     if ramps.upper is not None:
         within = _least_ratio(ramps.upper - linear, bend)
-        share = jnp.minimum(share, _passing(within, "weight_bounds", setup))
+        share = jnp.minimum(share, _passing(within, "weight_bounds", steering))
     return share
 
 
-def _passing(share: Array, limit: str, setup: PoolSetup) -> Array:
+def _passing(share: Array, limit: str, steering: Steering) -> Array:
     """The share; without a gradient where the pool lets gradients pass the limit as if it were not there."""
-    return jax.lax.stop_gradient(share) if limit in setup.straight_through else share
+    return jax.lax.stop_gradient(share) if limit in steering.straight_through else share
 
 
 def _least_ratio(room: Array, need: Array) -> Array:
@@ -92,9 +87,9 @@ def _loss(weights: Array) -> Array:
     return jnp.sum(weights[:, 1:] * jnp.log1p(change / weights[:, :-1]) - change, axis=(1, 2))
 
 
-def _published_ramp(ramps: Ramps, linear: Array, bars: Array, setup: PoolSetup) -> Array:
+def _published_ramp(ramps: Ramps, linear: Array, bars: Array, steering: Steering) -> Array:
     """The ramp as published, (M, C, n): its geometric half is at ``j/(I+1)`` of its way, so that the last step is too large."""
     start = ramps.start[:, None]
-    end = start + setup.ramp_bars * ramps.step[:, None]
-    mean = 0.5 * (linear + start * (end / start) ** (bars / (setup.ramp_bars + 1)))
-    return jnp.where(bars < setup.ramp_bars, mean / jnp.sum(mean, axis=-1, keepdims=True), end)
+    end = start + steering.ramp_bars * ramps.step[:, None]
+    mean = 0.5 * (linear + start * (end / start) ** (bars / (steering.ramp_bars + 1)))
+    return jnp.where(bars < steering.ramp_bars, mean / jnp.sum(mean, axis=-1, keepdims=True), end)

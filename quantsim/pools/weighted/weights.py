@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,11 +13,50 @@ from jax import Array
 from quantsim.parameters import common
 from quantsim.parameters.transforms import sigmoid
 from quantsim.pools.weighted.clip_maps import run_maps, speed_limited
+from quantsim.rules import Output, Rule, RuleSettings
 
-if TYPE_CHECKING:
-    from quantsim.simulator.setup import PoolSetup
+__all__ = ["Bounds", "Ramps", "Steering", "chunk_ramps", "guardrail", "token_bounds", "within_bounds"]
 
-__all__ = ["Bounds", "Ramps", "chunk_ramps", "guardrail", "token_bounds", "within_bounds"]
+
+@dataclass(frozen=True)
+class Steering:
+    """The static shape of what steers weights; lengths of time are in bars.
+
+    Attributes:
+        rule: the strategy; None for constant weights.
+        settings: what of the experiment the rule reads.
+        n_tokens: number of tokens, ``n``.
+        chunk_bars: bars between decisions, ``C``.
+        ramp_bars: bars over which a decided change is spread, ``I ≤ C``.
+        maximum_change: largest weight change per bar.
+        minimum_weight: lower guardrail; of the tokens' lower bounds, the lowest.
+        bounds: (lower, upper) of each token, where they have bounds of their own; None where the guardrail is all there is.
+        tuned_bounds: raw names of the bounds that are parameters.
+        interpolation: what the ramp is: ``"linear"``, ``"optimal"`` or ``"published_optimal"``.
+        straight_through: limits that a gradient passes as if they were not there: ``"maximum_change"``, ``"weight_bounds"``.
+    """
+
+    rule: Rule | None
+    settings: RuleSettings
+    n_tokens: int
+    chunk_bars: int
+    ramp_bars: int
+    maximum_change: float
+    minimum_weight: float
+    bounds: tuple[tuple[float, ...], tuple[float, ...]] | None
+    tuned_bounds: tuple[str, ...]
+    interpolation: str
+    straight_through: tuple[str, ...] = ()
+
+    @property
+    def moves(self) -> bool:
+        """Whether the weights ever change."""
+        return self.rule is not None and self.rule.output is not Output.CONSTANT
+
+    @property
+    def starts_at_target(self) -> bool:
+        """Whether the first chunk is steered, too, and the pool starts at the rule's first output."""
+        return self.rule is not None and self.rule.output is Output.WEIGHTS
 
 
 class Ramps(NamedTuple):
@@ -102,20 +142,20 @@ def within_bounds(weights: Array, lower: Array, upper: Array) -> Array:
     return jnp.where(low | high, pinned, weights * (rest / jnp.where(total > 0.0, total, 1.0)))
 
 
-def token_bounds(params: Mapping[str, Array], setup: PoolSetup) -> Bounds | None:
+def token_bounds(params: Mapping[str, Array], steering: Steering) -> Bounds | None:
     """The bounds of each token, fixed or from the parameters; None where the guardrail is all there is.
 
     Parameters may contradict each other. Lower bounds that sum to more than 1 are scaled down to it; upper bounds are raised
     to the lower ones, and, where their sum is below 1, towards 1 all by one share of what each lacks.
     """
-    if setup.bounds is None:
+    if steering.bounds is None:
         return None
-    lower, upper = (jnp.asarray(bound) for bound in setup.bounds)
-    if common.minimum_weights.raw_name in setup.tuned_bounds:
+    lower, upper = (jnp.asarray(bound) for bound in steering.bounds)
+    if common.minimum_weights.raw_name in steering.tuned_bounds:
         lower = sigmoid(params[common.minimum_weights.raw_name])
-    if common.maximum_weights.raw_name in setup.tuned_bounds:
+    if common.maximum_weights.raw_name in steering.tuned_bounds:
         upper = sigmoid(params[common.maximum_weights.raw_name])
-    if setup.tuned_bounds:
+    if steering.tuned_bounds:
         lower = lower / jnp.maximum(jnp.sum(lower), 1.0)
         upper = jnp.maximum(upper, lower)
         lack = jnp.maximum(1.0 - jnp.sum(upper), 0.0)
@@ -128,7 +168,7 @@ def chunk_ramps(
     outputs: Array | None,
     initial: Array,
     n_chunks: int,
-    setup: PoolSetup,
+    steering: Steering,
     bounds: Bounds | None = None,
     persistence: Array | None = None,
 ) -> Ramps:
@@ -143,7 +183,7 @@ def chunk_ramps(
         outputs: (M, n) rule outputs at the chunk boundaries of the window; ``None`` for a rule without any.
         initial: (n,) weights at the first bar, for a rule that does not set them; no gradient flows into them.
         n_chunks: number of chunks in the window, ``M``.
-        setup: of the pool.
+        steering: of the pool.
         bounds: of each token; the guardrail serves unless given.
         persistence: (n,) share ``Λ`` of the weights reached, for a rule that outputs weights; zero unless given.
     """
@@ -154,56 +194,57 @@ def chunk_ramps(
 
     def limit(weights: Array) -> Array:
         if bounds is None:
-            return guardrail(weights, setup.minimum_weight)
+            return guardrail(weights, steering.minimum_weight)
         return within_bounds(weights, *bounds)
 
     def decide(weights: Array, output: Array) -> tuple[Array, Ramps]:
         target = weights + output
-        if setup.starts_at_target:
+        if steering.starts_at_target:
             target = output if persistence is None else persistence * weights + (1.0 - persistence) * output
-        wanted = (_passing(limit(target), target, "weight_bounds", setup) - weights) / setup.ramp_bars
-        step = _passing(_speed_limit(wanted, setup), wanted, "maximum_change", setup)
-        return weights + setup.ramp_bars * step, Ramps(weights, step)
+        wanted = (_passing(limit(target), target, "weight_bounds", steering) - weights) / steering.ramp_bars
+        step = _passing(_speed_limit(wanted, steering), wanted, "maximum_change", steering)
+        return weights + steering.ramp_bars * step, Ramps(weights, step)
 
     upper = None if bounds is None else bounds.upper
-    if setup.starts_at_target:
+    if steering.starts_at_target:
         return jax.lax.scan(decide, limit(outputs[0]), outputs[:n_chunks])[1]._replace(upper=upper)
     initial = initial if bounds is None else limit(initial)
-    if setup.scan_mode == "associative" and _has_clip_maps(setup):
-        later = _two_token_ramps(outputs[1:n_chunks], initial, setup, bounds)
+    if steering.settings.scan_mode == "associative" and _has_clip_maps(steering):
+        later = _two_token_ramps(outputs[1:n_chunks], initial, steering, bounds)
     else:
         later = jax.lax.scan(decide, initial, outputs[1:n_chunks])[1]
     rest = jnp.zeros_like(initial)[None]
     return Ramps(jnp.concatenate([initial[None], later.start]), jnp.concatenate([rest, later.step]), upper)
 
 
-def _passing(limited: Array, free: Array, limit: str, setup: PoolSetup) -> Array:
+def _passing(limited: Array, free: Array, limit: str, steering: Steering) -> Array:
     """The limited value; where the pool says so, with the gradient of the free one (straight-through, arXiv:1308.3432)."""
-    if limit not in setup.straight_through:
+    if limit not in steering.straight_through:
         return limited
     # The other way round, free + (limited - free), a target far away would leave nothing of the limited value but rounding.
     return jax.lax.stop_gradient(limited) + (free - jax.lax.stop_gradient(free))
 
 
-def _has_clip_maps(setup: PoolSetup) -> bool:
+def _has_clip_maps(steering: Steering) -> bool:
     """Whether decisions are clip maps: two tokens, and changes that sum to zero, so that one weight tells the other."""
-    return setup.n_tokens == 2 and not setup.straight_through and setup.rule.sums_to_zero
+    sums_to_zero = steering.rule is not None and steering.rule.sums_to_zero
+    return steering.n_tokens == 2 and not steering.straight_through and sums_to_zero
 
 
-def _two_token_ramps(outputs: Array, initial: Array, setup: PoolSetup, bounds: Bounds | None) -> Ramps:
+def _two_token_ramps(outputs: Array, initial: Array, steering: Steering, bounds: Bounds | None) -> Ramps:
     """The decisions of :func:`chunk_ramps` for changes of two tokens, as an associative scan; ``outputs`` is (M-1, 2)."""
-    low, high = jnp.asarray(setup.minimum_weight), jnp.asarray(1.0 - setup.minimum_weight)
+    low, high = jnp.asarray(steering.minimum_weight), jnp.asarray(1.0 - steering.minimum_weight)
     if bounds is not None:
         low = jnp.maximum(bounds.lower[0], 1.0 - bounds.upper[1])
         high = jnp.minimum(bounds.upper[0], 1.0 - bounds.lower[1])
-    limit = setup.ramp_bars * setup.maximum_change
+    limit = steering.ramp_bars * steering.maximum_change
     reached = run_maps(speed_limited(outputs[:, 0], initial[0], low, high, limit), initial[0])
     before = jnp.concatenate([initial[:1], reached[:-1]])
-    step = (reached - before) / setup.ramp_bars
+    step = (reached - before) / steering.ramp_bars
     return Ramps(jnp.stack([before, 1.0 - before], axis=-1), jnp.stack([step, -step], axis=-1))
 
 
-def _speed_limit(step: Array, setup: PoolSetup) -> Array:
+def _speed_limit(step: Array, steering: Steering) -> Array:
     largest = jnp.max(jnp.abs(step))
-    too_fast = largest > setup.maximum_change
-    return step * jnp.where(too_fast, setup.maximum_change / jnp.where(too_fast, largest, 1.0), 1.0)
+    too_fast = largest > steering.maximum_change
+    return step * jnp.where(too_fast, steering.maximum_change / jnp.where(too_fast, largest, 1.0), 1.0)

@@ -1,0 +1,38 @@
+"""A pool that holds its initial reserves and never trades: HODL, the benchmark of every other pool."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from quantsim.pools.base import Params, Path, Pool, PoolSetup, ReserveRun, Run, Window
+from quantsim.pools.market import FeeRates, Market
+from quantsim.pools.weighted.steering import ConstantSettings, check_constant, initial_weights, steered_parameters
+
+__all__ = ["POOL"]
+
+
+def run(setup: PoolSetup[Any], params: Params, market: Market, rates: FeeRates, window: Window) -> Run:
+    """The reserves that the initial weights buy, at every bar; their weights are shares of value."""
+    prices = window.cut(market.prices)
+    reserves = setup.initial_value * initial_weights(params) / prices[0]
+    return ReserveRun(reserves[None], prices, stride=window.n_bars)
+
+
+def paths(setup: PoolSetup[Any], *, every_bar: bool) -> dict[Path, str | None]:
+    """It has one path."""
+    never = dict.fromkeys((Path.CLOSED_FORM, Path.PER_BAR, Path.FEES), "the pool never trades")
+    return {Path.HOLD: None, **never}
+
+
+POOL = Pool(
+    name="hold",
+    description="the initial reserves, held without trading",
+    run=run,
+    settings=ConstantSettings,
+    layout=steered_parameters,
+    paths=paths,
+    static=lambda view, bar_minutes, settings: None,
+    check=check_constant,
+    charges=("swap_fee", "arb_fee", "gas_cost_usd", "noise_trader_ratio", "protocol_fee_split"),
+    export_remark=None,
+)

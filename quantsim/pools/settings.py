@@ -1,0 +1,185 @@
+"""The tables of a study that say what one pool is, and a pool as its mechanism sees them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
+
+from quantsim.discovery import short_name
+from quantsim.parameters import common
+from quantsim.parameters.parameter import in_group
+from quantsim.rules import Rule
+from quantsim.settings.base import Section
+from quantsim.settings.decides import Decides
+from quantsim.settings.kinds import Count, Days, FeeRuleName, Minutes, NotNegative, Positive
+
+__all__ = ["Fees", "PoolSettings", "PoolView", "Update"]
+
+
+def _known_pool(name: str, info: ValidationInfo) -> str:
+    from quantsim.pools.registry import checked_pool_name
+
+    return checked_pool_name(name, info.context)
+
+
+class PoolSettings(Section, decides=Decides.VALUE):
+    """The settings that every pool has; those of a mechanism derive from it.
+
+    ``type`` names the mechanism; unless set, ``rule`` decides. ``arb_frequency`` is in bars.
+    """
+
+    type: Annotated[str, AfterValidator(_known_pool)] | None = None
+    do_arb: bool = True
+    arb_frequency: Count = 1
+
+    @property
+    def rule_names(self) -> tuple[str, ...]:
+        """The names of the rules that steer the pool; none unless it has use for rules."""
+        return ()
+
+    def strategy(self) -> Rule | None:
+        """The rule that steers the pool, or its ensemble as one; None for a pool without."""
+        return None
+
+    def members(self) -> tuple[tuple[str, Rule], ...]:
+        """The rules whose parameters the pool has, each with its group: empty for the only one."""
+        return ()
+
+    @property
+    def strategy_name(self) -> str:
+        """What the pool is called in tables: by its rule, or, without one, by its mechanism."""
+        return short_name(self.type or "pool")
+
+    @property
+    def called(self) -> str:
+        """The pool as messages name it."""
+        return f"{'rule' if self.rule_names else 'pool'} {self.strategy_name!r}"
+
+
+class Update(Section, decides=Decides.VALUE):
+    """When and how fast the weights move. ``interpolation_minutes`` is the whole chunk unless set.
+
+    ``interpolation`` is the form of a ramp: linear, or the one of arXiv:2403.18737 that loses less. ``published_optimal`` is
+    that of the published implementation, which ends with too large a step and may break bounds and speed limit. Only for
+    reproducing its figures.
+
+    ``published_look_ahead`` steers a chunk with the output of its end instead of its beginning, for rules that output
+    weights: the published implementation does so, no pool could. Only for reproducing its figures.
+    """
+
+    chunk_minutes: Minutes = 1440
+    interpolation_minutes: Minutes | None = None
+    interpolation: Literal["linear", "optimal", "published_optimal"] = "linear"
+    maximum_change_per_minute: Positive = 3e-4
+    max_memory_days: Days = 365.0
+    use_alt_lamb: bool = False
+    pre_exp_scaling: Literal["off", "log2", "logistic"] = "log2"
+    published_look_ahead: bool = False
+
+    @model_validator(mode="after")
+    def _ramp_fits(self) -> Self:
+        ramp = self.interpolation_minutes
+        if ramp is not None and ramp > self.chunk_minutes:
+            raise ValueError(f"interpolation_minutes = {ramp} must not exceed chunk_minutes = {self.chunk_minutes}")
+        return self
+
+
+class Fees(Section, decides=Decides.VALUE):
+    """What trading costs: shares of the trade, but for ``gas_cost_usd``, which is per trade.
+
+    ``rule`` names a fee rule, which sets the swap fee chunk by chunk. ``rebalancing_cost`` is paid by nobody: it is what the
+    benchmark of the metric ``rvr`` pays per value traded.
+    """
+
+    swap_fee: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    rule: FeeRuleName | None = None
+    arb_fee: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    gas_cost_usd: NotNegative = 0.0
+    noise_trader_ratio: NotNegative = 0.0
+    protocol_fee_split: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
+    rebalancing_cost: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0005
+
+    @model_validator(mode="after")
+    def _one_swap_fee(self) -> Self:
+        if self.rule is not None and self.swap_fee:
+            raise ValueError(f"swap_fee = {self.swap_fee} and rule = {self.rule!r} both set the fee: give one of them")
+        return self
+
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """The numbers among the settings, in the order in which the simulator takes them."""
+        return (
+            self.swap_fee,
+            self.arb_fee,
+            self.gas_cost_usd,
+            self.noise_trader_ratio,
+            self.protocol_fee_split,
+            self.rebalancing_cost,
+        )
+
+    @property
+    def any(self) -> bool:
+        """Whether trading costs anything."""
+        return self.swap_fee > 0 or self.rule is not None or self.arb_fee > 0 or self.gas_cost_usd > 0
+
+
+@dataclass(frozen=True)
+class PoolView:
+    """One pool of an experiment, with everything that decides how it runs.
+
+    Attributes:
+        group: of its parameters; empty for the experiment's own pool, else the subsidiary's name.
+        tokens: what it holds, in its order: tokens, and shares of subsidiaries.
+        pool: its settings.
+        update: when decisions are made, and how fast weights move.
+        fees: what trading with it costs.
+        given: names of the pool's own parameters that the experiment gives, inside the group.
+    """
+
+    group: str
+    tokens: tuple[str, ...]
+    pool: PoolSettings
+    update: Update
+    fees: Fees
+    given: frozenset[str]
+
+    @property
+    def rule(self) -> Rule | None:
+        """What decides its weights; None for a pool without rules."""
+        return self.pool.strategy()
+
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """Raw names, in the pool's group, of parameters that published parameter sets carry without using them."""
+        return () if self.rule is None else tuple(in_group(self.group, name) for name in self.rule.ignores)
+
+    @property
+    def published(self) -> tuple[str, ...]:
+        """The settings that are only there to reproduce figures of the published implementation, as ``table.key = value``."""
+        where = f"subsidiaries.{self.group}" if self.group else ""
+        tables = (where or "pool", self.pool), (in_group(where, "update"), self.update)
+        return tuple(
+            f"{table}.{key} = {json.dumps(value)}"
+            for table, section in tables
+            for key, value in section
+            if (key.startswith("published") and value) or (key == "interpolation" and value.startswith("published"))
+        )
+
+    @property
+    def tunes_fee(self) -> bool:
+        """Whether the swap fee is a parameter."""
+        return bool(self.given & {common.swap_fee.raw_name, common.swap_fee.human_name})
+
+    @property
+    def interpolation_minutes(self) -> int:
+        """The length of a weight ramp, in minutes: as set, or the chunk."""
+        return self.update.interpolation_minutes or self.update.chunk_minutes
+
+    def told(self, key: str) -> str:
+        """A key of the pool and its value, as a message shows them."""
+        value = getattr(self.pool, key)
+        table = f"subsidiaries.{self.group}" if self.group else "pool"
+        return f"{table}.{key} = {list(value) if isinstance(value, tuple) else value}"

@@ -1,0 +1,149 @@
+"""The weighted pool: it trades along the weighted geometric mean of its reserves (G3M), and a rule moves the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from numpy.typing import NDArray
+
+from quantsim.objective import Period
+from quantsim.pools.base import Params, Path, Pool, PoolSetup, ReserveRun, Run, Window
+from quantsim.pools.market import FeeRates, Market
+from quantsim.pools.weighted.closed_form import log_values_at
+from quantsim.pools.weighted.exogenous_swaps import Fills
+from quantsim.pools.weighted.fee_run import fee_run
+from quantsim.pools.weighted.interpolation import bar_weights
+from quantsim.pools.weighted.steering import (
+    SteeredSettings,
+    check_steering,
+    ramp_change,
+    rule_outputs,
+    steered_parameters,
+    steering_of,
+    window_ramps,
+)
+from quantsim.pools.weighted.weights import Ramps, Steering
+from quantsim.pools.weighted.zero_fee import bar_log_values
+
+__all__ = ["POOL"]
+
+Bars = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class _ClosedForm(Run):
+    """Zero fees and linear ramps: a few look-ups per bar that is asked for."""
+
+    ramps: Ramps
+    market: Market
+    window: Window
+    setup: PoolSetup[Steering]
+
+    def value_at(self, bars: Bars) -> Array:
+        return self.setup.initial_value * jnp.exp(
+            log_values_at(self.ramps, self.market, self.window.start, bars, self.setup.own)
+        )
+
+    def shares_at(self, bars: Bars) -> Array:
+        chunk, inside = np.divmod(bars, self.setup.own.chunk_bars)
+        moved = np.minimum(inside, self.setup.own.ramp_bars)[:, None]
+        return self.ramps.start[chunk] + moved * self.ramps.step[chunk]
+
+    def reserves_at(self, bars: Bars) -> Array:
+        return self.value_at(bars)[:, None] * self.shares_at(bars) / self.market.prices[self.window.start + bars]
+
+
+@dataclass(frozen=True, eq=False)
+class _Weighted(Run):
+    """What the reserves of a pool come to, and the weights that it was steered by."""
+
+    held: Run
+    ramps: Ramps
+    n_bars: int
+    steering: Steering
+
+    def value_at(self, bars: Bars) -> Array:
+        return self.held.value_at(bars)
+
+    def reserves_at(self, bars: Bars) -> Array:
+        return self.held.reserves_at(bars)
+
+    def shares_at(self, bars: Bars) -> Array:
+        return self.held.shares_at(bars)
+
+    def weights_at(self, bars: Bars) -> Array:
+        weights = bar_weights(self.ramps, self.n_bars, self.steering)
+        return weights if np.array_equal(bars, np.arange(self.n_bars)) else weights[bars]
+
+    def weight_change(self, periods: Sequence[Period]) -> Array:
+        return ramp_change(self.ramps, self.n_bars, self.steering, periods)
+
+    def fee_revenue(self, periods: Sequence[Period]) -> Array:
+        return self.held.fee_revenue(periods)
+
+    def fills(self) -> Fills | None:
+        return self.held.fills()
+
+
+def run(setup: PoolSetup[Steering], params: Params, market: Market, rates: FeeRates, window: Window) -> Run:
+    """Runs the pool over a window; see :attr:`quantsim.pools.base.Pool.run`."""
+    ramps, steering = window_ramps(setup, params, window), setup.own
+
+    def steered(held: Run) -> Run:
+        return _Weighted(held, ramps, window.n_bars, steering)
+
+    if window.path is Path.CLOSED_FORM:
+        return steered(_ClosedForm(ramps, market, window, setup))
+    weights, prices = bar_weights(ramps, window.n_bars, steering), window.cut(market.prices)
+    if window.path is Path.HOLD:
+        reserves = (setup.initial_value * weights[0] / prices[0])[None]
+        return ReserveRun(reserves, prices, stride=window.n_bars, weights=weights)
+    if window.path is Path.FEES:
+        return steered(fee_run(setup, weights, market, rates, window))
+    stride = setup.arb_frequency
+    visited = slice(None, None, stride)
+    value = setup.initial_value * jnp.exp(bar_log_values(weights[visited], window.cut(market.log_prices)[visited]))
+    reserves = value[:, None] * weights[visited] / prices[visited]
+    return steered(ReserveRun(reserves, prices, stride, value=value if stride == 1 else None))
+
+
+def paths(setup: PoolSetup[Steering], *, every_bar: bool) -> dict[Path, str | None]:
+    """The paths, the cheapest first, each with the reason why it cannot serve, or None."""
+    holds = not setup.do_arb and not setup.has_trades
+    trades = "the pool never trades" if holds else None
+    costs = {
+        "trading costs something, which needs path = 'fees'": setup.costs.charges,
+        "exogenous swaps need path = 'fees'": setup.has_trades,
+    }
+    vectorised = trades or next((reason for reason, applies in costs.items() if applies), None)
+    linear = {
+        "the closed form needs an arbitrage visit every bar": setup.arb_frequency > 1,
+        "the closed form needs linear interpolation": setup.own.interpolation != "linear",
+        "a metric needs the value or the reserves at every bar": every_bar,
+    }
+    return {
+        Path.HOLD: None if holds else "the pool trades",
+        Path.CLOSED_FORM: vectorised or next((reason for reason, applies in linear.items() if applies), None),
+        Path.PER_BAR: vectorised,
+        Path.FEES: trades,
+    }
+
+
+POOL = Pool(
+    name="weighted",
+    description="trades along the weighted geometric mean of its reserves; a rule moves the weights",
+    run=run,
+    settings=SteeredSettings,
+    layout=steered_parameters,
+    paths=paths,
+    static=steering_of,
+    decisions=rule_outputs,
+    check=check_steering,
+    charges=("swap_fee", "arb_fee", "gas_cost_usd", "noise_trader_ratio", "protocol_fee_split"),
+    takes_swaps=True,
+    export_remark=None,
+)

@@ -1,0 +1,246 @@
+"""What steers weights: a rule or an ensemble, bounds and ramps. From settings to the weights of a window."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Self, cast
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from numpy.typing import NDArray
+from pydantic import model_validator
+
+from quantsim.discovery import is_loadable, short_name
+from quantsim.objective import Period
+from quantsim.parameters import Parameter, ParameterSpec, bind, common
+from quantsim.parameters.parameter import in_group
+from quantsim.pools.base import Params, PoolSetup, Window
+from quantsim.pools.settings import PoolSettings, PoolView
+from quantsim.pools.weighted.interpolation import bar_weights
+from quantsim.pools.weighted.weights import Ramps, Steering, chunk_ramps, token_bounds
+from quantsim.rules import Observed, Output, Rule, RuleSettings, ensemble_of, get_rule
+from quantsim.settings.kinds import Bound, Members, RuleName
+
+__all__ = [
+    "ConstantSettings",
+    "SteeredSettings",
+    "check_constant",
+    "check_steering",
+    "has_token_bounds",
+    "initial_weights",
+    "ramp_change",
+    "rule_outputs",
+    "steered_parameters",
+    "steering_of",
+    "tuned_bounds",
+    "weight_bounds",
+    "window_ramps",
+]
+
+FloatArray = NDArray[np.float64]
+
+
+class SteeredSettings(PoolSettings):
+    """What decides a pool's weights: a rule or an ensemble of rules, and the bounds of the weights.
+
+    ``minimum_weight`` is ``0.1/n`` unless set; bounds are one number, or one per token.
+    """
+
+    rule: RuleName | None = None
+    ensemble: Members = ()
+    minimum_weight: Bound | tuple[Bound, ...] | None = None
+    maximum_weight: Bound | tuple[Bound, ...] | None = None
+
+    @model_validator(mode="after")
+    def _one_strategy(self) -> Self:
+        self._check_strategy_is_given()
+        if len(self.ensemble) == 1:
+            raise ValueError(f"ensemble has one member, {self.ensemble[0][0]!r}: give it as rule")
+        if self.ensemble and all(is_loadable(name) for name in self.rule_names):
+            self.strategy()  # raises where the members do not fit together
+        return self
+
+    def _check_strategy_is_given(self) -> None:
+        if (self.rule is None) == (not self.ensemble):
+            raise ValueError("give either rule, or ensemble (a table of member = rule)")
+
+    @property
+    def rule_names(self) -> tuple[str, ...]:
+        """The names of the rule, or of the ensemble's members."""
+        return (self.rule,) if self.rule is not None else tuple(name for _, name in self.ensemble)
+
+    def strategy(self) -> Rule | None:
+        """The rule, or the ensemble as one."""
+        if self.rule is not None:
+            return get_rule(self.rule)
+        return ensemble_of(tuple((name, get_rule(rule)) for name, rule in self.ensemble)) if self.ensemble else None
+
+    def members(self) -> tuple[tuple[str, Rule], ...]:
+        """The rules whose parameters the pool has, each with its group: empty for the only one."""
+        if self.rule is not None:
+            return (("", get_rule(self.rule)),)
+        return tuple((name, get_rule(rule)) for name, rule in self.ensemble)
+
+    @property
+    def strategy_name(self) -> str:
+        """The rule's name, for display; the members of an ensemble with theirs."""
+        if self.rule is not None:
+            return short_name(self.rule)
+        if not self.ensemble:
+            return super().strategy_name
+        return "ensemble of " + ", ".join(f"{name} = {short_name(rule)}" for name, rule in self.ensemble)
+
+
+class ConstantSettings(SteeredSettings):
+    """Settings of a pool whose weights are constant: of a rule that says so, or without any rule."""
+
+    def _check_strategy_is_given(self) -> None:
+        if self.ensemble:
+            raise ValueError("ensemble is for pools whose weights move: leave it out, or set type = 'weighted'")
+
+
+def _settings(view: PoolView) -> SteeredSettings:
+    return cast(SteeredSettings, view.pool)
+
+
+def steering_of(view: PoolView, bar_minutes: int, settings: RuleSettings) -> Steering:
+    """The steering of a pool on bars of a given length, of which its chunks and ramps are whole numbers."""
+    lower, upper = weight_bounds(view)
+    return Steering(
+        rule=view.rule,
+        settings=settings,
+        n_tokens=len(view.tokens),
+        chunk_bars=view.update.chunk_minutes // bar_minutes,
+        ramp_bars=view.interpolation_minutes // bar_minutes,
+        maximum_change=view.update.maximum_change_per_minute * bar_minutes,
+        minimum_weight=min(lower),
+        bounds=(lower, upper) if has_token_bounds(view) else None,
+        tuned_bounds=tuple(spec.raw_name for spec in tuned_bounds(view)),
+        interpolation=view.update.interpolation,
+    )
+
+
+def tuned_bounds(view: PoolView) -> tuple[ParameterSpec, ...]:
+    """Which bounds of the weights are parameters: lower, upper, both or neither."""
+    bounds = (common.minimum_weights, common.maximum_weights)
+    return tuple(spec for spec in bounds if view.given & {spec.raw_name, spec.human_name})
+
+
+def weight_bounds(view: PoolView) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The lower and the upper bound of each weight: as set; ``0.1/n``, and what the others' lower bounds leave.
+
+    Raises:
+        ValueError: there are not as many as tokens, or no weights satisfy them.
+    """
+    n_tokens = len(view.tokens)
+    lower = _per_token(view, "minimum_weight", 0.1 / n_tokens)
+    room = 1.0 - sum(lower)
+    if room < -1e-12:
+        raise ValueError(f"{view.told('minimum_weight')} must be at most 1/{n_tokens} on average for {n_tokens} tokens")
+    upper = _per_token(view, "maximum_weight", 1.0)
+    upper = tuple(min(high, low + max(room, 0.0)) for low, high in zip(lower, upper, strict=True))
+    if sum(upper) < 1.0 - 1e-12:
+        raise ValueError(f"{view.told('maximum_weight')} leaves {sum(upper):g} in all, and must leave at least 1")
+    if any(low > high for low, high in zip(lower, upper, strict=True)):
+        raise ValueError(f"{view.told('minimum_weight')} must not exceed {view.told('maximum_weight')}")
+    return lower, upper
+
+
+def has_token_bounds(view: PoolView) -> bool:
+    """Whether the bounds are more than one lower bound for all."""
+    settings = _settings(view)
+    return bool(tuned_bounds(view)) or isinstance(settings.minimum_weight, tuple) or settings.maximum_weight is not None
+
+
+def _per_token(view: PoolView, key: str, default: float) -> tuple[float, ...]:
+    value = getattr(view.pool, key)
+    if not isinstance(value, tuple):
+        return (default if value is None else value,) * len(view.tokens)
+    if len(value) != len(view.tokens):
+        raise ValueError(f"{view.told(key)} must be one number, or one for each of {', '.join(view.tokens)}")
+    return value
+
+
+def steered_parameters(view: PoolView) -> tuple[Parameter, ...]:
+    """Initial weights, the parameters of the rules, and the bounds that are parameters, in dependency order."""
+    chunk, settings = view.update.chunk_minutes, view.update.model_dump()
+    starts_at_target = view.rule is not None and view.rule.output is Output.WEIGHTS
+    found = [Parameter(common.initial_weights, view.tokens, chunk, view.group, active=not starts_at_target)]
+    for member, rule in view.pool.members():
+        group = in_group(view.group, member) if member else view.group
+        found += bind(rule.parameters, view.tokens, chunk, group=group, settings=settings)
+    return (*found, *bind(tuned_bounds(view), view.tokens, chunk, group=view.group))
+
+
+def check_steering(view: PoolView, human: Mapping[str, FloatArray]) -> None:
+    """Raises ValueError where bounds contradict each other, or the initial weights."""
+    lower, upper = weight_bounds(view)
+    if view.rule is None or view.rule.output is not Output.CHANGE or tuned_bounds(view):
+        return
+    weights = human[common.initial_weights.human_name]
+    for token, weight, low, high in zip(view.tokens, weights, lower, upper, strict=True):
+        if not low * (1 - 1e-12) <= weight <= high * (1 + 1e-12):
+            raise ValueError(
+                f"parameters.{in_group(view.group, 'initial_weights')}: that of {token} is {weight:.6g}, and must lie within "
+                f"pool.minimum_weight = {low:.6g} and pool.maximum_weight = {high:.6g}"
+            )
+
+
+def check_constant(view: PoolView, human: Mapping[str, FloatArray]) -> None:
+    """Raises ValueError where bounds contradict each other, or weights would move."""
+    weight_bounds(view)
+    if view.rule is not None and view.rule.output is not Output.CONSTANT:
+        where = f"subsidiaries.{view.group}." if view.group else "pool."
+        raise ValueError(
+            f"{where}rule = {view.pool.strategy_name!r} moves weights, and a pool of this type holds them constant: set rule = "
+            "'balancer', or type = 'weighted'"
+        )
+
+
+def rule_outputs(setup: PoolSetup[Steering], params: Params, observed: Observed) -> Array | None:
+    """What the rule says at every chunk boundary, (K, n); None for a rule without outputs."""
+    rule = setup.own.rule
+    if rule is None or rule.outputs is None:
+        return None
+    outputs = rule.outputs(params, observed, setup.settings)
+    return jnp.concatenate([outputs[1:], outputs[-1:]]) if setup.look_ahead else outputs
+
+
+def initial_weights(params: Params) -> Array:
+    """Weights that a pool starts with, (n,), unless its rule sets them; no gradient flows into them."""
+    return jax.lax.stop_gradient(jax.nn.softmax(params[common.initial_weights.raw_name]))
+
+
+def window_ramps(setup: PoolSetup[Steering], params: Params, window: Window) -> Ramps:
+    """Weights of a window, whose decisions are the rule's outputs."""
+    steering = replace(setup.own, straight_through=setup.straight_through)
+    n_chunks = -(-window.n_bars // steering.chunk_bars)
+    outputs = window.decisions
+    if outputs is not None:
+        outputs = jax.lax.dynamic_slice_in_dim(outputs, (window.start - window.phase) // steering.chunk_bars, n_chunks)
+    rule = steering.rule
+    persistence = None
+    if rule is not None and rule.persistence is not None:
+        persistence = rule.persistence(params, steering.settings)
+    bounds = token_bounds(params, steering)
+    return chunk_ramps(outputs, initial_weights(params), n_chunks, steering, bounds, persistence)
+
+
+def ramp_change(ramps: Ramps, n_bars: int, steering: Steering, periods: Sequence[Period]) -> Array:
+    """``½ Σ_t Σ_i |w[t,i] - w[t-1,i]|`` over each period of a window, (P,)."""
+    if not steering.moves:
+        return jnp.zeros(len(periods))
+    if steering.interpolation != "linear":
+        weights = bar_weights(ramps, n_bars, steering)
+        inside = (weights[period.first : period.end] for period in periods)
+        return jnp.stack([0.5 * jnp.sum(jnp.abs(jnp.diff(part, axis=0))) for part in inside])
+    first, speed = np.arange(ramps.start.shape[0]) * steering.chunk_bars, jnp.sum(jnp.abs(ramps.step), axis=-1)
+
+    def moved(period: Period) -> Any:
+        before, by_then = (np.clip(bar - first, 0, steering.ramp_bars) for bar in (period.first, period.end - 1))
+        return 0.5 * jnp.sum(speed * (by_then - before).astype(np.float64))
+
+    return jnp.stack([moved(period) for period in periods])
