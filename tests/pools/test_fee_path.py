@@ -86,7 +86,7 @@ ON_THE_EDGE = ("arb_fee_alone", "protocol_all")
 CASES = [
     *(("momentum", variant, 3) for variant in VARIANTS),
     *(("momentum", variant, 2) for variant in ("fee", "noise_gas_protocol", "high_fee", *ON_THE_EDGE)),
-    *(("balancer", variant, 3) for variant in ("fee", "high_fee", "noise_gas_protocol", *ON_THE_EDGE)),
+    *(("balancer", variant, 3) for variant in ("high_fee", "noise_gas_protocol", "arb_fee_alone")),
     ("momentum", "noise_gas_protocol", 5),
     ("balancer", "fee", 2),
 ]
@@ -111,15 +111,16 @@ def test_the_adjoint_equals_autodiff(rule: str, variant: str, n_tokens: int) -> 
                     assert_close(name, getattr(written[3], name), getattr(automatic[3], name))
 
 
-@pytest.mark.parametrize("every", [1, 4])
 @pytest.mark.parametrize(
-    ("rule", "variant", "n_tokens"),
+    ("rule", "variant", "n_tokens", "every"),
     [
-        ("momentum", "arb_fee", 2),
-        ("momentum", "noise_gas_protocol", 2),
-        ("momentum", "gas", 3),
-        ("momentum", "noise_gas_protocol", 3),
-        ("balancer", "noise_gas_protocol", 3),
+        ("momentum", "arb_fee", 2, 1),
+        ("momentum", "arb_fee", 2, 4),
+        ("momentum", "noise_gas_protocol", 2, 1),
+        ("momentum", "gas", 3, 1),
+        ("momentum", "noise_gas_protocol", 3, 1),
+        ("momentum", "noise_gas_protocol", 3, 4),
+        ("balancer", "noise_gas_protocol", 3, 4),
     ],
 )
 def test_the_adjoint_equals_autodiff_where_costs_vary(rule: str, variant: str, n_tokens: int, every: int) -> None:

@@ -29,17 +29,18 @@ ROUNDING = 1e-13  # of a value after some hundred trades
 METRIC = "returns"
 PATHS = {"zero": ("closed_form", "per_bar", "fees"), "fee": ("fees",)}
 CASES = [
-    # The rules differ up to the weights. What follows sees weights alone, whoever made them.
-    *((rule, "zero", (2, 3, 5)[at % 3], ("closed_form",)) for at, rule in enumerate(SWAPPED)),
+    # The rules differ up to the weights. What follows sees weights alone, whichever rule made them.
+    *((rule, "zero", 3, ("closed_form",)) for rule in SWAPPED),
     *(
         (rule, fees, n_tokens, PATHS[fees])
         for rule in ("balancer", "momentum")
         for fees in PATHS
-        for n_tokens in (2, 3, 5)
+        for n_tokens in (2, 5)
     ),
     ("mean_reversion_channel", "zero", 3, PATHS["zero"]),
     ("mean_reversion_channel", "fee", 3, PATHS["fee"]),
 ]
+FAR = (-60.0, -8.0, 0.0, 8.0, 60.0)
 
 
 @functools.cache
@@ -53,8 +54,8 @@ def made(rule: str, n_tokens: int, fees: str, prices: Prices) -> Evaluator:
 
 
 def neighbours(sets: dict[str, np.ndarray], names: list[str], step: float) -> dict[str, np.ndarray]:
-    """The set itself, and per name one up and one down along a direction of its own, (1 + 2·names) sets."""
-    many = {name: np.repeat(value, 1 + 2 * len(names), axis=0) for name, value in sets.items()}
+    """The set itself, per name one up and one down along a direction of its own, and copies: as many as far sets."""
+    many = {name: np.repeat(value, 1 + len(FAR) * len(names), axis=0) for name, value in sets.items()}
     for row, name in enumerate(names):
         direction = step * np.linspace(1.0, -0.5, sets[name].shape[1])
         many[name][1 + 2 * row] += direction
@@ -105,13 +106,12 @@ def test_gradients_are_finite_at_the_edges(rule: str, *, constant: bool) -> None
     first, n_bars = evaluator.splits["train"]
     base = stacked(evaluator, drawn_params(experiment, 5))
     names = sorted(experiment.trainable)
-    far = [-60.0, -8.0, 0.0, 8.0, 60.0]
-    sets = {name: np.repeat(rows, len(far) * len(names), axis=0) for name, rows in base.items()}
+    sets = {name: np.repeat(rows, 1 + len(FAR) * len(names), axis=0) for name, rows in base.items()}
     for row, name in enumerate(names):
-        for column, value in enumerate(far):
-            sets[name][row * len(far) + column] = value
-    values, gradients = evaluator.value_and_grad(sets, [first], n_bars, "daily_log_sharpe")
+        for column, value in enumerate(FAR):
+            sets[name][row * len(FAR) + column] = value
+    values, gradients = evaluator.value_and_grad(sets, [first], n_bars, METRIC, path="closed_form")  # as above
     assert np.isfinite(values).all()
     for name in gradients:
         bad = ~np.isfinite(gradients[name]).all(axis=1)
-        assert not bad.any(), (name, [(names[row // len(far)], far[row % len(far)]) for row in np.flatnonzero(bad)])
+        assert not bad.any(), (name, [(names[row // len(FAR)], FAR[row % len(FAR)]) for row in np.flatnonzero(bad)])
