@@ -9,6 +9,8 @@ from typing import Any
 from bad_inputs import LONG, Case
 
 from quantsim import Experiment
+from quantsim.config.pool_tables import Pool, Subsidiary
+from quantsim.pools import pool_names
 
 Schema = dict[str, Any]
 Tables = dict[str, Any]
@@ -33,6 +35,8 @@ FREE_TEXT: dict[str, tuple[str, ...]] = {
     "description": (),
     "data.source": ('"no/such/folder"', '"prices.xlsx"', '"~nobody_here/prices"', '"http://ann:s3cret@host/prices"'),
     "data.tokens": ('["BTC", "BTC"]', '["BTC", "XYZ"]', '["BTC", ""]', '["BTC"]'),
+    "pool.type": ('"nonsense"', '"no_file.py:pool"', '"batch"'),
+    "subsidiaries.lp.type": ('"nonsense"',),
     "pool.rule": ('"nonsense"', '"no_file.py:rule"', '"momentum.py"'),
     "pool.tokens": ('["BTC", "XYZ"]', '["BTC", "BTC"]', '["lp"]'),
     "pool.ensemble": ('{ a = "nonsense", b = "momentum" }', '{ "no name" = "momentum", b = "momentum" }'),
@@ -62,7 +66,7 @@ _SECTIONS = {"sgd": "sgd", "hybrid": "hybrid", "fees": "simulate", "update": "si
 
 def study_cases() -> Iterator[Case]:
     """Every key with every wrong value that its schema tells, and those of :data:`FREE_TEXT`."""
-    schema = Experiment.model_json_schema()
+    schema = _schema()
     seen: Counter[tuple[str, ...]] = Counter()
     for path, literal in _wrong_values(schema, schema["$defs"]):
         seen[path] += 1
@@ -77,13 +81,24 @@ def study_cases() -> Iterator[Case]:
     yield _study_case(("parameters", "nonsense"), "1.0")
 
 
+def _schema() -> Schema:
+    """The schema of a study, whose tables of pools have the keys of all mechanisms."""
+    schema = Experiment.model_json_schema()
+    for table in (Pool, Subsidiary):
+        for name in pool_names():
+            found = table.read_as({"type": name})[0].model_json_schema()
+            schema["$defs"] = {**found.pop("$defs", {}), **schema["$defs"]}
+            schema["$defs"][table.__name__]["properties"] |= found["properties"]
+    return schema
+
+
 _NEVER_MEMORIES = ("0.0", "-1.0", "1e308", "-1e308", "1" + "0" * 30, "[1.0, 2.0, 3.0]", "[]", "{}", '["a", 1.0]')
 _NEVER_NUMBERS = ('"several"', '"5 minutes"', '""', "true", "nan", "inf", "-inf", "2018-01-01")
 
 
 def free_texts() -> set[str]:
     """The keys that any text fits, as far as the schema tells."""
-    schema = Experiment.model_json_schema()
+    schema = _schema()
     return {
         ".".join(path) for path, one in _properties(schema, schema["$defs"]) if _takes_any_text(one, schema["$defs"])
     }

@@ -92,8 +92,8 @@ RuleFiles = Annotated[
         "--rule-file",
         metavar="FILE",
         help=(
-            "The file of a rule of your own in a stored study, which is not run by being read; it must be the file that was "
-            "run then. May be repeated."
+            "The file of a rule or pool of your own in a stored study, which is not run by being read; it must be the file "
+            "that was run then. May be repeated."
         ),
     ),
 ]

@@ -76,7 +76,7 @@ def show_selection(selection: Selection) -> None:
 def show_checkpoint(experiment: Experiment, checkpoint: Checkpoint) -> None:
     """Shows a stored checkpoint's parameters and metrics; of a rule that is not known, the parameters as they are stored."""
     if experiment.is_only_read:
-        note("Note: the study has a rule of a user's file, which is not run by being read; --rule-file names it.")
+        note("Note: the study names a user's file, which is not run by being read; --rule-file names it.")
         for name, values in checkpoint.human.items():
             say(f"  {name} = {list(values)}")
     else:

@@ -219,7 +219,8 @@ class ReserveRun(Run):
     def weights_at(self, bars: Bars) -> Array:
         if self.weights is None:
             return self.shares_at(bars)
-        return jnp.broadcast_to(self.weights, self.prices.shape)[bars]
+        weights = jnp.broadcast_to(self.weights, self.prices.shape)
+        return weights if self._are_all(bars) else weights[bars]
 
     def fee_revenue(self, periods: Sequence[Period]) -> Array:
         if self.earned is None:

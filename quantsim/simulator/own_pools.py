@@ -20,7 +20,7 @@ from quantsim.pools.base import Path, PoolSetup, Window
 from quantsim.pools.market import FeeRates, Market, market
 from quantsim.simulator.signals import chunk_signals, window_rates
 
-__all__ = ["check_own_pools", "check_pool"]
+__all__ = ["check_own_pools", "conform_pool"]
 
 FloatArray = NDArray[np.float64]
 Values = tuple[tuple[str, tuple[float, ...]], ...]
@@ -43,11 +43,11 @@ def check_own_pools(experiment: Experiment, setup: PoolSetup[Any], rates: FeeRat
             charged = rates if not view.group else FeeRates(*map(jnp.asarray, view.fees.rates))
             constant = tuple(float(np.nanmean(rate)) for rate in charged)
             params = tuple((name, tuple(value.tolist())) for name, value in scoped(raw, view.group).items())
-            check_pool(f"{table}.type = {str(view.pool.type)!r}", replace(own, has_trades=False), params, constant)
+            conform_pool(f"{table}.type = {str(view.pool.type)!r}", replace(own, has_trades=False), params, constant)
 
 
 @functools.lru_cache(maxsize=64)
-def check_pool(called: str, setup: PoolSetup[Any], params: Values, rates: tuple[float, ...]) -> None:
+def conform_pool(called: str, setup: PoolSetup[Any], params: Values, rates: tuple[float, ...]) -> None:
     """Checks every path of a pool that can serve, once per process, on synthetic prices.
 
     Args:

@@ -163,7 +163,7 @@ def test_what_no_pool_may_do_is_found(tmp_path: Path, body: str, message: str) -
         "mine = Pool('mine', 'for a test', run)\n"
     )
     experiment = make_experiment("", 2, HALF_HOURS, pool={"type": f"{tmp_path / 'mine.py'}:mine", "rule": None})
-    own_pools.check_pool.cache_clear()
+    own_pools.conform_pool.cache_clear()
     with pytest.raises(ConfigError, match=message):
         Evaluator(experiment, PRICES)
 

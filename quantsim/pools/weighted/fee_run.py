@@ -52,7 +52,7 @@ class FeeRun(Run):
 
     def _values_at(self, bars: Bars) -> Array:
         """Value of each token's reserves at chosen bars, (S, n), in the quote currency; held between visits."""
-        every = np.array_equal(bars, np.arange(self.log_prices.shape[0]))
+        every = self._are_all(bars)
         log_prices = self.log_prices if every else self.log_prices[bars]
         stride = self.setup.arb_frequency if self.orders is None else 1
         visits = bars // stride
@@ -63,7 +63,7 @@ class FeeRun(Run):
         return jnp.sum(self._values_at(bars), axis=-1)
 
     def reserves_at(self, bars: Bars) -> Array:
-        return self._values_at(bars) / self.prices[bars]
+        return self._values_at(bars) / (self.prices if self._are_all(bars) else self.prices[bars])
 
     def shares_at(self, bars: Bars) -> Array:
         values = self._values_at(bars)
@@ -88,6 +88,9 @@ class FeeRun(Run):
         earned = kept_fee(rates) * volume * (1.0 + rates.noise_trader_ratio)
         earned = jnp.concatenate([jnp.zeros(1), earned])  # nobody trades at the window's first bar
         return total + jnp.stack([jnp.sum(earned[period.visits(stride)]) for period in periods])
+
+    def _are_all(self, bars: Bars) -> bool:
+        return np.array_equal(bars, np.arange(self.log_prices.shape[0]))
 
     def fills(self) -> Fills | None:
         """What became of exogenous swaps; None where there are none."""
