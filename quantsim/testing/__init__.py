@@ -1,4 +1,4 @@
-"""Conformance checks of rules, fee rules and metrics, for the tests of those who write their own.
+"""Conformance checks of rules, fee rules, metrics and pools, for the tests of those who write their own.
 
 One line of a test file is enough:
 
@@ -12,6 +12,7 @@ numbers that show it, and the remedy. Nothing here needs pytest.
 from quantsim.errors import ConformanceError
 from quantsim.testing.everything import check_all
 from quantsim.testing.metrics import check_metric
+from quantsim.testing.pools import check_pool
 from quantsim.testing.rules import check_fee_rule, check_rule
 
-__all__ = ["ConformanceError", "check_all", "check_fee_rule", "check_metric", "check_rule"]
+__all__ = ["ConformanceError", "check_all", "check_fee_rule", "check_metric", "check_pool", "check_rule"]

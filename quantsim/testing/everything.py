@@ -11,8 +11,10 @@ from quantsim.discovery import Registry, is_in_file, names_in_file
 from quantsim.errors import ConfigError, nearest
 from quantsim.fee_rules import FeeRule, fee_rule_names
 from quantsim.metrics import Metric, metric_names
+from quantsim.pools import Pool, pool_names
 from quantsim.rules import Rule, rule_names
 from quantsim.testing.metrics import check_metric
+from quantsim.testing.pools import check_pool
 from quantsim.testing.rules import check_fee_rule, check_rule
 
 __all__ = ["check_all"]
@@ -21,14 +23,15 @@ _KINDS: dict[type, tuple[str, Callable[[], tuple[str, ...]], Callable[[Any], Non
     Rule: ("rule", rule_names, check_rule),
     FeeRule: ("fee rule", fee_rule_names, check_fee_rule),
     Metric: ("metric", metric_names, check_metric),
+    Pool: ("pool", pool_names, check_pool),
 }
 """Kind → what it is called, the names of those in the package, and its check."""
 
-_IN_FILES: Registry[Any] = Registry("", "", Rule | FeeRule | Metric, "object", frozenset())  # type: ignore[arg-type]
+_IN_FILES: Registry[Any] = Registry("", "", Rule | FeeRule | Metric | Pool, "object", frozenset())  # type: ignore[arg-type]
 
 
 def check_all(name: str | os.PathLike[str]) -> tuple[str, ...]:
-    """Checks a rule, fee rule or metric with the settings that their checks have by default.
+    """Checks a rule, fee rule, metric or pool with the settings that their checks have by default.
 
     Args:
         name: ``"path/to/file.py:name"``; ``"path/to/file.py"`` for everything that the file has; or a name of the package.
@@ -47,12 +50,12 @@ def check_all(name: str | os.PathLike[str]) -> tuple[str, ...]:
     name = os.fspath(name)
     if not is_in_file(name) and Path(name).suffix == ".py":
         if not (names := names_in_file(name, _IN_FILES.kind)):
-            raise ConfigError(f"{name} has nothing to check: no Rule, FeeRule or Metric")
+            raise ConfigError(f"{name} has nothing to check: no Rule, FeeRule, Metric or Pool")
         return tuple(checked for one in names for checked in check_all(one))
     if is_in_file(name):
         found = _IN_FILES.get(name)
         called, _, check = next(entry for kind, entry in _KINDS.items() if isinstance(found, kind))
-        check(found)
+        check(name)
         return (f"{called} {found.name!r}",)
     entries = [entry for entry in _KINDS.values() if name in entry[1]()]
     if not entries:
