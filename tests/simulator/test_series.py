@@ -62,8 +62,7 @@ def costs(n_bars: int) -> dict[str, np.ndarray]:
     }
 
 
-@pytest.mark.parametrize("n_tokens", [2, 3])
-@pytest.mark.parametrize("fees", ["fee", "gas"])
+@pytest.mark.parametrize(("fees", "n_tokens"), [("fee", 2), ("gas", 3)])
 def test_a_series_of_one_value_is_a_constant(tmp_path: Path, fees: str, n_tokens: int) -> None:
     prices, params = random_prices(HALF_HOURS, n_tokens, 1), random_params("momentum", HALF_HOURS, n_tokens, 1)
     files = {name: csv(tmp_path, name, {0: value}) for name, value in FEES[fees].items()}
@@ -74,9 +73,12 @@ def test_a_series_of_one_value_is_a_constant(tmp_path: Path, fees: str, n_tokens
     np.testing.assert_allclose(found.fee_revenue, plain.fee_revenue, rtol=1e-13)
 
 
-@pytest.mark.parametrize("every", [1, 7])
-@pytest.mark.parametrize("n_tokens", [2, 3])
-@pytest.mark.parametrize("which", [("swap_fee",), ("swap_fee", "arb_fee", "gas_cost_usd")])
+ALL = ("swap_fee", "arb_fee", "gas_cost_usd")
+
+
+@pytest.mark.parametrize(
+    ("which", "n_tokens", "every"), [(("swap_fee",), 2, 1), (ALL, 3, 1), (("swap_fee",), 3, 7), (ALL, 2, 7)]
+)
 def test_steps_equal_the_plain_loop(which: tuple[str, ...], n_tokens: int, every: int) -> None:
     names = dict.fromkeys(which, "given")
     experiment = make_experiment(
