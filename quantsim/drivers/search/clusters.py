@@ -1,7 +1,8 @@
 """Engines on Dask and Ray clusters: one that there is, or one on this machine for the search alone.
 
 A cluster keeps the parts of the evaluator, and a worker the evaluator that it has made of them. When a worker is killed, the
-cluster gives its calls to another.
+cluster gives its calls to another. Calls are submitted to Dask and Ray themselves: joblib's backends run them in the process of
+the driver where one worker is left, and do not repeat those of a Ray worker that died (joblib 1.6).
 """
 
 from __future__ import annotations

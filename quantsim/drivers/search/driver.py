@@ -190,9 +190,7 @@ class SearchDriver(Driver[State, Info, SearchProgress]):
     def _engine(self, stack: contextlib.ExitStack) -> Engine:
         if self._backend != "threads":
             return stack.enter_context(cluster_engine(self._backend, self._address, self._n_jobs, self._parts))
-        threads = Threads(self.evaluator, self._n_jobs or 1)
-        stack.callback(threads.close)
-        return threads
+        return Threads(self.evaluator, self._n_jobs or 1)
 
     def _release(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         """Takes the mark of this process back. What goes wrong after an error is added to it: it is what counts."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import re
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Literal, Protocol, get_args
+
+from joblib import Parallel, delayed
 
 from quantsim.drivers.search.evaluation import Call, Evaluates, Result, run
 from quantsim.errors import DriverError
@@ -54,31 +56,15 @@ class Threads:
 
     def __init__(self, evaluator: Evaluates, n_threads: int) -> None:
         """With one thread, evaluations run in that of the caller, where Ctrl-C reaches them at once."""
-        self._evaluator = evaluator
-        self._pool = ThreadPoolExecutor(n_threads, "quantsim-evaluation") if n_threads > 1 else None
+        self._evaluate = functools.partial(run, evaluator)
+        self._parallel = Parallel(n_threads, "threading", "generator", batch_size=1, pre_dispatch="all")
         self._compiled: set[tuple[int, bool]] = set()
 
     def map(self, calls: Sequence[Call]) -> Iterator[tuple[Result, ...]]:
-        """See :class:`Engine`."""
-        begun = 0
-        for call in calls:
-            kind = (call.width, call.block is not None)
-            if self._pool is not None and kind in self._compiled:
-                break
-            yield run(self._evaluator, call)  # several threads would compile the program several times
+        """See :class:`Engine`. The first call of a kind runs before the others: it compiles their program, once."""
+        first = 0
+        if calls and (kind := (calls[0].width, calls[0].block is not None)) not in self._compiled:
+            yield self._evaluate(calls[0])
             self._compiled.add(kind)
-            begun += 1
-        if self._pool is None:
-            return
-        futures = [self._pool.submit(run, self._evaluator, call) for call in calls[begun:]]
-        try:
-            for future in futures:
-                yield future.result()
-        finally:
-            for future in futures:
-                future.cancel()
-
-    def close(self) -> None:
-        """Waits for evaluations that have begun."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
+            first = 1
+        yield from self._parallel(delayed(self._evaluate)(call) for call in calls[first:])
