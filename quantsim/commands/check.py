@@ -1,4 +1,4 @@
-"""``quantsim check``: whether rules and metrics of one's own keep the laws that all of them keep."""
+"""``quantsim check``: whether rules, fee rules, metrics and pools keep the laws of their kind."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def check(
         typer.Argument(
             metavar="FILE.py[:NAME]...",
             show_default=False,
-            help="A rule, fee rule or metric of a file, or all that a file has; or a name of the package.",
+            help="A rule, fee rule, metric or pool in a file, or all that a file has; or a name of the package.",
         ),
     ],
     verbose: Verbose = False,
 ) -> None:
-    """Checks rules, fee rules and metrics of your own: types, look-ahead, gradients, scan modes.
+    """Checks rules, fee rules, metrics and pools of your own: types, look-ahead, gradients, scan modes.
 
-    Stops at the first law that is broken, and names it, the numbers and the remedy. It runs the file that is named.
+    Stops at the first violated law, and names it, the numbers and the remedy. It runs the file with your permissions.
     """
     from quantsim.testing import check_all
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +16,7 @@ from quantsim.parameters import bind, to_raw
 from quantsim.rules import Observed, Output, Rule, RuleSettings, centre, get_rule, rule_names
 from quantsim.testing import check_rule
 
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "own_rule.py"
 SETTINGS = RuleSettings(chunk_minutes=1440, max_memory_days=60.0)
 
 
@@ -61,7 +63,7 @@ def test_a_rule_is_either_constant_or_has_outputs() -> None:
         Rule(name="half", description="", parameters=(), output=Output.CHANGE)
 
 
-@pytest.mark.parametrize("name", rule_names())
+@pytest.mark.parametrize("name", [*rule_names(), f"{EXAMPLE}:calm_momentum"], ids=lambda name: name.rpartition(":")[2])
 def test_every_rule_keeps_the_laws_of_rules(name: str) -> None:
     check_rule(name)
     assert get_rule(name).sums_to_zero == (get_rule(name).output is Output.CHANGE)
