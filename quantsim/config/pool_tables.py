@@ -59,7 +59,7 @@ class PoolTable(PoolSettings):
             raise ValidationError.from_exception_data(cls.__name__, [wrong]) from error
         table = _with_settings(cls, get_pool(name).settings if is_loadable(name) else _UnreadSettings)
         own = _without_others(values, table, name)
-        if given is not None and name == pool_type({**own, "type": None}):
+        if isinstance(given, str) and name == pool_type({**own, "type": None}):
             own["type"] = None  # it is what the rule stands for anyway, and the same study
         return cast(Self, table.model_validate(own, context=info.context))
 
@@ -117,10 +117,17 @@ def _without_others(values: Mapping[str, Any], table: type[PoolTable], name: str
             others.setdefault(key, []).append(other)
     for key, names in others.items():
         value, default = kept.pop(key), get_pool(names[0]).settings.model_fields[key].default
-        if value != default and (value or default):
+        if not _is_default(value, default):
             types = " or ".join(map(repr, names))
             raise ValueError(
                 f"{key} = {value!r} is a setting of pools of type {types}, and this one is of type {name!r}: take {key} out, "
                 "or set type"
             )
     return kept
+
+
+def _is_default(value: Any, default: Any) -> bool:
+    """Whether a value, as a study or JSON has it, is the default of a key. Python takes ``True`` for 1, too."""
+    if default == ():
+        return isinstance(value, Mapping | list | tuple) and not value
+    return type(value) is type(default) and bool(value == default)
