@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from quantsim.discovery import Registry, is_in_file
 from quantsim.metrics import Metric, Need, Sample, SampleShape, get_metric
 from quantsim.precision import in_float64
+from quantsim.testing.description import check_description
 from quantsim.testing.laws import law, require
 
 __all__ = ["SHAPE", "check_metric"]
@@ -126,13 +127,9 @@ class Mapped:
 
 
 def _check_description(called: str, metric: Metric) -> None:
-    for key in ("name", "unit", "description", "formula"):
-        text = getattr(metric, key)
-        require(
-            text == text.strip() and "\n" not in text and bool(text or key == "formula"),
-            "description",
-            f"the {key} of {called} is {text!r}, and must be one line of text without spaces around it",
-        )
+    check_description(called, name=metric.name, unit=metric.unit, description=metric.description)
+    if metric.formula:
+        check_description(called, formula=metric.formula)
     require(metric.bound > 0.0, "description", f"the bound of {called} is {metric.bound:g}, and must be above 0")
     with law("static", called):
         hash(metric)

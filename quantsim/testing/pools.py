@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from quantsim.config import Experiment
 from quantsim.errors import ConformanceError
 from quantsim.objective import Period
-from quantsim.parameters import to_human, to_raw
+from quantsim.parameters import bind, to_human, to_raw
 from quantsim.pools import Path, PoolSetup, Window, get_pool
 from quantsim.pools.market import FeeRates, Market, fee_rates
 from quantsim.pools.weighted.steering import ConstantSettings, SteeredSettings
@@ -26,6 +26,7 @@ from quantsim.precision import in_float64
 from quantsim.scan_mode import ScanMode
 from quantsim.simulator.setup import pool_setup
 from quantsim.simulator.signals import chunk_signals, window_rates
+from quantsim.testing.description import check_description, check_parameters
 from quantsim.testing.gradients import Differentiated, check_gradients
 from quantsim.testing.laws import law, require
 
@@ -62,6 +63,19 @@ CHARGES = {
 _VOLATILITY = 0.02  # per bar
 _SAME = 1e-8  # of the initial value
 _SCALE = 8.0
+_REMEDIES = {
+    "finite": "guard logarithms, roots and divisions by what may be zero",
+    "initial value": "scale the reserves so that they are worth that at the prices of the window's first bar",
+    "value": "leave value out of ReserveRun, or compute it from the same reserves",
+    "shares": "leave shares_at to ReserveRun",
+    "simplex": "weights are positive, and each row of them sums to 1",
+    "chosen bars": "let every method of the run read the same path",
+    "fees": "earned is what stays in the pool at each visit, in the quote currency, and 0 where nothing is charged",
+    "no look-ahead": "take prices with window.cut, and for a bar those up to it only; count bars from the window's first",
+    "scan modes": "use setup.scan_mode to choose how a recursion is run, and for nothing else",
+    "units": "let values scale with setup.initial_value",
+    "paths": "say in Pool.paths which path cannot serve this setup, or correct one of them",
+}
 
 
 @in_float64
@@ -100,9 +114,8 @@ def check_pool(
     """
     pool = get_pool(name)
     called = f"pool {pool.name!r}"
-    for key, text in (("name", pool.name), ("description", pool.description)):
-        right = bool(text.strip()) and "\n" not in text
-        require(right, "description", f"the {key} of {called} is {text!r}, and must be one line of text")
+    check_description(called, name=pool.name, description=pool.description)
+    check_parameters(called, bind(pool.parameters, ("pool",), CHUNK_MINUTES))
     if settings is None:
         steered = issubclass(pool.settings, SteeredSettings) and not issubclass(pool.settings, ConstantSettings)
         settings = {"rule": "momentum"} if steered else {}
@@ -111,6 +124,10 @@ def check_pool(
         experiment = _experiment(name, settings, costs, n_tokens or pool.n_tokens or 3)
         cases = _cases(f"{called} with {', '.join(costs) or 'no fees'}", experiment)
         _check_agreement(cases, [case.check() for case in cases])
+
+
+def _keep(kept: bool, name: str, message: str) -> None:
+    require(kept, name, f"{message}; {_REMEDIES[name]}" if name in _REMEDIES else message)
 
 
 def _experiment(name: str, settings: Mapping[str, Any], fees: Mapping[str, float], n_tokens: int) -> Experiment:
@@ -195,7 +212,7 @@ class Case:
     def _checked(self, name: str, array: Any, shape: tuple[int, ...]) -> Array:
         right = isinstance(array, jax.Array) and array.shape == shape and array.dtype == np.float64
         found = f"{array.dtype} of shape {array.shape}" if hasattr(array, "dtype") else f"a {type(array).__name__}"
-        require(
+        _keep(
             right, "shape and type", f"{self.called}: {name} returns {found}, and must return float64 of shape {shape}"
         )
         return array  # type: ignore[no-any-return]
@@ -221,7 +238,7 @@ class Case:
         self._check_others(reads[0])
         for params in self.sets:
             check_gradients(self.called, program, params, [*self.trainable, PRICES], nothing == 0.0)
-        require(
+        _keep(
             program.n_traces == 1,
             "one program",
             f"{self.called} was traced {program.n_traces} times for arrays of one shape, and must be traced once: change no "
@@ -259,7 +276,7 @@ class Case:
         for part in ("value", "held", "shares", "weights"):
             before, after = getattr(read, part)[known], getattr(other, part)[: int(known.sum())]
             apart = np.abs(after - before).max(initial=0.0)
-            require(
+            _keep(
                 bool(apart <= _SAME),
                 name,
                 f"{self.called}: {part} up to bar {last} changes by {apart:.3g} {why}",
@@ -268,9 +285,9 @@ class Case:
     def _check_read(self, read: Read) -> None:
         """One run is consistent with itself."""
         for part, values in read._asdict().items():
-            require(bool(np.isfinite(values).all()), "finite", f"{self.called}: {part} is not finite throughout")
+            _keep(bool(np.isfinite(values).all()), "finite", f"{self.called}: {part} is not finite throughout")
         first = float(read.value[0])
-        require(
+        _keep(
             abs(first - 1.0) <= _SAME,
             "initial value",
             f"{self.called} is worth {first:.12g} times setup.initial_value at its first bar, and must be worth once that",
@@ -296,18 +313,16 @@ class Case:
         }
         for name, (found, wanted, what) in rows.items():
             apart = float(np.abs(found - wanted).max())
-            require(apart <= _SAME, name, f"{self.called}: {what}; they differ by {apart:.3g} of the initial value")
-        require(
+            _keep(apart <= _SAME, name, f"{self.called}: {what}; they differ by {apart:.3g} of the initial value")
+        _keep(
             bool((read.weights >= 0.0).all()),
             "simplex",
             f"{self.called}: weights_at is {read.weights.min():.3g} somewhere",
         )
         least, most = float(read.earned.min()), float(read.earned.max())
-        require(least >= 0.0, "fees", f"{self.called}: fee_revenue is {least:.3g}, and must not be negative")
+        _keep(least >= 0.0, "fees", f"{self.called}: fee_revenue is {least:.3g}, and must not be negative")
         without = not self.setup.costs.charges
-        require(
-            most == 0.0 or not without, "fees", f"{self.called}: fee_revenue is {most:.3g} where nothing is charged"
-        )
+        _keep(most == 0.0 or not without, "fees", f"{self.called}: fee_revenue is {most:.3g} where nothing is charged")
 
 
 def _cases(called: str, experiment: Experiment) -> list[Case]:
@@ -334,7 +349,7 @@ def _cases(called: str, experiment: Experiment) -> list[Case]:
         for every_bar, read in ((False, SOME), (True, np.arange(N_BARS))):
             paths = setup.pool.paths(setup, every_bar=every_bar)
             bars |= {path: read for path, reason in paths.items() if reason is None}
-    require(
+    _keep(
         any(read.size == N_BARS for read in bars.values()),
         "paths",
         f"{called} has no path that serves where a metric reads every bar",
@@ -350,7 +365,7 @@ def _check_agreement(cases: list[Case], reads: list[Read]) -> None:
     first, *others = (np.column_stack([read.value_at_some, read.held_at_some]) for read in reads)
     for case, found in zip(cases[1:], others, strict=True):
         apart = float(np.abs(found - first).max())
-        require(
+        _keep(
             apart <= _SAME,
             "paths",
             f"{case.called}: value and reserves differ by {apart:.3g} of the initial value from those of {cases[0].called}",

@@ -9,12 +9,12 @@ from jax import Array
 from numpy.typing import NDArray
 
 from quantsim.fee_rules import FeeRule, get_fee_rule
-from quantsim.parameters import to_human, to_raw
 from quantsim.precision import in_float64
 from quantsim.rules import Observed, Rule, RuleSettings, get_rule
 from quantsim.scan_mode import ScanMode
 from quantsim.simulator import conformance
 from quantsim.simulator.conformance import Subject
+from quantsim.testing.description import check_description, check_parameters
 from quantsim.testing.gradients import NOTHING, Differentiated, check_finite_gradient, check_gradients
 from quantsim.testing.laws import law, require
 
@@ -71,12 +71,14 @@ def check_rule(
     """
     rule = get_rule(rule) if isinstance(rule, str) else rule
     called = f"rule {rule.name!r}"
-    _check_description(called, rule)
+    check_description(called, name=rule.name, description=rule.description)
     if rule.outputs is None:
         return
     with law("parameters", called):
         subject = Subject.of(rule, settings, n_tokens)
-    _check_parameters(subject)
+    check_parameters(subject.called, subject.parameters)
+    with law("static", called):
+        hash(subject)
     _check_outputs(subject, n_boundaries, any_length=any_length)
     if not rule.needs_oracle:
         with law("oracle", called):
@@ -111,55 +113,13 @@ def check_fee_rule(
     """
     rule = get_fee_rule(rule) if isinstance(rule, str) else rule
     called = f"fee rule {rule.name!r}"
-    _check_description(called, rule)
+    check_description(called, name=rule.name, description=rule.description)
     with law("parameters", called):
         subject = Subject.of(rule, settings, n_tokens)
-    _check_parameters(subject)
-    _check_outputs(subject, n_boundaries, any_length=any_length)
-
-
-def _check_description(called: str, rule: Rule | FeeRule) -> None:
-    for key, text in (("name", rule.name), ("description", rule.description)):
-        require(
-            bool(text.strip()) and "\n" not in text,
-            "description",
-            f"the {key} of {called} is {text!r}, and must be one line of text",
-        )
+    check_parameters(subject.called, subject.parameters)
     with law("static", called):
-        hash(rule)
-
-
-def _check_parameters(subject: Subject) -> None:
-    """Names are unique; each range is one that the transform admits and inverts."""
-    names: set[str] = set()
-    for parameter in subject.parameters:
-        spec, where = parameter.spec, f"{subject.called}: parameter {parameter.human_name}"
-        for name in {spec.raw_name, spec.human_name}:
-            taken = name in names or spec.raw_name == "initial_weights_logits"
-            require(
-                not taken,
-                "parameters",
-                f"{subject.called} has two parameters {name!r} (every pool has initial_weights_logits): name one differently",
-            )
-        names |= {spec.raw_name, spec.human_name}
-        require(
-            spec.low <= spec.high and (spec.low > 0.0 or not spec.log),
-            "parameters",
-            f"{where} has the range {spec.low:g} to {spec.high:g}{' on a logarithmic scale' if spec.log else ''}: put low "
-            "below high, and above 0 where log=True",
-        )
-        for value in {spec.low, spec.high, *(() if spec.default is None else (spec.default,))}:
-            with law("parameters", where):
-                raw = to_raw(subject.parameters, {parameter.human_name: value})
-                back = to_human(subject.parameters, raw)[parameter.human_name]
-            require(
-                bool(np.allclose(back, value, rtol=1e-6, atol=1e-9 * max(abs(spec.low), abs(spec.high)))),
-                "parameters",
-                f"{where} = {value:g} comes back as {back.tolist()} from its raw form: to_raw and to_human of its transform "
-                "must be inverse to each other",
-            )
-    with law("static", subject.called):
         hash(subject)
+    _check_outputs(subject, n_boundaries, any_length=any_length)
 
 
 def _check_outputs(subject: Subject, n_boundaries: int, *, any_length: bool) -> None:
