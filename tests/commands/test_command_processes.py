@@ -69,7 +69,6 @@ def test_interrupted_search_is_kept_and_taken_up(process, tmp_path: Path):
     assert f"{kept + 2} trials" in output
     with CheckpointStore(tmp_path / "quantsim-results" / "checkpoints.db") as store:
         (run,) = store.find_runs()
-        # The trial at hand when Ctrl-C came may have a number of its own, and is no checkpoint.
         assert len(store.checkpoints(run_id=run.run_id)) == kept + 2
 
 
