@@ -1,15 +1,11 @@
 """What a batch costs the sampler: ``python benchmarks/search_batch.py [--trials 200] [--seeds 10]``.
 
 The trials of a batch are drawn before any of them is known, by TPE with a constant liar. Two bundled studies, without fees and
-with, are searched with batches of 1, 4, 8 and 16. Printed, as a table in Markdown, is the median over the seeds of the best train
-value after half of the trials and after all, with the quartiles.
+with, are searched with batches of 1, 4, 8 and 16. The table, in Markdown, has the best train value after half of the trials and after
+all: the median over the seeds, and the quartiles.
 """
 
 from __future__ import annotations
-
-from quantsim.environment import prepare_environment
-
-prepare_environment()
 
 import argparse
 import tempfile
@@ -59,9 +55,7 @@ def main() -> None:
         evaluator = Evaluator(experiment, experiment.load_prices())
         for batch in BATCHES:
             settings = [[f"search.batch={batch}", f"seed={seed}"] for seed in range(arguments.seeds)]
-            found = np.array(
-                [best_values(experiment.override(each), evaluator, arguments.trials) for each in settings]
-            )
+            found = np.array([best_values(experiment.override(each), evaluator, arguments.trials) for each in settings])
             cells = " | ".join(cell(found[:, mark - 1]) for mark in marks)
             print(f"| `{name}` | {batch} | {cells} |", flush=True)
 

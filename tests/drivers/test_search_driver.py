@@ -251,6 +251,18 @@ def test_trials_that_older_versions_had_cut_off_do_not_count(store):
     assert {row.step for row in store.checkpoints(run_id=run.run_id)} == {*range(13)} - {6}
 
 
+def test_a_queued_value_that_is_no_choice_fails_its_trial(tmp_path, store):
+    space = tmp_path / "space.toml"
+    space.write_text("[k_per_day]\n[memory_days]\nchoices = [1.0, 5.0]\n")
+    experiment = make_experiment(search={"space": str(space)})
+    run = search(store, experiment=experiment, trials=2)
+    with opened_storage(run.storage) as storage:
+        optuna.load_study(storage=storage, study_name=run.study_name).enqueue_trial({"memory_days[ETH]": 3.0})
+    run = search(store, experiment=experiment, trials=4)
+    assert (run.n_trials, run.n_failed) == (4, 1)
+    assert "has no parameter 'memory_days[" in trials_of(run)[2].user_attrs["reason"]
+
+
 def test_sets_are_tried_first_and_once(store):
     first = search(store, trials=3, study_name="first")
     sets = [row.human for row in store.checkpoints(run_id=first.run_id)][:2]

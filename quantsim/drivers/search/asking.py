@@ -138,7 +138,10 @@ class Asking:
                 set_trial_attribute(self.study, trial, key, value)
             params = {**drawn, **params}
         if trial.params.keys() != self.distributions.keys():
-            fill_trial(self.study, trial, params, self.distributions)
+            try:
+                fill_trial(self.study, trial, params, self.distributions)
+            except ValueError as error:  # it lacks parameters then, and fails
+                logger.warning("trial %d has a value that cannot be tried: %s", trial.number, error)
         return self.study.get_trials(deepcopy=False)[trial.number]
 
     def _drawn(
