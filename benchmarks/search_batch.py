@@ -1,8 +1,8 @@
 """What a batch costs the sampler: ``python benchmarks/search_batch.py [--trials 200] [--seeds 10]``.
 
 The trials of a batch are drawn before any of them is known, by TPE with a constant liar. Two bundled studies, without fees and
-with, are searched with batches of 1, 4, 8 and 16. The table, in Markdown, has the best train value after half of the trials and after
-all: the median over the seeds, and the quartiles.
+with, are searched with batches of 1, 4, 8 and 16. The table, in Markdown, has the best train value after half of the trials and
+after all: the median over the seeds, and the quartiles.
 """
 
 from __future__ import annotations
