@@ -23,10 +23,11 @@ from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBSto
 from optuna.storages.journal import JournalFileBackend
 
 from quantsim import CheckpointStore, Experiment, Prices
-from quantsim.drivers.search import load_search_space, run_search
+from quantsim.drivers.search import run_search
 from quantsim.drivers.search.asking import Asking
-from quantsim.drivers.search.storage.opened import opened_storage
 from quantsim.drivers.search.telling import Outcome, parameters_of, tell
+from quantsim.search_space import load_search_space
+from quantsim.storages.opened import opened_storage
 
 EXPERIMENT = Experiment.from_dict(
     {

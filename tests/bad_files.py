@@ -17,7 +17,7 @@ import quantsim
 from quantsim import Experiment
 from quantsim.checkpoints import Checkpoint, CheckpointStore
 from quantsim.checkpoints.database import schema
-from quantsim.drivers.search.storage.opened import opened_storage
+from quantsim.storages.opened import opened_storage
 
 _CONTENTS = ("empty", "binary", "text", "latin", "cut", "deep")
 _UNREADABLE = ("unreadable",) if os.geteuid() else ()  # nothing is, to the superuser

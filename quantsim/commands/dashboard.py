@@ -60,8 +60,8 @@ def dashboard(
 @contextlib.contextmanager
 def _studies(place: str) -> Iterator[tuple[BaseStorage, list[str]]]:
     """The storage and the names of its studies, of which there must be one."""
-    from quantsim.drivers.search.storage.location import describe_storage, is_missing
-    from quantsim.drivers.search.storage.opened import opened_storage
+    from quantsim.storages.location import describe_storage, is_missing
+    from quantsim.storages.opened import opened_storage
 
     missing = DriverError(
         f"there is no study yet in {describe_storage(place)}: run `quantsim optuna` first, or say where it is with --storage "

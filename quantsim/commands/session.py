@@ -178,7 +178,7 @@ def study_storage(storage: str | None, store: str) -> str:
     Raises:
         DriverError: the storage is neither a path of a known kind nor a URL, or a look at it tells that it cannot be opened.
     """
-    from quantsim.drivers.search.storage.location import check_storage, default_storage, is_missing
+    from quantsim.storages.location import check_storage, default_storage, is_missing
 
     if storage is None:
         storage = default_storage(store)

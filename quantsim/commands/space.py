@@ -29,8 +29,8 @@ def space(
     verbose: Verbose = False,
 ) -> None:
     """Shows a search space: every trial parameter with its range or choices, in human units, checked as a search would."""
-    from quantsim.drivers.search import load_search_space
     from quantsim.report import space_table
+    from quantsim.search_space import load_search_space
 
     experiment = load_experiment(study or DEFAULT_STUDY, settings)
     if name is not None:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from quantsim.config import Experiment
     from quantsim.drivers.hybrid import HybridRun
     from quantsim.drivers.search import SearchRun
-    from quantsim.drivers.search.storage.location import Location
     from quantsim.prices import Prices
+    from quantsim.storages.location import Location
 
 __all__ = ["attach_pictures", "naming_take_over", "show_places", "show_study"]
 
@@ -29,10 +29,10 @@ _MOST_ROWS = 20
 
 def show_study(experiment: Experiment, run: SearchRun, storage: Location, pages: Path | None) -> None:
     """Shows the front, where there are several objectives, and importances; writes pages where a folder is given."""
-    from quantsim.drivers.search.storage.opened import opened_storage
     from quantsim.drivers.search.study import load_study, quiet_optuna
     from quantsim.drivers.search.values import objective_names
     from quantsim.report.study_pages import importances, write_study_pages
+    from quantsim.storages.opened import opened_storage
 
     names = objective_names(experiment)
     with quiet_optuna(), opened_storage(storage) as opened:
@@ -91,8 +91,8 @@ def attach_pictures(
     """Gives the best trials a picture and a study file, for the dashboard to show; passes over those that have them."""
     from quantsim.dashboard.artifacts import artifact_folder, attach_artifacts
     from quantsim.dashboard.notable import notable_trials
-    from quantsim.drivers.search.storage.opened import opened_storage
     from quantsim.drivers.search.study import load_study, quiet_optuna
+    from quantsim.storages.opened import opened_storage
 
     folder = artifact_folder(storage, store_location)
     if folder is None:

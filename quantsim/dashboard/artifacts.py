@@ -20,17 +20,16 @@ from optuna.trial import FrozenTrial
 
 from quantsim.config import Experiment
 from quantsim.dashboard.trial_file import study_text, trial_experiment
-from quantsim.drivers.search.optuna_private import set_study_attribute, study_attributes, trial_id
-from quantsim.drivers.search.space import SearchSpace
-from quantsim.drivers.search.space_file import load_search_space
-from quantsim.drivers.search.storage.location import Location, storage_file, store_file
 from quantsim.drivers.search.study import METRICS
 from quantsim.errors import ConfigError, QuantsimError
+from quantsim.optuna_private import set_study_attribute, study_attributes, trial_id
 from quantsim.prices import Prices
 from quantsim.report.canvas import require_matplotlib
 from quantsim.report.paths import hodl_values
 from quantsim.report.plots import pool_figure, save_figure
+from quantsim.search_space import SearchSpace, load_search_space
 from quantsim.simulator import simulate
+from quantsim.storages.location import Location, storage_file, store_file
 
 __all__ = ["ArtifactFolder", "artifact_folder", "attach_artifacts"]
 
@@ -70,7 +69,7 @@ def artifact_folder(location: Location, store_location: str) -> Path | None:
     """Where the artifacts of a storage are: ``NAME-artifacts`` beside its file, or beside the checkpoint store's.
 
     Args:
-        location: of the studies, as :func:`~quantsim.drivers.search.storage.opened.opened_storage` takes it.
+        location: of the studies, as :func:`~quantsim.storages.opened.opened_storage` takes it.
         store_location: of the checkpoint store, a path or a URL, for studies on a server.
 
     Returns:

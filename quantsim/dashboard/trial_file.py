@@ -5,8 +5,8 @@ from __future__ import annotations
 from quantsim.checkpoints.redact import redact
 from quantsim.config import Experiment
 from quantsim.config.toml_text import toml_text
-from quantsim.drivers.search.space import HumanParams
 from quantsim.parameters import replaced
+from quantsim.search_space import HumanParams
 
 __all__ = ["study_text", "trial_experiment"]
 

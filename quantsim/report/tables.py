@@ -17,9 +17,9 @@ from quantsim.report.formats import cost_text, gain_text, metric_text, number_te
 if TYPE_CHECKING:
     from quantsim.config.driver_sections import Objective
     from quantsim.drivers.hybrid import Phase
-    from quantsim.drivers.search import SearchSpace
     from quantsim.parameters import Parameter
     from quantsim.prices import Coverage, Gap
+    from quantsim.search_space import SearchSpace
 
 __all__ = [
     "annualised_hodl_returns",

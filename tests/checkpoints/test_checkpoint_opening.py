@@ -19,8 +19,8 @@ from quantsim.checkpoints import Checkpoint, CheckpointStore
 from quantsim.checkpoints.database import schema
 from quantsim.checkpoints.database.engine import Database
 from quantsim.checkpoints.database.location import read_location
-from quantsim.drivers.search.storage.opened import opened_storage
 from quantsim.errors import CheckpointError, DriverError
+from quantsim.storages.opened import opened_storage
 
 
 def test_file_is_created_with_its_folders_and_settings(store, path):

@@ -18,10 +18,10 @@ from quantsim.checkpoints import Checkpoint
 from quantsim.checkpoints.starts import Start
 from quantsim.commands.gains import show_gain, show_tuned
 from quantsim.commands.outcome import simulating
-from quantsim.drivers.search import load_search_space
 from quantsim.drivers.search.note import study_note
 from quantsim.report.grids import grid_figure
 from quantsim.report.study_pages import write_study_pages
+from quantsim.search_space import load_search_space
 from quantsim.simulator.grid import Grid
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "own_rule.py"

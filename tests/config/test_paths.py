@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from quantsim import Evaluator, Experiment
-from quantsim.drivers.search import load_search_space
 from quantsim.errors import ConfigError
+from quantsim.search_space import load_search_space
 
 DAYS = pd.date_range("2024-01-01", periods=40, freq="D").strftime("%Y-%m-%d")
 

@@ -14,11 +14,10 @@ from optuna.study import Study
 from quantsim import Experiment, Prices
 from quantsim.drivers.search.evaluation import Call, run
 from quantsim.drivers.search.note import dashboard_attributes
-from quantsim.drivers.search.space import SearchSpace
-from quantsim.drivers.search.space_file import load_search_space
 from quantsim.drivers.search.study import METRICS, describe_task, identify, open_study
 from quantsim.drivers.search.telling import json_number
 from quantsim.drivers.search.values import objective_names, trial_values
+from quantsim.search_space import SearchSpace, load_search_space
 from quantsim.simulator import Evaluator
 
 NAME = "two_aims"

@@ -26,9 +26,9 @@ from quantsim.drivers.search.note import (
     study_note,
     write_note,
 )
-from quantsim.drivers.search.storage.opened import opened_storage
 from quantsim.drivers.search.study import METRICS
 from quantsim.simulator import Evaluator
+from quantsim.storages.opened import opened_storage
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from quantsim.drivers.search.note import (
     study_note,
     write_note,
 )
-from quantsim.drivers.search.storage.opened import opened_storage
+from quantsim.storages.opened import opened_storage
 
 STORE, JOURNAL = "checkpoints.db", "checkpoints.journal"
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("browser")]

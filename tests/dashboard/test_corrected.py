@@ -17,9 +17,9 @@ from optuna.study import Study
 from optuna.trial import create_trial
 
 from quantsim.dashboard.corrected import CorrectedApplication
-from quantsim.drivers.search.space_file import load_search_space
-from quantsim.drivers.search.storage.opened import opened_storage
 from quantsim.drivers.search.study import METRICS, describe_task, identify, load_study, open_study
+from quantsim.search_space import load_search_space
+from quantsim.storages.opened import opened_storage
 
 pytest.importorskip("optuna_dashboard")
 

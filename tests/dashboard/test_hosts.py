@@ -16,7 +16,7 @@ from optuna.storages import BaseStorage
 
 from quantsim.dashboard.hosts import HostCheck, is_loopback, url_host
 from quantsim.dashboard.server import dashboard_server
-from quantsim.drivers.search.storage.opened import opened_storage
+from quantsim.storages.opened import opened_storage
 
 pytest.importorskip("optuna_dashboard")
 

@@ -24,7 +24,7 @@ from search_support import Fake, SlowFake, make_experiment, make_prices
 
 from quantsim import CheckpointStore
 from quantsim.drivers.search import SearchProgress, SearchRun, run_search
-from quantsim.drivers.search.storage.opened import opened_storage
+from quantsim.storages.opened import opened_storage
 
 USER, PASSWORD = "ann", "hunter2"
 

@@ -24,9 +24,9 @@ from quantsim.drivers.hybrid import HybridRun, run_hybrid
 from quantsim.drivers.hybrid.driver import _run
 from quantsim.drivers.hybrid.gradients import gradient_experiment
 from quantsim.drivers.hybrid.rounds import Phase, Rounds, State
-from quantsim.drivers.search import load_search_space
-from quantsim.drivers.search.storage.opened import opened_storage
 from quantsim.errors import ConfigError, DriverError
+from quantsim.search_space import load_search_space
+from quantsim.storages.opened import opened_storage
 
 TRIALS, TOP, STEPS = 5, 2, 4
 METRIC = "daily_log_sharpe"

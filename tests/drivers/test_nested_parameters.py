@@ -10,9 +10,10 @@ import pytest
 
 from quantsim import CheckpointStore, Evaluator, Experiment, Prices, select, simulate
 from quantsim.checkpoints.finding import start_from
-from quantsim.drivers.search import load_search_space, run_search
+from quantsim.drivers.search import run_search
 from quantsim.drivers.sgd import run_sgd
 from quantsim.errors import ConfigError
+from quantsim.search_space import load_search_space
 
 SPACE = """
 [k_per_day]

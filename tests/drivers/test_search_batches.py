@@ -20,10 +20,10 @@ from quantsim.drivers.search.asking import call_width
 from quantsim.drivers.search.driver import SearchDriver
 from quantsim.drivers.search.outcomes import MOST_ATTEMPTS
 from quantsim.drivers.search.samplers.genetic import NSGAIISampler
-from quantsim.drivers.search.storage.journal import JournalFile
-from quantsim.drivers.search.storage.opened import opened_storage
 from quantsim.drivers.search.study import load_study
 from quantsim.errors import DriverError
+from quantsim.storages.journal import JournalFile
+from quantsim.storages.opened import opened_storage
 
 SAMPLERS = ("tpe", "cmaes", "nsga2", "nsga3", "qmc", "random")
 PRUNERS = ("median", "hyperband")

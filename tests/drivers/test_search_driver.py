@@ -14,8 +14,8 @@ from search_support import FailingAlways, FailingOften, Fake, Interrupted, make_
 
 from quantsim import CheckpointStore
 from quantsim.drivers.search import run_search
-from quantsim.drivers.search.storage.opened import opened_storage
 from quantsim.errors import ConfigError, DriverError, ParameterError
+from quantsim.storages.opened import opened_storage
 
 
 def search(store, *, experiment=None, prices=None, make_evaluator=Fake, **options):

@@ -17,10 +17,10 @@ from search_support import Fake, make_experiment, make_prices
 from quantsim import CheckpointStore, Experiment
 from quantsim.checkpoints import select
 from quantsim.drivers.search import SearchRun, run_search
-from quantsim.drivers.search.storage.opened import opened_storage
 from quantsim.drivers.search.study import load_study
 from quantsim.drivers.search.values import constraint_values, trial_values, unfit
 from quantsim.report.study_pages import _figures, importances, write_study_pages
+from quantsim.storages.opened import opened_storage
 
 NAME = "daily_log_sharpe"
 

@@ -22,9 +22,9 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from quantsim import CheckpointStore
 from quantsim.checkpoints import Checkpoint, select
 from quantsim.drivers.search import run_search
-from quantsim.drivers.search.storage.opened import opened_storage
-from quantsim.drivers.search.storage.patient import is_transient
 from quantsim.errors import CheckpointError, DriverError
+from quantsim.storages.opened import opened_storage
+from quantsim.storages.patient import is_transient
 
 BEGIN = {"experiment_id": "e1", "data_id": "d1", "driver": "sgd", "config": {}}
 

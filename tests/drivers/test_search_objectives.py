@@ -15,11 +15,11 @@ from search_support import Fake, make_experiment, make_prices
 
 from quantsim import CheckpointStore, Experiment
 from quantsim.drivers.search import SearchRun, run_search, telling
-from quantsim.drivers.search.optuna_private import set_trial_attribute
-from quantsim.drivers.search.storage.opened import opened_storage
 from quantsim.drivers.search.study import load_study, settled_trials
 from quantsim.drivers.search.values import constraint_values, trial_values, unfit
 from quantsim.errors import ConfigError
+from quantsim.optuna_private import set_trial_attribute
+from quantsim.storages.opened import opened_storage
 
 RETURNS, SHARPE = "returns", "daily_sharpe"
 

@@ -21,7 +21,7 @@ from server_support import (
 
 from quantsim import CheckpointStore
 from quantsim.drivers.search import run_search
-from quantsim.drivers.search.storage.opened import opened_storage
+from quantsim.storages.opened import opened_storage
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("postgresql")]
 

@@ -13,10 +13,10 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from search_support import make_experiment
 
 from quantsim.drivers.search.asking import Asking
-from quantsim.drivers.search.optuna_private import UnitCube
 from quantsim.drivers.search.samplers.cma import GENERATION, CmaProgress, CmaSampler
 from quantsim.drivers.search.samplers.named import SAMPLERS, check_sampler
 from quantsim.errors import ConfigError
+from quantsim.optuna_private import UnitCube
 
 SPACE: dict[str, BaseDistribution] = {
     "a": FloatDistribution(1e-2, 1e2, log=True),

@@ -9,8 +9,8 @@ import pytest
 from search_support import TOKENS, make_experiment
 
 from quantsim.config.locate import bundled_names, find_search_space, find_study
-from quantsim.drivers.search import load_search_space
 from quantsim.errors import ConfigError, ParameterError
+from quantsim.search_space import load_search_space
 
 
 def space_of(tmp_path: Path, text: str, **tables):

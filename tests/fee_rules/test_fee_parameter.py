@@ -9,9 +9,9 @@ import pytest
 from fee_support import experiment_of, outcome
 
 from quantsim import CheckpointStore, Evaluator, Prices
-from quantsim.drivers.search import load_search_space
 from quantsim.drivers.sgd import run_sgd
 from quantsim.errors import ConfigError
+from quantsim.search_space import load_search_space
 
 HISTORY, N_BARS = 240, 200  # half hours
 

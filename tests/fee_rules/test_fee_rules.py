@@ -13,12 +13,12 @@ import pytest
 from fee_support import experiment_of, outcome
 
 from quantsim import Evaluator, Experiment, Prices
-from quantsim.drivers.search import load_search_space
 from quantsim.errors import ConfigError
 from quantsim.fee_rules import FeeRule, fee_rule_names, get_fee_rule
 from quantsim.fee_rules.base import HIGHEST_FEE
 from quantsim.parameters import bind, to_raw
 from quantsim.rules import Observed, RuleSettings
+from quantsim.search_space import load_search_space
 from quantsim.testing import check_fee_rule
 
 SETTINGS = RuleSettings(chunk_minutes=240, max_memory_days=20.0)

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from pool_support import Layout, random_prices
 
 from quantsim import Evaluator, Experiment
-from quantsim.drivers.search import load_search_space
 from quantsim.parameters import scoped
+from quantsim.search_space import load_search_space
 
 N_DRAWS, LANES = 10_000, 1_000
 DAYS = Layout(720, 1440, 1440, history=30, n_bars=60, max_memory_days=365.0, volatility=0.008)

@@ -13,12 +13,13 @@ from quantsim.config import Experiment
 from quantsim.config.identity import HYBRID
 from quantsim.drivers.hybrid.gradients import gradient_experiment
 from quantsim.drivers.hybrid.rounds import HybridProgress, Phase, Rounds, State, Stop
-from quantsim.drivers.search import SearchDriver, load_search_space
-from quantsim.drivers.search.storage.location import Location, default_storage, describe_storage
+from quantsim.drivers.search import SearchDriver
 from quantsim.drivers.search.study import default_name, identify, quiet_optuna
 from quantsim.errors import ConfigError
 from quantsim.prices import Prices
+from quantsim.search_space import load_search_space
 from quantsim.simulator import Evaluator
+from quantsim.storages.location import Location, default_storage, describe_storage
 
 __all__ = ["HybridProgress", "HybridRun", "Stop", "run_hybrid"]
 

@@ -6,12 +6,12 @@ from typing import Any
 
 from quantsim.config import Experiment
 from quantsim.config.pools import FEE_GROUP
-from quantsim.drivers.search.space import SearchSpace
 from quantsim.errors import ConfigError
 from quantsim.metrics import get_metric
 from quantsim.metrics.sample import Need
 from quantsim.parameters import common
 from quantsim.parameters.parameter import SEPARATOR, in_group
+from quantsim.search_space import SearchSpace
 
 __all__ = ["gradient_experiment"]
 

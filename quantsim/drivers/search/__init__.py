@@ -13,17 +13,13 @@ if TYPE_CHECKING:
     from quantsim.drivers.search.driver import check_search as check_search
     from quantsim.drivers.search.run import SearchRun as SearchRun
     from quantsim.drivers.search.run import run_search as run_search
-    from quantsim.drivers.search.space import SearchSpace as SearchSpace
-    from quantsim.drivers.search.space_file import load_search_space as load_search_space
     from quantsim.drivers.search.tally import SearchProgress as SearchProgress
 
 _HOMES = {
     "SearchDriver": "driver",
     "SearchProgress": "tally",
     "SearchRun": "run",
-    "SearchSpace": "space",
     "check_search": "driver",
-    "load_search_space": "space_file",
     "run_search": "run",
 }
 
@@ -31,9 +27,7 @@ __all__ = [
     "SearchDriver",
     "SearchProgress",
     "SearchRun",
-    "SearchSpace",
     "check_search",
-    "load_search_space",
     "run_search",
 ]
 

@@ -20,16 +20,16 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from quantsim.config import Experiment
 from quantsim.config.driver_sections import Search
-from quantsim.drivers.search.optuna_private import (
+from quantsim.drivers.search.samplers.cma import GENERATION, CmaSampler, first_population_size
+from quantsim.drivers.search.samplers.named import draw, make_sampler
+from quantsim.drivers.search.study import is_void
+from quantsim.optuna_private import (
     StudyView,
     begin_waiting,
     fill_trial,
     generation_key,
     set_trial_attribute,
 )
-from quantsim.drivers.search.samplers.cma import GENERATION, CmaSampler, first_population_size
-from quantsim.drivers.search.samplers.named import draw, make_sampler
-from quantsim.drivers.search.study import is_void
 
 __all__ = ["Asking", "call_width"]
 

@@ -27,10 +27,6 @@ from quantsim.drivers.search.note import describe_prices, selection_advice, stud
 from quantsim.drivers.search.outcomes import Outcomes, Told
 from quantsim.drivers.search.pruner import check_pruner, make_pruner
 from quantsim.drivers.search.samplers.named import check_sampler
-from quantsim.drivers.search.space import SearchSpace
-from quantsim.drivers.search.space_file import load_search_space
-from quantsim.drivers.search.storage.location import Location, describe_storage
-from quantsim.drivers.search.storage.opened import opened_storage
 from quantsim.drivers.search.study import (
     default_name,
     describe_task,
@@ -50,6 +46,9 @@ from quantsim.errors import DriverError
 from quantsim.limits import MOST_JOBS, MOST_TRIALS
 from quantsim.objective import SHORT, warn_once
 from quantsim.prices import Prices
+from quantsim.search_space import SearchSpace, load_search_space
+from quantsim.storages.location import Location, describe_storage
+from quantsim.storages.opened import opened_storage
 
 __all__ = ["MAX_FAILURES_IN_A_ROW", "Info", "SearchDriver", "State", "check_search"]
 

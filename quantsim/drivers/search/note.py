@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from quantsim.checkpoints.pareto import signed
 from quantsim.checkpoints.redact import redact
 from quantsim.config import Experiment
-from quantsim.drivers.search.optuna_private import set_study_attribute, study_attributes
-from quantsim.drivers.search.space import Draw, SearchSpace
 from quantsim.drivers.search.values import objective_names
 from quantsim.objective import is_cost, shown_value, superlative
+from quantsim.optuna_private import set_study_attribute, study_attributes
 from quantsim.ranking import clamped, is_ranked
+from quantsim.search_space import Draw, SearchSpace
 
 if TYPE_CHECKING:
     from optuna.study import Study

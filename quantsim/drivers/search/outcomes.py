@@ -16,10 +16,10 @@ from quantsim.config import Experiment
 from quantsim.drivers.search.asking import Asking
 from quantsim.drivers.search.engines import Engine
 from quantsim.drivers.search.evaluation import Call, RawParams, Result
-from quantsim.drivers.search.optuna_private import trial_id
 from quantsim.drivers.search.pruner import gives_up
-from quantsim.drivers.search.space import SearchSpace
 from quantsim.drivers.search.telling import Outcome, parameters_of
+from quantsim.optuna_private import trial_id
+from quantsim.search_space import SearchSpace
 
 __all__ = ["MOST_ATTEMPTS", "Outcomes"]
 

@@ -15,8 +15,8 @@ from optuna.trial import FrozenTrial
 
 from quantsim.config import Experiment
 from quantsim.config.driver_sections import Search
-from quantsim.drivers.search.optuna_private import StudyView
 from quantsim.errors import ConfigError
+from quantsim.optuna_private import StudyView
 
 __all__ = ["check_pruner", "gives_up", "make_pruner"]
 

@@ -16,11 +16,11 @@ from quantsim.drivers.loop import Finished, run_driver
 from quantsim.drivers.search.driver import SearchDriver, State
 from quantsim.drivers.search.engines import Backend
 from quantsim.drivers.search.evaluation import MakeEvaluator
-from quantsim.drivers.search.storage.location import Location, default_storage, describe_storage
 from quantsim.drivers.search.study import settled_trials
 from quantsim.drivers.search.tally import SearchProgress
 from quantsim.drivers.search.values import best_trials, kept_trials
 from quantsim.prices import Prices
+from quantsim.storages.location import Location, default_storage, describe_storage
 
 __all__ = ["SearchRun", "run_search"]
 

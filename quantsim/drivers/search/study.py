@@ -23,10 +23,10 @@ from quantsim.checkpoints.redact import redact
 from quantsim.config import Experiment
 from quantsim.config.identity import SEARCH, Decides, content, differing_leaves, digest
 from quantsim.drivers.liveness import may_be_alive, process_identity
-from quantsim.drivers.search.space import SearchSpace
-from quantsim.drivers.search.storage.location import Location
-from quantsim.drivers.search.storage.opened import opened_storage
 from quantsim.errors import DriverError, nearest
+from quantsim.search_space import SearchSpace
+from quantsim.storages.location import Location
+from quantsim.storages.opened import opened_storage
 
 __all__ = [
     "ABANDONED",

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from quantsim import Experiment, FingerprintWarning
-from quantsim.drivers.search import load_search_space
 from quantsim.errors import ConfigError
 from quantsim.objective import even_periods
+from quantsim.search_space import load_search_space
 
 SMALLEST: dict[str, Any] = {
     "tokens": ["BTC", "ETH"],

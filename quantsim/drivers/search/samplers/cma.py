@@ -17,7 +17,7 @@ from optuna.samplers import BaseSampler, RandomSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from quantsim.drivers.search.optuna_private import UnitCube, set_trial_attribute
+from quantsim.optuna_private import UnitCube, set_trial_attribute
 from quantsim.ranking import stand_ins
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import optuna.samplers
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-from quantsim.drivers.search.optuna_private import reseed
+from quantsim.optuna_private import reseed
 
 __all__ = ["NSGAIIISampler", "NSGAIISampler"]
 

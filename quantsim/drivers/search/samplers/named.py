@@ -87,7 +87,7 @@ def _random(search: Search, place: Place) -> BaseSampler:
 
 
 def _qmc(search: Search, place: Place) -> BaseSampler:
-    from quantsim.drivers.search.optuna_private import IndexedQMCSampler
+    from quantsim.optuna_private import IndexedQMCSampler
 
     return IndexedQMCSampler(place.study_seed, place.index)
 

@@ -17,7 +17,8 @@ from sqlalchemy.pool import NullPool
 
 from quantsim.checkpoints.database.servers import MYSQL_CONTENTION, mysql_code, with_driver
 from quantsim.checkpoints.redact import redact
-from quantsim.drivers.search.storage.location import (
+from quantsim.errors import DriverError
+from quantsim.storages.location import (
     GRPC,
     Location,
     check_storage,
@@ -25,7 +26,6 @@ from quantsim.drivers.search.storage.location import (
     parsed_location,
     storage_file,
 )
-from quantsim.errors import DriverError
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
@@ -41,7 +41,7 @@ def opened_storage(location: Location) -> Iterator[BaseStorage]:
     """Opens a storage, and closes its files or connections at the end of the block.
 
     It is created, with the folders above a file, if it is not there. Calls are retried while a database or server does not
-    answer, see :class:`~quantsim.drivers.search.storage.patient.PatientStorage`.
+    answer, see :class:`~quantsim.storages.patient.PatientStorage`.
 
     Args:
         location: a path ending in ``.journal`` or ``.log`` (journal file) or in ``.db``, ``.sqlite`` or ``.sqlite3``, a
@@ -80,7 +80,7 @@ def _reason(error: Exception) -> str:
 def _open_journal(path: Path) -> BaseStorage:
     from optuna.storages import JournalStorage
 
-    from quantsim.drivers.search.storage.journal import JournalFile
+    from quantsim.storages.journal import JournalFile
 
     try:
         return JournalStorage(JournalFile(path))
@@ -96,8 +96,8 @@ def _open_journal(path: Path) -> BaseStorage:
 def _open_database(url: URL, shown: str) -> Iterator[BaseStorage]:
     from optuna.storages import RDBStorage
 
-    from quantsim.drivers.search.optuna_private import cached
-    from quantsim.drivers.search.storage.patient import PatientStorage
+    from quantsim.optuna_private import cached
+    from quantsim.storages.patient import PatientStorage
 
     try:
         url = with_driver(url)
@@ -125,7 +125,7 @@ def _create_tables(text: str, options: dict[str, Any]) -> None:
     """Creates Optuna's tables if they are not there, and checks their version. Retries where another process creates them."""
     from optuna.storages import RDBStorage
 
-    from quantsim.drivers.search.storage.mysql import widen_tables
+    from quantsim.storages.mysql import widen_tables
 
     for pause_s in (0.1, 0.3, 1.0, 3.0, None):
         try:
@@ -152,7 +152,7 @@ def _open_proxy(url: URL, shown: str) -> Iterator[BaseStorage]:
     from optuna.exceptions import ExperimentalWarning
     from optuna.storages import GrpcStorageProxy
 
-    from quantsim.drivers.search.storage.patient import PatientStorage
+    from quantsim.storages.patient import PatientStorage
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)

@@ -19,11 +19,11 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock, Jou
 from optuna.trial import TrialState
 from sqlalchemy.exc import OperationalError
 
-from quantsim.drivers.search.storage import journal, patient
-from quantsim.drivers.search.storage.location import default_storage, describe_storage
-from quantsim.drivers.search.storage.opened import opened_storage
-from quantsim.drivers.search.storage.patient import PatientStorage
 from quantsim.errors import DriverError
+from quantsim.storages import journal, patient
+from quantsim.storages.location import default_storage, describe_storage
+from quantsim.storages.opened import opened_storage
+from quantsim.storages.patient import PatientStorage
 
 
 @pytest.fixture(autouse=True)

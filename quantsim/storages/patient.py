@@ -17,8 +17,8 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlch
 from quantsim.checkpoints.database.interrupts import interrupts_delayed
 from quantsim.checkpoints.database.servers import MYSQL_AWAY, MYSQL_CONTENTION, mysql_code
 from quantsim.checkpoints.redact import redact
-from quantsim.drivers.search.optuna_private import trial_id
 from quantsim.errors import DriverError
+from quantsim.optuna_private import trial_id
 
 __all__ = ["PatientStorage", "is_transient"]
 

@@ -15,11 +15,11 @@ from quantsim.config import Experiment
 from quantsim.config.locate import bundled_names, find_search_space
 from quantsim.config.ranges import Range, by_parameter
 from quantsim.config.toml_file import read_toml
-from quantsim.drivers.search.space import Dimension, Draw, SearchSpace
 from quantsim.errors import ConfigError, nearest
 from quantsim.limits import LARGEST_VALUE
 from quantsim.parameters import Parameter, scoped
 from quantsim.parameters.parameter import in_group
+from quantsim.search_space.space import Dimension, Draw, SearchSpace
 from quantsim.settings.base import describe
 
 __all__ = ["load_search_space"]

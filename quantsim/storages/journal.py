@@ -25,8 +25,8 @@ from typing import Any
 from optuna.storages.journal import BaseJournalBackend, JournalFileBackend
 
 from quantsim.checkpoints.database.interrupts import interrupts_delayed
-from quantsim.drivers.search.optuna_private import is_within_trial
 from quantsim.errors import DriverError, reason_of
+from quantsim.optuna_private import is_within_trial
 
 __all__ = ["JournalFile"]
 
