@@ -1,6 +1,6 @@
-"""The command line: one file, one command. ``main`` is what the installed ``quantsim`` and ``cli.py`` run.
+"""The command line: one file per command. ``main`` is the entry point of ``quantsim`` and ``cli.py``.
 
-Importing this package, or the commands in it, loads neither JAX nor Optuna nor pandas; a command does when it runs.
+Importing this package or a command loads neither JAX nor Optuna nor pandas. A command loads them when it runs.
 """
 
 from __future__ import annotations
@@ -19,5 +19,5 @@ def main() -> None:
         from quantsim.commands.app import app
 
         app()
-    except KeyboardInterrupt:  # before a command was reached; from there on, the commands see to it
+    except KeyboardInterrupt:  # before a command starts; commands handle it themselves
         sys.exit(130)

@@ -1,4 +1,4 @@
-"""``quantsim check``: whether rules, fee rules, metrics and pools keep the laws of their kind."""
+"""``quantsim check``: conformance checks for users' rules, fee rules, metrics and pools."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ def check(
         typer.Argument(
             metavar="FILE.py[:NAME]...",
             show_default=False,
-            help="A rule, fee rule, metric or pool in a file, or all that a file has; or a name of the package.",
+            help="A rule, fee rule, metric or pool in a file, or all of them in a file; or the name of a built-in one.",
         ),
     ],
     verbose: Verbose = False,
 ) -> None:
-    """Checks rules, fee rules, metrics and pools of your own: types, look-ahead, gradients, scan modes.
+    """Checks your own rules, fee rules, metrics and pools: types, look-ahead, gradients, scan modes.
 
-    Stops at the first violated law, and names it, the numbers and the remedy. It runs the file with your permissions.
+    Stops at the first violated law, and names the law, the numbers and the remedy. It runs the file with your permissions.
     """
     from quantsim.testing import check_all
 
     for name in names:
         for checked in check_all(name):
-            say(f"{checked} is sound")
+            say(f"{checked} passed all checks")

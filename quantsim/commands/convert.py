@@ -22,8 +22,8 @@ def convert(
 ) -> None:
     """Prints a fingerprint of quantammsim as a study file.
 
-    Comments say which of its keys mean something else here, or nothing. The study that is printed is the one that --study
-    FILE.json runs: `quantsim convert FILE.json > study.toml`.
+    Comments name the keys that have another meaning here, or no effect. The study is the same as with --study FILE.json:
+    `quantsim convert FILE.json > study.toml`.
     """
     from quantsim.config import Experiment
     from quantsim.config.fingerprint import read_fingerprint, translate

@@ -1,4 +1,4 @@
-"""``quantsim dashboard``: Optuna's dashboard on the stored studies."""
+"""``quantsim dashboard``: Optuna's dashboard for the stored studies."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ def dashboard(
     storage: Storage = None,
     store: Store = DEFAULT_STORE,
     host: Annotated[
-        str, typer.Option(help="Address to listen on, and the host that requests must be for; 0.0.0.0 for any.")
+        str, typer.Option(help="Address to listen on; only requests for this host are answered. 0.0.0.0 for any.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for any that is free.")] = 8080,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for any free port.")] = 8080,
     verbose: Verbose = False,
 ) -> None:
-    """Shows the Optuna studies in the browser, until Ctrl-C; also while they run.
+    """Shows the Optuna studies in the browser until Ctrl-C, also while they run.
 
-    Pictures and study files of the best trials lie beside the storage, in NAME-artifacts, or, where that is a server, beside
-    the checkpoint store.
+    Pictures and study files of the best trials are next to the storage, in NAME-artifacts. If the storage is on a server, they
+    are next to the checkpoint store.
 
-    The dashboard has no password: whoever reaches the port can read, change and delete studies. It answers only requests for
-    the host it listens on, so that no page of another site can.
+    The dashboard has no password: everybody who can reach the port can read, change and delete studies. It only answers
+    requests for its own host, so pages of other sites cannot use it.
     """
     from quantsim.dashboard.artifacts import artifact_folder
     from quantsim.dashboard.hosts import is_loopback, url_host
     from quantsim.dashboard.server import dashboard_server
 
     if not host.strip():
-        raise DriverError("--host is empty: 127.0.0.1 is this machine alone, 0.0.0.0 all that reach it")
+        raise DriverError("--host is empty: use 127.0.0.1 for this machine only, or 0.0.0.0 for all that can reach it")
     place = study_storage(storage, store)
     folder = artifact_folder(place, store)
     with _studies(place) as (opened, names), dashboard_server(opened, folder, host, port) as server:
         if not is_loopback(host):
-            note(f"Note: the dashboard has no password, and listens on {host}: who reaches it can delete studies.")
+            note(f"Note: the dashboard has no password and listens on {host}: all who can reach it can delete studies.")
         say(f"Studies: {', '.join(names)}")
         if folder is not None and folder.is_dir():
             say(f"Artifacts: {folder}")
@@ -53,19 +53,19 @@ def dashboard(
         try:
             server.serve_forever()
         except KeyboardInterrupt as interrupt:
-            interrupt.add_note("The dashboard is closed; the studies stay where they are.")
+            interrupt.add_note("The dashboard is closed. The studies are still stored.")
             raise
 
 
 @contextlib.contextmanager
 def _studies(place: str) -> Iterator[tuple[BaseStorage, list[str]]]:
-    """The storage and the names of its studies, of which there must be one."""
+    """Opens the storage, and yields it with the names of its studies, of which there must be at least one."""
     from quantsim.storages.location import describe_storage, is_missing
     from quantsim.storages.opened import opened_storage
 
     missing = DriverError(
-        f"there is no study yet in {describe_storage(place)}: run `quantsim optuna` first, or say where it is with --storage "
-        "(or --store)"
+        f"there is no study yet in {describe_storage(place)}: run `quantsim optuna` first, or name another storage with "
+        "--storage (or --store)"
     )
     if is_missing(place):
         raise missing

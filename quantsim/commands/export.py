@@ -1,4 +1,4 @@
-"""``quantsim export``: a parameter set as a deployment takes it."""
+"""``quantsim export``: writes a parameter set for a deployment."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def export(
             show_default=False,
             help=(
                 "A stored checkpoint, e.g. 3f9c01ab:120:0, or a selection method: best, best_validation, ...; with the study "
-                "of its run. Without it the study's own parameters."
+                "of its run. Default: the study's own parameters."
             ),
         ),
     ] = None,
@@ -38,14 +38,14 @@ def export(
     store: Store = DEFAULT_STORE,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Where to write; the standard output unless given."),
+        typer.Option("--output", "-o", metavar="FILE", help="Output file. Default: the standard output."),
     ] = None,
     verbose: Verbose = False,
 ) -> None:
     """Writes a parameter set in on-chain form, with the pool's settings, as JSON.
 
-    Every number is there as the exact decimal value of its float64, and as an integer with 18 decimals. The JSON says which
-    experiment and checkpoint it comes from, and which split chose that.
+    Every number is written as the exact decimal value of its float64, and as an integer with 18 decimals. The JSON names the
+    experiment, the checkpoint, and the split that was used to choose it.
     """
     check_files(other=output)
     from quantsim.checkpoints.finding import start_from
@@ -63,13 +63,13 @@ def export(
         for line in found["run"]["differences"]:
             note(f"Note: not as in the run: {line}.")
         if stored.selection is not None and stored.selection.used_test_data:
-            note("Test data decided which checkpoint this is.")
+            note("This checkpoint was chosen on test data.")
     for pool in found["pools"]:
         for remark in pool["remarks"]:
             note(f"Note: {pool['name']}: {remark}")
     text = json.dumps(found, indent=2, allow_nan=False, ensure_ascii=False)
     if output is None:
-        typer.echo(text)  # not by rich: nothing may be broken or coloured
+        typer.echo(text)  # not with rich, which may break lines and add colours
         return
     with writing(output):
         output.write_text(text + "\n", encoding="utf-8")

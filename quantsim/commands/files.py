@@ -1,4 +1,4 @@
-"""Files that commands write: refused before anything long begins where they cannot be written."""
+"""Output files of commands. They are checked before any long work starts."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _TABLES = (".csv", ".parquet")
 
 
 def check_files(table: Path | None = None, plot: Path | None = None, other: Path | None = None) -> None:
-    """Refuses what cannot be written.
+    """Checks that output files can be written.
 
     Args:
-        table: of ``--csv``.
-        plot: of ``--plot``.
-        other: of an option that takes any name.
+        table: file of ``--csv``.
+        plot: file of ``--plot``.
+        other: file of an option that accepts any suffix.
 
     Raises:
-        ConfigError: a suffix is wrong, a folder is missing, or a picture is wanted without matplotlib.
+        ConfigError: a suffix is invalid, a folder is missing, a file is not writable, or a plot needs matplotlib.
     """
     if table is not None:
         _check_suffix(table, "--csv", _TABLES)
@@ -42,7 +42,7 @@ def check_files(table: Path | None = None, plot: Path | None = None, other: Path
         if os.path.isdir(path):
             raise ConfigError(f"{path} cannot be written: it is a folder")
         if not str(path).isprintable():
-            raise ConfigError(f"{str(path)!r} cannot be written: a name must be printable characters")
+            raise ConfigError(f"{str(path)!r} cannot be written: a file name must have printable characters only")
         try:
             os.lstat(path)
         except FileNotFoundError:
@@ -52,7 +52,7 @@ def check_files(table: Path | None = None, plot: Path | None = None, other: Path
 
 
 def write_table(frame: pd.DataFrame, path: Path) -> None:
-    """Writes a table as the suffix says."""
+    """Writes a table in the format of the suffix."""
     if path.suffix.lower() == ".parquet":
         frame.to_parquet(path, index=False)
     else:
@@ -61,7 +61,7 @@ def write_table(frame: pd.DataFrame, path: Path) -> None:
 
 @contextlib.contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turns what the system says of a file that cannot be written into a ConfigError."""
+    """Converts system errors while writing a file to ConfigError."""
     try:
         yield
     except OSError as error:

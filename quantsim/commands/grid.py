@@ -1,4 +1,4 @@
-"""``quantsim grid``: what parameters are worth over a grid of them."""
+"""``quantsim grid``: evaluates a grid of parameters."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ _BLOCK_CELLS = 1024  # some 100 MB on the bundled study
 
 
 def _verbatim(text: str) -> str:
-    """The text as Markdown that shows it as it is: Typer takes ``:100:`` for the name of a picture."""
+    """Escapes a text in Markdown, because Typer interprets ``:100:`` as an emoji."""
     return text.replace(":", r"\:")
 
 
 class Split(enum.StrEnum):
-    """On which data the best cell is chosen."""
+    """The split on which the best cell is chosen."""
 
     train = "train"
     validation = "validation"
@@ -50,18 +50,20 @@ def grid(
             "--axis",
             metavar="NAME=LOW:HIGH:N[:log]",
             help=(
-                "A parameter's range in human units and its number of values: memory_days=1:120:16:log for all tokens, "
-                "memory_days[BTC]=... for one, fast.memory_days=... in a group. Repeatable. Default: "
+                "A parameter, its range in human units, and the number of values: memory_days=1:120:16:log for all tokens, "
+                "memory_days[BTC]=... for one, fast.memory_days=... in a group. May be repeated. Default: "
                 f"{_verbatim(' and '.join(DEFAULT_AXES))}."
             ),
         ),
     ] = None,
     metric: Annotated[
         list[str] | None,
-        typer.Option(help="A metric; the first decides, all are written. Repeatable. Default: those of the study."),
+        typer.Option(
+            help="A metric; the first one decides, all are written. May be repeated. Default: those of the study."
+        ),
     ] = None,
     split: Annotated[
-        Split, typer.Option(help="The split that chooses the best cell, and that is drawn.")
+        Split, typer.Option(help="The split on which the best cell is chosen, and which is drawn.")
     ] = Split.train,
     csv: Annotated[
         Path | None,
@@ -72,18 +74,23 @@ def grid(
     plot: Annotated[
         Path | None,
         typer.Option(
-            "--plot", metavar="FILE", help="Draws a heat map of two axes, a line over one; .png, .svg or .pdf."
+            "--plot", metavar="FILE", help="Draws a heat map of two axes, or a line over one; .png, .svg or .pdf."
         ),
     ] = None,
     block: Annotated[
         int,
-        typer.Option(min=1, max=MOST_CELLS, metavar="CELLS", help="Cells evaluated at once: fewer take less memory."),
+        typer.Option(
+            min=1,
+            max=MOST_CELLS,
+            metavar="CELLS",
+            help="Cells per evaluation; fewer need less memory.",
+        ),
     ] = _BLOCK_CELLS,
     verbose: Verbose = False,
 ) -> None:
     """Evaluates a grid of parameters on every split, and shows the best cell.
 
-    What has no axis keeps the study's value. The best cell is chosen on train, unless --split names another.
+    Parameters without an axis keep the study's value. The best cell is chosen on train, unless --split names another split.
     """
     axes = [_axis(text) for text in axis or DEFAULT_AXES]
     check_files(csv, plot)
@@ -128,7 +135,7 @@ def _check_picture(plot: Path | None, axes: Sequence[Axis]) -> None:
     from quantsim.report.grids import MOST_AXES
 
     if plot is not None and len(axes) > MOST_AXES:
-        raise ConfigError(f"--plot draws one or two axes, not {len(axes)}: leave out --plot, or an --axis")
+        raise ConfigError(f"--plot draws one or two axes, not {len(axes)}: remove --plot or an --axis")
 
 
 def _check_split(experiment: Experiment, split: Split) -> None:
@@ -138,7 +145,7 @@ def _check_split(experiment: Experiment, split: Split) -> None:
 
 
 def _show(experiment: Experiment, grid: Grid, best: Cell) -> None:
-    from quantsim.commands.outcome import show_notes, show_parameters
+    from quantsim.commands.display import show_notes, show_parameters
     from quantsim.objective import is_cost, superlative, unit_of
     from quantsim.report import metrics_table
     from quantsim.report.formats import number_text
@@ -152,9 +159,9 @@ def _show(experiment: Experiment, grid: Grid, best: Cell) -> None:
     where = ", ".join(f"{name} = {number_text(value)}" for name, value in best.values.items())
     say(f"Best cell: {where}; chosen on {best.chosen_by} data ({superlative(best.metric)} {best.metric}).")
     if best.chosen_by == "test":
-        say("Test data decided: the test metrics below are not out of sample.", "bold yellow")
+        say("Chosen on test data: the test metrics below are not out of sample.", "bold yellow")
     if best.at_end_of:
-        note(f"Note: it lies at the end of {' and '.join(best.at_end_of)}; beyond might be better.")
+        note(f"Note: it is at the end of {' and '.join(best.at_end_of)}; values beyond may be better.")
     show_parameters(experiment, best.raw)
     units = {name: unit_of(name) for name in best.metrics[best.chosen_by]}
     show(metrics_table(best.metrics, units, best.metric, {name for name in units if is_cost(name)}))

@@ -1,4 +1,4 @@
-"""``quantsim hybrid``: searches, fine-tunes the best by gradients, tries the results, and so on."""
+"""``quantsim hybrid``: alternates a search and gradient training of its best trials."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from quantsim.commands.options import DEFAULT_STORE, Quiet, Settings, Storage, Store, Study, TakeOver, Verbose
+from quantsim.commands.progress import ProgressLine, Watcher, watching
 from quantsim.commands.session import load_experiment, open_store, place_of, say, show, study_storage
-from quantsim.commands.watch import ProgressLine, Watcher, watching
 from quantsim.limits import MOST_JOBS
 
 if TYPE_CHECKING:
@@ -23,10 +23,10 @@ DEFAULT_STUDY = "momentum_fees"
 
 _STOPS = {
     "rounds": "all rounds are done; --rounds adds more",
-    "no gain": "the last round did not raise the best train objective by more than hybrid.min_gain",
-    "nothing new": "every trial was fine-tuned, or cannot be",
-    "evaluations": "the next phase does not fit into hybrid.max_evaluations; a larger number goes on",
-    "minutes": "hybrid.max_minutes are over; the same command goes on",
+    "no gain": "the last round did not increase the best train objective by more than hybrid.min_gain",
+    "nothing new": "there is no trial left to fine-tune",
+    "evaluations": "the next phase does not fit into hybrid.max_evaluations; increase it to continue",
+    "minutes": "hybrid.max_minutes are over; the same command resumes the run",
 }
 
 
@@ -34,23 +34,25 @@ def hybrid(
     study: Study = DEFAULT_STUDY,
     settings: Settings = None,
     rounds: Annotated[
-        int | None, typer.Option(min=1, help="Rounds at most; the same as --set hybrid.rounds=N.")
+        int | None, typer.Option(min=1, help="Largest number of rounds; the same as --set hybrid.rounds=N.")
     ] = None,
-    trials: Annotated[int | None, typer.Option(min=1, help="New trials of the search in each round.")] = None,
+    trials: Annotated[int | None, typer.Option(min=1, help="New trials of the search per round.")] = None,
     steps: Annotated[
-        int | None, typer.Option(min=1, help="Gradient steps of each of them; the same as --set hybrid.steps=N.")
+        int | None, typer.Option(min=1, help="Gradient steps per trial; the same as --set hybrid.steps=N.")
     ] = None,
-    top: Annotated[int | None, typer.Option(min=1, help="Trials that each round fine-tunes.")] = None,
+    top: Annotated[int | None, typer.Option(min=1, help="Number of trials that are fine-tuned per round.")] = None,
     max_minutes: Annotated[
-        float | None, typer.Option(help="Ends this session after so long; the same command goes on.")
+        float | None, typer.Option(help="Ends this session after this time; the same command resumes the run.")
     ] = None,
     max_evaluations: Annotated[
-        int | None, typer.Option(min=1, help="Budget of trials, and gradient steps times parameter sets, in all.")
+        int | None, typer.Option(min=1, help="Total budget: trials, plus gradient steps times parameter sets.")
     ] = None,
     jobs: Annotated[
         int | None,
         typer.Option(
-            min=1, max=MOST_JOBS, help="Trials that are evaluated at the same time; the results are the same."
+            min=1,
+            max=MOST_JOBS,
+            help="Number of trials that are evaluated at the same time; it does not affect results.",
         ),
     ] = None,
     storage: Storage = None,
@@ -59,15 +61,15 @@ def hybrid(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Finds parameters by search and gradients in turns.
+    """Finds parameters by alternating search and gradients.
 
-    Each round searches, follows gradients from the best trials, and tries what validation data choose of the results as
-    trials of the same search, with fees, so that it learns from them; as long as that helps. A run that was cut off is
-    taken up: give the same command again. With more rounds it goes on where it ended.
+    Each round searches, trains the best trials by gradients, chooses from the results on validation data, and adds them as
+    trials to the search, with fees, so that it learns from them. It ends if a round does not help. To resume an interrupted
+    run, give the same command again. With more rounds, a finished run continues.
     """
+    from quantsim.commands.display import show_notes, show_run
     from quantsim.commands.gains import show_tuned
-    from quantsim.commands.outcome import show_notes, show_run
-    from quantsim.commands.study_outcome import show_places
+    from quantsim.commands.study_display import show_places
     from quantsim.objective import unit_of
     from quantsim.report import gains_table
 
@@ -82,7 +84,7 @@ def hybrid(
     extra = [f"hybrid.{key}={value}" for key, value in given.items() if value is not None]
     experiment = load_experiment(study or DEFAULT_STUDY, [*(settings or ()), *extra])
     place = study_storage(storage, store)
-    prices = experiment.load_prices()  # before a store is made
+    prices = experiment.load_prices()  # errors come before a store is made
     with open_store(store) as results:
         options = {"storage": place, "jobs": jobs, "take_over": take_over}
         run = _run(experiment, prices, results, options, quiet)
@@ -100,7 +102,7 @@ def hybrid(
 def _run(
     experiment: Experiment, prices: Prices, store: CheckpointStore, options: dict[str, Any], quiet: bool
 ) -> HybridRun:
-    from quantsim.commands.study_outcome import naming_take_over
+    from quantsim.commands.study_display import naming_take_over
     from quantsim.drivers.hybrid import run_hybrid
 
     last: HybridProgress | None = None
@@ -118,7 +120,7 @@ def _run(
         if last is not None:
             interrupt.add_note(
                 f"Kept: round {last.round} up to evaluation {last.done} of {last.total} of its {_WORDS[last.kind]}, in the "
-                f"study and in {place_of(store)}. Give the same command again to go on."
+                f"study and in {place_of(store)}. Give the same command again to resume."
             )
         raise
 

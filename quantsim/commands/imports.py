@@ -1,4 +1,4 @@
-"""``quantsim import``: results of the published implementation into the store."""
+"""``quantsim import``: imports results of quantammsim into the store."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ def import_results(
         str | None,
         typer.Option(
             metavar="NAME|FOLDER|FILE",
-            help="Where the prices are, for data.source of the imported study: they are not in the file. Default: bundled.",
+            help="Price source of the imported study (data.source), because prices are not in the file. Default: bundled.",
         ),
     ] = None,
     store: Store = DEFAULT_STORE,
     verbose: Verbose = False,
 ) -> None:
-    """Reads result files of the published implementation, quantammsim, into the store.
+    """Imports result files of quantammsim into the store.
 
-    Steps, parameter sets and metrics are as in the file; the study is translated from the configuration in it. The metrics are
-    that implementation's; `quantsim simulate --from KEY` evaluates a set here. A file that was imported is not stored again.
+    Steps, parameter sets and metrics are those of the file; the study is translated from its configuration. quantammsim
+    computed the metrics; `quantsim simulate --from KEY` evaluates a set here. A file is not stored twice.
     """
     for file in files:
         _import(file, store, source)
-    from quantsim.commands.outcome import show_next
+    from quantsim.commands.display import show_next
 
     show_next(store, "select --method best_train_objective", "simulate --from best_train_objective")
 
@@ -51,7 +51,7 @@ def _import(file: Path, store: str, source: str | None) -> None:
     experiment, n_checkpoints = read.experiment, sum(len(rows) for _, rows in read.runs)
     ids = ", ".join(run.run_id[:SHORT_RUN_ID] for run, _ in read.runs)
     if not is_new:
-        say(f"{file} is there already, as run {ids}: nothing was stored.")
+        say(f"{file} was imported before, as run {ids}: nothing was stored.")
         return
     say(
         f"Imported {file}: {n_checkpoints:,} checkpoints of {experiment.pool.strategy_name} on "

@@ -1,4 +1,4 @@
-"""Options that several commands share, each with its help."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = [
 DEFAULT_STORE = "quantsim-results/checkpoints.db"
 
 VERBOSE = "quantsim.verbose"
-"""Key of the context's ``meta`` that says whether -v was given, before or after the command's name."""
+"""Key of the context's ``meta`` for -v, before or after the name of the command."""
 
 
 def _be_verbose(context: typer.Context, wanted: bool) -> None:
@@ -38,7 +38,7 @@ def _be_verbose(context: typer.Context, wanted: bool) -> None:
 
 Verbose = Annotated[
     bool,
-    typer.Option("--verbose", "-v", callback=_be_verbose, help="Log what happens; show the traceback of an error."),
+    typer.Option("--verbose", "-v", callback=_be_verbose, help="Log more; show the traceback of an error."),
 ]
 Study = Annotated[
     str | None,
@@ -53,7 +53,7 @@ Settings = Annotated[
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help="Changes one key of the study, e.g. fees.swap_fee=0.001 or parameters.memory_days=30. May be repeated.",
+        help="Sets one key of the study, e.g. fees.swap_fee=0.001 or parameters.memory_days=30. May be repeated.",
     ),
 ]
 Store = Annotated[
@@ -72,9 +72,8 @@ Storage = Annotated[
         metavar="FILE|URL",
         envvar="QUANTSIM_STORAGE",
         help=(
-            "Where the Optuna study is kept: a journal file (.journal, .log), an SQLite file (.db), a database URL, or "
-            "grpc://HOST:PORT. "
-            "Default: a journal beside the store; in the same database for a store on a server."
+            "Storage of the Optuna study: a journal file (.journal, .log), an SQLite file (.db), a database URL, or "
+            "grpc://HOST:PORT. Default: a journal next to the store; for a store on a server, the same database."
         ),
     ),
 ]
@@ -92,23 +91,24 @@ RuleFiles = Annotated[
         "--rule-file",
         metavar="FILE",
         help=(
-            "The file of a rule or pool of your own in a stored study, which is not run by being read; it must be the file "
-            "that was run then. May be repeated."
+            "The file of your own rule or pool in a stored study. Reading a stored study does not run it. It must be the same "
+            "file as in the run. May be repeated."
         ),
     ),
 ]
 Run = Annotated[
     str | None,
-    typer.Option("--run", metavar="ID", help="The only run that a method picks from, by the first of its id."),
+    typer.Option("--run", metavar="ID", help="Select only from this run; the first characters of its id suffice."),
 ]
 AsStudy = Annotated[
     bool,
     typer.Option(
         "--as-study",
-        help="Take stored parameters into a study that differs from that of their run in what decides the figures.",
+        help="Use stored parameters in a study that differs from that of their run in what decides metrics.",
     ),
 ]
 TakeOver = Annotated[
-    bool, typer.Option("--take-over", help="Go on with a study that a process on another machine held and left.")
+    bool,
+    typer.Option("--take-over", help="Continue a study whose lease a dead process on another machine still holds."),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress, only the result.")]

@@ -1,4 +1,4 @@
-"""``quantsim optuna``: searches."""
+"""``quantsim optuna``: finds parameters by search."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from quantsim.commands.options import (
     TakeOver,
     Verbose,
 )
+from quantsim.commands.progress import ProgressLine, Watcher, watching
 from quantsim.commands.session import note, place_of, say, study_storage
 from quantsim.commands.starting import StudyOptions, beginning, note_other_prices
-from quantsim.commands.watch import ProgressLine, Watcher, watching
 from quantsim.limits import MOST_JOBS, MOST_TRIALS
 
 if TYPE_CHECKING:
@@ -42,31 +42,36 @@ def optuna(
     settings: Settings = None,
     trials: Annotated[
         int | None,
-        typer.Option(
-            min=1, max=MOST_TRIALS, help="How many trials the study shall have in the end, failed ones included."
-        ),
+        typer.Option(min=1, max=MOST_TRIALS, help="Total number of trials of the study, including failed ones."),
     ] = None,
     max_minutes: Annotated[
         float | None,
-        typer.Option(help="Evaluates nothing after so long; the same command goes on. As --set search.max_minutes=N."),
+        typer.Option(
+            help="Ends this session after this time; the same command resumes. The same as --set search.max_minutes=N."
+        ),
     ] = None,
     jobs: Annotated[
         int | None,
         typer.Option(
-            min=1, max=MOST_JOBS, help="Trials that are evaluated at the same time; the results are the same."
+            min=1,
+            max=MOST_JOBS,
+            help="Number of trials that are evaluated at the same time; it does not affect results.",
         ),
     ] = None,
     backend: Annotated[
         Literal["threads", "dask", "ray"],
-        typer.Option(help="What evaluates: threads of this process, or the workers of a Dask or Ray cluster."),
+        typer.Option(help="Where trials are evaluated: threads of this process, or workers of a Dask or Ray cluster."),
     ] = "threads",
     address: Annotated[
         str | None,
-        typer.Option(metavar="HOST:PORT", help="The cluster's. Default: one is started here, for this search alone."),
+        typer.Option(
+            metavar="HOST:PORT", help="Address of the cluster. Default: a local cluster for this search only."
+        ),
     ] = None,
     storage: Storage = None,
     study_name: Annotated[
-        str | None, typer.Option(help="Name of the Optuna study. Default: the study's and a hash of what it holds.")
+        str | None,
+        typer.Option(help="Name of the Optuna study. Default: the name of the study and a hash of its content."),
     ] = None,
     store: Store = DEFAULT_STORE,
     start: From = None,
@@ -74,10 +79,10 @@ def optuna(
     rule_files: RuleFiles = None,
     fix: Annotated[
         list[str] | None,
-        typer.Option("--fix", metavar="NAME=VALUE", help="Takes a parameter out of the search. May be repeated."),
+        typer.Option("--fix", metavar="NAME=VALUE", help="Fixes a parameter instead of searching it. May be repeated."),
     ] = None,
     plots: Annotated[
-        Path | None, typer.Option("--plots", metavar="FOLDER", help="Write pages of the study there, as HTML.")
+        Path | None, typer.Option("--plots", metavar="FOLDER", help="Writes HTML pages of the study to this folder.")
     ] = None,
     take_over: TakeOver = False,
     quiet: Quiet = False,
@@ -85,15 +90,15 @@ def optuna(
 ) -> None:
     """Finds parameters by search, with Optuna.
 
-    Each trial is one parameter set over the whole of every split; the training value of the objective guides the search,
-    and validation data choose what is shown. With --from, stored checkpoints are tried first. A search that was cut off is
-    resumed: give the same command again. `quantsim dashboard` shows the study in the browser.
+    Each trial evaluates one parameter set on every split. The search maximises the objective on training data. The result is
+    chosen on validation data. With --from, stored checkpoints are tried first. To resume an interrupted search, give the same
+    command again. `quantsim dashboard` shows the study in the browser.
 
-    The study is that of --study; else, with --from, that of the run tried first; else momentum_fees.
+    The study is that of --study, else with --from that of the first start, else momentum_fees.
     """
     from quantsim.checkpoints.starts import comparable_starts
-    from quantsim.commands.outcome import show_notes, show_run
-    from quantsim.commands.study_outcome import attach_pictures, show_places, show_study
+    from quantsim.commands.display import show_notes, show_run
+    from quantsim.commands.study_display import attach_pictures, show_places, show_study
     from quantsim.drivers.search import check_search
     from quantsim.report.study_pages import check_pages
 
@@ -125,8 +130,8 @@ def optuna(
         note_other_prices(comparable_starts(starts, stored.data_id)[1])
         say(_summary(experiment, done))
         if not done.n_new:
-            untried = "; what --from names was not tried" if starts else ""
-            note(f"Note: the study had its trials already, so none was run{untried}. --trials counts all of a study.")
+            untried = "; the starts of --from were not tried" if starts else ""
+            note(f"Note: the study has all its trials, so none was run{untried}. --trials is the total of a study.")
         show_study(experiment, done, place, plots)
         best = show_run(results, experiment, done.run_id, done.best_trial if experiment.search.objectives else None)
         attach_pictures(experiment, prices, done, place, results.location)
@@ -136,7 +141,7 @@ def optuna(
 def _search(
     experiment: Experiment, prices: Prices, store: CheckpointStore, options: dict[str, Any], quiet: bool
 ) -> SearchRun:
-    from quantsim.commands.study_outcome import naming_take_over
+    from quantsim.commands.study_display import naming_take_over
     from quantsim.drivers.search import run_search
 
     last: SearchProgress | None = None
@@ -154,17 +159,17 @@ def _search(
         if last is not None:
             interrupt.add_note(
                 f"Kept: {last.finished} of {last.total} trials, in the study and in {place_of(store)}. "
-                "Give the same command again to go on."
+                "Give the same command again to resume."
             )
         raise
 
 
-def _report_of(progress: SearchProgress, told: Callable[[float], str]) -> ProgressLine:
-    """How far a search is, and the best value so far of what steers it, in words of ``told``."""
+def _report_of(progress: SearchProgress, describe: Callable[[float], str]) -> ProgressLine:
+    """Returns the progress of a search, with the best value so far, described by ``describe``."""
     if progress.best_value is None:
         text = "no trial completed yet"
     else:
-        text = f"best {told(progress.best_value)} (trial {progress.best_trial})"
+        text = f"best {describe(progress.best_value)} (trial {progress.best_trial})"
     if progress.pruned:
         text += f", {progress.pruned} pruned"
     if progress.failed:
@@ -175,9 +180,9 @@ def _report_of(progress: SearchProgress, told: Callable[[float], str]) -> Progre
 def _summary(experiment: Experiment, run: SearchRun) -> str:
     text = f"Study {experiment.name!r}: {run.n_trials} trials, {run.seconds:.1f} s"
     if run.stalled:
-        text += f", ended: {experiment.search.patience} trials without a gain"
+        text += f", stopped: {experiment.search.patience} trials without a gain"
     elif run.out_of_time:
-        text += f", ended: search.max_minutes = {experiment.search.max_minutes:g} are over; the same command goes on"
+        text += f", stopped: search.max_minutes = {experiment.search.max_minutes:g} are over; the same command resumes"
     if run.n_pruned:
         text += f", {run.n_pruned} pruned"
     if run.n_failed:
@@ -188,12 +193,12 @@ def _summary(experiment: Experiment, run: SearchRun) -> str:
 
 
 def _best_text(experiment: Experiment, value: float) -> str:
-    """The best value of what a search maximises, of several objectives the first, as people are shown it."""
+    """Formats the best value of a search's objective, the first one of several."""
     from quantsim.checkpoints.pareto import signed
     from quantsim.objective import shown_value
 
     search = experiment.search
     if search.overfitting_penalty:
-        return f"train {experiment.objective.name} less the overfitting penalty {value:.4g}"
+        return f"train {experiment.objective.name} minus the overfitting penalty {value:.4g}"
     metric, sign = signed((search.objectives or (experiment.objective.name,))[0])
     return f"train {metric} {shown_value(metric, sign * value):.4g}"

@@ -1,4 +1,4 @@
-"""``quantsim prices``: what price data there is."""
+"""``quantsim prices``: lists price data."""
 
 from __future__ import annotations
 
@@ -21,11 +21,13 @@ def prices(
     ] = "bundled",
     stamps: Annotated[
         Literal["end", "start"],
-        typer.Option(help="What the files' stamps mark: the end of a bar, or its start, as exchanges' candles do."),
+        typer.Option(
+            help="What the files' stamps mark: the end of a bar, or its start, as in most exchanges' candles."
+        ),
     ] = "end",
     verbose: Verbose = False,
 ) -> None:
-    """Shows tokens, range, bar length, and every gap with its place and length."""
+    """Lists tokens, range, bar length, and every gap with its place and length."""
     from quantsim.prices import available
     from quantsim.report import coverage_table, gaps_table
 

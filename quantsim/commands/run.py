@@ -1,4 +1,4 @@
-"""``quantsim run``: a study, with the driver that it names."""
+"""``quantsim run``: runs a study with its driver."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from quantsim.limits import MOST_JOBS, MOST_TRIALS
 __all__ = ["run"]
 
 _COMMANDS = {"search": "optuna"}
-"""Driver → its command, where that is called otherwise."""
+"""Driver → its command, if they have different names."""
 
 
 def run(
@@ -29,19 +29,21 @@ def run(
         ),
     ],
     settings: Settings = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Gradient steps, of sgd and hybrid.")] = None,
-    trials: Annotated[int | None, typer.Option(min=1, max=MOST_TRIALS, help="Trials, of search and hybrid.")] = None,
-    max_minutes: Annotated[float | None, typer.Option(help="Budget of a session of search or hybrid.")] = None,
-    jobs: Annotated[int | None, typer.Option(min=1, max=MOST_JOBS, help="Workers of search and hybrid.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Gradient steps, for sgd and hybrid.")] = None,
+    trials: Annotated[int | None, typer.Option(min=1, max=MOST_TRIALS, help="Trials, for search and hybrid.")] = None,
+    max_minutes: Annotated[float | None, typer.Option(help="Time limit of a session, for search and hybrid.")] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, max=MOST_JOBS, help="Parallel evaluations, for search and hybrid.")
+    ] = None,
     store: Store = DEFAULT_STORE,
     storage: Storage = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Runs a study with the driver that it names: gradients (sgd), search, or both in turns (hybrid).
+    """Runs a study with its driver: gradients (sgd), search, or both (hybrid).
 
-    The key `driver` of a study names it, or the only one of its tables [sgd], [search] and [hybrid]; a fingerprint's `method`
-    does. It is then the same as `quantsim sgd`, `quantsim optuna` or `quantsim hybrid` with --study.
+    The driver is the key `driver` of the study, the only one of its tables [sgd], [search] and [hybrid], or the `method` of a
+    fingerprint. The result is the same as with `quantsim sgd`, `quantsim optuna` or `quantsim hybrid` and --study.
     """
     from quantsim.config.driver_choice import driver_of
 
@@ -53,5 +55,5 @@ def run(
     given = {option: value for option, value in given.items() if value is not None}
     if refused := given.keys() - inspect.signature(command).parameters:
         option = min(refused)
-        raise ConfigError(f"--{option.replace('_', '-')} {given[option]} is not for the driver {driver}: leave it out")
+        raise ConfigError(f"--{option.replace('_', '-')} {given[option]} is not for the driver {driver}: remove it")
     command(study=study, settings=settings, store=store, quiet=quiet, verbose=verbose, **given)

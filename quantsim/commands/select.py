@@ -1,4 +1,4 @@
-"""``quantsim select``: picks a stored checkpoint, and says what it was picked by."""
+"""``quantsim select``: selects stored checkpoints."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def select(
         str | None,
         typer.Option(
             help=(
-                "best_validation (default where there is validation), best_train, last, best_train_per_set; of several "
-                "metrics: balanced (default where the search has several objectives), pareto_front; by test data: "
-                "best_test, best_train_min_test, best_test_min_train. The load methods of the published implementation are "
-                "known, too (docs/fingerprints.md)."
+                "best_validation (default with validation data), best_train, last, best_train_per_set; for several metrics: "
+                "balanced (default if the search has several objectives), pareto_front; with test data: best_test, "
+                "best_train_min_test, best_test_min_train. The load methods of quantammsim are also accepted "
+                "(docs/fingerprints.md)."
             )
         ),
     ] = None,
@@ -37,8 +37,8 @@ def select(
         typer.Option(
             "--metric",
             help=(
-                "The stored metric that decides; maximised. Default: the study's objective. For balanced and pareto_front give "
-                "two or more, --metric=-NAME for one to be minimised. Default: search.objectives."
+                "The stored metric to maximise. Default: the study's objective. For balanced and pareto_front give at least "
+                "two, with --metric=-NAME to minimise one. Default: search.objectives."
             ),
         ),
     ] = None,
@@ -47,15 +47,15 @@ def select(
         typer.Option(
             "--split-minimum",
             help=(
-                "For best_train_min_test and best_test_min_train: the least value of the metric on the other split, in its "
-                "unit. Default: 0."
+                "For best_train_min_test and best_test_min_train: minimum of the metric on the other split, in its unit. "
+                "Default: 0."
             ),
         ),
     ] = None,
     study: Study = None,
     settings: Settings = None,
     run: Annotated[
-        str | None, typer.Option("--run", metavar="ID", help="Only this run, by the first of its id.")
+        str | None, typer.Option("--run", metavar="ID", help="Only this run; the first characters of its id suffice.")
     ] = None,
     rule_files: RuleFiles = None,
     store: Store = DEFAULT_STORE,
@@ -63,15 +63,15 @@ def select(
         bool,
         typer.Option(
             "--json",
-            help='Print JSON, with human-readable and raw parameters; NaN is null, infinity the text "inf" or "-inf".',
+            help='Prints JSON, with human-readable and raw parameters; NaN is null, infinity is "inf" or "-inf".',
         ),
     ] = False,
     verbose: Verbose = False,
 ) -> None:
-    """Picks the best stored checkpoint, whoever wrote it.
+    """Selects the best stored checkpoint of all drivers.
 
-    Compares the runs of the newest run's study (or of --study, or only --run): those with the same prices, periods, pool,
-    updates and fees, since metrics of others do not compare.
+    Compares all runs of the newest run's study, of --study, or only --run. They have the same prices, periods, pool, updates
+    and fees; metrics of other runs are not comparable.
     """
     from quantsim.checkpoints.picking import pick
 
@@ -89,17 +89,17 @@ def select(
             rule_files=rule_files or (),
         )
     if picked.n_others:
-        count = "1 other run does" if picked.n_others == 1 else f"{picked.n_others} other runs do"
-        note(f"Note: {count} not compare with the newest one; --study or --run picks among them.")
+        count = "1 other run is" if picked.n_others == 1 else f"{picked.n_others} other runs are"
+        note(f"Note: {count} not comparable with the newest one; use --study or --run to select from them.")
     if as_json:
-        # Not by rich: nothing may be broken or coloured.
+        # Not with rich, which may break lines and add colours.
         typer.echo(json.dumps(_as_json(picked), indent=2, allow_nan=False))
         return
     _show(picked)
 
 
 def _show(picked: Pick) -> None:
-    from quantsim.commands.outcome import show_caution, show_checkpoint, show_selection
+    from quantsim.commands.display import show_caution, show_checkpoint, show_selection
 
     experiment, runs, selection = picked.experiment, picked.runs, picked.selection
     count = f"{len(runs)} runs" if len(runs) > 1 else f"run {runs[0].run_id[:8]}"
@@ -118,7 +118,7 @@ def _show(picked: Pick) -> None:
 
 def _show_raw(checkpoints: Sequence[Checkpoint]) -> None:
     for checkpoint in checkpoints:
-        say(f"Raw parameters of {checkpoint.key}, as the simulator takes them:")
+        say(f"Raw parameters of {checkpoint.key}:")
         for name, values in checkpoint.raw.items():
             say(f"  {name} = {list(values)}")
 
@@ -171,7 +171,7 @@ def _numbers(values: Sequence[float]) -> list[float | str | None]:
 
 
 def _number(value: float | None) -> float | str | None:
-    """A number as JSON has it: it knows neither nan nor infinity."""
+    """Converts a number to JSON, which has neither nan nor infinity."""
     if value is None or math.isnan(value):
         return None
     return value if math.isfinite(value) else str(value)

@@ -1,4 +1,4 @@
-"""What every command does alike: where it writes, how errors and interrupts end it, how its inputs are opened."""
+"""Shared by all commands: output streams, handling of errors and interrupts, and opening of inputs."""
 
 from __future__ import annotations
 
@@ -44,46 +44,46 @@ __all__ = [
     "study_storage",
 ]
 
-_PLAIN: dict[str, Any] = {"highlight": False, "markup": False, "emoji": False}  # names of tokens may look like either
+_PLAIN: dict[str, Any] = {"highlight": False, "markup": False, "emoji": False}  # names of tokens may look like markup
 
 OUT = Console(**_PLAIN)
-"""Results go here."""
+"""Console for results."""
 
 ERR = Console(stderr=True, **_PLAIN)
-"""Progress, notes, errors and logs go here, so that results can be piped."""
+"""Console for progress, notes, errors and logs, so that results can be piped."""
 
-_OF_JAX = "JAX_TRACEBACK_FILTERING"  # in what JAX adds to every exception that passes through it
+_OF_JAX = "JAX_TRACEBACK_FILTERING"  # part of the note that JAX adds to every exception
 
 EXIT_ERROR = 2
 EXIT_INTERRUPTED = 128 + signal.SIGINT
 EXIT_TERMINATED = 128 + signal.SIGTERM
 
-_PIPED_WIDTH = 120  # of tables in files and pipes, which have no width of their own
+_PIPED_WIDTH = 120  # smallest width of tables in files and pipes
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM came: to drivers the same as Ctrl-C, so that they leave all in order."""
+    """SIGTERM was received. Drivers handle it like Ctrl-C, and end cleanly."""
 
 
 class CommandGroup(TyperGroup):
-    """The commands, with one way to end for each kind of trouble.
+    """The group of all commands, with uniform handling of errors.
 
-    A :class:`~quantsim.errors.QuantsimError` is one message and exit code 2 (the traceback with ``-v``), Ctrl-C exit code
-    130, SIGTERM 143. So is what the system refuses, such as a file that has become too large. Notes that were added to the
-    exception on its way up are shown. Anything else is a bug, and is raised.
+    A :class:`~quantsim.errors.QuantsimError` or a system error, such as a full disk, ends with one message, exit code 2, and with
+    ``-v`` the traceback. Ctrl-C ends with exit code 130, SIGTERM with 143. Notes of the exception are shown. All other
+    exceptions are bugs, and are raised.
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Refuses empty values, which a shell makes of a variable that is not set; an option without one has its default."""
+        """Refuses empty values, which come from unset shell variables."""
         for place, argument in enumerate(args):
             option, equals, value = argument.partition("=")
             if not argument.strip() or (option.startswith("--") and equals and not value.strip()):
                 name = option if equals else next(filter(None, reversed([one.strip() for one in args[:place]])), "")
-                raise typer.BadParameter(f"the value of {name} is empty: give one, or leave the option out", ctx)
+                raise typer.BadParameter(f"the value of {name} is empty: give a value, or remove the option", ctx)
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
-        """Runs the command that was asked for."""
+        """Runs the command."""
         with _logging(verbose=VERBOSE in ctx.meta), _signals():
             try:
                 return super().invoke(ctx)
@@ -91,7 +91,7 @@ class CommandGroup(TyperGroup):
                 _show_error(error, str(error), verbose=VERBOSE in ctx.meta)
                 raise typer.Exit(EXIT_ERROR) from error
             except OSError as error:
-                if error.errno == errno.EPIPE:  # whoever read the output has enough
+                if error.errno == errno.EPIPE:  # the reader of the output has closed the pipe
                     raise
                 what = reason_of(error) + (f": {error.filename}" if error.filename else "")
                 _show_error(error, what, verbose=VERBOSE in ctx.meta)
@@ -105,26 +105,26 @@ class CommandGroup(TyperGroup):
 
 
 def say(text: str = "", style: str = "") -> None:
-    """Writes one line of the result, never broken."""
+    """Prints one line of the result, without wrapping."""
     _line(OUT, text, style)
 
 
 def note(text: str) -> None:
-    """Writes one line that is not part of the result."""
+    """Prints one line that is not part of the result."""
     _line(ERR, text, "dim")
 
 
 def show(renderable: RenderableType) -> None:
-    """Writes a table of the result; into a file or a pipe as wide as it needs to be."""
+    """Prints a table of the result; in a file or a pipe with its full width."""
     console = OUT if OUT.is_terminal else Console(**_PLAIN, width=max(OUT.width, _PIPED_WIDTH))
     console.print(renderable)
 
 
 def load_experiment(name_or_path: str, settings: Iterable[str] | None = None) -> Experiment:
-    """The study of that name or file, with changes applied.
+    """Loads a study by name or file, with changes applied.
 
     Raises:
-        ConfigError: there is no such study, or a key or value is wrong.
+        ConfigError: there is no such study, or a key or value is invalid.
     """
     from quantsim.config import Experiment
 
@@ -134,7 +134,7 @@ def load_experiment(name_or_path: str, settings: Iterable[str] | None = None) ->
 
 @contextlib.contextmanager
 def showing_warnings() -> Iterator[None]:
-    """Shows what translated dictionaries do not say here as notes; raises other warnings as they were."""
+    """Prints fingerprint warnings as notes, and issues other warnings again."""
     with warnings.catch_warnings(record=True) as raised:
         warnings.simplefilter("always", FingerprintWarning)
         yield
@@ -146,10 +146,10 @@ def showing_warnings() -> Iterator[None]:
 
 
 def open_store(location: str) -> CheckpointStore:
-    """The checkpoint store there, made if there is none.
+    """Opens a checkpoint store, and creates it if it does not exist.
 
     Raises:
-        CheckpointError: it cannot be opened.
+        CheckpointError: the store cannot be opened.
     """
     from quantsim.checkpoints import CheckpointStore
 
@@ -157,10 +157,10 @@ def open_store(location: str) -> CheckpointStore:
 
 
 def open_existing_store(location: str) -> CheckpointStore:
-    """The checkpoint store there, which must be there.
+    """Opens an existing checkpoint store.
 
     Raises:
-        CheckpointError: it is not, or cannot be opened; the message says what to run first.
+        CheckpointError: the store does not exist or cannot be opened; the message says what to run first.
     """
     from quantsim.checkpoints import CheckpointStore
 
@@ -168,22 +168,22 @@ def open_existing_store(location: str) -> CheckpointStore:
 
 
 def place_of(store: CheckpointStore) -> str:
-    """Where a store is, as the user would write it."""
+    """Returns the location of a store as users write it."""
     return store.location.removeprefix("sqlite:///")
 
 
 def study_storage(storage: str | None, store: str) -> str:
-    """Where Optuna's study is kept: as asked for, beside a store in a file, or in the database of a store on a server.
+    """Returns the storage of the Optuna study: the given one, a journal next to a store in a file, or the store's server.
 
     Raises:
-        DriverError: the storage is neither a path of a known kind nor a URL, or a look at it tells that it cannot be opened.
+        DriverError: the storage is neither a path of a known kind nor a URL, or cannot be opened.
     """
     from quantsim.storages.location import check_storage, default_storage, is_missing
 
     if storage is None:
         storage = default_storage(store)
         if is_missing(storage):
-            return storage  # where the store cannot be made either, opening that says so
+            return storage  # if the store cannot be made either, opening it reports that
     check_storage(storage)
     return storage
 
@@ -205,7 +205,7 @@ def _show_error(error: Exception, text: str, *, verbose: bool) -> None:
 
 @contextlib.contextmanager
 def _logging(*, verbose: bool) -> Iterator[None]:
-    """Sends quantsim's log to the error stream while a command runs: warnings, and with ``-v`` all there is to tell."""
+    """Sends quantsim's log to the error stream while a command runs: warnings, and with ``-v`` all messages."""
     handler: logging.Handler
     if ERR.is_terminal:
         handler = RichHandler(console=ERR, show_path=False, omit_repeated_times=False)
@@ -225,7 +225,7 @@ def _logging(*, verbose: bool) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _signals() -> Iterator[None]:
-    """Has Ctrl-C and SIGTERM stop a command, so that neither is lost."""
+    """Handles Ctrl-C and SIGTERM while a command runs, so that neither is lost."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -233,7 +233,7 @@ def _signals() -> Iterator[None]:
     unraisable, sys.unraisablehook = sys.unraisablehook, _hide_stops
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     for number, handler in before.items():
-        if handler is not signal.SIG_IGN:  # as under nohup
+        if handler is not signal.SIG_IGN:  # it is ignored under nohup
             signal.signal(number, _stop)
     try:
         yield
@@ -253,14 +253,14 @@ _stops: list[KeyboardInterrupt] = []
 
 
 def _hide_stops(unraisable: sys.UnraisableHookArgs) -> None:
-    if unraisable.exc_value not in _stops:  # those are raised again
+    if unraisable.exc_value not in _stops:  # raise_if_stopped raises them again
         sys.__unraisablehook__(unraisable)
 
 
 def raise_if_stopped() -> None:
-    """Raises a Ctrl-C again that Python could not raise where it came.
+    """Raises a Ctrl-C again that Python could not raise where it occurred.
 
-    It then was in a callback, such as JAX's of the garbage collector, and only printed as ignored.
+    This happens inside a callback, such as JAX's callback of the garbage collector, where Python only prints the exception.
     """
     if _stops and threading.current_thread() is threading.main_thread():
         raise _stops[-1]

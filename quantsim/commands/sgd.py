@@ -1,4 +1,4 @@
-"""``quantsim sgd``: follows gradients."""
+"""``quantsim sgd``: finds parameters by gradients."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from quantsim.commands.options import DEFAULT_STORE, From, Quiet, RuleFiles, Run, Settings, Store, Study, Verbose
+from quantsim.commands.progress import ProgressLine, Watcher, watching
 from quantsim.commands.session import place_of, say
 from quantsim.commands.starting import StudyOptions, beginning, note_other_prices, of_search
-from quantsim.commands.watch import ProgressLine, Watcher, watching
 from quantsim.errors import ConfigError
 from quantsim.limits import MOST_SETS
 
@@ -38,7 +38,7 @@ def sgd(
         typer.Option(
             "--from-study",
             metavar="NAME",
-            help="Fine-tunes the best parameter sets of a search: an Optuna study, or the experiment it searched.",
+            help="Fine-tunes the best parameter sets of a search, by the name of its Optuna study or its experiment.",
         ),
     ] = None,
     top: Annotated[
@@ -46,32 +46,32 @@ def sgd(
         typer.Option(
             min=1,
             max=MOST_SETS,
-            help=f"How many, each a set; {DEFAULT_TOP} unless given. Around a single one sets are drawn, as with --from.",
+            help=f"Number of parameter sets of --from-study. Default: {DEFAULT_TOP}. With 1, sets are drawn around it.",
         ),
     ] = None,
     run: Run = None,
     rule_files: RuleFiles = None,
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Begin anew, even if there is an unfinished run to go on with.")
+        bool, typer.Option("--fresh", help="Start a new run, even if there is an unfinished one.")
     ] = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Finds parameters by gradient ascent.
 
-    Trains several parameter sets at once on windows of the training period, evaluates them on every split, and shows the
-    set that validation data choose. A run that was cut off is taken up where it was: give the same command again.
+    Trains several parameter sets together on windows of the training period, evaluates them on every split, and shows the
+    best set on validation data. To resume an interrupted run, give the same command again.
 
-    The study is that of --study; else, with --from or --from-study, that of the run started from; else momentum_zero_fee.
+    The study is that of --study, else with --from or --from-study that of the start, else momentum_zero_fee.
     """
     from quantsim.checkpoints.starts import comparable_starts
+    from quantsim.commands.display import show_next, show_notes, show_run, simulating
     from quantsim.commands.gains import show_gain
-    from quantsim.commands.outcome import show_next, show_notes, show_run, simulating
 
     if from_study is not None and start:
-        raise ConfigError(f"--from {start[0]} and --from-study {from_study} both say where to start: give one of them")
+        raise ConfigError(f"--from {start[0]} and --from-study {from_study} both set the start: give one of them")
     if from_study is None and top is not None:
-        raise ConfigError(f"--top {top} is of a search: name it with --from-study, or leave --top out")
+        raise ConfigError(f"--top {top} needs a search: name it with --from-study, or remove --top")
     extra = [] if steps is None else [f"sgd.steps={steps}"]
     options = StudyOptions(study, (*(settings or ()), *extra), run, tuple(rule_files or ()))
     named = start if from_study is None else of_search(options, from_study, top or DEFAULT_TOP)
@@ -113,7 +113,7 @@ def _train(
         if done is not None:
             interrupt.add_note(
                 f"Kept: all checkpoints up to step {done} of {experiment.sgd.steps}, in {place_of(store)}. "
-                "Give the same command again (without --fresh) to go on from there."
+                "Give the same command again (without --fresh) to resume."
             )
         raise
 
@@ -124,7 +124,7 @@ def _report(progress: Progress) -> ProgressLine:
     if progress.step:
         text += (
             f", learning rate {progress.learning_rate:.3g}, gradient {progress.gradient_norm:.3g}, "
-            f"{progress.alive} sets alive, {progress.steps_per_second:.3g} steps/s"
+            f"{progress.alive} active sets, {progress.steps_per_second:.3g} steps/s"
         )
     return ProgressLine(progress.step, progress.steps, text, progress.seconds_left)
 
@@ -136,7 +136,7 @@ def _summary(experiment: Experiment, run: SgdRun) -> str:
     if run.stopped_early:
         text += ", stopped early: no improvement"
     if run.restarts:
-        text += f", {run.restarts} parameter sets started again"
+        text += f", {run.restarts} restarts of parameter sets"
     if run.skipped:
-        text += f", {run.skipped} updates refused (not finite)"
+        text += f", {run.skipped} updates rejected (not finite)"
     return text + "."

@@ -1,4 +1,4 @@
-"""``quantsim simulate``: what one parameter set does, bar by bar."""
+"""``quantsim simulate``: simulates one parameter set, bar by bar."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DEFAULT_STUDY = "momentum_zero_fee"
 
 
 class Split(enum.StrEnum):
-    """What to simulate; ``all`` is one uninterrupted run over every split."""
+    """The period; ``all`` is one uninterrupted simulation of all splits."""
 
     train = "train"
     validation = "validation"
@@ -50,17 +50,17 @@ def simulate(
         typer.Option(
             "--param",
             metavar="NAME=VALUE",
-            help="A parameter, one value or one per token: memory_days=20 (days), k_per_day=[5,10] (per day). Repeatable.",
+            help="A parameter, one value or one per token: memory_days=20 (days), k_per_day=[5,10]. May be repeated.",
         ),
     ] = None,
-    split: Annotated[Split, typer.Option(help="The period; all is one uninterrupted run.")] = Split.all,
+    split: Annotated[Split, typer.Option(help="The period; all is one uninterrupted simulation.")] = Split.all,
     csv: Annotated[
         Path | None,
         typer.Option("--csv", metavar="FILE", help="Writes time, value, weights and reserves; .csv or .parquet."),
     ] = None,
     plot: Annotated[
         Path | None,
-        typer.Option("--plot", metavar="FILE", help="Draws value against HODL, and weights; .png, .svg or .pdf."),
+        typer.Option("--plot", metavar="FILE", help="Draws value, HODL and weights; .png, .svg or .pdf."),
     ] = None,
     run: Run = None,
     as_study: AsStudy = False,
@@ -68,9 +68,9 @@ def simulate(
     store: Store = DEFAULT_STORE,
     verbose: Verbose = False,
 ) -> None:
-    """Simulates one pool with one parameter set: the study's own, a stored one, or the one given.
+    """Simulates one pool with one parameter set: the study's own, a stored one, or the given one.
 
-    Metrics of a split are those of a fresh pool at its start; `all` is one pool over the whole.
+    Each split starts with a new pool; `all` is one pool over all splits.
     """
     from quantsim.parameters import replaced
 
@@ -88,7 +88,7 @@ def simulate(
     if split is not Split.all and split not in experiment.periods.splits():
         known = (*experiment.periods.splits(), Split.all.value)
         raise ConfigError(f"study {experiment.name!r} has no {split} period; there are {', '.join(known)}")
-    from quantsim.commands.outcome import show_changed, show_metrics, show_notes, show_parameters
+    from quantsim.commands.display import show_changed, show_metrics, show_notes, show_parameters
     from quantsim.simulator import Evaluator
     from quantsim.simulator import simulate as simulated
 

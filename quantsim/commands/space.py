@@ -1,4 +1,4 @@
-"""``quantsim space``: what a search would draw from."""
+"""``quantsim space``: shows a search space."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def space(
     settings: Settings = None,
     verbose: Verbose = False,
 ) -> None:
-    """Shows a search space: every trial parameter with its range or choices, in human units, checked as a search would."""
+    """Shows and checks a search space: every trial parameter with its range or choices, in human units."""
     from quantsim.report import space_table
     from quantsim.search_space import load_search_space
 
@@ -44,7 +44,7 @@ def space(
 
 
 def _with_space(experiment: Experiment, name: str) -> Experiment:
-    """The experiment with a rule and its own space, or with another space."""
+    """Returns the experiment with a rule and its bundled space, or with another space."""
     from quantsim.config import Experiment
     from quantsim.rules import rule_names
 
@@ -53,6 +53,6 @@ def _with_space(experiment: Experiment, name: str) -> Experiment:
         tables["search"] |= {"space": name}
     elif (name,) != experiment.pool.rule_names:
         tables["pool"] |= {"rule": name, "ensemble": {}}
-        tables |= {"parameters": {}}  # those of the study's own rule
+        tables |= {"parameters": {}}  # the given ones are for the study's own rule
         tables["search"] |= {"space": None, "fixed": {}}
     return Experiment.from_dict(tables, f"the study with {name}", own_rules=experiment.own_rules)

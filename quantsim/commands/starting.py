@@ -1,4 +1,4 @@
-"""Options that name stored parameter sets and their study, and what a new run begins with."""
+"""Options for stored parameter sets and their study, and the opening of a new run."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ class StudyOptions:
     rule_files: Sequence[Path] = ()
 
     def stored(self) -> dict[str, Any]:
-        """The same as the keyword arguments of :func:`~quantsim.checkpoints.finding.start_from`."""
+        """Returns the options as keyword arguments of :func:`~quantsim.checkpoints.finding.start_from`."""
         given = None if self.study is None else load_experiment(self.study, self.settings)
         changes = () if given is not None else self.settings
         return {"study": given, "changes": changes, "run": self.run, "rule_files": self.rule_files}
 
     def own(self, default: str, needed: str, *, as_study: bool = False) -> Experiment:
-        """The study where no stored set is named.
+        """Loads the study if no stored set is named.
 
         Raises:
-            ConfigError: an option is given that means nothing without a stored set, which ``needed`` would name.
+            ConfigError: an option is given that needs a stored set, which the option ``needed`` names.
         """
         given = {"--run": self.run, "--rule-file": self.rule_files, "--as-study": as_study}
         for option, value in given.items():
             if value:
-                raise ConfigError(f"{option} is of a stored parameter set: name one with {needed}, or leave it out")
+                raise ConfigError(f"{option} needs a stored parameter set: name one with {needed}, or remove {option}")
         return load_experiment(self.study or default, self.settings)
 
 
@@ -52,7 +52,7 @@ FindStarts = Callable[["CheckpointStore"], "tuple[Start, ...]"]
 
 
 def of_search(options: StudyOptions, name: str, top: int) -> FindStarts:
-    """Finds the best sets of a search."""
+    """Returns a function that finds the best sets of a search."""
     from quantsim.checkpoints.finding import best_of_search
 
     return lambda store: best_of_search(store, name, top, **options.stored())
@@ -67,17 +67,17 @@ def beginning(
     check: Callable[[Experiment], None] = lambda _: None,
     doing: str = "Starting from",
 ) -> Iterator[tuple[CheckpointStore, Experiment, Prices, tuple[Start, ...]]]:
-    """Opens what a new run needs: the store, the study and its prices, and the stored sets that it starts from.
+    """Opens the inputs of a new run: store, study, prices, and stored sets to start from.
 
-    Everything that may be refused is, before a store is made. Says which the starts are, and how their studies differ.
+    All checks come before a store is made. Prints the starts, and the differences of their studies.
 
     Args:
-        options: that name the study.
-        default: the study where neither a study nor a start is named.
+        options: options that name the study.
+        default: study to use if neither a study nor a start is named.
         store: location of the store.
-        named: keys and methods of ``--from``, or what finds the starts.
-        check: of the study, before its prices are read.
-        doing: what is done with a start, for the note.
+        named: keys and methods of ``--from``, or a function that finds the starts.
+        check: check of the study, before its prices are read.
+        doing: first words of the note on each start.
     """
     from quantsim.checkpoints.finding import starts_from
 
@@ -98,12 +98,12 @@ def beginning(
             note(f"{doing} {start.describe()}.")
             for line in start.differences():
                 if line not in told:
-                    note(f"Note: unlike the run it is from, this one has {line}.")
+                    note(f"Note: unlike the run of the start, this one has {line}.")
                 told.add(line)
         yield results, experiment, prices, starts
 
 
 def note_other_prices(runs: Sequence[str]) -> None:
-    """Says of which runs, that a run started from, the prices were others."""
+    """Prints the names of starting runs with other prices."""
     if runs:
-        note(f"Note: the prices are not those of run {', '.join(map(repr, runs))}, which it started from.")
+        note(f"Note: the prices differ from those of run {', '.join(map(repr, runs))}, where this run starts.")

@@ -77,7 +77,7 @@ def test_a_choice_by_test_data_is_said(cli, results: Path):
     result = cli("export", "best_test", "--study", "momentum_fees", "--store", results)
     found = json.loads(result.stdout)
     assert (found["selection"]["chosen_by"], found["selection"]["used_test_data"]) == ("test", True)
-    assert "Test data decided" in result.stderr
+    assert "chosen on test data" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -40,13 +40,13 @@ def test_another_split_chooses_only_by_name_and_test_is_said(cli):
     arguments = ("grid", "--axis", "memory_days=5:50:3:log", *ONE)
     train, validation, test = (cli(*arguments, "--split", split) for split in ("train", "validation", "test"))
     assert "chosen on validation data" in validation.stdout
-    assert "Test data decided" in test.stdout
-    assert "Test data decided" not in train.output + validation.output
+    assert "Chosen on test data" in test.stdout
+    assert "Chosen on test data" not in train.output + validation.output
 
 
 def test_a_best_cell_at_the_end_of_its_axis_is_pointed_out(cli):
     result = cli("grid", "--axis", "memory_days=5:50:2", *ONE)
-    assert "at the end of memory_days; beyond might be better" in result.stderr
+    assert "at the end of memory_days; values beyond may be better" in result.stderr
 
 
 def test_cells_that_fail_are_counted_with_the_reason(cli):

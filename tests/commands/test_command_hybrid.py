@@ -82,8 +82,8 @@ def test_gradients_fine_tune_the_best_of_a_study(cli, own_results: Path):
     ("arguments", "message"),
     [
         (("--from-study", "momentum_feez"), "did you mean 'momentum_fees'?"),
-        (("--from-study", "momentum_fees", "--from", "best"), "both say where to start"),
-        (("--top", "3"), "--top 3 is of a search"),
+        (("--from-study", "momentum_fees", "--from", "best"), "both set the start"),
+        (("--top", "3"), "--top 3 needs a search"),
         (("--from-study", "momentum_fees", "--set", 'data.tokens=["ETH","BTC"]'), "rule, tokens and their order"),
         (("--from-study", "momentum_fees", "--set", "objective.metric=rvr"), "did not store rvr"),
     ],

@@ -59,7 +59,7 @@ def test_the_same_file_twice(file, store):
     before = store.read_bytes()
     again = invoke("import", file, "--store", store)
     assert again.exit_code == 0
-    assert "is there already, as run " in again.stdout
+    assert "was imported before, as run " in again.stdout
     assert store.read_bytes() == before
 
 

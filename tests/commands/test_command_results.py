@@ -12,7 +12,7 @@ import pytest
 from command_support import SMALL_SEARCH, SMALL_SGD
 
 from quantsim import CheckpointStore, Experiment, load_prices, simulate
-from quantsim.commands.outcome import show_notes
+from quantsim.commands.display import show_notes
 from quantsim.config.locate import find_study
 
 KEY = re.compile(r"Selected ([0-9a-f]{8}:\d+:\d+)")
@@ -76,7 +76,7 @@ def test_gradients_start_where_the_search_ended(cli, own_results: Path):
     given = ("--study", "momentum_zero_fee", "--set", "sgd.initial_spread=0")
     result = cli("sgd", *SMALL_SGD, *given, "--from", row.key, "--store", own_results)
     assert result.exit_code == 0, result.output
-    assert "unlike the run it is from, this one has fees.swap_fee: 0.003 → 0.0" in result.stderr
+    assert "unlike the run of the start, this one has fees.swap_fee: 0.003 → 0.0" in result.stderr
     with CheckpointStore(own_results) as store:
         run = store.find_runs(driver="sgd")[0]
         first = store.checkpoints(run_id=run.run_id)[0]
@@ -133,8 +133,8 @@ def test_select_compares_like_with_like(cli, results: Path):
 
 def test_select_says_when_test_data_decided(cli, results: Path):
     honest, peeking = (cli("select", "--method", method, "--store", results) for method in ("best_train", "best_test"))
-    assert "Test data decided" not in honest.output
-    assert "Test data decided" in peeking.stdout
+    assert "Chosen on test data" not in honest.output
+    assert "Chosen on test data" in peeking.stdout
 
 
 def test_select_shows_one_per_set(cli, results: Path):

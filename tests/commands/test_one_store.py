@@ -56,7 +56,7 @@ def shown(text: str, metric: str) -> list[str]:
 
 def test_a_study_that_has_its_trials_says_that_none_was_run(store: Path) -> None:
     _, told = run(store, "optuna", "--from", "best", "--trials", "1", "--quiet")
-    assert "so none was run; what --from names was not tried. --trials counts all of a study." in told
+    assert "so none was run; the starts of --from were not tried. --trials is the total of a study." in told
 
 
 def test_export_and_simulate_take_the_study_of_the_run(store: Path) -> None:
@@ -145,7 +145,7 @@ def test_a_fine_tuning_that_did_not_help_says_so_and_leaves_the_trial_the_choice
     best = selected(store)
     still = ("--set", "sgd.learning_rate=1e-300", "--set", "sgd.n_parameter_sets=1")  # no step moves anything
     out, _ = run(store, "sgd", "--from", best["key"], "--steps", "2", *still, "--set", "sgd.report_every=2")
-    assert f"did not help on validation data: no step beats its start, {best['key']}" in out
+    assert f"did not help on validation data: no step is better than its start, {best['key']}" in out
     assert KEY.search(out)[1] == best["key"]
     assert selected(store)["key"] == best["key"]
     with CheckpointStore(store) as results:
@@ -160,7 +160,7 @@ def test_a_hybrid_run_says_where_its_choice_is_from(store: Path) -> None:
     out, told = run(store, "hybrid", *small, *DAYS)
     assert set(re.findall(r"best (\w+ \w+) ", told)) == {"train objective"}
     key = KEY.search(out)[1]
-    assert re.search(r"Fine-tuning did not help|The choice is trial \d+, fine-tuned from trial \d+", out)
+    assert re.search(r"Fine-tuning did not help|Selected trial \d+, fine-tuned from trial \d+", out)
     deployed = json.loads(run(store, "export", key)[0])
     assert deployed["pools"][0]["settings"]["swap_fee"]["decimal"] == "0.003"
     with CheckpointStore(store) as results:
@@ -195,4 +195,4 @@ def test_with_runs_of_several_studies_a_method_alone_is_asked_about(store: Path)
     without = json.loads(run(store, "export", "best", *given)[0])
     assert without["checkpoint"]["key"] == f"{run_id[:8]}:{best.step}:0"
     assert without["pools"][0]["settings"]["swap_fee"]["decimal"] == "0"
-    assert "do not compare with the newest" in run(store, "select")[1]
+    assert "are not comparable with the newest" in run(store, "select")[1]

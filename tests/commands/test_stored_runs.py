@@ -16,8 +16,8 @@ from run_support import DAYS, keep
 from quantsim import Axis, CheckpointStore, Evaluator, simulate
 from quantsim.checkpoints import Checkpoint
 from quantsim.checkpoints.starts import Start
+from quantsim.commands.display import simulating
 from quantsim.commands.gains import show_gain, show_tuned
-from quantsim.commands.outcome import simulating
 from quantsim.drivers.search.note import study_note
 from quantsim.report.grids import grid_figure
 from quantsim.report.study_pages import write_study_pages
@@ -81,7 +81,7 @@ def test_options_of_stored_sets_are_for_these(path: Path) -> None:
     for command in (("export",), ("simulate",), ("sgd",), ("optuna",)):
         refused = invoke(*command, "--run", "ab12", "--store", path)
         assert refused.exit_code == 2
-        assert "--run is of a stored parameter set" in refused.stderr
+        assert "--run needs a stored parameter set" in refused.stderr
     assert not path.exists()
 
 
@@ -126,9 +126,13 @@ def test_gains_are_told_split_by_split(path: Path, capsys: pytest.CaptureFixture
         show_tuned(store, DAYS, better, {7: 0})
         show_tuned(store, DAYS, better, {9: 0})
     unchanged, gained, again, of_drawn, tuned, untouched = capsys.readouterr().out.splitlines()
-    assert unchanged.startswith(f"Fine-tuning did not help on validation data: no step beats its start, {start.key}")
+    assert unchanged.startswith(
+        f"Fine-tuning did not help on validation data: no step is better than its start, {start.key}"
+    )
     assert gained == f"Gain over {start.key}: validation 2.000 to 2.500 (+0.500) [daily_log_sharpe, ratio, annualised]."
     assert "(+0.250)" in again
-    assert "as it was drawn around the start" in of_drawn
-    assert tuned.startswith("The choice is trial 7, fine-tuned from trial 0. Gain over it: validation 2.000 to 2.500")
-    assert untouched.startswith("Fine-tuning did not help on validation data: no fine-tuned trial beats trial 7")
+    assert "drawn around the start" in of_drawn
+    assert tuned.startswith("Selected trial 7, fine-tuned from trial 0. Gain over it: validation 2.000 to 2.500")
+    assert untouched.startswith(
+        "Fine-tuning did not help on validation data: no fine-tuned trial is better than trial 7"
+    )

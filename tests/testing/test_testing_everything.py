@@ -67,7 +67,10 @@ def test_an_object_that_is_known_as_something_else_is_no_rule(file: Path) -> Non
 
 def test_the_command_line_says_it(file: Path) -> None:
     found = CliRunner().invoke(app, ["check", f"{file}:gain", f"{file}:flat"])
-    assert (found.exit_code, found.stdout) == (0, "metric 'gain' is sound\nfee rule 'flat' is sound\n")
+    assert (found.exit_code, found.stdout) == (
+        0,
+        "metric 'gain' passed all checks\nfee rule 'flat' passed all checks\n",
+    )
     file.write_text(PEEK)
     found = CliRunner().invoke(app, ["check", f"{file}:tilt"])
     assert found.exit_code == 2

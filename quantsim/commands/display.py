@@ -1,4 +1,4 @@
-"""Shows what was found: which checkpoint, chosen by what, its parameters and its metrics on every split."""
+"""Prints results: the selected checkpoint, its parameters, and its metrics on every split."""
 
 from __future__ import annotations
 
@@ -39,21 +39,21 @@ def show_run(
     balanced: int | None = None,
     also: Sequence[Checkpoint] = (),
 ) -> Checkpoint:
-    """Shows the best checkpoint of a run that has just ended, and returns it.
+    """Prints the best checkpoint of a completed run, and returns it.
 
     Args:
-        store: where the run is.
-        experiment: of the run.
-        run_id: of the run.
-        balanced: of several objectives, the step that was chosen from their front.
-        also: checkpoints of other runs that compare: what the run started from. A copy of one counts as the one it is of.
+        store: store of the run.
+        experiment: experiment of the run.
+        run_id: id of the run.
+        balanced: step of the balanced choice, for several objectives.
+        also: comparable checkpoints of other runs, such as the starts. A copy counts as its original.
 
     Raises:
-        SelectionError: no checkpoint of the run can be picked.
+        SelectionError: no checkpoint of the run can be selected.
     """
     if balanced is not None:
         checkpoint = store.get(f"{run_id}:{balanced}:0")
-        say(f"Selected {checkpoint.key}, the balanced choice of the front, by train data.")
+        say(f"Selected {checkpoint.key}, the balanced choice of the front, on train data.")
         show_checkpoint(experiment, checkpoint)
         return checkpoint
     selection = best_of_run(store, experiment, run_id, also)
@@ -63,20 +63,20 @@ def show_run(
 
 
 def show_selection(selection: Selection) -> None:
-    """Says what was picked, and which split chose; in a line of its own where that was the test split."""
+    """Prints the selected checkpoints and the split that was used, with a separate line for test data."""
     picked = ", ".join(checkpoint.key for checkpoint in selection.checkpoints)
     chooser = "the last step" if selection.chosen_by == "last step" else f"{selection.chosen_by} data"
     say(f"Selected {picked}, chosen by {chooser} ({selection.describe()}).")
     if selection.used_test_data:
-        say("Test data decided: the test metrics below are not out of sample.", "bold yellow")
+        say("Chosen on test data: the test metrics below are not out of sample.", "bold yellow")
     for line in selection.notes:
         note(f"Note: {line}")
 
 
 def show_checkpoint(experiment: Experiment, checkpoint: Checkpoint) -> None:
-    """Shows a stored checkpoint's parameters and metrics; of a rule that is not known, the parameters as they are stored."""
+    """Prints a checkpoint's parameters and metrics; raw parameters if its rule may not be loaded."""
     if experiment.is_only_read:
-        note("Note: the study names a user's file, which is not run by being read; --rule-file names it.")
+        note("Note: the study names a user's file, which is not run by reading the study; name it with --rule-file.")
         for name, values in checkpoint.human.items():
             say(f"  {name} = {list(values)}")
     else:
@@ -85,31 +85,31 @@ def show_checkpoint(experiment: Experiment, checkpoint: Checkpoint) -> None:
 
 
 def show_parameters(experiment: Experiment, raw: Mapping[str, Sequence[float] | Any]) -> None:
-    """Shows the parameters that matter, in human units."""
+    """Prints the active parameters, in human units."""
     values = {name: tuple(row.tolist()) for name, row in experiment.human_parameters(raw).items()}
     show(parameters_table(experiment.active_parameters, values, experiment.tokens))
 
 
 def show_metrics(experiment: Experiment, metrics: Mapping[str, Mapping[str, float]]) -> None:
-    """Shows the objective and the metrics the experiment reports, split by split."""
+    """Prints the objective and the reported metrics on every split."""
     show(results_table(experiment.objective, metrics))
 
 
 def show_changed(start: Start, metrics: Mapping[str, Mapping[str, float]], name: str) -> None:
-    """Says where a metric does not come out as it was stored, though study and prices are those of the run."""
+    """Prints stored values of a metric that are not reproduced, although study and prices are those of the run."""
     for split, (before, now) in start.changed(metrics, name).items():
         show_caution(
-            f"the run stored {split} {name} = {before:.6g}, which is {now:.6g} here: another version of quantsim made it"
+            f"the run stored {split} {name} = {before:.6g}, but it is {now:.6g} here: the run used another version of quantsim"
         )
 
 
 def show_caution(text: str) -> None:
-    """Says, as a part of the result, what it must not be taken without."""
+    """Prints a caution as part of the result."""
     say(f"Caution: {text}.", "bold yellow")
 
 
 def show_notes(notes: Mapping[str, Any]) -> None:
-    """Says once what a reader of the results should know: forms no pool has, a shortened warm-up, gaps that were filled."""
+    """Prints notes on results: settings for published figures, a shorter warm-up, filled gaps."""
     for caution in notes.get("cautions", ()):
         show_caution(caution)
     if "warm_up" in notes:
@@ -122,18 +122,18 @@ def show_notes(notes: Mapping[str, Any]) -> None:
         note(f"Note: of the exogenous swaps: {counts}.")
     if "gaps_filled" in notes:
         note(
-            f"Note: {notes['bars_filled']} bars in {notes['gaps_filled']} gaps of the prices are filled with the price "
+            f"Note: {notes['bars_filled']} bars in {notes['gaps_filled']} gaps of the prices are filled with the last price "
             "before them; `quantsim prices` lists them."
         )
 
 
 def simulating(experiment: Experiment, key: str) -> str:
-    """The command that shows a checkpoint of the experiment, with the files of users' rules that it needs."""
+    """Returns the command that simulates a checkpoint, with the files of users' rules."""
     files = dict.fromkeys(name.rpartition(":")[0] for name in experiment.own_rules)
     return f"simulate --from {key} --plot pool.png" + "".join(f" --rule-file {shlex.quote(file)}" for file in files)
 
 
 def show_next(store: str, *commands: str) -> None:
-    """Says what could be done next, as it would be typed."""
+    """Prints commands for the next step."""
     option = "" if store == DEFAULT_STORE else f" --store {redact(shlex.quote(store))}"
     say("Next: " + " or ".join(f"quantsim {command}{option}" for command in commands))

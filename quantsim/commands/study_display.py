@@ -1,4 +1,4 @@
-"""Shows what a study came to: the front of several objectives, what mattered, and pages that the browser opens."""
+"""Prints results of a search: the front of several objectives and importances. Also writes HTML pages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from quantsim.commands.outcome import show_next, simulating
+from quantsim.commands.display import show_next, simulating
 from quantsim.commands.session import note, place_of, say, show
 from quantsim.errors import QuantsimError
 
@@ -28,7 +28,7 @@ _MOST_ROWS = 20
 
 
 def show_study(experiment: Experiment, run: SearchRun, storage: Location, pages: Path | None) -> None:
-    """Shows the front, where there are several objectives, and importances; writes pages where a folder is given."""
+    """Prints the front of several objectives and importances; writes HTML pages if a folder is given."""
     from quantsim.drivers.search.study import load_study, quiet_optuna
     from quantsim.drivers.search.values import objective_names
     from quantsim.report.study_pages import importances, write_study_pages
@@ -43,7 +43,7 @@ def show_study(experiment: Experiment, run: SearchRun, storage: Location, pages:
             found = importances(study, index)
             if len(found) > 1:
                 shares = ", ".join(f"{parameter} {100 * share:.0f} %" for parameter, share in found.items())
-                say(f"What mattered for {name}: {shares}.")
+                say(f"Importances for {name}: {shares}.")
         if pages is not None:
             written = write_study_pages(study, pages, names, experiment.cautions)
             say(f"Pages: {', '.join(str(path) for path in written)}")
@@ -58,15 +58,15 @@ def show_places(
     *,
     own_storage: bool,
 ) -> None:
-    """Says where a study and its checkpoints are, and what could be done next.
+    """Prints the location of a study and its checkpoints, and commands for the next step.
 
     Args:
-        experiment: of the run.
-        run: that has just ended.
+        experiment: experiment of the run.
+        run: the completed run.
         results: the open store.
-        best: the checkpoint that was shown.
-        store: as the user gave it.
-        own_storage: whether the user said where the study is kept.
+        best: the selected checkpoint.
+        store: location of the store, as the user gave it.
+        own_storage: whether the user named the storage of the study.
     """
     say(f"Checkpoints: {place_of(results)}, run {run.run_id[:8]}")
     say(f"Optuna study: {run.storage}, name {run.study_name}")
@@ -76,19 +76,19 @@ def show_places(
 
 @contextlib.contextmanager
 def naming_take_over() -> Iterator[None]:
-    """Adds to an error that names the driver's way to take a study over what that is on the command line."""
+    """Adds the name of the option ``--take-over`` to an error about a held lease."""
     try:
         yield
     except QuantsimError as error:
         if "take_over=True" in str(error):
-            error.add_note("on the command line that is --take-over")
+            error.add_note("on the command line: --take-over")
         raise
 
 
 def attach_pictures(
     experiment: Experiment, prices: Prices, run: SearchRun, storage: Location, store_location: str
 ) -> None:
-    """Gives the best trials a picture and a study file, for the dashboard to show; passes over those that have them."""
+    """Attaches a picture and a study file to the best trials, for the dashboard, unless they have them."""
     from quantsim.dashboard.artifacts import artifact_folder, attach_artifacts
     from quantsim.dashboard.notable import notable_trials
     from quantsim.drivers.search.study import load_study, quiet_optuna
@@ -106,15 +106,15 @@ def _show_front(study: Study, run: SearchRun, names: tuple[str, ...]) -> None:
     from quantsim.objective import is_cost
     from quantsim.report import front_table
 
-    # Of a cost that is maximised with its minus, the cost is shown.
+    # Costs, which are stored negated, are shown positive.
     names = tuple(f"-{name}" if not name.startswith("-") and is_cost(name) else name for name in names)
     trials = {trial.number: trial for trial in study.get_trials(deepcopy=False)}
     shown = run.front[:_MOST_ROWS]
     rows = [(number, trials[number].values) for number in shown]
     show(front_table(rows, names, run.best_trial))
     if len(run.front) > len(shown):
-        note(f"Note: {len(run.front) - len(shown)} more on the front; the dashboard and the pages show them all.")
+        note(f"Note: there are {len(run.front) - len(shown)} more on the front; the dashboard and the pages show all.")
     say(
-        f"Front: {len(run.front)} trials, hypervolume {run.hypervolume:.3f} of 1. Balanced, nearest to the best of each: trial "
-        f"{run.best_trial}."
+        f"Front: {len(run.front)} trials, hypervolume {run.hypervolume:.3f} of 1. Balanced choice (nearest to the best of "
+        f"each): trial {run.best_trial}."
     )

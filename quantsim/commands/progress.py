@@ -1,4 +1,4 @@
-"""Shows how far a driver is: a bar on a terminal, a line now and then elsewhere, nothing where quiet is asked for."""
+"""Shows the progress of a driver: a bar on a terminal, else a line every few seconds, or nothing if quiet."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 @dataclass(frozen=True)
 class ProgressLine:
-    """How far a driver is.
+    """The progress of a driver.
 
     Attributes:
-        done: steps or trials done, those of earlier sessions included.
-        total: of how many.
-        text: the objective and the best so far, in one line.
-        seconds_left: as far as is known; a bar works it out by itself.
+        done: number of completed steps or trials, including earlier sessions.
+        total: total number.
+        text: the objective and the best value so far, in one line.
+        seconds_left: estimated remaining time, if known; a bar computes it itself.
     """
 
     done: int
@@ -39,10 +39,10 @@ Watcher = Callable[[ProgressLine], None]
 
 @contextlib.contextmanager
 def watching(what: str, *, quiet: bool) -> Iterator[Watcher]:
-    """Yields what a driver's reports are to be handed to.
+    """Yields a function to call with a driver's reports.
 
     Args:
-        what: the name of one unit: "step", "trial".
+        what: name of a unit: "step", "trial".
         quiet: whether to show nothing.
     """
     if quiet:
@@ -69,7 +69,7 @@ def watching(what: str, *, quiet: bool) -> Iterator[Watcher]:
 
 
 class _Lines:
-    """Writes the first report, the last one, and in between one every few seconds."""
+    """Prints the first report, the last one, and one every few seconds in between."""
 
     def __init__(self, what: str) -> None:
         self._what = what
