@@ -1,7 +1,7 @@
-"""Finds named objects: those of a package's modules, and those of files that users write.
+"""Finds objects by name, in the modules of a package and in users' files.
 
-A user's object is named ``path/to/file.py:name``. When the user names it, the file is read once, hashed, and those very bytes
-are run. A name in a stored study runs nothing: the user must name the file again, and its hash must be the stored one.
+An object in a user's file is named ``path/to/file.py:name``. When the user names it, the file is read once, hashed, and
+exactly these bytes are run. A name in a stored study runs nothing: the user must name the file again, and its hash must match.
 """
 
 from __future__ import annotations
@@ -45,21 +45,20 @@ T = TypeVar("T")
 
 
 class SourceName(str):
-    """``path/to/file.py:name``, together with the content of the file that it stands for.
+    """The name ``path/to/file.py:name``, with the hash of the file.
 
-    Compares, hashes and serialises as the plain text.
+    Compares, hashes and serialises like the plain text.
 
     Attributes:
-        digest: SHA-256 of the file; None where a stored study was written without it.
-        loadable: whether the file may be run. Not so for a name that was read from a stored study, unless the user has named
-            the file.
+        digest: SHA-256 of the file; None if a stored study does not have it.
+        loadable: whether the file may be run. False for a name from a stored study, unless the user has named the file.
     """
 
     digest: str | None
     loadable: bool
 
     def __new__(cls, text: str, digest: str | None = None, *, loadable: bool = True) -> Self:
-        """Ties a name to the content of its file."""
+        """Makes a name with the hash of its file."""
         name = super().__new__(cls, text)
         name.digest, name.loadable = digest, loadable
         return name
@@ -67,14 +66,14 @@ class SourceName(str):
 
 @dataclass(frozen=True)
 class Registry(Generic[T]):
-    """All objects of a kind: one per module of a package, and those of users' files.
+    """All objects of a kind: one per module of a package, and those in users' files.
 
     Attributes:
         package: name of the package.
-        attribute: what a module calls its object.
-        kind: of the objects; for those of files alone, a union of several kinds.
-        called: what users call the kind.
-        others: modules of the package that hold none.
+        attribute: name of the object in a module.
+        kind: class of the objects; for users' files, it may be a union.
+        called: name of the kind, for messages.
+        others: modules of the package without an object.
     """
 
     package: str
@@ -84,19 +83,19 @@ class Registry(Generic[T]):
     others: frozenset[str]
 
     def names(self) -> tuple[str, ...]:
-        """The names of all objects that come with quantsim, sorted; nothing but the package is imported to find them."""
+        """Returns the names of all objects of quantsim, sorted. Only imports the package, not its modules."""
         modules = pkgutil.iter_modules(importlib.import_module(self.package).__path__)
         return tuple(sorted({module.name for module in modules} - self.others))
 
     def checked(self, name: str, known: Mapping[str, SourceName] | None = None) -> str:
-        """The name, once it is sure that there is such an object; that of a user's file together with the file's content.
+        """Returns the name after checking that the object exists; a name in a user's file gets the hash of the file.
 
         Args:
-            name: as a study has it.
-            known: names that are taken as they are, without a look at their files; see :func:`stored_names`.
+            name: name in a study.
+            known: names that are not checked; see :func:`stored_names`.
 
         Raises:
-            ConfigError: as :meth:`get`.
+            ConfigError: as in :meth:`get`.
         """
         if known and name in known:
             return known[name]
@@ -107,10 +106,10 @@ class Registry(Generic[T]):
         return name
 
     def get(self, name: str) -> T:
-        """The object of that name, or the one that ``path/to/file.py:name`` stands for.
+        """Returns the object with this name, or the one at ``path/to/file.py:name``.
 
         Raises:
-            ConfigError: there is none; the message suggests the nearest.
+            ConfigError: there is no such object; the message suggests the nearest name.
         """
         if is_in_file(name):
             return _from_file(name, self.kind)
@@ -123,7 +122,7 @@ class Registry(Generic[T]):
 
 
 def names_in_file(path: str | os.PathLike[str], kind: Any) -> tuple[str, ...]:
-    """The objects of a kind, or of a union of kinds, in a user's file, which is run: ``path/to/file.py:name`` of each.
+    """Runs a user's file, and returns the names of its objects of a kind: ``path/to/file.py:name``.
 
     Raises:
         ConfigError: the file cannot be read, or running it fails.
@@ -133,18 +132,18 @@ def names_in_file(path: str | os.PathLike[str], kind: Any) -> tuple[str, ...]:
 
 
 def is_in_file(name: str) -> bool:
-    """Whether a name is of the form ``path/to/file.py:name``."""
+    """Whether a name has the form ``path/to/file.py:name``."""
     return name.rpartition(":")[0].endswith(_SUFFIX)
 
 
 def short_name(name: str) -> str:
-    """The name without the folder of a user's file."""
+    """Returns the name without the folder of a user's file."""
     path, attribute = _split(name)
     return f"{path.name}:{attribute}" if is_in_file(name) else name
 
 
 def is_loadable(name: str) -> bool:
-    """Whether the object of that name may be had; not so for one of a user's file that only a stored study names."""
+    """Whether the object with this name may be loaded; False for one in a user's file that only a stored study names."""
     return not isinstance(name, SourceName) or name.loadable
 
 
@@ -154,19 +153,19 @@ def stored_names(
     files: Iterable[str | os.PathLike[str]] = (),
     source: str = "the stored study",
 ) -> dict[str, SourceName]:
-    """The names of users' objects in a stored configuration, none of whose files is run by being named there.
+    """Returns the names of users' objects in a stored configuration. No file is run.
 
     Args:
         values: nested JSON values.
         digests: name → SHA-256 of its file, as stored with the configuration.
-        files: that the user allows to be run, wherever they lie now; each must have one of the stored hashes.
-        source: what was stored, for messages.
+        files: files that the user allows to run, at any location; each must have one of the stored hashes.
+        source: name of the configuration, for messages.
 
     Returns:
-        Stored name → the name to use: with the path of the user's file where one was given.
+        Stored name → name to use, with the path of the given file if there is one.
 
     Raises:
-        ConfigError: a file cannot be read, or is not one that was stored.
+        ConfigError: a file cannot be read, or its hash is not a stored one.
     """
     given = {_digest(_read(path)): path for path in map(Path, files)}
     names = {}
@@ -187,8 +186,8 @@ def _why_not(digest: str, names: Mapping[str, SourceName]) -> str:
         return "it uses no rule or pool of a user's file; leave the rule file out"
     if unknown := [text for text, name in names.items() if name.digest is None]:
         return (
-            f"that was stored without the hash of {unknown[0]}, by an older version. Name a study that has the rule with "
-            "--study, and take the parameters into it with --as-study"
+            f"an older version stored it without the hash of {unknown[0]}. Name a study with the rule with --study, and use "
+            "the parameters in it with --as-study"
         )
     stored = ", ".join(f"{text} with SHA-256 {name.digest}" for text, name in names.items())
     return f"that has {stored}, and the file given has {digest}. Restore the file as it was then"
@@ -204,9 +203,9 @@ def _names_in(values: Any) -> Iterable[str]:
 
 
 def by_content(values: Any, digests: Mapping[str, str | None]) -> Any:
-    """Nested JSON values with the path in every name of a user's object replaced by the file's hash, where that is known.
+    """Returns nested JSON values in which the path in every name of a user's object is replaced by the file's hash, if known.
 
-    What is left does not depend on where files lie, and tells files of different content apart.
+    The result does not depend on the location of files, only on their content.
     """
     if isinstance(values, Mapping):
         return {key: by_content(value, digests) for key, value in values.items()}
@@ -217,11 +216,11 @@ def by_content(values: Any, digests: Mapping[str, str | None]) -> Any:
 
 
 def _from_file(name: str, kind: type[T]) -> T:
-    """The object that ``path/to/file.py:name`` stands for; the same one as long as the file is the same.
+    """Returns the object at ``path/to/file.py:name``; the same object as long as the file does not change.
 
     Raises:
-        ConfigError: there is no such file, it is not the one that was hashed or must not be run, running it fails, or it has
-            no such object of that kind.
+        ConfigError: the file does not exist, has changed, may not be run, fails when it is run, or has no such object of this
+            kind.
     """
     path, attribute = _split(name)
     if not isinstance(name, SourceName):
@@ -239,9 +238,9 @@ def _from_file(name: str, kind: type[T]) -> T:
     found = getattr(module, attribute, None)
     if not isinstance(found, kind):
         kinds = " or ".join(one.__name__ for one in get_args(kind) or (kind,))
-        problem = f"has no {attribute!r}" if found is None else f"has a {attribute!r} that is no {kinds}"
+        problem = f"has no {attribute!r}" if found is None else f"has a {attribute!r} that is not a {kinds}"
         there = ", ".join(sorted(_objects_in(module, kind)))
-        listed = f"it has {there}" if there else f"it has none: make one with quantsim's {kinds}"
+        listed = f"it has {there}" if there else f"it has none: make one with the class {kinds} of quantsim"
         raise ConfigError(f"{path} {problem}; {listed}")
     return cast(T, _guarded_objects.setdefault((path, digest, attribute), _guarded(found, path.resolve(), attribute)))
 
@@ -251,13 +250,13 @@ def _objects_in(module: ModuleType, kind: type) -> list[str]:
 
 
 _guarded_objects: dict[tuple[Path, str, str], object] = {}
-"""(file, hash, name) → the object: one, so that it compares and hashes as itself."""
+"""(file, hash, name) → the object. There is one object each, so that comparison by identity works."""
 
 
 def _guarded(found: Any, path: Path, attribute: str) -> object:
-    """The object with functions whose exceptions, ``sys.exit`` included, end as one ConfigError that names the file.
+    """Wraps the functions of an object so that exceptions, including ``sys.exit``, become a ConfigError that names the file.
 
-    Those of its parameters' transforms may raise ValueError, to refuse a value.
+    Transforms of its parameters may raise ValueError for an invalid value.
     """
 
     def guard(function: Callable[..., Any], passing: type[Exception]) -> Callable[..., Any]:
@@ -273,7 +272,7 @@ def _guarded(found: Any, path: Path, attribute: str) -> object:
         return called
 
     def within(value: Any) -> Any:
-        """A part of the object: what is not the user's own stays the very object that it is."""
+        """Wraps a part of the object. Parts that are not from the user's file stay the same object."""
         if isinstance(value, tuple):
             parts = tuple(map(within, value))
             return value if all(map(operator.is_, parts, value)) else parts
@@ -294,7 +293,7 @@ def _guarded(found: Any, path: Path, attribute: str) -> object:
 
 @contextlib.contextmanager
 def naming_users_files() -> Iterator[None]:
-    """Has what a user's code raises end as a ConfigError, too, where JAX calls it by itself, as it does backward passes."""
+    """Converts exceptions of a user's code to ConfigError also if JAX calls the code, as in backward passes."""
     try:
         yield
     except QuantsimError:
@@ -308,13 +307,13 @@ def naming_users_files() -> Iterator[None]:
 
 
 def _place(error: BaseException, path: Path) -> str:
-    """The file, and the line of it that an exception came from."""
+    """Returns the file, and its line where an exception was raised."""
     lines = [line for frame, line in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename == str(path)]
     return f"{path}, line {lines[-1]}" if lines else str(path)
 
 
 def exception_text(error: BaseException) -> str:
-    """The kind of an exception and the first line of what it says."""
+    """Returns the type of an exception and the first line of its message."""
     text = str(error).strip().partition("\n")[0]
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
@@ -336,7 +335,7 @@ def _digest(source: bytes) -> str:
 
 
 class _Source(importlib.abc.InspectLoader):
-    """Runs the bytes that were hashed. Python's own loader would read the file anew, or take old byte code."""
+    """Runs the bytes that were hashed. Python's own loader would read the file again, or use old byte code."""
 
     def __init__(self, source: bytes, path: Path) -> None:
         self._source, self._path = source, path
@@ -349,7 +348,7 @@ class _Source(importlib.abc.InspectLoader):
 
 
 _modules: dict[tuple[Path, str], ModuleType] = {}
-"""(file, hash) → what running it gave: one program for one rule, whatever becomes of the file."""
+"""(file, hash) → the module. There is one program per rule, even if the file changes later."""
 
 
 def _module(path: Path, digest: str) -> ModuleType:
@@ -358,14 +357,14 @@ def _module(path: Path, digest: str) -> ModuleType:
     source = _read(path)
     if _digest(source) != digest:
         raise ConfigError(
-            f"{path} was changed since it was first read for this study: start again with the file as it is"
+            f"{path} has changed since it was first read for this study: start again with the current file"
         )
     name = f"quantsim_user_{path.stem}_{digest[:12]}"
     spec = importlib.util.spec_from_file_location(name, path.resolve(), loader=_Source(source, path.resolve()))
     if spec is None or spec.loader is None:
         raise ConfigError(f"{path} is not a Python file")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses and the like look their module up
+    sys.modules[name] = module  # dataclasses look up their module
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:

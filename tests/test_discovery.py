@@ -80,7 +80,7 @@ def test_a_process_that_finds_another_file_does_not_run_it(file: Path, monkeypat
     file.write_text(file.read_text().replace("default=0.02", "default=0.05"))
     for known in ("_modules", "_guarded_objects"):
         monkeypatch.setattr(f"quantsim.discovery.{known}", {})  # as in a process of its own
-    with pytest.raises(ConfigError, match=r"mine\.py was changed since"):
+    with pytest.raises(ConfigError, match=r"mine\.py has changed since"):
         _ = pickle.loads(there).rule  # noqa: S301
 
 
@@ -110,7 +110,7 @@ def test_the_file_that_was_run_is_taken_wherever_it_lies(file: Path, tmp_path: P
     moved.write_text(moved.read_text() + "\n# changed\n")
     with pytest.raises(ConfigError, match=r"theirs\.py is not of the stored study.*SHA-256.*Restore"):
         Experiment.from_stored(config, sources, [moved])
-    with pytest.raises(ConfigError, match=r"stored without the hash of .*mine\.py:calm_momentum.*--as-study"):
+    with pytest.raises(ConfigError, match=r"stored it without the hash of .*mine\.py:calm_momentum.*--as-study"):
         Experiment.from_stored(config, {}, [moved])
     plain = study("momentum").model_dump(mode="json")
     with pytest.raises(ConfigError, match="it uses no rule or pool of a user's file"):

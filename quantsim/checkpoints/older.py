@@ -1,4 +1,4 @@
-"""Studies as older versions stored them, in the words of this one."""
+"""Migrates studies that older versions stored."""
 
 from __future__ import annotations
 

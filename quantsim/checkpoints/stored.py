@@ -1,4 +1,4 @@
-"""Opens the study of a stored run. The one place where that is done: what a run names is never run by being read."""
+"""Opens the study of a stored run, without running any file that it names. Studies of runs are only opened here."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ _RULE_SOURCES = "rule_sources"
 
 
 def rule_notes(experiment: Experiment) -> dict[str, Any]:
-    """What a driver notes of a run so that :func:`study_of_run` knows the files of users' rules again; empty without any."""
+    """Returns the notes of a run with the hashes of users' rule files, for :func:`study_of_run`; empty if there are none."""
     return {_RULE_SOURCES: experiment.rule_sources} if experiment.rule_sources else {}
 
 
 def rule_sources(run: Run) -> dict[str, str]:
-    """Name → SHA-256 of its file, of the users' rules in a run's study; empty where the run was stored without."""
+    """Returns name of a user's rule → SHA-256 of its file, for the study of a run; empty if the run does not have them."""
     return dict(run.notes.get(_RULE_SOURCES, {}))
 
 
 def study_of_run(run: Run, rule_files: Iterable[str | Path] = ()) -> Experiment:
-    """The study that a run was made with.
+    """Returns the study of a run.
 
     Args:
-        run: as the store returns it.
-        rule_files: the files of users' rules in it. Without them the study can be read, and not be simulated.
+        run: run from the store.
+        rule_files: files of users' rules in the study. Without them it can be read, but not simulated.
 
     Raises:
-        ConfigError: the study is not valid in this version, or a file is not the one that the run used.
+        ConfigError: the study is not valid in this version, or the hash of a file does not match.
 
     Example:
         >>> run = store.find_runs()[0]  # doctest: +SKIP
@@ -47,7 +47,7 @@ def study_of_run(run: Run, rule_files: Iterable[str | Path] = ()) -> Experiment:
 
 
 def content_of(run: Run, purpose: Decides) -> dict[str, Any]:
-    """What :meth:`~quantsim.config.Experiment.content` is of an experiment, of a run's study."""
+    """Returns :meth:`~quantsim.config.Experiment.content` for the study of a run."""
     from quantsim.config import Experiment
     from quantsim.config.identity import content
 
@@ -55,25 +55,25 @@ def content_of(run: Run, purpose: Decides) -> dict[str, Any]:
 
 
 def of_same_study(runs: Iterable[Run], study: Experiment | Run, purpose: Decides) -> list[Run]:
-    """The runs whose study decides ``purpose`` as that study, or that run's, does, whatever version stored them.
+    """Returns the runs whose study agrees with the given study (or that of a run) in all keys for ``purpose``.
 
-    They are compared by their configurations, not by the identities that were stored with them.
+    Configurations are compared, not stored identities, so runs of older versions match, too.
     """
     wanted = content_of(study, purpose) if isinstance(study, Run) else study.content(purpose)
     return [run for run in runs if content_of(run, purpose) == wanted]
 
 
 def differences_of(checkpoint: Checkpoint, run: Run, experiment: Experiment) -> tuple[str, ...]:
-    """Where an experiment decides figures otherwise than the study of the run that a checkpoint is of.
+    """Lists the differences of an experiment from the study of a checkpoint's run in what decides metrics.
 
     Args:
-        checkpoint: whose parameters are wanted in the experiment.
-        run: that wrote it.
-        experiment: of the same rule and tokens.
+        checkpoint: checkpoint whose parameters the experiment uses.
+        run: run of the checkpoint.
+        experiment: experiment with the same rule and tokens.
 
     Returns:
-        ``key: stored value → value of the experiment``, of each key that decides what a parameter set is worth, and of each
-        parameter that only one of the two has. Empty where the stored metrics hold.
+        ``key: stored value → value of the experiment``, for each key that decides metrics, and for each parameter that only
+        one of the two has. Empty if the stored metrics are valid for the experiment.
     """
     from quantsim.config.identity import Decides, differences
 

@@ -68,8 +68,8 @@ class Terminated(KeyboardInterrupt):
 class CommandGroup(TyperGroup):
     """The group of all commands, with uniform handling of errors.
 
-    A :class:`~quantsim.errors.QuantsimError` or a system error, such as a full disk, ends with one message, exit code 2, and with
-    ``-v`` the traceback. Ctrl-C ends with exit code 130, SIGTERM with 143. Notes of the exception are shown. All other
+    A :class:`~quantsim.errors.QuantsimError` or a system error, such as a full disk, ends with one message and exit code 2, and
+    ``-v`` shows the traceback. Ctrl-C ends with exit code 130, SIGTERM with 143. Notes of the exception are shown. Other
     exceptions are bugs, and are raised.
     """
 

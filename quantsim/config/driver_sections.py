@@ -1,4 +1,4 @@
-"""The tables of a study file that say what is maximised, and how drivers look for it."""
+"""The tables of a study file for the objective and the drivers."""
 
 from __future__ import annotations
 
@@ -49,15 +49,16 @@ DEFAULT_REPORT = (
 
 
 class Objective(Section, decides=Decides.OBJECTIVE):
-    """What is maximised, over which training windows, and which metrics are stored beside it.
+    """The objective, the training windows, and the metrics that are also stored; docs/objectives.md explains every key.
 
-    Training windows are as long as the training period less ``bout_offset_days``, and begin anywhere in the room this
-    leaves: at chunk boundaries (one pass of the estimators serves them all) or, with ``window_grid = "bar"``, at any bar.
+    Training windows are shorter than the training period by ``bout_offset_days``, and start anywhere in it: at chunk
+    boundaries, so that all windows share one pass of the estimators, or with ``window_grid = "bar"`` at any bar.
 
-    The objective of a window is the ``metric`` plus the metrics of ``weights`` times their weights (a weight for ``metric``
-    itself replaces its 1), taken over ``n_periods`` equal parts of the window that share ``period_overlap`` of their length,
-    and ``n_random_periods`` more of that length, or over ``periods`` by date; aggregated; less a penalty where the window
-    breaks ``constraints`` (metric = least value). On validation and test data the whole split is the only period.
+    The objective of a window is a weighted sum: the ``metric`` with weight 1, unless ``weights`` has another weight for it, and
+    the metrics of ``weights``. The sum is computed over ``n_periods`` equal periods of the window with ``period_overlap``, and
+    ``n_random_periods`` more of the same length, or over ``periods`` by date. The sums are aggregated, and a penalty for
+    violated ``constraints`` (metric = smallest value) is subtracted. On validation and test data the whole split is the only
+    period.
     """
 
     metric: MetricName = "daily_log_sharpe"
@@ -83,34 +84,32 @@ class Objective(Section, decides=Decides.OBJECTIVE):
         if self.periods and (self.n_periods > 1 or self.n_random_periods):
             raise ValueError("give periods by date, or n_periods and n_random_periods, not both")
         if self.periods and self.bout_offset_days:
-            raise ValueError(
-                f"periods by date need windows that do not move: leave out bout_offset_days = {self.bout_offset_days:g}"
-            )
+            raise ValueError(f"periods by date need fixed windows: remove bout_offset_days = {self.bout_offset_days:g}")
         return self
 
     @property
     def terms(self) -> MetricNumbers:
-        """(metric, weight) of what is summed; the metric first."""
+        """Pairs (metric, weight) of the weighted sum, ``metric`` first."""
         return tuple({self.metric: 1.0, **dict(self.weights)}.items())
 
     @property
     def is_plain(self) -> bool:
-        """Whether the objective is simply one metric of the window."""
+        """Whether the objective is a single metric of the window."""
         one_period = self.n_periods == 1 and not self.n_random_periods and not self.periods
         return one_period and self.terms == ((self.metric, 1.0),) and not self.constraints
 
     @property
     def name(self) -> str:
-        """What the maximised number is called among the stored metrics: the metric, or "objective" where it is more."""
+        """Name of the objective among the stored metrics: the metric if it is plain, else "objective"."""
         return self.metric if self.is_plain else OBJECTIVE
 
 
 class Sgd(Section, decides=Decides.STEPS | Decides.ROUNDS):
     """The gradient driver; docs/training.md explains every key.
 
-    ``initial`` says where parameter sets beside the first start, ``initial_scale`` in which units. ``initial_spread`` is of
-    gaussian sets; the others fill the ranges of the parameters' specs. ``starts`` are tables of parameters, each the start of
-    one set instead; what a table leaves out is the study's.
+    ``initial`` sets the starting points of all parameter sets but the first. ``initial_spread`` is for gaussian sets. Other
+    methods use the ranges of the parameter specs, uniformly in ``initial_scale`` units. ``starts`` are tables of parameters,
+    one per set, instead of ``initial``; missing parameters are those of the study.
     """
 
     steps: Annotated[Count, Decides.STEPS] = 500
@@ -152,7 +151,7 @@ class Sgd(Section, decides=Decides.STEPS | Decides.ROUNDS):
         if windows > MOST_WINDOWS:
             raise ValueError(
                 f"n_parameter_sets = {self.n_parameter_sets:,} times batch_size = {self.batch_size:,} are {windows:,} windows "
-                f"a step: at most {MOST_WINDOWS:,}"
+                f"per step: the limit is {MOST_WINDOWS:,}"
             )
         decays = ("adamw", "lion")
         if self.weight_decay and self.optimiser not in decays:
@@ -160,21 +159,19 @@ class Sgd(Section, decides=Decides.STEPS | Decides.ROUNDS):
                 f"weight_decay = {self.weight_decay} needs optimiser = 'adamw' or 'lion', not {self.optimiser!r}"
             )
         if self.momentum and self.optimiser != "sgd":
-            raise ValueError(
-                f"momentum = {self.momentum} needs optimiser = 'sgd', not {self.optimiser!r}, which has its own"
-            )
+            raise ValueError(f"momentum = {self.momentum} needs optimiser = 'sgd', not {self.optimiser!r}")
         if self.warmup_steps and self.schedule != "warmup_cosine":
             raise ValueError(
                 f"warmup_steps = {self.warmup_steps} needs schedule = 'warmup_cosine', not {self.schedule!r}"
             )
         if self.warmup_steps >= self.steps:
-            raise ValueError(f"warmup_steps = {self.warmup_steps} must be fewer than steps = {self.steps}")
+            raise ValueError(f"warmup_steps = {self.warmup_steps} must be less than steps = {self.steps}")
         if self.hessian_penalty and not self.hessian_samples:
             raise ValueError(
-                f"hessian_penalty = {self.hessian_penalty} needs hessian_samples of at least 1, the directions tried a step"
+                f"hessian_penalty = {self.hessian_penalty} needs hessian_samples of at least 1, the number of directions"
             )
         if len(self.starts) == 1:
-            raise ValueError("starts has one set: give it as parameters, around which sets are drawn")
+            raise ValueError("starts has one set: use [parameters] instead, around which sets are drawn")
         self._check_lbfgs()
         return self
 
@@ -183,17 +180,17 @@ class Sgd(Section, decides=Decides.STEPS | Decides.ROUNDS):
             return
         if self.schedule != "constant":
             raise ValueError(
-                f"schedule = {self.schedule!r} is not for optimiser = 'lbfgs', whose line search sets the step: leave it out"
+                f"schedule = {self.schedule!r} is not for optimiser = 'lbfgs', whose line search sets the step: remove it"
             )
         for name in ("price_noise", "hessian_penalty"):
             if value := getattr(self, name):
                 raise ValueError(
-                    f"{name} = {value} makes the objective random, and optimiser = 'lbfgs' wants it fixed: leave one out"
+                    f"{name} = {value} makes the objective random, but optimiser = 'lbfgs' needs a fixed one: remove one"
                 )
 
 
 class Hybrid(Section, decides=Decides.ROUNDS):
-    """Search and gradients in turns; docs/hybrid.md explains every key."""
+    """The hybrid driver, which alternates search and gradients; docs/hybrid.md explains every key."""
 
     rounds: Annotated[Count, Decides.NOTHING] = 3
     trials: Trials = 50
@@ -210,8 +207,8 @@ class Hybrid(Section, decides=Decides.ROUNDS):
         needed = self.trials + self.top * (self.steps + 1)
         if self.max_evaluations is not None and self.max_evaluations < needed:
             raise ValueError(
-                f"max_evaluations = {self.max_evaluations} is less than one round takes: {self.trials} trials, and for each of "
-                f"{self.top} sets {self.steps} steps and a trial, {needed} in all; raise it, or lower trials, top or steps"
+                f"max_evaluations = {self.max_evaluations} is less than one round needs: {self.trials} trials, and for each of "
+                f"{self.top} sets {self.steps} steps and a trial, {needed} in total; raise it, or lower trials, top or steps"
             )
         return self
 

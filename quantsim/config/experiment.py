@@ -1,4 +1,4 @@
-"""The experiment: everything that decides a result, in one frozen value."""
+"""The experiment: everything that decides a result, in one frozen object."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ Subsidiaries = Annotated[tuple[tuple[GroupName, SerializeAsAny[Subsidiary]], ...
 
 
 class Experiment(Section, decides=Decides.TRIALS | Decides.STEPS):
-    """A pool, its data, its periods, what is maximised, and how; see docs/studies.md for every key.
+    """A pool, its data and periods, the objective, and the settings of the drivers. docs/studies.md explains every key.
 
-    Frozen, hashable and checked when it is made. Two experiments of equal content have equal :attr:`identity`, whatever
-    they are called and whatever file they come from.
+    An experiment is frozen, hashable, and validated when it is made. Experiments with equal content have equal
+    :attr:`identity`, independent of their names and files.
 
     Raises:
-        ConfigError: from :meth:`load`, :meth:`from_dict`, :meth:`from_fingerprint` and :meth:`override`, naming every key
-            that is wrong, its value and what would be right.
+        ConfigError: from :meth:`load`, :meth:`from_dict`, :meth:`from_fingerprint` and :meth:`override`; the message names
+            every invalid key, its value and the remedy.
     """
 
     name: Annotated[StudyName, Decides.NOTHING] = "experiment"
@@ -74,13 +74,13 @@ class Experiment(Section, decides=Decides.TRIALS | Decides.STEPS):
         return self
 
     def __getstate__(self) -> dict[Any, Any]:
-        """Without what is derived from the content: it is cheap to make again, and rules are not for pickling."""
+        """The fields alone. Derived values are cheap to compute again, and rules cannot be pickled."""
         state = super().__getstate__()
         return {**state, "__dict__": {name: state["__dict__"][name] for name in type(self).model_fields}}
 
     @functools.cached_property
     def pools(self) -> tuple[PoolView, ...]:
-        """All pools, each after those whose shares it holds; the experiment's own is the last."""
+        """All pools, subsidiaries before the pools that hold them; the main pool is the last."""
         return pool_views(
             self.pool,
             self.tokens,
@@ -93,12 +93,12 @@ class Experiment(Section, decides=Decides.TRIALS | Decides.STEPS):
 
     @functools.cached_property
     def layout(self) -> tuple[Parameter, ...]:
-        """Every parameter of every pool, in dependency order."""
+        """All parameters of all pools, in dependency order."""
         return tuple(parameter for pool in self.pools for parameter in pool_parameters(pool))
 
     @property
     def tokens(self) -> tuple[str, ...]:
-        """What the pool holds, in its order: ``pool.tokens``, or those of the data."""
+        """The holdings of the pool, in order: ``pool.tokens``, or the tokens of the data."""
         return self.pool.tokens or self.data.tokens
 
     @property
@@ -108,12 +108,12 @@ class Experiment(Section, decides=Decides.TRIALS | Decides.STEPS):
 
     @property
     def active_parameters(self) -> tuple[Parameter, ...]:
-        """The parameters that matter under this experiment's settings."""
+        """The parameters that have an effect under this experiment's settings."""
         return tuple(parameter for parameter in self.layout if parameter.active)
 
     @property
     def trainable(self) -> frozenset[str]:
-        """Raw names of the parameters that gradients move: all that can be moved, or those that ``sgd.train`` names."""
+        """Raw names of the trained parameters: those in ``sgd.train``, or all trainable ones."""
         wanted = self.sgd.train
         return frozenset(
             parameter.raw_name
@@ -123,28 +123,28 @@ class Experiment(Section, decides=Decides.TRIALS | Decides.STEPS):
 
     @property
     def cautions(self) -> tuple[str, ...]:
-        """What everybody who is shown a result must be told, in sentences: that it rests on forms that no pool should have."""
+        """Notes that must accompany every result: settings that are only for reproducing published figures."""
         settings = dict.fromkeys(setting for pool in self.pools for setting in pool.published)
         return tuple(
-            f"this rests on {setting}, which is only for reproducing published figures" for setting in settings
+            f"this result uses {setting}, which is only for reproducing published figures" for setting in settings
         )
 
     @property
     def identity(self) -> str:
-        """:meth:`identity_for` anything: names do not count, nor how much is done, nor where files lie."""
+        """The identity for all purposes. Names, budgets and locations of files do not count. See :meth:`identity_for`."""
         return self.identity_for(~Decides.NOTHING)
 
     def identity_for(self, purpose: Decides) -> str:
-        """SHA-256, in hex, of the keys that decide something of ``purpose`` and are not at their defaults.
+        """Returns the SHA-256, in hexadecimal, of the keys that count for ``purpose`` and are not at their defaults.
 
-        So a key that a later version adds changes none. Of a rule in a user's file the code counts. What files of prices and
-        series hold is the identity of the data to tell.
+        So a key that a later version adds does not change it. For a rule in a user's file the code counts. The content of
+        price and series files is not included; the identity of the data covers it.
         """
         values = self.model_dump(mode="json")
         return digest(content(type(self), values, purpose, self.rule_sources, changed=True))
 
     def content(self, purpose: Decides) -> dict[str, Any]:
-        """The keys that decide something of ``purpose``, for comparison; see :func:`quantsim.config.identity.content`."""
+        """Returns the keys that count for ``purpose``, for comparison; see :func:`quantsim.config.identity.content`."""
         return content(type(self), self.model_dump(mode="json"), purpose, self.rule_sources)
 
     @property
@@ -157,7 +157,7 @@ class Experiment(Section, decides=Decides.TRIALS | Decides.STEPS):
 
     @property
     def is_only_read(self) -> bool:
-        """Whether it is a stored study with users' rules whose files were not given, so that nothing can be asked of these."""
+        """Whether this is a stored study with rules in users' files that may not be run."""
         return not all(map(is_loadable, self.own_rules.values()))
 
     @property
@@ -166,13 +166,13 @@ class Experiment(Section, decides=Decides.TRIALS | Decides.STEPS):
         return {name: source.digest for name, source in self.own_rules.items()}
 
     def initial_parameters(self, values: Mapping[str, Any] | None = None) -> dict[str, NDArray[np.float64]]:
-        """Raw parameters, one value per label each: the experiment's own, with those given in their place.
+        """Returns raw parameters, one value per label: those of the experiment, replaced by the given ones.
 
         Args:
-            values: raw or human-readable name → number or one per label; groups as nested tables or dotted names.
+            values: raw or human-readable name → number, or one number per label; groups as nested tables or dotted names.
 
         Raises:
-            ParameterError: a name, shape or value is wrong.
+            ParameterError: a name, shape or value is invalid.
         """
         given = replaced(self.layout, dict(self.parameters), flat_table(values or {}))
         for pool in self.pools:
@@ -181,33 +181,33 @@ class Experiment(Section, decides=Decides.TRIALS | Decides.STEPS):
         return to_raw(self.layout, given)
 
     def human_parameters(self, raw: Mapping[str, Any]) -> dict[str, NDArray[np.float64]]:
-        """The human-readable form of a complete raw set; parameters that do not matter here are left out."""
+        """Returns the human-readable values of a complete raw set, without inactive parameters."""
         return to_human(self.active_parameters, raw)
 
     def load_prices(self, *, given_series: Collection[str] = ()) -> Prices:
-        """The prices that ``data`` names, filled and put on bars as it says.
+        """Loads the prices of the table ``data``.
 
         Args:
-            given_series: keys of ``series`` whose values are in memory, so that their files need not be there.
+            given_series: keys of ``series`` whose values are in memory, so that their files are not needed.
 
         Raises:
-            PriceError: as :func:`quantsim.prices.load_prices`; or a file of ``series`` is not there; or the experiment is a
-                stored one, whose prices were in memory.
+            PriceError: as in :func:`quantsim.prices.load_prices`; a file of ``series`` does not exist; or this is a stored
+                experiment whose prices were in memory.
         """
         from quantsim.config.price_source import load
 
         return load(self, given_series)
 
     def prices_note(self, prices: Prices) -> str | None:
-        """What a reader should know of prices that ``data`` does not name, such as those in memory; None for those it does."""
+        """Returns a note on prices that differ from those of the table ``data``, such as prices in memory; else None."""
         from quantsim.config.price_source import note
 
         return note(self.data, prices)
 
     def recorded(self, prices: Prices) -> Self:
-        """The experiment as a run on these prices stores it: where ``data`` does not name them, its source is ``"memory"``.
+        """Returns the experiment as a run on these prices stores it: other prices than those of ``data`` have source "memory".
 
-        So whatever opens the run again asks for the prices, and loads no others. The identity is the same.
+        So opening the run again asks for the prices instead of loading others. The identity does not change.
         """
         if self.prices_note(prices) is None:
             return self
@@ -222,14 +222,14 @@ class Experiment(Section, decides=Decides.TRIALS | Decides.STEPS):
         base: Path | None = None,
         own_rules: Mapping[str, SourceName] | None = None,
     ) -> Self:
-        """Builds an experiment from nested tables, as a study file holds them.
+        """Builds an experiment from nested tables, as in a study file.
 
         Args:
             values: the tables.
-            source: where they are from, for messages.
-            base: the folder that relative paths in them count from; unless given, the working directory.
-            own_rules: names of users' rules that stay what they are, such as :attr:`own_rules` of the experiment that the
-                tables were made from. Files of others are read and run.
+            source: name of the source, for messages.
+            base: folder of relative paths; None for the working directory.
+            own_rules: names of users' rules that are already loaded, such as :attr:`own_rules` of the experiment that the
+                tables come from. Files of other rules are read and run.
         """
         if not isinstance(values, Mapping):
             raise ConfigError(f"{source} is not valid: it must be a table of tables, not {type(values).__name__}")
@@ -248,31 +248,31 @@ class Experiment(Section, decides=Decides.TRIALS | Decides.STEPS):
         rule_files: Iterable[str | os.PathLike[str]] = (),
         source: str = "the stored study",
     ) -> Self:
-        """Opens a stored configuration; nothing that it names is run.
+        """Opens a stored configuration without running any file that it names.
 
-        Where it names rules of users' files, whatever needs these rules raises ConfigError, unless their files are given.
+        If it names rules in users' files that are not given, everything that needs these rules raises ConfigError.
 
         Args:
-            config: as stored.
-            rule_sources: name → SHA-256 of its file, of the users' rules in it, as stored with it.
-            rule_files: that may be run; their hashes must be stored ones.
-            source: what was stored, for messages.
+            config: the stored configuration.
+            rule_sources: name of a user's rule → SHA-256 of its file, as stored with the configuration.
+            rule_files: files that may be run; their hashes must match stored ones.
+            source: name of the configuration, for messages.
 
         Raises:
-            ConfigError: it is not valid, or a file is not the one that was stored.
+            ConfigError: the configuration is not valid, or the hash of a file does not match.
         """
         names = stored_names(config, rule_sources, rule_files, source)
         return cls.from_dict(config, source, own_rules=names)
 
     @classmethod
     def load(cls, name_or_path: str | os.PathLike[str], overrides: Iterable[str] = ()) -> Self:
-        """Reads a bundled study by its name, a study file (TOML), or a fingerprint (JSON).
+        """Loads a bundled study by name, a study file (TOML), or a fingerprint (JSON).
 
-        See :func:`~quantsim.config.locate.find_study`. Relative paths in the file count from the folder that it lies in.
+        See :func:`~quantsim.config.locate.find_study`. Relative paths in the file are relative to its folder.
 
         Args:
-            name_or_path: of the study.
-            overrides: as for :meth:`override`. A fingerprint is checked with them applied.
+            name_or_path: name or path of the study.
+            overrides: as in :meth:`override`. A fingerprint is checked after they are applied.
         """
         path = find_study(name_or_path)
         if path.suffix.lower() == ".json":
@@ -288,17 +288,17 @@ class Experiment(Section, decides=Decides.TRIALS | Decides.STEPS):
 
     @classmethod
     def from_fingerprint(cls, fingerprint: Mapping[str, Any], **tables: Any) -> Self:
-        """Builds an experiment from a configuration dictionary of the published implementation; docs/fingerprints.md.
+        """Builds an experiment from a configuration dictionary of quantammsim. See docs/fingerprints.md.
 
         Args:
-            fingerprint: its keys and values; what it leaves out takes that implementation's defaults.
+            fingerprint: keys and values; missing keys have the defaults of quantammsim.
             **tables: tables that replace or extend the translated ones, e.g. ``data={"source": "prices/"}``.
 
         Raises:
             ConfigError: a key is unknown, or a value cannot be translated or is not valid.
 
         Warns:
-            FingerprintWarning: keys mean something else here, or nothing; once, naming all of them.
+            FingerprintWarning: keys have another meaning here, or no effect. One warning names all of them.
         """
         from quantsim.config.fingerprint import translate
 
@@ -310,7 +310,7 @@ class Experiment(Section, decides=Decides.TRIALS | Decides.STEPS):
 
     @classmethod
     def from_translation(cls, translation: Translation, tables: Mapping[str, Any]) -> Self:
-        """Builds an experiment from the tables that a fingerprint was translated to, with a user's changes."""
+        """Builds an experiment from the tables of a translated fingerprint, with a user's changes."""
         try:
             return cls.from_dict(tables, translation.source)
         except ConfigError as error:

@@ -1,4 +1,4 @@
-"""The pools of an experiment, its subsidiaries first, and the parameters that each of them has."""
+"""The pools of an experiment, subsidiaries first, and their parameters."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from quantsim.rules import Output
 __all__ = ["FEE_GROUP", "check_groups", "check_pool", "pool_of", "pool_parameters", "pool_views"]
 
 FEE_GROUP = "fee"
-"""The group of a fee rule's parameters, inside its pool's."""
+"""The group of a fee rule's parameters, inside the group of its pool."""
 
 
 def pool_views(
@@ -34,10 +34,10 @@ def pool_views(
     known_tokens: tuple[str, ...],
     parameters: Mapping[str, Any],
 ) -> tuple[PoolView, ...]:
-    """All pools, each after the subsidiaries that it holds; the experiment's own is the last.
+    """Returns all pools, subsidiaries before the pools that hold them; the main pool is the last.
 
     Raises:
-        ConfigError: a token is unknown, a subsidiary bears a token's name, or holds itself, or is held by none.
+        ConfigError: a token is unknown, or a subsidiary has the name of a token, holds itself, or is not held by any pool.
     """
     for name in subsidiaries:
         if name in known_tokens:
@@ -51,7 +51,7 @@ def pool_views(
             known = (*known_tokens, *subsidiaries)
             raise ConfigError(f"{name!r} is neither a token of data.tokens nor a subsidiary; {nearest(name, known)}")
         if name in above:
-            raise ConfigError(f"subsidiaries hold each other in a circle: {' holds '.join((*above, name))}")
+            raise ConfigError(f"subsidiaries hold each other in a cycle: {' holds '.join((*above, name))}")
         part = subsidiaries[name]
         for token in part.tokens:
             visit(token, (*above, name))
@@ -60,12 +60,12 @@ def pool_views(
     for token in tokens:
         visit(token, ())
     if idle := [name for name in subsidiaries if name not in ordered]:
-        raise ConfigError(f"subsidiaries.{idle[0]} is held by no pool: name it in pool.tokens, or take it out")
+        raise ConfigError(f"subsidiaries.{idle[0]} is not held by any pool: add it to pool.tokens, or remove it")
     return (*ordered.values(), PoolView("", tokens, pool, update, fees, _given(parameters, "")))
 
 
 def pool_parameters(view: PoolView) -> tuple[Parameter, ...]:
-    """The parameters of one pool, in dependency order."""
+    """Returns the parameters of one pool, in dependency order."""
     chunk, label, pool = view.update.chunk_minutes, (view.group or "pool",), pool_of(view)
     settings = view.update.model_dump()
     if pool.layout is not None:
@@ -87,14 +87,14 @@ def pool_of(view: PoolView) -> Pool:
 
 
 def check_groups(pools: Sequence[PoolView]) -> None:
-    """Raises ValueError where two groups of parameters bear one name."""
+    """Raises ValueError if two groups of parameters have the same name."""
     for view in pools:
         subsidiaries = [other.group for other in pools if other.group] if not view.group else []
         groups = [*(name for name, _ in view.pool.members() if name), *subsidiaries]
         for name in groups:
             if name == FEE_GROUP or groups.count(name) > 1:
-                taken = "the group of the fee rule's parameters" if name == FEE_GROUP else "given more than once"
-                raise ValueError(f"ensemble member or subsidiary {name!r}: that name is {taken}; choose another")
+                taken = "the group of the fee rule's parameters" if name == FEE_GROUP else "used more than once"
+                raise ValueError(f"ensemble member or subsidiary {name!r}: this name is {taken}; choose another")
 
 
 def check_pool(view: PoolView, human: Mapping[str, NDArray[np.float64]], series: Series) -> None:
@@ -103,7 +103,7 @@ def check_pool(view: PoolView, human: Mapping[str, NDArray[np.float64]], series:
     Args:
         view: the pool.
         human: its initial parameters, in human units.
-        series: what varies in time for the experiment's own pool.
+        series: series of the main pool that vary over time.
     """
     where = f"subsidiaries.{view.group}." if view.group else ""
     rule, pool, called = view.rule, pool_of(view), f"{where}pool.{_called(view)}"
@@ -143,7 +143,7 @@ def _check_costs(view: PoolView, pool: Pool, series: Series, called: str) -> Non
 
 
 def _check_series(view: PoolView, pool: Pool, series: Series, called: str) -> None:
-    """Raises ValueError where a setting is given as a series and otherwise, too, or the pool cannot take exogenous swaps."""
+    """Raises ValueError if a setting is both a series and a number, or if the pool does not support exogenous swaps."""
     for name in series.costs:
         if number := getattr(view.fees, name):
             raise ValueError(f"fees.{name} = {number} and series.{name} = {getattr(series, name)!r}: give one of them")

@@ -20,10 +20,10 @@ __all__ = ["Data", "Periods", "Series"]
 
 
 class Data(Section, decides=Decides.VALUE):
-    """Which prices: ``source`` is ``"bundled"``, a folder with one file per token, or one file.
+    """The prices. ``source`` is ``"bundled"``, a folder with one file per token, or one file.
 
-    ``stamps`` says what the stamps of all files mark, those of ``series`` too: the end of a bar, when its close is known, or
-    its start.
+    ``stamps`` is the stamp convention of all files, including those of ``series``: stamps mark the end of a bar, when its close
+    is known, or its start.
     """
 
     source: Annotated[str, Field(min_length=1), Decides.NOTHING] = "bundled"
@@ -36,16 +36,16 @@ class Data(Section, decides=Decides.VALUE):
     def _stamps_fit(self) -> Self:
         if self.source == "bundled" and self.stamps == "start":
             raise ValueError(
-                "stamps = 'start' is for files of your own: the bundled prices are stamped at the end of their bars; leave it "
-                "out, or set source"
+                "stamps = 'start' is for your own files: the bundled prices are stamped at the end of their bars; remove it, "
+                "or set source"
             )
         return self
 
 
 class Periods(Section, decides=Decides.VALUE):
-    """Where training, validation and test begin and end; each is half open, and the next one begins where it ends.
+    """Training, validation and test periods. Each is half open, and starts at the end of the one before.
 
-    ``holdout_fraction`` takes validation data from the end of the training period instead, in whole days.
+    With ``holdout_fraction``, validation is the end of the training period instead, in whole days.
     """
 
     train_start: UtcTime
@@ -66,13 +66,13 @@ class Periods(Section, decides=Decides.VALUE):
         if self.holdout_fraction is not None:
             if self.validation_end is not None:
                 raise ValueError(
-                    f"holdout_fraction = {self.holdout_fraction:g} and validation_end both say what validation data is: "
+                    f"holdout_fraction = {self.holdout_fraction:g} and validation_end both set the validation period: "
                     "give one of them"
                 )
             if not self.train_start + timedelta(days=1) <= self._training_end < self.train_end:
                 raise ValueError(
-                    f"holdout_fraction = {self.holdout_fraction:g} of {self.train_end - self.train_start} must leave at "
-                    "least a day to training, and take at least one"
+                    f"holdout_fraction = {self.holdout_fraction:g} of {self.train_end - self.train_start}: training and "
+                    "validation need at least one day each"
                 )
         return self
 
@@ -83,12 +83,12 @@ class Periods(Section, decides=Decides.VALUE):
 
     @property
     def _training_end(self) -> datetime:
-        """Where training stops, less what is held out."""
+        """End of training, without the held-out days."""
         days = (self.train_end - self.train_start) / timedelta(days=1)
         return self.train_end - timedelta(days=round((self.holdout_fraction or 0.0) * days))
 
     def splits(self) -> dict[str, tuple[datetime, datetime]]:
-        """Split name → (first moment, end), for the splits there are, in time order."""
+        """Split name → (start, end), for all splits of the study, in chronological order."""
         found = {"train": (self.train_start, self._training_end)}
         end = self.train_end
         if self.holdout_fraction is not None:
@@ -102,10 +102,10 @@ class Periods(Section, decides=Decides.VALUE):
 
 
 class Series(Section, decides=Decides.VALUE):
-    """Files (CSV or Parquet) with a series in time each: a column of times, and one of values, held until the next.
+    """Files of series that vary over time: a column of times and one of values, each of which holds until the next time.
 
-    ``oracle`` has a column per token of the pool. ``trades`` lists swaps: when, what comes in, what goes out, and one amount.
-    A fee setting that is a series is no number at the same time; zero, the default, counts as none.
+    ``oracle`` has a column per token of the pool. ``trades`` lists exogenous swaps: time, token in, token out, and one amount.
+    A fee setting cannot be both a series and a number other than zero.
     """
 
     swap_fee: str | None = None
@@ -116,5 +116,5 @@ class Series(Section, decides=Decides.VALUE):
 
     @property
     def costs(self) -> tuple[str, ...]:
-        """The fee settings that vary in time."""
+        """The fee settings that vary over time."""
         return tuple(name for name in ("swap_fee", "arb_fee", "gas_cost_usd") if getattr(self, name) is not None)

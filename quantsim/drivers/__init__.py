@@ -1,1 +1,1 @@
-"""What looks for good parameters: gradients (``sgd``), Optuna (``search``), and both in turns (``hybrid``)."""
+"""Drivers, which find parameters: by gradients (``sgd``), with Optuna (``search``), or alternating both (``hybrid``)."""

@@ -12,13 +12,13 @@ __all__ = ["Best"]
 
 @dataclass(frozen=True)
 class Best:
-    """The best value seen, and how long ago, as :mod:`quantsim.ranking` has it: nan is never the best.
+    """The best value so far, ranked by :mod:`quantsim.ranking`; nan is never the best.
 
     Attributes:
-        value: the best so far; nan before any.
-        step: when it was seen; -1 before any.
-        stale: observations since it was last improved.
-        tie: what told it from others of that value.
+        value: the best value so far; nan before the first one.
+        step: step of the best value; -1 before the first one.
+        stale: number of observations since the last improvement.
+        tie: the value that breaks ties.
     """
 
     value: float = math.nan
@@ -28,11 +28,11 @@ class Best:
 
     @property
     def is_known(self) -> bool:
-        """Whether there is one."""
+        """Whether there is a best value."""
         return self.step >= 0
 
     def update(self, value: float, step: int, tie: float | None = None) -> Best:
-        """Takes one more observation into account; ``tie`` is its :data:`~quantsim.ranking.TIE_METRIC`."""
+        """Returns the best value after one more observation; ``tie`` is its :data:`~quantsim.ranking.TIE_METRIC`."""
         if is_ranked(value) and (not self.is_known or rank(value, tie) > rank(self.value, self.tie)):
             return Best(value, step, tie=tie)
         return replace(self, stale=self.stale + 1)

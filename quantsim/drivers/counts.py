@@ -1,4 +1,4 @@
-"""Numbers of trials and workers, as callers give them to a driver."""
+"""Checks numbers of trials and jobs."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ __all__ = ["checked_count"]
 
 
 def checked_count(what: str, value: int, most: int) -> int:
-    """The number itself.
+    """Returns the number after checking it.
 
     Raises:
-        DriverError: it is no whole number, less than 1 or above ``most``; the message names it by ``what``.
+        DriverError: the number is not whole, less than 1 or above ``most``; the message names it by ``what``.
     """
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
         raise DriverError(f"{what} = {value!r} must be a whole number from 1 to {most:,}")

@@ -1,7 +1,7 @@
-"""The contract of a driver: ``init``, ``step`` and ``report`` over an explicit state.
+"""The interface of drivers: ``init``, ``step`` and ``report`` over an explicit state.
 
-:func:`quantsim.drivers.loop.run_driver` runs any of them. A driver evaluates parameter sets with
-:class:`~quantsim.simulator.Evaluator` and with nothing below it.
+:func:`quantsim.drivers.loop.run_driver` runs any driver. A driver evaluates parameter sets only with
+:class:`~quantsim.simulator.Evaluator`.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ ProgressT = TypeVar("ProgressT")
 
 @dataclass(frozen=True)
 class NewRun:
-    """What the checkpoint store records of a run when it begins.
+    """The entry of a new run in the checkpoint store.
 
     Attributes:
-        experiment_id: identity of the experiment for the purpose of the driver.
+        experiment_id: identity of the experiment for the driver.
         data_id: identity of prices and series.
-        name: of the experiment.
+        name: name of the experiment.
         config: the experiment as JSON values.
-        seed: of the experiment.
-        notes: what a reader of the results should know, as JSON values.
+        seed: seed of the experiment.
+        notes: notes for readers of the results, as JSON values.
     """
 
     experiment_id: str
@@ -45,12 +45,12 @@ class NewRun:
 
     @classmethod
     def of(cls, evaluator: Evaluator, purpose: Decides, notes: Mapping[str, Any] | None = None) -> NewRun:
-        """The entry of a run on the experiment and the data of an evaluator.
+        """Returns the entry of a run with the experiment and the data of an evaluator.
 
         Args:
-            evaluator: of the driver.
-            purpose: which keys of the experiment decide what the driver does.
-            notes: in addition to those of the evaluator.
+            evaluator: evaluator of the driver.
+            purpose: the keys of the experiment that count for the driver.
+            notes: notes in addition to those of the evaluator.
         """
         experiment = evaluator.experiment
         return cls(
@@ -65,13 +65,13 @@ class NewRun:
 
 @dataclass(frozen=True)
 class Resumed(Generic[StateT, InfoT]):
-    """A stored run that goes on.
+    """A stored run that is resumed.
 
     Attributes:
-        run_id: of the store.
-        state: after its last completed step.
-        info: what the store lacks of the steps so far; None for nothing.
-        notes: what replaces notes of the run.
+        run_id: id of the run in the store.
+        state: state after the last completed step.
+        info: information on earlier steps that the store does not have; None for none.
+        notes: notes that replace those of the run.
     """
 
     run_id: str
@@ -82,13 +82,13 @@ class Resumed(Generic[StateT, InfoT]):
 
 @dataclass(frozen=True)
 class Report(Generic[ProgressT]):
-    """What is stored and shown after a step; it is written in one transaction.
+    """The results of a step to store, in one transaction, and to show.
 
     Attributes:
-        step: steps done so far.
+        step: number of completed steps.
         checkpoints: the parameter sets that the step evaluated.
-        progress: for whoever watches.
-        state: what the run is resumed from; None where the driver keeps it elsewhere.
+        progress: argument of the progress callback.
+        state: state for resuming; None if the driver keeps it elsewhere.
         log: JSON values for the log of the run; empty for no entry.
     """
 
@@ -100,46 +100,46 @@ class Report(Generic[ProgressT]):
 
 
 class Driver(ABC, Generic[StateT, InfoT, ProgressT]):
-    """Looks for good parameters step by step.
+    """Base class of drivers, which find parameters step by step.
 
-    The state is carried from step to step, and is a frozen value: a step returns a new one. The info is only reported. All
+    The state is carried from step to step. It is a frozen value: a step returns a new one. The info is only reported. All
     fixed parts, such as the experiment and its evaluator, belong to the driver object.
 
     Attributes:
-        name: of the driver in the checkpoint store; up to 16 of a-z, 0-9 and _.
+        name: name of the driver in the checkpoint store: up to 16 of a-z, 0-9 and _.
     """
 
     name: ClassVar[str]
 
     @abstractmethod
     def new_run(self) -> NewRun:
-        """What the store records when a run begins."""
+        """Returns the entry of a new run in the store."""
 
     @abstractmethod
     def resume(self, store: CheckpointStore) -> Resumed[StateT, InfoT] | None:
-        """The stored run that this one continues; None if there is none."""
+        """Returns the stored run to resume; None if there is none."""
 
     @abstractmethod
     def init(self) -> tuple[StateT, InfoT | None]:
-        """The state before the first step, and what there is to report of it."""
+        """Returns the state before the first step, and the info to report of it, if any."""
 
     @abstractmethod
     def step(self, state: StateT) -> tuple[StateT, InfoT]:
-        """Takes one step: the least that is stored as a whole."""
+        """Takes one step, which is stored as a whole."""
 
     @abstractmethod
     def report(self, run_id: str, state: StateT, info: InfoT) -> Report[ProgressT]:
-        """What is stored and shown of a step."""
+        """Returns the results of a step to store and to show."""
 
     @abstractmethod
     def ending(self, state: StateT) -> str | None:
-        """Why the run is over, "" where there is nothing to say; None while it is not."""
+        """Returns the reason why the run is over ("" for no text), or None if it continues."""
 
     def salvage(self, run_id: str, state: StateT) -> Report[ProgressT] | None:
-        """What is worth storing of a step that was cut off by an error or an interrupt; None for nothing.
+        """Returns results to store from a step that an error or an interrupt stopped; None for none.
 
         Args:
-            run_id: of the store.
-            state: before that step.
+            run_id: id of the run in the store.
+            state: state before this step.
         """
         return None

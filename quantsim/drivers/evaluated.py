@@ -1,4 +1,4 @@
-"""From an evaluated parameter set to its checkpoint: the one place where arrays become plain numbers."""
+"""Converts an evaluated parameter set to a checkpoint. Arrays only become plain numbers here."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ def evaluated(
     parameter_set: int = 0,
     created_at: datetime | None = None,
 ) -> Checkpoint:
-    """The checkpoint of a set; its objective is the train metric that the experiment maximises.
+    """Returns the checkpoint of a parameter set. Its objective is the train metric that the experiment maximises.
 
     Args:
-        experiment: says what the parameters are called and what is maximised.
+        experiment: experiment of the set.
         raw: raw name → (n,), complete.
         metrics: split → metric → value.
-        run_id: of the store.
-        driver: what evaluated it.
-        step: SGD step, or trial number.
+        run_id: id of the run in the store.
+        driver: name of the driver.
+        step: gradient step or trial number.
         parameter_set: index within the step.
-        created_at: now unless given.
+        created_at: time of creation; default: now.
     """
     times: dict[str, Any] = {} if created_at is None else {"created_at": created_at}
     return Checkpoint(

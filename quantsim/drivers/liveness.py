@@ -57,13 +57,13 @@ def is_abandoned(run: Run) -> bool:
 
 
 def unfinished_runs(store: CheckpointStore, driver: str, evaluator: Evaluator, purpose: Decides) -> list[Run]:
-    """The abandoned runs of a driver on the same data whose study decides ``purpose`` as the evaluator's does, newest first."""
+    """Returns a driver's abandoned runs on the same data with the same study (keys for ``purpose``), newest first."""
     runs = store.find_runs(driver=driver, data_id=evaluator.data_id)
     return of_same_study(filter(is_abandoned, runs), evaluator.experiment, purpose)
 
 
 def _is_alive(pid: int, begun: str | None) -> bool:
-    if sys.platform == "win32":  # os.kill would end the process there
+    if sys.platform == "win32":  # os.kill would terminate the process on Windows
         return True
     try:
         os.kill(pid, 0)
@@ -81,7 +81,7 @@ def _begun(pid: int) -> str | None:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
-    fields = text.rpartition(")")[2].split()  # the name before may hold anything
+    fields = text.rpartition(")")[2].split()  # the name of the program may contain any characters
     return "ended" if fields[0] in "ZX" else fields[19]
 
 

@@ -1,4 +1,4 @@
-"""The one loop that runs every driver: begin or resume a run, step, store, and end cleanly."""
+"""The loop that runs every driver: starts or resumes a run, takes steps, stores results, and ends cleanly."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ ProgressT = TypeVar("ProgressT")
 
 @dataclass(frozen=True)
 class Finished(Generic[StateT]):
-    """How a run ended.
+    """The result of a session of a run.
 
     Attributes:
-        run_id: of the store.
-        first: state that this session began with.
-        state: after the last step.
-        ending: why it ended, as the driver says; None where it was stopped before.
-        resumed: whether it goes on from an earlier session.
-        seconds: duration of this session.
+        run_id: id of the run in the store.
+        first: first state of this session.
+        state: state after the last step.
+        ending: reason of the end, given by the driver; None if the run was stopped before.
+        resumed: whether the run was resumed.
+        seconds: duration of this session in seconds.
     """
 
     run_id: str
@@ -51,17 +51,18 @@ def run_driver(
     progress: Callable[[ProgressT], None] | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> Finished[StateT]:
-    """Runs a driver to its end. The run is marked with this process while it runs.
+    """Runs a driver to its end. The notes of the run hold the identity of this process.
 
     Args:
-        driver: with all that it needs.
-        store: where checkpoints and the state go.
-        resume: whether to continue a stored run that fits.
-        progress: called after every report.
-        stop: asked after every step; if it returns True before the end, the run is marked as interrupted and the loop returns.
+        driver: the driver.
+        store: store for checkpoints and states.
+        resume: whether to resume a matching stored run.
+        progress: function that is called after every report.
+        stop: function that is called after every step; if it returns True before the end, the run is stored as interrupted and
+            this function returns.
 
     Raises:
-        KeyboardInterrupt: as raised; every completed step is stored, and the run is marked as interrupted.
+        KeyboardInterrupt: every completed step is stored, and the run is stored as interrupted.
     """
     begun = time.monotonic()
     found = driver.resume(store) if resume else None
@@ -107,7 +108,7 @@ def _begin(driver: Driver[StateT, InfoT, ProgressT], store: CheckpointStore) -> 
 def _store(
     store: CheckpointStore, run_id: str, report: Report[ProgressT], progress: Callable[[ProgressT], None] | None
 ) -> None:
-    # `progress` comes last: what it raises must not lose the step.
+    # `progress` comes last, so that an exception in it does not lose the step.
     store.append(
         run_id,
         report.checkpoints,
@@ -126,7 +127,7 @@ def _close_down(
     state: StateT | None,
     error: BaseException,
 ) -> None:
-    """Leaves the run in order after an error. What goes wrong here is added to that error: it is what counts."""
+    """Sets the status of the run after an error. Further errors are added as notes to the first one."""
     interrupted = isinstance(error, KeyboardInterrupt)
     reason = "interrupted by the user" if interrupted else f"{type(error).__name__}: {error}"
     try:

@@ -1,4 +1,4 @@
-"""Where training windows ("bouts") may begin, and how they are drawn."""
+"""Training windows ("bouts"): possible starts, and sampling."""
 
 from __future__ import annotations
 
@@ -45,24 +45,24 @@ class TrainingWindows:
         return self.first + self.stride * np.arange(self.n_starts)
 
     def is_fixed(self, batch_size: int, sampling: Sampling) -> bool:
-        """Whether every batch holds the same windows."""
+        """Whether every batch has the same windows."""
         return self.n_starts == 1 or (sampling == "exhaustive" and batch_size >= self.n_starts)
 
     def draw(self, key: Array, step: Array, batch_size: int, sampling: Sampling) -> Array:
-        """First bars of a step's batch, (batch_size,); a single one where there is no choice.
+        """Returns the first bars of a step's batch, (batch_size,); a single one if there is only one possible start.
 
-        * ``uniform``: each drawn by itself, with replacement.
-        * ``exponential``: as ``uniform``, with a density that grows as ``exp(5 s)``, ``s`` from 0 for the earliest start to 1.
+        * ``uniform``: independent uniform draws, with replacement.
+        * ``exponential``: like ``uniform``, with a density proportional to ``exp(5 s)``, ``s`` from 0 (earliest start) to 1.
         * ``stratified``: one from each of ``batch_size`` equal parts of the possible starts.
-        * ``exhaustive``: all starts in turn, each once before any comes again, neighbours far apart: the order
-          ``(offset + i·a) mod n``, with ``a`` near the golden section of ``n`` and prime to it, and a new offset every round.
-          A batch that holds them all holds each once.
+        * ``exhaustive``: all starts in rounds, in the order ``(offset + i·a) mod n``, with ``a`` near the golden section of
+          ``n`` and coprime to it, so that successive starts are far apart, and a new offset in every round. A batch with all
+          starts has each once.
 
         Args:
-            key: of the run.
-            step: () steps done so far.
+            key: random key of the run.
+            step: () number of completed steps.
             batch_size: number of windows.
-            sampling: one of these.
+            sampling: the method, one of the above.
         """
         n = self.n_starts
         if n == 1:
@@ -86,13 +86,13 @@ class TrainingWindows:
 
 
 def _spread(n: int) -> int:
-    """A multiplier prime to ``n``, near its golden section."""
+    """Returns a multiplier that is coprime to ``n`` and near its golden section."""
     wanted = max(1, round(_GOLDEN * n))
     return next(a for a in range(wanted, wanted + n) if math.gcd(a, n) == 1)
 
 
 def training_windows(evaluator: Evaluator) -> TrainingWindows:
-    """The windows that ``objective.bout_offset_days`` and ``objective.window_grid`` describe.
+    """Returns the windows of ``objective.bout_offset_days`` and ``objective.window_grid``.
 
     Raises:
         WindowError: the offset leaves less than one chunk of the training period.

@@ -47,7 +47,7 @@ def test_hybrid_is_interrupted_taken_up_and_shown(cli, tmp_path: Path, monkeypat
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--max-evaluations", "100"), "hybrid: max_evaluations = 100 is less than one round takes"),
+        (("--max-evaluations", "100"), "hybrid: max_evaluations = 100 is less than one round needs"),
         (("--set", "hybrid.top=0"), "hybrid.top"),
         (("--set", "pool.rule=hodl", "--set", "parameters={}"), "nothing to search"),
         (("--storage", "study.txt"), "study.txt"),

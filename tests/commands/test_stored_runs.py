@@ -96,7 +96,7 @@ def test_published_forms_are_shown_wherever_a_result_rests_on_them(path: Path) -
     for command in (("select",), ("simulate", "--split", "test", "--from", key)):
         shown = invoke(*command, "--store", path)
         assert shown.exit_code == 0, shown.output
-        assert f"Caution: this rests on {PUBLISHED}" in shown.stdout
+        assert f"Caution: this result uses {PUBLISHED}" in shown.stdout
     assert any(PUBLISHED in line for line in json.loads(invoke("select", "--store", path, "--json").stdout)["notes"])
     exported = invoke("export", key, "--store", path)
     assert f"found with {PUBLISHED}" in exported.stderr

@@ -97,15 +97,15 @@ BAD: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "penalty without directions": ({"sgd__hessian_penalty": 0.1}, ("hessian_penalty = 0.1", "hessian_samples of at least 1")),
     "schedule of a line search": (
         {"sgd__optimiser": "lbfgs", "sgd__schedule": "cosine"},
-        ("schedule = 'cosine'", "'lbfgs'", "leave it out"),
+        ("schedule = 'cosine'", "'lbfgs'", "remove it"),
     ),
     "line search in noise": (
         {"sgd__optimiser": "lbfgs", "sgd__price_noise": 0.01},
-        ("price_noise = 0.01", "'lbfgs' wants it fixed", "leave one out"),
+        ("price_noise = 0.01", "'lbfgs' needs a fixed one", "remove one"),
     ),
     "line search in random directions": (
         {"sgd__optimiser": "lbfgs", "sgd__hessian_samples": 2, "sgd__hessian_penalty": 0.1},
-        ("hessian_penalty = 0.1", "'lbfgs' wants it fixed", "leave one out"),
+        ("hessian_penalty = 0.1", "'lbfgs' needs a fixed one", "remove one"),
     ),
     "unknown optimiser": ({"sgd__optimiser": "adamm"}, ("sgd.optimiser", "'adamm'", "'adam'", "'lbfgs'")),
     "unknown sampling": ({"sgd__sampling": "random"}, ("sgd.sampling", "'random'", "'exhaustive'")),
@@ -129,7 +129,7 @@ BAD: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         ("holdout_fraction = 0.2", "validation_end", "give one of them"),
     ),
     "hold out less than a day": ({"periods__holdout_fraction": 0.003}, ("holdout_fraction = 0.003", "at least one")),
-    "hold out nearly all": ({"periods__holdout_fraction": 0.997}, ("holdout_fraction = 0.997", "at least a day to training")),
+    "hold out nearly all": ({"periods__holdout_fraction": 0.997}, ("holdout_fraction = 0.997", "at least one day each")),
     "hold out all": ({"periods__holdout_fraction": 1.0}, ("periods.holdout_fraction", "less than 1")),
     "warm-up longer than the run": ({"sgd__warmup_steps": 500}, ("warmup_steps = 500", "steps = 500")),
     "no steps": ({"sgd__steps": 0}, ("sgd.steps", "greater than")),

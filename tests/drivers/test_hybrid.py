@@ -311,22 +311,22 @@ def test_gradients_move_what_the_search_moves(tmp_path: Path) -> None:
     space = tmp_path / "space.toml"
     space.write_text("[k_per_day]\n")
     assert gradients_of(search={"space": str(space)}).sgd.train == ("k_per_day",)
-    with pytest.raises(ConfigError, match="moves k_per_day, and gradients could move memory_days"):
+    with pytest.raises(ConfigError, match="has the parameters k_per_day, and gradients can train memory_days"):
         gradients_of(search={"space": str(space)}, sgd={"train": ["memory_days"]})
 
 
 @pytest.mark.parametrize(
     ("tables", "message"),
     [
-        ({"hybrid": {"max_evaluations": 14}}, "max_evaluations = 14 is less than one round takes.*15 in all"),
+        ({"hybrid": {"max_evaluations": 14}}, "max_evaluations = 14 is less than one round needs.*15 in all"),
         ({"hybrid": {"gradients": "zero"}}, "hybrid.gradients"),
         ({"hybrid": {"roundz": 1}}, "did you mean 'rounds'"),
-        ({"sgd": {"schedule": "warmup_cosine", "warmup_steps": 10}}, "warmup_steps = 10 must be fewer than steps = 4"),
+        ({"sgd": {"schedule": "warmup_cosine", "warmup_steps": 10}}, "warmup_steps = 10 must be less than steps = 4"),
         (
             {"objective": {"metric": "fee_revenue_over_value"}, "hybrid": {"gradients": "zero_fee"}},
-            "fee_revenue_over_value of the objective is nothing without them",
+            "fee_revenue_over_value of the objective needs fees",
         ),
-        ({"search": {"objectives": ["daily_log_sharpe", "returns"]}}, "gradients follow one objective"),
+        ({"search": {"objectives": ["daily_log_sharpe", "returns"]}}, "gradients need a single objective"),
         ({"pool": {"rule": "hodl"}, "search": {"space": None}}, "nothing to search"),
     ],
 )

@@ -159,7 +159,7 @@ def test_lbfgs_takes_fewer_steps_than_adam() -> None:
 
 def test_lbfgs_wants_windows_that_stay() -> None:
     prices = make_prices()
-    with pytest.raises(ConfigError, match=r"(?s)'lbfgs' wants the same windows.*bout_offset_days = 0.*batch_size = 11"):
+    with pytest.raises(ConfigError, match=r"(?s)'lbfgs' needs the same windows.*bout_offset_days = 0.*batch_size = 11"):
         Training(make_experiment(optimiser="lbfgs"), prices)
     Training(make_experiment(optimiser="lbfgs", sampling="exhaustive", batch_size=11), prices)
     Training(make_experiment(optimiser="lbfgs").override(["objective.bout_offset_days=0"]), prices)

@@ -72,7 +72,7 @@ def test_the_study_key_counts_in_the_identity(folder: Path) -> None:
 
 
 def test_the_convention_of_bundled_prices_is_fixed(folder: Path) -> None:
-    with pytest.raises(ConfigError, match=r"stamps = 'start' is for files of your own: the bundled prices are"):
+    with pytest.raises(ConfigError, match=r"stamps = 'start' is for your own files: the bundled prices are"):
         experiment(folder).override(["data.source=bundled"])
     for load in (available, lambda **options: load_prices(["BTC"], **options)):
         with pytest.raises(PriceError, match="bundled prices are stamped at the end"):

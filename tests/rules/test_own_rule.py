@@ -59,7 +59,7 @@ def test_a_rule_is_found_in_its_file(file: Path) -> None:
     [
         (None, "calm_momentum", "cannot be read"),
         ("x = 1\n", "calm_momentum", "has no 'calm_momentum'; it has none"),
-        ("calm_momentum = 1\n", "calm_momentum", "'calm_momentum' that is no Rule"),
+        ("calm_momentum = 1\n", "calm_momentum", "'calm_momentum' that is not a Rule"),
         ("raise RuntimeError('broken')\n", "calm_momentum", "cannot be run: RuntimeError: broken"),
         ("def f(:\n", "calm_momentum", "cannot be run: SyntaxError"),
         (EXAMPLE.read_text(), "calm_momentun", "has no 'calm_momentun'; it has calm_momentum"),

@@ -125,8 +125,8 @@ def test_a_pool_may_hold_some_of_the_tokens_in_its_own_order() -> None:
     ("tables", "said"),
     [
         ({"pool": {"tokens": ["BTC", "pairs"]}}, "'pairs' is neither a token.*did you mean 'pair'"),
-        ({"pool": {"tokens": ["BTC", "ETH"]}}, "subsidiaries.pair is held by no pool"),
-        ({"subsidiaries": {"pair": {"tokens": ["ETH", "pair"], "rule": "hodl"}}}, "circle: pair holds pair"),
+        ({"pool": {"tokens": ["BTC", "ETH"]}}, "subsidiaries.pair is not held by any pool"),
+        ({"subsidiaries": {"pair": {"tokens": ["ETH", "pair"], "rule": "hodl"}}}, "cycle: pair holds pair"),
         ({"subsidiaries": {"XRP": {"tokens": ["ETH", "BTC"], "rule": "hodl"}}}, "subsidiaries.XRP.*another name"),
         ({"subsidiaries": {"pair": {"tokens": ["ETH", "XRP"], "rule": "index_market_cap"}}}, "oracle"),
         ({"subsidiaries": {"pair": {"tokens": ["ETH", "XRP"]}}}, r"subsidiaries\.pair: give either rule, or ensemble"),

@@ -48,7 +48,7 @@ def test_what_is_broken_is_told(file: Path) -> None:
 def test_what_is_not_there_is_told(file: Path) -> None:
     with pytest.raises(ConfigError, match=r"has no 'gains'; it has flat, gain, tilt"):
         check_all(f"{file}:gains")
-    with pytest.raises(ConfigError, match="has a 'jnp' that is no Rule or FeeRule or Metric"):
+    with pytest.raises(ConfigError, match="has a 'jnp' that is not a Rule or FeeRule or Metric"):
         check_all(f"{file}:jnp")
     with pytest.raises(ConfigError, match="there is no 'momentun' to check: did you mean 'momentum'"):
         check_all("momentun")
@@ -61,7 +61,7 @@ def test_what_is_not_there_is_told(file: Path) -> None:
 
 def test_an_object_that_is_known_as_something_else_is_no_rule(file: Path) -> None:
     check_all(f"{file}:flat")
-    with pytest.raises(ConfigError, match="has a 'flat' that is no Rule; it has tilt"):
+    with pytest.raises(ConfigError, match="has a 'flat' that is not a Rule; it has tilt"):
         get_rule(f"{file}:flat")
 
 

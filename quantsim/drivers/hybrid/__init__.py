@@ -1,4 +1,4 @@
-"""The hybrid driver: search, fine-tune the best by gradients, try the results as trials, and so on; docs/hybrid.md."""
+"""The hybrid driver, which alternates a search and gradient training of its best trials. See docs/hybrid.md."""
 
 from quantsim.drivers.hybrid.driver import HybridProgress, HybridRun, run_hybrid
 from quantsim.drivers.hybrid.rounds import Phase

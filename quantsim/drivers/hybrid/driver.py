@@ -1,4 +1,4 @@
-"""The hybrid driver: rounds of search and fine-tuning, until they no longer help or a budget is spent."""
+"""The hybrid driver: rounds of search and fine-tuning, until a round does not help or a budget is spent."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class HybridRun:
-    """How a run ended.
+    """The result of a hybrid run.
 
     Attributes:
-        run_id: of the search in the checkpoint store: all trials are there, with fees, those of fine-tuned sets too.
-        study_name: of the Optuna study.
-        storage: where the study is, without its password.
-        phases: those that are complete, earlier sessions' included.
-        stopped: why there are no more.
-        trials: trials of the study that count.
-        evaluations: trials, and gradient steps times sets, of the complete phases.
-        seconds: duration of this session.
-        tuned_from: of each trial that fine-tuning made, the number of the trial that was fine-tuned.
+        run_id: run of the search in the checkpoint store, with all trials, including those of fine-tuned sets.
+        study_name: name of the Optuna study.
+        storage: storage of the study, without its password.
+        phases: completed phases, including earlier sessions.
+        stopped: reason of the end.
+        trials: number of trials of the study that count.
+        evaluations: trials, plus gradient steps times sets, of the completed phases.
+        seconds: duration of this session in seconds.
+        tuned_from: trial made by fine-tuning → number of the trial that was fine-tuned.
     """
 
     run_id: str
@@ -64,28 +64,29 @@ def run_hybrid(
     progress: Callable[[HybridProgress], None] | None = None,
     take_over: bool = False,
 ) -> HybridRun:
-    """Searches, fine-tunes the best trials by gradients, tries the results, and so on.
+    """Alternates a search and gradient training of its best trials.
 
-    Every round adds ``hybrid.trials`` trials to a study, takes the ``hybrid.top`` best on train that were not fine-tuned
-    yet, follows gradients from them, and tries what validation chooses of each as a trial of the same study, which the
-    sampler learns from. Each phase is a run of its own in the store. A run that was cut off is resumed, and ends with the
-    trials it would have had. More rounds or a larger budget extend it.
+    Every round adds ``hybrid.trials`` trials to a study, trains the ``hybrid.top`` best ones on train data that were not
+    fine-tuned yet, and adds the best result of each on validation data as a trial to the same study, so that the sampler
+    learns from it. Each phase is a separate run in the store. An interrupted run is resumed, and ends with the same trials.
+    More rounds or a larger budget extend it.
 
     Args:
-        experiment: its ``hybrid`` table says how much; ``search``, ``sgd`` and ``objective`` steer the phases, but for
-            ``search.trials``, ``search.patience``, ``search.max_minutes``, ``sgd.steps`` and ``sgd.n_parameter_sets``.
-        prices: must cover all its periods; None for those that ``experiment.data`` names.
-        store: where checkpoints go.
-        series: in place of files that ``experiment.series`` names; see :class:`~quantsim.simulator.Evaluator`.
-        storage: where the study is kept, as for :func:`~quantsim.drivers.search.run_search`.
-        jobs: evaluations that the searches run at the same time; unless given, the experiment's.
-        progress: called after every step of a search and every report of the gradients.
-        take_over: whether to run a study that is marked as being run by a process on another machine.
+        experiment: experiment with the tables ``hybrid``, ``search``, ``sgd`` and ``objective``. ``search.trials``,
+            ``search.patience``, ``search.max_minutes``, ``sgd.steps`` and ``sgd.n_parameter_sets`` are not used.
+        prices: prices that cover all periods; None to load those of ``experiment.data``.
+        store: store for the checkpoints.
+        series: series in memory instead of files; see :class:`~quantsim.simulator.Evaluator`.
+        storage: storage of the study, as in :func:`~quantsim.drivers.search.run_search`.
+        jobs: number of parallel evaluations of the searches; default: that of the experiment.
+        progress: function that is called after every step of a search and every report of gradient training.
+        take_over: whether to run a study whose lease a process on another machine holds.
 
     Raises:
-        ConfigError: the search moves nothing that gradients could, has several objectives, or settings do not fit together.
-        DriverError: as :func:`~quantsim.drivers.search.run_search`.
-        KeyboardInterrupt: as raised; everything up to the last trial or report is kept.
+        ConfigError: search and gradients have no parameter in common, the search has several objectives, or settings
+            contradict each other.
+        DriverError: as in :func:`~quantsim.drivers.search.run_search`.
+        KeyboardInterrupt: everything up to the last trial or report is stored.
     """
     begun, limit = time.monotonic(), experiment.hybrid.max_minutes
 
@@ -130,7 +131,7 @@ def run_hybrid(
 
 
 def _run(rounds: Rounds, is_over: Callable[[], bool]) -> tuple[State, list[Phase], Stop]:
-    """Phases until there is a reason to stop; time is asked for as soon as this session has done something."""
+    """Runs phases until there is a reason to stop. The time limit is checked after this session's first progress."""
     state, phases = State(), list[Phase]()
     while (stopped := rounds.ending(state)) is None:
         if any(phase.seconds is not None for phase in phases) and is_over():
@@ -143,12 +144,12 @@ def _run(rounds: Rounds, is_over: Callable[[], bool]) -> tuple[State, list[Phase
 
 
 def _searched(experiment: Experiment) -> Experiment:
-    """The experiment as its rounds search it: for as many trials as each is to have."""
+    """Returns the experiment of the searches, with the number of trials per round."""
     search = experiment.search
     if search.objectives:
         raise ConfigError(
-            f"search.objectives = {list(search.objectives)}: gradients follow one objective. Leave them out, and put a "
-            "weighted sum into [objective.weights], or use `quantsim optuna`"
+            f"search.objectives = {list(search.objectives)}: gradients need a single objective. Remove them, and use a "
+            "weighted sum in [objective.weights], or use `quantsim optuna`"
         )
     whole = search.model_copy(update={"patience": None, "max_minutes": None})
     return experiment.model_copy(update={"search": whole})

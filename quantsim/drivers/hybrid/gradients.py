@@ -1,4 +1,4 @@
-"""What gradients are followed on: the experiment of the study, or the same pool without costs."""
+"""The experiment for gradient training: that of the study, or the same pool without costs."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from quantsim.search_space import SearchSpace
 __all__ = ["gradient_experiment"]
 
 _COSTS = ("swap_fee", "arb_fee", "gas_cost_usd", "trades")
-"""Keys of ``series`` that a pool without costs goes without."""
+"""Keys of ``series`` that a pool without costs does not use."""
 
 
 def gradient_experiment(experiment: Experiment, space: SearchSpace) -> Experiment:
-    """The experiment that fine-tunes what a search of ``experiment`` found.
+    """Returns the experiment that fine-tunes the trials of a search.
 
-    It trains what the search moves and nothing else: what a trial cannot have is lost when it is tried. Its one window is the
-    whole training period, on which trials are judged, unless ``hybrid.windows`` wants those of the study. Without fees, what
-    trading costs is left out, exogenous swaps too, and parameters of fees keep the values they start with.
+    It only trains parameters of the search space, because other changes are lost when the result becomes a trial. Its window is
+    the whole training period, as for trials, unless ``hybrid.windows`` chooses the windows of the study. Without fees, there
+    are no trading costs and no exogenous swaps, and parameters of fees keep their starting values.
 
     Args:
-        experiment: its ``hybrid`` table says how.
-        space: what the search moves.
+        experiment: experiment with the table ``hybrid``.
+        space: search space.
 
     Raises:
-        ConfigError: the search moves nothing that gradients could, or settings of ``sgd`` do not fit ``hybrid.steps``.
+        ConfigError: search and gradients have no parameter in common, or settings of ``sgd`` contradict ``hybrid.steps``.
     """
     without_fees = experiment.hybrid.gradients == "zero_fee"
     if experiment.hybrid.gradients == "auto":
@@ -47,15 +47,15 @@ def gradient_experiment(experiment: Experiment, space: SearchSpace) -> Experimen
     values["sgd"] |= {
         "steps": experiment.hybrid.steps,
         "train": _moved(experiment, space, fees),
-        # One start would be a centre to draw sets around; here each start is one set.
+        # Sets are usually drawn around a single start; here each start is a set.
         "n_parameter_sets": 1,
         "initial": "gaussian",
     }
     try:
-        source = f"study {experiment.name!r}, as hybrid.gradients follows it,"
+        source = f"study {experiment.name!r}, with the settings of hybrid.gradients,"
         return Experiment.from_dict(values, source, own_rules=experiment.own_rules)
     except ConfigError as error:
-        error.add_note("in a hybrid run sgd.steps is hybrid.steps, and sgd.train what the search moves, too")
+        error.add_note("in a hybrid run sgd.steps is hybrid.steps, and sgd.train is limited to searched parameters")
         raise
 
 
@@ -63,13 +63,13 @@ def _check_objective(experiment: Experiment) -> None:
     for metric, _ in (*experiment.objective.terms, *experiment.objective.constraints):
         if Need.FEES in get_metric(metric).needs:
             raise ConfigError(
-                f"hybrid.gradients = {experiment.hybrid.gradients!r} follows gradients without fees here, and {metric} of the "
-                "objective is nothing without them: set hybrid.gradients = 'with_fees', or another objective"
+                f"hybrid.gradients = {experiment.hybrid.gradients!r} uses gradients without fees here, but {metric} of the "
+                "objective needs fees: set hybrid.gradients = 'with_fees', or another objective"
             )
 
 
 def _fee_parameters(experiment: Experiment) -> frozenset[str]:
-    """Raw and human-readable names of the parameters that set fees."""
+    """Returns raw and human-readable names of the parameters of fees."""
     found: set[str] = set()
     for view in experiment.pools:
         found |= {in_group(view.group, common.swap_fee.raw_name), in_group(view.group, common.swap_fee.human_name)}
@@ -80,7 +80,7 @@ def _fee_parameters(experiment: Experiment) -> frozenset[str]:
 
 
 def _drop_costs(values: dict[str, Any], fees: frozenset[str]) -> None:
-    """Takes what trading costs out of a study; the benchmark ``rebalancing_cost`` is paid by nobody, and stays."""
+    """Removes trading costs from a study, except ``rebalancing_cost``, which the pool does not pay."""
     for pool in (values, *values["subsidiaries"].values()):
         pool["fees"] = {"rebalancing_cost": pool["fees"]["rebalancing_cost"]}
     values["series"] |= dict.fromkeys(_COSTS)
@@ -88,14 +88,14 @@ def _drop_costs(values: dict[str, Any], fees: frozenset[str]) -> None:
 
 
 def _moved(experiment: Experiment, space: SearchSpace, fees: frozenset[str]) -> list[str]:
-    """Human-readable names of what both search and gradients move."""
+    """Returns human-readable names of the parameters that are both searched and trained."""
     searched = {dimension.name for dimension in space.dimensions}
     movable = [one.human_name for one in experiment.layout if one.raw_name in experiment.trainable]
     moved = [name for name in movable if name in searched and name not in fees]
     if not moved:
         raise ConfigError(
-            f"the search of study {experiment.name!r} moves {', '.join(sorted(searched))}, and gradients could move "
-            f"{', '.join(movable) or 'nothing'}: a hybrid run needs a parameter that both do. Change search.space, "
-            f"sgd.train, or hybrid.gradients = {experiment.hybrid.gradients!r}; or run the search alone"
+            f"the search of study {experiment.name!r} has the parameters {', '.join(sorted(searched))}, and gradients can "
+            f"train {', '.join(movable) or 'none'}: a hybrid run needs a common parameter. Change search.space, sgd.train, or "
+            f"hybrid.gradients = {experiment.hybrid.gradients!r}; or run the search alone"
         )
     return moved

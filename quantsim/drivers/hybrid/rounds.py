@@ -1,4 +1,4 @@
-"""The phases of a hybrid run, each a step from state to state: search, and fine-tuning by gradients."""
+"""The phases of a hybrid run: search, and fine-tuning by gradients. Each is a step from state to state."""
 
 from __future__ import annotations
 
@@ -25,29 +25,29 @@ __all__ = ["FROM", "TUNED_FROM", "HybridProgress", "Kind", "Phase", "Rounds", "S
 Kind = Literal["search", "gradients"]
 
 Stop = Literal["rounds", "no gain", "nothing new", "evaluations", "minutes"]
-"""Why a run ended: all rounds are done; the last one did not help; all that could be fine-tuned was; a budget is spent."""
+"""Why a run ended: all rounds are done, the last one did not help, no trial is left to fine-tune, or a budget is spent."""
 
 FROM = "from"
-"""User attribute of a trial that fine-tuning put into the study; its value is "sgd"."""
+"""User attribute of a trial that fine-tuning added to the study; its value is "sgd"."""
 
 TUNED_FROM = "tuned_from"
-"""User attribute of such a trial: the number of the one that was fine-tuned."""
+"""User attribute of such a trial: the number of the trial that was fine-tuned."""
 
 
 @dataclass(frozen=True)
 class State:
-    """What is carried from phase to phase; it follows from the trials and runs that there are, and is stored nowhere.
+    """The state between phases. It is derived from stored trials and runs, and not stored itself.
 
     Attributes:
-        round: that the next phase belongs to, from 1.
-        starts: the trials that the next phase fine-tunes; None where it is a search.
-        trials: settled trials that the study has after the phases so far; their numbers may have gaps.
-        evaluations: trials, and gradient steps times sets, so far.
-        best: the highest value of any trial, as the search has it: its train objective; None before any.
-        before: the same before the present round.
-        gained: whether the last round raised it by more than ``hybrid.min_gain``.
+        round: round of the next phase, from 1.
+        starts: the trials that the next phase fine-tunes; None if it is a search.
+        trials: number of settled trials of the study; their numbers may have gaps.
+        evaluations: trials, plus gradient steps times sets, so far.
+        best: the highest value (train objective) of all trials; None before the first one.
+        before: the same before the current round.
+        gained: whether the last round increased it by more than ``hybrid.min_gain``.
         tuned: numbers of the trials that were fine-tuned.
-        run_id: of the search in the store; None until this session has opened it.
+        run_id: run of the search in the store; None until this session has opened it.
     """
 
     round: int = 1
@@ -63,16 +63,16 @@ class State:
 
 @dataclass(frozen=True)
 class Phase:
-    """What came of a phase.
+    """The result of a phase.
 
     Attributes:
-        round: from 1.
-        kind: "search", or "gradients": fine-tuning, and the trials of what it found.
-        run_id: of the store: that of the search, or of the fine-tuning.
-        evaluations: trials, and gradient steps times sets.
-        seconds: in this session; None where an earlier one had done it all.
-        best: the highest value of any trial so far, as the search has it, which decides whether a round helped.
-        objective: split → the objective of the trial that the default selection picks after the phase, among all so far.
+        round: number of the round, from 1.
+        kind: "search", or "gradients" for fine-tuning and the trials of its results.
+        run_id: run of the search or of the fine-tuning in the store.
+        evaluations: trials, plus gradient steps times sets.
+        seconds: duration in this session in seconds; None if an earlier session did all of it.
+        best: the highest value (train objective) of all trials so far, which decides whether a round helped.
+        objective: split → objective of the trial that the default selection selects after the phase.
     """
 
     round: int
@@ -86,16 +86,16 @@ class Phase:
 
 @dataclass(frozen=True)
 class HybridProgress:
-    """What the driver tells whoever watches.
+    """The progress of a hybrid run.
 
     Attributes:
-        round: from 1.
-        rounds: at most.
-        kind: of the phase.
-        done: evaluations of the phase that are done.
-        total: evaluations of the phase.
-        best: the highest train objective of any trial so far, as the search has it; None before any. Fine-tuning does not
-            raise it: what it finds counts once it is tried as a trial.
+        round: number of the round, from 1.
+        rounds: largest number of rounds.
+        kind: kind of the phase.
+        done: completed evaluations of the phase.
+        total: all evaluations of the phase.
+        best: the highest train objective of all trials so far; None before the first one. Results of fine-tuning count after
+            they have become trials.
     """
 
     round: int
@@ -110,15 +110,15 @@ class HybridProgress:
 class Rounds:
     """The fixed parts of a hybrid run, and its phases.
 
-    A phase that an earlier session finished is read from study and store; one that it began goes on where it was.
+    A phase that an earlier session finished is read from study and store. An unfinished phase is resumed.
 
     Attributes:
-        search: the driver of the study, open.
-        gradients: what fine-tuning follows; see :func:`~quantsim.drivers.hybrid.gradients.gradient_experiment`.
-        series: in memory.
-        store: of checkpoints.
-        progress: called with what is reported.
-        stop: asked after every step of a driver whether to leave the phase.
+        search: the driver of the search, open.
+        gradients: experiment for fine-tuning; see :func:`~quantsim.drivers.hybrid.gradients.gradient_experiment`.
+        series: series in memory.
+        store: store of checkpoints.
+        progress: function that is called with every report.
+        stop: function that is called after every step of a driver, and returns whether to stop the phase.
     """
 
     search: SearchDriver
@@ -130,7 +130,7 @@ class Rounds:
 
     @property
     def experiment(self) -> Experiment:
-        """Of the study."""
+        """The experiment of the study."""
         return self.search.experiment
 
     @property
@@ -140,15 +140,15 @@ class Rounds:
 
     @property
     def method(self) -> str:
-        """How the default selection picks."""
+        """The default selection method."""
         return "best_validation" if self.experiment.periods.has_validation else "best_train"
 
     def check(self) -> None:
-        """Raises where gradients cannot be followed."""
+        """Raises an error if gradient training is not possible."""
         self._gradient_driver(())
 
     def ending(self, state: State) -> Stop | None:
-        """Why there is no further phase; None where there is one."""
+        """Returns the reason why there is no further phase; None if there is one."""
         settings, room = self.experiment.hybrid, self._room(state)
         if state.starts is None:
             if not state.gained:
@@ -158,11 +158,11 @@ class Rounds:
             return "evaluations" if room < 1 else None
         if not state.starts:
             return "nothing new"
-        # Half a fine-tuning would be another one, and could not be gone on with: it is done as a whole, or not at all.
+        # A shorter fine-tuning would have other results and could not be resumed, so it is done as a whole or not at all.
         return "evaluations" if len(state.starts) * (settings.steps + 1) > room else None
 
     def step(self, state: State) -> tuple[State, Phase | None]:
-        """The next phase; None for one that was stopped."""
+        """Runs the next phase; returns None for the phase if it was stopped."""
         if state.starts is None:
             return self._search(state)
         after, phase = self._tune(state, state.starts)
@@ -173,7 +173,7 @@ class Rounds:
         return replace(after, round=state.round + 1, starts=None, gained=gained, tuned=tuned), phase
 
     def tuned_from(self) -> dict[int, int]:
-        """Of each trial that fine-tuning made, the number of the one that was fine-tuned."""
+        """Returns trial made by fine-tuning → number of the trial that was fine-tuned."""
         attributes = {trial.number: trial.user_attrs for trial in self._settled()}
         return {number: int(found[TUNED_FROM]) for number, found in attributes.items() if TUNED_FROM in found}
 
@@ -194,7 +194,7 @@ class Rounds:
         return replace(state, starts=self._candidates(state)), phase
 
     def _tune(self, state: State, starts: Sequence[Checkpoint]) -> tuple[State, Phase | None]:
-        """Follows gradients from trials, and tries what the deciding split chooses of each set."""
+        """Trains trials by gradients, and adds the best result of each on the deciding split as a trial."""
         tuning = self._run_gradients(state, starts)
         if tuning is None:
             return state, None
@@ -214,9 +214,9 @@ class Rounds:
         return self._after(state, "gradients", run_id, target, evaluations, seconds)
 
     def _candidates(self, state: State) -> tuple[Checkpoint, ...]:
-        """What is to be fine-tuned next: the best trials, as the search values them, that were not yet; maybe none.
+        """Returns the trials to fine-tune next: the best ones by the value of the search that were not fine-tuned yet.
 
-        Of trials of later phases, which a study that is resumed has, none is considered.
+        Trials of later phases, which a resumed study has, are not considered.
         """
         rows = self._rows(state, state.trials)
         fresh = [row for row in rows if row.step not in state.tuned and row.raw_is_finite]
@@ -229,14 +229,14 @@ class Rounds:
         return tuple(distinct.values())[: self.experiment.hybrid.top]
 
     def _value(self, row: Checkpoint) -> float:
-        """What a completed trial is worth to the search; not nan, or it would have failed."""
+        """Returns the value of a completed trial for the search; it is not nan, else the trial would have failed."""
         return trial_values(self.experiment, row.metrics)[0]
 
     def _found(self, run_id: str, starts: Sequence[Checkpoint]) -> tuple[int, dict[int, dict[str, float]]]:
-        """The steps that a gradient run took, times sets, and by the trial that it started from the parameters it found."""
+        """Returns the number of steps times sets of a gradient run, and starting trial → found parameters."""
         rows = self.store.checkpoints(run_id=run_id, metrics=[self.metric, TIE_METRIC])
         best = best_of_sets(rows, len(starts), self.method, self.metric)
-        # A parameter that was left out of fine-tuning, such as a fee, is that of the start.
+        # Parameters that are not fine-tuned, such as a fee, are those of the start.
         humans = {starts[index].step: {**starts[index].human, **row.human} for index, row in best.items()}
         n_steps = len(starts) * max(row.step for row in rows)
         return n_steps, {number: self.search.space.from_human(human, clip=True) for number, human in humans.items()}
@@ -252,7 +252,7 @@ class Rounds:
         return after, Phase(state.round, kind, run_id, evaluations, seconds, best, objective)
 
     def _run_search(self, state: State, target: int, kind: Kind, done_before: int, total: int) -> tuple[State, bool]:
-        """Brings the study to ``target`` trials, and the store up to the study; returns whether it has them all."""
+        """Runs the search until ``target`` trials, and updates the store; returns whether all trials are done."""
         if state.run_id is not None and len(self._settled()) >= target:
             return state, True
 
@@ -265,7 +265,7 @@ class Rounds:
         return replace(state, run_id=done.run_id), done.ending is not None
 
     def _run_gradients(self, state: State, starts: Sequence[Checkpoint]) -> tuple[str, float | None] | None:
-        """The finished gradient run from those trials, and its seconds in this session; None if it was stopped."""
+        """Runs gradient training from trials; returns the run and its seconds in this session, None if it was stopped."""
         wanted = {one.raw_name for one in self.gradients.layout}
         raw = [{name: values for name, values in start.raw.items() if name in wanted} for start in starts]
         driver, n_sets = self._gradient_driver(raw), len(starts)
@@ -289,11 +289,11 @@ class Rounds:
             self.progress(HybridProgress(state.round, self.experiment.hybrid.rounds, kind, done, total, best))
 
     def _settled(self) -> list[FrozenTrial]:
-        """The trials of the study that count, by number."""
+        """Returns the trials of the study that count, ordered by number."""
         return sorted(settled_trials(self.search.study), key=lambda trial: trial.number)
 
     def _rows(self, state: State, trials: int) -> list[Checkpoint]:
-        """The checkpoints of the first settled trials; those that failed have none."""
+        """Returns the checkpoints of the first settled trials; failed trials have none."""
         numbers = {trial.number for trial in self._settled()[:trials]}
         rows = self.store.checkpoints(run_id=state.run_id, metrics=[self.metric, TIE_METRIC])
         return [row for row in rows if row.step in numbers]

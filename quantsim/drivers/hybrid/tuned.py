@@ -1,4 +1,4 @@
-"""From fine-tuned checkpoints back to trials: which of them, and which of these are new."""
+"""Selects fine-tuned checkpoints that become trials, and removes those that are not new."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ __all__ = ["best_of_sets", "unseen"]
 logger = logging.getLogger(__name__)
 
 _SAME = 1e-5
-"""Relative difference up to which Optuna takes two values for one, when a trial is enqueued that may exist."""
+"""Relative tolerance of Optuna for equal values, when a trial is enqueued that may exist."""
 
 
 def best_of_sets(rows: Iterable[Checkpoint], n_sets: int, method: str, metric: str) -> dict[int, Checkpoint]:
-    """Set → the best checkpoint of what training made of it; a set none of whose checkpoints can win is left out.
+    """Returns set → the best checkpoint of its training; sets without an eligible checkpoint are left out.
 
-    Starts take no part: they are trials already, and where validation data like none of the steps, it is for the search to see
-    what these are worth on train.
+    Starts are not considered, because they are trials already. If no step is better on validation data, the search still
+    learns from the best step.
 
     Args:
-        rows: of one gradient run; sets from ``n_sets`` on are averages of those before.
-        n_sets: sets that were trained.
-        method: the selection method.
-        metric: that it compares.
+        rows: checkpoints of one gradient run; sets from ``n_sets`` on are averages of those before.
+        n_sets: number of trained sets.
+        method: selection method.
+        metric: metric to compare.
     """
     of_set: dict[int, list[Checkpoint]] = {}
     for row in rows:
@@ -38,12 +38,12 @@ def best_of_sets(rows: Iterable[Checkpoint], n_sets: int, method: str, metric: s
         try:
             best[index] = select(candidates, method, metric).checkpoint
         except SelectionError as error:
-            logger.warning("set %d of a fine-tuning has nothing to give back: %s", index, error)
+            logger.warning("set %d of a fine-tuning has no result: %s", index, error)
     return best
 
 
 def unseen(sets: Mapping[int, dict[str, float]], tried: Iterable[Mapping[str, float]]) -> dict[int, dict[str, float]]:
-    """Those sets of trial parameters, by their keys, that differ from all that were tried, and from each other."""
+    """Returns the sets of trial parameters, by key, that differ from all tried ones and from each other."""
     known, new = list(tried), dict[int, dict[str, float]]()
     for key, params in sets.items():
         if not any(_equal(params, other) for other in (*known, *new.values())):

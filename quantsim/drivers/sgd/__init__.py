@@ -1,4 +1,4 @@
-"""The gradient driver: optax ascent on training windows, many parameter sets side by side."""
+"""The gradient driver: optax ascent on training windows, for many parameter sets at once."""
 
 from quantsim.drivers.sgd.driver import GradientDriver, Progress, SgdRun, run_sgd
 

@@ -1,4 +1,4 @@
-"""The gradient driver on the host: reports between compiled steps, patience, and resuming."""
+"""The gradient driver on the host: reports between compiled steps, early stopping, and resuming."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ FloatArray = NDArray[np.float64]
 Metrics = dict[str, dict[str, FloatArray]]
 
 HESSIAN_TRACE = "hessian_trace"
-"""Under which name the flatness of a set is stored among its train metrics; lower is flatter."""
+"""Name of the train metric for the flatness of a set; lower is flatter."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What the driver tells whoever watches, once per report.
+    """The progress of a run, once per report.
 
     Attributes:
         step: steps done.
@@ -109,23 +109,23 @@ def run_sgd(
 ) -> SgdRun:
     """Trains parameter sets by gradient ascent on windows of the training period.
 
-    Every report evaluates all sets on all splits and writes them, with the state needed to go on, in one transaction. A run
-    that was cut off is taken up at its last report and ends with the parameters it would have had.
+    Every report evaluates all sets on all splits, and stores them with the state for resuming in one transaction. An
+    interrupted run is resumed at its last report, and ends with the same parameters.
 
     Args:
-        experiment: its ``sgd`` and ``objective`` tables steer the run.
-        prices: must cover all its periods; None for those that ``experiment.data`` names.
-        store: where checkpoints go.
-        series: in place of files that ``experiment.series`` names; see :class:`~quantsim.simulator.Evaluator`.
-        start: parameters to start from, raw or human-readable: none for the experiment's own, one to draw the sets around,
-            several to be the sets. What a set leaves out is the experiment's own.
-        resume: whether to take up an unfinished run of the same experiment, prices and start.
-        progress: called after every report.
+        experiment: experiment with the tables ``sgd`` and ``objective``.
+        prices: prices that cover all periods; None to load those of ``experiment.data``.
+        store: store for the checkpoints.
+        series: series in memory instead of files; see :class:`~quantsim.simulator.Evaluator`.
+        start: starting parameters, raw or human-readable: none to use those of the experiment, one to draw the sets around it,
+            several to use them as the sets. Missing parameters are those of the experiment.
+        resume: whether to resume an unfinished run of the same experiment, prices and start.
+        progress: function that is called after every report.
 
     Raises:
-        ConfigError: the rule has nothing to train, or settings do not fit together.
+        ConfigError: the rule has nothing to train, or settings contradict each other.
         WindowError: windows or periods do not fit into the training period.
-        KeyboardInterrupt: as raised; everything up to the last report is stored, and the run marked as interrupted.
+        KeyboardInterrupt: everything up to the last report is stored, and the run is stored as interrupted.
     """
     driver = GradientDriver(experiment, prices, series=series, start=start)
     done = run_driver(driver, store, resume=resume, progress=progress)
@@ -142,13 +142,13 @@ def run_sgd(
 
 @dataclass(frozen=True)
 class Session:
-    """What is known of this session only.
+    """Values of this session only.
 
     Attributes:
-        begun: by the monotonic clock, in seconds.
-        first_step: steps that were done before.
-        skipped: updates refused.
-        warned: parameter sets of which a warning said why their objective is nan.
+        begun: start of the session on the monotonic clock, in seconds.
+        first_step: number of steps before this session.
+        skipped: number of rejected updates.
+        warned: parameter sets with a warning about a nan objective.
     """
 
     begun: float
@@ -159,12 +159,12 @@ class Session:
 
 @dataclass(frozen=True)
 class State:
-    """What a run carries from report to report.
+    """The state of a run between reports.
 
     Attributes:
-        train: on the device; what is stored.
-        patience: follows from the stored checkpoints.
-        session: of this session.
+        train: training state on the device, which is stored.
+        patience: state of early stopping, which follows from the stored checkpoints.
+        session: values of this session.
     """
 
     train: TrainState
@@ -174,12 +174,12 @@ class State:
 
 @dataclass(frozen=True)
 class Info:
-    """What a report stores and shows.
+    """The content of a report.
 
     Attributes:
-        sets: the sets trained, followed by their averages where these have begun; raw name → (S or 2S, m).
+        sets: the trained sets, followed by their averages if averaging has started: raw name → (S or 2S, m).
         metrics: split → metric → (S or 2S,).
-        last: of the last step; None before the first.
+        last: info of the last step; None before the first one.
     """
 
     sets: dict[str, Array]
@@ -188,21 +188,21 @@ class Info:
 
 
 class GradientDriver(Driver[State, Info, Progress]):
-    """Gradient ascent on windows of the training period, many parameter sets side by side.
+    """Gradient ascent on windows of the training period, for many parameter sets at once.
 
-    A step of the driver is the gradient steps up to the next report, and the evaluation of all sets on all splits.
+    A step of the driver takes the gradient steps up to the next report, and evaluates all sets on all splits.
 
     Args:
-        experiment: its ``sgd`` and ``objective`` tables steer the run.
-        prices: as for :func:`run_sgd`, and so are all others.
-        series: in memory.
-        start: parameters to start from.
+        experiment: experiment with the tables ``sgd`` and ``objective``.
+        prices: as in :func:`run_sgd`.
+        series: as in :func:`run_sgd`.
+        start: as in :func:`run_sgd`.
 
     Attributes:
-        training: what is compiled, and what it is given.
+        training: the compiled program and its inputs.
 
     Raises:
-        ConfigError: the rule has nothing to train, or settings do not fit together.
+        ConfigError: the rule has nothing to train, or settings contradict each other.
         WindowError: windows or periods do not fit into the training period.
     """
 
@@ -219,17 +219,17 @@ class GradientDriver(Driver[State, Info, Progress]):
         self.training = Training(experiment, prices, start, series=series)
 
     def new_run(self) -> NewRun:
-        """What the store records when a run begins."""
+        """Returns the entry of a new run in the store."""
         return NewRun.of(self.training.evaluator, GRADIENTS, {"start": self.training.start_digest})
 
     def runs(self, store: CheckpointStore) -> list[Run]:
-        """The stored runs of the same steps from the same starting sets on the same data, the newest first."""
+        """Returns the stored runs with the same steps, starting sets and data, the newest first."""
         runs = store.find_runs(driver=self.name, data_id=self.training.evaluator.data_id)
         same_start = [run for run in runs if run.notes.get("start") == self.training.start_digest]
         return of_same_study(same_start, self.training.experiment, GRADIENTS)
 
     def resume(self, store: CheckpointStore) -> Resumed[State, Info] | None:
-        """The newest unfinished run that can be restored."""
+        """Returns the newest unfinished run that can be restored."""
         fresh = init(self.training.program, self.training.initial)
         for run in filter(is_abandoned, self.runs(store)):
             if (stored := store.load_state(run.run_id)) is None:
@@ -246,7 +246,7 @@ class GradientDriver(Driver[State, Info, Progress]):
         return None
 
     def init(self) -> tuple[State, Info | None]:
-        """The starting sets, evaluated."""
+        """Returns the evaluated starting sets."""
         train = init(self.training.program, self.training.initial)
         return self._evaluated(State(train, self._no_reports(), Session(time.monotonic(), 0)), None)
 
@@ -258,12 +258,12 @@ class GradientDriver(Driver[State, Info, Progress]):
         train, last = advance(self.training.program, state.train, inputs, jnp.asarray(n_steps))
         session = state.session
         if refused := int(last.skipped.sum()):
-            logger.warning("steps %d to %d: %d updates refused, not finite", done, done + n_steps, refused)
+            logger.warning("steps %d to %d: %d updates rejected, not finite", done, done + n_steps, refused)
             session = replace(session, skipped=session.skipped + refused)
         return self._evaluated(State(train, state.patience, session), last)
 
     def report(self, run_id: str, state: State, info: Info) -> Report[Progress]:
-        """All sets on all splits, and the state to go on from."""
+        """Returns all sets on all splits, and the state for resuming."""
         step, progress = int(state.train.step), self._progress(state, info)
         log: dict[str, Any] = {"progress": asdict(progress), "restarts": np.asarray(state.train.restarts).tolist()}
         if info.last is not None:
@@ -271,7 +271,7 @@ class GradientDriver(Driver[State, Info, Progress]):
         return Report(step, self._checkpoints(run_id, step, info), progress, dump_state(state.train), log)
 
     def ending(self, state: State) -> str | None:
-        """Whether all sets ran out of patience, or all steps are done."""
+        """Ends if all sets have stopped early, or all steps are done."""
         settings = self.training.experiment.sgd
         if not state.patience.active(settings).any():
             return "stopped early: no improvement"
@@ -285,7 +285,7 @@ class GradientDriver(Driver[State, Info, Progress]):
         return Patience((Best(),) * self.training.n_sets)
 
     def _evaluated(self, state: State, last: StepInfo | None) -> tuple[State, Info]:
-        """Evaluates all sets on all splits, and takes their values into account."""
+        """Evaluates all sets on all splits, and updates early stopping."""
         sets = self._sets(state.train)
         metrics = self.training.evaluator.evaluate_many(sets)
         if self.training.experiment.sgd.hessian_samples:
@@ -297,7 +297,7 @@ class GradientDriver(Driver[State, Info, Progress]):
         return State(state.train, patience, session), Info(sets, metrics, last)
 
     def _sets(self, train: TrainState) -> dict[str, Array]:
-        """The sets trained, followed by their averages where these have begun; raw name → (S or 2S, m)."""
+        """Returns the trained sets, followed by their averages if averaging has started: raw name → (S or 2S, m)."""
         frozen = self.training.inputs.frozen
         sets = {**train.params, **frozen}
         averaged = self.training.experiment.sgd.average_from_step is not None and bool((train.averaged > 0).any())
@@ -307,13 +307,13 @@ class GradientDriver(Driver[State, Info, Progress]):
         return {name: jnp.concatenate([rows, means[name]]) for name, rows in sets.items()}
 
     def _flatness(self, train: TrainState, sets: dict[str, Array]) -> FloatArray:
-        """The Hessian trace of the sets trained; nan for averages, which nobody trains."""
+        """Returns the Hessian trace of the trained sets; nan for averages, which are not trained."""
         found = np.asarray(flatness(self.training.program, train.params, self.training.inputs))
         missing = next(iter(sets.values())).shape[0] - found.size
         return np.append(found, np.full(missing, np.nan))
 
     def _say_why_nan(self, session: Session, decided: Mapping[str, FloatArray], step: int) -> Session:
-        """Warns of parameter sets whose objective is nan, each once a session."""
+        """Warns about parameter sets whose objective is nan, once per session and set."""
         broken = frozenset(np.flatnonzero(np.isnan(decided[self._metric])).tolist())
         for index in sorted(broken - session.warned):
             values = {name: float(column[index]) for name, column in decided.items()}

@@ -1,4 +1,4 @@
-"""The optimiser of the gradient driver, from the study's settings."""
+"""Builds the optimiser of the gradient driver from the settings of a study."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _RULE, _PLATEAU = "rule", "plateau"
 
 
 def schedule(settings: Sgd) -> optax.Schedule:
-    """Learning rate by updates done, before a plateau lowers it. Decays reach ``final_fraction`` of it after ``steps``."""
+    """Returns the learning rate by number of updates, without plateaus. Decays end at ``final_fraction`` after ``steps``."""
     rate, end = settings.learning_rate, settings.final_fraction
     match settings.schedule:
         case "cosine":
@@ -36,9 +36,9 @@ def schedule(settings: Sgd) -> optax.Schedule:
 
 
 def optimiser(settings: Sgd) -> optax.GradientTransformationExtraArgs:
-    """The update rule for one parameter set; descends, so ascent feeds it negated gradients.
+    """Returns the update rule for one parameter set. It minimises, so ascent uses negated gradients.
 
-    Its ``update`` takes ``value``, the loss, for the plateau; L-BFGS also ``grad`` and ``value_fn`` for its line search.
+    Its ``update`` takes ``value``, the loss, for the plateau. L-BFGS also needs ``grad`` and ``value_fn`` for its line search.
     """
     if settings.optimiser == "lbfgs":
         return optax.named_chain((_RULE, optax.lbfgs()))
@@ -53,7 +53,7 @@ def optimiser(settings: Sgd) -> optax.GradientTransformationExtraArgs:
     if settings.clip_norm is not None:
         parts.insert(0, ("clip", optax.clip_by_global_norm(settings.clip_norm)))
     if settings.schedule == "plateau":
-        # The tolerance is absolute: of a negative objective, a relative one would ask for less than no improvement.
+        # The tolerance is absolute: for a negative objective, a relative one would accept a deterioration.
         plateau = optax.contrib.reduce_on_plateau(
             factor=settings.plateau_factor,
             patience=settings.plateau_patience,
@@ -67,17 +67,17 @@ def optimiser(settings: Sgd) -> optax.GradientTransformationExtraArgs:
 
 
 def learning_rate(settings: Sgd, before: Any, after: Any) -> Array:
-    """The learning rate in use by an update, (S,).
+    """Returns the learning rate of an update, (S,).
 
-    A set's schedule counts the updates it took: refused ones do not count, and one that is started again begins anew.
+    The schedule of a set counts its accepted updates, and starts again when the set restarts.
 
     Args:
-        settings: of the gradient driver.
-        before: state of the optimiser that the update began from, leading axis ``S``.
-        after: that it led to.
+        settings: settings of the gradient driver.
+        before: state of the optimiser before the update, leading axis ``S``.
+        after: state of the optimiser after the update.
     """
     if settings.optimiser == "lbfgs":
         return cast(Array, optax.tree.get(after, "learning_rate"))  # of the line search
-    count = before[_RULE][-1].count  # of the schedule, which stands last in every rule
+    count = before[_RULE][-1].count  # of the schedule, which is last in every rule
     scale = after[_PLATEAU].scale if settings.schedule == "plateau" else jnp.ones(count.shape)
     return jnp.asarray(schedule(settings)(count) * scale)

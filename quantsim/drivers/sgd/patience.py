@@ -1,4 +1,4 @@
-"""When parameter sets stop training: after so many reports without a better objective on the split that decides."""
+"""Early stopping: a parameter set stops after a number of reports without a better objective on the deciding split."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Patience:
     """The best value so far of every parameter set.
 
     Attributes:
-        sets: of each set.
-        step: of the last report; -1 before any.
+        sets: best value of each set.
+        step: step of the last report; -1 before the first one.
     """
 
     sets: tuple[Best, ...]
@@ -33,26 +33,26 @@ class Patience:
 
     @property
     def best(self) -> float:
-        """Of all sets; nan before any."""
+        """Best value of all sets; nan before the first report."""
         values = [each.value for each in self.sets]
         index = best_index(values, [each.tie for each in self.sets])
         return math.nan if index is None else values[index]
 
     def active(self, settings: Sgd) -> NDArray[np.bool_]:
-        """Which sets still train, (S,). A set that was always nan does as long as it can be started again."""
+        """Returns which sets still train, (S,). A set that was always nan continues as long as it can restart."""
         patience, restarts = settings.early_stopping_reports, settings.reinitialise_after is not None
         return np.array(
             [patience is None or each.stale < patience or (restarts and not each.is_known) for each in self.sets]
         )
 
     def update(self, values: FloatArray, step: int, ties: FloatArray | None = None) -> Patience:
-        """Takes in the deciding objective of a report, (S,), and what breaks ties between equal ones."""
+        """Returns the state after a report with the deciding objective, (S,), and the values that break ties."""
         ties = np.full(len(self.sets), np.nan) if ties is None else ties
         seen = zip(self.sets, values.tolist(), ties.tolist(), strict=True)
         return Patience(tuple(each.update(value, step, tie) for each, value, tie in seen), step)
 
     def replay(self, rows: Iterable[Checkpoint], split: str, metric: str) -> Patience:
-        """Takes in all stored reports of a run, from its checkpoints."""
+        """Returns the state after all stored reports of a run, from its checkpoints."""
         by_step: dict[int, FloatArray] = {}
         for row in rows:
             if row.parameter_set < len(self.sets):  # averages follow the sets

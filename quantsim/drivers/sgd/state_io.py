@@ -1,4 +1,4 @@
-"""Training state as bytes and back, bit for bit (safetensors)."""
+"""Converts training states to bytes and back, bit for bit (safetensors)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["dump_state", "restore_state"]
 
 
 def dump_state(state: TrainState) -> bytes:
-    """The leaves of a state, named by their place in the tree."""
+    """Returns the bytes of a state, whose leaves are named by their path in the tree."""
     leaves = jax.tree_util.tree_leaves_with_path(state)
     return save({jax.tree_util.keystr(path): np.asarray(leaf, order="C") for path, leaf in leaves})
 
@@ -23,7 +23,7 @@ def restore_state(blob: bytes, like: TrainState) -> TrainState:
     """Inverse of :func:`dump_state`, for a state of the same structure.
 
     Raises:
-        DriverError: the bytes are damaged, or hold a state of another structure.
+        DriverError: the bytes are damaged, or the state has another structure.
     """
     try:
         stored = load(blob)

@@ -1,4 +1,4 @@
-"""The gradient driver on the device: ``init`` and ``advance`` over an explicit state, whole runs of steps per call."""
+"""The gradient driver on the device: ``init`` and ``advance`` over an explicit state, with many steps per call."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Program:
     """The static part of training.
 
     Attributes:
-        windows: where batches are drawn from.
-        settings: of the gradient driver.
+        windows: the windows from which batches are drawn.
+        settings: settings of the gradient driver.
     """
 
     windows: TrainingWindows
@@ -36,14 +36,14 @@ class Program:
 
 
 class Inputs(NamedTuple):
-    """Arrays that training reads and never changes.
+    """Constant arrays of training.
 
     Attributes:
-        objective: what is maximised.
-        frozen: raw name → (S, m), parameters that gradients do not move.
-        restart_pool: raw name → (S, B, m), what sets are started from again.
-        active: (S,) whether a set still trains; one that has run out of patience stays where it is.
-        key: random key; step ``i`` draws all it needs with ``fold_in(key, i)``, so a resumed run draws what it would have.
+        objective: the traced objective.
+        frozen: raw name → (S, m), parameters that are not trained.
+        restart_pool: raw name → (S, B, m), starting points for restarts of sets.
+        active: (S,) whether a set still trains; sets that stopped early do not change.
+        key: random key; step ``i`` uses ``fold_in(key, i)``, so a resumed run has the same random numbers.
     """
 
     objective: Objective
@@ -54,15 +54,15 @@ class Inputs(NamedTuple):
 
 
 class TrainState(NamedTuple):
-    """What training carries from step to step.
+    """The state of training between steps.
 
     Attributes:
-        params: raw name → (S, m), parameters that gradients move.
-        optimiser: its state, leading axis ``S``.
-        step: () steps done.
-        refused: (S,) updates refused since the last that was not.
-        restarts: (S,) times a set was started again.
-        average: raw name → (S, m), mean of the parameters since ``average_from_step``; empty where none is asked for.
+        params: raw name → (S, m), trained parameters.
+        optimiser: state of the optimiser, leading axis ``S``.
+        step: () number of completed steps.
+        refused: (S,) number of rejected updates since the last accepted one.
+        restarts: (S,) number of restarts of a set.
+        average: raw name → (S, m), mean of the parameters since ``average_from_step``; empty without averaging.
         averaged: (S,) number of parameters in the mean.
     """
 
@@ -76,13 +76,13 @@ class TrainState(NamedTuple):
 
 
 class StepInfo(NamedTuple):
-    """What is only reported, of the last step.
+    """Information on the last step, only for reports.
 
     Attributes:
         objective: (S,) batch mean of the objective, at the parameters before the update.
-        gradient_norm: (S,) before clipping.
-        learning_rate: (S,) in use.
-        skipped: (S,) updates refused since the start of the call, because the objective or its gradient was not finite.
+        gradient_norm: (S,) norm of the gradient before clipping.
+        learning_rate: (S,) learning rate.
+        skipped: (S,) number of updates rejected in this call, because the objective or its gradient was not finite.
     """
 
     objective: Array
@@ -92,12 +92,12 @@ class StepInfo(NamedTuple):
 
 
 def init(program: Program, params: Params) -> TrainState:
-    """The state before the first step; ``params`` maps raw name → (S, m)."""
+    """Returns the state before the first step; ``params`` maps raw name → (S, m)."""
     settings = program.settings
     zeros = jnp.zeros(_n_sets(params), jnp.int64)
     average = {} if settings.average_from_step is None else params
     state = jax.vmap(optimiser(settings).init)(params)
-    # optax begins some leaves as plain numbers, whose types would change with the first update, and compile all again.
+    # Some optax states start with Python numbers. Their types would change with the first update and cause a recompilation.
     state = jax.tree.map(lambda leaf: jax.lax.convert_element_type(leaf, leaf.dtype), state)
     return TrainState(params, state, jnp.zeros((), jnp.int64), zeros, zeros, average, zeros)
 
@@ -106,7 +106,7 @@ def init(program: Program, params: Params) -> TrainState:
 def advance(program: Program, state: TrainState, inputs: Inputs, n_steps: Array) -> tuple[TrainState, StepInfo]:
     """Takes ``n_steps`` steps of gradient ascent, all on the device.
 
-    Each parameter set has an optimiser of its own; all see the same batch of windows.
+    Each parameter set has its own optimiser; all use the same batch of windows.
     """
     n_sets = _n_sets(state.params)
     nothing = jnp.zeros(n_sets)
@@ -120,7 +120,7 @@ def advance(program: Program, state: TrainState, inputs: Inputs, n_steps: Array)
 
 @functools.partial(jax.jit, static_argnums=0)
 def flatness(program: Program, params: Params, inputs: Inputs) -> Array:
-    """The Hessian trace of minus the objective over the windows' first start, (S,): how sharp the maximum is."""
+    """Returns the Hessian trace of minus the objective on the first window, (S,): the sharpness of the maximum."""
     settings, starts = program.settings, jnp.asarray([program.windows.first])
     objective = inputs.objective.forward_in_time()
 
@@ -130,7 +130,7 @@ def flatness(program: Program, params: Params, inputs: Inputs) -> Array:
         def loss(params: Params) -> Array:
             return -jnp.mean(objective({**params, **frozen}, starts))
 
-        key = jax.random.fold_in(inputs.key, 2**32 - 1)  # no step has it
+        key = jax.random.fold_in(inputs.key, 2**32 - 1)  # not used by any step
         samples, step = settings.hessian_samples, settings.hessian_step
         return value_and_hessian_trace(loss, moved, key, n_samples=samples, step=step)[1]
 
@@ -161,7 +161,7 @@ def _step(program: Program, state: TrainState, info: StepInfo, inputs: Inputs) -
                 n_samples=settings.hessian_samples,
                 step=settings.hessian_step,
             )
-            return value + settings.hessian_penalty * jnp.maximum(trace, 0.0)  # only a sharp minimum costs
+            return value + settings.hessian_penalty * jnp.maximum(trace, 0.0)  # only a sharp minimum is penalised
 
         value, gradient = jax.value_and_grad(loss)(params)
         updates, after = update(gradient, optimiser_state, params, value=value, grad=gradient, value_fn=loss)
@@ -182,10 +182,10 @@ def _step(program: Program, state: TrainState, info: StepInfo, inputs: Inputs) -
 
 
 def _finite(losses: Array, norms: Array, proposed: Params) -> Array:
-    """The non-finite policy: a set whose objective, gradient or update is not finite keeps parameters and optimiser.
+    """The policy for non-finite values: a set with a non-finite objective, gradient or update keeps its state.
 
-    Nothing non-finite ever enters the optimiser's moments; the next batch gets another chance, and the count is reported.
-    A line search can fail where the gradient is finite, so the update counts as well.
+    So non-finite values never enter the moments of the optimiser. The set tries again with the next batch, and the number of
+    rejected updates is reported. The update is checked too, because a line search can fail with a finite gradient.
     """
     sound = jnp.isfinite(losses) & jnp.isfinite(norms)
     for rows in proposed.values():
@@ -194,7 +194,7 @@ def _finite(losses: Array, norms: Array, proposed: Params) -> Array:
 
 
 def _restarted(settings: Sgd, state: TrainState, inputs: Inputs) -> TrainState:
-    """Sets that have been refused too often in a row start again, each from the next of its restart pool."""
+    """Restarts sets with too many rejected updates in a row, each from the next point of its restart pool."""
     if settings.reinitialise_after is None:
         return state
     stuck = state.refused >= settings.reinitialise_after
@@ -216,9 +216,9 @@ def _restarted(settings: Sgd, state: TrainState, inputs: Inputs) -> TrainState:
 
 
 def _averaged(settings: Sgd, state: TrainState, active: Array) -> TrainState:
-    """The running mean of the parameters from ``average_from_step`` on, while they train (arXiv:1803.05407).
+    """Updates the running mean of the parameters from ``average_from_step`` on, while they train (arXiv:1803.05407).
 
-    It takes in those after every ``average_every``-th step.
+    It includes the parameters after every ``average_every``-th step.
     """
     if settings.average_from_step is None:
         return state
@@ -226,7 +226,7 @@ def _averaged(settings: Sgd, state: TrainState, active: Array) -> TrainState:
     counts = active & (since >= 0) & (since % settings.average_every == 0)
     averaged = state.averaged + counts
     share = jnp.where(counts, 1.0 / jnp.maximum(averaged, 1), 0.0)[:, None]
-    begun = (state.averaged > 0)[:, None]  # until then it is the parameters
+    begun = (state.averaged > 0)[:, None]  # before that, the mean is the parameters
     average = {
         name: jnp.where(begun, state.average[name] + share * (rows - state.average[name]), rows)
         for name, rows in state.params.items()
@@ -235,7 +235,7 @@ def _averaged(settings: Sgd, state: TrainState, active: Array) -> TrainState:
 
 
 def _choose(where: Array, these: Any, those: Any) -> Any:
-    """Set by set, one of two trees whose leaves have the leading axis ``S``."""
+    """Chooses per set between two trees whose leaves have the leading axis ``S``."""
     return jax.tree.map(
         lambda one, other: jnp.where(where.reshape(-1, *(1,) * (one.ndim - 1)), one, other), these, those
     )

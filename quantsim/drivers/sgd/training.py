@@ -1,4 +1,4 @@
-"""The fixed parts of a gradient run: the compiled step, what it is given, and where parameter sets start."""
+"""The fixed parts of a gradient run: the compiled step, its inputs, and the starting sets."""
 
 from __future__ import annotations
 
@@ -32,28 +32,28 @@ FloatArray = NDArray[np.float64]
 Sets = dict[str, FloatArray]
 
 _EXOGENOUS_SWAPS = (
-    "with exogenous swaps (series.trades) gradients go by automatic differentiation through the bars, which takes two to "
-    "four times as long as without, and memory for every bar"
+    "with exogenous swaps (series.trades) gradients use automatic differentiation through the bars, which takes two to "
+    "four times as long, and memory for every bar"
 )
 _HARD_MINIMUM = (
-    "objective.aggregate = 'min' gives gradient to the worst period only, and jumps when another becomes the worst: "
-    "'softmin' spreads it"
+    "objective.aggregate = 'min' has a gradient for the worst period only, which jumps when another period becomes the "
+    "worst: use 'softmin'"
 )
 _POOL_SIZE = 16
-"""Starting points that each set has in reserve; after the last, the first serves again."""
+"""Number of starting points per set in the restart pool; after the last one, the first one is used again."""
 
 
 class Training:
-    """The fixed parts of a run: what is compiled, and what it is given.
+    """The fixed parts of a run: the compiled program and its inputs.
 
     Attributes:
-        experiment: as given.
-        evaluator: of its pool and prices.
+        experiment: the experiment.
+        evaluator: its evaluator.
         program: static part of the step.
-        initial: raw name → (S, m), where the trained parameters start.
-        inputs: arrays of the step.
-        decides: the split that patience and progress look at.
-        start_digest: identifies the starting sets.
+        initial: raw name → (S, m), starting values of the trained parameters.
+        inputs: constant arrays of the step.
+        decides: the split for early stopping and progress.
+        start_digest: hash of the starting sets.
     """
 
     @in_float64
@@ -100,7 +100,7 @@ def _program(evaluator: Evaluator) -> Program:
     settings, windows = evaluator.experiment.sgd, training_windows(evaluator)
     if settings.optimiser == "lbfgs" and not windows.is_fixed(settings.batch_size, settings.sampling):
         raise ConfigError(
-            f"sgd.optimiser = 'lbfgs' wants the same windows at every step, and there are {windows.n_starts} to draw from: set "
+            f"sgd.optimiser = 'lbfgs' needs the same windows in every step, but there are {windows.n_starts} windows: set "
             f"objective.bout_offset_days = 0, or sgd.sampling = 'exhaustive' and sgd.batch_size = {windows.n_starts}"
         )
     return Program(windows, settings)
@@ -117,13 +117,13 @@ def _objective(evaluator: Evaluator, windows: TrainingWindows) -> Objective:
 
 
 def _short_windows(evaluator: Evaluator, windows: TrainingWindows) -> str | None:
-    """What to warn of where windows are short, and there are several to take the mean over."""
+    """Returns a warning if there are several windows and they are short; else None."""
     objective, shape = evaluator.experiment.objective, evaluator.planner.objective_shape(windows.n_bars)
     return short_periods(objective, shape, evaluator.prices.bars_per_day, several_windows=windows.n_starts > 1)
 
 
 def _starting_sets(experiment: Experiment, start: Sequence[Mapping[str, Any]]) -> Sets:
-    """The sets training starts from, raw name → (S, n)."""
+    """Returns the starting sets of training, raw name → (S, n)."""
     given = start or [dict(one) for one in experiment.sgd.starts] or [{}]
     centres = [experiment.initial_parameters(values) for values in given]
     if len(centres) > 1:
@@ -145,13 +145,13 @@ def _starting_sets(experiment: Experiment, start: Sequence[Mapping[str, Any]]) -
 
 
 def _restart_pool(experiment: Experiment, sets: Sets) -> dict[str, Array]:
-    """Where sets that never become finite start again: around their own starts, drawn from a seed of its own; (S, B, m)."""
+    """Returns the restart pool, (S, B, m): points around the start of each set, drawn with a separate seed."""
     settings, moved = experiment.sgd, experiment.trainable
     n_sets = next(iter(sets.values())).shape[0]
     pools = [
         gaussian_sets(
             {name: rows[index] for name, rows in sets.items()},
-            _POOL_SIZE + 1,  # the first is the start itself, which has failed
+            _POOL_SIZE + 1,  # the first one is the start, which has failed
             moved=moved,
             spread=settings.initial_spread or 0.5,
             seed=int(np.random.SeedSequence([experiment.seed, index]).generate_state(1)[0]),
