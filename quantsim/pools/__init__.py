@@ -1,4 +1,4 @@
-"""One file, one mechanism. ``base.py`` says what a pool is; a new file here that defines ``POOL`` is a new pool."""
+"""Pool mechanisms, one module each. ``base.py`` defines the interface; every module that defines ``POOL`` adds a pool."""
 
 from quantsim.pools.base import CostShape, Path, Pool, PoolSetup, ReserveRun, Run, Subsidiary, Window
 from quantsim.pools.market import FeeRates, Market

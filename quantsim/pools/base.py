@@ -1,4 +1,4 @@
-"""What a pool is: settings, parameters, the paths it has, and one pure function from prices to what it holds."""
+"""The interface of a pool: settings, parameters, computation paths, and one pure function from prices to reserves."""
 
 from __future__ import annotations
 
@@ -33,9 +33,11 @@ Own = TypeVar("Own", bound=Hashable)
 
 
 class Path(enum.Enum):
-    """How a pool is computed. All paths of a pool are exact; they differ in what they cost and in what they can serve."""
+    """How a pool is computed. All paths of a pool are exact; they differ in cost and in the setups that they support."""
 
-    CLOSED_FORM = "closed_form"  #: at chosen bars only: cost grows with these and the chunks, not with the bars
+    CLOSED_FORM = (
+        "closed_form"  #: at chosen bars only; the cost grows with these and with the chunks, not with all bars
+    )
     PER_BAR = "per_bar"  #: every bar, vectorised
     FEES = "fees"  #: one sequential pass over the bars
     HOLD = "hold"  #: reserves never change
@@ -43,14 +45,14 @@ class Path(enum.Enum):
 
 @dataclass(frozen=True)
 class CostShape:
-    """Which costs of trading there are.
+    """The kinds of trading costs that apply.
 
     Attributes:
         charges: whether any fee, gas or arbitrage cost applies.
-        has_gas: whether a trade has to earn a fixed cost.
+        has_gas: whether a trade has a fixed cost.
         has_noise: whether noise traders follow the arbitrageurs.
         tunes_fee: whether the swap fee is a parameter.
-        fee_rule: sets the swap fee chunk by chunk; None for a fee that is set otherwise.
+        fee_rule: rule that sets the swap fee for each chunk; None without one.
     """
 
     charges: bool = False
@@ -62,26 +64,26 @@ class CostShape:
 
 @dataclass(frozen=True)
 class PoolSetup(Generic[Own]):
-    """The static shape of a pool: what a compiled program is specialised to. Hashable; lengths of time are in bars.
+    """The static properties of a pool, for which a program is compiled. Hashable; durations are in bars.
 
-    Two experiments of equal setup share one program.
+    Two experiments with equal setups share one program.
 
     Attributes:
         pool: the mechanism.
-        own: what the mechanism alone needs, as its :attr:`Pool.static` makes it.
+        own: properties of this mechanism, from :attr:`Pool.static`.
         n_tokens: number of tokens, ``n``.
         bar_minutes: length of a bar, in minutes.
         chunk_bars: bars between decisions, ``C``.
         initial_value: pool value at the first bar, in the quote currency.
-        do_arb: whether arbitrageurs trade at all.
-        arb_frequency: bars between their visits, ``k``.
-        settings: what of the experiment rules and fee rules read.
-        look_ahead: whether a chunk is steered by what is known at its end, as in the published implementation.
-        costs: which there are.
+        do_arb: whether arbitrageurs trade.
+        arb_frequency: bars between arbitrage visits, ``k``.
+        settings: settings of the experiment that rules and fee rules read.
+        look_ahead: whether a decision uses data from the end of its chunk, as in quantammsim.
+        costs: kinds of costs that apply.
         has_trades: whether exogenous swaps are executed.
-        straight_through: limits that a gradient passes as if they were not there: ``"maximum_change"``, ``"weight_bounds"``.
-        subsidiaries: the pools whose shares it or another subsidiary holds, each after those that it holds.
-        columns: where the pool's tokens are among those of the data, followed by the subsidiaries.
+        straight_through: limits that gradients ignore: ``"maximum_change"``, ``"weight_bounds"``.
+        subsidiaries: pools whose shares this pool or another subsidiary holds; each follows those that it holds.
+        columns: positions of the pool's tokens in the data's tokens followed by the subsidiaries.
     """
 
     pool: Pool
@@ -102,11 +104,11 @@ class PoolSetup(Generic[Own]):
 
     @property
     def scan_mode(self) -> ScanMode:
-        """How recursions are run."""
+        """The scan mode."""
         return self.settings.scan_mode
 
     def with_straight_through(self, limits: tuple[str, ...]) -> PoolSetup[Own]:
-        """The same pool, and its subsidiaries, with gradients that pass limits as if they were not there."""
+        """Returns the same pool, with its subsidiaries, with gradients that ignore these limits."""
         subsidiaries = tuple(
             replace(part, setup=part.setup.with_straight_through(limits)) for part in self.subsidiaries
         )
@@ -118,9 +120,9 @@ class Subsidiary:
     """A pool whose shares another pool holds.
 
     Attributes:
-        group: of its parameters.
-        setup: its own.
-        rates: what trading with it costs, in the order of :class:`~quantsim.pools.market.FeeRates`.
+    group: group of its parameters.
+        setup: setup of the subsidiary.
+        rates: fees and costs of trading with it, in the order of :class:`~quantsim.pools.market.FeeRates`.
     """
 
     group: str
@@ -133,11 +135,11 @@ class Window:
     """The bars that a pool runs over.
 
     Attributes:
-        start: () index of its first bar in the market; traced.
-        n_bars: its length, ``T``; static.
-        path: how to compute; static.
-        phase: bar of the first chunk boundary of the market, below ``C``; an integer, or traced, ().
-        decisions: what :attr:`Pool.decisions` returned for that phase.
+        start: () index of the first bar in the market; traced.
+        n_bars: number of bars, ``T``; static.
+        path: computation path; static.
+        phase: bar of the market's first chunk boundary, less than ``C``; an integer, or a traced () array.
+        decisions: result of :attr:`Pool.decisions` for this phase.
     """
 
     start: Array
@@ -147,53 +149,53 @@ class Window:
     decisions: Any = None
 
     def cut(self, values: Array) -> Array:
-        """The window's part of what the market has for every bar: (T_all, …) → (T, …)."""
+        """Returns the part of a per-bar array that lies in the window: (T_all, …) → (T, …)."""
         return jax.lax.dynamic_slice_in_dim(values, self.start, self.n_bars)
 
 
 class Run(abc.ABC):
-    """What a pool did in a window, read off at bars that count from the window's first. Bars and periods are static."""
+    """The result of a pool over a window. Bars count from the window's first bar; bars and periods are static."""
 
     @abc.abstractmethod
     def value_at(self, bars: Bars) -> Array:
-        """Pool value at chosen bars, (S,), in the quote currency."""
+        """Returns the pool value at chosen bars, (S,), in the quote currency."""
 
     @abc.abstractmethod
     def reserves_at(self, bars: Bars) -> Array:
-        """Tokens in the pool at chosen bars, (S, n)."""
+        """Returns the token amounts in the pool at chosen bars, (S, n)."""
 
     @abc.abstractmethod
     def shares_at(self, bars: Bars) -> Array:
-        """Each token's share of the pool's value at chosen bars, (S, n)."""
+        """Returns each token's share of the pool value at chosen bars, (S, n)."""
 
     def weights_at(self, bars: Bars) -> Array:
-        """Weights at chosen bars, (S, n): shares of value, unless the pool has weights of its own."""
+        """Returns the weights at chosen bars, (S, n): shares of value unless the pool has its own weights."""
         return self.shares_at(bars)
 
     def weight_change(self, periods: Sequence[Period]) -> Array:
-        """``½ Σ_t Σ_i |w[t,i] - w[t-1,i]|`` of the pool's own weights over each period, (P,); zero for a pool without."""
+        """Returns ``½ Σ_t Σ_i |w[t,i] - w[t-1,i]|`` for each period, (P,); zero for a pool without its own weights."""
         return jnp.zeros(len(periods))
 
     def fee_revenue(self, periods: Sequence[Period]) -> Array:
-        """Fees that stay in the pool in each period, (P,), in the quote currency."""
+        """Returns the fees that stay in the pool in each period, (P,), in the quote currency."""
         return jnp.zeros(len(periods))
 
     def fills(self) -> Fills | None:
-        """What became of exogenous swaps; None where there are none."""
+        """Returns the results of exogenous swaps; None if there are none."""
         return None
 
 
 @dataclass(frozen=True, eq=False)
 class ReserveRun(Run):
-    """A run whose reserves are known after every visit of the arbitrageurs, and held until the next.
+    """A run with reserves that change only when arbitrageurs visit.
 
     Attributes:
-        reserves: (V, n) tokens after the visits at bars 0, ``k``, 2``k``, …
-        prices: (T, n) of the window.
+        reserves: (V, n) token amounts after the visits at bars 0, ``k``, 2``k``, …
+        prices: (T, n) prices in the window.
         stride: bars between visits, ``k``.
-        value: (T,), where it is known more exactly than as the value of the reserves.
-        weights: (n,) or (T, n); None for a pool that has none.
-        earned: (V,) fees that stay in the pool at each visit, in the quote currency; None for none.
+        value: (T,) pool value, if known more precisely than the value of the reserves; None otherwise.
+        weights: (n,) or (T, n) weights; None for a pool without its own weights.
+        earned: (V,) fees that stay in the pool at each visit, in the quote currency; None without fees.
     """
 
     reserves: Array
@@ -244,30 +246,30 @@ def _no_objection(_: PoolView, __: Mapping[str, NDArray[np.float64]]) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Pool:
-    """One mechanism. Pools compare and hash as themselves: there is one object per name.
+    """A pool mechanism. Compares and hashes by identity: there is one object per name.
 
-    Functions are pure JAX; they get raw parameters by their names inside the pool's group, each (m,) float64.
+    Functions are pure JAX. They receive raw parameters by name, without the pool's group, each (m,) float64.
 
     Attributes:
-        name: what studies call it, ``pool.type``; the name of its file.
+        name: name in studies, ``pool.type``; the name of its module.
         description: one line for tables and ``--help``.
-        run: ``(setup, raw parameters, market, rates, window) → Run``. The market, (T_all, n), reaches beyond the window, which
-            says where that begins; rates are those of the window's bars, () or (T,) each. At bar 0 of the window the pool is
-            worth ``setup.initial_value``. Setup, and of the window the length and the path, are static; all else may be traced.
-        settings: the keys of its table.
-        parameters: its own, one value each, of the pool and not of a token; in dependency order.
-        layout: ``view → parameters``, in place of ``parameters`` for a pool whose parameters depend on its settings.
-        paths: ``(setup, *, every_bar) → {path: reason}``, the paths it has, the cheapest first, each with the reason why it
-            cannot serve this setup, or None where it can. With ``every_bar`` a metric looks at every bar.
-        static: ``(view, bar_minutes, rule settings) → what of its settings is compiled in``, hashable; the
-            settings themselves unless given.
-        decisions: ``(setup, raw parameters, observed, (K, n)) → whatever run finds in window.decisions``: what is decided at
-            the chunk boundaries, once for all windows. Entry ``j`` may use what was observed up to ``j`` only.
-        check: ``(view, human-readable initial parameters) → None``; raises ValueError where settings contradict each other.
-        charges: the keys of ``[fees]`` whose costs it takes into account; a study that sets another one is refused.
-        n_tokens: number of tokens that it is for; None for any.
+        run: ``(setup, raw parameters, market, rates, window) → Run``. The market, (T_all, n), extends beyond the window;
+            ``window.start`` is where the window begins. Rates are those of the window's bars, () or (T,) each. The pool value
+            at bar 0 of the window is ``setup.initial_value``. The setup, ``window.n_bars`` and ``window.path`` are static;
+            everything else may be traced.
+        settings: class of its table of settings.
+        parameters: parameters of the pool, one value each (not one per token), in dependency order.
+        layout: ``view → parameters``, instead of ``parameters``, if they depend on the settings.
+        paths: ``(setup, *, every_bar) → {path: reason}``: its paths, cheapest first, each with the reason why it does not
+            support this setup, or None if it does. ``every_bar``: whether a metric reads every bar.
+        static: ``(view, bar_minutes, rule settings) → static properties``, hashable; by default, the settings.
+        decisions: ``(setup, raw parameters, observed, (K, n)) → window.decisions``: the decisions at the chunk boundaries,
+            computed once for all windows. Entry ``j`` may only use observations up to ``j``.
+        check: ``(view, human-readable initial parameters) → None``; raises ValueError if settings contradict each other.
+        charges: keys of ``[fees]`` that it supports; a study that sets another one is invalid.
+        n_tokens: number of tokens that it needs; None for any.
         takes_swaps: whether it executes exogenous swaps.
-        export_remark: why a deployment of a parameter set cannot be described; None where it can.
+        export_remark: why a parameter set cannot be exported for deployment; None if it can.
     """
 
     name: str
@@ -284,5 +286,5 @@ class Pool:
     n_tokens: int | None = None
     takes_swaps: bool = False
     export_remark: str | None = (
-        "what a contract of such a pool takes is not known here: parameters are listed as they are"
+        "quantsim does not know the format of this pool's contract: parameters are listed as they are"
     )

@@ -1,6 +1,6 @@
-r"""Reserves of a pool that trades in batches, the function-maximising AMM of arXiv:2307.02074: one sequential pass.
+r"""Reserves of a pool that trades in batches, the function-maximising AMM of arXiv:2307.02074, in one sequential pass.
 
-All trade of a bar clears in one batch, at the price that the pool quotes after it. Of two tokens, let ``o`` be the one that
+All trades of a bar clear in one batch, at the price that the pool quotes after it. Of two tokens, let ``o`` be the one that
 goes out and ``i`` the one that comes in. With the depths ``D_o = w_i R_o p_o`` and ``D_i = w_o R_i p_i``, values in the quote
 currency, a batch of growth ``x`` pays out ``D_o x/(1+x)`` and brings in ``D_i x``, both at market prices, before the fee:
 
@@ -9,13 +9,13 @@ currency, a batch of growth ``x`` pays out ``D_o x/(1+x)`` and brings in ``D_i x
 An arbitrageur who pays the fee ``1-γ`` and costs ``a``, half on each leg, earns ``(1 - a/2) D_o ( x/(1+x) - x/E )`` with
 ``E = D_o/D_i · γ (1 - a/2)/(1 + a/2)``, which is above 1 outside the no-trade band. So
 
-* under perfect competition nothing is left to earn: ``x = E - 1``, and with a gas cost ``G`` the larger root of
+* under perfect competition profit is zero: ``x = E - 1``; with a gas cost ``G``, ``x`` is the larger root of
   ``x (E - 1 - x) = κ (1 + x)``, ``κ = G E/((1 - a/2) D_o)``;
-* a lone arbitrageur earns most at ``x = √E - 1``, half of the trade with a constant-product pool to first order, and with
-  equal weights exactly half; with a gas cost only where that is earned.
+* a monopolist arbitrageur earns most at ``x = √E - 1``: half of the trade with a constant-product pool, to first order,
+  and exactly half with equal weights. With a gas cost, there is a trade only if it earns at least this cost.
 
-Reserves are carried as they are, not as logarithms: a bar then takes four operations and a square root at most, and each
-adds a relative rounding of one unit in the last place.
+The pass carries reserves, not their logarithms: a bar then takes at most four operations and a square root, and each has a
+relative rounding error of one unit in the last place.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ __all__ = ["POOL", "BatchSettings", "Batches", "Costs", "batch", "costs_of"]
 
 
 class BatchSettings(ConstantSettings):
-    """A pool whose trade clears in batches, between two tokens of constant weights.
+    """Settings of a pool that trades in batches, between two tokens with constant weights.
 
     ``arb_quality`` is 1 for perfect competition, 0 for a monopolist arbitrageur.
 
-    ``published_band_trades`` lets the monopolist arbitrageur also trade inside the no-trade band, where the pool pays the
-    fee: the published implementation does so. Only for reproducing its figures.
+    With ``published_band_trades`` the monopolist arbitrageur also trades inside the no-trade band, where the pool pays the
+    fee, as in quantammsim. Only use it to reproduce results of quantammsim.
     """
 
     arb_quality: Annotated[float, Field(ge=0.0, le=1.0)] = 1.0
@@ -53,11 +53,11 @@ class BatchSettings(ConstantSettings):
 
 @dataclass(frozen=True)
 class Batches:
-    """The static shape of a pool that trades in batches.
+    """The static properties of a pool that trades in batches.
 
     Attributes:
         arb_quality: 1 for perfect competition, 0 for a monopolist arbitrageur.
-        published_band_trades: whether the latter also trades inside the no-trade band, as in the published implementation.
+        published_band_trades: whether a monopolist also trades inside the no-trade band, as in quantammsim.
     """
 
     arb_quality: float
@@ -65,13 +65,13 @@ class Batches:
 
 
 class Costs(NamedTuple):
-    """What a batch needs of the rates, worked out ahead of the pass; each () or (...,).
+    """Quantities that a batch computes from the rates, before the pass; each () or (...,).
 
     Attributes:
         edge: ``γ (1 - a/2)/(1 + a/2)``.
-        gain: what the pool receives per effective unit of input, ``c``.
-        leg: what the arbitrageur keeps of what goes out, ``1 - a/2``.
-        gas: ``G``, in the quote currency.
+        gain: amount that the pool receives per effective unit of input, ``c``.
+        leg: share of the outgoing value that the arbitrageur keeps, ``1 - a/2``.
+        gas: fixed cost ``G``, in the quote currency.
         noise: fees of the noise traders per effective unit of input, ``ρ (1-γ)(1-f)/γ``.
     """
 
@@ -83,7 +83,7 @@ class Costs(NamedTuple):
 
 
 def costs_of(rates: FeeRates) -> Costs:
-    """The costs of batches, of the rates' shapes."""
+    """Returns the costs of batches, with the shapes of the rates."""
     leg = 1.0 - 0.5 * rates.arb_fee
     edge = (1.0 - rates.swap_fee) * leg / (1.0 + 0.5 * rates.arb_fee)
     return Costs(edge, pool_gain(rates), leg, rates.gas_cost, rates.noise_trader_ratio * kept_fee(rates))
@@ -92,8 +92,8 @@ def costs_of(rates: FeeRates) -> Costs:
 def run(setup: PoolSetup[Batches], params: Params, market: Market, rates: FeeRates, window: Window) -> Run:
     """Runs a pool over a window; JAX differentiates it.
 
-    With an ``arb_quality`` of ``q`` the pool is the share ``q`` of a pool under perfect competition, and ``1-q`` of one with a
-    monopolist arbitrageur; both start alike, and nothing moves between them.
+    With ``arb_quality = q``, the result is ``q`` times that of a pool under perfect competition plus ``1-q`` times that of one
+    with a monopolist arbitrageur; both start with equal reserves.
     """
     weights, prices = initial_weights(params), window.cut(market.prices)
     initial = setup.initial_value * weights / prices[0]
@@ -102,8 +102,8 @@ def run(setup: PoolSetup[Batches], params: Params, market: Market, rates: FeeRat
     visited = slice(None, None, setup.arb_frequency)
     rates, quality = at_bars(rates, visited), setup.own.arb_quality
     costs = costs_of(rates)
-    parts = [(share, lone) for share, lone in ((quality, False), (1.0 - quality, True)) if share > 0.0]
-    runs = [_run(initial, weights, prices[visited], costs, setup, lone=lone) for _, lone in parts]
+    parts = [(share, monopolist) for share, monopolist in ((quality, False), (1.0 - quality, True)) if share > 0.0]
+    runs = [_run(initial, weights, prices[visited], costs, setup, monopolist=monopolist) for _, monopolist in parts]
     reserves, volume = (
         sum(share * of for (share, _), of in zip(parts, ofs, strict=True)) for ofs in zip(*runs, strict=True)
     )
@@ -113,14 +113,14 @@ def run(setup: PoolSetup[Batches], params: Params, market: Market, rates: FeeRat
 
 
 def _run(
-    initial: Array, weights: Array, prices: Array, costs: Costs, setup: PoolSetup[Batches], *, lone: bool
+    initial: Array, weights: Array, prices: Array, costs: Costs, setup: PoolSetup[Batches], *, monopolist: bool
 ) -> tuple[Array, Array]:
-    """Reserves after the batch of every bar, (T, 2), and what it brought in, (T,). The first bar is the start."""
+    """Returns reserves after the batch of every bar, (T, 2), and its input, (T,). The first bar is the start."""
 
     def step(reserves: Array, bar: tuple[Array, list[Array | None]]) -> tuple[Array, tuple[Array, Array]]:
         price, varying = bar
         now = Costs(*(cost if of_bar is None else of_bar for cost, of_bar in zip(costs, varying, strict=True)))
-        after, volume = batch(reserves, price, weights, now, setup, lone=lone)
+        after, volume = batch(reserves, price, weights, now, setup, monopolist=monopolist)
         return after, (after, volume)
 
     # A pool that has just been filled is at market price. Only the published trades inside the band begin at once.
@@ -138,20 +138,20 @@ _ROUNDING = 1e-14
 
 
 def batch(
-    reserves: Array, prices: Array, weights: Array, costs: Costs, setup: PoolSetup[Batches], *, lone: bool
+    reserves: Array, prices: Array, weights: Array, costs: Costs, setup: PoolSetup[Batches], *, monopolist: bool
 ) -> tuple[Array, Array]:
-    """One batch, and the noise traders that follow it.
+    """Computes one batch, and the noise trades that follow it.
 
     Args:
-        reserves: (..., 2) tokens.
-        prices: (..., 2).
-        weights: (2,).
-        costs: each () or (...,).
-        setup: of the pool.
-        lone: whether there is one arbitrageur; perfect competition otherwise.
+        reserves: (..., 2) token amounts.
+        prices: (..., 2) prices.
+        weights: (2,) weights.
+        costs: costs, each () or (...,).
+        setup: setup of the pool.
+        monopolist: whether there is only one arbitrageur; otherwise perfect competition.
 
     Returns:
-        Reserves, (..., 2), and what arbitrageurs brought in before the fee was added, in the quote currency, (...,).
+        Reserves, (..., 2), and the arbitrageurs' input before the fee, in the quote currency, (...,).
     """
     other = weights[::-1]
     depth = other * reserves * prices
@@ -159,7 +159,7 @@ def batch(
     out = jnp.where(first_leaves, depth[..., 0], depth[..., 1])
     entering = jnp.where(first_leaves, depth[..., 1], depth[..., 0])
     excess = (out * costs.edge - entering) / entering  # E - 1
-    growth = _growth(excess, out, costs, setup, lone=lone)
+    growth = _growth(excess, out, costs, setup, monopolist=monopolist)
     leaving = jnp.stack([first_leaves, ~first_leaves], axis=-1)
     fall, rise = -growth / (1.0 + growth), costs.gain * growth
     after = reserves * (1.0 + other * jnp.where(leaving, per_event(fall), per_event(rise)))
@@ -169,9 +169,9 @@ def batch(
     return after, volume
 
 
-def _growth(excess: Array, out: Array, costs: Costs, setup: PoolSetup[Batches], *, lone: bool) -> Array:
-    """The growth ``x`` of a batch, zero without a trade; of the shape of ``excess``, ``E - 1``."""
-    if lone:
+def _growth(excess: Array, out: Array, costs: Costs, setup: PoolSetup[Batches], *, monopolist: bool) -> Array:
+    """Returns the growth ``x`` of a batch, with the shape of ``excess``, ``E - 1``; zero without a trade."""
+    if monopolist:
         root = jnp.sqrt(1.0 + excess)
         growth = excess / (1.0 + root)
         trades = jnp.asarray(True) if setup.own.published_band_trades else excess > 0.0
@@ -194,7 +194,7 @@ def _static(view: PoolView, _: int, __: RuleSettings) -> Batches:
 
 
 def paths(setup: PoolSetup[Batches], *, every_bar: bool) -> dict[Path, str | None]:
-    """The paths, the cheapest first, each with the reason why it cannot serve, or None."""
+    """Returns the paths, cheapest first, each with the reason why it does not support this setup, or None."""
     holds, vectorised = not setup.do_arb, "trade in batches needs path = 'fees'"
     return {
         Path.HOLD: None if holds else "the pool trades",

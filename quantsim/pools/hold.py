@@ -1,4 +1,4 @@
-"""A pool that holds its initial reserves and never trades: HODL, the benchmark of every other pool."""
+"""A pool that holds its initial reserves and never trades (HODL), the usual benchmark of other pools."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ __all__ = ["POOL"]
 
 
 def run(setup: PoolSetup[Any], params: Params, market: Market, rates: FeeRates, window: Window) -> Run:
-    """The reserves that the initial weights buy, at every bar; their weights are shares of value."""
+    """Returns a run with constant reserves, bought with the initial weights; weights are shares of value."""
     prices = window.cut(market.prices)
     reserves = setup.initial_value * initial_weights(params) / prices[0]
     return ReserveRun(reserves[None], prices, stride=window.n_bars)
 
 
 def paths(setup: PoolSetup[Any], *, every_bar: bool) -> dict[Path, str | None]:
-    """It has one path."""
+    """Returns its only path, and the reason why it has no others."""
     never = dict.fromkeys((Path.CLOSED_FORM, Path.PER_BAR, Path.FEES), "the pool never trades")
     return {Path.HOLD: None, **never}
 

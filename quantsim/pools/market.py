@@ -1,4 +1,4 @@
-"""What the compiled programs take as arguments, never as constants: prices, series, and what trading costs."""
+"""Arguments of the compiled programs, which are never constants in them: prices, series, and trading costs."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ __all__ = ["FeeRates", "Market", "Orders", "at_bars", "fee_rates", "market", "wi
 
 
 class FeeRates(NamedTuple):
-    """What trading costs; each () for a constant, or (T,) for a value per bar.
+    """Trading costs; each () for a constant, or (T,) for a value per bar.
 
     Attributes:
-        swap_fee: share of what goes in, ``1 - γ``.
+        swap_fee: share of the incoming amount, ``1 - γ``.
         arb_fee: the arbitrageur's own proportional cost, ``a``, half on each leg.
         gas_cost: fixed cost of a trade, in the quote currency.
         noise_trader_ratio: noise volume over arbitrage volume, ``ρ``.
         protocol_fee_split: share of the swap fee that leaves the pool, ``f``.
-        rebalancing_cost: what the benchmark of ``rvr`` pays per value traded; no part of the pool.
+        rebalancing_cost: cost per value traded of the benchmark of ``rvr``; the pool does not pay it.
     """
 
     swap_fee: Array
@@ -38,16 +38,16 @@ class FeeRates(NamedTuple):
 
 
 class Orders(NamedTuple):
-    """Exogenous swaps, as arrays; see :mod:`quantsim.pools.weighted.exogenous_swaps`. The last of ``N+1`` entries is a blank.
+    """Exogenous swaps, as arrays; see :mod:`quantsim.pools.weighted.exogenous_swaps`. The last of ``N+1`` entries is empty.
 
     Attributes:
-        token_in: (N+1,) position of what comes in among the pool's tokens.
-        token_out: (N+1,) of what goes out.
-        amount: (N+1,) tokens that come in or go out.
-        exact_in: (N+1,) whether that is the amount in.
-        slots: (T,) the row of ``table`` that holds the trades of each bar; 0 for none.
-        table: (B+1, M) trades in their order, padded with the blank; row 0 is empty.
-        bars: (B,) the bar of every other row.
+        token_in: (N+1,) index of the incoming token among the pool's tokens.
+        token_out: (N+1,) index of the outgoing token.
+        amount: (N+1,) incoming or outgoing amount, in tokens.
+        exact_in: (N+1,) whether ``amount`` is the incoming amount.
+        slots: (T,) row of ``table`` with the swaps of each bar; 0 for none.
+        table: (B+1, M) indices of swaps in chronological order, padded with the empty one; row 0 has none.
+        bars: (B,) bar of every row but the first.
     """
 
     token_in: Array
@@ -60,14 +60,14 @@ class Orders(NamedTuple):
 
 
 class Market(NamedTuple):
-    """Prices, and what else varies in time.
+    """Prices and other time series.
 
     Attributes:
-        prices: (T, n), quote currency per token.
-        log_prices: (T, n), relative to the first bar (only differences are ever used).
-        summed: (T, n), inclusive prefix sum of ``log_prices``; makes the closed form ``O(chunks)``.
-        oracle: (T, n), the supplied series that rules may read; None where there is none.
-        orders: exogenous swaps with the pool; None where there are none.
+        prices: (T, n) prices, in quote currency per token.
+        log_prices: (T, n) log prices relative to the first bar (only differences are used).
+        summed: (T, n) inclusive prefix sum of ``log_prices``, for the closed form in ``O(chunks)``.
+        oracle: (T, n) oracle series that rules may read; None if there is none.
+        orders: exogenous swaps with the pool; None if there are none.
     """
 
     prices: Array
@@ -80,7 +80,7 @@ class Market(NamedTuple):
 def market(
     prices: NDArray[np.float64], oracle: NDArray[np.float64] | None = None, orders: Orders | None = None
 ) -> Market:
-    """Prices ``(T, n)`` as arguments of the compiled program. The prefix sums are made here, once per data set."""
+    """Makes the market from prices, (T, n). The prefix sums are computed here, once per data set."""
     log_prices = np.log(prices / prices[0])
     summed = np.cumsum(log_prices, axis=0, dtype=np.longdouble).astype(np.float64)
     seen = None if oracle is None else jnp.asarray(oracle)
@@ -88,18 +88,18 @@ def market(
 
 
 def with_noise(seen: Market, noise: float, key: Array) -> Market:
-    """Prices times ``exp(noise·ε)``, with ``ε`` standard normal, drawn for every bar and token by itself."""
+    """Returns the market with prices times ``exp(noise·ε)``, with ``ε`` independent standard normal for every bar and token."""
     log_prices = seen.log_prices + noise * jax.random.normal(key, seen.log_prices.shape)
     prices = seen.prices * jnp.exp(log_prices - seen.log_prices)
     return seen._replace(prices=prices, log_prices=log_prices, summed=jnp.cumsum(log_prices, axis=0))
 
 
 def fee_rates(experiment: Experiment, varying: Mapping[str, NDArray[np.float64]] | None = None) -> FeeRates:
-    """The fees of an experiment as arguments of the compiled program.
+    """Returns the fees of an experiment as arguments of the compiled program.
 
     Args:
-        experiment: has those that are constant in time.
-        varying: of ``swap_fee``, ``arb_fee`` and ``gas_cost_usd`` those that are not, (T,) each.
+        experiment: experiment with the constant fees.
+        varying: those of ``swap_fee``, ``arb_fee`` and ``gas_cost_usd`` that vary in time, (T,) each.
     """
     rates = FeeRates(*(jnp.asarray(rate, jnp.float64) for rate in experiment.fees.rates))
     fields = {"gas_cost" if name == "gas_cost_usd" else name: rate for name, rate in (varying or {}).items()}
@@ -107,10 +107,10 @@ def fee_rates(experiment: Experiment, varying: Mapping[str, NDArray[np.float64]]
 
 
 def at_bars(rates: FeeRates, bars: slice) -> FeeRates:
-    """The rates of chosen bars; constants stay what they are."""
+    """Returns the rates at chosen bars; constants stay constant."""
     return FeeRates(*(rate[bars] if rate.ndim else rate for rate in rates))
 
 
 def window_of(rates: FeeRates, start: Array, n_bars: int) -> FeeRates:
-    """The rates of the window of ``n_bars`` bars from bar ``start``."""
+    """Returns the rates in the window of ``n_bars`` bars from bar ``start``."""
     return FeeRates(*(jax.lax.dynamic_slice_in_dim(rate, start, n_bars) if rate.ndim else rate for rate in rates))

@@ -1,4 +1,4 @@
-"""Finds a pool by its name: each module of this package that defines ``POOL``, and the objects of users' files."""
+"""Finds a pool by name, among the modules of this package that define ``POOL`` and the objects in users' files."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ _OTHERS = frozenset({"base", "market", "registry", "settings"})
 _POOLS = Registry("quantsim.pools", "POOL", Pool, "pool type", _OTHERS)
 
 _OF_RULE = {"cow": "batch", "hodl": "hold"}
-"""Rules that stand for a pool where a study leaves ``type`` out."""
+"""Rules that select a pool if a study does not set ``type``."""
 
 
 @functools.cache
 def pool_names() -> tuple[str, ...]:
-    """The names of all pools that come with quantsim, sorted."""
+    """Returns the names of all pools of quantsim, sorted."""
     return _POOLS.names()
 
 
 def get_pool(name: str) -> Pool:
-    """The pool of that name, or the one that ``path/to/file.py:name`` stands for; ConfigError where there is none."""
+    """Returns the pool with this name, or the one at ``path/to/file.py:name``; raises ConfigError if there is none."""
     return _POOLS.get(name)
 
 
 def checked_pool_name(name: str, known: Mapping[str, SourceName] | None = None) -> str:
-    """The name, once it is sure that there is such a pool; see :meth:`quantsim.discovery.Registry.checked`."""
+    """Returns the name after checking that the pool exists; see :meth:`quantsim.discovery.Registry.checked`."""
     return _POOLS.checked(name, known)
 
 
 def pool_type(table: Mapping[str, Any]) -> str:
-    """The name of the pool that a table of settings is for: its ``type``, or else what its ``rule`` stands for.
+    """Returns the name of the pool of a table of settings: its ``type``, or else the one that its ``rule`` selects.
 
     Raises:
-        ValueError: the rule stands for another pool.
+        ValueError: the rule selects another pool.
     """
     rule, given = table.get("rule"), table.get("type")
     meant = _OF_RULE.get(rule, "weighted") if isinstance(rule, str) else "weighted"
     if given == "weighted" != meant:
         raise ValueError(
-            f"rule = {rule!r} stands for type = {meant!r}: leave type = 'weighted' out, or set rule = 'balancer'"
+            f"rule = {rule!r} means type = {meant!r}: leave type = 'weighted' out, or set rule = 'balancer'"
         )
     return meant if given is None else given

@@ -1,4 +1,4 @@
-"""The tables of a study that say what one pool is, and a pool as its mechanism sees them."""
+"""The tables of a study that define one pool, and the view of them that a mechanism receives."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _known_pool(name: str, info: ValidationInfo) -> str:
 
 
 class PoolSettings(Section, decides=Decides.VALUE):
-    """The settings that every pool has; those of a mechanism derive from it.
+    """Settings of every pool; the settings of a mechanism derive from this class.
 
     ``type`` names the mechanism; unless set, ``rule`` decides. ``arb_frequency`` is in bars.
     """
@@ -37,37 +37,37 @@ class PoolSettings(Section, decides=Decides.VALUE):
 
     @property
     def rule_names(self) -> tuple[str, ...]:
-        """The names of the rules that steer the pool; none unless it has use for rules."""
+        """Returns the names of the rules that set the pool's weights; empty for a pool without rules."""
         return ()
 
     def strategy(self) -> Rule | None:
-        """The rule that steers the pool, or its ensemble as one; None for a pool without."""
+        """Returns the rule that sets the weights, or the ensemble as one rule; None for a pool without rules."""
         return None
 
     def members(self) -> tuple[tuple[str, Rule], ...]:
-        """The rules whose parameters the pool has, each with its group: empty for the only one."""
+        """Returns the rules whose parameters the pool has, each with its group; the group of a single rule is empty."""
         return ()
 
     @property
     def strategy_name(self) -> str:
-        """What the pool is called in tables: by its rule, or, without one, by its mechanism."""
+        """The name of the pool in tables: that of its rule or, without one, of its mechanism."""
         return short_name(self.type or "pool")
 
     @property
     def called(self) -> str:
-        """The pool as messages name it."""
+        """The name of the pool in messages."""
         return f"{'rule' if self.rule_names else 'pool'} {self.strategy_name!r}"
 
 
 class Update(Section, decides=Decides.VALUE):
-    """When and how fast the weights move. ``interpolation_minutes`` is the whole chunk unless set.
+    """When and how fast the weights move. ``interpolation_minutes`` is by default the whole chunk.
 
-    ``interpolation`` is the form of a ramp: linear, or the one of arXiv:2403.18737 that loses less. ``published_optimal`` is
-    that of the published implementation, which ends with too large a step and may break bounds and speed limit. Only for
-    reproducing its figures.
+    ``interpolation`` is the shape of a ramp: linear, or the one of arXiv:2403.18737, which loses less. ``published_optimal`` is
+    that of quantammsim: its last step is too large, and it may exceed the bounds and the speed limit. Only use it to
+    reproduce results of quantammsim.
 
-    ``published_look_ahead`` steers a chunk with the output of its end instead of its beginning, for rules that output
-    weights: the published implementation does so, no pool could. Only for reproducing its figures.
+    With ``published_look_ahead`` a chunk uses the rule's output at its end instead of its beginning, for rules that output
+    weights, as in quantammsim. No real pool can do so. Only use it to reproduce results of quantammsim.
     """
 
     chunk_minutes: Minutes = 1440
@@ -88,10 +88,10 @@ class Update(Section, decides=Decides.VALUE):
 
 
 class Fees(Section, decides=Decides.VALUE):
-    """What trading costs: shares of the trade, but for ``gas_cost_usd``, which is per trade.
+    """Trading costs, as shares of the trade's value, except ``gas_cost_usd``, which is in USD per trade.
 
-    ``rule`` names a fee rule, which sets the swap fee chunk by chunk. ``rebalancing_cost`` is paid by nobody: it is what the
-    benchmark of the metric ``rvr`` pays per value traded.
+    ``rule`` names a fee rule, which sets the swap fee for each chunk. ``rebalancing_cost`` is the cost per value traded of the
+    benchmark of the metric ``rvr``; the pool does not pay it.
     """
 
     swap_fee: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
@@ -110,7 +110,7 @@ class Fees(Section, decides=Decides.VALUE):
 
     @property
     def rates(self) -> tuple[float, ...]:
-        """The numbers among the settings, in the order in which the simulator takes them."""
+        """The numeric settings, in the order that the simulator expects."""
         return (
             self.swap_fee,
             self.arb_fee,
@@ -128,15 +128,15 @@ class Fees(Section, decides=Decides.VALUE):
 
 @dataclass(frozen=True)
 class PoolView:
-    """One pool of an experiment, with everything that decides how it runs.
+    """One pool of an experiment, with all settings that affect its simulation.
 
     Attributes:
-        group: of its parameters; empty for the experiment's own pool, else the subsidiary's name.
-        tokens: what it holds, in its order: tokens, and shares of subsidiaries.
-        pool: its settings.
+        group: group of its parameters; empty for the experiment's main pool, else the subsidiary's name.
+        tokens: its assets, in order: tokens, and shares of subsidiaries.
+        pool: settings of the pool.
         update: when decisions are made, and how fast weights move.
-        fees: what trading with it costs.
-        given: names of the pool's own parameters that the experiment gives, inside the group.
+        fees: costs of trading with it.
+        given: names of the pool's parameters that the experiment sets, without the group.
     """
 
     group: str
@@ -148,17 +148,17 @@ class PoolView:
 
     @property
     def rule(self) -> Rule | None:
-        """What decides its weights; None for a pool without rules."""
+        """The rule that sets its weights; None for a pool without rules."""
         return self.pool.strategy()
 
     @property
     def ignored(self) -> tuple[str, ...]:
-        """Raw names, in the pool's group, of parameters that published parameter sets carry without using them."""
+        """Raw names, in the pool's group, of parameters that quantammsim's parameter sets contain but do not use."""
         return () if self.rule is None else tuple(in_group(self.group, name) for name in self.rule.ignores)
 
     @property
     def published(self) -> tuple[str, ...]:
-        """The settings that are only there to reproduce figures of the published implementation, as ``table.key = value``."""
+        """The settings that only exist to reproduce results of quantammsim, as ``table.key = value``."""
         where = f"subsidiaries.{self.group}" if self.group else ""
         tables = (where or "pool", self.pool), (in_group(where, "update"), self.update)
         return tuple(
@@ -175,11 +175,11 @@ class PoolView:
 
     @property
     def interpolation_minutes(self) -> int:
-        """The length of a weight ramp, in minutes: as set, or the chunk."""
+        """The length of a weight ramp, in minutes: as set, or the length of a chunk."""
         return self.update.interpolation_minutes or self.update.chunk_minutes
 
     def told(self, key: str) -> str:
-        """A key of the pool and its value, as a message shows them."""
+        """Formats a key of the pool and its value, for messages."""
         value = getattr(self.pool, key)
         table = f"subsidiaries.{self.group}" if self.group else "pool"
         return f"{table}.{key} = {list(value) if isinstance(value, tuple) else value}"

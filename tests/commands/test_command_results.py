@@ -150,7 +150,7 @@ def test_a_search_with_several_objectives_and_the_selection_from_its_front(cli):
     settings = [part for table in tables for part in ("--set", table)]
     searched = cli("optuna", "--study", "momentum_zero_fee", *settings, "--trials", "16", "--quiet")
     assert searched.exit_code == 0, searched.output
-    balanced = re.search(r"Balanced, .*: trial\s+(\d+)", searched.stdout)[1]
+    balanced = re.search(r"Balanced choice .*: trial\s+(\d+)", searched.stdout)[1]
     picked = json.loads(cli("select", "--json").stdout)
     assert (picked["method"], picked["metric"]) == ("balanced", ", ".join(objectives))
     assert [str(checkpoint["step"]) for checkpoint in picked["checkpoints"]] == [balanced]
@@ -173,7 +173,7 @@ def test_a_front_of_one_is_chosen_by_train_data_all_the_same(cli):
     settings = [part for table in tables for part in ("--set", table)]
     searched = cli("optuna", "--study", "momentum_zero_fee", *settings, "--trials", "12", "--quiet").stdout
     assert "Front: 1 trials" in searched
-    balanced = re.search(r"Balanced, .*: trial\s+(\d+)", searched)[1]
+    balanced = re.search(r"Balanced choice .*: trial\s+(\d+)", searched)[1]
     assert re.search(rf"Selected \w+:{balanced}:0, the balanced choice", searched)
     assert "highest train" not in searched
 

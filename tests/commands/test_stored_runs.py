@@ -74,7 +74,7 @@ def test_figures_that_do_not_come_out_again_are_said(path: Path) -> None:
         key = keep(store, DAYS, Evaluator(DAYS, prices).data_id, test=9.0).key
     shown = invoke("simulate", "--from", key, "--split", "test", "--store", path)
     assert shown.exit_code == 0, shown.output
-    assert re.search(r"Caution: the run stored test daily_log_sharpe = 9, which is \S+ here", shown.stdout)
+    assert re.search(r"Caution: the run stored test daily_log_sharpe = 9, but it is \S+ here", shown.stdout)
 
 
 def test_options_of_stored_sets_are_for_these(path: Path) -> None:

@@ -318,7 +318,7 @@ def test_gradients_move_what_the_search_moves(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("tables", "message"),
     [
-        ({"hybrid": {"max_evaluations": 14}}, "max_evaluations = 14 is less than one round needs.*15 in all"),
+        ({"hybrid": {"max_evaluations": 14}}, "max_evaluations = 14 is less than one round needs.*15 in total"),
         ({"hybrid": {"gradients": "zero"}}, "hybrid.gradients"),
         ({"hybrid": {"roundz": 1}}, "did you mean 'rounds'"),
         ({"sgd": {"schedule": "warmup_cosine", "warmup_steps": 10}}, "warmup_steps = 10 must be less than steps = 4"),

@@ -32,5 +32,5 @@ def test_a_rule_decides_where_no_type_is_given() -> None:
     found = {rule: pool_type({"rule": rule}) for rule in ("momentum", "cow", "hodl", "my.py:cow")}
     assert found == {"momentum": "weighted", "cow": "batch", "hodl": "hold", "my.py:cow": "weighted"}
     assert pool_type({"type": "batch", "rule": "hodl"}) == "batch"
-    with pytest.raises(ValueError, match="rule = 'hodl' stands for type = 'hold'"):
+    with pytest.raises(ValueError, match="rule = 'hodl' means type = 'hold'"):
         pool_type({"type": "weighted", "rule": "hodl"})

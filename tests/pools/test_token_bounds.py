@@ -131,7 +131,7 @@ def test_bounds_that_contradict_each_other_are_made_to_fit(seed: int) -> None:
     [
         ({"minimum_weight": [0.1, 0.2]}, ("pool.minimum_weight = [0.1, 0.2]", "one for each of BTC, ETH, XRP")),
         ({"minimum_weight": [0.5, 0.4, 0.3]}, ("pool.minimum_weight", "at most 1/3 on average")),
-        ({"maximum_weight": 0.3}, ("pool.maximum_weight = 0.3", "must leave at least 1")),
+        ({"maximum_weight": 0.3}, ("pool.maximum_weight = 0.3", "must sum to at least 1")),
         ({"minimum_weight": [0.1, 0.3, 0.1], "maximum_weight": [0.9, 0.2, 0.9]}, ("must not exceed",)),
         ({"maximum_weight": [0.3, 0.5, 0.5]}, ("initial_weights", "BTC", "0.333333", "0.3")),
     ],

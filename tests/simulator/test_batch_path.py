@@ -49,7 +49,7 @@ def batch_profit(reserves: np.ndarray, price: np.ndarray, weights: np.ndarray, f
 
 
 def clearing_price(
-    reserves: np.ndarray, price: np.ndarray, weights: np.ndarray, fees: Fees, out: int, *, lone: bool
+    reserves: np.ndarray, price: np.ndarray, weights: np.ndarray, fees: Fees, out: int, *, monopolist: bool
 ) -> float | None:
     """The price of a batch that takes out token ``out``; None where there is none."""
     into = 1 - out
@@ -60,8 +60,8 @@ def clearing_price(
     best = math.sqrt(quoted * even)
     if batch_profit(reserves, price, weights, fees, out, best) < fees.gas_cost_usd:
         return None
-    if lone or not fees.gas_cost_usd:
-        return best if lone else even
+    if monopolist or not fees.gas_cost_usd:
+        return best if monopolist else even
     low, high = best, even  # the highest price that still earns the gas
     for _ in range(200):
         middle = 0.5 * (low + high)
@@ -70,7 +70,9 @@ def clearing_price(
     return low
 
 
-def plain_loop(prices: np.ndarray, weights: np.ndarray, fees: Fees, *, lone: bool, every: int) -> tuple[Any, float]:
+def plain_loop(
+    prices: np.ndarray, weights: np.ndarray, fees: Fees, *, monopolist: bool, every: int
+) -> tuple[Any, float]:
     """Reserves of every bar, and fee revenue: by clearing prices, one bar after the other."""
     reserves, revenue = 1e6 * weights / prices[0], 0.0
     path = [reserves]
@@ -78,7 +80,7 @@ def plain_loop(prices: np.ndarray, weights: np.ndarray, fees: Fees, *, lone: boo
     for bar in range(1, len(prices)):
         price = prices[bar]
         for out in (0, 1) if bar % every == 0 else ():
-            at = clearing_price(reserves, price, weights, fees, out, lone=lone)
+            at = clearing_price(reserves, price, weights, fees, out, monopolist=monopolist)
             if at is None:
                 continue
             effective = weights[1 - out] * reserves[out] * at - weights[out] * reserves[1 - out]
@@ -114,10 +116,13 @@ def test_the_pass_equals_a_plain_loop(quality: float, fees: str, every: int) -> 
         prices = random_prices(HALF_HOURS, 2, seed)
         path = bar_by_bar(experiment, of(share), prices)
         weights = np.array([share, 1 - share])
-        perfect, lone = (
-            plain_loop(window(prices), weights, experiment.fees, lone=lone, every=every) for lone in (False, True)
+        perfect, monopolist = (
+            plain_loop(window(prices), weights, experiment.fees, monopolist=monopolist, every=every)
+            for monopolist in (False, True)
         )
-        wanted, revenue = (quality * one + (1 - quality) * other for one, other in zip(perfect, lone, strict=True))
+        wanted, revenue = (
+            quality * one + (1 - quality) * other for one, other in zip(perfect, monopolist, strict=True)
+        )
         assert len(np.unique(wanted[:, 0])) > 20, "the case is to have something to follow"
         np.testing.assert_allclose(path.reserves, wanted, rtol=1e-11)
         np.testing.assert_allclose(path.value, (wanted * window(prices)).sum(axis=1), rtol=1e-11)
@@ -129,12 +134,14 @@ def test_the_pass_equals_a_plain_loop(quality: float, fees: str, every: int) -> 
 
 
 def one_batch(
-    reserves: np.ndarray, price: np.ndarray, share: float, fees: dict[str, float], *, lone: bool
+    reserves: np.ndarray, price: np.ndarray, share: float, fees: dict[str, float], *, monopolist: bool
 ) -> np.ndarray:
-    experiment = experiment_of(0.0 if lone else 1.0, fees)
+    experiment = experiment_of(0.0 if monopolist else 1.0, fees)
     rates = FeeRates(*(jnp.asarray(rate) for rate in experiment.fees.rates))
     setup, weights = pool_setup(experiment, HALF_HOURS.bar_minutes), jnp.array([share, 1 - share])
-    return np.asarray(batch(jnp.asarray(reserves), jnp.asarray(price), weights, costs_of(rates), setup, lone=lone)[0])
+    return np.asarray(
+        batch(jnp.asarray(reserves), jnp.asarray(price), weights, costs_of(rates), setup, monopolist=monopolist)[0]
+    )
 
 
 BATCHES = [(out, share, fees) for out in (0, 1) for share in (0.5, 0.2) for fees in ("zero", "fee", "gas")]
@@ -155,21 +162,21 @@ def clearing_price_of(before: np.ndarray, after: np.ndarray, fees: Fees, out: in
 
 
 @pytest.mark.parametrize(("out", "share", "fees"), BATCHES)
-@pytest.mark.parametrize("lone", [False, True])
+@pytest.mark.parametrize("monopolist", [False, True])
 def test_a_batch_clears_at_the_price_that_the_pool_quotes_after_it(
-    out: int, share: float, fees: str, *, lone: bool
+    out: int, share: float, fees: str, *, monopolist: bool
 ) -> None:
     reserves, price = off_balance(out, share)
     weights, rates = np.array([share, 1 - share]), experiment_of(fees=FEES[fees]).fees
-    after = one_batch(reserves, price, share, FEES[fees], lone=lone)
+    after = one_batch(reserves, price, share, FEES[fees], monopolist=monopolist)
     at = clearing_price_of(reserves, after, rates, out)
     priced = after.copy()  # the pool's quote leaves the fee out
     priced[1 - out] -= rates.swap_fee * (after - reserves)[1 - out]
     quote = weights[out] * priced[1 - out] / (weights[1 - out] * priced[out])
     assert quote == pytest.approx(at, rel=1e-11)
-    if not lone and fees != "gas":
+    if not monopolist and fees != "gas":
         assert at == pytest.approx(price[out] / price[1 - out] * (1 - rates.swap_fee), rel=1e-11)
-    if not lone:
+    if not monopolist:
         left = batch_profit(reserves, price, weights, rates, out, at)
         assert left == pytest.approx(rates.gas_cost_usd, abs=1e-6), "competition leaves nothing but the gas"
 
@@ -178,18 +185,18 @@ def test_a_batch_clears_at_the_price_that_the_pool_quotes_after_it(
 def test_a_lone_arbitrageur_could_not_earn_more(out: int, share: float, fees: str) -> None:
     reserves, price = off_balance(out, share)
     weights, rates = np.array([share, 1 - share]), experiment_of(fees=FEES[fees]).fees
-    at = clearing_price_of(reserves, one_batch(reserves, price, share, FEES[fees], lone=True), rates, out)
+    at = clearing_price_of(reserves, one_batch(reserves, price, share, FEES[fees], monopolist=True), rates, out)
     others = at * np.exp(np.concatenate([-np.geomspace(1e-5, 0.2, 50), np.geomspace(1e-5, 0.2, 50)]))
     earned = batch_profit(reserves, price, weights, rates, out, at)
     assert earned > rates.gas_cost_usd
     assert (batch_profit(reserves, price, weights, rates, out, others) < earned).all()
 
 
-@pytest.mark.parametrize("lone", [False, True])
-def test_gas_that_is_not_earned_stops_the_batch(*, lone: bool) -> None:
+@pytest.mark.parametrize("monopolist", [False, True])
+def test_gas_that_is_not_earned_stops_the_batch(*, monopolist: bool) -> None:
     reserves, price = off_balance(0, 0.4)
     fees = {"swap_fee": 0.003, "gas_cost_usd": 1e4}
-    np.testing.assert_array_equal(one_batch(reserves, price, 0.4, fees, lone=lone), reserves)
+    np.testing.assert_array_equal(one_batch(reserves, price, 0.4, fees, monopolist=monopolist), reserves)
 
 
 @pytest.mark.parametrize("fee", [0.0, 0.003])
@@ -206,8 +213,8 @@ def test_without_fees_competition_beats_a_lone_arbitrageur_and_she_beats_swaps()
     market = window(prices)
     np.testing.assert_allclose(path.reserves * market / path.value[:, None], path.weights, rtol=1e-12)
     swaps = bar_by_bar(make_experiment("balancer", 2, HALF_HOURS), of(0.3), prices)
-    lone = bar_by_bar(experiment_of(0.0), of(0.3), prices)
-    assert path.value[-1] > lone.value[-1] > swaps.value[-1]
+    monopolist = bar_by_bar(experiment_of(0.0), of(0.3), prices)
+    assert path.value[-1] > monopolist.value[-1] > swaps.value[-1]
 
 
 def test_nothing_is_traded_inside_the_band_nor_at_the_first_bar() -> None:
@@ -232,13 +239,13 @@ def test_swapping_the_tokens_swaps_the_result(quality: float) -> None:
 
 
 def published_loop(prices: np.ndarray, fee: float, gas: float, quality: float) -> np.ndarray:
-    """Equal weights, from the first bar on; the lone arbitrageur takes whichever of two trades earns less."""
+    """Equal weights, from the first bar on; the monopolist arbitrageur takes whichever of two trades earns less."""
     gamma, runs = 1.0 - fee, []
-    for lone in (False, True):
+    for monopolist in (False, True):
         reserves, path = 5e5 / prices[0], []
         for price in prices:
             ratio, (first, second) = price[0] / price[1], reserves
-            if lone:
+            if monopolist:
                 down, up = math.sqrt(first * second / (gamma * ratio)), math.sqrt(first * second * ratio / gamma)
                 trades = [
                     0.5 * np.array([first - down, second / gamma - up]),
@@ -312,17 +319,17 @@ def test_gradients_are_finite_where_prices_stand_still(gas: float) -> None:
 
 
 @pytest.mark.parametrize("fees", ["fee", "gas", "noise", "protocol"])
-@pytest.mark.parametrize("lone", [False, True])
-def test_derivatives_of_one_batch_are_those_of_finite_differences(fees: str, *, lone: bool) -> None:
+@pytest.mark.parametrize("monopolist", [False, True])
+def test_derivatives_of_one_batch_are_those_of_finite_differences(fees: str, *, monopolist: bool) -> None:
     """By everything it depends on: reserves, prices, weights and rates; for pools up to 10 % off the market."""
-    experiment, generator = experiment_of(0.0 if lone else 1.0, FEES[fees]), np.random.default_rng(4)
+    experiment, generator = experiment_of(0.0 if monopolist else 1.0, FEES[fees]), np.random.default_rng(4)
     setup = pool_setup(experiment, HALF_HOURS.bar_minutes)
     price, weights = np.exp(generator.uniform(-3, 3, (40, 2))), np.array([0.3, 0.7])
     reserves = 1e5 * weights / price * np.exp(generator.uniform(-0.1, 0.1, (40, 2)))
     rates = FeeRates(*(jnp.asarray(rate) for rate in experiment.fees.rates))
 
     def outcome(reserves: Any, price: Any, weights: Any, rates: FeeRates) -> Any:
-        after, volume = batch(reserves, price, weights, costs_of(rates), setup, lone=lone)
+        after, volume = batch(reserves, price, weights, costs_of(rates), setup, monopolist=monopolist)
         return jnp.sum(jnp.log(after) * jnp.array([1.0, 0.3])) + 1e-3 * jnp.sum(volume)
 
     at = (jnp.asarray(reserves), jnp.asarray(price), jnp.asarray(weights), rates)

@@ -129,7 +129,7 @@ def test_a_pool_may_hold_some_of_the_tokens_in_its_own_order() -> None:
         ({"subsidiaries": {"pair": {"tokens": ["ETH", "pair"], "rule": "hodl"}}}, "cycle: pair holds pair"),
         ({"subsidiaries": {"XRP": {"tokens": ["ETH", "BTC"], "rule": "hodl"}}}, "subsidiaries.XRP.*another name"),
         ({"subsidiaries": {"pair": {"tokens": ["ETH", "XRP"], "rule": "index_market_cap"}}}, "oracle"),
-        ({"subsidiaries": {"pair": {"tokens": ["ETH", "XRP"]}}}, r"subsidiaries\.pair: give either rule, or ensemble"),
+        ({"subsidiaries": {"pair": {"tokens": ["ETH", "XRP"]}}}, r"subsidiaries\.pair: set either rule or ensemble"),
         (
             {"subsidiaries": {"pair": {**PAIR, "rule": "momentun"}}},
             r"subsidiaries\.pair\.rule: .*did you mean 'momentum'",

@@ -94,8 +94,8 @@ def test_fees_make_up_for_some_of_the_loss_and_competition_in_batches_for_all_of
     net = scores(experiment_of("balancer", FEES["fee"]), params, prices)["lvr"]
     assert gross < net < 0.0
     for fees in ("zero", "fee"):
-        lone = scores(experiment_of("cow", FEES[fees], pool={"arb_quality": 0.0}), params, prices)["lvr"]
-        assert gross < lone < 0.0
+        monopolist = scores(experiment_of("cow", FEES[fees], pool={"arb_quality": 0.0}), params, prices)["lvr"]
+        assert gross < monopolist < 0.0
         assert scores(experiment_of("cow", FEES[fees]), params, prices)["lvr"] == pytest.approx(0.0, abs=1e-13)
 
 

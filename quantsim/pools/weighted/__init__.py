@@ -1,4 +1,4 @@
-"""The weighted pool. ``pool.py`` is the mechanism; the other files are its arithmetic, one algorithm each."""
+"""The weighted pool. ``pool.py`` defines the mechanism; every other module implements one algorithm."""
 
 from quantsim.pools.weighted.pool import POOL
 

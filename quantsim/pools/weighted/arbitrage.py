@@ -1,11 +1,11 @@
 """The exact arbitrage trade of a geometric-mean pool with fees, over any number of tokens at once.
 
 The arbitrageur solves a concave problem whose optimum is one number, a level ``m``: tokens whose value per weight
-``u_i = log(R_i p_i / w_i)`` lies above ``m`` go out, those below ``m - g`` come in, and the others do not move. Derivation and
-notation: docs/mathematics.md.
+``u_i = log(R_i p_i / w_i)`` is above ``m`` go out, those below ``m - g`` come in, and the others do not move. For derivation
+and notation see docs/mathematics.md.
 
-All functions act on the last axis and broadcast over leading ones, so that the same code serves the sequential pass (one
-bar) and the adjoint (all bars at once). Rates are constants () or have the leading axes, and lack the last.
+All functions act on the last axis and broadcast over leading ones, so that the sequential pass (one bar) and the adjoint (all
+bars at once) share the code. Rates are constants () or have the leading axes, without the last one.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class Moves(NamedTuple):
     """A trade, in logs of reserves.
 
     Attributes:
-        rise: (..., n) effective rise of the tokens that come in, ``≥ 0``: the pool prices as if only ``γ`` of the input came.
-        fall: (..., n) change of the tokens that go out, ``≤ 0``.
+        rise: (..., n) effective rise of the incoming tokens, ``≥ 0``; effective: only ``γ`` of the input counts.
+        fall: (..., n) change of the outgoing tokens, ``≤ 0``.
     """
 
     rise: Array
@@ -48,14 +48,14 @@ class Moves(NamedTuple):
 
 
 class PoolState(NamedTuple):
-    """State of a pool at one event.
+    """The state of a pool at one event.
 
     Attributes:
         log_reserves: (..., n), in units of the value of the reserves at the first bar's prices, so that adding
             ``log_prices`` gives log values in the quote currency.
         log_prices: (..., n) relative to the first bar.
         weights: (..., n).
-        log_weights: (..., n), given so that a sequential pass need not take logarithms.
+        log_weights: (..., n), precomputed so that a sequential pass computes no logarithms.
     """
 
     log_reserves: Array
@@ -65,32 +65,32 @@ class PoolState(NamedTuple):
 
     @property
     def levels(self) -> Array:
-        """Log value per weight, ``u``; (..., n)."""
+        """Log value per weight, ``u``, (..., n)."""
         return self.log_reserves + (self.log_prices - self.log_weights)
 
 
 def band(rates: FeeRates) -> Array:
-    """Width ``g`` of the no-trade band of ``max u - min u``: ``-log γ + log((1 + a/2)/(1 - a/2))``; of the rates' shape."""
+    """Returns the width ``g`` of the no-trade band of ``max u - min u``: ``-log γ + log((1 + a/2)/(1 - a/2))``."""
     return -jnp.log1p(-rates.swap_fee) + jnp.log1p(0.5 * rates.arb_fee) - jnp.log1p(-0.5 * rates.arb_fee)
 
 
 def pool_gain(rates: FeeRates) -> Array:
-    """What the pool receives per effective unit of input: ``(1 - (1-γ) f) / γ``."""
+    """Returns the amount that the pool receives per effective unit of input: ``(1 - (1-γ) f) / γ``."""
     return (1.0 - rates.swap_fee * rates.protocol_fee_split) / (1.0 - rates.swap_fee)
 
 
 def kept_fee(rates: FeeRates) -> Array:
-    """The pool's own fee per effective unit of input: ``(1-γ)(1-f) / γ``."""
+    """Returns the pool's share of the fee per effective unit of input: ``(1-γ)(1-f) / γ``."""
     return rates.swap_fee * (1.0 - rates.protocol_fee_split) / (1.0 - rates.swap_fee)
 
 
 def per_event(values: Array) -> Array:
-    """Values with one per event, (...,), shaped to meet the tokens' axis: (..., 1)."""
+    """Adds the tokens' axis to values per event: (...,) → (..., 1)."""
     return values[..., None]
 
 
 def optimal_moves(levels: Array, weights: Array, width: Array) -> Moves:
-    """The trade of largest profit before fixed costs.
+    """Returns the trade with the largest profit before fixed costs.
 
     Args:
         levels: (..., n) values per weight, ``u``.
@@ -98,7 +98,7 @@ def optimal_moves(levels: Array, weights: Array, width: Array) -> Moves:
         width: () or (...,) of the no-trade band, ``g``.
 
     Returns:
-        The moves; all zero where ``max u - min u ≤ g``.
+        The moves; all zero if ``max u - min u ≤ g``.
     """
     width = per_event(width)
     if levels.shape[-1] == 2:
@@ -123,10 +123,10 @@ _ROUNDING = 4 * np.finfo(np.float64).eps
 
 
 def _root(levels: Array, weights: Array, width: Array) -> Array:
-    """Root in ``m`` of ``F(m) = Σ w (max(m-g-u, 0) + min(m-u, 0))``, (..., 1); anything where there is no trade.
+    """Returns the root in ``m`` of ``F(m) = Σ w (max(m-g-u, 0) + min(m-u, 0))``, (..., 1); arbitrary without a trade.
 
-    ``F`` rises and is piecewise linear, so Newton's method is exact once it has found the piece: the weighted mean of the
-    breakpoints of the tokens that move. Kept between ``min u + g``, where ``F ≤ 0``, and ``max u``, where ``F ≥ 0``.
+    ``F`` is increasing and piecewise linear, so Newton's method is exact once it has found the piece: the weighted mean of the
+    breakpoints of the tokens that move. The bracket is ``min u + g``, where ``F ≤ 0``, to ``max u``, where ``F ≥ 0``.
     """
 
     def improve(state: tuple[Array, Array, Array, Array, Array]) -> tuple[Array, Array, Array, Array, Array]:
@@ -149,7 +149,7 @@ def _root(levels: Array, weights: Array, width: Array) -> Array:
 
 
 def spread(levels: Array) -> Array:
-    """``max u - min u``; (...,)."""
+    """Returns ``max u - min u``, (...,)."""
     if levels.shape[-1] == 2:
         return jnp.abs(levels[..., 0] - levels[..., 1])
     return jnp.max(levels, axis=-1) - jnp.min(levels, axis=-1)
@@ -165,7 +165,7 @@ def _two_token_moves(levels: Array, weights: Array, width: Array) -> Moves:
 
 
 def profit(pool: PoolState, moves: Moves, rates: FeeRates) -> Array:
-    """What the arbitrageur earns before gas, in the quote currency; (...,)."""
+    """Returns the arbitrageur's profit before gas, in the quote currency, (...,)."""
     values = jnp.exp(pool.log_reserves + pool.log_prices)
     paid = jnp.sum(values * jnp.expm1(moves.rise), axis=-1) / (1.0 - rates.swap_fee)
     received = -jnp.sum(values * jnp.expm1(moves.fall), axis=-1)
@@ -173,7 +173,7 @@ def profit(pool: PoolState, moves: Moves, rates: FeeRates) -> Array:
 
 
 def settle(pool: PoolState, rates: FeeRates, costs: CostShape) -> Moves:
-    """The trade that takes place: the optimal one, or none where it does not earn its gas."""
+    """Returns the executed trade: the optimal one, or none if its profit is below the gas cost."""
     moves = optimal_moves(pool.levels, pool.weights, band(rates))
     if not costs.has_gas:
         return moves
@@ -182,9 +182,9 @@ def settle(pool: PoolState, rates: FeeRates, costs: CostShape) -> Moves:
 
 
 def apply_moves(pool: PoolState, moves: Moves, rates: FeeRates, costs: CostShape) -> Array:
-    """Log reserves after a trade (and after the noise traders that follow it), (..., n).
+    """Returns log reserves after a trade and the noise trades that follow it, (..., n).
 
-    Noise volume in proportion ``ρ`` to the arbitrage volume lets all reserves grow by ``1 + ρ (1-γ') Σ_in δ p / Σ R p``
+    Noise volume in proportion ``ρ`` to the arbitrage volume multiplies all reserves by ``1 + ρ (1-γ') Σ_in δ p / Σ R p``
     (arXiv:2012.08040 App. B, arXiv:2307.02074 §5.3), where ``1-γ' = (1-γ)(1-f)`` is the pool's share of the fee.
     """
     # log1p and expm1 would save digits of a small move that its addition to a log reserve loses anyway, at twice the cost.

@@ -1,7 +1,7 @@
-"""Maps ``x ← clip(x + c, low, high)``, which compose into maps of the same form, and what of two tokens they can express.
+"""Maps ``x ← clip(x + c, low, high)``, which compose into maps of the same form, and their use for pools of two tokens.
 
-Running a sequence of them from a start is an associative scan: ``log2`` of its length rounds instead of that many steps. For
-an accelerator; on a CPU the plain loop is faster.
+Applying a sequence of ``T`` maps is an associative scan: ``log2 T`` rounds instead of ``T`` steps. This is for accelerators; on
+a CPU the plain loop is faster.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ __all__ = ["ClipMap", "run_maps", "speed_limited"]
 
 
 class ClipMap(NamedTuple):
-    """One map, or many; all of one shape.
+    """One map, or many with equal shapes.
 
     Attributes:
-        shift: added first, ``c``.
-        low: then the lower end; may be infinite.
-        high: the upper end, not below ``low``.
+        shift: summand ``c``, added first.
+        low: lower bound; may be infinite.
+        high: upper bound, at least ``low``.
     """
 
     shift: Array
@@ -29,7 +29,7 @@ class ClipMap(NamedTuple):
     high: Array
 
     def then(self, after: ClipMap) -> ClipMap:
-        """The map that does what this one does, and then another."""
+        """Returns the composition of this map and then another."""
         return ClipMap(
             self.shift + after.shift,
             jnp.clip(self.low + after.shift, after.low, after.high),
@@ -41,23 +41,23 @@ class ClipMap(NamedTuple):
 
 
 def run_maps(maps: ClipMap, start: Array) -> Array:
-    """Where a sequence of maps, each (T,), takes ``start``, (): after each of them, (T,)."""
+    """Applies a sequence of maps, each (T,), to ``start``, (); returns the values after each of them, (T,)."""
     prefixes: ClipMap = jax.lax.associative_scan(lambda before, after: before.then(after), maps)
     return prefixes(start)
 
 
 def speed_limited(outputs: Array, start: Array, low: Array | float, high: Array | float, limit: float) -> ClipMap:
-    """The maps of a weight that moves towards ``clip(x + o, low, high)``, by ``limit`` at most.
+    """Returns the maps of a weight that moves towards ``clip(x + o, low, high)``, by at most ``limit`` per step.
 
-    From inside the bounds that is ``clip(x + clip(o, -limit, limit), low, high)``, exactly. From outside, the first target lies
-    on the bound or within, so the weight comes back by ``limit`` a step, whatever the outputs are, until one step reaches the
-    bound; from there on the same map holds.
+    From inside the bounds this is exactly ``clip(x + clip(o, -limit, limit), low, high)``. From outside, the first target is
+    on the bound or inside. So the weight moves back by ``limit`` per step, for all outputs, until one step reaches the bound;
+    from then on the same map applies.
 
     Args:
-        outputs: (T,) of the first of two tokens, ``o``.
-        start: () the weight at first, anywhere between 0 and 1.
-        low: bound.
-        high: bound.
+        outputs: (T,) outputs ``o`` for the first of two tokens.
+        start: () initial weight, between 0 and 1.
+        low: lower bound.
+        high: upper bound.
         limit: largest move per step.
     """
     steps = jnp.arange(1, outputs.shape[0] + 1)

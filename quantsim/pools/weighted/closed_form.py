@@ -1,4 +1,4 @@
-r"""Zero fees in ``O(chunks)``: the log value at any bar from the chunks' ramps and two look-ups in the price sums.
+r"""The log value of a pool without fees in ``O(chunks)``, from the chunks' ramps and two look-ups in the price sums.
 
 Inside a ramp ``w[j] = a + j·d``, ``j = 0 … m``, so the gain of the price moves is a telescoping sum,
 
@@ -10,9 +10,9 @@ cancel):
 
     loss = Σ_i ( d/2 · log(w_m/w_0) - Σ_k c_k d^(2k) (w_m^(1-2k) - w_0^(1-2k)) ),   c_k = B_2k / (2k (2k-1)),
 
-Stirling's series. Nothing divides by ``d``, so a ramp that stands still needs no special case and has a finite gradient.
-The series is asymptotic in ``r = |d|/w``; :func:`series_terms` bounds its error from the experiment's shape. Where no number
-of terms is good enough (coarse bars, small weights) the loss is summed over the ramp's bars instead.
+Stirling's series. Nothing divides by ``d``, so a constant ramp needs no special case and has a finite gradient. The series is
+asymptotic in ``r = |d|/w``; :func:`series_terms` bounds its error from the static properties of the pool. If no number of
+terms is exact enough (coarse bars, small weights), the loss is summed over the ramp's bars instead.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ _TOLERANCE = 1e-15
 
 
 def series_terms(steering: Steering) -> int | None:
-    """How many terms of the series are exact for this pool; ``None`` if it must be summed directly.
+    """Returns the number of terms that are exact enough for this pool; None if the loss must be summed directly.
 
-    The error after ``K`` terms is at most the first omitted one, at each end of the ramp and for each token:
+    The error after ``K`` terms is at most the first omitted term, at each end of the ramp and for each token:
     ``2 n d |c_{K+1}| r^(2K+1)`` with ``d = maximum_change`` and ``r = maximum_change / minimum_weight`` (no weight is below
     the guardrail, no step above the speed limit).
     """
@@ -63,24 +63,24 @@ def series_terms(steering: Steering) -> int | None:
 
 
 class _Grid(NamedTuple):
-    """Static positions of the sample bars: which chunk each falls into, and how far."""
+    """Static positions of the sample bars: the chunk of each, and the bar inside it."""
 
     chunk: NDArray[np.int64]
     inside: NDArray[np.int64]
 
 
 def log_values_at(ramps: Ramps, market: Market, start: Array, bars: NDArray[np.int64], steering: Steering) -> Array:
-    """Log pool value relative to the window's first bar, at chosen bars.
+    """Returns the log pool value at chosen bars, relative to the window's first bar.
 
     Args:
-        ramps: of the window, (M, n).
+        ramps: ramps of the window, (M, n).
         market: prices and their sums, (T, n).
         start: () index of the window's first bar.
         bars: (S,) sample bars, counted from the window's first; static.
-        steering: of the pool; linear ramp, a visit every bar, no fees.
+        steering: steering of a pool with linear ramps, arbitrage at every bar, and no fees.
 
     Returns:
-        (S,).
+        (S,) log values.
     """
     grid = _Grid(bars // steering.chunk_bars, bars % steering.chunk_bars)
     n_whole = int(grid.chunk.max(initial=0))
@@ -92,7 +92,7 @@ def log_values_at(ramps: Ramps, market: Market, start: Array, bars: NDArray[np.i
 
 
 def _increments(ramps: Ramps, market: Market, start: Array, grid: _Grid, steering: Steering) -> Array:
-    """Change in log value from the first bar of ``grid.chunk`` to the bar ``grid.inside`` bars later, (S,)."""
+    """Returns the change in log value over the first ``grid.inside`` bars of ``grid.chunk``, (S,)."""
     moved = np.minimum(grid.inside, steering.ramp_bars)
     first = start + grid.chunk * steering.chunk_bars
     begin, ramped = market.log_prices[first], market.log_prices[first + moved]
@@ -106,7 +106,7 @@ def _increments(ramps: Ramps, market: Market, start: Array, grid: _Grid, steerin
 
 
 def _loss(weights: Array, step: Array, count: Array, steering: Steering) -> Array:
-    """``Σ_j w[j] log(w[j]/w[j-1])`` over a ramp, per token, up to terms that cancel between tokens; (S, n)."""
+    """Returns ``Σ_j w[j] log(w[j]/w[j-1])`` over a ramp, per token, up to terms that cancel between tokens, (S, n)."""
     if not steering.moves:
         return jnp.zeros_like(weights)
     terms = series_terms(steering)
@@ -120,7 +120,7 @@ def _loss(weights: Array, step: Array, count: Array, steering: Steering) -> Arra
 
 
 def _series(ratio: Array, terms: int) -> Array:
-    """``Σ_{k=1..terms} c_k r^(2k-1)``, by Horner's rule."""
+    """Returns ``Σ_{k=1..terms} c_k r^(2k-1)``, by Horner's rule."""
     square = ratio * ratio
     total = jnp.zeros_like(ratio)
     for coefficient in reversed(_STIRLING[:terms]):
@@ -129,7 +129,7 @@ def _series(ratio: Array, terms: int) -> Array:
 
 
 def _direct_loss(weights: Array, step: Array, count: Array, steering: Steering) -> Array:
-    """The same loss, summed over the bars of the ramp."""
+    """Returns the same loss, summed over the bars of the ramp."""
     bar = jnp.arange(steering.ramp_bars, dtype=weights.dtype)[:, None, None]
     before = weights + bar * step
     each = (before + step) * jnp.log1p(step / before)

@@ -1,13 +1,13 @@
-"""Exogenous swaps: swaps against the weighted geometric mean, executed or refused as the pools on chain do.
+"""Exogenous swaps against a weighted pool, executed or rejected like in the pools on chain.
 
-With fee ``1-γ`` and effective input ``γ a``, a swap holds ``R_in^w_in · R_out^w_out``. In logs of reserves that is linear: what
-comes in raises its reserve, in effect, by ``h``, and what goes out lowers its own by ``h w_in / w_out``, where
+With fee ``1-γ`` and effective input ``γ a``, a swap keeps ``R_in^w_in · R_out^w_out`` constant. In logs of reserves this is
+linear: the reserve of the incoming token effectively rises by ``h``, and that of the outgoing one falls by ``h w_in / w_out``:
 
     amount in given:   h = log1p(γ a / R_in)
     amount out given:  h = -(w_out / w_in) log1p(-b / R_out),
 
 and the other amount follows: ``a = R_in expm1(h) / γ`` or ``b = -R_out expm1(-h w_in / w_out)``. The fee stays in the pool,
-less its protocol share ``f``, so the reserve that grows does so by ``log1p(c expm1(h))``, ``c = (1 - (1-γ) f)/γ``.
+less its protocol share ``f``, so the incoming reserve grows by ``log1p(c expm1(h))``, ``c = (1 - (1-γ) f)/γ``.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ __all__ = [
 ]
 
 MAX_IN_RATIO = 0.3
-"""Largest amount in, less its fee, over the reserve it goes into: the limit of Balancer's weighted pools."""
+"""Largest incoming amount, less its fee, divided by the token's reserve: the limit of Balancer's weighted pools."""
 
 MAX_OUT_RATIO = 0.3
-"""Largest amount out that may be asked for, over the reserve it comes from: the limit of Balancer's weighted pools."""
+"""Largest outgoing amount divided by the token's reserve: the limit of Balancer's weighted pools."""
 
 
 class Outcome(enum.IntEnum):
-    """What became of an exogenous swap."""
+    """The outcome of an exogenous swap."""
 
     EXECUTED = 0
     OUTSIDE_WINDOW = 1
@@ -62,7 +62,7 @@ class Outcome(enum.IntEnum):
 
 _REASONS = {
     Outcome.EXECUTED: "executed",
-    Outcome.OUTSIDE_WINDOW: "before the bar after the one the pool opens in, or after the last bar",
+    Outcome.OUTSIDE_WINDOW: "before the second bar of the period, or after its last bar",
     Outcome.MAX_IN_RATIO: f"the amount in, less its fee, is above {MAX_IN_RATIO:.0%} of the reserve",
     Outcome.MAX_OUT_RATIO: f"the amount out is above {MAX_OUT_RATIO:.0%} of the reserve",
     Outcome.EMPTIES_POOL: "the pool does not hold the amount out",
@@ -70,14 +70,14 @@ _REASONS = {
 
 
 class Fills(NamedTuple):
-    """What became of trades; zeros for those that were not executed.
+    """Results of swaps; zeros for those that were not executed.
 
     Attributes:
-        amount_in: (N,) tokens, the fee included.
-        amount_out: (N,) tokens.
-        fee: (N,) what the pool keeps, in the quote currency.
+        amount_in: (N,) incoming tokens, including the fee.
+        amount_out: (N,) outgoing tokens.
+        fee: (N,) fee that stays in the pool, in the quote currency.
         outcome: (N,) codes of :class:`Outcome`.
-        bar: (N,) of the window; 0, where nothing is executed, for those outside.
+        bar: (N,) bar in the window; 0 for swaps outside it (no swap is executed at bar 0).
     """
 
     amount_in: Array
@@ -88,15 +88,15 @@ class Fills(NamedTuple):
 
 
 def orders_of(trades: Trades, tokens: tuple[str, ...], grid: TimeGrid) -> Orders:
-    """Trades as arguments of the compiled program. A trade belongs to the last bar stamped at or before it.
+    """Returns swaps as arguments of the compiled program. A swap belongs to the last bar at or before its time.
 
     Args:
-        trades: checked.
-        tokens: of the pool, in its order.
-        grid: the bars of the data; what lies outside them is never executed.
+        trades: valid swaps.
+        tokens: tokens of the pool, in order.
+        grid: bars of the data; swaps outside are never executed.
 
     Raises:
-        PriceError: a trade is in a token that the pool does not hold.
+        PriceError: the pool does not hold a token of a swap.
     """
     trades.check_tokens(tokens)
     bar_us = grid.bar_minutes * MINUTE_US
@@ -122,12 +122,12 @@ def orders_of(trades: Trades, tokens: tuple[str, ...], grid: TimeGrid) -> Orders
 
 
 def base_prices(market: Market) -> Array:
-    """The prices that log prices are relative to, (n,)."""
+    """Returns the prices that log prices are relative to, (n,)."""
     return market.prices[0] * jnp.exp(-market.log_prices[0])
 
 
 def window_orders(market: Market, start: Array, n_bars: int) -> Orders | None:
-    """The orders of the window of ``n_bars`` bars from bar ``start``, amounts in units of the pass; None without any.
+    """Returns the orders of the window of ``n_bars`` bars from bar ``start``, in units of the pass; None without any.
 
     Log reserves are in units of value at the prices that log prices are relative to, and so are these amounts.
     """
@@ -143,7 +143,7 @@ def window_orders(market: Market, start: Array, n_bars: int) -> Orders | None:
 
 
 class _Fill(NamedTuple):
-    """One trade, amounts in units of the pass."""
+    """One swap, with amounts in units of the pass."""
 
     amount_in: Array
     amount_out: Array
@@ -151,7 +151,7 @@ class _Fill(NamedTuple):
 
 
 def _fill(log_reserves: Array, weights: Array, order: Orders, rates: FeeRates) -> tuple[Array, _Fill]:
-    """Executes one order, or refuses it; all of its fields are ()."""
+    """Executes or rejects one order; all of its fields are ()."""
     here, there, gamma = order.token_in, order.token_out, 1.0 - rates.swap_fee
     reserve_in, reserve_out = jnp.exp(log_reserves[here]), jnp.exp(log_reserves[there])
     share_in = jnp.where(order.exact_in, gamma * order.amount / reserve_in, 0.0)
@@ -172,17 +172,17 @@ def _fill(log_reserves: Array, weights: Array, order: Orders, rates: FeeRates) -
 
 
 def fill_bar(log_reserves: Array, weights: Array, rates: FeeRates, orders: Orders, rows: Array) -> tuple[Array, _Fill]:
-    """Executes the trades of one bar, one after another.
+    """Executes the swaps of one bar, one after another.
 
     Args:
-        log_reserves: (n,) after the arbitrage of the bar.
-        weights: (n,) of the bar.
-        rates: of the bar, each ().
-        orders: of the window.
-        rows: (M,) which orders; the blank one pads.
+        log_reserves: (n,) log reserves after the arbitrage of the bar.
+        weights: (n,) weights at the bar.
+        rates: rates at the bar, each ().
+        orders: orders of the window.
+        rows: (M,) indices of orders, padded with the empty one.
 
     Returns:
-        (n,) log reserves after the last trade, and the fills, (M,).
+        (n,) log reserves after the last swap, and the fills, (M,).
     """
 
     def one(log_reserves: Array, row: Array) -> tuple[Array, _Fill]:
@@ -196,14 +196,14 @@ def fill_bar(log_reserves: Array, weights: Array, rates: FeeRates, orders: Order
 def fills_of(
     arbitraged: Array, log_prices: Array, weights: Array, rates: FeeRates, orders: Orders, base: Array
 ) -> Fills:
-    """What became of all trades in a window, read off the log reserves before them.
+    """Returns the results of all swaps in a window, from the log reserves before them.
 
     Args:
-        arbitraged: (T, n) log reserves of every bar before its trades.
-        log_prices: (T, n).
-        weights: (T, n).
-        rates: of the window, () or (T,).
-        orders: of the window.
+        arbitraged: (T, n) log reserves of every bar before its swaps.
+        log_prices: (T, n) log prices.
+        weights: (T, n) weights.
+        rates: rates in the window, () or (T,).
+        orders: orders of the window.
         base: (n,) prices that log prices are relative to.
     """
     n_bars, n_trades = arbitraged.shape[0], orders.amount.shape[0] - 1

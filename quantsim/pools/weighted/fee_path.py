@@ -1,19 +1,19 @@
 """Reserves of a pool that charges fees: one sequential pass forward, and its hand-written adjoint.
 
-In every bar arbitrageurs trade twice: at the new prices against the old weights, then against the new weights. Only the log
-reserves are carried. Most bars trade nothing, so each trade sits behind a condition that costs a few comparisons.
+In every bar arbitrageurs trade twice: at the new prices against the old weights, then against the new weights. The pass
+carries log reserves only. Most bars have no trade, so a condition of a few comparisons guards each trade.
 
-Reverse-mode differentiation through the loop would take seconds. The adjoint keeps nothing but the log reserves after each
-trade, reads every trade off their differences for all bars at once, and leaves one linear recurrence of ``O(n)`` per bar as
-the only sequential part. With ``φ_i`` the sensitivity of a log reserve to its effective move, ``A_i`` the share of token
+Reverse-mode differentiation through the loop would take seconds. The adjoint only stores the log reserves after each trade,
+and computes all trades from their differences, for all bars at once. Its only sequential part is a linear recurrence of
+``O(n)`` per bar. With ``φ_i`` the sensitivity of a log reserve to its effective move, ``A_i`` the share of token
 ``i`` in the weight that moves and ``λ`` the cotangent of the log reserves after a trade,
 
     λ ← (1-φ) λ + (Σ φλ) A + (Σ λ) ν,
 
-where ``ν`` is the part of the noise traders, who scale all reserves alike, and zero without them. The derivation is in
-docs/mathematics.md.
+where ``ν`` is the contribution of noise traders, who multiply all reserves by one factor; it is zero without them. The
+derivation is in docs/mathematics.md.
 
-With exogenous swaps every bar is run, they follow the arbitrage of theirs, and JAX differentiates the loop.
+With exogenous swaps the loop runs over every bar; swaps follow the arbitrage of their bar, and JAX differentiates the loop.
 """
 
 from __future__ import annotations
@@ -48,20 +48,20 @@ __all__ = ["autodiff_log_reserves", "bar_pools", "event_pools", "fee_log_reserve
 def autodiff_log_reserves(
     setup: PoolSetup[Steering], initial: Array, log_prices: Array, weights: Array, rates: FeeRates
 ) -> Array:
-    """The recursion itself, differentiated by JAX: the reference for :func:`fee_log_reserves`, same arguments."""
+    """The recursion, differentiated by JAX: the reference for :func:`fee_log_reserves`, with the same arguments."""
     return _run(setup, initial, log_prices, weights, rates)[-1]
 
 
 def traded_log_reserves(
     setup: PoolSetup[Steering], initial: Array, log_prices: Array, weights: Array, rates: FeeRates, orders: Orders
 ) -> tuple[Array, Array]:
-    """Log reserves with exogenous swaps, differentiated by JAX.
+    """Returns log reserves with exogenous swaps; differentiated by JAX.
 
-    Arguments as of :func:`fee_log_reserves`, but of every bar, whether arbitrageurs visit it or not; ``orders`` are those
-    of the window.
+    Arguments as for :func:`fee_log_reserves`, but for every bar, with or without an arbitrage visit; ``orders`` are those of
+    the window.
 
     Returns:
-        (T, n) each: after the arbitrage of every bar, and after its exogenous swaps.
+        Log reserves after the arbitrage of every bar, and after its exogenous swaps, each (T, n).
     """
     *earlier, end = _run(setup, initial, log_prices, weights, rates, orders)
     return earlier[-1] if earlier else jnp.concatenate([initial[None], end[:-1]]), end
@@ -71,17 +71,17 @@ def traded_log_reserves(
 def fee_log_reserves(
     setup: PoolSetup[Steering], initial: Array, log_prices: Array, weights: Array, rates: FeeRates
 ) -> Array:
-    """Log reserves at the end of every bar, both trades done.
+    """Returns log reserves at the end of every bar, after both trades.
 
     Args:
-        setup: of the pool; static.
+        setup: setup of the pool; static.
         initial: (n,) log reserves at the first bar, in units of value at the prices that ``log_prices`` is relative to.
-        log_prices: (T, n) relative log prices of the bars visited.
-        weights: (T, n).
+        log_prices: (T, n) relative log prices at the bars with an arbitrage visit.
+        weights: (T, n) weights.
         rates: fees and costs, () or (T,).
 
     Returns:
-        (T, n). Differentiable in every argument.
+        (T, n) log reserves, differentiable in every argument.
     """
     return _run(setup, initial, log_prices, weights, rates)[-1]
 
@@ -89,10 +89,10 @@ def fee_log_reserves(
 def bar_pools(
     log_reserves: Array, log_prices: Array, weights: Array, rates: FeeRates, setup: PoolSetup[Steering]
 ) -> list[PoolState]:
-    """The pool before each trade of every bar but the first, from the log reserves at the end of every bar.
+    """Returns the pool before each trade of every bar but the first, from the log reserves at the end of every bar.
 
     Returns:
-        One pool of (T-1, n) arrays per trade of a bar: against the old weights, and, where weights ever move, the new.
+        One pool of (T-1, n) arrays per trade of a bar: against the old weights and, if weights move, against the new ones.
     """
     return event_pools(log_reserves[:-1], log_prices, weights, rates, setup)
 
@@ -100,7 +100,7 @@ def bar_pools(
 def event_pools(
     before: Array, log_prices: Array, weights: Array, rates: FeeRates, setup: PoolSetup[Steering]
 ) -> list[PoolState]:
-    """As :func:`bar_pools`, from the log reserves at the beginning of every bar but the first, (T-1, n)."""
+    """Like :func:`bar_pools`, from the log reserves at the beginning of every bar but the first, (T-1, n)."""
     log_weights, rates = jnp.log(weights), at_bars(rates, slice(1, None))
     first = PoolState(before, log_prices[1:], weights[:-1], log_weights[:-1])
     if not setup.own.moves:
@@ -124,7 +124,7 @@ def _run(
     rates: FeeRates,
     orders: Orders | None = None,
 ) -> list[Array]:
-    """Log reserves after each trade of a bar, (T, n) per trade, the first bar being the start; exogenous swaps count as one."""
+    """Returns log reserves after each trade of a bar, (T, n) per trade; exogenous swaps count as one trade."""
     log_weights, rates = jnp.log(weights), at_bars(rates, slice(1, None))
     if orders is None and _is_scanned(setup):
         return fee_scan.scanned_log_reserves(setup, initial, log_prices, [weights[at] for at in _seen(setup)], rates)
@@ -178,7 +178,7 @@ _OLD = slice(None, -1)
 
 
 def _seen(setup: PoolSetup[Steering], old: Any = _OLD) -> list[Any]:
-    """Which weights the trades of a bar are against: the old, and, where weights ever move, the new."""
+    """Returns the weights that the trades of a bar are against: the old ones and, if weights move, the new ones."""
     return [old, slice(1, None)] if setup.own.moves else [old]
 
 
@@ -187,7 +187,7 @@ def _is_scanned(setup: PoolSetup[Steering]) -> bool:
 
 
 class _Tangent(NamedTuple):
-    """The derivative of one trade, in the terms of the module's docstring; (T-1, n), but ``total`` is (T-1, 1).
+    """The derivative of one trade, in the notation of the module's docstring; (T-1, n), but ``total`` is (T-1, 1).
 
     The cotangent of the moves themselves is ``η = φ λ + (Σ λ) ψ``, and ``Σ η`` splits into ``Σ φλ + (Σ λ) Σψ``.
     """
@@ -200,7 +200,7 @@ class _Tangent(NamedTuple):
 
 
 class _Noise(NamedTuple):
-    """What noise traders add to the derivative of a trade, per Σ λ; (T-1, n)."""
+    """The contribution of noise traders to the derivative of a trade, per Σ λ; (T-1, n)."""
 
     nu: Array
     psi: Array
@@ -208,11 +208,11 @@ class _Noise(NamedTuple):
 
 
 def _tangent(pool: PoolState, after: Array, rates: FeeRates, setup: PoolSetup[Steering]) -> _Tangent:
-    """Reads a trade off the log reserves before and after it.
+    """Computes a trade's derivative from the log reserves before and after it.
 
     Without noise the change of a log reserve is ``δ = log1p(c expm1(h))`` on the way in, so ``h = log1p(expm1(δ)/c)`` and
-    ``φ = dδ/dh = 1 + (c-1) exp(-δ)``. Noise traders hide the trade in their own growth, and an associative scan leaves rounding
-    where nothing changed; there the trade is worked out anew.
+    ``φ = dδ/dh = 1 + (c-1) exp(-δ)``. With noise traders, whose growth hides the trade, and with an associative scan, which
+    leaves rounding errors in bars without a trade, the trade is computed again.
     """
     gain = per_event(pool_gain(rates))
     if setup.costs.has_noise or _is_scanned(setup):
@@ -248,7 +248,7 @@ def _noise(pool: PoolState, entering: Array, move: Array, phi: Array, share: Arr
 
 
 def _pull(after: Array, tangent: _Tangent) -> Array:
-    """Cotangent of the log reserves before a trade, from that after it."""
+    """Returns the cotangent of the log reserves before a trade, from the one after it."""
     weighted = tangent.phi * after
     before = after - weighted + jnp.sum(weighted, axis=-1, keepdims=True) * tangent.share
     if tangent.noise is None:
@@ -257,14 +257,14 @@ def _pull(after: Array, tangent: _Tangent) -> Array:
 
 
 def _pull_matrix(tangent: _Tangent) -> Array:
-    """:func:`_pull` as a matrix, (T-1, n, n)."""
+    """Returns :func:`_pull` as matrices, (T-1, n, n)."""
     phi = tangent.phi[..., None, :]
     matrix = jnp.eye(phi.shape[-1]) * (1.0 - phi) + tangent.share[..., None] * phi
     return matrix if tangent.noise is None else matrix + tangent.noise.nu[..., None]
 
 
 def _input_cotangents(after: Array, tangent: _Tangent, pool: PoolState) -> tuple[Array, Array]:
-    """Cotangents of the log prices and of the weights of one trade, (T-1, n) each."""
+    """Returns the cotangents of the log prices and of the weights of one trade, (T-1, n) each."""
     eta = tangent.phi * after
     if tangent.noise is not None:
         eta = eta + jnp.sum(after, axis=-1, keepdims=True) * tangent.noise.psi

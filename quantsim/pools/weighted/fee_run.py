@@ -1,4 +1,4 @@
-"""A window of a pool that charges fees: its reserves, and what can be read off them at any bar."""
+"""A window of a pool that charges fees: its reserves, and the quantities that follow from them at any bar."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ Bars = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class FeeRun(Run):
-    """Log reserves at the bars where they may change, and what they came from.
+    """The log reserves at the bars where they may change, and the inputs that they were computed from.
 
     Attributes:
-        log_reserves: (ceil(T/k), n), in units of value at the prices that ``log_prices`` is relative to; of every bar, (T, n),
-            where there are exogenous swaps.
-        log_prices: (T, n).
-        prices: (T, n).
-        weights: (T, n).
-        rates: of the window, () or (T,).
-        setup: of the pool; ``k`` is its ``arb_frequency``.
-        orders: exogenous swaps of the window; None where there are none.
-        arbitraged: (T, n) log reserves of every bar before its exogenous swaps; None where there are none.
-        base: (n,) prices that ``log_prices`` are relative to, where there are exogenous swaps.
+        log_reserves: (ceil(T/k), n) log reserves, in units of value at the prices that ``log_prices`` is relative to; (T, n),
+            for every bar, with exogenous swaps.
+        log_prices: (T, n) log prices.
+        prices: (T, n) prices.
+        weights: (T, n) weights.
+        rates: rates in the window, () or (T,).
+        setup: setup of the pool; ``k`` is its ``arb_frequency``.
+        orders: exogenous swaps of the window; None if there are none.
+        arbitraged: (T, n) log reserves of every bar before its exogenous swaps; None if there are none.
+        base: (n,) prices that ``log_prices`` is relative to; None without exogenous swaps.
     """
 
     log_reserves: Array
@@ -51,7 +51,7 @@ class FeeRun(Run):
     base: Array | None = None
 
     def _values_at(self, bars: Bars) -> Array:
-        """Value of each token's reserves at chosen bars, (S, n), in the quote currency; held between visits."""
+        """Returns the value of each token's reserves at chosen bars, (S, n), in the quote currency; constant between visits."""
         every = self._are_all(bars)
         log_prices = self.log_prices if every else self.log_prices[bars]
         stride = self.setup.arb_frequency if self.orders is None else 1
@@ -70,7 +70,7 @@ class FeeRun(Run):
         return values / jnp.sum(values, axis=-1, keepdims=True)
 
     def fee_revenue(self, periods: Sequence[Period]) -> Array:
-        """Fees that stay in the pool in each period: arbitrage, the noise traders that follow it, exogenous swaps; (P,)."""
+        """Returns the fees from arbitrage, noise trades and exogenous swaps that stay in the pool in each period, (P,)."""
         fills = self.fills()
         total = jnp.zeros(len(periods))
         if fills is not None:
@@ -93,7 +93,7 @@ class FeeRun(Run):
         return np.array_equal(bars, np.arange(self.log_prices.shape[0]))
 
     def fills(self) -> Fills | None:
-        """What became of exogenous swaps; None where there are none."""
+        """Returns the results of exogenous swaps; None if there are none."""
         if self.orders is None or self.arbitraged is None or self.base is None:
             return None
         return fills_of(self.arbitraged, self.log_prices, self.weights, self.rates, self.orders, self.base)
@@ -103,11 +103,11 @@ def fee_run(setup: PoolSetup[Steering], weights: Array, market: Market, rates: F
     """Runs a pool over a window.
 
     Args:
-        setup: of the pool.
-        weights: (T, n) of the window.
+        setup: setup of the pool.
+        weights: (T, n) weights in the window.
         market: prices and exogenous swaps, (T_all, n).
-        rates: fees and costs of the window, () or (T,).
-        window: to run over.
+        rates: fees and costs in the window, () or (T,).
+        window: the window.
     """
     prices, log_prices = window.cut(market.prices), window.cut(market.log_prices)
     initial = jnp.log(setup.initial_value * weights[0]) - log_prices[0]
@@ -121,6 +121,6 @@ def fee_run(setup: PoolSetup[Steering], weights: Array, market: Market, rates: F
 
 
 def _volume_in(state: PoolState, rates: FeeRates, setup: PoolSetup[Steering]) -> Array:
-    """Value of what arbitrageurs bring in per event, before the fee is added; (T-1,)."""
+    """Returns the value of the arbitrageurs' input per event, before the fee, (T-1,)."""
     values = jnp.exp(state.log_reserves + state.log_prices)
     return jnp.sum(values * jnp.expm1(settle(state, rates, setup.costs).rise), axis=-1)

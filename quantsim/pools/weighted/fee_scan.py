@@ -1,13 +1,13 @@
-"""The fee recursion of two tokens as an associative scan, and its adjoint as one of matrices: the forms for an accelerator.
+"""The fee recursion of two tokens as an associative scan, and its adjoint as a scan of matrices, for accelerators.
 
-Let ``x`` be the difference of the two log reserves and ``k`` that of ``log p - log w``. A trade takes the difference of the
-levels, ``x + k``, to the nearest end of the band ``[-g, g]``, but for the fee that stays in the pool: with ``h`` the effective
-rise of what comes in, that token rises by ``log1p(c expm1(h))`` instead of ``h``. So every trade is
+Let ``x`` be the difference of the two log reserves and ``k`` that of ``log p - log w``. A trade moves the difference of the
+levels, ``x + k``, to the nearest end of the band ``[-g, g]``, except for the fee that stays in the pool: with ``h`` the
+effective rise of the incoming token, its log reserve rises by ``log1p(c expm1(h))`` instead of ``h``. So every trade is
 
     x ← clip(x, -g - k, g - k) + r,      r = ∓ (log1p(c expm1(h)) - h),
 
-a clip map once ``r`` is known. It is small, and taken from the pass before: the error falls by a factor of some hundreds a
-pass. Noise traders scale both reserves alike and leave ``x`` alone.
+a clip map once ``r`` is known. ``r`` is small, and each pass takes it from the one before: the error falls by a factor of some
+hundreds per pass. Noise traders multiply both reserves by one factor and do not change ``x``.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ _MOST_PASSES = 30
 
 
 def serves(setup: PoolSetup[Steering]) -> bool:
-    """Whether the pool has this form: two tokens, and no fixed cost that a trade has to earn."""
+    """Whether this module supports the pool: two tokens, and no fixed cost of a trade."""
     return setup.n_tokens == 2 and not setup.costs.has_gas and not setup.has_trades and setup.do_arb
 
 
 def scanned_log_reserves(
     setup: PoolSetup[Steering], initial: Array, log_prices: Array, events: Sequence[Array], rates: FeeRates
 ) -> list[Array]:
-    """Log reserves after each trade of a bar, (T, 2) per trade, the first bar being the start.
+    """Returns log reserves after each trade of a bar, (T, 2) per trade, from the first bar.
 
     Args:
-        setup: of the pool, for which :func:`serves` holds.
-        initial: (2,).
-        log_prices: (T, 2).
-        events: the weights of each trade of a bar, (T-1, 2) each.
-        rates: () or (T-1,), of all bars but the first.
+        setup: setup of a pool that :func:`serves` accepts.
+        initial: (2,) log reserves at the first bar.
+        log_prices: (T, 2) log prices.
+        events: weights of each trade of a bar, (T-1, 2) each.
+        rates: rates at all bars but the first, () or (T-1,).
     """
     n_events, n_bars = len(events), log_prices.shape[0] - 1
     weights = jnp.stack(events, axis=1).reshape(-1, 2)  # in the order of time
@@ -66,7 +66,7 @@ def scanned_log_reserves(
         return extra[:, 0] - extra[:, 1]
 
     def passed(correction: Array) -> Array:
-        """The difference after every trade."""
+        """Returns the difference after every trade."""
         return run_maps(ClipMap(correction, -width - offset + correction, width - offset + correction), start)
 
     def before(difference: Array) -> Array:
@@ -88,12 +88,12 @@ def scanned_log_reserves(
 
 
 def matrix_recurrence(matrices: Array, added: Array, last: Array) -> tuple[Array, Array]:
-    """``y[t] = M[t] y[t+1] + b[t]`` backwards in time, as an associative scan.
+    """Computes ``y[t] = M[t] y[t+1] + b[t]`` backwards in time, as an associative scan.
 
     Args:
-        matrices: (T, n, n).
-        added: (T, n).
-        last: (n,) ``y[T]``.
+        matrices: (T, n, n) matrices ``M``.
+        added: (T, n) summands ``b``.
+        last: (n,) last value, ``y[T]``.
 
     Returns:
         ``y[0]``, (n,), and ``y[1] … y[T]``, (T, n).

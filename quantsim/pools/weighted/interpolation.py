@@ -13,7 +13,7 @@ __all__ = ["bar_weights", "optimal_ramp"]
 
 
 def bar_weights(ramps: Ramps, n_bars: int, steering: Steering) -> Array:
-    """Weights at every bar of a window, (T, n), along the ramps that ``steering.interpolation`` names."""
+    """Returns the weights at every bar of a window, (T, n), along ramps of the shape ``steering.interpolation``."""
     inside = np.minimum(np.arange(steering.chunk_bars), steering.ramp_bars)
     if steering.interpolation == "optimal":
         weights = optimal_ramp(ramps, steering)[:, inside]
@@ -29,19 +29,19 @@ _ROUNDING = 1e-9  # relative, of the losses of two ramps so short that they are 
 
 
 def optimal_ramp(ramps: Ramps, steering: Steering) -> Array:
-    """The approximately optimal ramp of arXiv:2403.18737, within the bounds and the speed limit at every bar.
+    """Returns the approximately optimal ramps of arXiv:2403.18737, within the bounds and the speed limit at every bar.
 
     The mean of the linear ramp and the geometric one ``w (w_end/w)^(j/I)``, normalised. Both end at ``w_end``. Normalising
-    can lift a token above its upper bound, and the largest step exceeds that of the linear ramp. The linear ramp keeps
-    every limit, and the limits are convex, so a ramp that breaks one is moved towards the linear ramp by the smallest share
-    that mends all of its bars. No weight is below both of its ends, so lower bounds need no care.
+    can lift a token above its upper bound, and the largest step exceeds that of the linear ramp. The linear ramp satisfies
+    every limit, and the limits are convex. So a ramp that exceeds one is moved towards the linear ramp, by the smallest share
+    with which all bars satisfy them. No weight is below both of its ends, so lower bounds always hold.
 
-    The loss ``Σ_j KL(w[j] ‖ w[j-1])`` is convex in the ramp, so the mixture loses no more than the linear ramp wherever the
-    curved one does not. A ramp across most of the simplex in two or three bars can: that one stays linear.
+    The loss ``Σ_j KL(w[j] ‖ w[j-1])`` is convex in the ramp, so the mixture loses no more than the linear ramp if the curved
+    one does not. A ramp across most of the simplex in two or three bars can lose more: such a ramp stays linear.
 
     Args:
-        ramps: of the window, M of them.
-        steering: of the pool.
+        ramps: M ramps of the window.
+        steering: steering of the pool.
 
     Returns:
         (M, I+1, n) weights on the simplex; the first and the last are the ends of the linear ramp.
@@ -59,7 +59,7 @@ def optimal_ramp(ramps: Ramps, steering: Steering) -> Array:
 
 
 def _largest_share(ramps: Ramps, linear: Array, bend: Array, steering: Steering) -> Array:
-    """The largest share of the bend, at most 1, with which each ramp keeps the speed limit and the upper bounds, (M,)."""
+    """Returns the largest share of the bend, at most 1, with which each ramp satisfies speed limit and upper bounds, (M,)."""
     turn = jnp.diff(bend, axis=1)
     room = steering.maximum_change - jnp.sign(turn) * ramps.step[:, None]
     share = _passing(_least_ratio(room, jnp.abs(turn)), "maximum_change", steering)
@@ -70,25 +70,25 @@ def _largest_share(ramps: Ramps, linear: Array, bend: Array, steering: Steering)
 
 
 def _passing(share: Array, limit: str, steering: Steering) -> Array:
-    """The share; without a gradient where the pool lets gradients pass the limit as if it were not there."""
+    """Returns the share; without a gradient if the pool's gradients ignore the limit."""
     return jax.lax.stop_gradient(share) if limit in steering.straight_through else share
 
 
 def _least_ratio(room: Array, need: Array) -> Array:
-    """The least of 1 and ``room/need`` over a ramp's bars and tokens, where ``need`` is positive, (M,); at least 0."""
+    """Returns the least of 1 and ``room/need`` over a ramp's bars and tokens with positive ``need``, (M,); at least 0."""
     needed = need > 0.0
     ratio = jnp.maximum(room, 0.0) / jnp.where(needed, need, 1.0)
     return jnp.minimum(jnp.min(jnp.where(needed, ratio, 1.0), axis=(1, 2)), 1.0)
 
 
 def _loss(weights: Array) -> Array:
-    """``Σ_j KL(w[j] ‖ w[j-1])`` of each ramp, (M,)."""
+    """Returns ``Σ_j KL(w[j] ‖ w[j-1])`` of each ramp, (M,)."""
     change = jnp.diff(weights, axis=1)
     return jnp.sum(weights[:, 1:] * jnp.log1p(change / weights[:, :-1]) - change, axis=(1, 2))
 
 
 def _published_ramp(ramps: Ramps, linear: Array, bars: Array, steering: Steering) -> Array:
-    """The ramp as published, (M, C, n): its geometric half is at ``j/(I+1)`` of its way, so that the last step is too large."""
+    """Returns the ramps of quantammsim, (M, C, n): their geometric half is at ``j/(I+1)``, so the last step is too large."""
     start = ramps.start[:, None]
     end = start + steering.ramp_bars * ramps.step[:, None]
     mean = 0.5 * (linear + start * (end / start) ** (bars / (steering.ramp_bars + 1)))

@@ -1,4 +1,4 @@
-"""The weighted pool: it trades along the weighted geometric mean of its reserves (G3M), and a rule moves the weights."""
+"""The weighted pool: a geometric mean market maker (G3M) whose weights a rule moves."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Bars = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class _ClosedForm(Run):
-    """Zero fees and linear ramps: a few look-ups per bar that is asked for."""
+    """The closed form, for zero fees and linear ramps: a few look-ups per requested bar."""
 
     ramps: Ramps
     market: Market
@@ -59,7 +59,7 @@ class _ClosedForm(Run):
 
 @dataclass(frozen=True, eq=False)
 class _Weighted(Run):
-    """What the reserves of a pool come to, and the weights that it was steered by."""
+    """A run of reserves together with the pool's weights."""
 
     held: Run
     ramps: Ramps
@@ -112,11 +112,11 @@ def run(setup: PoolSetup[Steering], params: Params, market: Market, rates: FeeRa
 
 
 def paths(setup: PoolSetup[Steering], *, every_bar: bool) -> dict[Path, str | None]:
-    """The paths, the cheapest first, each with the reason why it cannot serve, or None."""
+    """Returns the paths, cheapest first, each with the reason why it does not support this setup, or None."""
     holds = not setup.do_arb and not setup.has_trades
     trades = "the pool never trades" if holds else None
     costs = {
-        "trading costs something, which needs path = 'fees'": setup.costs.charges,
+        "trading costs need path = 'fees'": setup.costs.charges,
         "exogenous swaps need path = 'fees'": setup.has_trades,
     }
     vectorised = trades or next((reason for reason, applies in costs.items() if applies), None)

@@ -1,4 +1,4 @@
-"""What steers weights: a rule or an ensemble, bounds and ramps. From settings to the weights of a window."""
+"""From settings to the weights of a window: a rule or an ensemble, bounds and ramps."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ FloatArray = NDArray[np.float64]
 
 
 class SteeredSettings(PoolSettings):
-    """What decides a pool's weights: a rule or an ensemble of rules, and the bounds of the weights.
+    """Settings of a pool's weights: a rule or an ensemble of rules, and bounds.
 
-    ``minimum_weight`` is ``0.1/n`` unless set; bounds are one number, or one per token.
+    ``minimum_weight`` is ``0.1/n`` by default. A bound is one number, or one per token.
     """
 
     rule: RuleName | None = None
@@ -58,35 +58,35 @@ class SteeredSettings(PoolSettings):
     def _one_strategy(self) -> Self:
         self._check_strategy_is_given()
         if len(self.ensemble) == 1:
-            raise ValueError(f"ensemble has one member, {self.ensemble[0][0]!r}: give it as rule")
+            raise ValueError(f"ensemble has only one member, {self.ensemble[0][0]!r}: set rule instead")
         if self.ensemble and all(is_loadable(name) for name in self.rule_names):
             self.strategy()  # raises where the members do not fit together
         return self
 
     def _check_strategy_is_given(self) -> None:
         if (self.rule is None) == (not self.ensemble):
-            raise ValueError("give either rule, or ensemble (a table of member = rule)")
+            raise ValueError("set either rule or ensemble (a table of member = rule)")
 
     @property
     def rule_names(self) -> tuple[str, ...]:
-        """The names of the rule, or of the ensemble's members."""
+        """Returns the names of the rule, or of the ensemble's members."""
         return (self.rule,) if self.rule is not None else tuple(name for _, name in self.ensemble)
 
     def strategy(self) -> Rule | None:
-        """The rule, or the ensemble as one."""
+        """Returns the rule, or the ensemble as one rule."""
         if self.rule is not None:
             return get_rule(self.rule)
         return ensemble_of(tuple((name, get_rule(rule)) for name, rule in self.ensemble)) if self.ensemble else None
 
     def members(self) -> tuple[tuple[str, Rule], ...]:
-        """The rules whose parameters the pool has, each with its group: empty for the only one."""
+        """Returns the rules whose parameters the pool has, each with its group; the group of a single rule is empty."""
         if self.rule is not None:
             return (("", get_rule(self.rule)),)
         return tuple((name, get_rule(rule)) for name, rule in self.ensemble)
 
     @property
     def strategy_name(self) -> str:
-        """The rule's name, for display; the members of an ensemble with theirs."""
+        """The name of the rule, or of an ensemble and its members, for display."""
         if self.rule is not None:
             return short_name(self.rule)
         if not self.ensemble:
@@ -95,7 +95,7 @@ class SteeredSettings(PoolSettings):
 
 
 class ConstantSettings(SteeredSettings):
-    """Settings of a pool whose weights are constant: of a rule that says so, or without any rule."""
+    """Settings of a pool with constant weights: with a rule that keeps them constant, or without a rule."""
 
     def _check_strategy_is_given(self) -> None:
         if self.ensemble:
@@ -107,7 +107,7 @@ def _settings(view: PoolView) -> SteeredSettings:
 
 
 def steering_of(view: PoolView, bar_minutes: int, settings: RuleSettings) -> Steering:
-    """The steering of a pool on bars of a given length, of which its chunks and ramps are whole numbers."""
+    """Returns the steering of a pool; its chunks and ramps must be whole numbers of bars."""
     lower, upper = weight_bounds(view)
     return Steering(
         rule=view.rule,
@@ -124,16 +124,18 @@ def steering_of(view: PoolView, bar_minutes: int, settings: RuleSettings) -> Ste
 
 
 def tuned_bounds(view: PoolView) -> tuple[ParameterSpec, ...]:
-    """Which bounds of the weights are parameters: lower, upper, both or neither."""
+    """Returns the specs of the weight bounds that are parameters: lower, upper, both or neither."""
     bounds = (common.minimum_weights, common.maximum_weights)
     return tuple(spec for spec in bounds if view.given & {spec.raw_name, spec.human_name})
 
 
 def weight_bounds(view: PoolView) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """The lower and the upper bound of each weight: as set; ``0.1/n``, and what the others' lower bounds leave.
+    """Returns the lower and the upper bounds of the weights.
+
+    The default lower bound is ``0.1/n``; the default upper bound is 1 minus the lower bounds of the other tokens.
 
     Raises:
-        ValueError: there are not as many as tokens, or no weights satisfy them.
+        ValueError: the number of bounds is not the number of tokens, or no weights satisfy the bounds.
     """
     n_tokens = len(view.tokens)
     lower = _per_token(view, "minimum_weight", 0.1 / n_tokens)
@@ -143,14 +145,14 @@ def weight_bounds(view: PoolView) -> tuple[tuple[float, ...], tuple[float, ...]]
     upper = _per_token(view, "maximum_weight", 1.0)
     upper = tuple(min(high, low + max(room, 0.0)) for low, high in zip(lower, upper, strict=True))
     if sum(upper) < 1.0 - 1e-12:
-        raise ValueError(f"{view.told('maximum_weight')} leaves {sum(upper):g} in all, and must leave at least 1")
+        raise ValueError(f"{view.told('maximum_weight')} must sum to at least 1, but the sum is {sum(upper):g}")
     if any(low > high for low, high in zip(lower, upper, strict=True)):
         raise ValueError(f"{view.told('minimum_weight')} must not exceed {view.told('maximum_weight')}")
     return lower, upper
 
 
 def has_token_bounds(view: PoolView) -> bool:
-    """Whether the bounds are more than one lower bound for all."""
+    """Whether the bounds are more than one lower bound for all tokens."""
     settings = _settings(view)
     return bool(tuned_bounds(view)) or isinstance(settings.minimum_weight, tuple) or settings.maximum_weight is not None
 
@@ -165,7 +167,7 @@ def _per_token(view: PoolView, key: str, default: float) -> tuple[float, ...]:
 
 
 def steered_parameters(view: PoolView) -> tuple[Parameter, ...]:
-    """Initial weights, the parameters of the rules, and the bounds that are parameters, in dependency order."""
+    """Returns initial weights, the parameters of the rules, and the bounds that are parameters, in dependency order."""
     chunk, settings = view.update.chunk_minutes, view.update.model_dump()
     starts_at_target = view.rule is not None and view.rule.output is Output.WEIGHTS
     found = [Parameter(common.initial_weights, view.tokens, chunk, view.group, active=not starts_at_target)]
@@ -176,7 +178,7 @@ def steered_parameters(view: PoolView) -> tuple[Parameter, ...]:
 
 
 def check_steering(view: PoolView, human: Mapping[str, FloatArray]) -> None:
-    """Raises ValueError where bounds contradict each other, or the initial weights."""
+    """Raises ValueError if bounds contradict each other or the initial weights."""
     lower, upper = weight_bounds(view)
     if view.rule is None or view.rule.output is not Output.CHANGE or tuned_bounds(view):
         return
@@ -184,24 +186,24 @@ def check_steering(view: PoolView, human: Mapping[str, FloatArray]) -> None:
     for token, weight, low, high in zip(view.tokens, weights, lower, upper, strict=True):
         if not low * (1 - 1e-12) <= weight <= high * (1 + 1e-12):
             raise ValueError(
-                f"parameters.{in_group(view.group, 'initial_weights')}: that of {token} is {weight:.6g}, and must lie within "
-                f"pool.minimum_weight = {low:.6g} and pool.maximum_weight = {high:.6g}"
+                f"parameters.{in_group(view.group, 'initial_weights')}: the weight of {token} is {weight:.6g}, but must be "
+                f"between pool.minimum_weight = {low:.6g} and pool.maximum_weight = {high:.6g}"
             )
 
 
 def check_constant(view: PoolView, human: Mapping[str, FloatArray]) -> None:
-    """Raises ValueError where bounds contradict each other, or weights would move."""
+    """Raises ValueError if bounds contradict each other, or if the rule would move weights."""
     weight_bounds(view)
     if view.rule is not None and view.rule.output is not Output.CONSTANT:
         where = f"subsidiaries.{view.group}." if view.group else "pool."
         raise ValueError(
-            f"{where}rule = {view.pool.strategy_name!r} moves weights, and a pool of this type holds them constant: set rule = "
-            "'balancer', or type = 'weighted'"
+            f"{where}rule = {view.pool.strategy_name!r} moves weights, but the weights of this pool type are constant: set "
+            "rule = 'balancer', or type = 'weighted'"
         )
 
 
 def rule_outputs(setup: PoolSetup[Steering], params: Params, observed: Observed) -> Array | None:
-    """What the rule says at every chunk boundary, (K, n); None for a rule without outputs."""
+    """Returns the rule's outputs at every chunk boundary, (K, n); None for a rule without outputs."""
     rule = setup.own.rule
     if rule is None or rule.outputs is None:
         return None
@@ -210,12 +212,12 @@ def rule_outputs(setup: PoolSetup[Steering], params: Params, observed: Observed)
 
 
 def initial_weights(params: Params) -> Array:
-    """Weights that a pool starts with, (n,), unless its rule sets them; no gradient flows into them."""
+    """Returns the initial weights of a pool, (n,), unless its rule sets them; they have no gradient."""
     return jax.lax.stop_gradient(jax.nn.softmax(params[common.initial_weights.raw_name]))
 
 
 def window_ramps(setup: PoolSetup[Steering], params: Params, window: Window) -> Ramps:
-    """Weights of a window, whose decisions are the rule's outputs."""
+    """Returns the ramps of a window, from the rule's outputs in its decisions."""
     steering = replace(setup.own, straight_through=setup.straight_through)
     n_chunks = -(-window.n_bars // steering.chunk_bars)
     outputs = window.decisions
@@ -230,7 +232,7 @@ def window_ramps(setup: PoolSetup[Steering], params: Params, window: Window) -> 
 
 
 def ramp_change(ramps: Ramps, n_bars: int, steering: Steering, periods: Sequence[Period]) -> Array:
-    """``½ Σ_t Σ_i |w[t,i] - w[t-1,i]|`` over each period of a window, (P,)."""
+    """Returns ``½ Σ_t Σ_i |w[t,i] - w[t-1,i]|`` over each period of a window, (P,)."""
     if not steering.moves:
         return jnp.zeros(len(periods))
     if steering.interpolation != "linear":

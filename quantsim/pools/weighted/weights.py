@@ -20,20 +20,20 @@ __all__ = ["Bounds", "Ramps", "Steering", "chunk_ramps", "guardrail", "token_bou
 
 @dataclass(frozen=True)
 class Steering:
-    """The static shape of what steers weights; lengths of time are in bars.
+    """The static properties that determine weights; durations are in bars.
 
     Attributes:
-        rule: the strategy; None for constant weights.
-        settings: what of the experiment the rule reads.
+        rule: rule that moves the weights; None for constant weights.
+        settings: settings of the experiment that the rule reads.
         n_tokens: number of tokens, ``n``.
         chunk_bars: bars between decisions, ``C``.
-        ramp_bars: bars over which a decided change is spread, ``I ≤ C``.
+        ramp_bars: bars of the ramp to the new weights, ``I ≤ C``.
         maximum_change: largest weight change per bar.
-        minimum_weight: lower guardrail; of the tokens' lower bounds, the lowest.
-        bounds: (lower, upper) of each token, where they have bounds of their own; None where the guardrail is all there is.
+        minimum_weight: lower guardrail; the lowest of the tokens' lower bounds.
+        bounds: (lower, upper) bounds of each token; None if the guardrail is the only bound.
         tuned_bounds: raw names of the bounds that are parameters.
-        interpolation: what the ramp is: ``"linear"``, ``"optimal"`` or ``"published_optimal"``.
-        straight_through: limits that a gradient passes as if they were not there: ``"maximum_change"``, ``"weight_bounds"``.
+        interpolation: shape of a ramp: ``"linear"``, ``"optimal"`` or ``"published_optimal"``.
+        straight_through: limits that gradients ignore: ``"maximum_change"``, ``"weight_bounds"``.
     """
 
     rule: Rule | None
@@ -50,22 +50,22 @@ class Steering:
 
     @property
     def moves(self) -> bool:
-        """Whether the weights ever change."""
+        """Whether the weights change."""
         return self.rule is not None and self.rule.output is not Output.CONSTANT
 
     @property
     def starts_at_target(self) -> bool:
-        """Whether the first chunk is steered, too, and the pool starts at the rule's first output."""
+        """Whether the pool starts at the rule's first output, and its weights move in the first chunk, too."""
         return self.rule is not None and self.rule.output is Output.WEIGHTS
 
 
 class Ramps(NamedTuple):
-    """The weights of a window, chunk by chunk: along a linear ramp ``start + min(j, I)·step`` at bar ``j`` of a chunk.
+    """The weights of a window, as a linear ramp per chunk: ``start + min(j, I)·step`` at bar ``j`` of a chunk.
 
     Attributes:
         start: (M, n) weights at the first bar of each chunk.
-        step: (M, n) change per bar while the ramp lasts; rows sum to zero.
-        upper: (n,) bounds of each token that a curved ramp has to keep; None where lower bounds are all there is.
+        step: (M, n) change per bar during the ramp; rows sum to zero.
+        upper: (n,) upper bounds of each token for a curved ramp; None if there are only lower bounds.
     """
 
     start: Array
@@ -77,8 +77,8 @@ class Bounds(NamedTuple):
     """Bounds of each weight.
 
     Attributes:
-        lower: (n,).
-        upper: (n,).
+        lower: (n,) lower bounds.
+        upper: (n,) upper bounds.
     """
 
     lower: Array
@@ -88,11 +88,11 @@ class Bounds(NamedTuple):
 def guardrail(weights: Array, minimum: float) -> Array:
     """Normalises weights, clips them to ``[minimum, 1 - (n-1) minimum]`` and rescales the free ones so that the sum is 1.
 
-    With four tokens and more, rescaling can push a token from just above the minimum below it. Such tokens are pinned and
-    the rest is rescaled again; ``n - 2`` passes are always enough, so the result keeps within its bounds.
+    With four or more tokens, rescaling can push a token from just above the minimum below it. Such tokens are pinned and
+    the others are rescaled again. ``n - 2`` passes are always enough, so the result is within the bounds.
 
     Args:
-        weights: (n,), finite, of a sum that is 1 but for rounding.
+        weights: (n,) finite weights; their sum is 1 up to rounding.
         minimum: lower bound, dimensionless.
 
     Returns:
@@ -117,14 +117,14 @@ _NEXT_TO_NOTHING = 1e-9  # relative to weights of about 1, in place of targets t
 def within_bounds(weights: Array, lower: Array, upper: Array) -> Array:
     """Scales weights by one factor, clipped to bounds of each token, so that the sum is 1: ``clip(c·w, lower, upper)``.
 
-    The sum rises with ``c`` and is linear between the points ``lower/w`` and ``upper/w`` of all tokens. Its values there tell
-    which tokens end at a bound, and the others share the rest.
+    The sum increases with ``c`` and is linear between the points ``lower/w`` and ``upper/w`` of all tokens. Its values there
+    determine which tokens end at a bound; the others share the rest.
 
     Args:
-        weights: (n,); what is not positive counts as next to nothing: it ends at its lower bound, and above it only where
-            the upper bounds of the others leave something.
-        lower: (n,), positive, of sum at most 1.
-        upper: (n,), not below ``lower``, of sum at least 1.
+        weights: (n,) weights; one that is not positive counts as almost zero: it ends at its lower bound, unless the upper
+            bounds of the others sum to too little.
+        lower: (n,) positive lower bounds, with a sum of at most 1.
+        upper: (n,) upper bounds, at least ``lower``, with a sum of at least 1.
 
     Returns:
         (n,) weights on the simplex, within their bounds.
@@ -143,10 +143,10 @@ def within_bounds(weights: Array, lower: Array, upper: Array) -> Array:
 
 
 def token_bounds(params: Mapping[str, Array], steering: Steering) -> Bounds | None:
-    """The bounds of each token, fixed or from the parameters; None where the guardrail is all there is.
+    """Returns the bounds of each token, fixed or from the parameters; None if the guardrail is the only bound.
 
-    Parameters may contradict each other. Lower bounds that sum to more than 1 are scaled down to it; upper bounds are raised
-    to the lower ones, and, where their sum is below 1, towards 1 all by one share of what each lacks.
+    Parameters may contradict each other. Lower bounds with a sum above 1 are scaled down to a sum of 1. Upper bounds are raised
+    to the lower ones; if their sum is still below 1, each moves towards 1 by the same share of its distance to 1.
     """
     if steering.bounds is None:
         return None
@@ -172,20 +172,20 @@ def chunk_ramps(
     bounds: Bounds | None = None,
     persistence: Array | None = None,
 ) -> Ramps:
-    """Runs the decisions of a window: each is taken from the position actually reached.
+    """Computes the ramps of a window; each starts at the weights that the previous one reached.
 
-    A rule that outputs changes holds the initial weights for the first chunk, and every later one moves towards ``w + output``,
-    within the guardrail or the tokens' bounds, in ``I`` equal steps, all scaled down by one factor where the largest would
-    exceed ``maximum_change``. A rule that outputs weights starts at its first output, and every chunk moves towards
-    ``Λ w + (1-Λ) output``.
+    With a rule that outputs changes, the first chunk keeps the initial weights. Every later one moves towards ``w + output``
+    within the guardrail or the tokens' bounds, in ``I`` equal steps. One factor scales down all steps if the largest would
+    exceed ``maximum_change``. With a rule that outputs weights, the pool starts at the first output, and every chunk moves
+    towards ``Λ w + (1-Λ) output``.
 
     Args:
-        outputs: (M, n) rule outputs at the chunk boundaries of the window; ``None`` for a rule without any.
-        initial: (n,) weights at the first bar, for a rule that does not set them; no gradient flows into them.
+        outputs: (M, n) rule outputs at the chunk boundaries of the window; None for a rule without outputs.
+        initial: (n,) weights at the first bar, for a rule that does not set them; they have no gradient.
         n_chunks: number of chunks in the window, ``M``.
-        steering: of the pool.
-        bounds: of each token; the guardrail serves unless given.
-        persistence: (n,) share ``Λ`` of the weights reached, for a rule that outputs weights; zero unless given.
+        steering: steering of the pool.
+        bounds: bounds of each token; the guardrail by default.
+        persistence: (n,) share ``Λ`` of the weights reached, for a rule that outputs weights; zero by default.
     """
     initial = jax.lax.stop_gradient(initial)
     if outputs is None:
@@ -218,7 +218,7 @@ def chunk_ramps(
 
 
 def _passing(limited: Array, free: Array, limit: str, steering: Steering) -> Array:
-    """The limited value; where the pool says so, with the gradient of the free one (straight-through, arXiv:1308.3432)."""
+    """Returns the limited value; for a straight-through limit, with the gradient of the free value (arXiv:1308.3432)."""
     if limit not in steering.straight_through:
         return limited
     # The other way round, free + (limited - free), a target far away would leave nothing of the limited value but rounding.
@@ -226,13 +226,13 @@ def _passing(limited: Array, free: Array, limit: str, steering: Steering) -> Arr
 
 
 def _has_clip_maps(steering: Steering) -> bool:
-    """Whether decisions are clip maps: two tokens, and changes that sum to zero, so that one weight tells the other."""
+    """Whether decisions are clip maps: two tokens, and changes that sum to zero, so that one weight determines the other."""
     sums_to_zero = steering.rule is not None and steering.rule.sums_to_zero
     return steering.n_tokens == 2 and not steering.straight_through and sums_to_zero
 
 
 def _two_token_ramps(outputs: Array, initial: Array, steering: Steering, bounds: Bounds | None) -> Ramps:
-    """The decisions of :func:`chunk_ramps` for changes of two tokens, as an associative scan; ``outputs`` is (M-1, 2)."""
+    """Computes :func:`chunk_ramps` for changes of two tokens, as an associative scan; ``outputs`` is (M-1, 2)."""
     low, high = jnp.asarray(steering.minimum_weight), jnp.asarray(1.0 - steering.minimum_weight)
     if bounds is not None:
         low = jnp.maximum(bounds.lower[0], 1.0 - bounds.upper[1])
