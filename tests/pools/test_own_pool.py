@@ -93,7 +93,7 @@ def test_it_is_a_subsidiary_and_every_metric_is_computed() -> None:
 
 def test_a_deployment_says_what_it_cannot_tell() -> None:
     (pool,) = deployment(band(), {})["pools"]
-    assert any("not known" in remark for remark in pool["remarks"])
+    assert any("does not know" in remark for remark in pool["remarks"])
     assert "minimum_weight" not in pool["settings"]
     assert [parameter["name"] for parameter in pool["parameters"]] == ["band"]
 
