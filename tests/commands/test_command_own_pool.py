@@ -56,5 +56,5 @@ def test_every_command_and_driver_takes_it(cli, study: str, tmp_path: Path):
     succeeded(cli("export", "--study", study, "--output", "pool.json"))
     (pool,) = json.loads((tmp_path / "pool.json").read_text())["pools"]
     assert pool["parameters"][0]["name"] == "band"
-    assert any("not known" in remark for remark in pool["remarks"])
+    assert any("does not know" in remark for remark in pool["remarks"])
     succeeded(cli("grid", "--study", study, "--axis", "band=0.1:0.5:3"))
