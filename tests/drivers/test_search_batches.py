@@ -14,6 +14,7 @@ from optuna.trial import TrialState
 from search_support import TOKENS, Fake, make_experiment, make_prices
 
 from quantsim import Prices
+from quantsim.drivers.loop import run_driver
 from quantsim.drivers.search import driver as driver_module
 from quantsim.drivers.search import run_search
 from quantsim.drivers.search.asking import call_width
@@ -238,6 +239,24 @@ def test_ctrl_c_keeps_what_is_evaluated_and_the_rest_follows(tmp_path, store, sa
     run, _ = search(store, path, sampler=sampler)
     assert trials_of(path, run) == wanted
     assert not any(trial.user_attrs.get("attempts") for trial in trials)
+
+
+def test_a_driver_runs_a_study_again_after_an_interrupt(tmp_path, store):
+    wanted = whole(store, tmp_path / "a.journal", trials=24)
+    experiment = make_experiment(search={"population_size": 8, "prune_blocks": 3})
+
+    def interrupt(progress):
+        if progress.finished == 10:
+            raise KeyboardInterrupt
+
+    path = tmp_path / "b.journal"
+    driver = SearchDriver(experiment, make_prices(), storage=path, jobs=2, trials=24, make_evaluator=Uneven)
+    with driver:
+        with pytest.raises(KeyboardInterrupt):
+            run_driver(driver, store, progress=interrupt)
+        done = run_driver(driver, store)
+    assert (done.resumed, done.first.tally.finished) == (True, 10)
+    assert trials_of(path, driver) == wanted
 
 
 def test_a_trial_that_ends_its_process_again_and_again_fails(tmp_path, store, monkeypatch):

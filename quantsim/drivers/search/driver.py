@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
@@ -159,7 +159,7 @@ class SearchDriver(Driver[State, Info, SearchProgress]):
             self.study_name = study_name or default_name(storage, experiment.name, self._identity)
         self._recorded = experiment.recorded(self.prices)
         self._copied: set[int] = set()  # numbers of the trials that the store has
-        self._told: Iterator[Told] | None = None
+        self._told: Generator[Told, None, None] | None = None
         self._suspect = False
         self._store_location: str | None = None  # until the note of the study is written
         self._begun = time.monotonic()
@@ -173,6 +173,7 @@ class SearchDriver(Driver[State, Info, SearchProgress]):
             stack.push(self._release)
             describe_task(self.study, self._recorded)
             engine = self._engine(stack)
+            stack.callback(self._drop)
             distributions = self.space.distributions()
             asking = Asking(self.experiment, distributions, self.study)
             search = self.experiment.search
@@ -190,6 +191,12 @@ class SearchDriver(Driver[State, Info, SearchProgress]):
         if self._backend != "threads":
             return stack.enter_context(cluster_engine(self._backend, self._address, self._n_jobs, self._parts))
         return Threads(self.evaluator, self._n_jobs or 1)
+
+    def _drop(self) -> None:
+        """Gives up what is being evaluated; it is evaluated again when the study is resumed."""
+        if self._told is not None:
+            self._told.close()
+            self._told = None
 
     def _release(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         """Takes the mark of this process back. What goes wrong after an error is added to it: it is what counts."""
@@ -244,7 +251,8 @@ class SearchDriver(Driver[State, Info, SearchProgress]):
         return self._begin(set())
 
     def _begin(self, copied: set[int]) -> tuple[State, Info | None]:
-        self._copied, self._begun, self._told = copied, time.monotonic(), None
+        self._drop()
+        self._copied, self._begun = copied, time.monotonic()
         settled = settled_trials(self.study)
         tally = replace(Tally().add(settled, self.experiment.search.min_gain), failures_in_row=0)
         asked = self._asking.begun()[: max(self.trials - tally.finished, 0)]

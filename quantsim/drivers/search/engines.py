@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Literal, Protocol, get_args
 
@@ -67,4 +68,11 @@ class Threads:
             yield self._evaluate(calls[0])
             self._compiled.add(kind)
             first = 1
-        yield from self._parallel(delayed(self._evaluate)(call) for call in calls[first:])
+        results = self._parallel(delayed(self._evaluate)(call) for call in calls[first:])
+        try:
+            for found in results:  # noqa: UP028 - "yield from" would close them before the warning is off
+                yield found
+        finally:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # of results that nobody takes, after an interrupt say
+                results.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 from optuna.pruners import BasePruner
@@ -53,7 +53,7 @@ class Outcomes:
     engine: Engine
     width: int
 
-    def of(self, asked: Sequence[FrozenTrial], *, suspect: bool = False) -> Iterator[Told]:
+    def of(self, asked: Sequence[FrozenTrial], *, suspect: bool = False) -> Generator[Told, None, None]:
         """Trials and what became of them, in their order, as soon as it is known.
 
         Args:
