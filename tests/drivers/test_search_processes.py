@@ -39,6 +39,19 @@ def test_with_the_real_evaluator(tmp_path):
     assert row.objective == run.best_value == metrics["train"]["daily_log_sharpe"]
 
 
+def test_series_in_memory_reach_the_evaluator(tmp_path):
+    times = np.arange("2024-01-01", "2024-01-09", dtype="datetime64[h]")
+    prices = Prices.from_arrays(times, 100.0 + np.arange(2.0 * times.size).reshape(-1, 2) % 7, search_support.TOKENS)
+    series = {"swap_fee": np.full(times.size, 0.01)}
+    experiment = make_experiment(series={"swap_fee": "given"})
+    with CheckpointStore(tmp_path / "checkpoints.db") as store:
+        run = run_search(experiment, prices, store, series=series, trials=2, jobs=2)
+        (row, _), stored = store.checkpoints(run_id=run.run_id), store.run(run.run_id)
+    evaluator = Evaluator(experiment, prices, series)
+    assert stored.data_id == evaluator.data_id != prices.identity
+    assert row.metrics == evaluator.evaluate(row.params)
+
+
 def test_the_documentation_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     page = Path(__file__).parents[2] / "docs" / "search.md"
