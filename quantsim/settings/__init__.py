@@ -1,1 +1,1 @@
-"""What all tables of a study share: frozen, checked when they are made, and each key with what it decides."""
+"""The common base of all tables of a study: immutable, validated, and with the effect of each key declared."""

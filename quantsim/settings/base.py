@@ -1,4 +1,4 @@
-"""What all sections of an experiment share: frozen, hashable, strict about unknown keys, and plain about what is wrong."""
+"""The base class of all sections of an experiment: immutable, hashable, strict about keys, with readable errors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Section(BaseModel):
     """One table of a study file.
 
     Attributes:
-        decides: what those of its keys decide that do not say so themselves.
+        decides: effect of its keys that do not declare their own.
     """
 
     decides: ClassVar[Decides]
@@ -33,7 +33,7 @@ class Section(BaseModel):
 
     @classmethod
     def read_as(cls, values: Mapping[str, Any]) -> tuple[type[Section], Mapping[str, Any]]:
-        """The section whose keys a stored table has, and the table as this version would store it; no user's file is run."""
+        """Returns the class for a stored table, and the table in the form of this version; runs no user's file."""
         return cls, values
 
     @model_validator(mode="before")
@@ -48,7 +48,7 @@ class Section(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _truth_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
-        """Pydantic takes ``true`` for 1, and 1 for ``true``."""
+        """Rejects ``true`` for numbers and 1 for booleans, which pydantic converts."""
         kinds = set(leaves(cls.model_fields[str(info.field_name)].annotation))
         if bool not in kinds:
             return no_truth(value)
@@ -58,10 +58,10 @@ class Section(BaseModel):
 
 
 def no_truth(value: Any) -> Any:
-    """The value itself.
+    """Returns the value unchanged.
 
     Raises:
-        ValueError: it is ``True`` or ``False``, or a list with either.
+        ValueError: it is ``True`` or ``False``, or a list with one of them.
     """
     if isinstance(value, bool):
         raise ValueError("must not be true or false")
@@ -72,18 +72,18 @@ def no_truth(value: Any) -> Any:
 
 
 def cause_of(error: ValidationError) -> BaseException:
-    """What a user's file raised, where that is why values are not valid; else the error itself."""
+    """Returns the exception of a user's file, if it caused the error; else the error itself."""
     found = (problem.get("ctx", {}).get("error") for problem in error.errors(include_url=False))
     return next((one.__cause__ for one in found if isinstance(one, Exception) and one.__cause__ is not None), error)
 
 
 def describe(error: ValidationError, source: str, values: Any) -> ConfigError:
-    """Rewords a pydantic error: one line per problem, each with its key, its value and what would be right.
+    """Converts a pydantic error to one line per problem, with key, value and remedy.
 
     Args:
-        error: as raised.
-        source: what was read, as the user knows it.
-        values: what was validated; tells keys from the names that pydantic gives to the alternatives of a union.
+        error: pydantic's error.
+        source: name of the input, for messages.
+        values: validated values; they distinguish keys from pydantic's names for the alternatives of a union.
     """
     lines: dict[str, None] = {}
     for problem in _of_fitting_alternatives(error, values):
@@ -101,7 +101,7 @@ def describe(error: ValidationError, source: str, values: Any) -> ConfigError:
 
 
 def _of_fitting_alternatives(error: ValidationError, values: Any) -> list[Any]:
-    """The problems, those of a union of one alternative only: the one that was followed farthest, or else the first."""
+    """Returns the problems, for a union those of one alternative only: that with the deepest problem, or else the first."""
     problems: list[Any] = list(error.errors(include_url=False))
     chosen: dict[tuple[int | str, ...], tuple[int, int | str | None]] = {}
     places = []
@@ -116,7 +116,7 @@ def _of_fitting_alternatives(error: ValidationError, values: Any) -> list[Any]:
 
 
 def _alternative(location: Sequence[int | str], values: Any) -> int:
-    """The place in a location of the first name of an alternative; its length if there is none."""
+    """Returns the position of the first alternative's name in a location; its length if there is none."""
     for place, part in enumerate(location):
         if isinstance(part, str) and not isinstance(values, Mapping):
             return place
@@ -125,7 +125,7 @@ def _alternative(location: Sequence[int | str], values: Any) -> int:
 
 
 def _keys(location: Iterable[int | str], values: Any) -> list[str]:
-    """The keys on the way to a value. Names are keys where they are looked up in a table, else pydantic's own."""
+    """Returns the keys of the path to a value, without pydantic's names for alternatives."""
     keys = []
     for part in location:
         if isinstance(part, int) or isinstance(values, Mapping):
@@ -161,7 +161,7 @@ _WORDS = {
     "string_type": "must be text in quotes",
     "missing": "is missing",
 }
-"""Pydantic's kinds of problems, in the words of a study file."""
+"""Pydantic's error types, in the terms of a study file."""
 
 
 def _short(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""What the keys of a study decide, declared with each key."""
+"""The effects of the keys of a study, declared with each key."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ __all__ = ["GRADIENTS", "HYBRID", "SEARCH", "Decides", "leaves"]
 
 
 class Decides(enum.Flag):
-    """What a key decides. A key has what its field is annotated with, or else the ``decides`` of its section."""
+    """The effect of a key: the annotation of its field, or else the ``decides`` of its section."""
 
     NOTHING = 0
-    """A name, how much is done and by how many, or where files lie, whose content counts elsewhere."""
+    """No result: names, amounts of work, numbers of workers, and locations of files (their content counts elsewhere)."""
     VALUE = enum.auto()
-    """What a parameter set is worth: every metric of a whole split."""
+    """The metrics of a parameter set over a whole split."""
     PERIODS = enum.auto()
-    """Which periods the metrics of periods are taken over."""
+    """The periods of metrics over periods."""
     OBJECTIVE = enum.auto()
-    """With the periods, what the metric ``objective`` is."""
+    """The metric ``objective``, together with the periods."""
     TRIALS = enum.auto()
-    """Which trials a search makes."""
+    """The trials of a search."""
     STEPS = enum.auto()
-    """Which steps a gradient run makes."""
+    """The steps of a gradient run."""
     ROUNDS = enum.auto()
-    """Which rounds a hybrid run makes."""
+    """The rounds of a hybrid run."""
 
 
 _METRICS = Decides.VALUE | Decides.PERIODS | Decides.OBJECTIVE
 SEARCH = _METRICS | Decides.TRIALS
 GRADIENTS = _METRICS | Decides.STEPS
 HYBRID = SEARCH | Decides.ROUNDS
-"""Which keys count in the identity of a run of each driver."""
+"""The effects that count in the identity of a run, for each driver."""
 
 
 def leaves(annotation: Any) -> Iterator[Any]:
-    """The types in an annotation that are no containers of others."""
+    """Yields the types in an annotation, without containers."""
     if get_origin(annotation) is Annotated:
         yield from leaves(get_args(annotation)[0])
     elif arguments := get_args(annotation):

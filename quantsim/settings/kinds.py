@@ -1,4 +1,4 @@
-"""Kinds of values that sections share: names that have to be known, times, tables as hashable pairs."""
+"""Common types of values: names of known objects, times, and tables as hashable pairs."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _FIRST_YEAR, _LAST_YEAR = 1970, 2200
 
 
 def _moment(value: Any) -> Any:
-    """Refuses numbers, which pydantic takes for seconds since 1970, so that a year alone would be half an hour of that year."""
+    """Rejects numbers, which pydantic would interpret as seconds since 1970, such as a year alone."""
     is_text = isinstance(value, str)
     if isinstance(value, int | float) or (is_text and value.strip().lstrip("+-").replace(".", "", 1).isdigit()):
         raise ValueError(TIME_EXPECTED)
@@ -58,7 +58,7 @@ def _moment(value: Any) -> Any:
 
 def _to_utc(moment: datetime) -> datetime:
     if not _FIRST_YEAR < moment.year < _LAST_YEAR:
-        raise ValueError(f"must lie between the years {_FIRST_YEAR} and {_LAST_YEAR}")
+        raise ValueError(f"must be between the years {_FIRST_YEAR} and {_LAST_YEAR}")
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
@@ -76,29 +76,29 @@ def _known_metric(name: str) -> str:
 
 def _printable(name: str) -> str:
     if not name.isprintable():
-        raise ValueError("must be printable characters, on one line")
+        raise ValueError("must be one line of printable characters")
     return name
 
 
 def distinct(tokens: tuple[str, ...]) -> tuple[str, ...]:
     repeated = sorted({token for token in tokens if tokens.count(token) > 1})
     if repeated:
-        raise ValueError(f"{', '.join(repeated)} given more than once: name each once")
+        raise ValueError(f"{', '.join(repeated)} given more than once: give each once")
     return tokens
 
 
 @dataclass(frozen=True)
 class Table:
-    """Marks pairs, which are hashable, as a table in a study: read as one, so that errors name its keys, and written as one.
+    """Annotates hashable pairs that are read and written as a table of a study, so that errors name its keys.
 
     Attributes:
-        flatten: makes one table of those in it, which are then sorted; None leaves them.
+        flatten: function that merges nested tables into one, which is then sorted; None for no such function.
     """
 
     flatten: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """The schema of a dictionary between what makes one of the input, and pairs of the output."""
+        """Returns a schema that converts the input to a dictionary, validates it, and converts it to pairs."""
         name, value = get_args(get_args(source)[0])
         table = handler.generate_schema(dict[name, value])  # type: ignore[valid-type]
         read = core_schema.no_info_before_validator_function(self._table, table)
@@ -114,10 +114,10 @@ class Table:
 
 
 def flat_table(table: Mapping[str, Any], group: str = "") -> dict[str, Any]:
-    """Nested tables as one, with dotted names; lists become tuples, and of two values for one name the later counts.
+    """Merges nested tables into one with dotted names; lists become tuples; a later value for a name replaces an earlier one.
 
     Raises:
-        ParameterError: it is no table, or a table in it is empty.
+        ParameterError: it is not a table, or a table in it is empty.
     """
     if not isinstance(table, Mapping):
         raise ParameterError(f"parameters must be a table of names and values, not {type(table).__name__}")
@@ -126,7 +126,7 @@ def flat_table(table: Mapping[str, Any], group: str = "") -> dict[str, Any]:
         key = in_group(group, str(name))
         if isinstance(value, Mapping):
             if not value:
-                raise ParameterError(f"{key} is an empty table: give it a number, or leave it out")
+                raise ParameterError(f"{key} is an empty table: set it to a number, or leave it out")
             flat |= flat_table(value, key)
         else:
             flat[key] = tuple(value) if isinstance(value, list) else value

@@ -1,7 +1,7 @@
-"""From prices and parameters to the value of a pool: estimators' outputs, weights, arbitrage, and the one evaluator.
+"""From prices and parameters to pool values and metrics.
 
-``evaluate.py`` holds the traced core, ``evaluator.py`` the host's side of it, ``result.py`` the full path of one pool,
-``grid.py`` what parameters are worth over a grid of them.
+``evaluate.py`` is the traced core, ``evaluator.py`` its interface on the host, ``result.py`` simulates the full path of one
+pool, and ``grid.py`` evaluates grids of parameters.
 """
 
 from quantsim.simulator.evaluator import Evaluator

@@ -17,15 +17,15 @@ __all__ = ["BarPath", "bar_path"]
 
 
 class BarPath(NamedTuple):
-    """What a pool did, bar by bar. Parts that nobody uses are dropped when the caller is compiled.
+    """The state of a pool at every bar. The compiler drops unused parts.
 
     Attributes:
         value: (T,) pool value, in the quote currency.
-        reserves: (T, n) tokens in the pool.
-        weights: (T, n); for a pool without weights of its own, shares of value.
-        prices: (T, n) of what the pool holds, in the quote currency.
-        fee_revenue: (P,) fees kept by the pool in each period, in the quote currency.
-        fills: what became of exogenous swaps, (N,); None where there are none.
+        reserves: (T, n) token amounts in the pool.
+        weights: (T, n) weights; shares of value for a pool without its own weights.
+        prices: (T, n) prices of the pool's assets, in the quote currency.
+        fee_revenue: (P,) fees that stay in the pool in each period, in the quote currency.
+        fills: results of exogenous swaps, (N,); None if there are none.
     """
 
     value: Array
@@ -37,7 +37,7 @@ class BarPath(NamedTuple):
 
 
 def bar_path(run: Run, market: Market, window: Window, periods: Sequence[Period]) -> BarPath:
-    """Reads a run off at every bar of its window, and its fee revenue by period; the market is of the pool's tokens."""
+    """Returns the path of a run at every bar of its window; ``market`` is the market of the pool's tokens."""
     every = np.arange(window.n_bars)
     return BarPath(
         run.value_at(every),

@@ -1,4 +1,4 @@
-"""Composite pools: shares of subsidiary pools are tokens whose price is what the subsidiary is worth."""
+"""Composite pools: a share of a subsidiary pool is a token, whose price is the value of the subsidiary."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ __all__ = ["pool_market"]
 
 
 def pool_market(setup: PoolSetup[Any], params: Mapping[str, Array], market: Market) -> Market:
-    """The market of what a pool holds: tokens of the data, and shares of its subsidiaries.
+    """Returns the market of a pool's assets: tokens of the data, and shares of its subsidiaries.
 
-    A subsidiary runs without interruption from the first bar of the data, history included, whatever the window: a share
-    of it costs 1 there, and is worth what it holds later. Gradients flow through it into its parameters.
+    A subsidiary runs without interruption from the first bar of the data, including history, for all windows. Its share price
+    is 1 at this bar. Gradients flow through the share price into the subsidiary's parameters.
 
     Args:
-        setup: of the pool.
-        params: raw name → (m,), those of subsidiaries in their groups.
-        market: of the tokens of the data, (T, n_data).
+        setup: setup of the pool.
+        params: raw name → (m,), with the parameters of subsidiaries in their groups.
+        market: market of the data's tokens, (T, n_data).
 
     Returns:
-        (T, n) arrays.
+        The market, with (T, n) arrays.
     """
     n_data = market.prices.shape[-1]
     if setup.columns == tuple(range(n_data)):
@@ -50,7 +50,7 @@ def pool_market(setup: PoolSetup[Any], params: Mapping[str, Array], market: Mark
 
 
 def _columns(market: Market, columns: tuple[int, ...]) -> Market:
-    """Some columns of a market; the oracle and exogenous swaps, which are of the pool's own tokens, stay."""
+    """Selects columns of a market; keeps the oracle and exogenous swaps, which already have the pool's own tokens."""
     at = jnp.asarray(columns)
     return market._replace(
         prices=market.prices[:, at], log_prices=market.log_prices[:, at], summed=market.summed[:, at]
@@ -58,7 +58,7 @@ def _columns(market: Market, columns: tuple[int, ...]) -> Market:
 
 
 def _share_price(subsidiary: Subsidiary, params: Mapping[str, Array], market: Market) -> Array:
-    """What a share of a subsidiary is worth at every bar, (T,); 1 at the first."""
+    """Returns the share price of a subsidiary at every bar, (T,); 1 at the first."""
     setup, own = subsidiary.setup, scoped(params, subsidiary.group)
     n_bars, start = market.prices.shape[0], jnp.asarray(0)
     market = market._replace(oracle=None, orders=None)

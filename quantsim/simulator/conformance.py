@@ -1,7 +1,7 @@
-"""Whether a rule keeps its promises: one array of the right shape and type, and no entry that knows a later price.
+"""Checks that a rule returns one array of the right shape and type, and that no entry depends on a later price.
 
-A rule is a black box here. It runs on synthetic prices, and again with other prices after a boundary: its outputs up to that
-boundary must stay what they were. A rule that looks ahead earns in every test and in no pool, and nothing else would tell.
+The rule is a black box here. It runs on synthetic prices, and again with other prices after a boundary: its outputs up to this
+boundary must not change. A rule that looks ahead earns in every backtest and in no real pool, and no other check detects it.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ _MOST_SECONDS = 0.3  # for changes after all other boundaries; enough for all of
 _N_LAST = 16  # outputs that are to forget what lies further back than the longest memory
 
 _TOLERANCE = 1e-9
-"""How far an output may move, relative to its own size and the usual one.
+"""How far an output may move, relative to its own size and the typical size.
 
-A causal filter by way of a Fourier transform moves by 1e-13 of it; one millionth of a later price moves an output by 1e-6.
+A causal filter computed by a Fourier transform moves by 1e-13; one millionth of a later price moves an output by 1e-6.
 """
 
 _STRONG_MEMORY = 0.05
-"""Share of its outputs that may hang on what was before ``max_memory_days``; the tail of an average just that long has less."""
+"""Share of the outputs that may depend on prices before ``max_memory_days``; an average of that length has a smaller tail."""
 
 _REMEDY = (
     "entry j may use what is observed up to j only. Look for a shift towards earlier entries (jnp.roll wraps round), a centred "
@@ -64,19 +64,19 @@ _REMEDY = (
 
 @dataclass(frozen=True)
 class Subject:
-    """A function to be checked, and what it is called with.
+    """A function to be checked, and its arguments.
 
     Attributes:
-        called: what the user calls it: ``pool.rule = 'my_rules.py:peek'``.
+        called: name for messages: ``pool.rule = 'my_rules.py:peek'``.
         function: ``(raw parameters, observed, settings) → outputs``.
-        settings: of the experiment.
+        settings: settings of the experiment.
         n_tokens: number of tokens, ``n``.
-        parameters: in dependency order.
-        own: their raw values, name and values each.
-        group: whose parameters the function takes, under their names inside it.
+        parameters: parameters, in dependency order.
+        own: their raw values, as pairs of name and values.
+        group: group of the parameters; the function receives them without it.
         has_oracle: whether there is an oracle series.
-        rule: whose outputs these are, (K, n); None for the fees of a fee rule, (K,).
-        levels: (n,) typical prices, about which the synthetic ones move: a rule may do nothing far from them.
+        rule: the rule, with outputs (K, n); None for a fee rule, with outputs (K,).
+        levels: (n,) typical prices; synthetic prices move around them, as a rule may do nothing far from them.
     """
 
     called: str
@@ -92,7 +92,7 @@ class Subject:
 
     @classmethod
     def of(cls, one: Rule | FeeRule, settings: RuleSettings, n_tokens: int) -> Self:
-        """A rule that has outputs, or a fee rule, with the defaults of its parameters.
+        """Makes a subject from a rule with outputs, or a fee rule, with its default parameters.
 
         Raises:
             ParameterError: a default is not valid.
@@ -109,11 +109,11 @@ class Subject:
 
     @property
     def memory(self) -> int:
-        """``max_memory_days``, in chunks."""
+        """The number of chunks in ``max_memory_days``."""
         return int(np.ceil(self.settings.max_memory_days * 1440 / self.settings.chunk_minutes))
 
     def sets(self) -> list[dict[str, FloatArray]]:
-        """Parameter sets to check it with: the own one, and others from the ranges of the parameters."""
+        """Returns the parameter sets for the checks: its own, and others from the ranges of the parameters."""
         sets = [{name: np.asarray(values) for name, values in self.own}]
         human = to_human(self.parameters, sets[0])
         for seed in range(_N_DRAWN):
@@ -129,25 +129,25 @@ class Subject:
 
 
 def _drawn(parameter: Parameter, generator: np.random.Generator) -> FloatArray:
-    """Human-readable values from a parameter's range, (m,)."""
+    """Draws human-readable values from a parameter's range, (m,)."""
     spec = parameter.spec
     return spec.between(spec.low, spec.high, generator.random(parameter.size))
 
 
 def frozen(raw: Mapping[str, FloatArray]) -> tuple[tuple[str, tuple[float, ...]], ...]:
-    """Raw parameters as :class:`Subject` takes them."""
+    """Returns raw parameters in the form that :class:`Subject` stores."""
     return tuple((name, tuple(np.asarray(values).tolist())) for name, values in raw.items())
 
 
 @functools.lru_cache(maxsize=256)
 def conform(subject: Subject, n_boundaries: int) -> str | None:
-    """Checks a function once per process, on as many boundaries as it will be given, or fewer if it is content with them.
+    """Checks a function once per process, with the number of boundaries of the data or fewer.
 
     Returns:
-        What a reader of the results should know of its memory; None for nothing.
+        A note about its memory for readers of the results, or None.
 
     Raises:
-        ConfigError: it fails, returns something of the wrong kind, or looks ahead.
+        ConfigError: it fails, returns a wrong type, or looks ahead.
     """
     sets = subject.sets()
     check_arrays(subject, sets[0], n_boundaries)
@@ -164,20 +164,20 @@ def conform(subject: Subject, n_boundaries: int) -> str | None:
     check_fees(subject, plain[0])
     check_look_ahead(subject, sets, tables, plain)
     if not np.isfinite(plain[0]).any():
-        return f"{subject.called} is nan throughout in the test for look-ahead, which therefore could find nothing"
+        return f"{subject.called} is nan throughout in the test for look-ahead, so this test cannot find any"
     return _memory(subject, sets[0], tables, plain[0])
 
 
 def check_look_ahead(
     subject: Subject, sets: list[dict[str, FloatArray]], tables: FloatArray, plain: list[FloatArray]
 ) -> None:
-    """Raises ConfigError where an output changes with prices, or the oracle, after its boundary.
+    """Raises ConfigError if an output changes with prices, or with the oracle, after its boundary.
 
     Args:
-        subject: to be checked.
-        sets: raw parameters to check it with, in turns.
+        subject: function to be checked.
+        sets: raw parameters, used in turn.
         tables: (2, K, n) prices and oracle.
-        plain: the outputs for each of the sets, (K, n) or (K,).
+        plain: outputs for each of the sets, (K, n) or (K,).
     """
     begun = time.monotonic()
     for at, (boundary, changed) in enumerate(_changes(tables)):
@@ -191,12 +191,12 @@ def check_look_ahead(
             row = int(np.nonzero(moved)[0].max())
             raise ConfigError(
                 f"{subject.called} looks ahead: its output at boundary {row} changes when prices after boundary {boundary} do, "
-                f"and no pool knows them then; {_REMEDY}"
+                f"but no pool knows these yet; {_REMEDY}"
             )
 
 
 def check_arrays(subject: Subject, params: Mapping[str, FloatArray], n_boundaries: int) -> None:
-    """Raises ConfigError unless the function can be traced, and returns what it should."""
+    """Raises ConfigError unless the function can be traced and returns the right type and shape."""
     shape = (n_boundaries, subject.n_tokens)
     wanted = {"(K,)": shape[:1]} if subject.rule is None else {"(K, n)": shape}
 
@@ -217,7 +217,7 @@ def check_arrays(subject: Subject, params: Mapping[str, FloatArray], n_boundarie
 
 
 def _called(subject: Subject, call: Callable[[], Any]) -> Any:
-    """What a call of the user's code returns; whatever it raises becomes a ConfigError."""
+    """Calls the user's code; converts every exception to a ConfigError."""
     try:
         return call()
     except QuantsimError as error:  # its own, or what becomes of all others of a function in a file
@@ -228,7 +228,7 @@ def _called(subject: Subject, call: Callable[[], Any]) -> Any:
 
 
 def _hint(error: BaseException | None) -> str:
-    """What to do about the errors of JAX that everybody runs into."""
+    """Returns a remedy for the common errors of JAX."""
     if not isinstance(error, jax.errors.JAXTypeError | jax.errors.JAXIndexError):
         return ""
     return "; write it with jax.numpy, and with jnp.where in place of branches on values"
@@ -239,18 +239,18 @@ def _check_array(called: str, outputs: object, wanted: Mapping[str, tuple[int, .
     sizes = f"{form} = {shape}, K the number of boundaries and n that of tokens"
     if not isinstance(outputs, jax.Array | np.ndarray):
         found = "None (is a return missing?)" if outputs is None else f"a {type(outputs).__name__}"
-        raise ConfigError(f"{called} returns {found}, and must return one array of shape {sizes}")
+        raise ConfigError(f"{called} returns {found}, but must return one array of shape {sizes}")
     if outputs.shape != shape:
-        raise ConfigError(f"{called} returns an array of shape {outputs.shape}, and must return one of {sizes}")
+        raise ConfigError(f"{called} returns an array of shape {outputs.shape}, but must return one of {sizes}")
     if outputs.dtype != np.float64:
         raise ConfigError(
-            f"{called} returns an array of {outputs.dtype}, and must return float64: leave out what converts it, or end with "
+            f"{called} returns an array of {outputs.dtype}, but must return float64: remove the conversion, or end with "
             ".astype(observed.prices.dtype)"
         )
 
 
 def check_sums(subject: Subject, plain: list[FloatArray]) -> None:
-    """Raises ConfigError where the rows of a rule's outputs do not sum to what they mean."""
+    """Raises ConfigError if the rows of a rule's outputs have a wrong sum."""
     if subject.rule is None:
         return
     if subject.rule.sums_to_zero:
@@ -258,23 +258,23 @@ def check_sums(subject: Subject, plain: list[FloatArray]) -> None:
             sums, size = np.abs(outputs.sum(axis=1)), np.abs(outputs).max(axis=1, initial=0.0)
             if (sums > 1e-9 * size).any():
                 raise ConfigError(
-                    f"{subject.called} has sums_to_zero = True, and its changes sum to {sums.max():.3g}: end with "
+                    f"{subject.called} has sums_to_zero = True, but its changes sum to {sums.max():.3g}: end with "
                     "quantsim.rules.centre, or leave sums_to_zero out"
                 )
     if subject.rule.output is Output.WEIGHTS:
         sums = plain[0][-_N_LAST:].sum(axis=1)
         if (np.abs(sums - 1.0) >= 0.5).any():
             raise ConfigError(
-                f"{subject.called} returns weights that sum to {sums[-1]:.3g}, and must sum to 1: divide by their sum"
+                f"{subject.called} returns weights that sum to {sums[-1]:.3g}, but must sum to 1: divide by their sum"
             )
 
 
 def check_fees(subject: Subject, plain: FloatArray) -> None:
-    """Raises ConfigError where a fee is none that a pool can charge."""
+    """Raises ConfigError if a fee is outside [0, 1)."""
     wrong = plain[(plain < 0.0) | (plain >= 1.0)]
     if subject.rule is None and wrong.size:
         raise ConfigError(
-            f"{subject.called} returns a fee of {wrong[0]:.3g}, and a fee must be at least 0 and below 1: 0.003 is 0.3 %, and "
+            f"{subject.called} returns a fee of {wrong[0]:.3g}, but a fee must be at least 0 and below 1: 0.003 is 0.3 %, and "
             "jnp.clip bounds it"
         )
 
@@ -285,7 +285,7 @@ def _outputs(function: RuleFunction, settings: RuleSettings, params: dict[str, A
 
 
 def outputs_of(subject: Subject, params: Mapping[str, FloatArray], tables: FloatArray) -> FloatArray:
-    """Outputs, (K, n) or (K,), where ``tables``, (2, K, n), hold prices and oracle."""
+    """Returns outputs, (K, n) or (K,); ``tables``, (2, K, n), are prices and oracle."""
     observed = Observed(jnp.asarray(tables[0]), jnp.asarray(tables[1]) if subject.has_oracle else None)
     arrays = {name: jnp.asarray(values) for name, values in params.items()}
     outputs: FloatArray = _called(
@@ -295,7 +295,7 @@ def outputs_of(subject: Subject, params: Mapping[str, FloatArray], tables: Float
 
 
 def synthetic(subject: Subject, n_boundaries: int, seed: int) -> FloatArray:
-    """Random walks of prices about their levels, and of an oracle of order 1, (2, K, n)."""
+    """Returns random walks of prices around their levels, and of an oracle of order 1, (2, K, n)."""
     steps = _VOLATILITY * np.random.default_rng(seed).standard_normal((2, n_boundaries, subject.n_tokens))
     walks: FloatArray = np.exp(np.cumsum(steps, axis=1)) * np.linspace(0.5, 2.0, subject.n_tokens)
     if subject.levels:
@@ -304,9 +304,9 @@ def synthetic(subject: Subject, n_boundaries: int, seed: int) -> FloatArray:
 
 
 def _changes(tables: FloatArray) -> Iterator[tuple[int, FloatArray]]:
-    """Boundaries, and tables with everything after them changed: shaken, and shifted, each token by a factor of its own.
+    """Yields boundaries, and tables with all later entries changed: by noise, or by one factor per token.
 
-    Some boundaries come first, each with both changes, and then all others in random order, with one of them.
+    Some boundaries come first, each with both changes, then all others in random order, each with one change.
     """
     _, n_boundaries, n_tokens = tables.shape
     generator = np.random.default_rng(1)
@@ -324,7 +324,7 @@ def _changes(tables: FloatArray) -> Iterator[tuple[int, FloatArray]]:
 
 
 def _moved(before: FloatArray, after: FloatArray, tolerance: float = _TOLERANCE) -> NDArray[np.bool_]:
-    """Which outputs differ by more than rounding."""
+    """Returns which outputs differ by more than rounding errors."""
     size = np.abs(before[np.isfinite(before) & (before != 0.0)])
     usual = float(np.median(size)) if size.size else 0.0
     with np.errstate(invalid="ignore"):
@@ -336,7 +336,7 @@ def _moved(before: FloatArray, after: FloatArray, tolerance: float = _TOLERANCE)
 def _decided_by_rounding(
     subject: Subject, params: Mapping[str, FloatArray], tables: FloatArray, plain: FloatArray
 ) -> NDArray[np.bool_]:
-    """Which outputs jump when all prices move by 1e-13, such as the sign of what is zero but for rounding."""
+    """Returns which outputs jump if all prices move by 1e-13, such as the sign of a number that is zero up to rounding."""
     generator, jumps = np.random.default_rng(3), np.zeros(plain.shape, bool)
     for _ in range(8):
         outputs = outputs_of(subject, params, tables * (1.0 + 1e-13 * generator.standard_normal(tables.shape)))
@@ -345,7 +345,7 @@ def _decided_by_rounding(
 
 
 def _memory(subject: Subject, params: Mapping[str, FloatArray], tables: FloatArray, plain: FloatArray) -> str | None:
-    """What is to be said where outputs hang on what was before the longest memory; None where they do not."""
+    """Returns a note if outputs depend on prices before the longest memory, else None."""
     cut = plain.shape[0] - _N_LAST - subject.memory
     if cut < _N_LAST:
         return None
@@ -360,5 +360,5 @@ def _memory(subject: Subject, params: Mapping[str, FloatArray], tables: FloatArr
     days = subject.settings.max_memory_days
     return (
         f"{subject.called} remembers more than update.max_memory_days = {days:g}: in a test, earlier prices "
-        f"moved its outputs by {100 * change / size:.0f} % of their size, so results depend on where the data begin"
+        f"moved its outputs by {100 * change / size:.0f} % of their size, so results depend on the first bar of the data"
     )

@@ -1,4 +1,4 @@
-"""The evaluator's traced core: parameters and window starts in, metrics out. Pure, differentiable, to be called under jit."""
+"""The evaluator's traced core, from parameters and window starts to metrics. Pure and differentiable; called under jit."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ __all__ = ["SplitPlans", "evaluate_splits", "evaluate_windows", "lanes", "window
 Params = Mapping[str, Array]
 
 SplitPlans = tuple[tuple[str, Plan, int], ...]
-"""Of each split its name, its plan, and its first bar."""
+"""Name, plan and first bar of each split."""
 
 
 def lanes(function: Callable[[Any], Any], arguments: Any, *, sequential: bool) -> Any:
-    """Maps over the leading axis of a pytree: side by side, or one after the other; see :attr:`Plan.maps_lanes`."""
+    """Maps over the leading axis of a pytree, vectorised or sequentially; see :attr:`Plan.maps_lanes`."""
     if sequential:
         return jax.lax.map(function, arguments)
     return jax.vmap(function)(arguments)
@@ -39,7 +39,7 @@ def lanes(function: Callable[[Any], Any], arguments: Any, *, sequential: bool) -
 def evaluate_splits(
     splits: SplitPlans, sets: dict[str, Array], market: Market, rates: FeeRates
 ) -> dict[str, dict[str, Array]]:
-    """Metrics of many parameter sets on every split: split → name → (S,); ``sets`` maps raw name → (S, m)."""
+    """Returns metrics of many parameter sets on every split: split → name → (S,); ``sets`` maps raw name → (S, m)."""
 
     def one(params: dict[str, Array]) -> dict[str, dict[str, Array]]:
         tables = {}
@@ -53,17 +53,17 @@ def evaluate_splits(
 
 
 def evaluate_windows(plan: Plan, params: Params, market: Market, rates: FeeRates, starts: Array) -> dict[str, Array]:
-    """Metrics and the objective of one parameter set over several windows of equal length.
+    """Returns metrics and the objective of one parameter set over several windows of equal length.
 
     Args:
-        plan: what to compute and how; static.
+        plan: plan of the evaluation; static.
         params: raw name → (m,).
-        market: of the tokens of the data, (T_all, n_data).
+        market: market of the data's tokens, (T_all, n_data).
         rates: fees and costs.
-        starts: (W,) index of each window's first bar; each window has to fit into the data.
+        starts: (W,) index of each window's first bar; each window must fit into the data.
 
     Returns:
-        name → (W,), of the names that ``plan.names`` lists.
+        name → (W,), for the names in ``plan.names``.
     """
     setup, market = plan.setup, pool_market(plan.setup, params, market)
     shared = None if plan.phase is None else chunk_signals(setup, params, market, plan.phase)
@@ -78,7 +78,7 @@ def evaluate_windows(plan: Plan, params: Params, market: Market, rates: FeeRates
 def window_path(
     plan: Plan, params: Params, market: Market, rates: FeeRates, start: Array
 ) -> tuple[BarPath, dict[str, Array]]:
-    """The full path of one window, and its metrics; arguments as in :func:`evaluate_windows`."""
+    """Returns the full path of one window, and its metrics; arguments as in :func:`evaluate_windows`."""
     market = pool_market(plan.setup, params, market)
     simulated, whole = _simulated(plan, params, market, rates, start), [Period(0, plan.shape.n_bars)]
     path = bar_path(simulated.run, market, simulated.window, whole)
@@ -99,7 +99,7 @@ def _simulated(
 
 
 def _values(plan: Plan, simulated: Simulated) -> dict[str, Array]:
-    """Metrics of the whole window, and the objective, all from one simulation."""
+    """Returns metrics of the whole window and the objective, from one simulation."""
     whole, shape = Period(0, plan.shape.n_bars), plan.objective
     if shape is None:
         found = samples(plan, simulated, [whole], needs_of(plan.metrics))
@@ -120,9 +120,9 @@ def _values(plan: Plan, simulated: Simulated) -> dict[str, Array]:
 
 
 def _details(shape: ObjectiveShape, of_periods: Mapping[str, Array]) -> dict[str, Array]:
-    """Every period's terms, and their mean, standard deviation and worst, under the names of ``shape.period_names``.
+    """Returns the terms of every period, their mean, standard deviation and worst, under the names in ``shape.period_names``.
 
-    In these three ratios are bounded, as they are in the objective; the values of periods are not.
+    Ratios are bounded in these three, as in the objective, but not in the terms of single periods.
     """
     values: dict[str, Array] = {}
     for term, names in shape.period_names.items():

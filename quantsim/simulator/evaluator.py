@@ -1,4 +1,4 @@
-"""The evaluator: an experiment and its prices, compiled once, that answers every driver's questions."""
+"""The evaluator: computes metrics and gradients of an experiment on its prices, with programs that are compiled once."""
 
 from __future__ import annotations
 
@@ -55,32 +55,33 @@ _MOST_BARS = 2**17
 
 
 class Evaluator:
-    """Metrics of parameter sets over windows of real prices, with gradients where asked.
+    """Computes metrics of parameter sets over windows of prices, and their gradients.
 
-    Prices are cut to what the experiment needs: from ``max_memory_days`` before the training period, where the data
-    reaches back so far, to the end of the last split. All windows count bars from that cut's first bar. Series are cut alike.
+    Prices are cut to the bars that the experiment uses: from ``max_memory_days`` before the training period (or the first bar
+    of the data) to the end of the last split. All windows count bars from the first bar of the cut. Series are cut in the same
+    way.
 
     Args:
-        experiment: with its ``series``, if any.
-        prices: must cover all its periods; unless given, those that ``experiment.data`` names.
-        series: setting → what takes the place of the file that ``experiment.series`` names: a value for every bar of
+        experiment: the experiment, with its ``series``.
+        prices: prices for all its periods; by default, those that ``experiment.data`` names.
+        series: setting → replacement for the file that ``experiment.series`` names: a value for every bar of
             ``prices``, (T,), or (T, n) for the oracle, or :class:`~quantsim.prices.Trades`.
-        scan_mode: how recursions are run, ``"sequential"`` or ``"associative"``; unless given, as suits the backend.
+        scan_mode: ``"sequential"`` or ``"associative"``; by default, the faster one on the backend.
 
     Attributes:
-        experiment: as given.
-        prices: the cut, columns in the order of ``experiment.data.tokens``.
+        experiment: the experiment.
+        prices: the cut prices, with columns in the order of ``experiment.data.tokens``.
         splits: split name → (first bar, number of bars).
-        notes: what a reader of the results should know: warm-up, gaps filled, prices or series in memory. JSON-able.
-        setup: the pool's static shape.
-        series: what varies in time.
-        planner: makes the plans of windows.
+        notes: notes for readers of the results: warm-up, filled gaps, prices or series in memory. JSON-able.
+        setup: static properties of the pool.
+        series: series of the experiment.
+        planner: makes plans of windows.
         data_id: identity of the prices and of the series.
 
     Raises:
         PriceError: tokens are missing, the prices do not cover a period, or a series is wrong or begins too late.
-        ConfigError: the chunk is not a whole number of bars, ``series`` has what the experiment does not name, or a rule of the
-            user's own fails, returns something of the wrong kind, or looks ahead.
+        ConfigError: the chunk is not a whole number of bars, ``series`` has a name that the experiment does not have, or a rule
+            or pool in a user's file fails, returns a wrong type, or looks ahead.
     """
 
     @in_float64
@@ -119,12 +120,12 @@ class Evaluator:
             self.notes["cautions"] = [*self.notes.get("cautions", ()), *said]
 
     def _seen(self, prices: Prices, begin: int, end: int) -> FloatArray:
-        """Prices of the cut, (T, n); with the published look-ahead also the bar behind it, where the data has one."""
+        """Returns the cut prices, (T, n); with ``published_look_ahead``, followed by the next bar if the data has one."""
         last = min(end + 1, prices.n_bars) if self.setup.look_ahead else end
         return columns_of(prices, self.experiment.data.tokens).slice(begin, last).prices
 
     def check_objective(self, n_bars: int | None = None) -> None:
-        """Checks that the objective is defined over windows of ``n_bars`` bars, the training period unless given.
+        """Checks that the objective is defined over windows of ``n_bars`` bars; by default, over the training period.
 
         Raises:
             WindowError: it would be nan for every parameter set, or its periods do not fit.
@@ -133,7 +134,7 @@ class Evaluator:
         check_defined(self.experiment.objective, shape, self.prices.bars_per_day)
 
     def _short(self) -> dict[str, str]:
-        """What to warn of where periods or splits are too short for the objective."""
+        """Returns warnings about periods or splits that are too short for the objective."""
         objective, bars_per_day = self.experiment.objective, self.prices.bars_per_day
         found = []
         with contextlib.suppress(WindowError):  # periods that do not fit are refused where the objective is asked for
@@ -149,9 +150,9 @@ class Evaluator:
 
     @property
     def metric_names(self) -> tuple[str, ...]:
-        """The objective first, then its metric, those that constrain it or that a search maximises, and those reported.
+        """The objective, then its metric, the metrics of constraints and search objectives, and those reported.
 
-        Last comes the one that tells equal values apart.
+        The last one is the metric that breaks ties.
         """
         experiment = self.experiment
         objective, known = experiment.objective, set(metric_names())
@@ -160,13 +161,13 @@ class Evaluator:
         return tuple(dict.fromkeys((objective.name, objective.metric, *wanted, *objective.report, TIE_METRIC)))
 
     def evaluate(self, params: Params, metrics: Sequence[str] | None = None) -> dict[str, dict[str, float]]:
-        """Metrics of one parameter set on every split, each split a fresh pool at its first bar.
+        """Returns metrics of one parameter set on every split; each split starts with a new pool.
 
         Args:
             params: raw name → (m,), complete.
-            metrics: names, "objective" among them for the combined one; the experiment's own unless given, and then
-                also, of an objective over several periods, what its terms came to in each: "sharpe.period_1",
-                "sharpe.mean", "sharpe.std" and "sharpe.worst".
+            metrics: names of metrics, or "objective" for the objective. By default, those of the experiment, and for an
+                objective over several periods the values of its terms: "sharpe.period_1", "sharpe.mean", "sharpe.std" and
+                "sharpe.worst".
 
         Returns:
             split → metric → value.
@@ -176,10 +177,10 @@ class Evaluator:
 
     @functools.cached_property
     def sets_per_call(self) -> int:
-        """How many parameter sets :meth:`evaluate_many` should be given at most, if each could be evaluated by itself.
+        """The recommended largest number of parameter sets per call of :meth:`evaluate_many`.
 
-        More gain little, and nobody can interrupt a call. Where a processor passes over every bar, sets go one after the
-        other, and long passes gain nothing at all.
+        More sets per call are hardly faster, and a call cannot be interrupted. On a CPU, sequential passes run one after the
+        other, so long ones gain nothing from a common call.
         """
         windows = self.planner.split_plans(self.metric_names, details=True)
         if not any(plan.maps_lanes for _, plan, _ in windows):
@@ -189,11 +190,11 @@ class Evaluator:
 
     @in_float64
     def evaluate_many(self, sets: Params, metrics: Sequence[str] | None = None) -> dict[str, dict[str, FloatArray]]:
-        """Metrics of many parameter sets on every split, in one call.
+        """Returns metrics of many parameter sets on every split, in one call.
 
         Args:
             sets: raw name → (S, m), complete.
-            metrics: as :meth:`evaluate`.
+            metrics: as in :meth:`evaluate`.
 
         Returns:
             split → metric → (S,).
@@ -206,14 +207,14 @@ class Evaluator:
 
     @in_float64
     def evaluate_block(self, params: Params, n_blocks: int, block: int) -> float:
-        """The objective over one of the equal blocks of the training period, a fresh pool.
+        """Returns the objective over one of the equal blocks of the training period, with a new pool.
 
-        Blocks are whole chunks, so that one compiled program serves them all; what is left over at the end belongs to none.
+        Blocks are whole chunks, so that all of them share one compiled program; a remainder at the end is in no block.
 
         Args:
             params: raw name → (m,), complete.
             n_blocks: number of blocks.
-            block: which of them, from 0.
+            block: index of the block, from 0.
 
         Raises:
             WindowError: a block would be shorter than a chunk.
@@ -232,14 +233,14 @@ class Evaluator:
     def evaluate_at(
         self, params: Params, starts: ArrayLike, n_bars: int, metrics: Sequence[str], *, path: Path | str | None = None
     ) -> dict[str, FloatArray]:
-        """Metrics of one parameter set over given windows.
+        """Returns metrics of one parameter set over given windows.
 
         Args:
             params: raw name → (m,), complete.
             starts: (W,) first bar of each window.
             n_bars: length of the windows, in bars.
-            metrics: names.
-            path: how to compute; the cheapest exact one unless given.
+            metrics: names of metrics.
+            path: computation path; by default, the cheapest exact one.
 
         Returns:
             metric → (W,).
@@ -256,16 +257,16 @@ class Evaluator:
     def value_and_grad(
         self, sets: Params, starts: ArrayLike, n_bars: int, metric: str, *, path: Path | str | None = None
     ) -> tuple[FloatArray, dict[str, FloatArray]]:
-        """The mean of a metric over windows, and its gradient, for many parameter sets at once.
+        """Returns the mean of a metric over windows, and its gradient, for many parameter sets at once.
 
-        The metric is taken as it is: unlike those of an objective, ratios are not bounded.
+        Unlike in an objective, ratios are not bounded.
 
         Args:
             sets: raw name → (S, m), complete.
             starts: (W,) first bar of each window.
             n_bars: length of the windows, in bars.
-            metric: name.
-            path: how to compute; the cheapest exact one unless given.
+            metric: name of the metric.
+            path: computation path; by default, the cheapest exact one.
 
         Returns:
             The means, (S,), and raw name → gradient (S, m).
@@ -285,16 +286,16 @@ class Evaluator:
         time_reversed: bool = False,
         straight_through: tuple[str, ...] = (),
     ) -> Objective:
-        """The traced function that drivers maximise, ``objective(params, starts) -> (W,)``.
+        """Returns the traced function that drivers maximise, ``objective(params, starts) -> (W,)``.
 
         Args:
             starts: (W,) first bars of all windows that it will be called with.
             n_bars: length of the windows, in bars.
-            metric: name of a metric; the objective of the experiment unless given.
-            path: how to compute; the cheapest exact one unless given.
+            metric: name of a metric; by default, the objective of the experiment.
+            path: computation path; by default, the cheapest exact one.
             time_reversed: whether the value is the mean over the prices up to the end of training and the same prices
-                reversed in time. Windows keep their places: what came after them now warms the estimators up.
-            straight_through: limits that gradients pass as if they were not there: "maximum_change", "weight_bounds".
+                reversed in time. Windows keep their positions: the bars after them now warm up the estimators.
+            straight_through: limits that gradients ignore: "maximum_change", "weight_bounds".
 
         Raises:
             WindowError: a window does not fit into the data, or the objective is undefined over windows so short.
@@ -313,7 +314,7 @@ class Evaluator:
         return Objective(plan, (market(seen), market(seen[::-1].copy())), self.rates)
 
     def arrays(self, params: Params, n_axes: int = 1) -> dict[str, Array]:
-        """Checked parameters as arguments of the compiled program: (m,) each, or (S, m) with ``n_axes = 2``."""
+        """Checks parameters, and returns them as arguments of the compiled program: (m,) each, or (S, m) if ``n_axes = 2``."""
         sizes = {parameter.raw_name: parameter.size for parameter in self.experiment.layout}
         for name in params:
             if name not in sizes:
@@ -327,7 +328,7 @@ class Evaluator:
             array = jnp.asarray(params[name], jnp.float64)
             if array.ndim != n_axes or array.shape[-1] != size:
                 expected = f"({size},)" if n_axes == 1 else f"(S, {size})"
-                raise ParameterError(f"{name} has shape {array.shape}, and must be {expected}")
+                raise ParameterError(f"{name} has shape {array.shape}, but must have shape {expected}")
             arrays[name] = array
         return arrays
 

@@ -1,4 +1,4 @@
-"""What parameters are worth over a grid of them: the product of ranges, evaluated in one call."""
+"""Metrics over a grid of parameters, the product of ranges, evaluated in one call."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ _OPT_IN = {spec.human_name for spec in (common.swap_fee, common.minimum_weights,
 
 @dataclass(frozen=True)
 class Axis:
-    """One side of a grid: a parameter, and the values it takes.
+    """One axis of a grid: a parameter and its values.
 
     Attributes:
-        name: human-readable name, for all its labels (``memory_days``) or one (``memory_days[BTC]``), with its group where
-            it has one (``fast.memory_days``).
+        name: human-readable name, for all labels (``memory_days``) or one (``memory_days[BTC]``), with the group if it has one
+            (``fast.memory_days``).
         low: first value, in human units.
-        high: last value.
-        n_points: number of values, the ends among them.
-        log: whether they are even in the logarithm.
+        high: last value, in human units.
+        n_points: number of values, including both ends.
+        log: whether the values are evenly spaced on a logarithmic scale.
 
     Raises:
-        ParameterError: ``low < high`` does not hold, an end is not finite, or not positive on a logarithmic axis, or there
+        ParameterError: ``low`` is not less than ``high``, an end is not finite, or not positive on a logarithmic axis, or there
             are fewer than two points, or more than :data:`~quantsim.limits.MOST_CELLS`.
     """
 
@@ -59,13 +59,13 @@ class Axis:
         if self.log and self.low <= 0:
             raise ParameterError(f"{ends}: a logarithmic axis needs low > 0; raise low, or make the axis linear")
         if self.n_points < 2:
-            raise ParameterError(f"axis {self.name}: {self.n_points} points are no range: give 2 or more")
+            raise ParameterError(f"axis {self.name}: {self.n_points} points are too few: give 2 or more")
         if self.n_points > MOST_CELLS:
             raise ParameterError(f"axis {self.name}: {self.n_points:,} points are too many: at most {MOST_CELLS:,}")
 
     @property
     def values(self) -> FloatArray:
-        """(n_points,), in human units."""
+        """The values, (n_points,), in human units."""
         space = np.geomspace if self.log else np.linspace
         return np.asarray(space(self.low, self.high, self.n_points), np.float64)
 
@@ -76,23 +76,23 @@ class Axis:
 
     @property
     def label(self) -> str | None:
-        """What of the parameter's labels is meant; None for all."""
+        """The label of the parameter that the axis varies; None for all."""
         _, bracket, label = self.name.partition("[")
         return label.removesuffix("]") if bracket else None
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell of a grid, and what chose it.
+    """One cell of a grid, with the metric and split that selected it.
 
     Attributes:
-        index: its place, one number per axis.
+        index: position in the grid, one number per axis.
         values: axis name → value, in human units.
-        raw: the whole parameter set, raw name → (m,).
+        raw: whole parameter set, raw name → (m,).
         metrics: split → metric → value.
-        metric: that was maximised.
+        metric: metric that was maximised.
         chosen_by: split that it was maximised on.
-        at_end_of: names of the axes at whose end it lies, so that what is beyond might be better.
+        at_end_of: names of the axes at whose end the cell is; values beyond might be better.
     """
 
     index: tuple[int, ...]
@@ -109,11 +109,11 @@ class Grid:
     """Metrics over a grid.
 
     Attributes:
-        axes: the sides.
+        axes: axes of the grid.
         metrics: split → metric → array of the grid's shape.
-        sets: raw name → (number of cells, m), the last axis running fastest.
-        notes: what a reader should know: warm-up, gaps filled.
-        ties: split → what tells cells of equal value apart, of the grid's shape: the return, also where it was not asked for.
+        sets: raw name → (number of cells, m), with the last axis varying fastest.
+        notes: notes for readers of the results: warm-up, filled gaps.
+        ties: split → the metric that breaks ties (the return), with the grid's shape.
     """
 
     axes: tuple[Axis, ...]
@@ -124,17 +124,17 @@ class Grid:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Points per axis."""
+        """The number of points per axis."""
         return tuple(axis.n_points for axis in self.axes)
 
     def best(self, metric: str | None = None, split: str = "train") -> Cell:
-        """The cell with the highest value of a metric on a split; cells that are nan never win.
+        """Returns the cell with the highest value of a metric on a split, ignoring nan.
 
-        Of equal ones it is that of the highest return on that split, where it was evaluated, and of these the first.
+        The highest return on that split breaks ties; among equal returns, the first cell is returned.
 
         Args:
-            metric: one of those evaluated; the first unless given.
-            split: that chooses. Test data choose only where asked to by name.
+            metric: name of an evaluated metric; by default, the first.
+            split: split that selects; test data only select if you name them here.
 
         Raises:
             ConfigError: there is no such split or metric, or all its values are nan.
@@ -148,7 +148,7 @@ class Grid:
         ties = self.ties.get(split, table.get(TIE_METRIC))
         flat = best_index(table[metric].ravel().tolist(), None if ties is None else ties.ravel().tolist())
         if flat is None:
-            raise ConfigError(f"{split} {metric} is nan on the whole grid: choose another metric, or other ranges")
+            raise ConfigError(f"{split} {metric} is nan in the whole grid: choose another metric, or other ranges")
         index = tuple(int(place) for place in np.unravel_index(flat, self.shape))
         ends = [axis.name for axis, place in zip(self.axes, index, strict=True) if place in (0, axis.n_points - 1)]
         return Cell(
@@ -178,17 +178,16 @@ def evaluate_grid(
     """Evaluates the product of ranges of parameters on every split.
 
     Args:
-        experiment: pool, periods, fees.
-        axes: one or more; ``memory_days`` and ``memory_days[BTC]`` exclude each other.
-        prices: must cover the periods; unless given, those that ``experiment.data`` names.
-        params: values of other parameters, as :meth:`Experiment.initial_parameters` takes them; what is left out is the
-            experiment's own.
-        metrics: names; the experiment's objective and reported metrics unless given.
-        block_cells: cells per call of the compiled program, which bounds the memory it takes; all in one call unless given.
-        series: as :class:`~quantsim.simulator.Evaluator` takes them.
+        experiment: the experiment.
+        axes: one or more axes; ``memory_days`` and ``memory_days[BTC]`` exclude each other.
+        prices: prices for all periods; by default, those that ``experiment.data`` names.
+        params: values of other parameters, as for :meth:`Experiment.initial_parameters`; by default, the experiment's own.
+        metrics: names of metrics; by default, the experiment's objective and reported metrics.
+        block_cells: cells per call of the compiled program, which limits memory; by default, all in one call.
+        series: replacements for series, as for :class:`~quantsim.simulator.Evaluator`.
 
     Raises:
-        ParameterError: an axis names no parameter that matters here, or one twice, or has values it cannot take.
+        ParameterError: an axis names no parameter that has an effect, two axes name the same one, or a value is invalid.
         ConfigError: a metric is unknown, or ``block_cells`` is not positive.
         PriceError: the prices do not cover the periods.
 
@@ -228,12 +227,12 @@ def evaluate_grid(
 def grid_sets(
     experiment: Experiment, axes: Sequence[Axis], params: Mapping[str, Any] | None = None
 ) -> dict[str, FloatArray]:
-    """The parameter sets of a grid, raw name → (number of cells, m), the last axis running fastest.
+    """Returns the parameter sets of a grid, raw name → (number of cells, m), with the last axis varying fastest.
 
-    What has no axis keeps its human-readable value: a second memory stays as many days as it was when the first one moves.
+    A parameter without an axis keeps its human-readable value, even if its raw value depends on another parameter.
 
     Raises:
-        ParameterError: as :func:`evaluate_grid`.
+        ParameterError: as in :func:`evaluate_grid`.
     """
     of_axes = _resolve(experiment, axes)
     centre = experiment.initial_parameters(params)
@@ -259,7 +258,7 @@ def _to_raw(
     *,
     moved: bool,
 ) -> FloatArray:
-    """Raw values of all cells, (S, m). What is not moved is that of the centre bit for bit, unless it depends on what is."""
+    """Returns raw values of all cells, (S, m); exactly those of the centre, unless they depend on a parameter with an axis."""
     own = np.tile(centre[parameter.raw_name], (human.shape[0], 1))
     transform, group = parameter.spec.transform, parameter.group
     if not moved and transform is SIMPLEX:
@@ -272,7 +271,7 @@ def _to_raw(
 
 
 def _resolve(experiment: Experiment, axes: Sequence[Axis]) -> list[Parameter]:
-    """The parameter of each axis."""
+    """Returns the parameter of each axis."""
     if not axes:
         raise ParameterError("a grid needs at least one axis, such as Axis('memory_days', 1.0, 100.0, 16, log=True)")
     n_cells = math.prod(axis.n_points for axis in axes)
@@ -306,17 +305,15 @@ def _parameter_of(experiment: Experiment, axis: Axis) -> Parameter:
         raise ParameterError(f"axis {axis.name}: {name} has no effect under the study's settings: {remedy}")
     if spec.transform is SIMPLEX:
         raise ParameterError(
-            f"axis {axis.name}: {name} must sum to 1, so that there is no range of one: set [parameters]"
+            f"axis {axis.name}: {name} must sum to 1, so one value cannot vary alone: set [parameters]"
         )
     if axis.label is not None and (axis.label not in parameter.labels or not axis.name.endswith("]")):
         known = ", ".join(f"{name}[{label}]" for label in parameter.labels)
-        raise ParameterError(
-            f"axis {axis.name}: there is no such value of {name}; there are {known}, or {name} for all"
-        )
+        raise ParameterError(f"axis {axis.name}: {name} has no such value; use one of {known}, or {name} for all")
     if max(abs(axis.low), abs(axis.high)) > LARGEST_VALUE:
         raise ParameterError(
-            f"axis {axis.name}: low = {axis.low:g} or high = {axis.high:g} is beyond what can be computed with: its range is "
-            f"from {spec.low:g} to {spec.high:g}"
+            f"axis {axis.name}: low = {axis.low:g} or high = {axis.high:g} is out of range: it must be between "
+            f"{spec.low:g} and {spec.high:g}"
         )
     outside = axis.values[~spec.transform.admits(axis.values)]
     if outside.size:
@@ -330,7 +327,7 @@ def _remedy(experiment: Experiment, name: str, layout: Mapping[str, Parameter], 
     if name in raw:
         return f"{name} is a raw name; give {raw[name]}, in human units"
     if name.rpartition(".")[2] in _OPT_IN:
-        return f"{name} is a parameter only where the study gives it a value: set parameters.{name}"
+        return f"{name} is only a parameter if the study sets it: set parameters.{name}"
     matters = [key for key, parameter in layout.items() if parameter.active and parameter.spec.transform is not SIMPLEX]
     return f"{experiment.pool.strategy_name!r} has no such parameter; {nearest(name, matters)}"
 

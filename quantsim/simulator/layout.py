@@ -1,4 +1,4 @@
-"""Where the splits of an experiment lie in the prices, and what is to be said of these."""
+"""The positions of an experiment's splits in the prices, and notes on the data."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 
 def columns_of(prices: Prices, tokens: tuple[str, ...]) -> Prices:
-    """The prices with the experiment's tokens, in its order."""
+    """Returns prices with the experiment's tokens, in its order."""
     missing = [token for token in tokens if token not in prices.tokens]
     if missing:
         raise PriceError(f"the prices have no {missing[0]!r}: {nearest(missing[0], prices.tokens)}")
@@ -30,7 +30,7 @@ def columns_of(prices: Prices, tokens: tuple[str, ...]) -> Prices:
 
 
 def lay_out(experiment: Experiment, prices: Prices) -> tuple[int, dict[str, tuple[int, int]]]:
-    """First bar of the history, and split → (first bar, number of bars), counted in the uncut prices."""
+    """Returns the first bar of the history, and split → (first bar, number of bars), counted in the uncut prices."""
     bar = timedelta(minutes=prices.bar_minutes)
     splits = {}
     for name, (start, end) in experiment.periods.splits().items():
@@ -46,7 +46,7 @@ def lay_out(experiment: Experiment, prices: Prices) -> tuple[int, dict[str, tupl
 
 
 def data_notes(experiment: Experiment, prices: Prices, warm_up_bars: int, series: Mapping[str, Any]) -> dict[str, Any]:
-    """What a reader of the results should know of the data: warm-up, gaps filled, prices or series in memory. JSON-able."""
+    """Returns notes on the data for readers of the results: warm-up, filled gaps, prices or series in memory. JSON-able."""
     days = warm_up_bars / prices.bars_per_day
     wanted = experiment.update.max_memory_days
     notes: dict[str, Any] = {"warm_up_days": days}

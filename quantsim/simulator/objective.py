@@ -1,4 +1,4 @@
-"""What drivers maximise: a function of parameters and windows, to be passed into compiled code as an argument."""
+"""The function of parameters and windows that drivers maximise, passed into compiled code as an argument."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ __all__ = ["Objective", "value_and_grad"]
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True, eq=False)
 class Objective:
-    """The value of one parameter set over windows. Pure and differentiable; made by :meth:`Evaluator.objective`.
+    """The objective of one parameter set over windows. Pure and differentiable; made by :meth:`Evaluator.objective`.
 
     It is a JAX pytree: its plan is static, its prices and rates are arrays. Pass it into a jitted function as an argument, so
-    that all evaluators of equal plan share one compiled program, and no prices become constants of it.
+    that all evaluators with equal plans share one compiled program, without prices as constants.
 
     Attributes:
-        plan: what to compute and how; static.
-        markets: prices; a second one where the value is the mean over prices and the same prices reversed in time.
+        plan: plan of the evaluation; static.
+        markets: prices; for the mean over prices and reversed prices, followed by the reversed ones.
         rates: fees and costs.
     """
 
@@ -37,11 +37,11 @@ class Objective:
     rates: FeeRates
 
     def __call__(self, params: Mapping[str, Array], starts: Array) -> Array:
-        """The value over each window, (W,).
+        """Returns the value over each window, (W,).
 
         Args:
             params: raw name → (m,), complete.
-            starts: (W,) first bar of each window, of those that the objective was made for.
+            starts: (W,) first bar of each window; windows that the objective was made for.
         """
 
         def values(market: Market) -> Array:
@@ -54,27 +54,27 @@ class Objective:
 
     @property
     def name(self) -> str:
-        """Of the value among the metrics."""
+        """The name of the value among the metrics."""
         return self.plan.metrics[0] if self.plan.objective is None else OBJECTIVE
 
     def map_sets(self, function: Callable[[Any], Any], sets: Any) -> Any:
-        """Maps over the leading axis of a pytree of parameter sets: side by side, or one by one where that is faster."""
+        """Maps over the leading axis of a pytree of parameter sets, vectorised or sequentially, whichever is faster."""
         return lanes(function, sets, sequential=self.plan.maps_lanes)
 
     def with_price_noise(self, scale: float, key: Array) -> Objective:
-        """The same with prices times ``exp(scale·ε)``, ``ε`` standard normal and independent for every bar and token."""
+        """Returns the same with prices times ``exp(scale·ε)``; ``ε`` is independent standard normal for every bar and token."""
         keys = jax.random.split(key, len(self.markets))
         noisy = (with_noise(market, scale, each) for market, each in zip(self.markets, keys, strict=True))
         return replace(self, markets=tuple(noisy))
 
     def forward_in_time(self) -> Objective:
-        """The same without the reversed prices."""
+        """Returns the same without the reversed prices."""
         return replace(self, markets=self.markets[:1])
 
 
 @jax.jit
 def value_and_grad(objective: Objective, sets: dict[str, Array], starts: Array) -> tuple[Array, dict[str, Array]]:
-    """The mean of the objective over windows, (S,), and its gradient, raw name → (S, m); ``sets`` as the gradient."""
+    """Returns the mean of the objective over windows, (S,), and its gradient, raw name → (S, m), in the form of ``sets``."""
 
     def mean(params: dict[str, Array]) -> Array:
         return jnp.mean(objective(params, starts))

@@ -1,4 +1,4 @@
-"""The pools that an experiment takes from users' files, checked before anything runs."""
+"""Checks pools in users' files before anything runs."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _SAME = 1e-9  # relative
 
 
 def check_own_pools(experiment: Experiment, setup: PoolSetup[Any], rates: FeeRates) -> None:
-    """Checks pools of users' files; those of the package are tested with it.
+    """Checks pools in users' files; the tests of quantsim check its own.
 
     Raises:
-        ConfigError: a pool fails, returns something of the wrong kind, is not worth what its reserves are, or looks ahead.
+        ConfigError: a pool fails, returns a wrong type, its value is not that of its reserves, or it looks ahead.
     """
     raw = experiment.initial_parameters()
     for view, own in zip(experiment.pools, [*(part.setup for part in setup.subsidiaries), setup], strict=True):
@@ -48,22 +48,22 @@ def check_own_pools(experiment: Experiment, setup: PoolSetup[Any], rates: FeeRat
 
 @functools.lru_cache(maxsize=64)
 def conform_pool(called: str, setup: PoolSetup[Any], params: Values, rates: tuple[float, ...]) -> None:
-    """Checks every path of a pool that can serve, once per process, on synthetic prices.
+    """Checks every path that supports the setup, once per process, on synthetic prices.
 
     Args:
-        called: what the user calls it: ``pool.type = 'my_pools.py:band'``.
-        setup: of the pool.
-        params: raw name inside the pool's group → values.
-        rates: constant ones, in the order of :class:`~quantsim.pools.market.FeeRates`.
+        called: name for messages: ``pool.type = 'my_pools.py:band'``.
+        setup: setup of the pool.
+        params: raw name without the pool's group → values.
+        rates: constant rates, in the order of :class:`~quantsim.pools.market.FeeRates`.
 
     Raises:
-        ConfigError: as :func:`check_own_pools`.
+        ConfigError: as in :func:`check_own_pools`.
     """
     steps = _VOLATILITY * np.random.default_rng(0).standard_normal((2 * _N_BARS, setup.n_tokens))
     prices = np.exp(np.cumsum(steps, axis=0))
     served = [path for path, reason in setup.pool.paths(setup, every_bar=True).items() if reason is None]
     if not served:
-        raise ConfigError(f"{called} has no path that can serve where a metric reads every bar")
+        raise ConfigError(f"{called} has no path for metrics that read every bar")
     for path in served:
         _check_path(called, setup, path, params, rates, prices)
 
@@ -84,7 +84,7 @@ def _check_path(
         for name, array, shape in zip(("value_at", "reserves_at", "shares_at"), found, _shapes(setup), strict=True):
             if not isinstance(array, jax.Array) or array.shape != shape or array.dtype != np.float64:
                 kind = f"{array.dtype} of shape {array.shape}" if isinstance(array, jax.Array) else type(array).__name__
-                raise ConfigError(f"{called}: {name}(bars) returns {kind}, and must return float64 of shape {shape}")
+                raise ConfigError(f"{called}: {name}(bars) returns {kind}, but must return float64 of shape {shape}")
         return found
 
     try:
@@ -97,14 +97,14 @@ def _check_path(
     where = f"{called}, path {path.value!r}"
     if not np.isclose(value[0], setup.initial_value, rtol=_SAME):
         raise ConfigError(
-            f"{where}: it is worth {value[0]:.12g} at its first bar, and must be worth setup.initial_value = "
+            f"{where}: it is worth {value[0]:.12g} at its first bar, but must be worth setup.initial_value = "
             f"{setup.initial_value:.12g}"
         )
     worth = np.sum(reserves * prices[_N_BARS:], axis=1)
     if not np.allclose(value, worth, rtol=1e-7):
         bar = int(np.argmax(np.abs(value - worth)))
         raise ConfigError(
-            f"{where}: its value at bar {bar} is {value[bar]:g}, and its reserves are worth {worth[bar]:g}"
+            f"{where}: its value at bar {bar} is {value[bar]:g}, but its reserves are worth {worth[bar]:g}"
         )
     for last in (0, 1, _N_BARS // 2, _N_BARS - 2):
         changed = prices.copy()

@@ -1,4 +1,4 @@
-"""The rules that an experiment takes from users' files, checked before anything runs."""
+"""Checks rules in users' files before anything runs."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ __all__ = ["check_own_rules"]
 def check_own_rules(
     experiment: Experiment, setup: PoolSetup[Any], prices: NDArray[np.float64], *, has_oracle: bool
 ) -> list[str]:
-    """Checks rules and fee rules of users' files; those of the package are tested with it.
+    """Checks rules and fee rules in users' files; the tests of quantsim check its own.
 
     Args:
-        experiment: whose pools they are for.
-        setup: of its pool.
-        prices: (T, n_data) of the data.
+        experiment: the experiment.
+        setup: setup of its pool.
+        prices: (T, n_data) prices of the data.
         has_oracle: whether its pool has an oracle series.
 
     Returns:
-        What a reader of the results should know, in sentences.
+        Notes for readers of the results.
 
     Raises:
-        ConfigError: a rule fails, returns something of the wrong kind, or looks ahead.
+        ConfigError: a rule fails, returns a wrong type, or looks ahead.
     """
     said, (n_bars, n_data) = [], prices.shape
     shares = np.ones(len(setup.subsidiaries))  # a share of a subsidiary costs 1 at first

@@ -1,4 +1,4 @@
-"""Which program computes what is asked: the cheapest exact path, chosen from the pool and the metrics."""
+"""The plan of an evaluation: chooses the cheapest exact path for the pool and the metrics."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ __all__ = ["Path", "Plan", "choose_path", "make_plan"]
 
 @dataclass(frozen=True)
 class Plan:
-    """The static part of an evaluation: two evaluations of equal plan share one compiled program.
+    """The static part of an evaluation: evaluations with equal plans share one compiled program.
 
     Attributes:
-        setup: of the pool.
-        shape: of the windows.
+        setup: setup of the pool.
+        shape: shape of the windows.
         metrics: names of the metrics to compute.
-        path: how.
+        path: computation path.
         phase: position of the windows' chunk boundaries among the bars, ``start mod C``; one pass of the estimators serves
-            all windows. ``None`` where windows may begin at any bar, and each has a pass of its own.
-        objective: to be computed beside the metrics, over the same simulation; None for none.
-        details: whether the objective's terms are wanted for every period, too.
+            all windows. None if windows may begin at any bar; then each has its own pass.
+        objective: objective to compute with the metrics, from the same simulation; None for none.
+        details: whether to compute the objective's terms for every period.
     """
 
     setup: PoolSetup[Any]
@@ -38,12 +38,12 @@ class Plan:
 
     @property
     def needed(self) -> tuple[str, ...]:
-        """All metrics that are computed, of the window or of its periods."""
+        """The names of all metrics to compute, for the window or for its periods."""
         return _needed(self.metrics, self.objective)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of what comes out, the objective first."""
+        """The names of the results, the objective first."""
         if self.objective is None:
             return self.metrics
         details = self.objective.period_names.values() if self.details else ()
@@ -51,12 +51,12 @@ class Plan:
 
     @property
     def every_bar(self) -> bool:
-        """Whether something is computed at every bar."""
+        """Whether a metric reads every bar."""
         return self.path in (Path.PER_BAR, Path.FEES) or _reads_every_bar(self.needed)
 
     @property
     def maps_lanes(self) -> bool:
-        """Whether parameter sets and windows are run one after the other, instead of side by side.
+        """Whether parameter sets and windows run sequentially, instead of vectorised.
 
         A long sequential pass gains nothing from ``vmap`` on a CPU; on an accelerator it does.
         """
@@ -73,20 +73,20 @@ def make_plan(
     objective: ObjectiveShape | None = None,
     details: bool = False,
 ) -> Plan:
-    """Chooses the path, or checks the one asked for; arguments as in :class:`Plan`.
+    """Chooses the path, or checks the requested one; arguments as in :class:`Plan`.
 
     Raises:
-        ConfigError: the path asked for is unknown or cannot serve this pool and these metrics; the message says why.
+        ConfigError: the requested path is unknown, or does not support this pool and these metrics.
     """
     every_bar = _reads_every_bar(_needed(metrics, objective))
     return Plan(setup, shape, metrics, choose_path(setup, path, every_bar=every_bar), phase, objective, details)
 
 
 def choose_path(setup: PoolSetup[Any], path: Path | str | None = None, *, every_bar: bool) -> Path:
-    """The cheapest path that serves, or the one asked for.
+    """Returns the cheapest path that supports the setup, or the requested one.
 
     Raises:
-        ConfigError: the path asked for is unknown or cannot serve; the message says why.
+        ConfigError: the requested path is unknown or unsupported; the message says why.
     """
     paths = setup.pool.paths(setup, every_bar=every_bar)
     if path is None or path == "auto":

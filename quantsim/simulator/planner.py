@@ -1,4 +1,4 @@
-"""Which windows there are in the data, what the objective is over them, and which plan serves them."""
+"""Plans of windows in the data, and the objective over them."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ __all__ = ["Planner"]
 
 @dataclass(frozen=True, eq=False)
 class Planner:
-    """Plans of windows in the data of an experiment. Bars count from the first of the prices.
+    """Makes plans of windows in an experiment's data. Bars count from the first bar of the prices.
 
     Attributes:
-        experiment: says what the objective is.
-        setup: of the pool.
-        prices: of the data.
+        experiment: experiment with the objective.
+        setup: setup of the pool.
+        prices: prices of the data.
         splits: split name → (first bar, number of bars).
         begins: first bar of the series.
     """
@@ -44,7 +44,7 @@ class Planner:
     begins: int
 
     def objective_shape(self, n_bars: int, *, whole: bool = False) -> ObjectiveShape:
-        """The objective over windows of ``n_bars`` bars of the training period, or with the window as its only period."""
+        """Returns the objective over windows of ``n_bars`` bars of training, or with the whole window as its only period."""
         first = self.splits["train"][0]
         return objective_shape(
             self.experiment.objective,
@@ -55,7 +55,7 @@ class Planner:
         )
 
     def _bar_at(self, moment: datetime) -> int:
-        """The bar that begins at a moment, or the first that does later; may lie outside the data."""
+        """Returns the first bar at or after a time; may be outside the data."""
         since = np.datetime64(moment.astimezone(UTC).replace(tzinfo=None), "us") - self.prices.times[0]
         return math.ceil(float(since / np.timedelta64(self.prices.bar_minutes, "m")))
 
@@ -69,19 +69,19 @@ class Planner:
         objective: ObjectiveShape | None = None,
         details: bool = False,
     ) -> tuple[Plan, Array]:
-        """The plan for windows, and their starts as an array.
+        """Returns the plan for windows, and their starts as an array.
 
         Args:
             starts: (W,) first bars.
-            n_bars: length of the windows.
-            metrics: names.
-            path: how to compute; the cheapest exact one unless given.
-            objective: to be computed, too.
-            details: whether its terms are wanted for every period.
+            n_bars: length of the windows, in bars.
+            metrics: names of metrics.
+            path: computation path; by default, the cheapest exact one.
+            objective: objective to compute, too.
+            details: whether to compute its terms for every period.
 
         Raises:
             WindowError: a window does not fit into the data, or begins before the series.
-            ConfigError: there is no such metric, or the path cannot serve.
+            ConfigError: there is no such metric, or the path is unsupported.
         """
         firsts = np.atleast_1d(np.asarray(starts))
         if not np.issubdtype(firsts.dtype, np.integer) or firsts.ndim != 1 or not firsts.size:
@@ -105,7 +105,7 @@ class Planner:
         return plan, jnp.asarray(firsts)
 
     def split_plans(self, names: tuple[str, ...], *, details: bool) -> SplitPlans:
-        """The plans of all splits for these metrics, "objective" perhaps among them."""
+        """Returns the plans of all splits for these metrics, which may include "objective"."""
         metrics = tuple(name for name in names if name != OBJECTIVE)
         plans = []
         for split, (first, n_bars) in self.splits.items():

@@ -1,4 +1,4 @@
-"""One pool, one parameter set, every bar: the result a person looks at."""
+"""Simulates one pool with one parameter set, and returns its state at every bar."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ WHOLE = "all"
 
 @dataclass(frozen=True, eq=False)
 class ExecutedTrades:
-    """What became of ``N`` exogenous swaps, in their order; amounts and fees are zero for those that were not executed.
+    """Results of ``N`` exogenous swaps, in order; amounts and fees are zero for those that were not executed.
 
     Attributes:
-        times: (N,) as given, ``datetime64[us]``, UTC.
-        token_in: what came in.
-        token_out: what went out.
-        amount_in: (N,) tokens, the fee included.
-        amount_out: (N,) tokens.
-        fee: (N,) what the pool keeps, in the quote currency at the trade's bar.
-        outcome: of each trade; ``outcome.reason`` says it in words.
+        times: (N,) times of the swaps, ``datetime64[us]``, UTC.
+        token_in: incoming tokens.
+        token_out: outgoing tokens.
+        amount_in: (N,) incoming amounts in tokens, including the fee.
+        amount_out: (N,) outgoing amounts in tokens.
+        fee: (N,) fees that stay in the pool, in the quote currency at the swap's bar.
+        outcome: outcome of each swap; ``outcome.reason`` is its description.
     """
 
     times: NDArray[np.datetime64]
@@ -48,27 +48,27 @@ class ExecutedTrades:
     outcome: tuple[Outcome, ...]
 
     def count(self) -> dict[str, int]:
-        """Outcome → number of trades, of those that occur."""
+        """Returns outcome → number of swaps, for the outcomes that occur."""
         return {outcome.name.lower(): self.outcome.count(outcome) for outcome in Outcome if outcome in self.outcome}
 
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """What a pool did over one period of ``T`` bars.
+    """The result of a simulation over one period of ``T`` bars.
 
     Attributes:
-        times: (T,) stamps, ``datetime64[s]``, UTC.
+        times: (T,) timestamps, ``datetime64[s]``, UTC.
         value: (T,) pool value, in the quote currency.
-        reserves: (T, n) tokens in the pool.
-        weights: (T, n) on the simplex; for a pool that only holds, shares of value.
-        prices: (T, n) of what the pool holds, in the quote currency.
-        metrics: name → value, all of the registry; ``nan`` where the period is too short for one.
-        fee_revenue: fees kept by the pool over the period, in the quote currency.
+        reserves: (T, n) token amounts in the pool.
+        weights: (T, n) weights on the simplex; shares of value for a pool without its own weights.
+        prices: (T, n) prices of the pool's assets, in the quote currency.
+        metrics: name → value, for all metrics; nan if the period is too short for one.
+        fee_revenue: fees that stay in the pool over the period, in the quote currency.
         tokens: column names of ``reserves``, ``weights`` and ``prices``.
-        params: the raw parameters used, name → (m,).
-        split: the period simulated.
-        notes: what a reader should know: warm-up, gaps filled, prices in memory, how many exogenous swaps were executed.
-        trades: what became of exogenous swaps; None where there are none.
+        params: raw parameters, name → (m,).
+        split: name of the simulated period.
+        notes: notes for readers: warm-up, filled gaps, prices in memory, number of executed exogenous swaps.
+        trades: results of exogenous swaps; None if there are none.
         data_id: identity of the prices and series, as runs store it.
     """
 
@@ -100,20 +100,19 @@ def simulate(
     """Simulates an experiment's pool with one parameter set.
 
     Args:
-        experiment: pool, update settings, fees and periods.
-        params: raw names (``logit_lamb``, ``log_k``, …) or human-readable ones (``memory_days``, ``k_per_day``, …), a number
-            or one per token; what is left out is the experiment's own.
-        prices: must cover the periods, and as much history before them as there is; unless given, those that
-            ``experiment.data`` names.
+        experiment: the experiment.
+        params: parameters by raw name (``logit_lamb``, ``log_k``, …) or human-readable name (``memory_days``, …), each a
+            number or one per token; by default, the experiment's own.
+        prices: prices for the periods and any history before them; by default, those that ``experiment.data`` names.
         split: ``train``, ``validation``, ``test``, or ``all`` for one uninterrupted run from the start of training to the
             end of the last split.
         path: ``auto``, ``per_bar``, ``fees`` or ``hold``.
-        series: in place of files that ``experiment.series`` names; see :class:`~quantsim.simulator.Evaluator`.
+        series: replacements for files that ``experiment.series`` names; see :class:`~quantsim.simulator.Evaluator`.
 
     Raises:
         ParameterError: a parameter is unknown, or has a wrong shape or value.
         PriceError: the prices do not cover the period, or a series is wrong.
-        ConfigError: there is no such split or path.
+        ConfigError: there is no such split or path, or the path does not support the pool.
 
     Example:
         >>> result = simulate(experiment, {"memory_days": 20.0, "k_per_day": 5.0})  # doctest: +SKIP

@@ -1,4 +1,4 @@
-"""What metrics look at, for the periods of a window: each path read off as cheaply as the metrics allow."""
+"""The samples that metrics read, for the periods of a window, computed as cheaply as the metrics allow."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ __all__ = ["Simulated", "bar_samples", "metrics_of", "samples"]
 
 
 class Simulated(NamedTuple):
-    """A pool that ran over one window.
+    """A simulation of a pool over one window.
 
     Attributes:
-        run: what it did.
-        window: that it ran over.
-        market: of the pool's tokens, (T_all, n).
-        rates: its costs, () or (T,).
+        run: result of the simulation.
+        window: the window.
+        market: market of the pool's tokens, (T_all, n).
+        rates: rates in the window, () or (T,).
     """
 
     run: Run
@@ -39,7 +39,7 @@ class Simulated(NamedTuple):
 def metrics_of(
     names: Sequence[str], found: Sequence[Sample], periods: Sequence[Period], plan: Plan
 ) -> dict[str, Array]:
-    """Metrics of periods, name → (P,). Periods of one length are computed side by side."""
+    """Returns metrics of periods, name → (P,). Periods of equal length are computed together."""
     columns: dict[str, list[Array]] = {name: [jnp.zeros(())] * len(periods) for name in names}
     for n_bars in dict.fromkeys(period.n_bars for period in periods):
         members = [index for index, period in enumerate(periods) if period.n_bars == n_bars]
@@ -53,13 +53,13 @@ def metrics_of(
 
 
 def samples(plan: Plan, simulated: Simulated, periods: Sequence[Period], needs: Need) -> list[Sample]:
-    """The sample of each period of one simulation of the window.
+    """Returns the sample of each period of a simulated window.
 
     Args:
-        plan: how to compute.
-        simulated: the window.
+        plan: plan of the evaluation.
+        simulated: the simulation.
         periods: parts of the window; static.
-        needs: what the metrics read.
+        needs: quantities that the metrics read.
     """
     run, window, market, _ = simulated
     if needs & (Need.BARS | Need.REBALANCING):
@@ -90,7 +90,7 @@ def samples(plan: Plan, simulated: Simulated, periods: Sequence[Period], needs: 
 def bar_samples(
     plan: Plan, path: BarPath, simulated: Simulated, periods: Sequence[Period], needs: Need
 ) -> list[Sample]:
-    """The sample of each period of a path known at every bar."""
+    """Returns the sample of each period, from a path at every bar."""
     run, window, market, rates = simulated
     changes, found = run.weight_change(periods), []
     for index, period in enumerate(periods):
@@ -118,11 +118,11 @@ def bar_samples(
 
 
 def _sample_bars(period: Period, plan: Plan) -> np.ndarray:
-    """The bars a sample without every bar needs: the first of each day, and the last."""
+    """Returns the bars of a sample that does not need every bar: the first of each day, and the last."""
     return period.first + np.append(np.arange(0, period.n_bars, plan.shape.bars_per_day), period.n_bars - 1)
 
 
 def _held_values(shares: Array, market: Market, start: Array, period: Period) -> tuple[Array, Array]:
-    """End value per unit of start value of the first bar's reserves held, (n,) shares of value, and of equal shares held."""
+    """Returns the growth of holding the first bar's reserves, which are (n,) shares of value, and of holding equal shares."""
     growth = market.prices[start + period.end - 1] / market.prices[start + period.first]
     return jnp.sum(shares * growth), jnp.mean(growth)

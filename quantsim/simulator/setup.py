@@ -1,4 +1,4 @@
-"""From an experiment to the static shape of its pool."""
+"""From an experiment to the static properties of its pool."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ __all__ = ["pool_setup"]
 
 
 def pool_setup(experiment: Experiment, bar_minutes: int, scan_mode: ScanMode | None = None) -> PoolSetup[Any]:
-    """The setup of an experiment on bars of a given length.
+    """Returns the setup of an experiment's pool for bars of a given length.
 
     Args:
-        experiment: the pool and its subsidiaries.
+        experiment: experiment with the pool and its subsidiaries.
         bar_minutes: length of a bar, in minutes.
-        scan_mode: how recursions are run; unless given, as suits the backend.
+        scan_mode: scan mode; by default, the faster one on the backend.
 
     Raises:
         ConfigError: a chunk or a ramp is not a whole number of bars.

@@ -1,4 +1,4 @@
-"""What is decided at the chunk boundaries, and the costs of a window that follow from it."""
+"""Decisions at the chunk boundaries, and the costs of a window that follow from them."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ __all__ = ["Signals", "chunk_signals", "window_rates"]
 
 
 class Signals(NamedTuple):
-    """What is decided at every chunk boundary of the data, from history to the last bar.
+    """Decisions at every chunk boundary of the data, including history.
 
     Attributes:
-        decisions: of the pool, such as the outputs of its rule, (K, n); None for a pool that decides nothing.
-        fees: (K,) of the fee rule; None without one.
+        decisions: decisions of the pool, such as its rule's outputs, (K, n); None for a pool without decisions.
+        fees: (K,) swap fees of the fee rule; None without one.
     """
 
     decisions: Any
@@ -30,13 +30,13 @@ class Signals(NamedTuple):
 
 
 def chunk_signals(setup: PoolSetup[Any], params: Params, market: Market, phase: Array | int) -> Signals:
-    """Decides at all chunk boundaries at a phase. Estimators are causal, so one pass serves every window there.
+    """Computes decisions at all chunk boundaries with a phase. Estimators are causal, so one pass serves all windows with it.
 
     Args:
-        setup: of the pool.
+        setup: setup of the pool.
         params: raw name → (m,).
-        market: of the pool's tokens.
-        phase: bar of the first boundary, below ``C``.
+        market: market of the pool's tokens.
+        phase: bar of the first boundary, less than ``C``.
     """
     n_bars = market.prices.shape[0]
     n_boundaries = -(-n_bars // setup.chunk_bars)
@@ -61,7 +61,7 @@ def window_rates(
     phase: Array | int,
     n_bars: int,
 ) -> FeeRates:
-    """Costs in the window of ``n_bars`` bars from bar ``start``: as set, or the fee that is a parameter, or the fee rule's."""
+    """Returns the costs in the window of ``n_bars`` bars from bar ``start``; the fee may be a parameter, or from a fee rule."""
     rates = window_of(rates, start, n_bars)
     if setup.costs.tunes_fee:
         return rates._replace(swap_fee=sigmoid(params[common.swap_fee.raw_name][0]))

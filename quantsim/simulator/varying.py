@@ -1,4 +1,4 @@
-"""What an experiment's ``series`` table names, read, checked, and laid on the bars of the prices."""
+"""Loads and checks the series of an experiment's ``series`` table, and aligns them with the bars of the prices."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Varying:
     """The series of an experiment on the ``T`` bars of its prices.
 
     Attributes:
-        costs: setting → (T,), of ``swap_fee``, ``arb_fee`` and ``gas_cost_usd`` those that vary; NaN before they begin.
-        oracle: (T, n); None where there is none.
-        trades: exogenous swaps; None where there are none.
+        costs: setting → (T,), for those of ``swap_fee``, ``arb_fee`` and ``gas_cost_usd`` that vary; nan before they begin.
+        oracle: (T, n) oracle series; None if there is none.
+        trades: exogenous swaps; None if there are none.
     """
 
     costs: dict[str, NDArray[np.float64]] = field(default_factory=dict)
@@ -37,11 +37,11 @@ class Varying:
 
     @property
     def begins(self) -> int:
-        """The first bar at which all costs are known: no window may begin before it."""
+        """The first bar with all costs: no window may begin before it."""
         return max((int(np.argmax(~np.isnan(cost))) for cost in self.costs.values()), default=0)
 
     def data_id(self, prices: Prices) -> str:
-        """The identity of the prices, or SHA-256, in hex, of that and of what the series hold."""
+        """Returns the identity of the prices; with series, the SHA-256 of this and of the series, in hex."""
         arrays: dict[str, Any] = dict(self.costs)
         if self.oracle is not None:
             arrays[ORACLE] = self.oracle
@@ -63,25 +63,24 @@ def load_varying(
     """Loads the series of an experiment, cut like its prices.
 
     Args:
-        experiment: its ``series`` table says what varies, and in which files.
-        prices: uncut.
-        begin: first bar of the cut; the oracle has to begin there or before, as rules see history.
+        experiment: experiment with a ``series`` table.
+        prices: uncut prices.
+        begin: first bar of the cut; the oracle must begin at or before it, as rules read history.
         end: bar after the last of the cut.
-        used_from: first bar of the experiment's periods, among those of the cut; costs have to begin there or before.
-        given: setting → what takes the place of its file: a value per bar of ``prices``, (T_all,), or (T_all, n) for the
-            oracle, or :class:`~quantsim.prices.Trades`. The experiment names the setting all the same.
+        used_from: first bar of the experiment's periods, in the cut; costs must begin at or before it.
+        given: setting → replacement for its file: a value per bar of ``prices``, (T_all,), or (T_all, n) for the
+            oracle, or :class:`~quantsim.prices.Trades`. The experiment must name the setting, too.
 
     Raises:
         PriceError: a series is malformed, or begins too late.
-        ConfigError: ``given`` has what the experiment does not name.
+        ConfigError: ``given`` has a setting that the experiment does not name.
     """
     named = {name: source for name, source in experiment.series.model_dump().items() if source is not None}
     given = dict(given or {})
     for name in given:
         if name not in named:
             raise ConfigError(
-                f"series {name!r} is given, and the experiment has none: set series.{name}, to any text, so that it says what "
-                "varies"
+                f"series {name!r} is given, but the experiment does not name it: set series.{name} to any text"
             )
     grid, tokens, stamps = prices.slice(begin, end).grid, experiment.tokens, experiment.data.stamps
 

@@ -55,7 +55,7 @@ def test_cells_that_fail_are_counted_with_the_reason(cli):
     assert result.exit_code == 2
     assert "Note: 2 of 2 cells failed. Of the first, train sterling is nan; the pool's return is " in result.stderr
     assert "so the period is too short for the metric (see docs/metrics.md)" in result.stderr
-    assert "Error: train sterling is nan on the whole grid" in result.stderr
+    assert "Error: train sterling is nan in the whole grid" in result.stderr
 
 
 def test_blocks_change_nothing(cli):

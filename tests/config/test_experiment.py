@@ -389,7 +389,7 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
         ({"periods": {"train_start": "1514764800", "train_end": "2019-01-01"}}, "periods.train_start: must be a date"),
         (
             {"periods": {"train_start": "2018-01-01", "train_end": "9999-12-31T23:00-10:00"}},
-            "periods.train_end: must lie between the years 1970 and 2200",
+            "periods.train_end: must be between the years 1970 and 2200",
         ),
         (
             {"objective": {"n_periods": 10**8}},

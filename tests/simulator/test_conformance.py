@@ -187,15 +187,15 @@ def test_fees_that_no_pool_can_charge_are_refused() -> None:
 
 WRONG: dict[str, tuple[Callable[[Array], Any], str]] = {
     "nothing": (lambda p: None, "returns None (is a return missing?)"),
-    "a tuple": (lambda p: (p, p), "returns a tuple, and must return one array"),
+    "a tuple": (lambda p: (p, p), "returns a tuple, but must return one array"),
     "a number": (lambda p: 0.5, "returns a float"),
-    "one column": (lambda p: p[:, 0], "shape (150,), and must return one of (K, n) = (150, 3)"),
+    "one column": (lambda p: p[:, 0], "shape (150,), but must return one of (K, n) = (150, 3)"),
     "one row": (lambda p: p[-1], "shape (3,)"),
     "one row less": (lambda p: jnp.diff(p, axis=0), "shape (149, 3)"),
     "turned round": (lambda p: p.T, "shape (3, 150)"),
-    "whole numbers": (lambda p: jnp.sign(p).astype(int), "int64, and must return float64"),
-    "yes and no": (lambda p: p > 1.0, "bool, and must return float64"),
-    "single precision": (lambda p: p.astype(jnp.float32), "float32, and must return float64"),
+    "whole numbers": (lambda p: jnp.sign(p).astype(int), "int64, but must return float64"),
+    "yes and no": (lambda p: p > 1.0, "bool, but must return float64"),
+    "single precision": (lambda p: p.astype(jnp.float32), "float32, but must return float64"),
     "complex numbers": (lambda p: jnp.fft.fft(p, axis=0), "complex128"),
     "an exception": (lambda p: p[: {}["gone"]], "fails with KeyError: 'gone'"),
     "numpy": (lambda p: np.asarray(p), "TracerArrayConversionError"),
@@ -217,7 +217,7 @@ def test_a_rule_that_ends_the_program_is_told() -> None:
 
 
 def test_sums_and_persistence_are_checked() -> None:
-    with pytest.raises(ConfigError, match=r"sums_to_zero = True, and its changes sum to .*centre"):
+    with pytest.raises(ConfigError, match=r"sums_to_zero = True, but its changes sum to .*centre"):
         check(rule_of(returns, sums_to_zero=True))
     with pytest.raises(ConfigError, match=r"weights that sum to .*divide by their sum"):
         check(rule_of(lambda p: p, output=Output.WEIGHTS))

@@ -116,7 +116,7 @@ BAD: dict[str, tuple[list[Axis], str]] = {
     "misspelt": ([Axis("memory_day", 1, 2, 2)], "axis memory_day: .* did you mean 'memory_days'?"),
     "raw": ([Axis("log_k", 1, 2, 2)], "axis log_k: log_k is a raw name; give k_per_day"),
     "no such token": ([Axis("k_per_day[SUI]", 1, 2, 2)], r"axis k_per_day\[SUI\]: .*\[BTC\], k_per_day\[ETH\], or k_per_day"),
-    "a bracket left open": ([Axis("k_per_day[BTC", 1, 2, 2)], r"axis k_per_day\[BTC: there is no such value"),
+    "a bracket left open": ([Axis("k_per_day[BTC", 1, 2, 2)], r"axis k_per_day\[BTC: k_per_day\[BTC has no such value"),
     "without effect": ([Axis("alt_memory_days", 1, 2, 2)], "axis alt_memory_days: .* set update.use_alt_lamb = true"),
     "not in the study": ([Axis("swap_fee", 0.1, 0.2, 2)], "axis swap_fee: .* set parameters.swap_fee"),
     "weights": ([Axis("initial_weights[BTC]", 0.1, 0.9, 3)], r"axis initial_weights\[BTC\]: .* sum to 1"),
@@ -148,7 +148,7 @@ def test_an_unknown_metric_is_refused_before_anything_is_evaluated(monkeypatch: 
         ((1.0, float("inf"), 4), "finite"),
         ((float("nan"), 1.0, 4), "finite"),
         ((0.0, 1.0, 4, True), "a logarithmic axis needs low > 0"),
-        ((1.0, 2.0, 1), "1 points are no range"),
+        ((1.0, 2.0, 1), "1 points are too few"),
     ],
 )
 def test_ranges_that_are_none_are_refused(arguments: tuple[Any, ...], said: str) -> None:
@@ -175,7 +175,7 @@ def test_the_best_cell_is_chosen_on_train_unless_another_split_is_named() -> Non
         grid.best(split="validation")
     with pytest.raises(ConfigError, match="'sharpe' was not evaluated"):
         grid.best("sharpe")
-    with pytest.raises(ConfigError, match="train returns is nan on the whole grid"):
+    with pytest.raises(ConfigError, match="train returns is nan in the whole grid"):
         made([[np.nan] * 2] * 3, [[1.0] * 2] * 3).best()
 
 
