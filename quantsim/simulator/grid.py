@@ -312,8 +312,8 @@ def _parameter_of(experiment: Experiment, axis: Axis) -> Parameter:
         raise ParameterError(f"axis {axis.name}: {name} has no such value; use one of {known}, or {name} for all")
     if max(abs(axis.low), abs(axis.high)) > LARGEST_VALUE:
         raise ParameterError(
-            f"axis {axis.name}: low = {axis.low:g} or high = {axis.high:g} is out of range: it must be between "
-            f"{spec.low:g} and {spec.high:g}"
+            f"axis {axis.name}: low = {axis.low:g} or high = {axis.high:g} is too large to compute with; the usual range "
+            f"is {spec.low:g} to {spec.high:g}"
         )
     outside = axis.values[~spec.transform.admits(axis.values)]
     if outside.size:

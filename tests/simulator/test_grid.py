@@ -116,7 +116,7 @@ BAD: dict[str, tuple[list[Axis], str]] = {
     "misspelt": ([Axis("memory_day", 1, 2, 2)], "axis memory_day: .* did you mean 'memory_days'?"),
     "raw": ([Axis("log_k", 1, 2, 2)], "axis log_k: log_k is a raw name; give k_per_day"),
     "no such token": ([Axis("k_per_day[SUI]", 1, 2, 2)], r"axis k_per_day\[SUI\]: .*\[BTC\], k_per_day\[ETH\], or k_per_day"),
-    "a bracket left open": ([Axis("k_per_day[BTC", 1, 2, 2)], r"axis k_per_day\[BTC: k_per_day\[BTC has no such value"),
+    "a bracket left open": ([Axis("k_per_day[BTC", 1, 2, 2)], r"axis k_per_day\[BTC: k_per_day has no such value"),
     "without effect": ([Axis("alt_memory_days", 1, 2, 2)], "axis alt_memory_days: .* set update.use_alt_lamb = true"),
     "not in the study": ([Axis("swap_fee", 0.1, 0.2, 2)], "axis swap_fee: .* set parameters.swap_fee"),
     "weights": ([Axis("initial_weights[BTC]", 0.1, 0.9, 3)], r"axis initial_weights\[BTC\]: .* sum to 1"),

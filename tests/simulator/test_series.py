@@ -294,7 +294,7 @@ def test_arrays_take_the_place_of_files_that_the_experiment_names() -> None:
     np.testing.assert_allclose(result.value, plain.value, rtol=1e-13)
     assert result.metrics["returns"] == pytest.approx(plain.metrics["returns"], rel=1e-12)
     with pytest.raises(
-        ConfigError, match=r"series 'swap_fee' is given, and the experiment has none: set series.swap_fee"
+        ConfigError, match=r"series 'swap_fee' is given, but the experiment does not name it: set series.swap_fee"
     ):
         simulate(make_experiment("momentum", 2, HALF_HOURS), None, prices, series=series)
     with pytest.raises(PriceError, match=r"series.swap_fee has shape \(5,\), but must have \(440,\)"):
