@@ -78,8 +78,8 @@ def test_weights_and_changes_do_not_mix() -> None:
 @pytest.mark.parametrize(
     ("pool", "said"),
     [
-        ({"rule": "momentum", "ensemble": {"a": "momentum", "b": "momentum"}}, "either rule, or ensemble"),
-        ({"rule": None}, "either rule, or ensemble"),
+        ({"rule": "momentum", "ensemble": {"a": "momentum", "b": "momentum"}}, "set either rule or ensemble"),
+        ({"rule": None}, "set either rule or ensemble"),
         ({"rule": None, "ensemble": {"a": "momentum"}}, "one member, 'a'"),
         ({"rule": None, "ensemble": {"a": "momentum", "fee": "momentum"}}, "'fee'.*choose another"),
         ({"rule": None, "ensemble": {"a": "momentum", "b.c": "momentum"}}, "ensemble"),
