@@ -30,11 +30,10 @@ _MOST_ROWS = 20
 def show_study(experiment: Experiment, run: SearchRun, storage: Location, pages: Path | None) -> None:
     """Prints the front of several objectives and importances; writes HTML pages if a folder is given."""
     from quantsim.drivers.search.study import load_study, quiet_optuna
-    from quantsim.drivers.search.values import objective_names
     from quantsim.report.study_pages import importances, write_study_pages
     from quantsim.storages.opened import opened_storage
 
-    names = objective_names(experiment)
+    names = experiment.search_objectives
     with quiet_optuna(), opened_storage(storage) as opened:
         study = load_study(opened, run.study_name)
         if len(names) > 1:

@@ -122,6 +122,14 @@ class Experiment(Section, decides=Decides.TRIALS | Decides.STEPS):
         )
 
     @property
+    def search_objectives(self) -> tuple[str, ...]:
+        """The objectives of a search, all maximised: ``search.objectives``, or the experiment's own objective.
+
+        A name is a metric, or a metric of the periods such as ``sharpe.worst``; with a minus before it, it is minimised.
+        """
+        return self.search.objectives or (self.objective.name,)
+
+    @property
     def cautions(self) -> tuple[str, ...]:
         """Notes that must accompany every result: settings that are only for reproducing published figures."""
         settings = dict.fromkeys(setting for pool in self.pools for setting in pool.published)

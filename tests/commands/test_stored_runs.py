@@ -18,8 +18,8 @@ from quantsim.checkpoints import Checkpoint
 from quantsim.checkpoints.starts import Start
 from quantsim.commands.display import simulating
 from quantsim.commands.gains import show_gain, show_tuned
-from quantsim.drivers.search.note import study_note
 from quantsim.report.grids import grid_figure
+from quantsim.report.study_note import study_note
 from quantsim.report.study_pages import write_study_pages
 from quantsim.search_space import load_search_space
 from quantsim.simulator.grid import Grid

@@ -13,10 +13,10 @@ from optuna.study import Study
 
 from quantsim import Experiment, Prices
 from quantsim.drivers.search.evaluation import Call, run
-from quantsim.drivers.search.note import dashboard_attributes
 from quantsim.drivers.search.study import METRICS, describe_task, identify, open_study
 from quantsim.drivers.search.telling import json_number
-from quantsim.drivers.search.values import objective_names, trial_values
+from quantsim.drivers.search.values import trial_values
+from quantsim.report.study_note import dashboard_attributes
 from quantsim.search_space import SearchSpace, load_search_space
 from quantsim.simulator import Evaluator
 
@@ -51,7 +51,7 @@ class Searched:
         self.space: SearchSpace = load_search_space(self.experiment)
         self.evaluator = Evaluator(self.experiment, prices)
         identity = identify(self.experiment, prices.identity, self.space)
-        self.study: Study = open_study(storage, NAME, identity, objective_names(self.experiment))
+        self.study: Study = open_study(storage, NAME, identity, self.experiment.search_objectives)
         describe_task(self.study, self.experiment)
         self.study.sampler = RandomSampler(seed=5)
 

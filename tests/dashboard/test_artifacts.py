@@ -19,14 +19,8 @@ from quantsim.config.locate import bundled_names, find_study
 from quantsim.dashboard.artifacts import ArtifactFolder, artifact_folder, attach_artifacts
 from quantsim.dashboard.notable import notable_trials
 from quantsim.dashboard.trial_file import study_text
-from quantsim.drivers.search.note import (
-    dashboard_attributes,
-    describe_prices,
-    selection_advice,
-    study_note,
-    write_note,
-)
-from quantsim.drivers.search.study import METRICS
+from quantsim.drivers.search.study import METRICS, write_note
+from quantsim.report.study_note import dashboard_attributes, describe_prices, selection_advice, study_note
 from quantsim.simulator import Evaluator
 from quantsim.storages.opened import opened_storage
 

@@ -13,12 +13,8 @@ from quantsim import load_prices
 from quantsim.dashboard.artifacts import artifact_folder, attach_artifacts
 from quantsim.dashboard.notable import notable_trials
 from quantsim.dashboard.server import dashboard_server
-from quantsim.drivers.search.note import (
-    describe_prices,
-    selection_advice,
-    study_note,
-    write_note,
-)
+from quantsim.drivers.search.study import write_note
+from quantsim.report.study_note import describe_prices, selection_advice, study_note
 from quantsim.storages.opened import opened_storage
 
 STORE, JOURNAL = "checkpoints.db", "checkpoints.journal"

@@ -23,7 +23,6 @@ from quantsim.drivers.search.asking import Asking, call_width
 from quantsim.drivers.search.clusters import cluster_engine
 from quantsim.drivers.search.engines import Backend, Engine, Threads, check_backend
 from quantsim.drivers.search.evaluation import Evaluates, MakeEvaluator, default_evaluator
-from quantsim.drivers.search.note import describe_prices, selection_advice, study_note, write_note
 from quantsim.drivers.search.outcomes import Outcomes, Told
 from quantsim.drivers.search.pruner import check_pruner, make_pruner
 from quantsim.drivers.search.samplers.named import check_sampler
@@ -38,14 +37,16 @@ from quantsim.drivers.search.study import (
     release,
     settled_trials,
     study_id,
+    write_note,
 )
 from quantsim.drivers.search.tally import SearchProgress, Tally
 from quantsim.drivers.search.telling import checkpoint_of, tell
-from quantsim.drivers.search.values import check_objectives, objective_names
+from quantsim.drivers.search.values import check_objectives
 from quantsim.errors import DriverError
 from quantsim.limits import MOST_JOBS, MOST_TRIALS
 from quantsim.objective import SHORT, warn_once
 from quantsim.prices import Prices
+from quantsim.report.study_note import describe_prices, selection_advice, study_note
 from quantsim.search_space import SearchSpace, load_search_space
 from quantsim.storages.location import Location, describe_storage
 from quantsim.storages.opened import opened_storage
@@ -101,7 +102,7 @@ def check_search(
     space = load_search_space(experiment)
     check_objectives(experiment)
     check_pruner(experiment)
-    check_sampler(experiment.search, space.distributions(), len(objective_names(experiment)))
+    check_sampler(experiment.search, space.distributions(), len(experiment.search_objectives))
     return space
 
 
@@ -168,7 +169,7 @@ class SearchDriver(Driver[State, Info, SearchProgress]):
         with contextlib.ExitStack() as stack:
             stack.enter_context(quiet_optuna())
             storage = stack.enter_context(opened_storage(self.storage))
-            self.study = open_study(storage, self.study_name, self._identity, objective_names(self.experiment))
+            self.study = open_study(storage, self.study_name, self._identity, self.experiment.search_objectives)
             self._suspect = hold(self.study, take_over=self._take_over)
             stack.push(self._release)
             describe_task(self.study, self._recorded)

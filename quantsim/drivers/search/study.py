@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
+import logging
 import re
 import uuid
 import warnings
@@ -24,6 +26,7 @@ from quantsim.config import Experiment
 from quantsim.config.identity import SEARCH, Decides, content, differing_leaves, digest
 from quantsim.drivers.liveness import may_be_alive, process_identity
 from quantsim.errors import DriverError, nearest
+from quantsim.optuna_private import set_study_attribute, study_attributes
 from quantsim.search_space import SearchSpace
 from quantsim.storages.location import Location
 from quantsim.storages.opened import opened_storage
@@ -46,7 +49,10 @@ __all__ = [
     "release",
     "settled_trials",
     "study_id",
+    "write_note",
 ]
+
+logger = logging.getLogger(__name__)
 
 METRICS = "metrics"
 """User attribute of a completed trial: split → metric → value; a value that is not finite is text."""
@@ -62,6 +68,7 @@ _IDENTITY = "quantsim"
 _RUNNER = "quantsim_runner"
 _EXPERIMENT = "quantsim_experiment"
 _RULES = "quantsim_rule_sources"
+_NOTE_DIGEST = "quantsim:note"
 
 
 @dataclass(frozen=True)
@@ -213,6 +220,24 @@ def open_experiment(study: Study, rule_files: Iterable[str | Path] = ()) -> Expe
     """
     sources = study.user_attrs.get(_RULES, {})
     return Experiment.from_stored(experiment_of(study), sources, rule_files, f"study {study.study_name!r}")
+
+
+def write_note(study: Study, text: str) -> None:
+    """Stores the text as the study's note if the dashboard is installed. A note that a user changed stays as it is."""
+    try:
+        from optuna_dashboard import get_note, save_note
+    except ImportError:
+        logger.debug("study %s gets no note: optuna-dashboard is not installed", study.study_name)
+        return
+    present, digest = get_note(study), hashlib.sha256(text.encode()).hexdigest()
+    written = study_attributes(study).get(_NOTE_DIGEST)
+    if present not in ("", text) and written != hashlib.sha256(present.encode()).hexdigest():
+        logger.debug("the note of study %s was changed by a user, and stays", study.study_name)
+        return
+    if present != text:
+        save_note(study, text)
+    if written != digest:
+        set_study_attribute(study, _NOTE_DIGEST, digest)
 
 
 def hold(study: Study, *, take_over: bool) -> bool:

@@ -16,10 +16,10 @@ from quantsim.checkpoints import Checkpoint
 from quantsim.config import Experiment
 from quantsim.drivers.evaluated import evaluated
 from quantsim.drivers.search.evaluation import Metrics, RawParams
-from quantsim.drivers.search.note import dashboard_attributes
 from quantsim.drivers.search.study import METRICS, REASON
 from quantsim.drivers.search.values import constraint_values, trial_values, unfit
 from quantsim.optuna_private import set_trial_attribute, trial_id
+from quantsim.report.study_note import dashboard_attributes
 from quantsim.search_space import SearchSpace
 
 __all__ = ["Outcome", "checkpoint_of", "json_number", "parameters_of", "tell"]

@@ -20,7 +20,6 @@ __all__ = [
     "check_objectives",
     "constraint_values",
     "kept_trials",
-    "objective_names",
     "ranked_trials",
     "tie_of",
     "trial_values",
@@ -28,14 +27,6 @@ __all__ = [
 ]
 
 Metrics = Mapping[str, Mapping[str, float]]
-
-
-def objective_names(experiment: Experiment) -> tuple[str, ...]:
-    """The study's objectives, all maximised: those of ``search.objectives``, or the experiment's own objective.
-
-    A name is a metric, or a metric of the periods such as ``sharpe.worst``; with a minus before it, it is minimised.
-    """
-    return experiment.search.objectives or (experiment.objective.name,)
 
 
 def trial_values(experiment: Experiment, metrics: Metrics) -> tuple[float, ...]:
@@ -50,7 +41,7 @@ def trial_values(experiment: Experiment, metrics: Metrics) -> tuple[float, ...]:
     """
     train, penalty = metrics["train"], experiment.search.overfitting_penalty
     if not penalty:
-        return tuple(_signed(name, train) for name in objective_names(experiment))
+        return tuple(_signed(name, train) for name in experiment.search_objectives)
     name = experiment.objective.name
     bound = math.inf if name == OBJECTIVE else get_metric(name).bound
     value, other = (_within(metrics[split][name], bound) for split in ("train", "validation"))
@@ -70,7 +61,7 @@ def constraint_values(experiment: Experiment, metrics: Metrics) -> dict[str, flo
 
 def unfit(experiment: Experiment, metrics: Metrics) -> str | None:
     """Why a trial with these metrics fails: an objective or a constraint that is nan; None if it does not."""
-    for name, value in zip(objective_names(experiment), trial_values(experiment, metrics), strict=True):
+    for name, value in zip(experiment.search_objectives, trial_values(experiment, metrics), strict=True):
         if math.isnan(value):
             plain, _ = signed(name)
             splits = ("train", "validation") if experiment.search.overfitting_penalty else ("train",)

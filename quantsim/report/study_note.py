@@ -1,34 +1,25 @@
-"""What the driver writes into a study for those who open it in Optuna's dashboard: a note, and columns to sort trials by."""
+"""What Optuna's dashboard shows of a study: the text of its note, and columns to sort trials by."""
 
 from __future__ import annotations
 
-import hashlib
-import logging
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from quantsim.checkpoints.pareto import signed
 from quantsim.checkpoints.redact import redact
 from quantsim.config import Experiment
-from quantsim.drivers.search.values import objective_names
 from quantsim.objective import is_cost, shown_value, superlative
-from quantsim.optuna_private import set_study_attribute, study_attributes
 from quantsim.ranking import clamped, is_ranked
 from quantsim.search_space import Draw, SearchSpace
 
 if TYPE_CHECKING:
-    from optuna.study import Study
-
     from quantsim.prices import Prices
 
-__all__ = ["dashboard_attributes", "describe_prices", "selection_advice", "study_note", "write_note"]
-
-logger = logging.getLogger(__name__)
+__all__ = ["dashboard_attributes", "describe_prices", "selection_advice", "study_note"]
 
 Metrics = Mapping[str, Mapping[str, float]]
 
 _OVER_HODL = "returns_over_hodl"
-_NOTE_DIGEST = "quantsim:note"
 
 _SORTING = (
     "**To sort trials**, open *Smart Selection* and scroll to the table at its end. A click on the head of a column sorts, "
@@ -113,7 +104,7 @@ def selection_advice(experiment: Experiment, run_id: str, store_location: str) -
         run_id: of the study in the checkpoint store.
         store_location: of that store, a path or a URL; its password is not shown.
     """
-    objectives, place = objective_names(experiment), redact(store_location.removeprefix("sqlite:///"))
+    objectives, place = experiment.search_objectives, redact(store_location.removeprefix("sqlite:///"))
     command, best = f"quantsim select --run {run_id[:8]} --store '{place}'", superlative(objectives[0])
     method = "best_validation" if experiment.periods.has_validation else "best_train"
     if len(objectives) > 1:
@@ -131,28 +122,6 @@ def selection_advice(experiment: Experiment, run_id: str, store_location: str) -
     return f"{text}\n\nThe file `trial-N.toml` among a trial's artifacts runs with `quantsim simulate --study trial-N.toml`."
 
 
-def write_note(study: Study, text: str) -> None:
-    """Stores the text as the study's note if the dashboard is installed. A note that a user changed stays as it is."""
-    try:
-        from optuna_dashboard import get_note, save_note
-    except ImportError:
-        logger.debug("study %s gets no note: optuna-dashboard is not installed", study.study_name)
-        return
-    present, digest = get_note(study), _digest(text)
-    written = study_attributes(study).get(_NOTE_DIGEST)
-    if present not in ("", text) and written != _digest(present):
-        logger.debug("the note of study %s was changed by a user, and stays", study.study_name)
-        return
-    if present != text:
-        save_note(study, text)
-    if written != digest:
-        set_study_attribute(study, _NOTE_DIGEST, digest)
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 def _facts(experiment: Experiment, data: str) -> Iterator[tuple[str, str]]:
     yield "rule", experiment.pool.strategy_name
     yield "tokens", ", ".join(experiment.tokens)
@@ -165,7 +134,7 @@ def _facts(experiment: Experiment, data: str) -> Iterator[tuple[str, str]]:
     costs = {name: value for name, value in experiment.fees if value and name != "rebalancing_cost"}
     costs |= dict.fromkeys(experiment.series.costs, "a series")
     yield "fees", ", ".join(f"{name} {value}" for name, value in costs.items()) or "none"
-    for name in objective_names(experiment):
+    for name in experiment.search_objectives:
         metric, sign = signed(name)
         stored = ", whose values here are negated" if sign > 0.0 and is_cost(metric) else ""
         yield ("minimised" if (sign < 0.0) != is_cost(metric) else "maximised"), f"train {metric}{stored}"
