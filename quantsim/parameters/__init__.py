@@ -1,4 +1,8 @@
-"""Strategy parameters: names, transforms, checks, and random starting points."""
+"""Strategy parameters: names, transforms, checks, and random starting points.
+
+A parameter has a constrained value, in units such as days, and an unconstrained one, any real number, which training changes.
+The API calls constrained values ``human`` and unconstrained ones ``raw``, as quantammsim's files do the latter.
+"""
 
 from quantsim.parameters.initial import gaussian_sets, range_sets
 from quantsim.parameters.parameter import Parameter, bind, scoped
