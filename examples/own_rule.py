@@ -1,4 +1,4 @@
-"""A rule of one's own: momentum that large slopes do not excite. Name it in a study as "examples/own_rule.py:calm_momentum"."""
+"""Your own rule: momentum with a bounded response to slopes. Name it in a study as "examples/own_rule.py:calm_momentum"."""
 
 from collections.abc import Mapping
 
@@ -31,7 +31,7 @@ def outputs(params: Mapping[str, Array], observed: Observed, settings: RuleSetti
 
 calm_momentum = Rule(
     name="calm_momentum",
-    description="momentum that large slopes do not excite",
+    description="momentum with a bounded response to large slopes",
     parameters=(common.memory_days, common.alt_memory_days, common.k_per_day, ceiling),
     output=Output.CHANGE,
     outputs=outputs,

@@ -183,7 +183,7 @@ def stored_names(
 
 def _why_not(digest: str, names: Mapping[str, SourceName]) -> str:
     if not names:
-        return "it uses no rule or pool of a user's file; leave the rule file out"
+        return "the study has no rule, fee rule or pool from a file of your own; leave the rule file out"
     if unknown := [text for text, name in names.items() if name.digest is None]:
         return (
             f"an older version stored it without the hash of {unknown[0]}. Name a study with the rule with --study, and use "

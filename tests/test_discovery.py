@@ -113,7 +113,7 @@ def test_the_file_that_was_run_is_taken_wherever_it_lies(file: Path, tmp_path: P
     with pytest.raises(ConfigError, match=r"stored it without the hash of .*mine\.py:calm_momentum.*--as-study"):
         Experiment.from_stored(config, {}, [moved])
     plain = study("momentum").model_dump(mode="json")
-    with pytest.raises(ConfigError, match="it uses no rule or pool of a user's file"):
+    with pytest.raises(ConfigError, match="the study has no rule, fee rule or pool from a file of your own"):
         Experiment.from_stored(plain, {}, [moved])
 
 

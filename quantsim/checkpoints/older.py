@@ -9,14 +9,14 @@ __all__ = ["renewed"]
 
 
 _REMOVED = {"search": ("trial_timeout_minutes",)}
-"""Table → keys that older versions had, and that decided nothing."""
+"""Table → keys of older versions that had no effect on results."""
 
 
 def renewed(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A stored study with the values that have another meaning now under their present names, and without removed keys.
+    """Returns a stored study in the terms of the current version, without removed keys.
 
-    What version 0.1.0 called ``update.interpolation = "optimal"`` is ``"published_optimal"`` since. Studies are stored whole,
-    so those of 0.1.0 are known by the keys that they lack.
+    What version 0.1.0 called ``update.interpolation = "optimal"`` is now ``"published_optimal"``. A study without the key
+    ``data.stamps`` is one of 0.1.0.
 
     Args:
         config: as stored, JSON values; any version's.

@@ -157,7 +157,7 @@ class Experiment(Section, decides=Decides.TRIALS | Decides.STEPS):
 
     @property
     def own_rules(self) -> dict[str, SourceName]:
-        """The names of pools, rules and fee rules of users' files, each with the content that it stands for."""
+        """The pools, rules and fee rules from users' files: name → file with its hash."""
         pools = (self.pool, *(pool for _, pool in self.subsidiaries))
         names = {name for pool in pools for name in (*pool.rule_names, pool.type or "")}
         names |= {fees.rule for fees in (self.fees, *(pool.fees for _, pool in self.subsidiaries)) if fees.rule}
