@@ -13,7 +13,7 @@ import pytest
 
 from quantsim import CheckpointStore, Experiment
 from quantsim.checkpoints.stored import rule_notes, study_of_run
-from quantsim.drivers.search.study import describe_task, open_experiment
+from quantsim.drivers.search.study import describe_task
 from quantsim.errors import ConfigError
 
 EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "own_rule.py"
@@ -132,6 +132,7 @@ def test_a_journal_runs_no_file_by_being_read(file: Path) -> None:
     search = optuna.create_study()
     describe_task(search, experiment)
     before = runs(file)
-    assert open_experiment(search).identity == experiment.identity
+    config, sources = (search.user_attrs[f"quantsim_{name}"] for name in ("experiment", "rule_sources"))
+    assert Experiment.from_stored(config, sources).identity == experiment.identity
     assert runs(file) == before
-    assert ceiling(open_experiment(search, [file])) == pytest.approx(0.02)
+    assert ceiling(Experiment.from_stored(config, sources, [file])) == pytest.approx(0.02)

@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
-from quantsim.drivers.search.study import METRICS, experiment_of, load_study
+from quantsim.drivers.search.study import EXPERIMENT, METRICS
 from quantsim.drivers.search.values import best_trials
-from quantsim.errors import DriverError
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
@@ -66,10 +65,9 @@ class CorrectedApplication:
     def _is_ours(self, study_id: int) -> bool:
         """Whether the study is of a search, and not of another program, or deleted."""
         try:
-            experiment_of(load_study(self._storage, self._storage.get_study_name_from_id(study_id)))
-        except (KeyError, DriverError):
+            return EXPERIMENT in self._storage.get_study_user_attrs(study_id)
+        except KeyError:
             return False
-        return True
 
     def _corrected(self, environ: dict[str, Any], detail: Json, study_id: int) -> Json:
         """The corrected answer, with the trials that were asked for."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import get_args
 
 import numpy as np
 import optuna
@@ -12,9 +13,10 @@ from hypothesis import strategies as st
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from search_support import make_experiment
 
+from quantsim.config.driver_sections import Search
 from quantsim.drivers.search.asking import Asking
 from quantsim.drivers.search.samplers.cma import GENERATION, CmaProgress, CmaSampler
-from quantsim.drivers.search.samplers.named import SAMPLERS, check_sampler
+from quantsim.drivers.search.samplers.named import check_sampler
 from quantsim.errors import ConfigError
 from quantsim.optuna_private import UnitCube
 
@@ -23,7 +25,7 @@ SPACE: dict[str, BaseDistribution] = {
     "b": FloatDistribution(-1.0, 3.0),
     "c": FloatDistribution(0.5, 200.0, log=True),
 }
-INSTALLED = sorted(set(SAMPLERS) - {"gp"})
+INSTALLED = sorted(set(get_args(Search.model_fields["sampler"].annotation)) - {"gp"})
 
 
 def height(params: dict[str, float]) -> float:

@@ -72,11 +72,8 @@ class State:
     asked: tuple[FrozenTrial, ...] = ()
 
 
-@dataclass(frozen=True)
-class Info:
-    """The trials that a step told, as stored."""
-
-    trials: tuple[FrozenTrial, ...]
+Info = tuple[FrozenTrial, ...]
+"""The trials that a step told, as stored."""
 
 
 def check_search(
@@ -257,7 +254,7 @@ class SearchDriver(Driver[State, Info, SearchProgress]):
         settled = settled_trials(self.study)
         tally = replace(Tally().add(settled, self.experiment.search.min_gain), failures_in_row=0)
         asked = self._asking.begun()[: max(self.trials - tally.finished, 0)]
-        return State(tally, tuple(asked)), Info(tuple(settled)) if settled else None
+        return State(tally, tuple(asked)), tuple(settled) or None
 
     def step(self, state: State) -> tuple[State, Info]:
         """Tells the next trials of the batch that was asked for, or of a new one."""
@@ -270,16 +267,14 @@ class SearchDriver(Driver[State, Info, SearchProgress]):
         left = asked[len(told) :]
         if not left:
             self._told = None
-        return State(state.tally.add(told, self.experiment.search.min_gain), left), Info(tuple(told))
+        return State(state.tally.add(told, self.experiment.search.min_gain), left), tuple(told)
 
     def report(self, run_id: str, state: State, info: Info) -> Report[SearchProgress]:
         """Checkpoints of the trials that completed."""
         if self._store_location is not None:
             self._write_note(run_id, self._store_location)
             self._store_location = None
-        completed = [
-            trial for trial in info.trials if trial.state is TrialState.COMPLETE and trial.number not in self._copied
-        ]
+        completed = [trial for trial in info if trial.state is TrialState.COMPLETE and trial.number not in self._copied]
         self._copied |= {trial.number for trial in completed}
         rows = [checkpoint_of(trial, run_id, self.experiment, self.space) for trial in completed]
         return Report(state.tally.finished, rows, self._progress(state))
@@ -300,7 +295,7 @@ class SearchDriver(Driver[State, Info, SearchProgress]):
         """The trials that the study has and the store lacks."""
         with opened_storage(self.storage) as storage:  # anew: an interrupt may have come in the middle of anything
             told = settled_trials(load_study(storage, self.study_name))
-        return self.report(run_id, state, Info(tuple(told)))
+        return self.report(run_id, state, tuple(told))
 
     def ending(self, state: State) -> str | None:
         """See :class:`Driver`; raises DriverError where too many trials failed."""

@@ -105,14 +105,12 @@ def run(evaluator: Evaluates, call: Call) -> tuple[Result, ...]:
     The lanes of one call do not touch one another, and its width is fixed, so a set has the same metrics to the last bit
     in whatever call it stands.
     """
-    if call.block is not None:
-        return (_block(evaluator, call.sets[0], call.n_blocks, call.block),)
     if call.width > 1:
         try:
             return _together(evaluator, call)
         except Exception as error:
             logger.debug("%d sets could not be evaluated in one call: %s", len(call.sets), error)
-    return tuple(_alone(evaluator, params) for params in call.sets)
+    return tuple(_alone(evaluator, params, call) for params in call.sets)
 
 
 def _together(evaluator: Evaluates, call: Call) -> tuple[Result, ...]:
@@ -124,21 +122,12 @@ def _together(evaluator: Evaluates, call: Call) -> tuple[Result, ...]:
     )
 
 
-def _alone(evaluator: Evaluates, params: RawParams) -> Result:
+def _alone(evaluator: Evaluates, params: RawParams, call: Call) -> Result:
     try:
+        if call.block is not None:
+            return Result(value=float(evaluator.evaluate_block(params, call.n_blocks, call.block)))
         tables = evaluator.evaluate(params)
+        return Result({split: {name: float(value) for name, value in table.items()} for split, table in tables.items()})
     except Exception as error:
-        return _failed(error)
-    return Result({split: {name: float(value) for name, value in table.items()} for split, table in tables.items()})
-
-
-def _block(evaluator: Evaluates, params: RawParams, n_blocks: int, block: int) -> Result:
-    try:
-        return Result(value=float(evaluator.evaluate_block(params, n_blocks, block)))
-    except Exception as error:
-        return _failed(error)
-
-
-def _failed(error: Exception) -> Result:
-    logger.debug("a parameter set could not be evaluated", exc_info=error)
-    return Result(error=redact(f"{type(error).__name__}: {error}"))
+        logger.debug("a parameter set could not be evaluated", exc_info=error)
+        return Result(error=redact(f"{type(error).__name__}: {error}"))

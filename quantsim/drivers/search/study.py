@@ -9,9 +9,8 @@ import logging
 import re
 import uuid
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import optuna
@@ -33,17 +32,16 @@ from quantsim.storages.opened import opened_storage
 
 __all__ = [
     "ABANDONED",
+    "EXPERIMENT",
     "METRICS",
     "REASON",
     "StudyIdentity",
     "default_name",
     "describe_task",
-    "experiment_of",
     "hold",
     "identify",
     "is_void",
     "load_study",
-    "open_experiment",
     "open_study",
     "quiet_optuna",
     "release",
@@ -53,6 +51,9 @@ __all__ = [
 ]
 
 logger = logging.getLogger(__name__)
+
+EXPERIMENT = "quantsim_experiment"
+"""Attribute of a study that a search has run: the experiment, as JSON values, passwords redacted."""
 
 METRICS = "metrics"
 """User attribute of a completed trial: split → metric → value; a value that is not finite is text."""
@@ -66,7 +67,6 @@ ABANDONED = "abandoned"
 
 _IDENTITY = "quantsim"
 _RUNNER = "quantsim_runner"
-_EXPERIMENT = "quantsim_experiment"
 _RULES = "quantsim_rule_sources"
 _NOTE_DIGEST = "quantsim:note"
 
@@ -121,7 +121,7 @@ def default_name(location: Location, stem: str, identity: StudyIdentity) -> str:
     for other, attributes in studies.items():
         if of_default.fullmatch(other) and _IDENTITY in attributes:
             stored = {"rule_sources": attributes.get(_RULES, {}), **attributes[_IDENTITY]}
-            if whole := attributes.get(_EXPERIMENT):  # with the tables of the other drivers
+            if whole := attributes.get(EXPERIMENT):  # with the tables of the other drivers
                 stored["experiment"] = whole
             if not identity.differences(stored):
                 return other
@@ -168,14 +168,9 @@ def load_study(storage: BaseStorage, name: str) -> Study:
     try:
         return optuna.load_study(storage=storage, study_name=name)
     except KeyError as error:
-        there = studies_in(storage)
+        there = [study.study_name for study in storage.get_all_studies()]
         remedy = nearest(name, there) if there else "none was begun yet, which `quantsim optuna --storage ...` does"
         raise DriverError(f"there is no study {name!r} here: {remedy}") from error
-
-
-def studies_in(storage: BaseStorage) -> list[str]:
-    """Names of all studies."""
-    return [study.study_name for study in storage.get_all_studies()]
 
 
 def study_id(study: Study) -> str:
@@ -196,30 +191,10 @@ def settled_trials(study: Study) -> list[FrozenTrial]:
 def describe_task(study: Study, experiment: Experiment) -> None:
     """Stores what is searched, passwords redacted, for those who know the study only."""
     plain = json.loads(redact(json.dumps(experiment.model_dump(mode="json"))))
-    if study.user_attrs.get(_EXPERIMENT) != plain:
-        study.set_user_attr(_EXPERIMENT, plain)
+    if study.user_attrs.get(EXPERIMENT) != plain:
+        study.set_user_attr(EXPERIMENT, plain)
     if experiment.rule_sources and study.user_attrs.get(_RULES) != experiment.rule_sources:
         study.set_user_attr(_RULES, experiment.rule_sources)
-
-
-def experiment_of(study: Study) -> dict[str, Any]:
-    """What the study searches, as JSON values; :func:`open_experiment` makes an experiment of it.
-
-    Raises:
-        DriverError: no driver has run it.
-    """
-    return renewed(_of_driver(study, _EXPERIMENT))
-
-
-def open_experiment(study: Study, rule_files: Iterable[str | Path] = ()) -> Experiment:
-    """The experiment that the study searches; nothing that it names is run, see :meth:`Experiment.from_stored`.
-
-    Raises:
-        ConfigError: as there.
-        DriverError: no driver has run it.
-    """
-    sources = study.user_attrs.get(_RULES, {})
-    return Experiment.from_stored(experiment_of(study), sources, rule_files, f"study {study.study_name!r}")
 
 
 def write_note(study: Study, text: str) -> None:
@@ -270,13 +245,3 @@ def quiet_optuna() -> Iterator[None]:
         yield
     finally:
         optuna.logging.set_verbosity(level)
-
-
-def _of_driver(study: Study, key: str) -> Any:
-    value = study.user_attrs.get(key)
-    if value is None:
-        raise DriverError(
-            f"study {study.study_name!r} does not say what it searches: it is of another program, or of an older version. Run "
-            "`quantsim optuna` on it once, which writes that down"
-        )
-    return value
