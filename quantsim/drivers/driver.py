@@ -16,7 +16,7 @@ from quantsim.checkpoints.stored import rule_notes
 from quantsim.config.identity import Decides
 from quantsim.simulator import Evaluator
 
-__all__ = ["Driver", "NewRun", "Report", "Resumed"]
+__all__ = ["Driver", "NewRun", "Resumed", "StepReport"]
 
 StateT = TypeVar("StateT")
 InfoT = TypeVar("InfoT")
@@ -81,7 +81,7 @@ class Resumed(Generic[StateT, InfoT]):
 
 
 @dataclass(frozen=True)
-class Report(Generic[ProgressT]):
+class StepReport(Generic[ProgressT]):
     """The results of a step to store, in one transaction, and to show.
 
     Attributes:
@@ -128,14 +128,14 @@ class Driver(ABC, Generic[StateT, InfoT, ProgressT]):
         """Takes one step, which is stored as a whole."""
 
     @abstractmethod
-    def report(self, run_id: str, state: StateT, info: InfoT) -> Report[ProgressT]:
+    def report(self, run_id: str, state: StateT, info: InfoT) -> StepReport[ProgressT]:
         """Returns the results of a step to store and to show."""
 
     @abstractmethod
     def ending(self, state: StateT) -> str | None:
         """Returns the reason why the run is over ("" for no text), or None if it continues."""
 
-    def salvage(self, run_id: str, state: StateT) -> Report[ProgressT] | None:
+    def salvage(self, run_id: str, state: StateT) -> StepReport[ProgressT] | None:
         """Returns results to store from a step that an error or an interrupt stopped; None for none.
 
         Args:

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from quantsim.checkpoints import CheckpointStore
 from quantsim.discovery import naming_users_files
-from quantsim.drivers.driver import Driver, Report
+from quantsim.drivers.driver import Driver, StepReport
 from quantsim.drivers.liveness import process_identity
 from quantsim.precision import in_float64
 
@@ -106,7 +106,7 @@ def _begin(driver: Driver[StateT, InfoT, ProgressT], store: CheckpointStore) -> 
 
 
 def _store(
-    store: CheckpointStore, run_id: str, report: Report[ProgressT], progress: Callable[[ProgressT], None] | None
+    store: CheckpointStore, run_id: str, report: StepReport[ProgressT], progress: Callable[[ProgressT], None] | None
 ) -> None:
     # `progress` comes last, so that an exception in it does not lose the step.
     store.append(

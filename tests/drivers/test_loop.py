@@ -13,7 +13,7 @@ from sgd_support import make_experiment, make_prices
 from quantsim import CheckpointStore, Evaluator, select
 from quantsim.config.identity import Decides
 from quantsim.drivers.best import Best
-from quantsim.drivers.driver import Driver, NewRun, Report, Resumed
+from quantsim.drivers.driver import Driver, NewRun, Resumed, StepReport
 from quantsim.drivers.evaluated import evaluated
 from quantsim.drivers.liveness import unfinished_runs
 from quantsim.drivers.loop import run_driver
@@ -66,11 +66,11 @@ class RandomSearch(Driver[State, Info, float]):
         best = state.best.update(metrics["train"][self.evaluator.experiment.objective.name], state.step)
         return State(state.step + 1, best), Info(raw, metrics)
 
-    def report(self, run_id: str, state: State, info: Info) -> Report[float]:
+    def report(self, run_id: str, state: State, info: Info) -> StepReport[float]:
         experiment, step, best = self.evaluator.experiment, state.step - 1, state.best
         row = evaluated(experiment, info.raw, info.metrics, run_id=run_id, driver=self.name, step=step)
         blob = save({"state": np.array([state.step, best.value, best.step, best.stale], float)})
-        return Report(state.step, [row], best.value, blob, {"best": best.value})
+        return StepReport(state.step, [row], best.value, blob, {"best": best.value})
 
     def ending(self, state: State) -> str | None:
         return "" if state.step >= self.steps else None
@@ -147,7 +147,7 @@ def test_what_is_worth_keeping_of_a_step_cut_off_is_stored(evaluator: Evaluator,
                 raise KeyboardInterrupt
             return super().step(state)
 
-        def salvage(self, run_id: str, state: State) -> Report[float] | None:
+        def salvage(self, run_id: str, state: State) -> StepReport[float] | None:
             return self.report(run_id, *RandomSearch.step(self, state))
 
     with pytest.raises(KeyboardInterrupt):
@@ -161,7 +161,7 @@ def test_trouble_while_closing_does_not_hide_the_error(evaluator: Evaluator, sto
         def step(self, state: State) -> tuple[State, Info]:
             raise KeyboardInterrupt
 
-        def salvage(self, run_id: str, state: State) -> Report[float] | None:
+        def salvage(self, run_id: str, state: State) -> StepReport[float] | None:
             raise ValueError("not even that")
 
     with pytest.raises(KeyboardInterrupt) as caught:

@@ -18,7 +18,7 @@ from quantsim.checkpoints.stored import rule_notes
 from quantsim.config import Experiment
 from quantsim.config.identity import SEARCH
 from quantsim.drivers.counts import checked_count
-from quantsim.drivers.driver import Driver, NewRun, Report, Resumed
+from quantsim.drivers.driver import Driver, NewRun, Resumed, StepReport
 from quantsim.drivers.search.asking import Asking, call_width
 from quantsim.drivers.search.clusters import cluster_engine
 from quantsim.drivers.search.engines import Backend, Engine, Threads, check_backend
@@ -269,7 +269,7 @@ class SearchDriver(Driver[State, Info, SearchProgress]):
             self._told = None
         return State(state.tally.add(told, self.experiment.search.min_gain), left), tuple(told)
 
-    def report(self, run_id: str, state: State, info: Info) -> Report[SearchProgress]:
+    def report(self, run_id: str, state: State, info: Info) -> StepReport[SearchProgress]:
         """Checkpoints of the trials that completed."""
         if self._store_location is not None:
             self._write_note(run_id, self._store_location)
@@ -277,7 +277,7 @@ class SearchDriver(Driver[State, Info, SearchProgress]):
         completed = [trial for trial in info if trial.state is TrialState.COMPLETE and trial.number not in self._copied]
         self._copied |= {trial.number for trial in completed}
         rows = [checkpoint_of(trial, run_id, self.experiment, self.space) for trial in completed]
-        return Report(state.tally.finished, rows, self._progress(state))
+        return StepReport(state.tally.finished, rows, self._progress(state))
 
     def _progress(self, state: State) -> SearchProgress:
         tally = state.tally
@@ -291,7 +291,7 @@ class SearchDriver(Driver[State, Info, SearchProgress]):
             seconds=time.monotonic() - self._begun,
         )
 
-    def salvage(self, run_id: str, state: State) -> Report[SearchProgress] | None:
+    def salvage(self, run_id: str, state: State) -> StepReport[SearchProgress] | None:
         """The trials that the study has and the store lacks."""
         with opened_storage(self.storage) as storage:  # anew: an interrupt may have come in the middle of anything
             told = settled_trials(load_study(storage, self.study_name))

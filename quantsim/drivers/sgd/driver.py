@@ -19,7 +19,7 @@ from quantsim.checkpoints.stored import of_same_study
 from quantsim.config import Experiment
 from quantsim.config.identity import GRADIENTS
 from quantsim.drivers.best import Best
-from quantsim.drivers.driver import Driver, NewRun, Report, Resumed
+from quantsim.drivers.driver import Driver, NewRun, Resumed, StepReport
 from quantsim.drivers.evaluated import evaluated
 from quantsim.drivers.liveness import is_abandoned
 from quantsim.drivers.loop import run_driver
@@ -262,13 +262,13 @@ class GradientDriver(Driver[State, Info, Progress]):
             session = replace(session, skipped=session.skipped + refused)
         return self._evaluated(State(train, state.patience, session), last)
 
-    def report(self, run_id: str, state: State, info: Info) -> Report[Progress]:
+    def report(self, run_id: str, state: State, info: Info) -> StepReport[Progress]:
         """Returns all sets on all splits, and the state for resuming."""
         step, progress = int(state.train.step), self._progress(state, info)
         log: dict[str, Any] = {"progress": asdict(progress), "restarts": np.asarray(state.train.restarts).tolist()}
         if info.last is not None:
             log |= {name: np.asarray(values).tolist() for name, values in info.last._asdict().items()}
-        return Report(step, self._checkpoints(run_id, step, info), progress, dump_state(state.train), log)
+        return StepReport(step, self._checkpoints(run_id, step, info), progress, dump_state(state.train), log)
 
     def ending(self, state: State) -> str | None:
         """Ends if all sets have stopped early, or all steps are done."""
