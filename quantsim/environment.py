@@ -1,4 +1,4 @@
-"""What JAX reads from the environment when it is imported. Processes that are started inherit it."""
+"""Environment variables that JAX reads when it is imported. Child processes inherit them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ XLA_FLAGS = "--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold
 
 
 def prepare_environment(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Sets what the command line runs with: float64, XLA flags for fast gradients, and compiled programs kept on the disk.
+    """Sets the environment of the command line: float64, XLA flags for fast gradients, and a cache of compiled programs.
 
-    Call it before JAX is imported. What else the user has set stays as it is.
+    Call it before JAX is imported. Variables that are already set are kept, except ``JAX_ENABLE_X64``.
 
     Args:
-        environment: of the process, or of one to be started.
+        environment: variables of this process, or of one to be started.
 
     Example:
         >>> import quantsim

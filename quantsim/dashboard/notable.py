@@ -1,4 +1,4 @@
-"""Which trials of a study are worth a picture."""
+"""Selects the trials of a study that get a picture."""
 
 from __future__ import annotations
 

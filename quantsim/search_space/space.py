@@ -1,4 +1,4 @@
-"""The search space: which parameters a search draws, from which ranges, in human units."""
+"""The search space: which parameters a search draws, from which ranges, in constrained units."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Draw:
 
     Attributes:
         name: of the trial parameter, e.g. ``memory_days[BTC]``.
-        low: lower end, in human units; of choices the lowest.
+        low: lower end, in constrained units; for choices, the lowest.
         high: upper end; with a step the last value.
         log: whether values are drawn uniformly in their logarithm.
         step: distance of the values that can be drawn, from ``low`` on; None for any value.
@@ -113,7 +113,7 @@ class Dimension:
 
 @dataclass(frozen=True)
 class SearchSpace:
-    """What a search draws from: one number per trial parameter, in human units.
+    """What a search draws from: one number per trial parameter, in constrained units.
 
     A parameter with one value per token has the trial parameters ``memory_days[BTC]``, ``memory_days[ETH]``, …, in the order of
     the tokens; a scalar parameter has one, of its own name. The name of a group comes first, as in ``fast.memory_days[BTC]``.

@@ -28,7 +28,7 @@ FloatArray = NDArray[np.float64]
 
 
 def load_search_space(experiment: Experiment) -> SearchSpace:
-    """The space that ``search.space`` names; unless it names one, the rules' own, and all else that can be searched.
+    """Loads the space that ``search.space`` names or, by default, those of the rules and of all other searchable parameters.
 
     A file has one table per searched parameter; keys left out are the rule's. Parameters whose setting is off in the
     experiment are left out. Tables of ``search.ranges`` replace those of the file, or of the rule, as a whole.
@@ -82,7 +82,7 @@ def _own_tables(experiment: Experiment) -> dict[str, Any]:
 
 
 def _remedy(name: str, known: Mapping[str, Parameter]) -> str:
-    """The human-readable name of a raw one, or what is nearest."""
+    """The constrained name of an unconstrained one, or the nearest name."""
     for parameter in known.values():
         if name == parameter.raw_name:
             return f"that is the raw form of {parameter.human_name}: name that, with units = 'raw' in its table"
@@ -110,7 +110,7 @@ class _Searched:
         parameter: which.
         where: begins messages.
         table: how.
-        centre: raw parameters of the study itself.
+        centre: unconstrained parameters of the study itself.
     """
 
     parameter: Parameter
@@ -119,7 +119,7 @@ class _Searched:
     centre: Mapping[str, FloatArray]
 
     def value(self) -> float | list[float]:
-        """What the table fixes, in human units."""
+        """The fixed value, in constrained units."""
         given, size = np.asarray(self.table.value, np.float64), self.parameter.size
         if given.shape not in ((), (size,)):
             raise ConfigError(

@@ -1,4 +1,4 @@
-"""Where studies are kept: what a location means, and what can be said of it without opening it."""
+"""Locations of study storages: parsing, and checks without opening them."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def check_storage(location: Location) -> None:
 
 
 def _problem(path: Path) -> str:
-    """What stands in the way of a storage in a file; empty if nothing does."""
+    """Why a storage cannot be opened or created in a file; empty if it can."""
     try:
         os.lstat(path)  # unlike lexists, it tells a name that is too long from one that is free
     except (FileNotFoundError, NotADirectoryError):

@@ -1,6 +1,6 @@
-"""Conformance checks of rules, fee rules, metrics and pools, for the tests of those who write their own.
+"""Conformance checks for your own rules, fee rules, metrics and pools.
 
-One line of a test file is enough:
+One line in a test calls them all:
 
     def test_my_rule() -> None:
         check_rule("my_rule.py:RULE")

@@ -1,4 +1,4 @@
-"""What rules, fee rules, metrics and pools say of themselves."""
+"""Checks of the names, descriptions and parameters of rules, fee rules, metrics and pools."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["check_description", "check_parameters"]
 
 
 def check_description(called: str, **texts: str) -> None:
-    """Each is one line of text."""
+    """Checks that each text is one line."""
     for key, text in texts.items():
         require(
             bool(text) and text == text.strip() and "\n" not in text,
@@ -24,7 +24,7 @@ def check_description(called: str, **texts: str) -> None:
 
 
 def check_parameters(called: str, parameters: Sequence[Parameter]) -> None:
-    """Names are unique; each range is one that the transform admits and inverts."""
+    """Checks that names are unique, and that each range is valid and its transform invertible."""
     names = {initial_weights.raw_name, initial_weights.human_name}
     for parameter in parameters:
         spec, where = parameter.spec, f"{called}: parameter {parameter.human_name}"

@@ -1,4 +1,4 @@
-"""Checks whatever a name stands for: one object, or all of a file."""
+"""Checks one object by name, or all objects of a file."""
 
 from __future__ import annotations
 

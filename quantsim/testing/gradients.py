@@ -27,7 +27,7 @@ _KINK = 1e-3  # how far slopes to the left and to the right of a smooth function
 _CLOSE = 1e-4  # how far a gradient may differ from the finite difference
 _ROUNDING = 1e-13  # of an output
 NOTHING = 1e-12
-"""Slopes below this count as none: what is left, by rounding, of outputs that cancel."""
+"""Slopes below this count as zero; rounding leaves them where outputs cancel."""
 
 LAW = "gradients"
 
@@ -66,7 +66,7 @@ def check_gradients(
     looked_at: NDArray[np.bool_],
     *rest: Any,
 ) -> None:
-    """Checks that gradients are finite, and those that finite differences show.
+    """Checks that gradients are finite and agree with finite differences.
 
     Args:
         called: what is checked, for messages.

@@ -1,4 +1,4 @@
-"""A law, as the checks of this package state it: what breaks it raises one error, which bears its name."""
+"""Laws that the checks of this package test: each violation raises one error with the name of the law."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["law", "require"]
 
 @contextmanager
 def law(name: str, called: str) -> Iterator[None]:
-    """Has every exception in its block end as a :class:`ConformanceError` of that law.
+    """Turns every exception in its block into a :class:`ConformanceError` of that law.
 
     Args:
         name: of the law.

@@ -1,4 +1,4 @@
-"""Whether a metric keeps the laws that all of them keep."""
+"""Checks the laws that all metrics satisfy."""
 
 from __future__ import annotations
 

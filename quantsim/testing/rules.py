@@ -1,4 +1,4 @@
-"""Whether a rule, or a fee rule, keeps the laws that all of them keep."""
+"""Checks the laws that all rules and fee rules satisfy."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SETTINGS = RuleSettings(chunk_minutes=1440, max_memory_days=20.0)
 """What rules are checked with unless other settings are given: chunks of a day, and 20 days of memory."""
 
 PRICES = "observed.prices"
-"""What prices are called among the parameters: a composite pool follows gradients through them."""
+"""Name of the prices among the parameters, since a composite pool differentiates through them."""
 
 _FAR = 50.0  # of raw parameters
 _SHORT = 12  # boundaries after the longest memory in the checks of gradients
@@ -123,7 +123,7 @@ def check_fee_rule(
 
 
 def _check_outputs(subject: Subject, n_boundaries: int, *, any_length: bool) -> None:
-    """Everything about the outputs themselves, from cheap to dear."""
+    """Checks the outputs, the cheapest checks first."""
     sets, memory = subject.sets(), subject.memory
     short = min(memory + _SHORT, n_boundaries) if any_length else n_boundaries
     require(
@@ -187,7 +187,7 @@ class Case:
     Attributes:
         subject: to be checked.
         programs: scan mode → outputs and gradients from ``(params, seen, oracle)``.
-        sets: raw parameters, and prices (K, n) among them, the defaults first.
+        sets: unconstrained parameters, and prices (K, n) among them, the defaults first.
         oracle: (K, n).
     """
 
@@ -266,7 +266,7 @@ class Case:
             )
 
     def check_edges(self) -> None:
-        """Outputs and gradients are finite on constant prices, and far out in each raw parameter."""
+        """Outputs and gradients are finite on constant prices, and for extreme values of each unconstrained parameter."""
         defaults = self.sets[0]
         still = np.repeat(defaults[PRICES][:1], len(self.oracle), axis=0)
         self._check_edge({**defaults, PRICES: still}, "constant prices")
