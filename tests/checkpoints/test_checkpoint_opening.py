@@ -42,7 +42,7 @@ def test_closed_store_is_one_file_and_can_be_used_again(path):
     store.close()
 
 
-def test_only_a_store_that_is_there_is_opened_by_name(path):
+def test_open_refuses_a_missing_store(path):
     with pytest.raises(CheckpointError, match=r"checkpoints\.db does not exist; run `quantsim sgd`"):
         CheckpointStore.open(path)
     assert not path.parent.exists()
@@ -92,7 +92,7 @@ def test_tables_of_another_program_are_left_alone(tmp_path):
     assert sql(path, "SELECT name FROM sqlite_master") == [("runs",)]
 
 
-def test_what_is_no_database(tmp_path):
+def test_a_file_that_is_not_a_database_is_refused(tmp_path):
     file = tmp_path / "text.db"
     file.write_text("no database " * 100)
     with pytest.raises(CheckpointError, match="not a database"):
@@ -201,7 +201,7 @@ def test_tables_have_a_form_in_every_database(dialect):
     assert "TIMESTAMP" not in "".join(tables.values())
 
 
-def test_store_knows_neither_jax_nor_optuna():
+def test_store_imports_neither_jax_nor_optuna():
     code = (
         "import sys, quantsim.checkpoints.store\n"
         "known = [n for n in sys.modules if n.split('.')[0] in ('jax', 'optuna')]\n"
@@ -253,7 +253,7 @@ def test_deadlocks_of_servers_are_tried_again(path, original):
         ("a\0b.db", "it contains a zero byte"),
     ],
 )
-def test_what_only_looks_like_a_url_is_refused_and_no_file_made(tmp_path, monkeypatch, location, said):
+def test_malformed_urls_are_refused_and_no_file_is_created(tmp_path, monkeypatch, location, said):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(CheckpointError, match=re.escape(said)) as caught:
         CheckpointStore(location)

@@ -109,7 +109,7 @@ def test_kill_loses_no_committed_step(path, script, make):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="has no fork")
-def test_store_goes_on_after_a_fork(path, script):
+def test_store_works_after_a_fork(path, script):
     process = script(FORKER, path)
     output, errors = process.communicate(timeout=60)
     assert (process.returncode, output.strip()) == (0, "60"), errors

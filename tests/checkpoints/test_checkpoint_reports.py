@@ -67,7 +67,7 @@ def test_checkpoints_state_and_report_are_stored_together_or_not_at_all(store, r
     assert [report.step for report in store.reports(run_id)] == [0]
 
 
-def test_what_is_no_report_is_named(store, run_id):
+def test_invalid_reports_are_named(store, run_id):
     with pytest.raises(CheckpointError, match=r"report\.norms\[1\] cannot be stored: set has no JSON form"):
         store.append(run_id, [], state_step=0, report={"norms": [0.0, {1}]})
     with pytest.raises(CheckpointError, match="needs state_step"):
@@ -90,7 +90,7 @@ def test_text_and_numbers_that_are_finite_stay_as_they_are():
     assert numbers_from_json(plain_json(content, "report")) == content
 
 
-def test_store_of_the_first_version_keeps_what_it_has_and_gets_a_log(old):
+def test_store_of_schema_version_1_keeps_its_rows_and_gets_a_log(old):
     with CheckpointStore(old) as store:
         run = store.run(OLD_RUN)
         rows = store.checkpoints(run_id=OLD_RUN)

@@ -53,7 +53,7 @@ def test_run_comes_back_as_it_was_given(store):
         ({"notes": {1: 2}}, "notes has the key 1"),
     ],
 )
-def test_what_cannot_be_stored_is_named(store, change, message):
+def test_values_that_cannot_be_stored_are_named(store, change, message):
     with pytest.raises(CheckpointError, match=message):
         store.begin_run(**(BEGIN | change))
     assert store.find_runs() == []
@@ -267,7 +267,7 @@ def test_get_and_resolve(store, run_id, make):
 
 
 @pytest.mark.parametrize("text", ["", "abc", "abc:1", "xyz:1:2", "abc:-1:2", "abc:1:2:3", "%:1:2"])
-def test_what_is_no_checkpoint_id(store, text):
+def test_invalid_checkpoint_ids_are_refused(store, text):
     with pytest.raises(CheckpointError, match="form is <run id>:<step>:<set>"):
         store.resolve(text)
 

@@ -28,7 +28,7 @@ def test_the_balanced_choice_is_nearest_to_the_ideal_point() -> None:
     np.testing.assert_array_equal(normalised([[2.0, 1.0], [2.0, 3.0]]), [[1.0, 0.0], [1.0, 1.0]])
 
 
-def test_the_balanced_choice_knows_no_units() -> None:
+def test_the_balanced_choice_does_not_depend_on_units() -> None:
     front = np.array([[0.0, 10.0], [0.4, 9.0], [0.7, 8.0], [1.0, 0.0]])
     assert balanced(front) == balanced(front * [1e6, 1e-3] + [5.0, -7.0])
 

@@ -54,7 +54,7 @@ def store(tmp_path: Path) -> Iterator[CheckpointStore]:
         (CHANCE, "objective", 7.0, 2),
     ],
 )
-def test_what_another_objective_makes_another_number_is_left_out(store, study, metric, best, left_out):
+def test_values_of_another_objective_are_left_out(store, study, metric, best, left_out):
     picked = pick_among(store, study, store.find_runs(), "best_train", [metric])
     assert picked.checkpoint.metrics["train"][metric] == best
     said = [line for line in picked.notes if "another [objective]" in line]

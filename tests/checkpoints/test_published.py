@@ -139,7 +139,7 @@ def test_parameters_that_a_rule_carries_without_using_them(file):
     assert set(row.raw) == {"initial_weights_logits", "logit_lamb", "logit_delta_lamb"}
 
 
-def test_one_value_stands_for_every_token(file):
+def test_one_value_applies_to_every_token(file):
     (row,) = rows_of(result_file(file, search_entry(0, 1.0, log_k=4.0)))
     assert row.raw["log_k"] == (4.0, 4.0)
 

@@ -88,7 +88,7 @@ def test_load_methods_that_look_for_a_name_that_is_not_there(rows, name):
     assert select(rows, "best_test_objective_of_last").checkpoint.step == 7
 
 
-def test_what_is_imported_gives_here_what_it_gave_there(shared):
+def test_imported_results_are_reproduced(shared):
     """Over the bars of training and validation there, which need not end where a chunk does."""
     source = shared / "data" / "minute"
     with pytest.warns(

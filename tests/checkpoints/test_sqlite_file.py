@@ -55,7 +55,7 @@ def test_a_store_that_is_gone_is_an_error(store, path, run_id, make, take_away):
         assert not path.exists()  # no empty one is made in its place
 
 
-def test_what_is_written_while_the_file_is_removed_is_an_error(store, path, run_id, monkeypatch):
+def test_a_write_after_the_file_was_removed_is_an_error(store, path, run_id, monkeypatch):
     def write_and_remove(connection):
         connection.exec_driver_sql("UPDATE runs SET name = 'x'")
         path.unlink()

@@ -11,7 +11,7 @@ from quantsim.config.identity import SEARCH, Decides, content, differences
 from quantsim.drivers.search.study import StudyIdentity
 
 
-def test_runs_of_an_older_version_compare_by_the_defaults_of_what_it_did_not_know(store: CheckpointStore) -> None:
+def test_keys_that_an_older_version_lacked_compare_by_their_defaults(store: CheckpointStore) -> None:
     config = DAYS.model_dump(mode="json")
     old = {**config, "fees": {"swap_fee": 0.0}, "data": {key: config["data"][key] for key in ("tokens", "bar_minutes")}}
     assert content(Experiment, old, Decides.VALUE, {}) == DAYS.content(Decides.VALUE)

@@ -121,7 +121,7 @@ def test_missing_extras_name_the_remedy(cli, results: Path, monkeypatch):
     assert "pip install 'quantsim[plots]'" in plot.stderr
 
 
-def test_what_the_system_refuses_is_one_message(cli, monkeypatch):
+def test_a_system_error_is_one_message(cli, monkeypatch):
     def fail(*_args, **_options):
         raise OSError(28, "No space left on device", "somewhere")
 

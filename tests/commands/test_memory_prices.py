@@ -90,7 +90,7 @@ def test_the_same_prices_in_a_file_will_do_and_others_not(cli, run: Run, path: P
     assert "are not those of the run" in refused.stderr
 
 
-def test_what_needs_no_prices_asks_for_none(cli, run: Run, path: Path) -> None:
+def test_commands_without_prices_load_none(cli, run: Run, path: Path) -> None:
     assert "the prices were in memory (my model)" in cli("select", "--store", path).stderr
     assert "the prices were in memory" in json.loads(cli("select", "--json", "--store", path).stdout)["notes"][-1]
     exported = cli("export", "best", "--store", path)

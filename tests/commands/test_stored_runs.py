@@ -85,7 +85,7 @@ def test_options_of_stored_sets_are_for_these(path: Path) -> None:
     assert not path.exists()
 
 
-def test_published_forms_are_shown_wherever_a_result_rests_on_them(path: Path) -> None:
+def test_published_forms_are_shown_with_results_that_depend_on_them(path: Path) -> None:
     prices = LOOK_AHEAD.load_prices()
     result = simulate(LOOK_AHEAD, None, prices, split="test")
     assert PUBLISHED in result.notes["cautions"][0]

@@ -307,7 +307,7 @@ def test_fees_are_followed_where_the_adjoint_serves() -> None:
     assert more.identity_for(GRADIENTS) == gradients_of().identity_for(GRADIENTS)
 
 
-def test_gradients_move_what_the_search_moves(tmp_path: Path) -> None:
+def test_gradients_train_the_searched_parameters(tmp_path: Path) -> None:
     space = tmp_path / "space.toml"
     space.write_text("[k_per_day]\n")
     assert gradients_of(search={"space": str(space)}).sgd.train == ("k_per_day",)
@@ -330,7 +330,7 @@ def test_gradients_move_what_the_search_moves(tmp_path: Path) -> None:
         ({"pool": {"rule": "hodl"}, "search": {"space": None}}, "nothing to search"),
     ],
 )
-def test_what_does_not_fit_is_refused_before_any_trial(store: CheckpointStore, tables: dict, message: str) -> None:
+def test_invalid_combinations_are_refused_before_any_trial(store: CheckpointStore, tables: dict, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         run_hybrid(make_experiment(**tables), make_prices(), store)
     assert store.find_runs() == []

@@ -81,7 +81,7 @@ def test_gradients_move_every_group(store: CheckpointStore) -> None:
     )
 
 
-def test_a_search_moves_what_its_space_names(store: CheckpointStore, tmp_path: Path) -> None:
+def test_a_search_draws_the_parameters_of_its_space(store: CheckpointStore, tmp_path: Path) -> None:
     file = tmp_path / "space.toml"
     file.write_text(SPACE)
     experiment = make_experiment(search={"trials": 6, "n_startup_trials": 3, "space": str(file)})
@@ -113,7 +113,7 @@ def test_without_a_file_all_that_can_be_searched_is() -> None:
     assert set(names) == {"swap_fee", *(f"{group}{name}" for group in groups for name in ("memory_days", "k_per_day"))}
 
 
-def test_a_group_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_an_unknown_group_is_named(tmp_path: Path) -> None:
     file = tmp_path / "space.toml"
     file.write_text("[pair.fest.memory_days]\nlow = 1.0\n")
     with pytest.raises(ConfigError, match=r"'pair\.fest\.memory_days'.*did you mean 'pair\.fast\.memory_days'"):

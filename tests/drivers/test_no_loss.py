@@ -129,7 +129,7 @@ def test_training_says_why_an_objective_is_nan(
     assert picked.notes == ("3 of 6 rows left out: validation daily_sortino is nan",)
 
 
-def test_what_is_printed_as_json_says_infinity(rising: tuple[Experiment, Prices], tmp_path: Path) -> None:
+def test_json_output_has_infinity(rising: tuple[Experiment, Prices], tmp_path: Path) -> None:
     from typer.testing import CliRunner
 
     from quantsim.checkpoints import Checkpoint

@@ -73,7 +73,7 @@ def only_in_the_driver(*parts):
 
 
 @pytest.mark.integration
-def test_what_goes_wrong_in_a_worker_is_raised_here(tmp_path, store):
+def test_an_error_in_a_worker_is_raised_in_the_driver(tmp_path, store):
     options = {"backend": "dask", "jobs": 1}
     with pytest.raises(ArithmeticError, match="no evaluator here"):
         search(store, tmp_path / "a.journal", only_in_the_driver, **options)

@@ -173,7 +173,7 @@ def test_a_row_that_another_holds_is_waited_for(server, store, caplog):
         *((code, False) for code in (1045, 1142, 1146, 1153, 1406)),
     ],
 )
-def test_only_what_may_pass_is_tried_again(code, passing):
+def test_only_transient_errors_are_retried(code, passing):
     pymysql = pytest.importorskip("pymysql", reason="pymysql is not installed (the extra mysql)")
     cause = DBAPIError.instance("select 1", {}, pymysql.err.OperationalError(code, "said so"), pymysql.err.Error)
     error = StorageInternalError("as Optuna wraps it")
@@ -253,7 +253,7 @@ def test_rows_of_equal_parameters_are_found(server):
         check_equal_checkpoints(store, **BEGIN)
 
 
-def test_a_store_goes_on_after_its_server_was_away(server):
+def test_a_store_reconnects_after_its_server_restarts(server):
     with CheckpointStore(server.url()) as store:
         run_id = store.begin_run(**BEGIN)
         store.append(run_id, [Checkpoint(run_id, 0, 0, "sgd", {}, metrics={"train": {"m": 1.0}})])

@@ -225,13 +225,13 @@ def test_the_documented_way_to_read_the_log(
     assert f"experiment {STEPS} {last.best} [0, 0, 1]" in capsys.readouterr().out.splitlines()
 
 
-def test_the_documented_optimiser_of_ones_own() -> None:
+def test_the_documented_optimiser_of_your_own() -> None:
     page = Path(__file__).parents[2] / "docs" / "training.md"
     failed, tried = doctest.testfile(str(page), module_relative=False)
     assert (failed, tried > 5) == (0, True)
 
 
-def test_evaluation_knows_nothing_of_noise_reversal_and_penalties(whole: Whole) -> None:
+def test_evaluation_ignores_noise_reversal_and_penalties(whole: Whole) -> None:
     plain = Evaluator(make_experiment(), make_prices())
     rows = [whole.rows[12, index] for index in range(2 * N_SETS)]
     sets = {name: np.array([row.raw[name] for row in rows]) for name in rows[0].raw}
@@ -240,7 +240,7 @@ def test_evaluation_knows_nothing_of_noise_reversal_and_penalties(whole: Whole) 
             np.testing.assert_array_equal(values, [row.metrics[split][name] for row in rows])
 
 
-def test_flatness_is_a_train_metric_of_what_is_trained(whole: Whole) -> None:
+def test_flatness_is_a_train_metric_of_trained_sets(whole: Whole) -> None:
     for (step, index), row in whole.rows.items():
         assert "hessian_trace" not in row.metrics["validation"]
         broken = (step, index) == (0, 2)
@@ -269,7 +269,7 @@ def test_training_sees_nothing_behind_its_period() -> None:
     assert (found[0]["logit_lamb"] != found[2]["logit_lamb"]).all(), "the last day of training does count"
 
 
-def test_only_what_is_named_is_trained(tmp_path: Path) -> None:
+def test_only_named_parameters_are_trained(tmp_path: Path) -> None:
     experiment = make_experiment(**MEMORIES)
     with CheckpointStore(tmp_path / "checkpoints.db") as store:
         run_id = run_sgd(experiment, make_prices(), store).run_id

@@ -166,7 +166,7 @@ def test_lbfgs_wants_windows_that_stay() -> None:
 
 
 @pytest.mark.parametrize("name", ["sgd", "plateau"])
-def test_what_is_not_finite_never_enters_the_optimiser(name: str) -> None:
+def test_gradients_that_are_not_finite_never_enter_the_optimiser(name: str) -> None:
     def broken(params: Mapping[str, Array], starts: Array) -> Array:
         x = params["x"]
         # At 0 the value is finite and the gradient is not; below -5 it is the other way round.

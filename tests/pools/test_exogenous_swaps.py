@@ -316,7 +316,9 @@ def test_the_gradient_equals_finite_differences(n_tokens: int, fees: str) -> Non
         assert gradients[name][0, 0] == pytest.approx((values[1] - values[2]) / (2 * step), rel=1e-4, abs=1e-8)
 
 
-def test_the_gradient_driver_says_once_what_given_trades_cost(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_gradient_driver_says_once_what_exogenous_swaps_cost(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path = tmp_path / "trades.csv"
     time = np.datetime64(FIRST.replace(tzinfo=None), "m") + np.timedelta64(30 * (START + 9), "m")
     path.write_text(f"time,token_in,token_out,amount_in\n{time},BTC,ETH,0.001\n")

@@ -49,7 +49,7 @@ def plain_loop(relative: np.ndarray, width: float, start: float, fee: float, kep
 
 
 @pytest.mark.parametrize(("path", "width", "start"), [("per_bar", 0.03, 0.0), ("fees", 0.2, -0.5)])
-def test_it_holds_what_a_plain_loop_holds(path: str, width: float, start: float) -> None:
+def test_reserves_agree_with_a_plain_loop(path: str, width: float, start: float) -> None:
     experiment = band(FEES[path], pool={"start_at": start}, parameters={"band": width})
     found = bar_by_bar(experiment, {}, PRICES)
     prices, fees = found.prices, FEES[path]
@@ -151,7 +151,7 @@ def test_a_stored_study_runs_no_file_until_it_is_named(tmp_path: Path) -> None:
         ("return ReserveRun((0.5 * setup.initial_value / prices).astype('float32'), prices)", "reserves_at.*float64"),
     ],
 )
-def test_what_no_pool_may_do_is_found(tmp_path: Path, body: str, message: str) -> None:
+def test_invalid_pools_are_found(tmp_path: Path, body: str, message: str) -> None:
     (tmp_path / "mine.py").write_text(
         "import jax.numpy as jnp\n"
         "from quantsim.pools import Pool, ReserveRun\n"

@@ -17,7 +17,7 @@ def test_every_pool_keeps_the_laws_of_pools(name: str) -> None:
     check_pool(name)
 
 
-def test_the_registry_knows_every_file() -> None:
+def test_the_registry_has_every_file() -> None:
     assert {"batch", "hold", "weighted"} <= set(pool_names())
     for name in pool_names():
         pool = get_pool(name)

@@ -65,7 +65,7 @@ def test_a_rule_is_found_in_its_file(file: Path) -> None:
         (EXAMPLE.read_text(), "calm_momentun", "has no 'calm_momentun'; it has calm_momentum"),
     ],
 )
-def test_what_is_no_rule_is_told(tmp_path: Path, content: str | None, name: str, said: str) -> None:
+def test_an_object_that_is_not_a_rule_is_refused(tmp_path: Path, content: str | None, name: str, said: str) -> None:
     path = tmp_path / "rules.py"
     if content is not None:
         path.write_text(content)

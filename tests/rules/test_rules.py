@@ -37,7 +37,7 @@ def outputs(rule: str, values: dict[str, jax.Array], at: jax.Array, settings: Ru
     return function(values, Observed(at, oracle=at * jnp.arange(1.0, 1.0 + at.shape[1])), settings)
 
 
-def test_the_registry_knows_every_file() -> None:
+def test_the_registry_has_every_file() -> None:
     assert {"momentum", "anti_momentum", "balancer", "hodl"} <= set(rule_names())
     for name in rule_names():
         rule = get_rule(name)

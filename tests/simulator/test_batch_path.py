@@ -391,7 +391,9 @@ def test_a_pool_may_hold_shares_of_one() -> None:
         (3, {"type": "batch", "rule": "balancer"}, ("'batch'", "two tokens", "3")),
     ],
 )
-def test_what_cannot_trade_in_batches_is_refused(n_tokens: int, pool: dict[str, Any], parts: tuple[str, ...]) -> None:
+def test_pools_that_cannot_trade_in_batches_are_refused(
+    n_tokens: int, pool: dict[str, Any], parts: tuple[str, ...]
+) -> None:
     with pytest.raises(ConfigError) as refused:
         make_experiment("cow", n_tokens, HALF_HOURS, pool=pool)
     assert all(part in str(refused.value) for part in parts)

@@ -136,6 +136,6 @@ def test_a_pool_may_hold_some_of_the_tokens_in_its_own_order() -> None:
         ),
     ],
 )
-def test_what_cannot_be_composed_is_refused(tables: dict[str, Any], said: str) -> None:
+def test_invalid_composite_pools_are_refused(tables: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         composite(**tables)

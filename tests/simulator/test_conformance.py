@@ -204,7 +204,7 @@ WRONG: dict[str, tuple[Callable[[Array], Any], str]] = {
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_what_is_returned_is_checked(wrong: str) -> None:
+def test_returned_arrays_are_checked(wrong: str) -> None:
     function, said = WRONG[wrong]
     with pytest.raises(ConfigError, match="rule 'mine' ") as caught:
         check(rule_of(function))

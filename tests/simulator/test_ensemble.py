@@ -86,7 +86,7 @@ def test_weights_and_changes_do_not_mix() -> None:
         ({"rule": None, "ensemble": {"a": "momentum", "b": "momentun"}}, "did you mean 'momentum'"),
     ],
 )
-def test_what_is_no_ensemble_is_refused(pool: dict[str, Any], said: str) -> None:
+def test_invalid_ensembles_are_refused(pool: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         of_pool(pool)
 

@@ -133,7 +133,7 @@ def test_many_sets_are_each_set_alone(fees: str) -> None:
 
 @pytest.mark.optimized
 @pytest.mark.parametrize("fees", ["zero", "fee"])
-def test_a_set_comes_out_the_same_to_the_last_bit_wherever_it_stands_among_others(fees: str) -> None:
+def test_the_bits_of_a_set_do_not_depend_on_its_place_in_the_batch(fees: str) -> None:
     evaluator = evaluator_of(TWO_SPLITS, fees=fees)
     first, second = (
         stacked(evaluator, *(random_params("momentum", HALF_HOURS, 2, seed) for seed in seeds))

@@ -31,7 +31,7 @@ def ensemble(**tables: Mapping[str, Any]) -> Experiment:
     return make_experiment("momentum", 2, LAYOUT, **{"pool": pool, **tables})
 
 
-def test_every_cell_is_what_its_parameters_give() -> None:
+def test_every_cell_equals_the_evaluation_of_its_parameters() -> None:
     experiment, prices = study(), random_prices(LAYOUT, 2, 1)
     grid = evaluate_grid(experiment, [MEMORY, K_OF_ETH], prices, metrics=METRICS)
     assert list(grid.metrics) == ["train", "test"]
@@ -68,7 +68,7 @@ def test_one_call_or_blocks_of_one_shape(monkeypatch: pytest.MonkeyPatch) -> Non
         evaluate_grid(experiment, [MEMORY], prices, block_cells=0)
 
 
-def test_what_has_no_axis_keeps_its_value() -> None:
+def test_parameters_without_an_axis_keep_their_values() -> None:
     experiment = study(update={"use_alt_lamb": True}, parameters={**OWN, "alt_memory_days": 1.5})
     own = experiment.initial_parameters()
     sets = grid_sets(experiment, [MEMORY])
