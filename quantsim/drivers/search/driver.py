@@ -197,7 +197,7 @@ class SearchDriver(Driver[State, Info, SearchProgress]):
             self._told = None
 
     def _release(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        """Takes the mark of this process back. What goes wrong after an error is added to it: it is what counts."""
+        """Releases the lease of this process. What fails here after an error is added to that error as a note."""
         if error is None:
             release(self.study)
             return

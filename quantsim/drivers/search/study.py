@@ -216,7 +216,7 @@ def write_note(study: Study, text: str) -> None:
 
 
 def hold(study: Study, *, take_over: bool) -> bool:
-    """Marks the study as being run by this process; returns whether an earlier one ended without taking its mark back.
+    """Acquires the lease of the study for this process; returns whether an earlier process ended without releasing it.
 
     Raises:
         DriverError: another process is at it, here or, as far as can be known, on another machine.
@@ -232,7 +232,7 @@ def hold(study: Study, *, take_over: bool) -> bool:
 
 
 def release(study: Study) -> None:
-    """Takes back :func:`hold`."""
+    """Releases the lease of :func:`hold`."""
     study.set_user_attr(_RUNNER, None)
 
 
