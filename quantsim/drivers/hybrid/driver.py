@@ -14,11 +14,11 @@ from quantsim.config.identity import HYBRID
 from quantsim.drivers.hybrid.gradients import gradient_experiment
 from quantsim.drivers.hybrid.rounds import HybridProgress, Phase, Rounds, State, Stop
 from quantsim.drivers.search import SearchDriver
+from quantsim.drivers.search.evaluation import default_evaluator
 from quantsim.drivers.search.study import default_name, identify, quiet_optuna
 from quantsim.errors import ConfigError
 from quantsim.prices import Prices
 from quantsim.search_space import load_search_space
-from quantsim.simulator import Evaluator
 from quantsim.storages.location import Location, default_storage, describe_storage
 
 __all__ = ["HybridProgress", "HybridRun", "Stop", "run_hybrid"]
@@ -98,7 +98,7 @@ def run_hybrid(
     space = load_search_space(experiment)
     gradients = gradient_experiment(experiment, space)
     prices = experiment.load_prices(given_series=series) if prices is None else prices
-    evaluator = Evaluator(experiment, prices, series)
+    evaluator = default_evaluator(experiment, prices, series)
     with quiet_optuna():
         identity = identify(experiment, evaluator.data_id, space, HYBRID)
         name = default_name(location, f"{experiment.name}-hybrid", identity)
@@ -110,6 +110,7 @@ def run_hybrid(
         series=series,
         jobs=jobs,
         take_over=take_over,
+        make_evaluator=lambda *_: evaluator,
     )
     rounds = Rounds(search, gradients, series, store, progress, is_over)
     rounds.check()
