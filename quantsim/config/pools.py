@@ -14,7 +14,7 @@ from quantsim.errors import ConfigError, nearest
 from quantsim.fee_rules import get_fee_rule
 from quantsim.parameters import Parameter, bind, common
 from quantsim.parameters.parameter import in_group
-from quantsim.pools.base import Pool
+from quantsim.pools.base import ALL_COSTS, Pool
 from quantsim.pools.registry import get_pool
 from quantsim.pools.settings import Fees, PoolView, Update
 from quantsim.rules import Output
@@ -132,8 +132,7 @@ def _called(view: PoolView) -> str:
 
 def _check_costs(view: PoolView, pool: Pool, series: Series, called: str) -> None:
     """Raises ValueError where there are costs that the pool does not charge, or that are set twice, or swaps it cannot take."""
-    keys = ("swap_fee", "arb_fee", "gas_cost_usd", "noise_trader_ratio", "protocol_fee_split")
-    given = {key for key in keys if getattr(view.fees, key)}
+    given = {key for key in ALL_COSTS if getattr(view.fees, key)}
     given |= {"swap_fee"} if view.fees.rule is not None or view.tunes_fee else set()
     given |= set(series.costs) if not view.group else set()
     if uncharged := sorted(given - set(pool.charges)):

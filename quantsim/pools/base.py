@@ -25,11 +25,15 @@ from quantsim.scan_mode import ScanMode
 if TYPE_CHECKING:
     from quantsim.pools.weighted.exogenous_swaps import Fills
 
-__all__ = ["CostShape", "Params", "Path", "Pool", "PoolSetup", "ReserveRun", "Run", "Subsidiary", "Window"]
+__all__ = ["ALL_COSTS", "CostShape", "Params", "Path", "Pool", "PoolSetup", "ReserveRun", "Run", "Subsidiary", "Window"]
 
 Params = Mapping[str, Array]
 Bars = NDArray[np.int64]
 Own = TypeVar("Own", bound=Hashable)
+
+
+ALL_COSTS = ("swap_fee", "arb_fee", "gas_cost_usd", "noise_trader_ratio", "protocol_fee_split")
+"""The keys of ``[fees]`` that a pool can charge; see :attr:`Pool.charges`."""
 
 
 class Path(enum.Enum):

@@ -28,7 +28,7 @@ import jax.numpy as jnp
 from jax import Array
 from pydantic import Field
 
-from quantsim.pools.base import Params, Path, Pool, PoolSetup, ReserveRun, Run, Window
+from quantsim.pools.base import ALL_COSTS, Params, Path, Pool, PoolSetup, ReserveRun, Run, Window
 from quantsim.pools.market import FeeRates, Market, at_bars
 from quantsim.pools.settings import PoolView
 from quantsim.pools.weighted.arbitrage import kept_fee, per_event, pool_gain
@@ -213,7 +213,7 @@ POOL = Pool(
     paths=paths,
     static=_static,
     check=check_constant,
-    charges=("swap_fee", "arb_fee", "gas_cost_usd", "noise_trader_ratio", "protocol_fee_split"),
+    charges=ALL_COSTS,
     n_tokens=2,
     export_remark=None,
 )

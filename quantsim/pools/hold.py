@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from quantsim.pools.base import Params, Path, Pool, PoolSetup, ReserveRun, Run, Window
+from quantsim.pools.base import ALL_COSTS, Params, Path, Pool, PoolSetup, ReserveRun, Run, Window
 from quantsim.pools.market import FeeRates, Market
 from quantsim.pools.weighted.steering import ConstantSettings, check_constant, initial_weights, steered_parameters
 
@@ -33,6 +33,6 @@ POOL = Pool(
     paths=paths,
     static=lambda view, bar_minutes, settings: None,
     check=check_constant,
-    charges=("swap_fee", "arb_fee", "gas_cost_usd", "noise_trader_ratio", "protocol_fee_split"),
+    charges=ALL_COSTS,
     export_remark=None,
 )

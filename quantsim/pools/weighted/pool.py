@@ -11,7 +11,7 @@ from jax import Array
 from numpy.typing import NDArray
 
 from quantsim.objective import Period
-from quantsim.pools.base import Params, Path, Pool, PoolSetup, ReserveRun, Run, Window
+from quantsim.pools.base import ALL_COSTS, Params, Path, Pool, PoolSetup, ReserveRun, Run, Window
 from quantsim.pools.market import FeeRates, Market
 from quantsim.pools.weighted.closed_form import log_values_at
 from quantsim.pools.weighted.exogenous_swaps import Fills
@@ -143,7 +143,7 @@ POOL = Pool(
     static=steering_of,
     decisions=rule_outputs,
     check=check_steering,
-    charges=("swap_fee", "arb_fee", "gas_cost_usd", "noise_trader_ratio", "protocol_fee_split"),
+    charges=ALL_COSTS,
     takes_swaps=True,
     export_remark=None,
 )
