@@ -6,6 +6,7 @@ __all__ = [
     "LARGEST_VALUE",
     "MOST_CELLS",
     "MOST_COUNT",
+    "MOST_FOLDS",
     "MOST_JOBS",
     "MOST_PERIODS",
     "MOST_SETS",
@@ -21,6 +22,9 @@ MOST_TRIALS = 1_000_000
 
 MOST_JOBS = 1_024
 """Number of parallel jobs."""
+
+MOST_FOLDS = 10_000
+"""Number of folds of a walk-forward or a cross-validation. Each fold is a run of a driver."""
 
 MOST_SETS = 100_000
 """Number of parameter sets, or of windows, in one evaluation."""
