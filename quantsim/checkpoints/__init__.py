@@ -13,20 +13,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from quantsim.baseline import BASELINES, Baseline
 from quantsim.checkpoints.checkpoint import Checkpoint, Report, Run, RunState
 from quantsim.checkpoints.methods import FRONT_METHODS, LOAD_METHODS, SELECTION_METHODS
+from quantsim.checkpoints.returns import ReturnsTable
 from quantsim.checkpoints.selection import Selection, select, top
 
 if TYPE_CHECKING:
     from quantsim.checkpoints.store import CheckpointStore
 
 __all__ = [
+    "BASELINES",
     "FRONT_METHODS",
     "LOAD_METHODS",
     "SELECTION_METHODS",
+    "Baseline",
     "Checkpoint",
     "CheckpointStore",
     "Report",
+    "ReturnsTable",
     "Run",
     "RunState",
     "Selection",

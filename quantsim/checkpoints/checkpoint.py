@@ -83,6 +83,9 @@ class Checkpoint:
         metrics: split ("train", "validation", "test") → metric → value. A split without metrics is left out.
         objective: value of the objective; None if there is none.
         created_at: time of creation, with time zone, in UTC.
+        daily_log_returns: split → (D-1,) daily log returns of the pool's value, for a split of ``D`` days. Not compared.
+            Empty if they are not stored, or not loaded: :meth:`CheckpointStore.daily_log_returns
+            <quantsim.checkpoints.CheckpointStore.daily_log_returns>` loads those of whole runs.
 
     Raises:
         CheckpointError: a value is invalid; the message names it.
@@ -97,6 +100,7 @@ class Checkpoint:
     metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     objective: float | None = None
     created_at: datetime = field(default_factory=utc_now)
+    daily_log_returns: Mapping[str, NDArray[np.float64]] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         check_driver(self.driver)
@@ -108,6 +112,7 @@ class Checkpoint:
         object.__setattr__(self, "raw", _vectors("raw", self.raw))
         object.__setattr__(self, "human", _vectors("human", self.human))
         object.__setattr__(self, "metrics", _metrics(self.metrics))
+        object.__setattr__(self, "daily_log_returns", _returns(self.daily_log_returns))
         if self.objective is not None:
             object.__setattr__(self, "objective", _number("objective", self.objective))
 
@@ -249,6 +254,17 @@ def _vectors(kind: str, parameters: Mapping[str, Iterable[float]]) -> dict[str, 
                 f"{kind} parameter {name!r} must be a sequence of numbers, of shape (k,), not {values!r}"
             ) from None
     return plain
+
+
+def _returns(daily: Mapping[str, Any]) -> dict[str, NDArray[np.float64]]:
+    arrays: dict[str, NDArray[np.float64]] = {}
+    for split, values in daily.items():
+        if split not in SPLITS:
+            raise CheckpointError(f"unknown split {split!r} of daily log returns; {nearest(str(split), SPLITS)}")
+        arrays[split] = np.asarray(values, np.float64)
+        if arrays[split].ndim != 1:
+            raise CheckpointError(f"the {split} daily log returns must have shape (D-1,), not {arrays[split].shape}")
+    return arrays
 
 
 def _metrics(metrics: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from sqlalchemy import Connection
 
+from quantsim.baseline import Baseline
 from quantsim.checkpoints.checkpoint import (
+    SPLITS,
     STATUSES,
     Checkpoint,
     Report,
@@ -21,17 +23,22 @@ from quantsim.checkpoints.checkpoint import (
     parse_checkpoint_id,
     utc_now,
 )
+from quantsim.checkpoints.database import baselines as baseline_table
 from quantsim.checkpoints.database import checkpoints as checkpoint_table
+from quantsim.checkpoints.database import returns as return_table
 from quantsim.checkpoints.database import runs as run_table
 from quantsim.checkpoints.database import states as state_table
 from quantsim.checkpoints.database.engine import Database
 from quantsim.checkpoints.database.location import file_of, read_location
 from quantsim.checkpoints.database.rows import plain_json, run_row
-from quantsim.checkpoints.database.schema import ensure_schema
+from quantsim.checkpoints.database.schema import create_schema, ensure_schema
 from quantsim.checkpoints.redact import redact
+from quantsim.checkpoints.returns import ReturnsTable
 from quantsim.errors import CheckpointError, nearest
 
 __all__ = ["CheckpointStore"]
+
+T = TypeVar("T")
 
 _RUN_ID = re.compile(r"[0-9a-f]{1,32}")
 
@@ -59,7 +66,7 @@ class CheckpointStore:
         """
         self._database = Database(location, lock_timeout_s)
         try:
-            ensure_schema(self._database)
+            self._is_current = ensure_schema(self._database)
         except CheckpointError as error:
             self._database.close()
             if self.location in str(error):
@@ -103,6 +110,7 @@ class CheckpointStore:
         name: str = "",
         seed: int | None = None,
         notes: Mapping[str, Any] | None = None,
+        group: tuple[str, int] | None = None,
     ) -> str:
         """Stores a new run with the status "running", and returns its id, 32 hexadecimal digits.
 
@@ -114,10 +122,14 @@ class CheckpointStore:
             name: the user's name of the run.
             seed: a signed 64-bit integer; None if nothing is random.
             notes: notes on the run as JSON values.
+            group: id of a group of runs, and the position of this run in it, such as the folds of a walk-forward; None for
+                none.
 
         Raises:
             CheckpointError: an argument cannot be stored; the message names it.
         """
+        if group is not None and not 0 < len(group[0]) <= 64:
+            raise CheckpointError(f"the id of a group must have 1 to 64 characters, not {group[0]!r}")
         now = utc_now()
         row = run_row(
             Run(
@@ -135,7 +147,11 @@ class CheckpointStore:
             )
         )
 
-        return self._database.write(run_table.add_run, row)
+        return self._write(run_table.add_run, row, group)
+
+    def runs_of_group(self, group_id: str) -> list[Run]:
+        """Returns the runs of a group, ordered by their positions; empty if there are none."""
+        return self._database.read(run_table.of_group, group_id)
 
     def add_runs(self, complete: Sequence[tuple[Run, Sequence[Checkpoint]]]) -> bool:
         """Stores completed runs with all their checkpoints: either all of them, or nothing.
@@ -157,7 +173,7 @@ class CheckpointStore:
                 checkpoint_table.replace(connection, run.run_id, checkpoints)
             return True
 
-        return self._database.write(work)
+        return self._write(work)
 
     def resume_run(self, run_id: str, notes: Mapping[str, Any] | None = None) -> Run:
         """Sets the status of a run to "running" and returns the run. :meth:`load_state` returns its state.
@@ -234,7 +250,39 @@ class CheckpointStore:
             if content is not None and state_step is not None:
                 state_table.replace_report(connection, run_id, state_step, content, now)
 
-        self._database.write(work)
+        self._write(work)
+
+    def set_baselines(self, run_id: str, baselines: Mapping[str, Baseline]) -> None:
+        """Stores the baselines of a run, name → baseline, and replaces those that are stored.
+
+        Raises:
+            CheckpointError: there is no such run.
+        """
+        self._write(baseline_table.replace_baselines, run_id, baseline_table.baseline_rows(run_id, baselines))
+
+    def baselines(self, run_id: str) -> dict[str, Baseline]:
+        """Returns the baselines of a run by name; empty for a run of an older version.
+
+        Raises:
+            CheckpointError: there is no such run.
+        """
+        return self._database.read(baseline_table.load_baselines, run_id)
+
+    def daily_log_returns(self, run_ids: Sequence[str], split: str) -> ReturnsTable:
+        """Returns the daily log returns of all checkpoints of runs on a split.
+
+        Checkpoints without stored returns are left out, and counted in :attr:`ReturnsTable.missing`.
+
+        Args:
+            run_ids: full ids of runs on equal periods.
+            split: "train", "validation" or "test".
+
+        Raises:
+            CheckpointError: there is no such run or split, or the runs have different numbers of days.
+        """
+        if split not in SPLITS:
+            raise CheckpointError(f"unknown split {split!r}; {nearest(split, SPLITS)}")
+        return self._database.read(return_table.find_returns, run_ids, split)
 
     def load_state(self, run_id: str) -> RunState | None:
         """Returns the last stored state of the run; None if there is none.
@@ -364,4 +412,11 @@ class CheckpointStore:
         return f"{type(self).__name__}({self.location!r})"
 
     def _update_run(self, run_id: str, values: Mapping[str, Any]) -> Run:
-        return self._database.write(run_table.set_values, run_id, values)
+        return self._write(run_table.set_values, run_id, values)
+
+    def _write(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Returns ``work(connection, *arguments)`` in one transaction, in a store with the tables of this version."""
+        if not self._is_current:
+            self._database.write(create_schema)
+            self._is_current = True
+        return self._database.write(work, *arguments)

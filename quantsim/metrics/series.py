@@ -16,6 +16,7 @@ from quantsim.metrics.sample import Sample, SampleShape
 __all__ = [
     "annualised",
     "blocks",
+    "daily_log_returns",
     "deviation",
     "drawdowns",
     "period_return",
@@ -38,6 +39,11 @@ def undefined(sample: Sample) -> Array:
 def simple_returns(values: Array) -> Array:
     """Returns ``v[t]/v[t-1] - 1`` along the last axis: (..., m) to (..., m - 1)."""
     return values[..., 1:] / values[..., :-1] - 1.0
+
+
+def daily_log_returns(sample: Sample) -> Array:
+    """Returns ``log V[t+1] - log V[t]`` of the values at each day's first bar, (D-1,)."""
+    return jnp.log(sample.daily_values[1:] / sample.daily_values[:-1])
 
 
 def blocks(bar_values: Array, shape: SampleShape, block_days: int) -> Array:

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from quantsim.metrics.sample import DAYS_PER_YEAR, RATIO_BOUND, Least, Metric, Need, Sample, SampleShape
-from quantsim.metrics.series import deviation, ratio, root, simple_returns
+from quantsim.metrics.series import daily_log_returns, deviation, ratio, root, simple_returns
 
 __all__ = ["METRICS", "daily_log_sharpe", "daily_sharpe", "daily_sortino", "sharpe", "sortino"]
 
@@ -32,7 +32,7 @@ def daily_sharpe(sample: Sample, shape: SampleShape) -> Array:
 
 def daily_log_sharpe(sample: Sample, shape: SampleShape) -> Array:
     """``sqrt(365)·mean(l)/(std(l) + 1e-8)`` of the daily log returns ``l``. The default objective; finite for any deviation."""
-    log_returns = jnp.log(sample.daily_values[1:] / sample.daily_values[:-1])
+    log_returns = daily_log_returns(sample)
     return math.sqrt(DAYS_PER_YEAR) * jnp.mean(log_returns) / (deviation(log_returns) + LOG_SHARPE_SOFTENING)
 
 

@@ -4,10 +4,22 @@
 pool, and ``grid.py`` evaluates grids of parameters.
 """
 
+from quantsim.simulator.evaluation import Evaluation
 from quantsim.simulator.evaluator import Evaluator
 from quantsim.simulator.grid import Axis, Grid, evaluate_grid
 from quantsim.simulator.objective import Objective
 from quantsim.simulator.plan import Path, Plan
 from quantsim.simulator.result import Result, simulate
 
-__all__ = ["Axis", "Evaluator", "Grid", "Objective", "Path", "Plan", "Result", "evaluate_grid", "simulate"]
+__all__ = [
+    "Axis",
+    "Evaluation",
+    "Evaluator",
+    "Grid",
+    "Objective",
+    "Path",
+    "Plan",
+    "Result",
+    "evaluate_grid",
+    "simulate",
+]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from quantsim.metrics import bounded, needs_of
+from quantsim.metrics import Sample, bounded, needs_of
+from quantsim.metrics.series import daily_log_returns
 from quantsim.objective import OBJECTIVE, ObjectiveShape, Period, combine
 from quantsim.pools.base import Window
 from quantsim.pools.market import FeeRates, Market
@@ -38,18 +39,21 @@ def lanes(function: Callable[[Any], Any], arguments: Any, *, sequential: bool) -
 @functools.partial(jax.jit, static_argnums=0)
 def evaluate_splits(
     splits: SplitPlans, sets: dict[str, Array], market: Market, rates: FeeRates
-) -> dict[str, dict[str, Array]]:
-    """Returns metrics of many parameter sets on every split: split → name → (S,); ``sets`` maps raw name → (S, m)."""
+) -> dict[str, tuple[dict[str, Array], Array]]:
+    """Returns the results of many parameter sets on every split; ``sets`` maps raw name → (S, m).
 
-    def one(params: dict[str, Array]) -> dict[str, dict[str, Array]]:
+    They are split → (name → (S,), daily log returns (S, D-1)).
+    """
+
+    def one(params: dict[str, Array]) -> dict[str, tuple[dict[str, Array], Array]]:
         tables = {}
         for name, plan, first in splits:
-            table = evaluate_windows(plan, params, market, rates, jnp.asarray([first]))
-            tables[name] = {metric: row[0] for metric, row in table.items()}
+            results = _each_window(plan, params, market, rates, jnp.asarray([first]), _with_returns)
+            tables[name] = jax.tree.map(lambda rows: rows[0], results)
         return tables
 
     sequential = any(plan.maps_lanes for _, plan, _ in splits)
-    return cast(dict[str, dict[str, Array]], lanes(one, sets, sequential=sequential))
+    return cast(dict[str, tuple[dict[str, Array], Array]], lanes(one, sets, sequential=sequential))
 
 
 def evaluate_windows(plan: Plan, params: Params, market: Market, rates: FeeRates, starts: Array) -> dict[str, Array]:
@@ -65,14 +69,25 @@ def evaluate_windows(plan: Plan, params: Params, market: Market, rates: FeeRates
     Returns:
         name → (W,), for the names in ``plan.names``.
     """
+    return cast(dict[str, Array], _each_window(plan, params, market, rates, starts, _values))
+
+
+def _each_window(
+    plan: Plan,
+    params: Params,
+    market: Market,
+    rates: FeeRates,
+    starts: Array,
+    results: Callable[[Plan, Simulated], Any],
+) -> Any:
+    """Returns ``results`` of every window, with the leading axis (W,); other arguments as in :func:`evaluate_windows`."""
     setup, market = plan.setup, pool_market(plan.setup, params, market)
     shared = None if plan.phase is None else chunk_signals(setup, params, market, plan.phase)
 
-    def one(start: Array) -> dict[str, Array]:
-        return _values(plan, _simulated(plan, params, market, rates, start, shared))
+    def one(start: Array) -> Any:
+        return results(plan, _simulated(plan, params, market, rates, start, shared))
 
-    values: dict[str, Array] = lanes(one, starts, sequential=plan.maps_lanes)
-    return values
+    return lanes(one, starts, sequential=plan.maps_lanes)
 
 
 def window_path(
@@ -100,23 +115,42 @@ def _simulated(
 
 def _values(plan: Plan, simulated: Simulated) -> dict[str, Array]:
     """Returns metrics of the whole window and the objective, from one simulation."""
+    return _evaluated(plan, simulated, _periods(plan))[0]
+
+
+def _with_returns(plan: Plan, simulated: Simulated) -> tuple[dict[str, Array], Array]:
+    """Returns the same, and the daily log returns of the whole window, (D-1,)."""
+    whole = Period(0, plan.shape.n_bars)
+    values, found = _evaluated(plan, simulated, list(dict.fromkeys([*_periods(plan), whole])))
+    return values, daily_log_returns(found[whole])
+
+
+def _periods(plan: Plan) -> list[Period]:
+    """Returns the parts of a window that its metrics and its objective read."""
     whole, shape = Period(0, plan.shape.n_bars), plan.objective
     if shape is None:
-        found = samples(plan, simulated, [whole], needs_of(plan.metrics))
-        return {name: values[0] for name, values in metrics_of(plan.metrics, found, [whole], plan).items()}
-    names = tuple(dict.fromkeys((*plan.metrics, *shape.constraint_metrics)))
-    periods = list(dict.fromkeys([*shape.periods, *([whole] if names else [])]))
-    found = samples(plan, simulated, periods, needs_of(plan.needed))
-    by_period = dict(zip(periods, found, strict=True))
+        return [whole]
+    return list(dict.fromkeys([*shape.periods, *([whole] if plan.metrics or shape.constraint_metrics else [])]))
+
+
+def _evaluated(
+    plan: Plan, simulated: Simulated, periods: Sequence[Period]
+) -> tuple[dict[str, Array], dict[Period, Sample]]:
+    """Returns metrics and the objective of a simulated window, and the samples of these periods."""
+    whole, shape = Period(0, plan.shape.n_bars), plan.objective
+    by_period = dict(zip(periods, samples(plan, simulated, periods, needs_of(plan.needed)), strict=True))
+    names = plan.metrics if shape is None else tuple(dict.fromkeys((*plan.metrics, *shape.constraint_metrics)))
     of_window = {}
     if names:
         of_window = {name: row[0] for name, row in metrics_of(names, [by_period[whole]], [whole], plan).items()}
+    if shape is None:
+        return of_window, by_period
     own = [by_period[period] for period in shape.periods]
     of_periods = metrics_of(shape.term_metrics, own, shape.periods, plan)
     values = {name: of_window[name] for name in plan.metrics}
     if plan.details:
         values |= _details(shape, of_periods)
-    return {**values, OBJECTIVE: combine(shape, of_periods, of_window)}
+    return {**values, OBJECTIVE: combine(shape, of_periods, of_window)}, by_period
 
 
 def _details(shape: ObjectiveShape, of_periods: Mapping[str, Array]) -> dict[str, Array]:

@@ -33,6 +33,7 @@ from quantsim.prices import Prices
 from quantsim.ranking import TIE_METRIC
 from quantsim.scan_mode import ScanMode
 from quantsim.simulator.evaluate import evaluate_splits, evaluate_windows
+from quantsim.simulator.evaluation import Evaluation
 from quantsim.simulator.layout import columns_of, data_notes, lay_out
 from quantsim.simulator.objective import Objective, value_and_grad
 from quantsim.simulator.own_pools import check_own_pools
@@ -172,8 +173,8 @@ class Evaluator:
         Returns:
             split → metric → value.
         """
-        many = self.evaluate_many({name: np.asarray(value)[None] for name, value in params.items()}, metrics)
-        return {split: {name: float(row[0]) for name, row in table.items()} for split, table in many.items()}
+        one = self.evaluate_sets({name: np.asarray(value)[None] for name, value in params.items()}, metrics)
+        return one.metrics_of(0)
 
     @functools.cached_property
     def sets_per_call(self) -> int:
@@ -188,7 +189,6 @@ class Evaluator:
         bars = sum(plan.shape.n_bars for _, plan, _ in windows)
         return min(max(_MOST_BARS // bars, 1), _MOST_SETS)
 
-    @in_float64
     def evaluate_many(self, sets: Params, metrics: Sequence[str] | None = None) -> dict[str, dict[str, FloatArray]]:
         """Returns metrics of many parameter sets on every split, in one call.
 
@@ -199,11 +199,24 @@ class Evaluator:
         Returns:
             split → metric → (S,).
         """
+        return {split: dict(table) for split, table in self.evaluate_sets(sets, metrics).metrics.items()}
+
+    @in_float64
+    def evaluate_sets(self, sets: Params, metrics: Sequence[str] | None = None) -> Evaluation:
+        """Returns metrics and daily log returns of many parameter sets on every split, in one call.
+
+        Args:
+            sets: raw name → (S, m), complete.
+            metrics: as in :meth:`evaluate`.
+        """
         names = tuple(metrics) if metrics is not None else self.metric_names
         windows = self.planner.split_plans(names, details=metrics is None)
         values = evaluate_splits(windows, self.arrays(sets, 2), self.market, self.rates)
         # jit returns its tables sorted by key
-        return {split: {name: np.asarray(values[split][name]) for name in plan.names} for split, plan, _ in windows}
+        return Evaluation(
+            {split: {name: np.asarray(values[split][0][name]) for name in plan.names} for split, plan, _ in windows},
+            {split: np.asarray(values[split][1]) for split, _, _ in windows},
+        )
 
     @in_float64
     def evaluate_block(self, params: Params, n_blocks: int, block: int) -> float:

@@ -205,7 +205,7 @@ def test_store_imports_neither_jax_nor_optuna():
     code = (
         "import sys, quantsim.checkpoints.store\n"
         "known = [n for n in sys.modules if n.split('.')[0] in ('jax', 'optuna')]\n"
-        "ours = {'quantsim', 'quantsim.errors', 'quantsim.ranking', 'quantsim.checkpoints'}\n"
+        "ours = {'quantsim', 'quantsim.baseline', 'quantsim.errors', 'quantsim.ranking', 'quantsim.checkpoints'}\n"
         "print(known, [n for n in sys.modules if n.startswith('quantsim.') and n not in ours "
         "and not n.startswith('quantsim.checkpoints.')])"
     )

@@ -153,15 +153,21 @@ def test_rows_that_only_the_log_has_are_not_left_out(read_only, store, filled, t
         CheckpointStore(folder / filled.name)
 
 
-def test_a_store_of_another_version_that_cannot_be_written(read_only, store, filled):
+def test_a_store_of_an_older_version_that_cannot_be_written_is_read(read_only, store, filled, run_id):
     store.close()
     connection = sqlite3.connect(filled)
-    connection.execute("DROP TABLE reports")
+    for table in ("reports", "daily_returns", "baselines", "run_groups"):
+        connection.execute(f"DROP TABLE {table}")
     connection.execute("UPDATE checkpoint_schema SET version = 1")
     connection.commit()
     connection.close()
-    with read_only(filled.parent) as folder, pytest.raises(CheckpointError, match="is read-only"):
-        CheckpointStore(folder / filled.name)
+    with read_only(filled.parent) as folder, CheckpointStore(folder / filled.name) as reader:
+        assert reader.checkpoints()[0].metrics == {"train": {"m": 1.0}}
+        assert reader.resolve(f"{run_id}:0:0").daily_log_returns == {}
+        assert reader.daily_log_returns([run_id], "train").missing == 1
+        assert (reader.baselines(run_id), reader.runs_of_group("g"), reader.reports(run_id)) == ({}, [], [])
+        with pytest.raises(CheckpointError, match="is read-only: it can be read, but not written"):
+            reader.begin_run(**BEGIN)
 
 
 def test_a_store_where_none_can_be_made(read_only, tmp_path):

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import mysql_support
 import optuna
 import pytest
-from checkpoint_support import check_equal_checkpoints
+from checkpoint_support import check_equal_checkpoints, check_returns_baselines_and_groups
 from optuna.exceptions import StorageInternalError
 from search_support import Fake, make_experiment, make_prices
 from server_support import check_that_a_server_that_goes_away_is_waited_for, trials_of
@@ -251,6 +251,7 @@ def test_a_store_gives_back_what_it_was_given(server):
 def test_rows_of_equal_parameters_are_found(server):
     with CheckpointStore(server.url()) as store:
         check_equal_checkpoints(store, **BEGIN)
+        check_returns_baselines_and_groups(store, **BEGIN)
 
 
 def test_a_store_reconnects_after_its_server_restarts(server):

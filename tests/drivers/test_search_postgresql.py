@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import postgresql_support
 import pytest
-from checkpoint_support import BEGIN, check_equal_checkpoints
+from checkpoint_support import BEGIN, check_equal_checkpoints, check_returns_baselines_and_groups
 from search_support import Fake, make_prices
 from server_support import (
     EXPERIMENT,
@@ -49,6 +49,7 @@ def test_processes_that_find_an_empty_database_at_once_all_open_it(server):
 def test_rows_of_equal_parameters_are_found_in_a_checkpoint_store(server):
     with CheckpointStore(server.url()) as store:
         check_equal_checkpoints(store, **BEGIN)
+        check_returns_baselines_and_groups(store, **BEGIN)
 
 
 def test_the_study_of_a_store_on_a_server_is_in_its_database(server):

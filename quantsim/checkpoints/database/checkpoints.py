@@ -6,12 +6,14 @@ import itertools
 import math
 import re
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace as replaced
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, delete, func, insert, select
 
 from quantsim.checkpoints.checkpoint import ROUNDING, Checkpoint
 from quantsim.checkpoints.database import schema
+from quantsim.checkpoints.database.returns import delete_returns, insert_returns, returns_of
 from quantsim.checkpoints.database.rows import checkpoint_from_row, checkpoint_row, join_number, metric_rows
 from quantsim.checkpoints.database.runs import BATCH, load
 from quantsim.errors import CheckpointError
@@ -37,6 +39,7 @@ def _replace_batch(connection: Connection, run_id: str, checkpoints: Sequence[Ch
     )
     old = [row.id for row in connection.execute(stored) if (row.step, row.parameter_set) in keys]
     if old:
+        delete_returns(connection, old)
         connection.execute(delete(_metrics).where(_metrics.c.checkpoint_id.in_(old)))
         connection.execute(delete(_checkpoints).where(_checkpoints.c.id.in_(old)))
     connection.execute(insert(_checkpoints), [checkpoint_row(checkpoint) for checkpoint in checkpoints])
@@ -48,6 +51,7 @@ def _replace_batch(connection: Connection, run_id: str, checkpoints: Sequence[Ch
     ]
     if metrics:
         connection.execute(insert(_metrics), metrics)
+    insert_returns(connection, [(ids[one.step, one.parameter_set], one) for one in checkpoints])
 
 
 def find(
@@ -71,11 +75,16 @@ def find(
 
 
 def get(connection: Connection, run_id: str, step: int, parameter_set: int) -> Checkpoint:
-    """Returns one checkpoint; raises CheckpointError if there is none."""
-    at = _checkpoints.c.step == step, _checkpoints.c.parameter_set == parameter_set
-    found = _load(connection, [_checkpoints.c.run_id == run_id, *at], None)
+    """Returns one checkpoint with its daily log returns; raises CheckpointError if there is none."""
+    at = (
+        _checkpoints.c.run_id == run_id,
+        _checkpoints.c.step == step,
+        _checkpoints.c.parameter_set == parameter_set,
+    )
+    found = _load(connection, at, None)
     if found:
-        return found[0]
+        row_id = connection.scalars(select(_checkpoints.c.id).where(*at)).one()
+        return replaced(found[0], daily_log_returns=returns_of(connection, row_id))
     load(connection, run_id)
     stored = _extent(connection, run_id)
     raise CheckpointError(f"run {run_id} has no checkpoint at step {step}, set {parameter_set}; it has {stored}")

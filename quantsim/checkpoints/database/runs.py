@@ -9,11 +9,22 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 
 from quantsim.checkpoints.checkpoint import SHORT_RUN_ID, Run
-from quantsim.checkpoints.database.schema import runs
+from quantsim.checkpoints.database.schema import is_stored, run_groups, runs
 from quantsim.checkpoints.older import renewed
 from quantsim.errors import CheckpointError
 
-__all__ = ["BATCH", "add_run", "add_runs", "any_stored", "find", "load", "set_values", "touch_running", "with_prefix"]
+__all__ = [
+    "BATCH",
+    "add_run",
+    "add_runs",
+    "any_stored",
+    "find",
+    "load",
+    "of_group",
+    "set_values",
+    "touch_running",
+    "with_prefix",
+]
 
 BATCH = 500  # rows per statement; all databases accept so many bound values
 
@@ -41,13 +52,30 @@ def with_prefix(connection: Connection, prefix: str, most: int) -> list[Run]:
     return [_from_row(row) for row in connection.execute(query)]
 
 
-def add_run(connection: Connection, row: Mapping[str, Any]) -> str:
-    """Writes a new run under an id whose first characters are unique, and returns the id."""
+def of_group(connection: Connection, group_id: str) -> list[Run]:
+    """Returns the runs of a group, ordered by position."""
+    if not is_stored(connection, run_groups):
+        return []
+    query = select(runs).join_from(run_groups, runs).where(run_groups.c.group_id == group_id)
+    return [_from_row(row) for row in connection.execute(query.order_by(run_groups.c.position, runs.c.started_at))]
+
+
+def add_run(connection: Connection, row: Mapping[str, Any], group: tuple[str, int] | None = None) -> str:
+    """Writes a new run under an id whose first characters are unique, and returns the id.
+
+    Args:
+        connection: connection of the transaction.
+        row: columns of the run.
+        group: group of the run and its position in it; None for none.
+    """
     while True:
         run_id = uuid.uuid4().hex
         taken = select(runs.c.run_id).where(runs.c.run_id.startswith(run_id[:SHORT_RUN_ID]))
         if connection.scalars(taken).first() is None:
             connection.execute(insert(runs).values({**row, "run_id": run_id}))
+            if group is not None:
+                at = {"run_id": run_id, "group_id": group[0], "position": group[1]}
+                connection.execute(insert(run_groups).values(at))
             return run_id
 
 

@@ -8,7 +8,9 @@ numbers and the order of keys), and texts are always compared case-sensitively.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -43,19 +45,26 @@ from quantsim.errors import CheckpointError
 __all__ = [
     "SCHEMA_VERSION",
     "Unfinished",
+    "baselines",
     "checkpoints",
     "create_schema",
+    "daily_returns",
     "ensure_schema",
     "has_schema",
+    "is_stored",
     "metrics",
     "reports",
+    "run_groups",
     "runs",
     "states",
 ]
 
-SCHEMA_VERSION = 2
+_log = logging.getLogger(__name__)
 
-_WITHOUT_REPORTS = 1  # the version without the table of reports, otherwise equal
+SCHEMA_VERSION = 3
+
+_OLDEST_VERSION = 1
+"""The oldest version that is migrated. Later ones only added tables: 2 reports; 3 daily returns, baselines and groups."""
 
 _TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
 _CREATION_PAUSES_S = (0.1, 0.3, 1.0, 3.0)  # pauses between retries while another process creates the tables
@@ -167,28 +176,61 @@ reports = _table(
     Column("created_at", UtcTime, nullable=False),
 )
 
+daily_returns = _table(
+    "daily_returns",
+    Column("checkpoint_id", ForeignKey("checkpoints.id", ondelete="CASCADE"), primary_key=True),
+    Column("split", String(10), primary_key=True),
+    Column("log_returns", LargeBinary(_LONGEST_BLOB), nullable=False),
+)
 
-def ensure_schema(database: Database) -> None:
-    """Makes sure that the tables exist in this version; raises as :func:`create_schema`."""
-    for pause_s in (*_CREATION_PAUSES_S, None):
-        try:
-            _create(database)
-            return
-        except Unfinished:
-            if pause_s is None:
-                raise
-            time.sleep(pause_s)
+baselines = _table(
+    "baselines",
+    Column("run_id", ForeignKey("runs.run_id", ondelete="CASCADE"), primary_key=True),
+    Column("name", String(32), primary_key=True),
+    Column("split", String(10), primary_key=True),
+    Column("metrics", _JSON, nullable=False),
+    Column("log_returns", LargeBinary(_LONGEST_BLOB), nullable=False),
+)
+
+run_groups = _table(
+    "run_groups",
+    Column("run_id", ForeignKey("runs.run_id", ondelete="CASCADE"), primary_key=True),
+    Column("group_id", String(64), nullable=False, index=True),
+    Column("position", Integer, nullable=False),
+)
 
 
-def _create(database: Database) -> None:
+def ensure_schema(database: Database) -> bool:
+    """Makes sure that the tables exist in this version; returns whether they do.
+
+    An older store that cannot be written stays as it is, and can be read: False. Otherwise raises as :func:`create_schema`.
+    """
+    for pause_s in _CREATION_PAUSES_S:
+        with contextlib.suppress(Unfinished):
+            return _create(database)
+        time.sleep(pause_s)
+    return _create(database)
+
+
+def _create(database: Database) -> bool:
     if database.transact(has_schema, write=False):
-        return
+        return True
     try:
         database.transact(create_schema, write=True)
-    except CheckpointError:
+    except CheckpointError as error:
         # On a server, another process may have created the tables at the same time.
-        if not database.transact(has_schema, write=False):
+        if database.transact(has_schema, write=False):
+            return True
+        if database.transact(_stored_version, write=False) is None:
             raise
+        _log.info("the tables of an older version stay as they are: %s", error)
+        return False
+    return True
+
+
+def is_stored(connection: Connection, table: Table) -> bool:
+    """Whether the database has a table; a store of an older version that cannot be written lacks some."""
+    return inspect(connection).has_table(table.name)
 
 
 def has_schema(connection: Connection) -> bool:
@@ -199,7 +241,7 @@ def has_schema(connection: Connection) -> bool:
 def create_schema(connection: Connection) -> None:
     """Creates missing tables and writes their version, unless another process has done so.
 
-    A store of version 1 gets its missing table; its content does not change.
+    A store of an older version gets its missing tables; its content does not change.
 
     Raises:
         CheckpointError: the tables have a version that cannot be migrated, or belong to another program.
@@ -215,7 +257,7 @@ def create_schema(connection: Connection) -> None:
 
 
 def _stored_version(connection: Connection) -> int | None:
-    """Returns the version of the tables in the database, this one or the one before; None if there are no tables."""
+    """Returns the version of the tables in the database, this one or an older one; None if there are no tables."""
     inspector = inspect(connection)
     names = set(inspector.get_table_names())  # first: another process may be creating them
     if not inspector.has_table(schema_version.name):
@@ -234,7 +276,7 @@ def _stored_version(connection: Connection) -> int | None:
         raise CheckpointError(
             f"it was made by a newer quantsim (schema {found}; this version reads {SCHEMA_VERSION}); upgrade quantsim"
         )
-    if found < _WITHOUT_REPORTS:
+    if found < _OLDEST_VERSION:
         raise CheckpointError(
             f"it was made by an older quantsim (schema {found}; this version reads {SCHEMA_VERSION}); use a new store"
         )

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, insert, select
 
 from quantsim.checkpoints.checkpoint import Report, RunState
 from quantsim.checkpoints.database.rows import numbers_from_json
-from quantsim.checkpoints.database.schema import reports, states
+from quantsim.checkpoints.database.schema import is_stored, reports, states
 
 __all__ = ["load_reports", "load_state", "replace_report", "replace_state"]
 
@@ -39,5 +39,7 @@ def replace_report(
 
 def load_reports(connection: Connection, run_id: str) -> list[Report]:
     """Returns the reports of a run, in the order of their steps."""
+    if not is_stored(connection, reports):
+        return []
     query = select(reports).where(reports.c.run_id == run_id).order_by(reports.c.step)
     return [Report(row.step, row.created_at, numbers_from_json(row.content)) for row in connection.execute(query)]
