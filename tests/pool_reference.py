@@ -52,6 +52,9 @@ class Market:
     do_arb: bool = True
     interpolation: str = "linear"
     trades: list[Trade] = field(default_factory=list)
+    changes: list[tuple[int, Market]] = field(
+        default_factory=list
+    )  # bar of the window → whose parameters decide from there on
 
 
 @dataclass
@@ -163,6 +166,8 @@ def _weights(pool: Market) -> np.ndarray:
     if pool.rule in ("balancer", "hodl"):
         return np.tile(pool.initial_weights, (pool.n_bars, 1))
     outputs = _outputs(pool, chunk)
+    for first, other in pool.changes:
+        outputs |= {bar: output for bar, output in _outputs(other, chunk).items() if bar >= first}
     fastest = pool.maximum_change_per_minute * pool.bar_minutes
     weights, position = np.empty((pool.n_bars, pool.initial_weights.size)), pool.initial_weights
     for first in range(0, pool.n_bars, chunk):

@@ -125,13 +125,20 @@ def expected(
     experiment: Experiment, params: Mapping[str, Any], prices: Prices, split: str = "train", **varying: Any
 ) -> reference.Run:
     """The same experiment through the plain reference; ``varying`` takes the place of costs, per bar of the split."""
+    return reference.run(dataclasses.replace(reference_market(experiment, params, prices, split), **varying))
+
+
+def reference_market(
+    experiment: Experiment, params: Mapping[str, Any], prices: Prices, split: str = "train"
+) -> reference.Market:
+    """What the experiment says, for the plain reference."""
     start, end = experiment.periods.splits()[split]
     warm_up = round(experiment.update.max_memory_days * prices.bars_per_day)
     bar = timedelta(minutes=prices.bar_minutes)
     raw = experiment.initial_parameters(params)
     weights = np.exp(raw["initial_weights_logits"])
     pool, update, fees = experiment.pool, experiment.update, experiment.fees
-    market = reference.Market(
+    return reference.Market(
         prices=np.array(prices.prices),
         begin=max(0, round((experiment.periods.train_start - FIRST) / bar) - warm_up),
         start=round((start - FIRST) / bar),
@@ -157,7 +164,6 @@ def expected(
         do_arb=pool.do_arb,
         interpolation=update.interpolation,
     )
-    return reference.run(dataclasses.replace(market, **varying))
 
 
 def steering_of(experiment: Experiment, bar_minutes: int = HALF_HOURS.bar_minutes) -> Steering:

@@ -6,7 +6,7 @@ import abc
 import enum
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -25,7 +25,19 @@ from quantsim.scan_mode import ScanMode
 if TYPE_CHECKING:
     from quantsim.pools.weighted.exogenous_swaps import Fills
 
-__all__ = ["ALL_COSTS", "CostShape", "Params", "Path", "Pool", "PoolSetup", "ReserveRun", "Run", "Subsidiary", "Window"]
+__all__ = [
+    "ALL_COSTS",
+    "CostShape",
+    "Params",
+    "Path",
+    "Pool",
+    "PoolSetup",
+    "ReserveRun",
+    "Run",
+    "Schedule",
+    "Subsidiary",
+    "Window",
+]
 
 Params = Mapping[str, Array]
 Bars = NDArray[np.int64]
@@ -134,6 +146,27 @@ class Subsidiary:
     rates: tuple[float, ...]
 
 
+class Schedule(NamedTuple):
+    """Parameter sets that follow one another while a pool runs: its reserves and weights go on, and only parameters change.
+
+    Attributes:
+        sets: raw name, without the pool's group → (F, m).
+        starts: (F,) bars of the market from which the sets apply, ascending; the first set applies before its bar, too.
+    """
+
+    sets: Params
+    starts: Array
+
+    def index_at(self, bars: Array) -> Array:
+        """Returns the index of the set that applies at each bar of the market, with the shape of ``bars``."""
+        return jnp.maximum(jnp.searchsorted(self.starts, bars, side="right") - 1, 0)
+
+    def select(self, function: Callable[[Params], Any], bars: Array) -> Any:
+        """Returns ``function(parameters)`` with the set that applies at each of ``bars``: a pytree of (B, …) arrays."""
+        of_sets, index = jax.vmap(function)(self.sets), self.index_at(bars)
+        return jax.tree.map(lambda leaf: leaf[index], of_sets)
+
+
 @dataclass(frozen=True, eq=False)
 class Window:
     """The bars that a pool runs over.
@@ -144,6 +177,7 @@ class Window:
         path: computation path; static.
         phase: bar of the market's first chunk boundary, less than ``C``; an integer, or a traced () array.
         decisions: result of :attr:`Pool.decisions` for this phase.
+        schedule: parameter sets that follow one another in the window; None for one set.
     """
 
     start: Array
@@ -151,6 +185,7 @@ class Window:
     path: Path
     phase: Array | int = 0
     decisions: Any = None
+    schedule: Schedule | None = None
 
     def cut(self, values: Array) -> Array:
         """Returns the part of a per-bar array that lies in the window: (T_all, …) → (T, …)."""
@@ -260,7 +295,8 @@ class Pool:
         run: ``(setup, raw parameters, market, rates, window) → Run``. The market, (T_all, n), extends beyond the window;
             ``window.start`` is where the window begins. Rates are those of the window's bars, () or (T,) each. The pool value
             at bar 0 of the window is ``setup.initial_value``. The setup, ``window.n_bars`` and ``window.path`` are static;
-            everything else may be traced.
+            everything else may be traced. With ``window.schedule``, the raw parameters are those of its first set; decisions
+            and rates already follow it.
         settings: class of its table of settings.
         parameters: parameters of the pool, one value each (not one per token), in dependency order.
         layout: ``view → parameters``, instead of ``parameters``, if they depend on the settings.
@@ -273,6 +309,8 @@ class Pool:
         charges: keys of ``[fees]`` that it supports; a study that sets another one is invalid.
         n_tokens: number of tokens that it needs; None for any.
         takes_swaps: whether it executes exogenous swaps.
+        follows_schedule: whether parameters may change while it runs: ``run`` takes from ``window.schedule`` all that it
+            reads of the parameters, except what only matters at the first bar.
         export_remark: why a parameter set cannot be exported for deployment; None if it can.
     """
 
@@ -289,6 +327,7 @@ class Pool:
     charges: tuple[str, ...] = ()
     n_tokens: int | None = None
     takes_swaps: bool = False
+    follows_schedule: bool = False
     export_remark: str | None = (
         "quantsim does not know the format of this pool's contract: parameters are listed as they are"
     )

@@ -215,5 +215,6 @@ POOL = Pool(
     check=check_constant,
     charges=ALL_COSTS,
     n_tokens=2,
+    follows_schedule=True,
     export_remark=None,
 )

@@ -34,5 +34,6 @@ POOL = Pool(
     static=lambda view, bar_minutes, settings: None,
     check=check_constant,
     charges=ALL_COSTS,
+    follows_schedule=True,
     export_remark=None,
 )

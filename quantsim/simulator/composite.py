@@ -10,15 +10,17 @@ import numpy as np
 from jax import Array
 
 from quantsim.parameters import scoped
-from quantsim.pools.base import PoolSetup, Subsidiary, Window
+from quantsim.pools.base import PoolSetup, Schedule, Subsidiary, Window
 from quantsim.pools.market import FeeRates, Market
 from quantsim.simulator.plan import choose_path
-from quantsim.simulator.signals import chunk_signals, window_rates
+from quantsim.simulator.signals import chunk_signals, scheduled_signals, window_rates
 
 __all__ = ["pool_market"]
 
 
-def pool_market(setup: PoolSetup[Any], params: Mapping[str, Array], market: Market) -> Market:
+def pool_market(
+    setup: PoolSetup[Any], params: Mapping[str, Array], market: Market, schedule: Schedule | None = None
+) -> Market:
     """Returns the market of a pool's assets: tokens of the data, and shares of its subsidiaries.
 
     A subsidiary runs without interruption from the first bar of the data, including history, for all windows. Its share price
@@ -28,6 +30,7 @@ def pool_market(setup: PoolSetup[Any], params: Mapping[str, Array], market: Mark
         setup: setup of the pool.
         params: raw name → (m,), with the parameters of subsidiaries in their groups.
         market: market of the data's tokens, (T, n_data).
+        schedule: parameter sets that follow one another; subsidiaries follow it, too.
 
     Returns:
         The market, with (T, n) arrays.
@@ -38,7 +41,7 @@ def pool_market(setup: PoolSetup[Any], params: Mapping[str, Array], market: Mark
     if not setup.subsidiaries:
         return _columns(market, setup.columns)
     for subsidiary in setup.subsidiaries:
-        prices = _share_price(subsidiary, params, _columns(market, subsidiary.setup.columns))
+        prices = _share_price(subsidiary, params, _columns(market, subsidiary.setup.columns), schedule)
         log_prices = jnp.log(prices)
         added = (prices, log_prices, jnp.cumsum(log_prices))
         parts = (market.prices, market.log_prices, market.summed)
@@ -57,13 +60,19 @@ def _columns(market: Market, columns: tuple[int, ...]) -> Market:
     )
 
 
-def _share_price(subsidiary: Subsidiary, params: Mapping[str, Array], market: Market) -> Array:
+def _share_price(
+    subsidiary: Subsidiary, params: Mapping[str, Array], market: Market, schedule: Schedule | None
+) -> Array:
     """Returns the share price of a subsidiary at every bar, (T,); 1 at the first."""
     setup, own = subsidiary.setup, scoped(params, subsidiary.group)
     n_bars, start = market.prices.shape[0], jnp.asarray(0)
     market = market._replace(oracle=None, orders=None)
-    signals = chunk_signals(setup, own, market, 0)
+    if schedule is None:
+        signals = chunk_signals(setup, own, market, 0)
+    else:
+        schedule = Schedule(scoped(schedule.sets, subsidiary.group), schedule.starts)
+        signals = scheduled_signals(setup, schedule, market, 0)
     rates = FeeRates(*(jnp.asarray(rate) for rate in subsidiary.rates))
-    rates = window_rates(setup, own, signals, rates, start, 0, n_bars)
-    window = Window(start, n_bars, choose_path(setup, every_bar=True), 0, signals.decisions)
+    rates = window_rates(setup, own, signals, rates, start, 0, n_bars, schedule)
+    window = Window(start, n_bars, choose_path(setup, every_bar=True), 0, signals.decisions, schedule)
     return setup.pool.run(setup, own, market, rates, window).value_at(np.arange(n_bars))

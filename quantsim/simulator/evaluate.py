@@ -8,20 +8,22 @@ from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
+from numpy.typing import NDArray
 
 from quantsim.metrics import Sample, bounded, needs_of
 from quantsim.metrics.series import daily_log_returns
 from quantsim.objective import OBJECTIVE, ObjectiveShape, Period, combine
-from quantsim.pools.base import Window
+from quantsim.pools.base import Schedule, Window
 from quantsim.pools.market import FeeRates, Market
 from quantsim.simulator.bar_path import BarPath, bar_path
 from quantsim.simulator.composite import pool_market
 from quantsim.simulator.plan import Plan
 from quantsim.simulator.samples import Simulated, bar_samples, metrics_of, samples
-from quantsim.simulator.signals import Signals, chunk_signals, window_rates
+from quantsim.simulator.signals import Signals, chunk_signals, scheduled_signals, window_rates
 
-__all__ = ["SplitPlans", "evaluate_splits", "evaluate_windows", "lanes", "window_path"]
+__all__ = ["SplitPlans", "evaluate_splits", "evaluate_windows", "lanes", "scheduled_values", "window_path"]
 
 Params = Mapping[str, Array]
 
@@ -91,25 +93,45 @@ def _each_window(
 
 
 def window_path(
-    plan: Plan, params: Params, market: Market, rates: FeeRates, start: Array
+    plan: Plan, params: Params, market: Market, rates: FeeRates, start: Array, schedule: Schedule | None = None
 ) -> tuple[BarPath, dict[str, Array]]:
-    """Returns the full path of one window, and its metrics; arguments as in :func:`evaluate_windows`."""
-    market = pool_market(plan.setup, params, market)
-    simulated, whole = _simulated(plan, params, market, rates, start), [Period(0, plan.shape.n_bars)]
+    """Returns the full path of one window, and its metrics.
+
+    Arguments as in :func:`evaluate_windows`. With a schedule, ``params`` is its first set, and later sets follow while the
+    pool goes on.
+    """
+    market = pool_market(plan.setup, params, market, schedule)
+    simulated = _simulated(plan, params, market, rates, start, schedule=schedule)
+    whole = [Period(0, plan.shape.n_bars)]
     path = bar_path(simulated.run, market, simulated.window, whole)
     found = bar_samples(plan, path, simulated, whole, needs_of(plan.metrics))
     return path, {name: values[0] for name, values in metrics_of(plan.metrics, found, whole, plan).items()}
 
 
+def scheduled_values(plan: Plan, schedule: Schedule, market: Market, rates: FeeRates, bars: NDArray[np.int64]) -> Array:
+    """Returns the value at chosen bars, (B,), of a pool that starts with the first set of a schedule, and follows it."""
+    params = {name: values[0] for name, values in schedule.sets.items()}
+    market = pool_market(plan.setup, params, market, schedule)
+    return _simulated(plan, params, market, rates, schedule.starts[0], schedule=schedule).run.value_at(bars)
+
+
 def _simulated(
-    plan: Plan, params: Params, market: Market, rates: FeeRates, start: Array, signals: Signals | None = None
+    plan: Plan,
+    params: Params,
+    market: Market,
+    rates: FeeRates,
+    start: Array,
+    signals: Signals | None = None,
+    schedule: Schedule | None = None,
 ) -> Simulated:
     setup, n_bars = plan.setup, plan.shape.n_bars
     phase = start % setup.chunk_bars if plan.phase is None else plan.phase
-    if signals is None:
+    if schedule is not None:
+        signals = scheduled_signals(setup, schedule, market, phase)
+    elif signals is None:
         signals = chunk_signals(setup, params, market, phase)
-    rates = window_rates(setup, params, signals, rates, start, phase, n_bars)
-    window = Window(start, n_bars, plan.path, phase, signals.decisions)
+    rates = window_rates(setup, params, signals, rates, start, phase, n_bars, schedule)
+    window = Window(start, n_bars, plan.path, phase, signals.decisions, schedule)
     return Simulated(setup.pool.run(setup, params, market, rates, window), window, market, rates)
 
 

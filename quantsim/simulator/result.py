@@ -16,7 +16,9 @@ from quantsim.metrics import metric_names
 from quantsim.pools.weighted.exogenous_swaps import Fills, Outcome
 from quantsim.precision import in_float64
 from quantsim.prices import Prices
+from quantsim.prices.instants import Time
 from quantsim.prices.trades import Trades
+from quantsim.simulator.carried import schedule_of
 from quantsim.simulator.evaluate import window_path
 from quantsim.simulator.evaluator import Evaluator
 
@@ -96,6 +98,7 @@ def simulate(
     split: str = "train",
     path: str | None = None,
     series: Mapping[str, Any] | None = None,
+    changes: Mapping[Time, Mapping[str, Any]] | None = None,
 ) -> Result:
     """Simulates an experiment's pool with one parameter set.
 
@@ -108,11 +111,14 @@ def simulate(
             end of the last split.
         path: ``auto``, ``per_bar``, ``fees`` or ``hold``.
         series: replacements for files that ``experiment.series`` names; see :class:`~quantsim.simulator.Evaluator`.
+        changes: time → parameters that apply from then on instead of ``params``, while reserves and weights go on; see
+            :mod:`quantsim.simulator.carried`.
 
     Raises:
         ParameterError: a parameter is unknown, or has a wrong shape or value.
         PriceError: the prices do not cover the period, or a series is wrong.
-        ConfigError: there is no such split or path, or the path does not support the pool.
+        WindowError: a change is not inside the period, after its first bar.
+        ConfigError: there is no such split or path, the path does not support the pool, or its parameters cannot change.
 
     Example:
         >>> result = simulate(experiment, {"memory_days": 20.0, "k_per_day": 5.0})  # doctest: +SKIP
@@ -122,7 +128,13 @@ def simulate(
     evaluator = Evaluator(experiment, prices, series)
     first, n_bars = _period(evaluator, split)
     plan, starts = evaluator.planner.plan(first, n_bars, metric_names(), path)
-    run, metrics = _simulate(plan, evaluator.arrays(raw), evaluator.market, evaluator.rates, starts[0])
+    arrays, schedule = evaluator.arrays(raw), None
+    if changes:
+        later = sorted((evaluator.prices.index_of(time), params) for time, params in changes.items())
+        sets = [raw, *(experiment.initial_parameters(params) for _, params in later)]
+        stacked = {name: np.stack([each[name] for each in sets]) for name in raw}
+        schedule = schedule_of(evaluator, stacked, [first, *(bar for bar, _ in later)], n_bars)
+    run, metrics = _simulate(plan, arrays, evaluator.market, evaluator.rates, starts[0], schedule)
     trades = _executed(evaluator.series.trades, run.fills)
     return Result(
         times=evaluator.prices.times[first : first + n_bars],

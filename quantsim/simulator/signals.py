@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 
 from quantsim.config.pools import FEE_GROUP
 from quantsim.parameters import common, scoped
 from quantsim.parameters.transforms import sigmoid
-from quantsim.pools.base import Params, PoolSetup
+from quantsim.pools.base import Params, PoolSetup, Schedule
 from quantsim.pools.market import FeeRates, Market, window_of
 from quantsim.rules import Observed
 
-__all__ = ["Signals", "chunk_signals", "window_rates"]
+__all__ = ["Signals", "chunk_signals", "scheduled_signals", "window_rates"]
 
 
 class Signals(NamedTuple):
@@ -52,6 +53,15 @@ def chunk_signals(setup: PoolSetup[Any], params: Params, market: Market, phase: 
     return Signals(None if decide is None else decide(setup, params, observed), fees)
 
 
+def scheduled_signals(setup: PoolSetup[Any], schedule: Schedule, market: Market, phase: Array | int) -> Signals:
+    """Like :func:`chunk_signals`, each decision by the parameter set that applies at its boundary."""
+    of_sets = jax.vmap(lambda params: chunk_signals(setup, params, market, phase))(schedule.sets)
+    count = jnp.arange(-(-market.prices.shape[0] // setup.chunk_bars))
+    index = schedule.index_at(phase + setup.chunk_bars * count)
+    signals: Signals = jax.tree.map(lambda leaf: leaf[index, count], of_sets)
+    return signals
+
+
 def window_rates(
     setup: PoolSetup[Any],
     params: Params,
@@ -60,11 +70,19 @@ def window_rates(
     start: Array,
     phase: Array | int,
     n_bars: int,
+    schedule: Schedule | None = None,
 ) -> FeeRates:
     """Returns the costs in the window of ``n_bars`` bars from bar ``start``; the fee may be a parameter, or from a fee rule."""
     rates = window_of(rates, start, n_bars)
     if setup.costs.tunes_fee:
-        return rates._replace(swap_fee=sigmoid(params[common.swap_fee.raw_name][0]))
+
+        def fee(params: Params) -> Array:
+            swap_fee: Array = sigmoid(params[common.swap_fee.raw_name][0])
+            return swap_fee
+
+        return rates._replace(
+            swap_fee=fee(params) if schedule is None else schedule.select(fee, start + jnp.arange(n_bars))
+        )
     if signals.fees is not None:
         chunks = (start - phase + jnp.arange(n_bars)) // setup.chunk_bars
         return rates._replace(swap_fee=signals.fees[chunks])

@@ -64,7 +64,7 @@ def _largest_share(ramps: Ramps, linear: Array, bend: Array, steering: Steering)
     room = steering.maximum_change - jnp.sign(turn) * ramps.step[:, None]
     share = _passing(_least_ratio(room, jnp.abs(turn)), "maximum_change", steering)
     if ramps.upper is not None:
-        within = _least_ratio(ramps.upper - linear, bend)
+        within = _least_ratio(ramps.upper[..., None, :] - linear, bend)
         share = jnp.minimum(share, _passing(within, "weight_bounds", steering))
     return share
 

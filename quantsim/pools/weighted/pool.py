@@ -145,5 +145,6 @@ POOL = Pool(
     check=check_steering,
     charges=ALL_COSTS,
     takes_swaps=True,
+    follows_schedule=True,
     export_remark=None,
 )

@@ -20,7 +20,7 @@ from quantsim.parameters.parameter import in_group
 from quantsim.pools.base import Params, PoolSetup, Window
 from quantsim.pools.settings import PoolSettings, PoolView
 from quantsim.pools.weighted.interpolation import bar_weights
-from quantsim.pools.weighted.weights import Ramps, Steering, chunk_ramps, token_bounds
+from quantsim.pools.weighted.weights import Bounds, Ramps, Steering, chunk_ramps, token_bounds
 from quantsim.rules import Observed, Output, Rule, RuleSettings, ensemble_of, get_rule
 from quantsim.settings.kinds import Bound, Members, RuleName
 
@@ -217,17 +217,23 @@ def initial_weights(params: Params) -> Array:
 
 
 def window_ramps(setup: PoolSetup[Steering], params: Params, window: Window) -> Ramps:
-    """Returns the ramps of a window, from the rule's outputs in its decisions."""
+    """Returns the ramps of a window, from the rule's outputs in its decisions; bounds and persistence follow its schedule."""
     steering = replace(setup.own, straight_through=setup.straight_through)
     n_chunks = -(-window.n_bars // steering.chunk_bars)
-    outputs = window.decisions
+    outputs, rule = window.decisions, steering.rule
     if outputs is not None:
         outputs = jax.lax.dynamic_slice_in_dim(outputs, (window.start - window.phase) // steering.chunk_bars, n_chunks)
-    rule = steering.rule
-    persistence = None
-    if rule is not None and rule.persistence is not None:
-        persistence = rule.persistence(params, steering.settings)
-    bounds = token_bounds(params, steering)
+
+    def limits(params: Params) -> tuple[Bounds | None, Array | None]:
+        bounds = token_bounds(params, steering)
+        if rule is None or rule.persistence is None:
+            return bounds, None
+        return bounds, rule.persistence(params, steering.settings)
+
+    if window.schedule is None:
+        bounds, persistence = limits(params)
+    else:
+        bounds, persistence = window.schedule.select(limits, window.start + steering.chunk_bars * jnp.arange(n_chunks))
     return chunk_ramps(outputs, initial_weights(params), n_chunks, steering, bounds, persistence)
 
 

@@ -65,7 +65,7 @@ class Ramps(NamedTuple):
     Attributes:
         start: (M, n) weights at the first bar of each chunk.
         step: (M, n) change per bar during the ramp; rows sum to zero.
-        upper: (n,) upper bounds of each token for a curved ramp; None if there are only lower bounds.
+        upper: (n,) or (M, n) upper bounds of each token for a curved ramp; None if there are only lower bounds.
     """
 
     start: Array
@@ -77,8 +77,8 @@ class Bounds(NamedTuple):
     """Bounds of each weight.
 
     Attributes:
-        lower: (n,) lower bounds.
-        upper: (n,) upper bounds.
+        lower: (n,) lower bounds; (M, n) if they change from chunk to chunk.
+        upper: upper bounds, likewise.
     """
 
     lower: Array
@@ -185,36 +185,49 @@ def chunk_ramps(
         n_chunks: number of chunks in the window, ``M``.
         steering: steering of the pool.
         bounds: bounds of each token; the guardrail by default.
-        persistence: (n,) share ``Λ`` of the weights reached, for a rule that outputs weights; zero by default.
+        persistence: (n,) share ``Λ`` of the weights reached, for a rule that outputs weights; (M, n) if it changes from chunk
+            to chunk; zero by default.
     """
     initial = jax.lax.stop_gradient(initial)
     if outputs is None:
         start = jnp.broadcast_to(initial, (n_chunks, *initial.shape))
         return Ramps(start, jnp.zeros_like(start))
 
-    def limit(weights: Array) -> Array:
+    limits, form = jax.tree.flatten((bounds, persistence))
+    varying = [each if each.ndim == 2 else None for each in limits]
+
+    def limit(weights: Array, bounds: Bounds | None) -> Array:
         if bounds is None:
             return guardrail(weights, steering.minimum_weight)
         return within_bounds(weights, *bounds)
 
-    def decide(weights: Array, output: Array) -> tuple[Array, Ramps]:
+    def decide(weights: Array, chunk: tuple[Array, list[Array | None]]) -> tuple[Array, Ramps]:
+        output, of_chunk = chunk
+        bounds, persistence = jax.tree.unflatten(form, _now(limits, of_chunk))
         target = weights + output
         if steering.starts_at_target:
             target = output if persistence is None else persistence * weights + (1.0 - persistence) * output
-        wanted = (_passing(limit(target), target, "weight_bounds", steering) - weights) / steering.ramp_bars
+        wanted = (_passing(limit(target, bounds), target, "weight_bounds", steering) - weights) / steering.ramp_bars
         step = _passing(_speed_limit(wanted, steering), wanted, "maximum_change", steering)
         return weights + steering.ramp_bars * step, Ramps(weights, step)
 
     upper = None if bounds is None else bounds.upper
+    first, _ = jax.tree.unflatten(form, [each if each.ndim == 1 else each[0] for each in limits])
     if steering.starts_at_target:
-        return jax.lax.scan(decide, limit(outputs[0]), outputs[:n_chunks])[1]._replace(upper=upper)
-    initial = initial if bounds is None else limit(initial)
-    if steering.settings.scan_mode == "associative" and _has_clip_maps(steering):
+        return jax.lax.scan(decide, limit(outputs[0], first), (outputs[:n_chunks], varying))[1]._replace(upper=upper)
+    initial = initial if bounds is None else limit(initial, first)
+    constant = all(each is None for each in varying)
+    if steering.settings.scan_mode == "associative" and _has_clip_maps(steering) and constant:
         later = _two_token_ramps(outputs[1:n_chunks], initial, steering, bounds)
     else:
-        later = jax.lax.scan(decide, initial, outputs[1:n_chunks])[1]
+        later = jax.lax.scan(decide, initial, (outputs[1:n_chunks], jax.tree.map(lambda each: each[1:], varying)))[1]
     rest = jnp.zeros_like(initial)[None]
     return Ramps(jnp.concatenate([initial[None], later.start]), jnp.concatenate([rest, later.step]), upper)
+
+
+def _now(constant: list[Array], varying: list[Array | None]) -> list[Array]:
+    """Returns the values of one chunk: those that vary, and the others as they are."""
+    return [each if now is None else now for each, now in zip(constant, varying, strict=True)]
 
 
 def _passing(limited: Array, free: Array, limit: str, steering: Steering) -> Array:
