@@ -16,7 +16,8 @@ def prices(
     source: Annotated[
         str,
         typer.Option(
-            metavar="NAME|FOLDER|FILE", help="The bundled prices, a folder with one file per token, or one file."
+            metavar="NAME|FOLDER|FILE",
+            help="The bundled prices, a folder with one file per token, one file, or synthetic prices.",
         ),
     ] = "bundled",
     stamps: Annotated[

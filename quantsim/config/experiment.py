@@ -330,5 +330,9 @@ class Experiment(Section, decides=Decides.TRIALS | Decides.STEPS):
         Example:
             >>> experiment.override(["fees.swap_fee=0.003", "sgd.steps=100"])  # doctest: +SKIP
         """
-        values = assigned(self.model_dump(mode="json"), assignments)
+        assignments = list(assignments)
+        values = self.model_dump(mode="json")
+        if any(assignment.partition("=")[0].strip() == "data.source" for assignment in assignments):
+            values["data"].pop("synthetic")  # the parameters of the source before
+        values = assigned(values, assignments)
         return self.from_dict(values, "the study with its overrides", own_rules=self.own_rules)

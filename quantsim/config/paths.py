@@ -9,6 +9,7 @@ from typing import Any
 
 from quantsim.config.locate import bundled_names
 from quantsim.discovery import is_in_file
+from quantsim.prices.synthetic.source import is_synthetic, relocated
 
 __all__ = ["MEMORY", "absolute_paths", "without_places"]
 
@@ -20,6 +21,7 @@ _SOURCE, _SERIES, _SPACE, _RULE = "source", "series", "space", "rule"
 
 _KEYS = {
     ("data", "source"): _SOURCE,
+    ("data", "synthetic", "source"): _SOURCE,
     ("series", "*"): _SERIES,
     ("search", "space"): _SPACE,
     ("pool", "type"): _RULE,
@@ -50,6 +52,8 @@ def absolute_paths(values: Mapping[str, Any], base: Path, known: Collection[str]
         if kind == _RULE:
             path, _, attribute = text.rpartition(":")
             return f"{place(path)}:{attribute}" if is_in_file(text) and text not in known else text
+        if kind == _SOURCE and is_synthetic(text):
+            return relocated(text, place)
         is_name = text in _NO_PATHS if kind == _SOURCE else kind == _SPACE and text in bundled_names("search_spaces")
         return text if is_name or not text or "://" in text else place(text)  # a URL must stay recognisable
 

@@ -31,7 +31,7 @@ def load(experiment: Experiment, given_series: Collection[str]) -> Prices:
         if source is not None and name not in given_series:
             check_source(name, source)
     try:
-        return load_prices(data.tokens, data.source, **_options(data))
+        return load_prices(data.tokens, data.place, **_options(data))
     except PriceError as error:
         if data.source == BUNDLED:
             error.add_note(f"data.source = {BUNDLED!r} has few tokens: set it to a folder or a file with the prices")
@@ -42,7 +42,7 @@ def note(data: Data, prices: Prices) -> str | None:
     """As :meth:`Experiment.prices_note`."""
     if prices.origin is None:
         return f"in memory ({prices.source}), not loaded from [data] of the study"
-    others = prices.origin.differences(origin_of(data.source, **_options(data)))
+    others = prices.origin.differences(origin_of(data.place, **_options(data)))
     return f"loaded with other settings than [data] of the study: {others}" if others else None
 
 

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from quantsim.config.identity import Decides
-from quantsim.settings.base import Section
-from quantsim.settings.kinds import (
-    Natural,
-    UtcTime,
-    distinct,
-)
+from quantsim.config.synthetic import place_of, with_synthetic_table
+from quantsim.settings.base import Section, no_truth
+from quantsim.settings.kinds import Natural, Table, UtcTime, distinct, flat_table
 
 __all__ = ["Data", "Periods", "Series"]
 
+SyntheticValue = Annotated[int | float | str, BeforeValidator(no_truth)]
+
 
 class Data(Section, decides=Decides.VALUE):
-    """The prices. ``source`` is ``"bundled"``, a folder with one file per token, or one file.
+    """The prices. ``source`` is ``"bundled"``, a folder with one file per token, one file, or synthetic prices.
+
+    ``synthetic`` holds the parameters of synthetic prices (:mod:`quantsim.prices.synthetic`), and ``kind``, which ``source``
+    names. They may also be written in the source, ``"synthetic:gbm?seed=1"``.
 
     ``stamps`` is the stamp convention of all files, including those of ``series``: stamps mark the end of a bar, when its close
     is known, or its start.
@@ -31,6 +34,17 @@ class Data(Section, decides=Decides.VALUE):
     bar_minutes: Annotated[int, Field(ge=1, le=1440)] | None = None
     forward_fill_bars: Natural | None = None
     stamps: Literal["end", "start"] = "end"
+    synthetic: Annotated[tuple[tuple[str, SyntheticValue], ...], Table(flat_table)] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _synthetic_table(cls, values: Any) -> Any:
+        return with_synthetic_table(values) if isinstance(values, Mapping) else values
+
+    @property
+    def place(self) -> str:
+        """The source with the parameters of synthetic prices, as :func:`quantsim.prices.load_prices` takes it."""
+        return place_of(self.source, dict(self.synthetic))
 
     @model_validator(mode="after")
     def _stamps_fit(self) -> Self:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 from collections.abc import Sequence
@@ -17,6 +18,8 @@ from quantsim.prices.gap import Gap
 from quantsim.prices.instants import Stamps, Time, check_stamps
 from quantsim.prices.names import check_tokens, find_names, token_of
 from quantsim.prices.read import read_columns, read_single
+from quantsim.prices.synthetic.block_bootstrap import BlockBootstrap
+from quantsim.prices.synthetic.source import is_synthetic, made, parsed, relocated
 from quantsim.prices.table import Origin, Prices
 from quantsim.prices.time_grid import check_bar_minutes
 
@@ -67,8 +70,9 @@ def load_prices(
 
     Args:
         tokens: names, each once; the table keeps their order.
-        source: ``"bundled"``, a folder with one file per token (``BTC.parquet``, ``btc.csv``, ``BTC_USD.csv``), or one
-            file (wide: a time column and one column per token; long: time, token, close; or a file for a single token).
+        source: ``"bundled"``, a folder with one file per token (``BTC.parquet``, ``btc.csv``, ``BTC_USD.csv``), one
+            file (wide: a time column and one column per token; long: time, token, close; or a file for a single token), or
+            synthetic prices such as ``"synthetic:gbm?seed=1"`` (:mod:`quantsim.prices.synthetic`).
         start: first stamp, without a zone UTC; ``None`` for the earliest stamp that all tokens have.
         end: end of the range, exclusive; ``None`` for the latest stamp that all tokens have.
         bar_minutes: bar length of the table in minutes, a multiple of that of every file; ``None`` for the bar length of the
@@ -90,6 +94,11 @@ def load_prices(
         8760
     """
     names = check_tokens(tokens)
+    if is_synthetic(source):
+        whole = _synthetic(names, str(source), forward_fill_bars, stamps)
+        coarse = whole if bar_minutes is None else whole.resample(bar_minutes)
+        origin = origin_of(source, bar_minutes=bar_minutes, forward_fill_bars=forward_fill_bars, stamps=stamps)
+        return coarse.between(start, end).loaded_from(origin)
     bundled = _is_bundled(source)
     _check_stamps(stamps, bundled)
     only_bar = None if bar_minutes is None else check_bar_minutes(bar_minutes)
@@ -119,6 +128,9 @@ def load_prices(
 def origin_of(source: str | Path, *, bar_minutes: int | None, forward_fill_bars: int | None, stamps: str) -> Origin:
     """Returns the origin of prices that :func:`load_prices` would load with these arguments. Reads no file."""
     bundled = _is_bundled(source)
+    if is_synthetic(source):
+        place = relocated(str(source), os.path.abspath)
+        return Origin(place, bar_minutes, forward_fill_bars or 0, stamps)
     if forward_fill_bars is None:
         forward_fill_bars = BUNDLED_FORWARD_FILL_BARS if bundled else 0
     is_place = not bundled and "://" not in str(source)
@@ -137,6 +149,8 @@ def available(source: str | Path = BUNDLED, *, stamps: Stamps = "end") -> tuple[
         PriceError: the source does not exist, or one of its price files is malformed.
     """
     _check_stamps(stamps, _is_bundled(source))
+    if is_synthetic(source):
+        return _of_synthetic(str(source), stamps)
     covered = []
     for raw in _raw_series(None, source):
         series = regularize(raw, stamps=stamps)
@@ -146,6 +160,37 @@ def available(source: str | Path = BUNDLED, *, stamps: Stamps = "end") -> tuple[
             Coverage(raw.token, Path(raw.where), times[0], times[-1], series.grid.bar_minutes, present, gaps)
         )
     return tuple(covered)
+
+
+def _of_synthetic(source: str, stamps: Stamps) -> tuple[Coverage, ...]:
+    """Lists the tokens that a synthetic source resamples; one row for a source that has prices of every token."""
+    recipe = made(*parsed(source))
+    if isinstance(recipe, BlockBootstrap):
+        tokens = tuple(covered.token for covered in available(recipe.source, stamps=stamps))
+        grid = _synthetic(tokens, source, None, stamps).grid
+    else:
+        tokens, grid = ("any token",), recipe.grid
+    times = grid.times()
+    return tuple(
+        Coverage(token, Path(source), times[0], times[-1], grid.bar_minutes, grid.n_bars, ()) for token in tokens
+    )
+
+
+def _synthetic(tokens: tuple[str, ...], source: str, forward_fill_bars: int | None, stamps: Stamps) -> Prices:
+    """Returns all prices of a synthetic source."""
+    try:
+        recipe = made(*parsed(source))
+        if isinstance(recipe, BlockBootstrap):
+            return recipe.prices(
+                tokens, functools.partial(load_prices, forward_fill_bars=forward_fill_bars, stamps=stamps)
+            )
+        check_stamps(stamps)
+        if stamps == "start":
+            raise PriceError("synthetic prices are stamped at the end of their bars; leave stamps at 'end'")
+        return recipe.prices(tokens)
+    except PriceError as error:
+        error.add_note(f"in the source {source!r}")
+        raise
 
 
 def _check_stamps(stamps: Stamps, bundled: bool) -> None:
