@@ -19,6 +19,7 @@ __all__ = [
     "PriceError",
     "QuantsimError",
     "SelectionError",
+    "StatisticsError",
     "WindowError",
     "nearest",
     "reason_of",
@@ -59,6 +60,10 @@ class CheckpointError(QuantsimError):
 
 class SelectionError(QuantsimError):
     """No stored checkpoint meets the conditions of a selection."""
+
+
+class StatisticsError(QuantsimError, ValueError):
+    """A statistic of returns is undefined for what it was given: too few days or trials, or values that are not finite."""
 
 
 class ConformanceError(QuantsimError, AssertionError):
