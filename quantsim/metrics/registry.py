@@ -54,23 +54,28 @@ def needs_of(names: Iterable[str]) -> Need:
 
 
 def bounded(name: str, values: Array) -> Array:
-    """Limits values of a metric to ± :attr:`Metric.bound`, for combining several of them; same shape.
+    """Limits values of a metric, of JAX or NumPy, to ± :attr:`Metric.bound`, for combining several of them; same shape.
 
     The gradient is 0 beyond the bound. nan stays nan.
 
     Raises:
         ConfigError: the name is unknown.
     """
-    import jax.numpy as jnp
+    from quantsim.metrics.series import namespace
 
     bound = get_metric(name).bound
-    return values if math.isinf(bound) else jnp.clip(values, -bound, bound)
+    if math.isinf(bound):
+        return values
+    clipped: Array = namespace(values).clip(values, -bound, bound)
+    return clipped
 
 
 def compute(names: Iterable[str], sample: Sample, shape: SampleShape) -> dict[str, Array]:
     """Returns the named metrics of one window, each a scalar (). A metric is nan if the window is too short for it.
 
-    Call it under ``jit``, so that common work is shared.
+    Call it under ``jit``, so that common work is shared. Metrics that read only ``Need.ENDS`` and ``Need.DAILY``
+    (:attr:`Metric.is_daily`) also take NumPy arrays, and then return NumPy arrays, without compilation; they take samples with
+    leading axes, (..., D) daily values and (...) scalars, and return (...).
 
     Args:
         names: metrics to compute.
@@ -94,8 +99,8 @@ def compute(names: Iterable[str], sample: Sample, shape: SampleShape) -> dict[st
 
 def _check_lengths(sample: Sample, shape: SampleShape) -> None:
     daily, bars = sample.daily_values, sample.bar_values
-    if daily.shape != (shape.n_daily,):
-        raise WindowError(f"daily_values must have shape {(shape.n_daily,)} for {shape}, not {daily.shape}")
+    if daily.shape[-1:] != (shape.n_daily,):
+        raise WindowError(f"daily_values must have shape (..., {shape.n_daily}) for {shape}, not {daily.shape}")
     if bars is not None and bars.shape != (shape.n_bars,):
         raise WindowError(f"bar_values must have shape {(shape.n_bars,)} for {shape}, not {bars.shape}")
 

@@ -19,7 +19,7 @@ from jax import Array
 
 from quantsim.metrics.returns import annualised_returns
 from quantsim.metrics.sample import DAYS_PER_YEAR, RATIO_BOUND, Least, Metric, Need, Sample, SampleShape
-from quantsim.metrics.series import annualised, blocks, period_return, ratio, simple_returns
+from quantsim.metrics.series import annualised, blocks, namespace, period_return, ratio, simple_returns
 from quantsim.metrics.value_at_risk import between_blocks, inside_blocks, value_at_risk, value_at_risk_trad
 
 __all__ = ["METRICS", "annual_raroc", "annual_raroc_trad", "raroc", "rovar"]
@@ -73,8 +73,9 @@ def _block_risk(sample: Sample, shape: SampleShape, block_days: int, var: ValueA
 
 
 def _annual_raroc(sample: Sample, shape: SampleShape, values: Array, periods_per_year: float) -> Array:
-    var = jnp.percentile(simple_returns(values), RISK_PERCENT)
-    return ratio(annualised_returns(sample, shape), jnp.maximum(-var, 0.0) * math.sqrt(periods_per_year))
+    xp = namespace(values)
+    var = xp.percentile(simple_returns(values), RISK_PERCENT, axis=-1)
+    return ratio(annualised_returns(sample, shape), xp.maximum(-var, 0.0) * math.sqrt(periods_per_year))
 
 
 def _raroc_entry(label: str, block_days: int) -> Metric:

@@ -209,3 +209,8 @@ class Metric:
     least: Least = Least()
     bound: float = math.inf
     cost: bool = False
+
+    @property
+    def is_daily(self) -> bool:
+        """Whether it is a function of daily values: it reads nothing but them, and the first and last value."""
+        return self.needs in Need.ENDS | Need.DAILY

@@ -1,14 +1,17 @@
 """Functions that metric families share: returns, blocks of days, and quotients with a defined result at 0.
 
-The functions are plain ``jax.numpy``. Under one ``jit``, equal calls by several metrics are computed once. At a kink or a pole
-they use the "double where": the argument is also replaced inside the unused branch, so that this branch cannot make the
-gradient nan.
+The functions take arrays of JAX or of NumPy, and return the same kind. Under one ``jit``, equal calls by several metrics are
+computed once. At a kink or a pole they use the "double where": the argument is also replaced inside the unused branch, so that
+this branch cannot make the gradient nan.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from quantsim.metrics.sample import Sample, SampleShape
@@ -19,6 +22,7 @@ __all__ = [
     "daily_log_returns",
     "deviation",
     "drawdowns",
+    "namespace",
     "period_return",
     "ratio",
     "root",
@@ -31,9 +35,16 @@ LARGEST_EXPONENT = 700.0  # of e; float64 overflows at 709.8
 SMALLEST_RISK = 1e-150
 
 
+def namespace(values: Any) -> Any:
+    """Returns the module of functions for an array: ``numpy`` for one of NumPy, else ``jax.numpy``."""
+    return np if isinstance(values, np.ndarray | np.generic) else jnp
+
+
 def undefined(sample: Sample) -> Array:
     """Returns nan, shape (): the value of a metric that is undefined for the shape of the sample."""
-    return jnp.full_like(sample.start_value, jnp.nan)
+    xp = namespace(sample.start_value)
+    nan: Array = xp.full_like(sample.start_value, xp.nan)
+    return nan
 
 
 def simple_returns(values: Array) -> Array:
@@ -43,7 +54,9 @@ def simple_returns(values: Array) -> Array:
 
 def daily_log_returns(sample: Sample) -> Array:
     """Returns ``log V[t+1] - log V[t]`` of the values at each day's first bar, (D-1,)."""
-    return jnp.log(sample.daily_values[1:] / sample.daily_values[:-1])
+    values = sample.daily_values
+    log_returns: Array = namespace(values).log(values[..., 1:] / values[..., :-1])
+    return log_returns
 
 
 def blocks(bar_values: Array, shape: SampleShape, block_days: int) -> Array:
@@ -73,9 +86,11 @@ def annualised(growth: Array, periods_per_year: float) -> Array:
 
     Beyond ``exp(700)``, which the return of a few minutes can reach, it is + infinity with gradient 0.
     """
-    overflows = periods_per_year * jnp.log(jax.lax.stop_gradient(growth)) > LARGEST_EXPONENT
-    power = jnp.power(jnp.where(overflows, 1.0, growth), periods_per_year)
-    return jnp.where(overflows, jnp.inf, power) - 1.0
+    xp = namespace(growth)
+    overflows = periods_per_year * xp.log(_constant(growth)) > LARGEST_EXPONENT
+    power = xp.power(xp.where(overflows, 1.0, growth), periods_per_year)
+    compounded: Array = xp.where(overflows, xp.inf, power) - 1.0
+    return compounded
 
 
 def period_return(sample: Sample, shape: SampleShape) -> Array:
@@ -89,13 +104,14 @@ def period_return(sample: Sample, shape: SampleShape) -> Array:
 
 def root(square: Array) -> Array:
     """Returns the square root of ``square >= 0``; at 0 its gradient is 0, not infinity or nan."""
-    regular = square != 0.0
-    return jnp.where(regular, jnp.sqrt(jnp.where(regular, square, 1.0)), 0.0)
+    xp, regular = namespace(square), square != 0.0
+    positive: Array = xp.where(regular, xp.sqrt(xp.where(regular, square, 1.0)), 0.0)
+    return positive
 
 
 def deviation(values: Array) -> Array:
-    """Returns the population standard deviation (``ddof = 0``) of all values; at 0 its gradient is 0."""
-    return root(jnp.var(values))
+    """Returns the population standard deviation (``ddof = 0``) along the last axis; at 0 its gradient is 0."""
+    return root(namespace(values).var(values, axis=-1))
 
 
 def ratio(reward: Array, risk: Array) -> Array:
@@ -104,6 +120,13 @@ def ratio(reward: Array, risk: Array) -> Array:
     The gradient is 0 if ``risk`` is 0. nan in either argument gives nan. An absolute risk below 1e-150 counts as 0, because
     its square has no finite reciprocal.
     """
-    regular = ~(jnp.abs(risk) < SMALLEST_RISK)
-    limit = jnp.where(reward > 0.0, jnp.inf, jnp.where(reward < 0.0, -jnp.inf, reward))
-    return jnp.where(regular, reward / jnp.where(regular, risk, 1.0), jax.lax.stop_gradient(limit))
+    xp = namespace(risk)
+    regular = ~(xp.abs(risk) < SMALLEST_RISK)
+    limit = xp.where(reward > 0.0, xp.inf, xp.where(reward < 0.0, -xp.inf, reward))
+    quotient: Array = xp.where(regular, reward / xp.where(regular, risk, 1.0), _constant(limit))
+    return quotient
+
+
+def _constant(values: Array) -> Array:
+    """Returns the values without their gradient."""
+    return values if namespace(values) is np else jax.lax.stop_gradient(values)

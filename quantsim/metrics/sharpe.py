@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import math
 
-import jax.numpy as jnp
 from jax import Array
 
 from quantsim.metrics.sample import DAYS_PER_YEAR, RATIO_BOUND, Least, Metric, Need, Sample, SampleShape
-from quantsim.metrics.series import daily_log_returns, deviation, ratio, root, simple_returns
+from quantsim.metrics.series import daily_log_returns, deviation, namespace, ratio, root, simple_returns
 
 __all__ = ["METRICS", "daily_log_sharpe", "daily_sharpe", "daily_sortino", "sharpe", "sortino"]
 
@@ -33,7 +32,8 @@ def daily_sharpe(sample: Sample, shape: SampleShape) -> Array:
 def daily_log_sharpe(sample: Sample, shape: SampleShape) -> Array:
     """``sqrt(365)·mean(l)/(std(l) + 1e-8)`` of the daily log returns ``l``. The default objective; finite for any deviation."""
     log_returns = daily_log_returns(sample)
-    return math.sqrt(DAYS_PER_YEAR) * jnp.mean(log_returns) / (deviation(log_returns) + LOG_SHARPE_SOFTENING)
+    mean = log_returns.mean(axis=-1)
+    return math.sqrt(DAYS_PER_YEAR) * mean / (deviation(log_returns) + LOG_SHARPE_SOFTENING)
 
 
 def sortino(sample: Sample, shape: SampleShape) -> Array:
@@ -48,13 +48,14 @@ def daily_sortino(sample: Sample, shape: SampleShape) -> Array:
 
 def _sharpe(values: Array, periods_per_year: float) -> Array:
     returns = simple_returns(values)
-    return math.sqrt(periods_per_year) * ratio(jnp.mean(returns), deviation(returns))
+    return math.sqrt(periods_per_year) * ratio(returns.mean(axis=-1), deviation(returns))
 
 
 def _sortino(values: Array, periods_per_year: float) -> Array:
     returns = simple_returns(values)
-    downside = root(jnp.mean(jnp.square(jnp.minimum(returns, 0.0))))
-    return math.sqrt(periods_per_year) * ratio(jnp.mean(returns), downside)
+    xp = namespace(returns)
+    downside = root(xp.square(xp.minimum(returns, 0.0)).mean(axis=-1))
+    return math.sqrt(periods_per_year) * ratio(returns.mean(axis=-1), downside)
 
 
 METRICS = (

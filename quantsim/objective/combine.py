@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from quantsim.metrics import bounded, get_metric
+from quantsim.metrics.series import namespace
 from quantsim.objective.aggregate import aggregate
 from quantsim.objective.shape import ObjectiveShape
 
@@ -41,10 +42,12 @@ def violation(value: Array, minimum: float, bound: float = math.inf) -> Array:
     Wright, Numerical Optimization, theorem 17.3).
 
     Args:
-        value: value of the metric, ().
+        value: values of the metric, of JAX or NumPy, of any shape.
         minimum: smallest allowed value.
         bound: bound of the metric; values below ``-bound`` count as ``-bound``.
     """
+    xp = namespace(value)
     # The gradient at the minimum is 0; that of ``maximum`` would be one half. nan stays nan.
-    shortfall = jnp.where(value >= minimum, 0.0, minimum - value)
-    return jnp.minimum(shortfall, bound + abs(minimum)) / (abs(minimum) or 1.0)
+    shortfall = xp.where(value >= minimum, 0.0, minimum - value)
+    relative: Array = xp.minimum(shortfall, bound + abs(minimum)) / (abs(minimum) or 1.0)
+    return relative

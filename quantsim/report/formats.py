@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["cost_text", "gain_text", "metric_text", "number_text", "unit_text"]
+__all__ = ["certain_decimals", "certain_text", "cost_text", "gain_text", "metric_text", "number_text", "unit_text"]
 
 _FRACTION = "fraction"
+_DECIMALS = 3
+_DECIMALS_OF_PERCENT = 2
 
 
 def number_text(value: float | None) -> str:
@@ -37,8 +39,63 @@ def metric_text(value: float | None, unit: str) -> str:
     if value is None or math.isnan(value):
         return "–"
     if unit.startswith(_FRACTION):
-        return f"{100 * value:+,.2f}"
-    return f"{value:,.3f}"
+        return f"{100 * value:+,.{_DECIMALS_OF_PERCENT}f}"
+    return f"{value:,.{_DECIMALS}f}"
+
+
+def certain_decimals(standard_error: float | None) -> int | None:
+    """Returns the number of decimals of a value that its standard error allows; negative if tens or hundreds are uncertain.
+
+    The rule of the Particle Data Group (Review of Particle Physics, introduction, section 5.3): of the three leading digits of
+    the error, 100 to 354 keep two digits, 355 to 949 keep one, and 950 to 999 are rounded to 1000, of which two digits are
+    kept. The value gets the decimals of the rounded error.
+
+    Args:
+        standard_error: of the value, in its unit.
+
+    Returns:
+        The number of decimals; 0 if the error is infinite, None if it is unknown, nan or 0, so that it limits nothing.
+
+    Example:
+        >>> certain_decimals(2.0), certain_decimals(0.04), certain_decimals(37.0), certain_decimals(0.0)
+        (1, 2, -1, None)
+    """
+    if standard_error is None or not standard_error > 0.0:
+        return None
+    if math.isinf(standard_error):
+        return 0
+    mantissa, _, exponent = f"{standard_error:.2e}".partition("e")
+    leading, place = int(mantissa.replace(".", "")), int(exponent)
+    if leading >= 950:
+        return -place
+    return (1 if leading < 355 else 0) - place
+
+
+def certain_text(value: float | None, standard_error: float | None, unit: str, *, signed: bool = False) -> str:
+    """Formats the value of a metric with as many digits as its standard error allows; see :func:`certain_decimals`.
+
+    It never has more decimals than :func:`metric_text`, which it equals if the error is None or 0.
+
+    Args:
+        value: the value; a dash if it is None or nan.
+        standard_error: of the value, in the same unit.
+        unit: unit of the metric; fractions are shown in percent.
+        signed: whether values that are not fractions have a plus sign, as differences do.
+
+    Example:
+        >>> certain_text(1.038, 2.0, "ratio, annualised"), certain_text(0.1346, 0.37, "fraction")
+        ('1.0', '+10')
+    """
+    if value is None or math.isnan(value):
+        return "–"
+    percent = unit.startswith(_FRACTION)
+    scale, most = (100.0, _DECIMALS_OF_PERCENT) if percent else (1.0, _DECIMALS)
+    allowed = certain_decimals(None if standard_error is None else scale * standard_error)
+    decimals = most if allowed is None else min(allowed, most)
+    shown = scale * value
+    if math.isfinite(shown):
+        shown = round(shown, decimals) + 0.0  # without the sign of -0.0
+    return f"{shown:{'+' if percent or signed else ''},.{max(decimals, 0)}f}"
 
 
 def cost_text(value: float | None, unit: str) -> str:

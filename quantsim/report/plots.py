@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quantsim.report.canvas import MUTED, STYLE, SUFFIXES, TOKENS, blank_figure, require_matplotlib, save_figure
-from quantsim.report.tables import hodl_returns
+from quantsim.report.hodl import hodl_returns
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -16,7 +16,7 @@ from quantsim.parameters import bind, common
 from quantsim.prices import Gap, available
 from quantsim.report import coverage_table, gains_table, gaps_table, hodl_returns, metrics_table, parameters_table
 from quantsim.report.formats import metric_text, number_text, unit_text
-from quantsim.report.tables import annualised_hodl_returns
+from quantsim.report.hodl import annualised_hodl_returns
 from quantsim.rules import get_rule
 
 

@@ -1,0 +1,75 @@
+"""Digits: a figure is shown with as many as its error allows."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from quantsim.report.formats import certain_decimals, certain_text, metric_text
+
+RATIO, FRACTION = "ratio, annualised", "fraction"
+
+
+@pytest.mark.parametrize(
+    ("error", "decimals"),
+    [
+        (2.0, 1),
+        (3.54, 1),
+        (3.56, 0),  # one digit from 355 on
+        (9.49, 0),
+        (9.51, 0),  # 10, of which two digits are kept
+        (0.0951, 2),
+        (0.0949, 2),
+        (0.04, 2),
+        (37.0, -1),
+        (999.0, -2),
+        (1000.0, -2),
+        (5e-324, 324),
+        (math.inf, 0),
+        (0.0, None),
+        (-1.0, None),
+        (math.nan, None),
+        (None, None),
+    ],
+)
+def test_decimals_are_those_of_the_rounded_error(error, decimals):
+    assert certain_decimals(error) == decimals
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "unit", "text"),
+    [
+        (1.03812, 2.0, RATIO, "1.0"),
+        (1.03812, 5.0, RATIO, "1"),
+        (1.03812, 0.02, RATIO, "1.038"),
+        (1.03812, 1e-9, RATIO, "1.038"),  # never more decimals than without an error
+        (1.03812, 0.0, RATIO, "1.038"),
+        (1.03812, None, RATIO, "1.038"),
+        (1.03812, math.nan, RATIO, "1.038"),
+        (1.03812, math.inf, RATIO, "1"),
+        (-0.04, 2.0, RATIO, "0.0"),
+        (12345.6, 2500.0, RATIO, "12,300"),
+        (0.1346, 0.15, FRACTION, "+13"),
+        (0.1346, 0.37, FRACTION, "+10"),
+        (-0.1346, 0.002, FRACTION, "-13.46"),
+        (-0.0001, 0.15, FRACTION, "+0"),
+        (math.inf, 1.0, RATIO, "inf"),
+        (-math.inf, 1.0, FRACTION, "-inf"),
+        (math.nan, 1.0, RATIO, "–"),
+        (None, 1.0, RATIO, "–"),
+    ],
+)
+def test_values_have_the_digits_that_their_error_allows(value, error, unit, text):
+    assert certain_text(value, error, unit) == text
+
+
+def test_differences_have_a_sign():
+    assert certain_text(0.25, 0.3, RATIO, signed=True) == "+0.25"
+    assert certain_text(0.0, 0.0, RATIO, signed=True) == "+0.000"
+
+
+@pytest.mark.parametrize("unit", [RATIO, FRACTION])
+@pytest.mark.parametrize("value", [0.0, 1.25, -3.14159, 1234.5])
+def test_without_an_error_all_digits_are_shown(value, unit):
+    assert certain_text(value, None, unit) == metric_text(value, unit)
