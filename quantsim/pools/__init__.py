@@ -1,6 +1,6 @@
 """Pool mechanisms, one module each. ``base.py`` defines the interface; every module that defines ``POOL`` adds a pool."""
 
-from quantsim.pools.base import CostShape, Path, Pool, PoolSetup, ReserveRun, Run, Subsidiary, Window
+from quantsim.pools.base import CostShape, ParameterSchedule, Path, Pool, PoolSetup, ReserveRun, Run, Subsidiary, Window
 from quantsim.pools.market import FeeRates, Market
 from quantsim.pools.registry import get_pool, pool_names
 from quantsim.pools.settings import PoolSettings
@@ -9,6 +9,7 @@ __all__ = [
     "CostShape",
     "FeeRates",
     "Market",
+    "ParameterSchedule",
     "Path",
     "Pool",
     "PoolSettings",

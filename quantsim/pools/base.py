@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 __all__ = [
     "ALL_COSTS",
     "CostShape",
+    "ParameterSchedule",
     "Params",
     "Path",
     "Pool",
     "PoolSetup",
     "ReserveRun",
     "Run",
-    "Schedule",
     "Subsidiary",
     "Window",
 ]
@@ -146,7 +146,7 @@ class Subsidiary:
     rates: tuple[float, ...]
 
 
-class Schedule(NamedTuple):
+class ParameterSchedule(NamedTuple):
     """Parameter sets that follow one another while a pool runs: its reserves and weights go on, and only parameters change.
 
     Attributes:
@@ -185,7 +185,7 @@ class Window:
     path: Path
     phase: Array | int = 0
     decisions: Any = None
-    schedule: Schedule | None = None
+    schedule: ParameterSchedule | None = None
 
     def cut(self, values: Array) -> Array:
         """Returns the part of a per-bar array that lies in the window: (T_all, …) → (T, …)."""

@@ -23,7 +23,7 @@ from quantsim.config.pools import pool_of
 from quantsim.errors import ConfigError, WindowError
 from quantsim.parameters import common
 from quantsim.parameters.parameter import in_group
-from quantsim.pools.base import Schedule
+from quantsim.pools.base import ParameterSchedule
 from quantsim.pools.market import FeeRates, Market
 from quantsim.precision import in_float64
 from quantsim.rules import Output
@@ -73,17 +73,19 @@ def _daily_values(plan: Plan, sets: dict[str, Array], starts: Array, market: Mar
     bars = np.arange(0, plan.shape.n_bars, plan.shape.bars_per_day)
 
     def one(of_pool: dict[str, Array]) -> Array:
-        return scheduled_values(plan, Schedule(of_pool, starts), market, rates, bars)
+        return scheduled_values(plan, ParameterSchedule(of_pool, starts), market, rates, bars)
 
     return cast(Array, lanes(one, sets, sequential=plan.maps_lanes))
 
 
-def schedule_of(evaluator: Evaluator, sets: Mapping[str, ArrayLike], starts: ArrayLike, n_bars: int) -> Schedule:
+def schedule_of(
+    evaluator: Evaluator, sets: Mapping[str, ArrayLike], starts: ArrayLike, n_bars: int
+) -> ParameterSchedule:
     """Returns the schedule of one pool; arguments and errors as for :func:`carried_values`, with sets (F, m)."""
     arrays = evaluator.arrays(sets, 2)
     check_carries(evaluator.experiment, {name: array[None] for name, array in arrays.items()})
     bars = _checked_starts(starts, n_bars, next(iter(arrays.values())).shape[0])
-    return Schedule(arrays, jnp.asarray(bars))
+    return ParameterSchedule(arrays, jnp.asarray(bars))
 
 
 def check_carries(experiment: Experiment, sets: Mapping[str, ArrayLike]) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from jax import Array
 
 from quantsim.parameters import scoped
-from quantsim.pools.base import PoolSetup, Schedule, Subsidiary, Window
+from quantsim.pools.base import ParameterSchedule, PoolSetup, Subsidiary, Window
 from quantsim.pools.market import FeeRates, Market
 from quantsim.simulator.plan import choose_path
 from quantsim.simulator.signals import chunk_signals, scheduled_signals, window_rates
@@ -19,7 +19,7 @@ __all__ = ["pool_market"]
 
 
 def pool_market(
-    setup: PoolSetup[Any], params: Mapping[str, Array], market: Market, schedule: Schedule | None = None
+    setup: PoolSetup[Any], params: Mapping[str, Array], market: Market, schedule: ParameterSchedule | None = None
 ) -> Market:
     """Returns the market of a pool's assets: tokens of the data, and shares of its subsidiaries.
 
@@ -61,7 +61,7 @@ def _columns(market: Market, columns: tuple[int, ...]) -> Market:
 
 
 def _share_price(
-    subsidiary: Subsidiary, params: Mapping[str, Array], market: Market, schedule: Schedule | None
+    subsidiary: Subsidiary, params: Mapping[str, Array], market: Market, schedule: ParameterSchedule | None
 ) -> Array:
     """Returns the share price of a subsidiary at every bar, (T,); 1 at the first."""
     setup, own = subsidiary.setup, scoped(params, subsidiary.group)
@@ -70,7 +70,7 @@ def _share_price(
     if schedule is None:
         signals = chunk_signals(setup, own, market, 0)
     else:
-        schedule = Schedule(scoped(schedule.sets, subsidiary.group), schedule.starts)
+        schedule = ParameterSchedule(scoped(schedule.sets, subsidiary.group), schedule.starts)
         signals = scheduled_signals(setup, schedule, market, 0)
     rates = FeeRates(*(jnp.asarray(rate) for rate in subsidiary.rates))
     rates = window_rates(setup, own, signals, rates, start, 0, n_bars, schedule)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from quantsim.metrics import Sample, bounded, needs_of
 from quantsim.metrics.series import daily_log_returns
 from quantsim.objective import OBJECTIVE, ObjectiveShape, Period, combine
-from quantsim.pools.base import Schedule, Window
+from quantsim.pools.base import ParameterSchedule, Window
 from quantsim.pools.market import FeeRates, Market
 from quantsim.simulator.bar_path import BarPath, bar_path
 from quantsim.simulator.composite import pool_market
@@ -93,7 +93,7 @@ def _each_window(
 
 
 def window_path(
-    plan: Plan, params: Params, market: Market, rates: FeeRates, start: Array, schedule: Schedule | None = None
+    plan: Plan, params: Params, market: Market, rates: FeeRates, start: Array, schedule: ParameterSchedule | None = None
 ) -> tuple[BarPath, dict[str, Array]]:
     """Returns the full path of one window, and its metrics.
 
@@ -108,7 +108,9 @@ def window_path(
     return path, {name: values[0] for name, values in metrics_of(plan.metrics, found, whole, plan).items()}
 
 
-def scheduled_values(plan: Plan, schedule: Schedule, market: Market, rates: FeeRates, bars: NDArray[np.int64]) -> Array:
+def scheduled_values(
+    plan: Plan, schedule: ParameterSchedule, market: Market, rates: FeeRates, bars: NDArray[np.int64]
+) -> Array:
     """Returns the value at chosen bars, (B,), of a pool that starts with the first set of a schedule, and follows it."""
     params = {name: values[0] for name, values in schedule.sets.items()}
     market = pool_market(plan.setup, params, market, schedule)
@@ -122,7 +124,7 @@ def _simulated(
     rates: FeeRates,
     start: Array,
     signals: Signals | None = None,
-    schedule: Schedule | None = None,
+    schedule: ParameterSchedule | None = None,
 ) -> Simulated:
     setup, n_bars = plan.setup, plan.shape.n_bars
     phase = start % setup.chunk_bars if plan.phase is None else plan.phase

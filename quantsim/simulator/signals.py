@@ -11,7 +11,7 @@ from jax import Array
 from quantsim.config.pools import FEE_GROUP
 from quantsim.parameters import common, scoped
 from quantsim.parameters.transforms import sigmoid
-from quantsim.pools.base import Params, PoolSetup, Schedule
+from quantsim.pools.base import ParameterSchedule, Params, PoolSetup
 from quantsim.pools.market import FeeRates, Market, window_of
 from quantsim.rules import Observed
 
@@ -53,7 +53,9 @@ def chunk_signals(setup: PoolSetup[Any], params: Params, market: Market, phase: 
     return Signals(None if decide is None else decide(setup, params, observed), fees)
 
 
-def scheduled_signals(setup: PoolSetup[Any], schedule: Schedule, market: Market, phase: Array | int) -> Signals:
+def scheduled_signals(
+    setup: PoolSetup[Any], schedule: ParameterSchedule, market: Market, phase: Array | int
+) -> Signals:
     """Like :func:`chunk_signals`, each decision by the parameter set that applies at its boundary."""
     of_sets = jax.vmap(lambda params: chunk_signals(setup, params, market, phase))(schedule.sets)
     count = jnp.arange(-(-market.prices.shape[0] // setup.chunk_bars))
@@ -70,7 +72,7 @@ def window_rates(
     start: Array,
     phase: Array | int,
     n_bars: int,
-    schedule: Schedule | None = None,
+    schedule: ParameterSchedule | None = None,
 ) -> FeeRates:
     """Returns the costs in the window of ``n_bars`` bars from bar ``start``; the fee may be a parameter, or from a fee rule."""
     rates = window_of(rates, start, n_bars)

@@ -19,13 +19,13 @@ from quantsim.config import Experiment
 from quantsim.errors import ConformanceError
 from quantsim.objective import Period
 from quantsim.parameters import bind, to_human, to_raw
-from quantsim.pools import Path, PoolSetup, Window, get_pool
+from quantsim.pools import ParameterSchedule, Path, PoolSetup, Window, get_pool
 from quantsim.pools.market import FeeRates, Market, fee_rates
 from quantsim.pools.weighted.steering import ConstantSettings, SteeredSettings
 from quantsim.precision import in_float64
 from quantsim.scan_mode import ScanMode
 from quantsim.simulator.setup import pool_setup
-from quantsim.simulator.signals import chunk_signals, window_rates
+from quantsim.simulator.signals import chunk_signals, scheduled_signals, window_rates
 from quantsim.testing.description import check_description, check_parameters
 from quantsim.testing.gradients import Differentiated, check_gradients
 from quantsim.testing.laws import law, require
@@ -74,6 +74,7 @@ _REMEDIES = {
     "no look-ahead": "take prices with window.cut, and for a bar those up to it only; count bars from the window's first",
     "scan modes": "use setup.scan_mode to choose how a recursion is run, and for nothing else",
     "units": "let values scale with setup.initial_value",
+    "schedule": "let run read parameters from window.schedule unless that is None, or leave follows_schedule False",
     "paths": "say in Pool.paths which path cannot serve this setup, or correct one of them",
 }
 
@@ -97,6 +98,7 @@ def check_pool(
     * fees earned are not negative, those of two parts of a window are those of the whole, and without fees there are none;
     * without costs that are fixed in value, a larger pool is the same pool in larger units;
     * values and gradients are finite; gradients are those of finite differences, with respect to parameters and prices;
+    * a pool that follows a schedule of parameters goes on unchanged when the same parameters apply once more;
     * other values compile nothing anew.
 
     Args:
@@ -186,15 +188,22 @@ class Case:
     sets: tuple[dict[str, FloatArray], ...]
     trainable: tuple[str, ...]
 
-    def answers(self, params: Mapping[str, Array], n_bars: int = N_BARS) -> Read:
-        """Runs the pool over a window, and reads it."""
+    def answers(self, params: Mapping[str, Array], n_bars: int = N_BARS, *, scheduled: bool = False) -> Read:
+        """Runs the pool over a window, and reads it; if scheduled, the same parameters apply once more from inside it."""
         setup, first = self.setup, jnp.asarray(FIRST)
         own = {name: values for name, values in params.items() if name != PRICES}
         log_prices = jnp.log(params[PRICES] / params[PRICES][0])
         market = Market(params[PRICES], log_prices, jnp.cumsum(log_prices, axis=0))
-        signals = chunk_signals(setup, own, market, 0)
-        rates = window_rates(setup, own, signals, self.rates, first, 0, n_bars)
-        run = setup.pool.run(setup, own, market, rates, Window(first, n_bars, self.path, 0, signals.decisions))
+        schedule = None
+        if scheduled:
+            twice = {name: jnp.stack([values, values]) for name, values in own.items()}
+            schedule = ParameterSchedule(twice, FIRST + jnp.array([0, SHORTER // 2]))
+            signals = scheduled_signals(setup, schedule, market, 0)
+        else:
+            signals = chunk_signals(setup, own, market, 0)
+        rates = window_rates(setup, own, signals, self.rates, first, 0, n_bars, schedule)
+        window = Window(first, n_bars, self.path, 0, signals.decisions, schedule)
+        run = setup.pool.run(setup, own, market, rates, window)
         bars, some = self.bars[self.bars < n_bars], SOME[n_bars > SOME]
         periods = [period for period in PERIODS if period.end <= n_bars]
         shape, shape_of_some = (bars.size, setup.n_tokens), (some.size, setup.n_tokens)
@@ -250,24 +259,32 @@ class Case:
         return Read(*map(np.asarray, unravel(flat)))
 
     def _check_others(self, read: Read) -> None:
-        """A shorter window, the other scan mode and a larger pool change nothing; each by itself only if all at once do."""
+        """A shorter window, the other scan mode, a larger pool, and the same parameters twice change nothing.
+
+        Each is tried by itself only if all at once do.
+        """
         setup = self.setup
         mode: ScanMode = "associative" if setup.scan_mode == "sequential" else "sequential"
         of_mode = {"settings": replace(setup.settings, scan_mode=mode)}
         larger = {} if setup.costs.has_gas else {"initial_value": _SCALE * setup.initial_value}
-        each: dict[str, tuple[str, dict[str, Any], int]] = {
-            "no look-ahead": (f"with the window's length, {N_BARS} and {SHORTER} bars", {}, SHORTER),
-            "scan modes": ("with the scan mode", of_mode, N_BARS),
-            "units": (f"in units of the initial value where that is {_SCALE:g} times as large", larger, N_BARS),
+        scheduled = setup.pool.follows_schedule
+        each: dict[str, tuple[str, dict[str, Any], int, bool]] = {
+            "no look-ahead": (f"with the window's length, {N_BARS} and {SHORTER} bars", {}, SHORTER, False),
+            "scan modes": ("with the scan mode", of_mode, N_BARS, False),
+            "units": (f"in units of the initial value where that is {_SCALE:g} times as large", larger, N_BARS, False),
+            "schedule": ("when the same parameters apply once more from inside the window", {}, N_BARS, scheduled),
         }
         with contextlib.suppress(ConformanceError):
-            self._check_other("all", read, "", {**of_mode, **larger}, SHORTER)
+            self._check_other("all", read, "", {**of_mode, **larger}, SHORTER, scheduled)
             return
-        for name, (why, changed, n_bars) in each.items():
-            self._check_other(name, read, why, changed, n_bars)
+        for name, (why, changed, n_bars, twice) in each.items():
+            self._check_other(name, read, why, changed, n_bars, twice)
 
-    def _check_other(self, name: str, read: Read, why: str, changed: dict[str, Any], n_bars: int) -> None:
-        program = jax.jit(functools.partial(replace(self, setup=replace(self.setup, **changed)).answers, n_bars=n_bars))
+    def _check_other(
+        self, name: str, read: Read, why: str, changed: dict[str, Any], n_bars: int, scheduled: bool
+    ) -> None:
+        case = replace(self, setup=replace(self.setup, **changed))
+        program = jax.jit(functools.partial(case.answers, n_bars=n_bars, scheduled=scheduled))
         self._check_same(name, read, Read(*map(np.asarray, program(dict(self.sets[0])))), n_bars - 1, why)
 
     def _check_same(self, name: str, read: Read, other: Read, last: int, why: str) -> None:

@@ -27,7 +27,8 @@ def run(setup, params, market, rates, window):
     return ReserveRun(held, prices, **more)
 
 
-mine = Pool("mine", "for a test", run, parameters=(share,), charges=("swap_fee",), n_tokens=2, paths=PATHS)
+kind = {"charges": ("swap_fee",), "n_tokens": 2, "paths": PATHS, "follows_schedule": True}
+mine = Pool("mine", "for a test", run, parameters=(share,), **kind)
 """
 PATHS = "{Path.FEES: None}"
 BROKEN = {
@@ -53,6 +54,11 @@ BROKEN = {
         "held = held * jnp.where(prices[:1] > prices.mean(axis=0), jnp.arange(36)[:, None] * 0.01 + 1, 1)",
         "no look-ahead",
         "when prices after bar",
+    ),
+    "new parameters as a new pool": (
+        "held = held if window.schedule is None else held * jnp.where(jnp.arange(36) > 10, 1.1, 1)[: len(prices), None]",
+        "schedule",
+        "when the same parameters apply once more",
     ),
     "the length of the window": (
         "held = held * (1 + 0.01 * jnp.arange(len(prices)) / len(prices))[:, None]",

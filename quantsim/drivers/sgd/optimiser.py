@@ -15,7 +15,7 @@ __all__ = ["learning_rate", "optimiser", "schedule"]
 _RULE, _PLATEAU = "rule", "plateau"
 
 
-def schedule(settings: Sgd) -> optax.Schedule:
+def schedule(settings: Sgd) -> optax.ParameterSchedule:
     """Returns the learning rate by number of updates, without plateaus. Decays end at ``final_fraction`` after ``steps``."""
     rate, end = settings.learning_rate, settings.final_fraction
     match settings.schedule:
