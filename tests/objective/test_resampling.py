@@ -9,7 +9,7 @@ import pytest
 from quantsim import Experiment
 from quantsim.metrics import Sample, SampleShape, compute, get_metric, metric_names
 from quantsim.objective import OBJECTIVE, combine, objective_shape
-from quantsim.report.resampling import daily_metrics, is_resampled, resampled_metrics
+from quantsim.objective.resampling import daily_metrics, is_resampled, resampled_metrics
 
 DAILY = tuple(name for name in metric_names() if get_metric(name).is_daily)
 T, B = 40, 5
