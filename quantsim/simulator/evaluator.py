@@ -189,28 +189,37 @@ class Evaluator:
         bars = sum(plan.shape.n_bars for _, plan, _ in windows)
         return min(max(_MOST_BARS // bars, 1), _MOST_SETS)
 
-    def evaluate_many(self, sets: Params, metrics: Sequence[str] | None = None) -> dict[str, dict[str, FloatArray]]:
-        """Returns metrics of many parameter sets on every split, in one call.
+    def evaluate_many(
+        self, sets: Params, metrics: Sequence[str] | None = None, *, splits: Sequence[str] | None = None
+    ) -> dict[str, dict[str, FloatArray]]:
+        """Returns metrics of many parameter sets, in one call.
 
         Args:
             sets: raw name → (S, m), complete.
             metrics: as in :meth:`evaluate`.
+            splits: names of splits; by default, all.
 
         Returns:
             split → metric → (S,).
         """
-        return {split: dict(table) for split, table in self.evaluate_sets(sets, metrics).metrics.items()}
+        tables = self.evaluate_sets(sets, metrics, splits=splits).metrics
+        return {split: dict(table) for split, table in tables.items()}
 
     @in_float64
-    def evaluate_sets(self, sets: Params, metrics: Sequence[str] | None = None) -> Evaluation:
-        """Returns metrics and daily log returns of many parameter sets on every split, in one call.
+    def evaluate_sets(
+        self, sets: Params, metrics: Sequence[str] | None = None, *, splits: Sequence[str] | None = None
+    ) -> Evaluation:
+        """Returns metrics and daily log returns of many parameter sets, in one call.
 
         Args:
             sets: raw name → (S, m), complete.
             metrics: as in :meth:`evaluate`.
+            splits: names of splits; by default, all.
         """
         names = tuple(metrics) if metrics is not None else self.metric_names
         windows = self.planner.split_plans(names, details=metrics is None)
+        if splits is not None:
+            windows = tuple(window for window in windows if window[0] in splits)
         values = evaluate_splits(windows, self.arrays(sets, 2), self.market, self.rates)
         # jit returns its tables sorted by key
         return Evaluation(
