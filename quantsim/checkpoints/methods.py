@@ -6,6 +6,7 @@ and parameter set come from separate calls; here a row is always selected as a w
 
 from __future__ import annotations
 
+import enum
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ __all__ = [
     "METHODS",
     "SELECTION_METHODS",
     "Method",
+    "Score",
     "checked_metrics",
     "checked_minimum",
     "default_metrics",
@@ -32,6 +34,15 @@ BARE_OBJECTIVE = "objective"
 """The metric of a split of an imported run whose file has a single number instead of named metrics."""
 
 
+class Score(enum.Enum):
+    """What a method maximises instead of a metric."""
+
+    LOWER = "lower end of the interval"
+    PLATEAU = "low percentile over neighbours"
+    RANK = "mean rank over periods"
+    WORSE = "worse of two splits"
+
+
 @dataclass(frozen=True)
 class Method:
     """A selection method.
@@ -39,6 +50,8 @@ class Method:
     Attributes:
         split: the split whose metric is maximised.
         guard: the split whose metric must reach a minimum.
+        beside: the split that counts beside ``split``.
+        score: what is maximised instead of the metric itself; :mod:`~quantsim.checkpoints.scores` computes it.
         per_set: whether it selects one row for each parameter set.
         last_step: whether it only considers the last step.
         front: whether it compares several metrics.
@@ -48,6 +61,8 @@ class Method:
 
     split: str
     guard: str | None = None
+    beside: str | None = None
+    score: Score | None = None
     per_set: bool = False
     last_step: bool = False
     front: bool = False
@@ -55,9 +70,24 @@ class Method:
     metrics: tuple[str, ...] = ("daily_log_sharpe",)
 
     @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits that decide."""
+        return tuple(split for split in (self.beside, self.split, self.guard) if split is not None)
+
+    @property
+    def reads_returns(self) -> bool:
+        """Whether the method reads daily log returns on its splits."""
+        return self.score in (Score.LOWER, Score.RANK)
+
+    @property
+    def evaluates(self) -> bool:
+        """Whether the method evaluates parameter sets beside those stored."""
+        return self.score is Score.PLATEAU
+
+    @property
     def uses_test(self) -> bool:
         """Whether the method uses test data."""
-        return "test" in (self.split, self.guard)
+        return "test" in self.splits
 
     def on_validation(self) -> Method:
         """Returns the method with validation data instead of test data."""
@@ -69,6 +99,10 @@ _OWN = {
     "last": Method("train", last_step=True),
     "best_train": Method("train"),
     "best_validation": Method("validation"),
+    "plateau": Method("validation", score=Score.PLATEAU),
+    "validation_lower": Method("validation", score=Score.LOWER),
+    "train_and_validation": Method("validation", beside="train", score=Score.WORSE),
+    "consistent": Method("validation", beside="train", score=Score.RANK),
     "best_test": Method("test"),
     "best_train_min_test": Method("train", guard="test"),
     "best_test_min_train": Method("test", guard="train"),

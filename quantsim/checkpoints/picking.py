@@ -12,10 +12,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from quantsim.checkpoints.checkpoint import Checkpoint, Run
 from quantsim.checkpoints.comparable import comparable_runs, same_prices
 from quantsim.checkpoints.methods import FRONT_METHODS, METHODS, default_metrics, needs_one_run
 from quantsim.checkpoints.pareto import signed
+from quantsim.checkpoints.reevaluation import evaluation_of
 from quantsim.checkpoints.selection import Selection, select
 from quantsim.checkpoints.stored import content_of, of_same_study, study_of_run
 from quantsim.config import Experiment
@@ -26,6 +30,7 @@ from quantsim.ranking import TIE_METRIC
 
 if TYPE_CHECKING:
     from quantsim.checkpoints import CheckpointStore
+    from quantsim.simulator import Evaluator
 
 __all__ = [
     "BEST",
@@ -38,6 +43,7 @@ __all__ = [
     "of_same_metrics",
     "pick",
     "pick_among",
+    "with_returns",
 ]
 
 BEST = "best"
@@ -99,6 +105,7 @@ def pick(
     metrics: Sequence[str] = (),
     minimum: float | None = None,
     rule_files: Iterable[str | Path] = (),
+    evaluator: Evaluator | None = None,
 ) -> Pick:
     """Selects among the runs of one study on the same prices, of any driver.
 
@@ -112,6 +119,7 @@ def pick(
             before its name. The default is the study's objective, or ``search.objectives``.
         minimum: as in :func:`~quantsim.checkpoints.select`.
         rule_files: files of users' rules in a stored study.
+        evaluator: evaluator of the study, for ``plateau``; by default, one is made on the prices that the study names.
 
     Raises:
         CheckpointError: there is no such run.
@@ -128,7 +136,8 @@ def pick(
     if metrics and method in (None, BEST):
         method = default_method(experiment)
     method = method_named(method, experiment)
-    selection = pick_among(store, experiment, runs[:1] if needs_one_run(method) else runs, method, metrics, minimum)
+    compared = runs[:1] if needs_one_run(method) else runs
+    selection = pick_among(store, experiment, compared, method, metrics, minimum, evaluator)
     whole = tuple(store.get(row.checkpoint_id) for row in selection.checkpoints)
     return Pick(experiment, tuple(runs), replace(selection, checkpoints=whole), n_others)
 
@@ -158,6 +167,7 @@ def pick_among(
     method: str,
     metrics: Sequence[str] = (),
     minimum: float | None = None,
+    evaluator: Evaluator | None = None,
 ) -> Selection:
     """Selects from comparable runs; only reads the metrics that are compared.
 
@@ -169,6 +179,7 @@ def pick_among(
         metrics: metrics to compare; default: the experiment's objective, the objectives of its search for a front, or the
             metrics of a load method.
         minimum: as in :func:`~quantsim.checkpoints.select`.
+        evaluator: as in :func:`pick`.
 
     Raises:
         SelectionError: as in :func:`~quantsim.checkpoints.select`; or all runs have another objective.
@@ -188,13 +199,32 @@ def pick_among(
     rows = [row for run in runs for row in store.checkpoints(run_id=run.run_id, metrics=[*names, TIE_METRIC])]
     if rows and theirs != (OBJECTIVE,) and not any_has(rows, names):
         rows = store.checkpoints(run_id=runs[0].run_id)  # so that the message can say what is stored
-    selection = select(rows, method, None if theirs else metrics, minimum=minimum, constraints=constraints)
+    rule, evaluate = METHODS[method], None
+    if rule.reads_returns:
+        rows = with_returns(store, runs, rows, rule.splits)
+    if rule.evaluates and runs:
+        evaluate = evaluation_of(runs, experiment, metrics[0], rule.split, evaluator)
+    chosen = None if theirs else metrics
+    selection = select(rows, method, chosen, minimum=minimum, constraints=constraints, evaluate=evaluate)
     if len(runs) == len(given):
         return selection
     others = (
         f"{len(given) - len(runs)} of {len(given)} runs left out: another [objective], so another {', '.join(metrics)}"
     )
     return replace(selection, notes=(others, *selection.notes))
+
+
+def with_returns(
+    store: CheckpointStore, runs: Sequence[Run], rows: Iterable[Checkpoint], splits: Iterable[str]
+) -> list[Checkpoint]:
+    """Returns the rows of the runs with their stored daily log returns on these splits."""
+    run_ids = [run.run_id for run in runs]
+    found: dict[str, dict[str, NDArray[np.float64]]] = {}
+    for split in splits:
+        table = store.daily_log_returns(run_ids, split)
+        for checkpoint_id, values in zip(table.checkpoint_ids, table.values, strict=True):
+            found.setdefault(checkpoint_id, {})[split] = values
+    return [replace(row, daily_log_returns=found.get(row.checkpoint_id, {})) for row in rows]
 
 
 def any_has(rows: Iterable[Checkpoint], names: Iterable[str]) -> bool:

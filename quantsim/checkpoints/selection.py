@@ -22,11 +22,13 @@ from quantsim.checkpoints.methods import (
     BARE_OBJECTIVE,
     METHODS,
     Method,
+    Score,
     checked_metrics,
     checked_minimum,
     on_stored_splits,
 )
 from quantsim.checkpoints.pareto import balanced, pareto_front, signed
+from quantsim.checkpoints.scores import N_CANDIDATES, Evaluate, description, scored
 from quantsim.errors import SelectionError, nearest
 from quantsim.ranking import TIE_METRIC
 
@@ -97,7 +99,7 @@ class Selection:
         if rule.front:
             which = "nearest to the best of each" if self.method == "balanced" else "all that no other beats"
             return f"{self.method}: {which}, by {rule.split} {self.metric}"
-        text = f"{self.method}: {superlative(self.metric)} {rule.split} {self.metric}"
+        text = f"{self.method}: {superlative(self.metric)} {description(rule, self.metric)}"
         if rule.guard is not None and self.minimum is not None:
             relation = "<=" if is_cost(self.metric) else ">="
             text += f" where {rule.guard} {self.metric} {relation} {shown_value(self.metric, self.minimum):g}"
@@ -112,11 +114,17 @@ def select(
     *,
     minimum: float | None = None,
     constraints: Mapping[str, float] | None = None,
+    evaluate: Evaluate | None = None,
 ) -> Selection:
     """Selects rows by one of the methods in ``SELECTION_METHODS`` or ``LOAD_METHODS``.
 
     * ``last``: the parameter set with the best train metric in the last step of a single run.
     * ``best_train``, ``best_validation``, ``best_test``: the best metric on that split.
+    * ``plateau``: of the 20 rows with the best validation metric, the one with the best 5th percentile of that metric over
+      neighbours: sets whose raw parameters differ by up to 0.5. ``evaluate`` is called once, for all of them.
+    * ``validation_lower``: the best lower end of the bootstrap interval of the validation metric, from daily log returns.
+    * ``train_and_validation``: the best worse one of the train and the validation metric.
+    * ``consistent``: the best mean rank by the metric over six periods of train and validation, from daily log returns.
     * ``best_train_min_test``: the best train metric of the rows whose test metric is at least ``minimum``.
     * ``best_test_min_train``: the best test metric of the rows whose train metric is at least ``minimum``.
     * ``best_train_per_set``: the best train metric of each parameter set of each run.
@@ -134,6 +142,8 @@ def select(
             if it is stored, else the single number of an imported file.
         minimum: only for the two ``_min_`` methods: minimum of the metric on the other split; default 0.
         constraints: train metric → smallest allowed value; rows below are left out, unless all are.
+        evaluate: evaluates parameter sets, for ``plateau``: raw name → (S, m) to split → metric → (S,), such as
+            :meth:`quantsim.Evaluator.evaluate_many`.
 
     Raises:
         SelectionError: the method or metric is unknown, the split is not stored, or no row is eligible; the message says
@@ -149,8 +159,7 @@ def select(
     if rule.by_objective and metric is not None:
         raise SelectionError(f"{method} compares the objective of the run, so it has no metric ({metric!r})")
     names = tuple(signed(name)[0] for name in metrics)
-    deciding = (rule.split,) if rule.guard is None else (rule.split, rule.guard)
-    able, notes = able_to_win(compared, deciding, names)
+    able, notes = able_to_win(compared, rule.splits, names)
     notes = (*remarks, *notes)
     if constraints:
         able, broken = keeping(able, constraints)
@@ -159,16 +168,31 @@ def select(
         able = of_last_step(rows, able, method, f"{rule.split} {names[0]}")
     if rule.guard is not None and least is not None:
         able = at_least(able, rule.guard, names[0], least)
+    if rule.score is not None:
+        able, found = _by_score(able, rule, names[0], evaluate)
+        notes += found
     picked = _picked(able, method, rule, metrics)
     if rule.per_set:
         notes += _sets_without_winner(rows, picked)
-    if rule.by_objective:
+    if rule.by_objective or rule.score is not None:
         whole = {row.checkpoint_id: row for row in rows}
         picked = tuple(whole[row.checkpoint_id] for row in picked)
     if any(row.driver == IMPORTED for row in picked):
         notes += (_OF_FILE,)
-    chosen_by = "last step" if rule.last_step else rule.split
+    chosen_by = "last step" if rule.last_step else rule.split if rule.beside is None else " and ".join(rule.splits)
     return Selection(method, ", ".join(metrics), chosen_by, rule.uses_test, picked, least, notes)
+
+
+def _by_score(
+    able: Sequence[Checkpoint], rule: Method, metric: str, evaluate: Evaluate | None
+) -> tuple[list[Checkpoint], tuple[str, ...]]:
+    """Returns the eligible rows with their score as the metric, and notes on the others and on the best score."""
+    if rule.score is Score.PLATEAU:
+        able = _distinct(ranked(able, rule.split, metric), N_CANDIDATES)
+    found, notes = scored(able, rule, metric, evaluate)
+    best = ranked(found, rule.split, metric)[0]
+    value = value_of(best, rule.split, metric)
+    return found, (*notes, f"its {description(rule, metric)} is {value:.3g}")
 
 
 def _picked(able: Sequence[Checkpoint], method: str, rule: Method, metrics: Sequence[str]) -> tuple[Checkpoint, ...]:
@@ -202,13 +226,18 @@ def top(
     if split not in SPLITS:
         raise SelectionError(f"unknown split {split!r}; {nearest(split, SPLITS)}")
     able, _ = able_to_win(list(checkpoints), (split,), (metric,))
+    return _originals(_distinct(ranked(able, split, metric), n), able, split, (metric,))
+
+
+def _distinct(rows: Iterable[Checkpoint], n: int) -> list[Checkpoint]:
+    """Returns the first n rows with different raw parameters; fewer if there are no more."""
     distinct: list[Checkpoint] = []
-    for row in ranked(able, split, metric):
+    for row in rows:
         if not any(row.has_parameters_of(other) for other in distinct):
             distinct.append(row)
         if len(distinct) == n:
             break
-    return _originals(distinct, able, split, (metric,))
+    return distinct
 
 
 def _by_objective(row: Checkpoint) -> Checkpoint:

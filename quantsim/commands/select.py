@@ -25,10 +25,10 @@ def select(
         str | None,
         typer.Option(
             help=(
-                "best_validation (default with validation data), best_train, last, best_train_per_set; for several metrics: "
-                "balanced (default if the search has several objectives), pareto_front; with test data: best_test, "
-                "best_train_min_test, best_test_min_train. The load methods of quantammsim are also accepted "
-                "(docs/fingerprints.md)."
+                "best_validation (default with validation data), plateau, validation_lower, train_and_validation, consistent, "
+                "best_train, last, best_train_per_set; for several metrics: balanced (default if the search has several "
+                "objectives), pareto_front; with test data: best_test, best_train_min_test, best_test_min_train. The load "
+                "methods of quantammsim are also accepted (docs/fingerprints.md)."
             )
         ),
     ] = None,

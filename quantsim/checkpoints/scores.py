@@ -1,0 +1,175 @@
+"""The scores of selection methods that maximise more than a stored number. Each is a pure function of the rows.
+
+* ``LOWER``: the lower end of the bootstrap interval of the metric, from daily log returns.
+* ``PLATEAU``: a low percentile of the metric over neighbours in the parameters, which are evaluated.
+* ``RANK``: the mean rank by the metric over consecutive periods, from daily log returns.
+* ``WORSE``: the worse of the metrics on two splits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quantsim.checkpoints.checkpoint import Checkpoint
+from quantsim.checkpoints.eligible import value_of
+from quantsim.checkpoints.methods import Method, Score
+from quantsim.errors import SelectionError, nearest
+from quantsim.ranking import TIE_METRIC
+
+__all__ = ["N_CANDIDATES", "N_NEIGHBOURS", "N_PERIODS", "Evaluate", "description", "scored"]
+
+FloatArray = NDArray[np.float64]
+Evaluate = Callable[[Mapping[str, FloatArray]], Mapping[str, Mapping[str, FloatArray]]]
+"""Raw name → (S, m) to split → metric → (S,), such as :meth:`quantsim.Evaluator.evaluate_many`."""
+
+Statistic = Callable[[FloatArray], FloatArray]
+"""Daily log returns (..., T) to the metric (...)."""
+
+LEVEL = 0.9
+"""Level of the interval of ``validation_lower``: 5 % of the resampled values are below its lower end."""
+N_PERIODS = 6
+"""Periods of ``consistent``, over train and validation together."""
+N_CANDIDATES = 20
+"""Rows that ``plateau`` considers: the best by the metric itself."""
+N_NEIGHBOURS = 32
+"""Neighbours of each candidate of ``plateau``."""
+RADIUS = 0.5
+"""Largest distance of a neighbour in each raw parameter."""
+PERCENTILE = 5.0
+
+_DESCRIPTIONS = {
+    Score.LOWER: f"lower end of the {LEVEL:.0%} interval of {{split}} {{metric}}",
+    Score.PLATEAU: f"{PERCENTILE:g}th percentile of {{split}} {{metric}} over neighbours",
+    Score.RANK: f"mean rank (1 is the best) by {{metric}} over {N_PERIODS} periods of {{splits}}",
+    Score.WORSE: "worse of {splits} {metric}",
+}
+
+
+def description(rule: Method, metric: str) -> str:
+    """Describes the score of a method in words."""
+    if rule.score is None:
+        return f"{rule.split} {metric}"
+    return _DESCRIPTIONS[rule.score].format(split=rule.split, splits=" and ".join(rule.splits), metric=metric)
+
+
+def scored(
+    rows: Sequence[Checkpoint], rule: Method, metric: str, evaluate: Evaluate | None = None
+) -> tuple[list[Checkpoint], tuple[str, ...]]:
+    """Returns rows whose only metric, on the split of the method, is the score, and notes on rows that have none.
+
+    Args:
+        rows: eligible rows; for ``PLATEAU`` the candidates.
+        rule: a method with a score.
+        metric: the metric that the score is of.
+        evaluate: evaluates parameter sets; only for ``PLATEAU``.
+
+    Raises:
+        SelectionError: the score cannot be computed for this metric, or no row has what it needs.
+    """
+    notes: tuple[str, ...] = ()
+    if rule.score is Score.PLATEAU:
+        values = plateaus(rows, rule.split, metric, evaluate)
+    elif rule.score is Score.WORSE:
+        values = np.min([[value_of(row, split, metric) for row in rows] for split in rule.splits], axis=0)
+    else:
+        statistic = _of_returns(metric)
+        rows, notes = _with_returns(rows, rule.splits)
+        returns = np.array([np.concatenate([row.daily_log_returns[split] for split in rule.splits]) for row in rows])
+        values = (lower_ends if rule.score is Score.LOWER else mean_ranks)(returns, statistic)
+    what = description(rule, metric)
+    known = [(row, float(value)) for row, value in zip(rows, values, strict=True) if not np.isnan(value)]
+    if not known:
+        raise SelectionError(f"no row can be selected: the {what} is nan for all of them")
+    if lost := len(rows) - len(known):
+        notes += (f"{lost} of {len(rows)} rows left out: the {what} is nan",)
+    return [_with_score(row, rule.split, metric, value) for row, value in known], notes
+
+
+def _of_returns(metric: str) -> Statistic:
+    """Returns the metric as a function of daily log returns; raises SelectionError if these do not determine it."""
+    from quantsim.metrics import metric_names  # imports JAX
+    from quantsim.objective.resampling import daily_metrics, is_resampled
+
+    def statistic(returns: FloatArray) -> FloatArray:
+        return daily_metrics([metric], returns)[metric]
+
+    def is_known(name: str) -> bool:  # metrics over HODL are nan without its returns
+        return is_resampled(name) and not np.isnan(daily_metrics([name], np.array([0.01, -0.02, 0.03]))[name])
+
+    if not is_known(metric):
+        known = [name for name in metric_names() if is_known(name)]
+        raise SelectionError(
+            f"daily returns do not determine {metric!r}: {nearest(metric, known)} (these can be compared by periods or "
+            f"intervals: {', '.join(known)})"
+        )
+    return statistic
+
+
+def lower_ends(returns: FloatArray, statistic: Statistic) -> FloatArray:
+    """Returns the lower end of the bootstrap interval of a statistic, (N, T) → (N,); nan for returns that are not finite."""
+    from quantsim.statistics import interval
+
+    return np.array([interval(statistic, row, level=LEVEL).lower for row in returns])
+
+
+def mean_ranks(returns: FloatArray, statistic: Statistic) -> FloatArray:
+    """Returns the mean rank over consecutive periods: (N, T) → (N,), from 1/N for the worst row in all of them to 1.
+
+    Equal rows share their ranks. It is nan for a row whose statistic is nan in a period.
+    """
+    from scipy.stats import rankdata
+
+    n_days = returns.shape[1]
+    if n_days < 2 * N_PERIODS:
+        raise SelectionError(
+            f"{n_days} days cannot be cut into {N_PERIODS} periods of two days or more: give the study longer splits"
+        )
+    values = np.array([statistic(period) for period in np.array_split(returns, N_PERIODS, axis=1)])
+    ranks = rankdata(values, axis=1, nan_policy="omit") / len(returns)
+    return np.asarray(ranks.mean(axis=0))
+
+
+def plateaus(rows: Sequence[Checkpoint], split: str, metric: str, evaluate: Evaluate | None) -> FloatArray:
+    """Returns a low percentile of the metric over the neighbours of each row, (N,). All neighbours are evaluated in one call.
+
+    A neighbour whose metric is nan counts as the worst.
+    """
+    from quantsim.robustness.neighbours import neighbours
+
+    if evaluate is None:
+        raise SelectionError(
+            "plateau evaluates neighbours of stored parameter sets: give evaluate, such as Evaluator(study).evaluate_many, or "
+            "use quantsim.pick, which makes one"
+        )
+    around = [neighbours(row.params, N_NEIGHBOURS, radius=RADIUS, seed=0) for row in rows]
+    tables = evaluate({name: np.concatenate([sets[name] for sets in around]) for name in around[0]})
+    if metric not in tables.get(split, {}):
+        raise SelectionError(
+            f"plateau needs {split} {metric}, which evaluate does not return: give the evaluator of the runs' study"
+        )
+    values = np.asarray(tables[split][metric], np.float64).reshape(len(rows), N_NEIGHBOURS)
+    worst: FloatArray = np.where(np.isnan(values), -np.inf, values)
+    return np.asarray(np.percentile(worst, PERCENTILE, axis=1, method="inverted_cdf"))
+
+
+def _with_returns(rows: Sequence[Checkpoint], splits: Sequence[str]) -> tuple[list[Checkpoint], tuple[str, ...]]:
+    """Returns the rows that have daily log returns on all of these splits, and a note on the others."""
+    kept = [row for row in rows if all(split in row.daily_log_returns for split in splits)]
+    what = f"daily returns of {' and '.join(splits)}"
+    if not kept:
+        raise SelectionError(
+            f"no row has {what}: runs of earlier versions and imported runs have none; run the study again, or select by "
+            "another method"
+        )
+    left_out = len(rows) - len(kept)
+    return kept, (f"{left_out} of {len(rows)} rows left out: {what} not stored",) if left_out else ()
+
+
+def _with_score(row: Checkpoint, split: str, metric: str, value: float) -> Checkpoint:
+    """Returns the row with its score in place of the metric, and the metric that breaks ties."""
+    tie = {name: number for name, number in row.metrics[split].items() if name == TIE_METRIC}
+    return replace(row, metrics={split: {**tie, metric: value}})
