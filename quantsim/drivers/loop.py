@@ -48,6 +48,7 @@ def run_driver(
     store: CheckpointStore,
     *,
     resume: bool = True,
+    group: tuple[str, int] | None = None,
     progress: Callable[[ProgressT], None] | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> Finished[StateT]:
@@ -57,6 +58,7 @@ def run_driver(
         driver: the driver.
         store: store for checkpoints and states.
         resume: whether to resume a matching stored run.
+        group: id of the group of a new run, and its position in it; None for none.
         progress: function that is called after every report.
         stop: function that is called after every step; if it returns True before the end, the run is stored as interrupted and
             this function returns.
@@ -66,7 +68,7 @@ def run_driver(
     """
     begun = time.monotonic()
     found = driver.resume(store) if resume else None
-    run_id = _begin(driver, store) if found is None else found.run_id
+    run_id = _begin(driver, store, group) if found is None else found.run_id
     state: StateT | None = None
     try:
         if found is None:
@@ -92,7 +94,7 @@ def run_driver(
     return Finished(run_id, first, state, ending, found is not None, time.monotonic() - begun)
 
 
-def _begin(driver: Driver[StateT, InfoT, ProgressT], store: CheckpointStore) -> str:
+def _begin(driver: Driver[StateT, InfoT, ProgressT], store: CheckpointStore, group: tuple[str, int] | None) -> str:
     new = driver.new_run()
     return store.begin_run(
         experiment_id=new.experiment_id,
@@ -102,6 +104,7 @@ def _begin(driver: Driver[StateT, InfoT, ProgressT], store: CheckpointStore) -> 
         config=new.config,
         seed=new.seed,
         notes={**new.notes, **process_identity()},
+        group=group,
     )
 
 

@@ -61,6 +61,7 @@ def run_hybrid(
     series: Mapping[str, Any] | None = None,
     storage: Location | None = None,
     jobs: int | None = None,
+    group: tuple[str, int] | None = None,
     progress: Callable[[HybridProgress], None] | None = None,
     take_over: bool = False,
 ) -> HybridRun:
@@ -79,6 +80,7 @@ def run_hybrid(
         series: series in memory instead of files; see :class:`~quantsim.simulator.Evaluator`.
         storage: storage of the study, as in :func:`~quantsim.drivers.search.run_search`.
         jobs: number of parallel evaluations of the searches; default: that of the experiment.
+        group: id of the group of a new run of the search in the store, and its position in it; None for none.
         progress: function that is called after every step of a search and every report of gradient training.
         take_over: whether to run a study whose lease a process on another machine holds.
 
@@ -112,7 +114,7 @@ def run_hybrid(
         take_over=take_over,
         make_evaluator=lambda *_: evaluator,
     )
-    rounds = Rounds(search, gradients, series, store, progress, is_over)
+    rounds = Rounds(search, gradients, series, store, progress, is_over, group)
     rounds.check()
     with search:
         state, phases, stopped = _run(rounds, is_over)

@@ -119,6 +119,7 @@ class Rounds:
         store: store of checkpoints.
         progress: function that is called with every report.
         stop: function that is called after every step of a driver, and returns whether to stop the phase.
+        group: group of a new run of the search, and its position in it; None for none.
     """
 
     search: SearchDriver
@@ -127,6 +128,7 @@ class Rounds:
     store: CheckpointStore
     progress: Callable[[HybridProgress], None] | None
     stop: Callable[[], bool]
+    group: tuple[str, int] | None = None
 
     @property
     def experiment(self) -> Experiment:
@@ -261,7 +263,7 @@ class Rounds:
             self._tell(state, kind, done, total, progress.best_value)
 
         self.search.trials = target
-        done = run_driver(self.search, self.store, progress=watch, stop=self.stop)
+        done = run_driver(self.search, self.store, group=self.group, progress=watch, stop=self.stop)
         return replace(state, run_id=done.run_id), done.ending is not None
 
     def _run_gradients(self, state: State, starts: Sequence[Checkpoint]) -> tuple[str, float | None] | None:

@@ -74,6 +74,7 @@ def run_search(
     jobs: int | None = None,
     trials: int | None = None,
     enqueue: Iterable[Mapping[str, Any]] = (),
+    group: tuple[str, int] | None = None,
     progress: Callable[[SearchProgress], None] | None = None,
     take_over: bool = False,
     backend: Backend = "threads",
@@ -99,6 +100,7 @@ def run_search(
         trials: how many trials the study shall have in the end; unless given, the experiment's.
         enqueue: human-readable parameters to be tried first, such as those of checkpoints. Sets that the study has are
             passed over.
+        group: id of the group of a new run in the store, and its position in it; None for none.
         progress: called after every step.
         take_over: whether to run a study that is marked as being run by a process on another machine.
         backend: where evaluations run: ``threads`` of this process, or the workers of a ``dask`` or ``ray`` cluster.
@@ -131,7 +133,7 @@ def run_search(
     with driver:
         for params in queue:
             driver.enqueue(params)
-        return search_run(driver, run_driver(driver, store, progress=progress))
+        return search_run(driver, run_driver(driver, store, group=group, progress=progress))
 
 
 def search_run(driver: SearchDriver, done: Finished[State]) -> SearchRun:

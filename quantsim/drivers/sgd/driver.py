@@ -105,6 +105,7 @@ def run_sgd(
     series: Mapping[str, Any] | None = None,
     start: Sequence[Mapping[str, Any]] = (),
     resume: bool = True,
+    group: tuple[str, int] | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> SgdRun:
     """Trains parameter sets by gradient ascent on windows of the training period.
@@ -120,6 +121,7 @@ def run_sgd(
         start: starting parameters, raw or human-readable: none to use those of the experiment, one to draw the sets around it,
             several to use them as the sets. Missing parameters are those of the experiment.
         resume: whether to resume an unfinished run of the same experiment, prices and start.
+        group: id of the group of a new run in the store, and its position in it; None for none.
         progress: function that is called after every report.
 
     Raises:
@@ -128,7 +130,7 @@ def run_sgd(
         KeyboardInterrupt: everything up to the last report is stored, and the run is stored as interrupted.
     """
     driver = GradientDriver(experiment, prices, series=series, start=start)
-    done = run_driver(driver, store, resume=resume, progress=progress)
+    done = run_driver(driver, store, resume=resume, group=group, progress=progress)
     return SgdRun(
         run_id=done.run_id,
         steps=int(done.state.train.step),

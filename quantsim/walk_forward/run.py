@@ -1,0 +1,181 @@
+"""Walk-forward: trains on every fold of a study, and selects a parameter set for the data after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from quantsim.checkpoints import CheckpointStore
+from quantsim.checkpoints.methods import METHODS
+from quantsim.checkpoints.picking import check_method, method_named, pick
+from quantsim.config import Experiment
+from quantsim.config.identity import digest
+from quantsim.drivers.search.engines import Backend
+from quantsim.errors import ConfigError
+from quantsim.folds import Fold
+from quantsim.prices import Prices
+from quantsim.simulator import Evaluator
+from quantsim.storages.location import Location
+from quantsim.walk_forward.fold_result import FoldResult
+from quantsim.walk_forward.schedule import Schedule, check_causal, fold_experiment, span_of, with_periods
+from quantsim.walk_forward.trainers import Resources, budgeted, check_trainer, purpose_of
+from quantsim.walk_forward.training import FoldProgress, Task, train_all
+
+__all__ = ["WalkForward", "check_selection", "compare_trainers", "run_walk_forward"]
+
+
+@dataclass(frozen=True)
+class WalkForward:
+    """The result of a walk-forward.
+
+    Attributes:
+        experiment: the study, as the trainer took it.
+        trainer: what trained; see :data:`~quantsim.walk_forward.TRAINERS`.
+        group_id: id of the group of runs in the store, one for each fold.
+        results: results of the folds, in chronological order.
+    """
+
+    experiment: Experiment
+    trainer: str
+    group_id: str
+    results: tuple[FoldResult[Fold], ...]
+
+
+def run_walk_forward(
+    experiment: Experiment,
+    prices: Prices | None,
+    store: CheckpointStore,
+    schedule: Schedule | None = None,
+    *,
+    trainer: str = "search",
+    evaluations: int | None = None,
+    method: str | None = None,
+    series: Mapping[str, Any] | None = None,
+    storage: Location | None = None,
+    jobs: int = 1,
+    backend: Backend = "threads",
+    address: str | None = None,
+    progress: Callable[[FoldProgress], None] | None = None,
+) -> WalkForward:
+    """Trains on every fold, and selects on each the parameter set that trades the test window after it.
+
+    Each fold is a run of its own in the store, on the periods of the fold; all of them are a group. The same call resumes what
+    was interrupted, and has the same results with any ``jobs`` and ``backend``. Programs are compiled once for folds of equal
+    length with equal warm-up.
+
+    Args:
+        experiment: the study. Folds cover its periods, from the start of training to the end of the last one.
+        prices: prices that cover all periods; None to load those of ``experiment.data``.
+        store: store of the runs.
+        schedule: lengths of the folds; default: four rolling folds.
+        trainer: "search", "sgd", "hybrid", "random" (a search with the random sampler) or "fixed" (the study's own parameters).
+        evaluations: evaluations of the objective in each fold: trials, and gradient steps times sets; None for what the study
+            sets for the trainer.
+        method: selection method, which must not use test data; default: ``best_validation``, or ``best_train`` without
+            validation data.
+        series: series in memory instead of files; see :class:`~quantsim.simulator.Evaluator`.
+        storage: storage of the Optuna studies, as in :func:`~quantsim.drivers.search.run_search`.
+        jobs: number of folds that are trained at the same time; if there are more jobs than folds, searches use the others.
+        backend: where trials of a search are evaluated: "threads", "dask" or "ray". On a cluster, folds follow one another.
+        address: address of the cluster.
+        progress: function that is called after every step of any fold.
+
+    Raises:
+        ConfigError: the lengths do not fit, the study looks beyond its folds, or the selection method uses test data.
+        PriceError: the prices do not cover the periods.
+        DriverError: a fold cannot be trained; a note says which.
+        KeyboardInterrupt: completed steps of all folds are stored.
+    """
+    resources = Resources(jobs, backend, address, storage, series or {})
+    check_trainer(trainer, resources)
+    check_selection(experiment, method)
+    check_causal(experiment)
+    experiment = budgeted(experiment, trainer, evaluations)
+    folds = (schedule or Schedule()).folds(experiment)
+    prices = experiment.load_prices(given_series=series or ()) if prices is None else prices
+    group_id = _group_id(experiment, trainer, folds, _data_id(experiment, prices, series))
+    tasks = [Task(fold.position, fold_experiment(experiment, fold), prices) for fold in folds]
+    run_ids = train_all(trainer, tasks, store, resources, group_id=group_id, progress=progress)
+    results = [
+        selected(store, fold, task.experiment, run_id, method)
+        for fold, task, run_id in zip(folds, tasks, run_ids, strict=True)
+    ]
+    return WalkForward(experiment, trainer, group_id, tuple(results))
+
+
+def compare_trainers(
+    experiment: Experiment,
+    prices: Prices | None,
+    store: CheckpointStore,
+    schedule: Schedule | None = None,
+    *,
+    trainers: Sequence[str],
+    evaluations: int | None = None,
+    **options: Any,
+) -> dict[str, WalkForward]:
+    """Runs a walk-forward with each trainer, on the same folds and with the same budget.
+
+    Args:
+        experiment: the study.
+        prices: prices that cover all periods; None to load those of ``experiment.data``.
+        store: store of the runs.
+        schedule: lengths of the folds.
+        trainers: names as in :func:`run_walk_forward`.
+        evaluations: evaluations of the objective in each fold; default: ``search.trials``.
+        options: other arguments of :func:`run_walk_forward`.
+
+    Returns:
+        Trainer → result, in the given order.
+
+    Raises:
+        ConfigError: a trainer is named twice or cannot use the budget; otherwise as :func:`run_walk_forward`.
+    """
+    budget = experiment.search.trials if evaluations is None else evaluations
+    if len(set(trainers)) < len(trainers):
+        raise ConfigError(f"the trainers {', '.join(trainers)} must be distinct: name each once")
+    for trainer in trainers:
+        check_trainer(trainer, Resources())
+        budgeted(experiment, trainer, budget)
+    prices = experiment.load_prices(given_series=options.get("series") or ()) if prices is None else prices
+    given: dict[str, Any] = {"evaluations": budget, **options}
+    return {name: run_walk_forward(experiment, prices, store, schedule, trainer=name, **given) for name in trainers}
+
+
+def check_selection(experiment: Experiment, method: str | None) -> None:
+    """Checks that a selection method selects one set, without test data.
+
+    Raises:
+        ConfigError: the method uses test data, or selects several sets.
+        SelectionError: there is no such method.
+    """
+    name = method_named(method, experiment)
+    check_method(name)
+    rule = METHODS[name]
+    if rule.uses_test:
+        raise ConfigError(f"method = {name!r} uses test data, which is what a fold is tested on: use another")
+    if rule.per_set or name == "pareto_front":
+        raise ConfigError(f"method = {name!r} selects several sets, and a fold needs one: use another")
+
+
+def selected(
+    store: CheckpointStore, fold: Fold, experiment: Experiment, run_id: str, method: str | None
+) -> FoldResult[Fold]:
+    """Returns the result of a fold whose run is finished."""
+    picked = pick(store, method, study=experiment, run=run_id)
+    return FoldResult(fold, run_id, picked.checkpoint)
+
+
+def _data_id(experiment: Experiment, prices: Prices, series: Mapping[str, Any] | None) -> str:
+    """Returns the identity of the data of all folds; raises what is wrong with them."""
+    start, end = span_of(experiment)
+    whole = with_periods(experiment, experiment.name, train_start=start, train_end=end)
+    return Evaluator(whole, prices, series).data_id
+
+
+def _group_id(experiment: Experiment, trainer: str, folds: Sequence[Fold], data_id: str) -> str:
+    spans = [
+        [moment.isoformat() for span in (fold.train, fold.validation, fold.test) for moment in span or ()]
+        for fold in folds
+    ]
+    return digest(["walk-forward", trainer, experiment.identity_for(purpose_of(trainer)), spans, data_id])
