@@ -1,5 +1,13 @@
 """Tables for the terminal, and pictures (with the extra ``plots``)."""
 
+from quantsim.report.comparison import Comparison, Row, SplitComparison, compare
+from quantsim.report.comparison_table import (
+    beaten_text,
+    comparison_markdown,
+    comparison_notes,
+    comparison_table,
+    gain_line,
+)
 from quantsim.report.hodl import hodl_returns
 from quantsim.report.tables import (
     coverage_table,
@@ -13,8 +21,17 @@ from quantsim.report.tables import (
 )
 
 __all__ = [
+    "Comparison",
+    "Row",
+    "SplitComparison",
+    "beaten_text",
+    "compare",
+    "comparison_markdown",
+    "comparison_notes",
+    "comparison_table",
     "coverage_table",
     "front_table",
+    "gain_line",
     "gains_table",
     "gaps_table",
     "hodl_returns",

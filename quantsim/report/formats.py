@@ -44,31 +44,28 @@ def metric_text(value: float | None, unit: str) -> str:
 
 
 def certain_decimals(standard_error: float | None) -> int | None:
-    """Returns the number of decimals of a value that its standard error allows; negative if tens or hundreds are uncertain.
+    """Returns the number of decimals of a value that its standard error allows.
 
-    The rule of the Particle Data Group (Review of Particle Physics, introduction, section 5.3): of the three leading digits of
-    the error, 100 to 354 keep two digits, 355 to 949 keep one, and 950 to 999 are rounded to 1000, of which two digits are
-    kept. The value gets the decimals of the rounded error.
+    The error is rounded to one significant digit, or two if the first one is 1 (Taylor, An Introduction to Error Analysis,
+    section 2.2), and the value gets as many decimals. Digits before the point are always kept, so that values with large
+    errors can be compared.
 
     Args:
         standard_error: of the value, in its unit.
 
     Returns:
-        The number of decimals; 0 if the error is infinite, None if it is unknown, nan or 0, so that it limits nothing.
+        The number of decimals; None if the error is unknown, nan or 0, so that it limits nothing.
 
     Example:
-        >>> certain_decimals(2.0), certain_decimals(0.04), certain_decimals(37.0), certain_decimals(0.0)
-        (1, 2, -1, None)
+        >>> certain_decimals(2.0), certain_decimals(1.2), certain_decimals(0.04), certain_decimals(0.0)
+        (0, 1, 2, None)
     """
     if standard_error is None or not standard_error > 0.0:
         return None
     if math.isinf(standard_error):
         return 0
-    mantissa, _, exponent = f"{standard_error:.2e}".partition("e")
-    leading, place = int(mantissa.replace(".", "")), int(exponent)
-    if leading >= 950:
-        return -place
-    return (1 if leading < 355 else 0) - place
+    first, _, exponent = f"{standard_error:.0e}".partition("e")  # 0.96 is 1
+    return max(0, (1 if first == "1" else 0) - int(exponent))
 
 
 def certain_text(value: float | None, standard_error: float | None, unit: str, *, signed: bool = False) -> str:
@@ -84,7 +81,7 @@ def certain_text(value: float | None, standard_error: float | None, unit: str, *
 
     Example:
         >>> certain_text(1.038, 2.0, "ratio, annualised"), certain_text(0.1346, 0.37, "fraction")
-        ('1.0', '+10')
+        ('1', '+13')
     """
     if value is None or math.isnan(value):
         return "–"

@@ -7,7 +7,7 @@ annual. What is random is seeded. ``docs/statistics.md`` says what each figure m
 
 from quantsim.statistics.arrays import LEAST_DAYS, finite_trials
 from quantsim.statistics.block_length import block_length
-from quantsim.statistics.bootstrap import Interval, interval, paired_interval, resampled_days
+from quantsim.statistics.bootstrap import Interval, interval, paired_interval, percentile_interval, resampled_days
 from quantsim.statistics.overfitting import Cscv, cscv
 from quantsim.statistics.ratios import (
     deflated_sharpe,
@@ -36,6 +36,7 @@ __all__ = [
     "finite_trials",
     "interval",
     "paired_interval",
+    "percentile_interval",
     "probabilistic_sharpe",
     "probability_above",
     "rank_correlation",

@@ -14,7 +14,7 @@ from quantsim.errors import StatisticsError
 from quantsim.statistics.arrays import LEAST_DAYS, FloatArray, checked_level
 from quantsim.statistics.block_length import block_length
 
-__all__ = ["Interval", "Statistic", "interval", "paired_interval", "resampled_days"]
+__all__ = ["Interval", "Statistic", "interval", "paired_interval", "percentile_interval", "resampled_days"]
 
 Statistic = Callable[[FloatArray], ArrayLike]
 """Maps returns (..., T) to values (...)."""
@@ -188,10 +188,24 @@ def _interval(
         raise StatisticsError(
             f"the statistic made {values.shape} of {(n_resamples, n_days)} returns: it must map (..., days) to (...)"
         )
-    n_nan = int(np.isnan(values).sum())
+    return percentile_interval(point, values, level=level)
+
+
+def percentile_interval(point: float, values: ArrayLike, *, level: float = 0.9) -> Interval:
+    """Returns the interval of a statistic whose values on resampled days are known, as for several statistics at once.
+
+    Args:
+        point: its value on the days as they were.
+        values: (n_resamples,), its values on resamples.
+        level: probability that the interval is to cover the true value.
+    """
+    checked_level(level)
+    resampled = np.asarray(values, dtype=np.float64)
+    n_nan = int(np.isnan(resampled).sum())
     if n_nan or math.isnan(point):
-        return undefined(f"undefined on {n_nan} of {n_resamples} resamples" if n_nan else "undefined on these returns")
+        reason = f"undefined on {n_nan} of {len(resampled)} resamples" if n_nan else "undefined on these returns"
+        return Interval(point, math.nan, math.nan, math.nan, level, reason)
     tail = (1.0 - level) / 2.0
-    lower, upper = np.quantile(values, [tail, 1.0 - tail], method="inverted_cdf")  # no arithmetic between infinities
-    error = float(values.std()) if np.isfinite(values).all() else math.inf
+    lower, upper = np.quantile(resampled, [tail, 1.0 - tail], method="inverted_cdf")  # no arithmetic between infinities
+    error = float(resampled.std()) if np.isfinite(resampled).all() else math.inf
     return Interval(point, float(lower), float(upper), error, level)

@@ -1,0 +1,208 @@
+"""A comparison with baselines as tables for the terminal, as Markdown, and in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from quantsim.objective import is_cost, unit_of
+from quantsim.report.comparison import HODL, SELECTED
+from quantsim.report.formats import certain_text, cost_text, metric_text, unit_text
+
+if TYPE_CHECKING:
+    from quantsim.report.comparison import Comparison, Row, SplitComparison
+    from quantsim.statistics import Interval
+
+__all__ = ["beaten_text", "comparison_markdown", "comparison_notes", "comparison_table", "gain_line"]
+
+_NO_INTERVAL = "–"
+
+_SHOWN = {"study": "study", "constant_weights": "constant weights", HODL: "HODL"}
+
+
+def comparison_table(comparison: Comparison) -> Group:
+    """Returns one table for each split: metrics in rows, the selected set and the baselines in columns.
+
+    The second line of a metric has its unit, and what the selected set is better by than each baseline.
+    """
+    return Group(*(_table(comparison, split) for split in comparison.splits), *_legend(comparison))
+
+
+def _table(comparison: Comparison, split: SplitComparison) -> Table:
+    pools = _known(comparison, split)
+    table = Table(
+        title=_title(comparison, split),
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
+    table.add_column("metric", no_wrap=True)
+    table.add_column("selected", justify="right")
+    for name in pools:
+        table.add_column(_SHOWN.get(name, name), justify="right")
+    for row in split.rows:
+        cells = [Text.assemble(first, ("\n" + second if second else "", "dim")) for first, second in _cells(pools, row)]
+        table.add_row(*cells, style="bold" if row.metric == comparison.objective else "")
+    return table
+
+
+def _known(comparison: Comparison, split: SplitComparison) -> list[str]:
+    """The baselines that have a value on the split."""
+    return [name for name in comparison.baselines if any(row.values.get(name) is not None for row in split.rows)]
+
+
+def _title(comparison: Comparison, split: SplitComparison) -> str:
+    title = split.split.capitalize()
+    if split.n_days is not None:
+        title += f", {split.n_days + 1} days"
+    if split.split == comparison.chosen_by:
+        title += ", which chose the set"
+    return title + (f" (no intervals: {split.reason})" if split.reason else "")
+
+
+def _cells(pools: Sequence[str], row: Row) -> Iterator[tuple[str, str]]:
+    """The cells of a row: name and unit, the selected set, each baseline; first and second line of each."""
+    unit = unit_of(row.metric)
+    if row.interval is None and not any(row.differences.values()):
+        yield _with_unit(row.metric), ""
+        yield f"{_value(row, SELECTED, None)} {_NO_INTERVAL}", ""
+        yield from ((_value(row, name, None), "") for name in pools)
+        return
+    error = None if row.interval is None else row.interval.standard_error
+    yield row.metric, f"  {unit_text(unit)}"
+    yield _value(row, SELECTED, error), _interval_text(row.interval, unit)
+    for name in pools:
+        yield _value(row, name, error), _difference_text(row, name)
+
+
+def _value(row: Row, pool: str, error: float | None) -> str:
+    value, unit = row.values.get(pool), unit_of(row.metric)
+    if is_cost(row.metric):
+        return cost_text(value, unit)
+    return metric_text(value, unit) if error is None else certain_text(value, error, unit)
+
+
+def _difference_text(row: Row, baseline: str) -> str:
+    interval, unit = row.differences.get(baseline), unit_of(row.metric)
+    if interval is None:
+        return _NO_INTERVAL
+    text = certain_text(row.difference(baseline), interval.standard_error, unit, signed=True)
+    return f"{text} {_interval_text(interval, unit)}"
+
+
+def _interval_text(interval: Interval | None, unit: str) -> str:
+    if interval is None:
+        return _NO_INTERVAL
+    ends = (
+        certain_text(end, interval.standard_error, unit).removeprefix("+") for end in (interval.lower, interval.upper)
+    )
+    return "[" + ", ".join(ends) + "]"
+
+
+def _legend(comparison: Comparison) -> Iterator[Text]:
+    if any(row.interval is not None for split in comparison.splits for row in split.rows):
+        yield Text(
+            f"In brackets: {100 * comparison.level:.0f} % intervals, by a bootstrap over days; below a baseline: what the "
+            f"selected set\nis better by, on the same days. {_NO_INTERVAL}: no interval, as it is no function of daily values.",
+            style="dim",
+        )
+
+
+def beaten_text(comparison: Comparison) -> str | None:
+    """Says in a sentence which baselines beat the selected set on the split that chose it; None if none does.
+
+    Figures have as many digits as their difference allows, or all digits if they would look the same.
+    """
+    beaten, rows = comparison.beaten_by(), comparison.deciding_rows()
+    if not beaten:
+        return None
+    figures = [_figures(row, beaten) for row, _ in rows]
+    better = "a baseline is" if len(beaten) == 1 else f"{len(beaten)} baselines are"
+    return f"On {comparison.chosen_by} data, which chose the set, {better} better than it: {'; '.join(figures)}."
+
+
+def _figures(row: Row, baselines: Sequence[str]) -> str:
+    """The values of baselines and the selected set in words, in digits that tell them apart."""
+    found = [row.differences.get(name) for name in baselines]
+    errors = [interval.standard_error for interval in found if interval is not None]
+    shown = [_figure(row, name, min(errors, default=None)) for name in (SELECTED, *baselines)]
+    if len(set(shown)) < len(shown):
+        shown = [_figure(row, name, None) for name in (SELECTED, *baselines)]
+    theirs = _listed([f"{_SHOWN.get(name, name)} has {text}" for name, text in zip(baselines, shown[1:], strict=True)])
+    return f"{theirs}, the selected set {shown[0]} [{_with_unit(row.metric)}]"
+
+
+def _figure(row: Row, pool: str, error: float | None) -> str:
+    value, unit = row.values.get(pool), unit_of(row.metric)
+    return cost_text(value, unit) if is_cost(row.metric) else certain_text(value, error, unit)
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
+
+
+def gain_line(comparison: Comparison) -> str:
+    """Says in one line what a set gained over its start on every split, with the interval of the difference.
+
+    Args:
+        comparison: of one metric, with the start as the only baseline, as of :func:`quantsim.report.compare_gain`.
+    """
+    (start,) = (name for name in comparison.baselines if name != HODL)
+    parts = []
+    for split in comparison.splits:
+        row = split.row(comparison.objective)
+        if row is None or row.values.get(start) is None:
+            continue
+        unit, interval = unit_of(row.metric), row.differences.get(start)
+        error = None if interval is None else interval.standard_error
+        gained = certain_text(row.difference(start), error, unit, signed=True)
+        ends = "" if interval is None else f" {_interval_text(interval, unit)}"
+        before, after = (certain_text(row.values[pool], error, unit) for pool in (start, SELECTED))
+        parts.append(f"{split.split} {before} to {after} ({gained}{ends})")
+    return f"{'; '.join(parts)} [{_with_unit(comparison.objective)}]"
+
+
+def _with_unit(metric: str) -> str:
+    unit = unit_text(unit_of(metric))
+    return f"{metric}, {unit}" if unit else metric
+
+
+def comparison_notes(comparison: Comparison, key: str | None = None) -> tuple[str, ...]:
+    """Says what is unknown of a result of an older version, and how to get it.
+
+    Args:
+        comparison: the comparison.
+        key: key of the checkpoint.
+    """
+    if not comparison.unknown:
+        return ()
+    what = _listed(comparison.unknown)
+    lost = [f"the {what} of this result are unknown: its run is of an older version, or imported"]
+    remedy = f"`quantsim simulate --from {key or 'KEY'}` computes them"
+    return (f"{lost[0]}; {remedy}",)
+
+
+def comparison_markdown(comparison: Comparison) -> Iterator[str]:
+    """Returns the lines of the same tables in Markdown."""
+    for split in comparison.splits:
+        pools = _known(comparison, split)
+        yield f"**{_title(comparison, split)}**"
+        yield ""
+        heading = ("metric", "selected", *(_SHOWN.get(name, name) for name in pools))
+        yield from map(_markdown_row, (heading, (":---", *("---:",) * (len(heading) - 1))))
+        for row in split.rows:
+            cells = (first + (f"<br>{second.strip()}" if second else "") for first, second in _cells(pools, row))
+            yield _markdown_row(list(cells))
+        yield ""
+    yield from (str(line).replace("\n", " ") for line in _legend(comparison))
+
+
+def _markdown_row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
