@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from quantsim.checkpoints import Checkpoint
 from quantsim.folds import Fold, PurgedSplit
 
-__all__ = ["FoldResult"]
+__all__ = ["FoldResult", "FoldT"]
 
 FoldT = TypeVar("FoldT", Fold, PurgedSplit)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from quantsim.checkpoints import CheckpointStore
 from quantsim.checkpoints.methods import METHODS
-from quantsim.checkpoints.picking import check_method, method_named, pick
+from quantsim.checkpoints.picking import method_named, pick
 from quantsim.config import Experiment
 from quantsim.config.identity import digest
 from quantsim.drivers.search.engines import Backend
@@ -17,12 +17,12 @@ from quantsim.folds import Fold
 from quantsim.prices import Prices
 from quantsim.simulator import Evaluator
 from quantsim.storages.location import Location
-from quantsim.walk_forward.fold_result import FoldResult
+from quantsim.walk_forward.fold_result import FoldResult, FoldT
 from quantsim.walk_forward.schedule import Schedule, check_causal, fold_experiment, span_of, with_periods
-from quantsim.walk_forward.trainers import Resources, budgeted, check_trainer, purpose_of
+from quantsim.walk_forward.trainers import Resources, budgeted, check_selection, check_trainer, purpose_of
 from quantsim.walk_forward.training import FoldProgress, Task, train_all
 
-__all__ = ["WalkForward", "check_selection", "compare_trainers", "run_walk_forward"]
+__all__ = ["WalkForward", "compare_trainers", "data_identity", "run_walk_forward", "selected"]
 
 
 @dataclass(frozen=True)
@@ -89,16 +89,16 @@ def run_walk_forward(
     """
     resources = Resources(jobs, backend, address, storage, series or {})
     check_trainer(trainer, resources)
-    check_selection(experiment, method)
     check_causal(experiment)
     experiment = budgeted(experiment, trainer, evaluations)
     folds = (schedule or Schedule()).folds(experiment)
     prices = experiment.load_prices(given_series=series or ()) if prices is None else prices
-    group_id = _group_id(experiment, trainer, folds, _data_id(experiment, prices, series))
-    tasks = [Task(fold.position, fold_experiment(experiment, fold), prices) for fold in folds]
+    group_id = _group_id(experiment, trainer, folds, data_identity(experiment, prices, series))
+    tasks = [Task(fold.position, fold_experiment(experiment, fold), lambda: prices) for fold in folds]
+    check_selection(tasks[0].experiment, method)
     run_ids = train_all(trainer, tasks, store, resources, group_id=group_id, progress=progress)
     results = [
-        selected(store, fold, task.experiment, run_id, method)
+        selected(store, fold, task, run_id, method, series)
         for fold, task, run_id in zip(folds, tasks, run_ids, strict=True)
     ]
     return WalkForward(experiment, trainer, group_id, tuple(results))
@@ -142,31 +142,22 @@ def compare_trainers(
     return {name: run_walk_forward(experiment, prices, store, schedule, trainer=name, **given) for name in trainers}
 
 
-def check_selection(experiment: Experiment, method: str | None) -> None:
-    """Checks that a selection method selects one set, without test data.
-
-    Raises:
-        ConfigError: the method uses test data, or selects several sets.
-        SelectionError: there is no such method.
-    """
-    name = method_named(method, experiment)
-    check_method(name)
-    rule = METHODS[name]
-    if rule.uses_test:
-        raise ConfigError(f"method = {name!r} uses test data, which is what a fold is tested on: use another")
-    if rule.per_set or name == "pareto_front":
-        raise ConfigError(f"method = {name!r} selects several sets, and a fold needs one: use another")
-
-
 def selected(
-    store: CheckpointStore, fold: Fold, experiment: Experiment, run_id: str, method: str | None
-) -> FoldResult[Fold]:
+    store: CheckpointStore,
+    fold: FoldT,
+    task: Task,
+    run_id: str,
+    method: str | None,
+    series: Mapping[str, Any] | None = None,
+) -> FoldResult[FoldT]:
     """Returns the result of a fold whose run is finished."""
-    picked = pick(store, method, study=experiment, run=run_id)
+    evaluates = METHODS[method_named(method, task.experiment)].evaluates
+    evaluator = Evaluator(task.experiment, task.load(), series) if evaluates else None
+    picked = pick(store, method, study=task.experiment, run=run_id, evaluator=evaluator)
     return FoldResult(fold, run_id, picked.checkpoint)
 
 
-def _data_id(experiment: Experiment, prices: Prices, series: Mapping[str, Any] | None) -> str:
+def data_identity(experiment: Experiment, prices: Prices, series: Mapping[str, Any] | None = None) -> str:
     """Returns the identity of the data of all folds; raises what is wrong with them."""
     start, end = span_of(experiment)
     whole = with_periods(experiment, experiment.name, train_start=start, train_end=end)

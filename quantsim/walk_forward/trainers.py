@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from quantsim.checkpoints import CheckpointStore
+from quantsim.checkpoints.methods import METHODS
+from quantsim.checkpoints.picking import check_method, method_named
 from quantsim.config import Experiment
 from quantsim.config.identity import GRADIENTS, HYBRID, SEARCH, Decides
 from quantsim.drivers.search.engines import Backend, check_backend
@@ -14,7 +16,17 @@ from quantsim.errors import ConfigError, DriverError
 from quantsim.prices import Prices
 from quantsim.storages.location import Location
 
-__all__ = ["TRAINERS", "Progressed", "Resources", "Trainer", "budgeted", "check_trainer", "purpose_of", "train"]
+__all__ = [
+    "TRAINERS",
+    "Progressed",
+    "Resources",
+    "Trainer",
+    "budgeted",
+    "check_selection",
+    "check_trainer",
+    "purpose_of",
+    "train",
+]
 
 Trainer = Literal["search", "sgd", "hybrid", "random", "fixed"]
 """The drivers; ``random`` is the search with the random sampler, ``fixed`` keeps the study's own parameters."""
@@ -60,6 +72,24 @@ def check_trainer(trainer: str, resources: Resources) -> None:
         raise DriverError(
             f"backend = {resources.backend!r} evaluates trials of a search, and {trainer!r} has none there: use 'threads'"
         )
+
+
+def check_selection(experiment: Experiment, method: str | None) -> None:
+    """Checks that a selection method selects one set, without test data.
+
+    Raises:
+        ConfigError: the method uses test data or validation data that there is none of, or selects several sets.
+        SelectionError: there is no such method.
+    """
+    name = method_named(method, experiment)
+    check_method(name)
+    rule = METHODS[name]
+    if rule.uses_test:
+        raise ConfigError(f"method = {name!r} uses test data, which is what a fold is tested on: use another")
+    if not experiment.periods.has_validation and "validation" in rule.splits:
+        raise ConfigError(f"method = {name!r} needs validation data, which the folds do not have: use another")
+    if rule.per_set or name == "pareto_front":
+        raise ConfigError(f"method = {name!r} selects several sets, and a fold needs one: use another")
 
 
 def purpose_of(trainer: str) -> Decides:

@@ -25,12 +25,12 @@ class Task:
     Attributes:
         position: index of the fold.
         experiment: its experiment.
-        prices: its prices.
+        load: returns its prices.
     """
 
     position: int
     experiment: Experiment
-    prices: Prices
+    load: Callable[[], Prices]
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class _Session:
         group = (self._group_id, task.position)
         try:
             return train(
-                self._trainer, task.experiment, task.prices, self._store, self._resources, group=group, progress=told
+                self._trainer, task.experiment, task.load(), self._store, self._resources, group=group, progress=told
             )
         except QuantsimError as error:
             error.add_note(f"in fold {task.position} of {len(self.tasks)}, trained by {self._trainer}")
