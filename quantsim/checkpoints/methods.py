@@ -75,6 +75,13 @@ class Method:
         return tuple(split for split in (self.beside, self.split, self.guard) if split is not None)
 
     @property
+    def chosen_by(self) -> str:
+        """The splits whose metrics are maximised, in words; or "last step"."""
+        if self.last_step:
+            return "last step"
+        return self.split if self.beside is None else f"{self.beside} and {self.split}"
+
+    @property
     def reads_returns(self) -> bool:
         """Whether the method reads daily log returns on its splits."""
         return self.score in (Score.LOWER, Score.RANK)

@@ -179,8 +179,7 @@ def select(
         picked = tuple(whole[row.checkpoint_id] for row in picked)
     if any(row.driver == IMPORTED for row in picked):
         notes += (_OF_FILE,)
-    chosen_by = "last step" if rule.last_step else rule.split if rule.beside is None else " and ".join(rule.splits)
-    return Selection(method, ", ".join(metrics), chosen_by, rule.uses_test, picked, least, notes)
+    return Selection(method, ", ".join(metrics), rule.chosen_by, rule.uses_test, picked, least, notes)
 
 
 def _by_score(
@@ -188,7 +187,7 @@ def _by_score(
 ) -> tuple[list[Checkpoint], tuple[str, ...]]:
     """Returns the eligible rows with their score as the metric, and notes on the others and on the best score."""
     if rule.score is Score.PLATEAU:
-        able = _distinct(ranked(able, rule.split, metric), N_CANDIDATES)
+        able = _distinct(able, N_CANDIDATES, rule.split, metric)
     found, notes = scored(able, rule, metric, evaluate)
     best = ranked(found, rule.split, metric)[0]
     value = value_of(best, rule.split, metric)
@@ -226,18 +225,18 @@ def top(
     if split not in SPLITS:
         raise SelectionError(f"unknown split {split!r}; {nearest(split, SPLITS)}")
     able, _ = able_to_win(list(checkpoints), (split,), (metric,))
-    return _originals(_distinct(ranked(able, split, metric), n), able, split, (metric,))
+    return _distinct(able, n, split, metric)
 
 
-def _distinct(rows: Iterable[Checkpoint], n: int) -> list[Checkpoint]:
-    """Returns the first n rows with different raw parameters; fewer if there are no more."""
+def _distinct(able: Sequence[Checkpoint], n: int, split: str, metric: str) -> tuple[Checkpoint, ...]:
+    """Returns the n best eligible rows with different raw parameters; fewer if there are no more."""
     distinct: list[Checkpoint] = []
-    for row in rows:
+    for row in ranked(able, split, metric):
         if not any(row.has_parameters_of(other) for other in distinct):
             distinct.append(row)
         if len(distinct) == n:
             break
-    return distinct
+    return _originals(distinct, able, split, (metric,))
 
 
 def _by_objective(row: Checkpoint) -> Checkpoint:

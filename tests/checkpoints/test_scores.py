@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -177,6 +178,7 @@ def test_the_order_of_rows_does_not_matter_and_a_copy_is_its_original(rows, meth
     if method == "plateau":
         rows = [on_plateau(index, 15.0 + index) for index in range(9)]
     picked = select(rows, method, evaluate=evaluate).checkpoint
-    copies = [row(100, picked.daily_log_returns, raw=picked.raw, metrics=picked.metrics, run_id="later"), *rows]
+    later = picked.created_at + timedelta(days=1)
+    copy = row(0, picked.daily_log_returns, raw=picked.raw, metrics=picked.metrics, run_id="a", created_at=later)
     assert select(reversed(rows), method, evaluate=evaluate).checkpoint is picked
-    assert select(copies, method, evaluate=evaluate).checkpoint is picked
+    assert select([copy, *rows], method, evaluate=evaluate).checkpoint is picked
