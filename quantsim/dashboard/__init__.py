@@ -1,1 +1,1 @@
-"""What those see who open a study in Optuna's dashboard: notes, columns, pictures."""
+"""Optuna's dashboard for studies of a search: allowed hosts, corrected answers, and artifacts of the best trials."""

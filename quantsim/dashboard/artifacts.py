@@ -1,4 +1,4 @@
-"""Artifacts for the dashboard of a study's best trials: a picture of the pool, and a study file that simulates it."""
+"""Artifacts of a study's best trials for the dashboard: a picture of the pool, and a study file that simulates it."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ logger = logging.getLogger(__name__)
 
 _MIME_TYPES = {".png": "image/png", ".toml": "application/toml"}
 
-# Optuna's upload_artifact writes to the trial, and a finished trial takes no attributes any more. The dashboard (0.21) also
-# looks for artifacts of a trial under this attribute of the study.
+# Optuna's upload_artifact sets an attribute of the trial, which is an error for a finished trial. The dashboard (0.21) also
+# reads artifacts of a trial from this attribute of the study.
 _OF_TRIAL = "dashboard:artifacts:{trial_id}:"
 
 
 class ArtifactFolder(FileSystemArtifactStore):
-    """Optuna's artifact store in a folder that is created with its first artifact, so that a dashboard may open it before."""
+    """Optuna's artifact store in a folder. The first artifact creates the folder, so a dashboard can open the store before."""
 
     def __init__(self, folder: Path) -> None:
         """Creates nothing."""
@@ -56,24 +56,24 @@ class ArtifactFolder(FileSystemArtifactStore):
         super().write(artifact_id, content_body)
 
     def remove(self, artifact_id: str) -> None:
-        """Deletes an artifact if it is there: the dashboard could not delete a study otherwise whose artifacts were lost."""
+        """Deletes an artifact if it exists. Otherwise the dashboard could not delete a study whose artifacts are lost."""
         with contextlib.suppress(ArtifactNotFound):
             super().remove(artifact_id)
 
     def holds(self, artifact_id: str) -> bool:
-        """Whether the artifact is there."""
+        """Whether the artifact exists."""
         return (self._folder / artifact_id).is_file()
 
 
 def artifact_folder(location: Location, store_location: str) -> Path | None:
-    """Where the artifacts of a storage are: ``NAME-artifacts`` beside its file, or beside the checkpoint store's.
+    """Returns the folder for artifacts: ``NAME-artifacts`` beside the file of the storage, or of the checkpoint store.
 
     Args:
-        location: of the studies, as :func:`~quantsim.storages.opened.opened_storage` takes it.
-        store_location: of the checkpoint store, a path or a URL, for studies on a server.
+        location: location of the studies, as for :func:`~quantsim.storages.opened.opened_storage`.
+        store_location: path or URL of the checkpoint store; used if the studies are on a server.
 
     Returns:
-        The folder, which need not exist; None where neither is a file.
+        The folder, which may not exist yet; None if both are on servers.
 
     Raises:
         DriverError: a location is neither a path of a known kind nor a URL.
@@ -93,20 +93,20 @@ def attach_artifacts(
     """Attaches ``trial-N.png`` and ``trial-N.toml`` to trials, for the dashboard.
 
     The picture is that of ``quantsim simulate --plot``: value against HODL and the weights, over all splits in one run. The
-    file is a study that simulates this pool. Artifacts that a trial has are skipped, unless their file is lost. Without
-    matplotlib there are no pictures. An error with one trial, or with the folder, is logged as a warning and not raised: the
-    search is done, and its results are stored.
+    file is a study that simulates this pool. Existing artifacts are skipped, unless their file is lost. Without matplotlib
+    there are no pictures. An error with one trial, or with the folder, is only logged as a warning, because the results of
+    the search are stored already.
 
     Args:
-        study: that the trials are of.
-        trials: completed ones.
-        experiment: what the study searched.
-        prices: must cover all its periods.
-        folder: for the files; created if it is not there.
-        space: what trials were drawn from; unless given, it is read again.
+        study: study of the trials.
+        trials: completed trials.
+        experiment: experiment of the study.
+        prices: prices that cover all its periods.
+        folder: folder for the files; created if it does not exist.
+        space: search space of the study; by default, that of the experiment.
 
     Returns:
-        How many files were written.
+        The number of files that were written.
     """
     work = _Work(study, experiment, prices, space or load_search_space(experiment), ArtifactFolder(folder))
     suffixes, count = _suffixes(), 0
@@ -116,8 +116,7 @@ def attach_artifacts(
                 count += work.attach(trial, suffix)
         except (QuantsimError, OSError) as error:
             logger.warning(
-                "trial %d of study %s has no artifacts for the dashboard (%s: %s); they are tried again when the same search "
-                "is run again",
+                "trial %d of study %s has no artifacts for the dashboard (%s: %s); run the same search again to retry",
                 trial.number,
                 study.study_name,
                 type(error).__name__,
@@ -137,7 +136,7 @@ def _suffixes() -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class _Work:
-    """Makes artifacts of one study's trials."""
+    """Writes the artifacts of one study's trials."""
 
     study: Study
     experiment: Experiment
@@ -146,7 +145,7 @@ class _Work:
     store: ArtifactFolder
 
     def attach(self, trial: FrozenTrial, suffix: str) -> bool:
-        """Writes an artifact and then, if it is new, the attribute that names it. Returns False where the trial has it."""
+        """Writes an artifact and, if it is new, the attribute that names it. Returns False if the trial has it already."""
         name, prefix = f"trial-{trial.number}{suffix}", _OF_TRIAL.format(trial_id=trial_id(trial))
         found = [json.loads(text) for key, text in study_attributes(self.study).items() if key.startswith(prefix)]
         # A deleted artifact is null.

@@ -1,4 +1,4 @@
-"""Corrects what Optuna's dashboard answers about a search's study; what is stored stays as it is."""
+"""Corrects the answers of Optuna's dashboard about studies of a search. The stored study does not change."""
 
 from __future__ import annotations
 
@@ -20,18 +20,19 @@ Json = dict[str, Any]
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 _STUDY = re.compile(r"/api/studies/(\d+)/?")
-_OWN = "quantsim"  # begins the names of study attributes that the search keeps for itself
+_OWN = "quantsim"  # prefix of study attributes for internal use
 _DECIMAL = re.compile(r"-?\d+\.\d+(e[-+]\d+)?")
 
 
 class CorrectedApplication:
-    """The dashboard as a WSGI application; :func:`corrected` changes its answers about a study of a search.
+    """The dashboard as a WSGI application, with answers about studies of a search changed by :func:`corrected`.
 
-    The storage is not changed: to rename a study the dashboard copies its trials, and they must lose nothing.
+    It corrects the answers and not the storage, because the dashboard renames a study by copying its trials, and the copies
+    must be complete.
     """
 
     def __init__(self, application: Application, storage: BaseStorage) -> None:
-        """Takes the dashboard, and the storage that it shows."""
+        """Wraps the dashboard of a storage."""
         self._application, self._storage = application, storage
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -39,7 +40,7 @@ class CorrectedApplication:
         found = _STUDY.fullmatch(environ.get("PATH_INFO", "")) if environ.get("REQUEST_METHOD") == "GET" else None
         if found is None or not self._is_ours(int(found[1])):
             return self._application(environ, start_response)
-        status, headers, body = self._answer(dict(environ))  # the dashboard stores in it what it has read
+        status, headers, body = self._answer(dict(environ))  # a copy, because the dashboard writes to it
         if status.startswith("200"):
             detail = self._corrected(environ, json.loads(body), int(found[1]))
             body = json.dumps(detail, allow_nan=False).encode()
@@ -49,7 +50,7 @@ class CorrectedApplication:
         return [body]
 
     def _answer(self, environ: dict[str, Any]) -> tuple[str, list[tuple[str, str]], bytes]:
-        """Status, headers and body of the dashboard's own answer."""
+        """Returns status, headers and body of the dashboard's own answer."""
         begun: list[tuple[str, list[tuple[str, str]]]] = []
 
         def begin(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
@@ -63,19 +64,19 @@ class CorrectedApplication:
         return *begun[-1], body
 
     def _is_ours(self, study_id: int) -> bool:
-        """Whether the study is of a search, and not of another program, or deleted."""
+        """Whether the study exists and belongs to a search of quantsim."""
         try:
             return EXPERIMENT in self._storage.get_study_user_attrs(study_id)
         except KeyError:
             return False
 
     def _corrected(self, environ: dict[str, Any], detail: Json, study_id: int) -> Json:
-        """The corrected answer, with the trials that were asked for."""
+        """Returns the corrected answer, with the requested trials."""
         trials = self._storage.get_all_trials(study_id, deepcopy=False)
         best, first = [trial.number for trial in best_trials(trials)], 0
         query = dict(parse_qsl(environ.get("QUERY_STRING", "")))
         if [trial["number"] for trial in detail["best_trials"]] != best and query.get("after", "").isdecimal():
-            first = int(query.pop("after"))  # the best trials may be older than those that were asked for
+            first = int(query.pop("after"))  # the best trials may be older than the requested ones
             detail = json.loads(self._answer({**environ, "QUERY_STRING": urlencode(query)})[2])
         detail = corrected(detail, best, {trial.number: list(trial.constraints.values()) for trial in trials})
         detail["trials"] = detail["trials"][first:]
@@ -85,16 +86,16 @@ class CorrectedApplication:
 def corrected(detail: Json, best: Sequence[int], constraints: Mapping[int, list[float]]) -> Json:
     """Changes the dashboard's answer about a study.
 
-    * The metrics of all splits, and what the study keeps for its own use, are left out: with these long texts a row of the
-      table was a screen high.
-    * Values, parameters and columns have six digits. The CSV file has them whole.
-    * Constraints are added, and the best trials are those of the search. The dashboard (0.21) looks for constraints where
-      Optuna kept them before 5.0, ignores them in its best trials, and of equal trials takes the first.
+    * The metrics of all splits and attributes for internal use are removed. With these long texts, a row of the table was as
+      high as the screen.
+    * Values, parameters and columns are rounded to six digits. The CSV file has all digits.
+    * Constraints are added, and the best trials are those of the search. The dashboard (0.21) reads constraints from where
+      Optuna stored them before 5.0, ignores them for its best trials, and takes the first of equal trials.
 
     Args:
-        detail: from ``/api/studies/ID``, with the best trials among its own; changed in place, and returned.
+        detail: answer of ``/api/studies/ID``, which includes the best trials; changed in place, and returned.
         best: numbers of the best trials.
-        constraints: trial number → values, positive where broken.
+        constraints: trial number → values, positive if violated.
     """
     trials = {trial["number"]: trial for trial in (*detail["trials"], *detail["best_trials"])}
     detail["best_trials"] = [trials[number] for number in best if number in trials]
@@ -108,11 +109,11 @@ def corrected(detail: Json, best: Sequence[int], constraints: Mapping[int, list[
 
 
 def _round(trial: Json) -> None:
-    """Rounds a trial's numbers to six digits; those that are texts stay texts."""
+    """Rounds a trial's numbers to six digits; numbers stored as text stay text."""
     if "values" in trial:
         trial["values"] = [float(f"{value:.6g}") if isinstance(value, float) else value for value in trial["values"]]
     for parameter in trial["params"]:
-        if parameter["distribution"]["type"] == "FloatDistribution":  # a choice is found again by its text
+        if parameter["distribution"]["type"] == "FloatDistribution":  # the dashboard compares choices as text
             parameter["param_external_value"] = _short(parameter["param_external_value"])
     for attribute in trial["user_attrs"]:
         attribute["value"] = _short(attribute["value"])

@@ -1,7 +1,7 @@
-"""Which requests the dashboard answers: those for the host that it was started for, from its own pages.
+"""Restricts the dashboard to requests for its own host and from its own pages.
 
 A page of another site can resolve its own name to this machine's address (DNS rebinding), and then read, change and delete
-studies through the user's browser. So the server checks the name that a request is for.
+studies through the user's browser. So the server checks the ``Host`` and ``Origin`` headers.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._\-]+)(?::([0-9]{1,5}))
 
 
 class HostCheck:
-    """A WSGI application that passes on requests for its own hosts, and refuses all others, and those of other origins.
+    """A WSGI application that forwards requests for its own hosts, and refuses other hosts and other origins.
 
     A host is a name or address in the ``Host`` header. A server on a loopback address accepts all names of the loopback. A
-    server on all addresses accepts every address, which no page can have for a name, and the machine's own names. The port is
-    not compared, since it differs behind a tunnel.
+    server on all addresses accepts every IP address (a page cannot use one as its name) and the machine's own names. The port
+    is not compared, because it differs behind a tunnel.
     """
 
     def __init__(self, application: Application, host: str) -> None:
-        """Takes the application, and the host that the server was started for."""
+        """Wraps an application of a server that was started for ``host``."""
         self._application = application
         self._any_address = _address(host) in _WILDCARDS
         names = {host.strip("[]").lower()}
@@ -42,9 +42,7 @@ class HostCheck:
         """Answers one request."""
         asked_for, origin = environ.get("HTTP_HOST", ""), environ.get("HTTP_ORIGIN")
         if not self._is_own(asked_for):
-            reason = (
-                "is no host of this server: open the address that `quantsim dashboard` shows, or start it with --host"
-            )
+            reason = "is not a host of this server: open the address that `quantsim dashboard` shows, or start it with --host"
             return _refuse(start_response, "421 Misdirected Request", f"{_shown(asked_for)} {reason}")
         if origin is not None and origin.lower().partition("://")[2] != asked_for.lower():
             return _refuse(start_response, "403 Forbidden", f"pages of {_shown(origin)} may not use this server")
@@ -59,17 +57,17 @@ class HostCheck:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches a host."""
+    """Whether only this machine can reach a host."""
     address = _address(host)
     return host.lower() == "localhost" or (address is not None and address.is_loopback)
 
 
 def url_host(host: str) -> str:
-    """The host as it stands in a URL: IPv6 addresses in brackets."""
+    """Returns the host as part of a URL, with IPv6 addresses in brackets."""
     return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
 
-_WILDCARDS = (ipaddress.ip_address("0.0.0.0"), ipaddress.ip_address("::"))  # noqa: S104 - to be recognised
+_WILDCARDS = (ipaddress.ip_address("0.0.0.0"), ipaddress.ip_address("::"))  # noqa: S104 - only compared
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
@@ -80,7 +78,7 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def _shown(text: str) -> str:
-    """A client's text as it may be repeated: in ASCII, and not long."""
+    """Returns a client's text for a message: ASCII, and at most 100 characters."""
     return ascii(text[:100]) if text else "a request without a host"
 
 

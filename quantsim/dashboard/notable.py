@@ -21,16 +21,16 @@ __all__ = ["notable_trials"]
 
 
 def notable_trials(study: Study, experiment: Experiment, k: int = 3) -> list[FrozenTrial]:
-    """The completed trials that are worth a look, at most ``k``.
+    """Returns up to ``k`` completed trials that get a picture.
 
-    With one objective: the trial that is best on validation data, which the default selection takes, then those of the
-    highest value. With several: the balanced member of the Pareto front, then the best in each objective, then those nearest
-    to the ideal point. Trials that break constraints come only if all do. Test data are not used.
+    With one objective: the trial with the best validation metric, which the default selection picks, then those with the
+    highest values. With several: the balanced member of the Pareto front, then the best in each objective, then those nearest
+    to the ideal point. Trials that violate constraints are left out, unless all do. Test data is not used.
 
     Args:
-        study: its values are maximised.
-        experiment: what it searches.
-        k: how many.
+        study: the study.
+        experiment: experiment of the study.
+        k: largest number of trials.
     """
     kept = kept_trials(study.get_trials(deepcopy=False))
     if not kept:

@@ -1,4 +1,4 @@
-"""The dashboard as a server: Optuna's application, its answers corrected, for requests of its own host only."""
+"""The server of the dashboard: Optuna's application with corrected answers, for requests for its own host only."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ __all__ = ["dashboard_server"]
 
 @contextlib.contextmanager
 def dashboard_server(storage: BaseStorage, folder: Path | None, host: str, port: int) -> Iterator[WSGIServer]:
-    """A server that is bound to its port, and closed at the end of the block; ``serve_forever()`` answers requests.
+    """Binds a server to its port, and closes it at the end of the block; ``serve_forever()`` answers requests.
 
     Args:
-        storage: whose studies are shown.
-        folder: of their artifacts, which need not exist yet; None for none.
-        host: name or address to listen on, and the host that requests must be for.
-        port: 0 for any that is free.
+        storage: storage of the studies to show.
+        folder: folder of their artifacts, which may not exist yet; None for none.
+        host: name or address to listen on; requests must be for this host.
+        port: port; 0 for any free one.
 
     Raises:
         DriverError: the dashboard is not installed, or the server cannot listen there.

@@ -1,4 +1,4 @@
-"""A trial of a search as a study file (TOML): ``quantsim simulate --study`` simulates what the trial did."""
+"""A trial of a search as a study file (TOML), which ``quantsim simulate --study`` simulates."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ __all__ = ["study_text", "trial_experiment"]
 
 
 def trial_experiment(experiment: Experiment, params: HumanParams, name: str, description: str = "") -> Experiment:
-    """The experiment with the parameters of a trial as its own.
+    """Returns the experiment with the parameters of a trial.
 
     Args:
-        experiment: what was searched.
-        params: human-readable name → number or one per label, as :meth:`SearchSpace.to_params` gives them.
-        name: of the new experiment.
-        description: of the new experiment.
+        experiment: experiment of the search.
+        params: human-readable name → number, or one per label, as from :meth:`SearchSpace.to_params`.
+        name: name of the new experiment.
+        description: description of the new experiment.
     """
     tables = experiment.model_dump(mode="json")
     parameters = replaced(experiment.layout, dict(experiment.parameters), params)
@@ -27,8 +27,8 @@ def trial_experiment(experiment: Experiment, params: HumanParams, name: str, des
 
 
 def study_text(experiment: Experiment) -> str:
-    """The experiment as TOML: what differs from the defaults, with all digits, and passwords redacted.
+    """Returns an experiment as TOML, without keys at their defaults, with all digits and redacted passwords.
 
-    An experiment that is read from it has the same identity.
+    Reading it gives an experiment with the same identity.
     """
     return redact(toml_text(experiment.model_dump(mode="json", exclude_defaults=True)))

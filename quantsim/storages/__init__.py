@@ -1,1 +1,1 @@
-"""Where studies are kept: a journal file, SQLite, a database server, or a proxy in front of one."""
+"""Storages of Optuna studies: journal files, SQLite, database servers, and Optuna's storage proxy."""

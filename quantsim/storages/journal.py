@@ -1,14 +1,14 @@
-"""The journal file in Optuna's format, written so that it survives a killed process and a trial costs little.
+"""Journal files in Optuna's format, with a writer that survives killed processes and syncs once per trial.
 
-Optuna reads it, so any Optuna program does, and other programs may write to it meanwhile. Optuna 5.0's own writer differs:
+Any Optuna program can read the file, and may write to it at the same time. The writer differs from that of Optuna 5.0:
 
-* It syncs each record to the disk. Here the record that ends a trial is synced, and with it all records before it.
-* After a write that was cut off, by a kill or a full disk, it appends to the half line, and the file cannot be read any more.
-  Here the half line is removed first.
-* Its lock file stays when the process is killed, and others wait 30 s for it, or for ever without a pause if it is a link whose
-  target has moved. It also stays, or hides the interrupt, if Ctrl-C comes at the wrong moment. Here the lock file is the same,
-  so that both honour each other's. It is held for one write and no sync, Ctrl-C waits for that, and a lock that stays the same
-  for 10 s is removed.
+* Optuna syncs every record to the disk. This writer syncs when a trial ends, which also syncs all earlier records.
+* If a write was cut off by a kill or a full disk, Optuna appends to the incomplete line, and the file becomes unreadable. This
+  writer removes the incomplete line first.
+* If a process is killed, Optuna's lock file remains. Other processes then wait 30 s, or for ever if the lock is a symbolic link
+  whose target has moved. Ctrl-C at the wrong moment also leaves the lock, or is lost. This writer uses the same lock
+  file, so both writers exclude each other. It holds the lock for one write without a sync, delays Ctrl-C until then, and
+  removes a lock that has not changed for 10 s.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ _LONGEST_PAUSE_S = 0.2
 
 
 class JournalFile(BaseJournalBackend):
-    """A journal in one file; see the module."""
+    """A journal in one file; the module's docstring compares it with Optuna's."""
 
     def __init__(self, path: Path) -> None:
-        """Creates the file if it is not there, and removes half a line at its end. The file must be a journal."""
+        """Creates the file if it does not exist, and removes an incomplete line at its end. The file must be a journal."""
         path.touch()
         self._path, self._reader = path, JournalFileBackend(str(path))
         self._append(b"", sync=False)
 
     def read_logs(self, log_number_from: int) -> Iterable[dict[str, Any]]:
-        """Returns the records from that number on.
+        """Returns the records from a number on.
 
         Raises:
             DriverError: the file cannot be read.
@@ -55,7 +55,7 @@ class JournalFile(BaseJournalBackend):
             yield from self._reader.read_logs(log_number_from)
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """Writes records, all or none of them.
+        """Writes all of the records, or none.
 
         Raises:
             DriverError: the file cannot be written.
@@ -83,8 +83,8 @@ class JournalFile(BaseJournalBackend):
             yield
         except OSError as error:
             raise DriverError(
-                f"the study storage {self._path} cannot be {done}: {reason_of(error)}; run the search again when the "
-                "cause is gone"
+                f"the study storage {self._path} cannot be {done}: {reason_of(error)}; remove the cause, and run the search "
+                "again"
             ) from error
 
 
@@ -94,7 +94,7 @@ def _open_to_append(path: str, flags: int) -> int:
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Holds Optuna's lock file while the block runs, which no interrupt cuts short. A lock that does not change is removed."""
+    """Holds Optuna's lock file while the block runs, and delays interrupts until its end. Removes a lock that is stale."""
     lock = Path(f"{path.absolute()}.lock")
     seen, since, pause_s = None, time.monotonic(), 0.001
     while True:
@@ -116,7 +116,7 @@ def _locked(path: Path) -> Iterator[None]:
         if seen != (found := (status.st_ino, status.st_mtime_ns)):
             seen, since = found, time.monotonic()
         elif time.monotonic() - since > _STALE_LOCK_SECONDS:
-            logger.warning("the lock %s was left behind by a process that has ended; it is removed", lock)
+            logger.warning("removed the lock %s, which an ended process has left", lock)
             lock.unlink(missing_ok=True)
             continue
         time.sleep(pause_s)

@@ -34,10 +34,10 @@ _JOURNAL_HEAD, _SQLITE_HEAD = b'{"op_code":', b"SQLite format 3\0"
 
 
 def parsed_location(location: Location) -> Path | URL:
-    """The path of a journal file, or the URL of a database or a proxy.
+    """Returns the path of a journal file, or the URL of a database or a proxy.
 
     Raises:
-        DriverError: it is neither.
+        DriverError: the location is neither.
     """
     try:
         found = read_location(location, others=(GRPC,))
@@ -60,10 +60,10 @@ def parsed_location(location: Location) -> Path | URL:
 
 
 def check_storage(location: Location) -> None:
-    """Checks as far as the file shows that a storage can be opened or created; creates and opens nothing.
+    """Checks that a storage can be opened or created, as far as the file system shows. Creates and opens nothing.
 
     Raises:
-        DriverError: the location is not valid, or what is there is no storage, or none can be created there.
+        DriverError: the location is invalid, the file is not a storage, or no file can be created there.
     """
     if (path := storage_file(location)) is None:
         return
@@ -76,24 +76,24 @@ def check_storage(location: Location) -> None:
 
 
 def _problem(path: Path) -> str:
-    """Why a storage cannot be opened or created in a file; empty if it can."""
+    """Returns the reason why a storage cannot be opened or created in a file; empty if it can."""
     try:
-        os.lstat(path)  # unlike lexists, it tells a name that is too long from one that is free
+        os.lstat(path)  # unlike lexists, it raises an error if the name is too long
     except (FileNotFoundError, NotADirectoryError):
         folder = next(folder for folder in path.absolute().parents if folder.exists())
-        return "" if folder.is_dir() and os.access(folder, os.W_OK) else f"no file can be made in {folder}"
+        return "" if folder.is_dir() and os.access(folder, os.W_OK) else f"no file can be created in {folder}"
     if not path.is_file():  # reading from a pipe might never end
-        return "it is no file"
+        return "it is not a file"
     head, kind = (_JOURNAL_HEAD, "journals") if path.suffix in _JOURNAL_SUFFIXES else (_SQLITE_HEAD, "SQLite files")
     with path.open("rb") as file:
         found = file.read(len(head))
-    if head.startswith(found):  # also of an empty file
+    if head.startswith(found):  # includes an empty file
         return ""
     return f"it does not begin with {head.decode().rstrip(chr(0))}, as {kind} do"
 
 
 def describe_storage(location: Location) -> str:
-    """The location as it may be shown: a path, or a URL without its password."""
+    """Returns the location for messages: a path, or a URL without its password."""
     target = parsed_location(location)
     return str(target) if isinstance(target, Path) else shown_url(target)
 
@@ -105,12 +105,12 @@ def is_missing(location: Location) -> bool:
 
 
 def storage_file(location: Location) -> Path | None:
-    """The file of a storage; None where it is on a server."""
+    """Returns the file of a storage; None for a server."""
     return file_of(parsed_location(location))
 
 
 def store_file(location: Location) -> Path | None:
-    """The file of a checkpoint store; None where it is on a server.
+    """Returns the file of a checkpoint store; None for a server.
 
     Raises:
         DriverError: the location is neither a path nor a URL.
@@ -119,13 +119,13 @@ def store_file(location: Location) -> Path | None:
 
 
 def default_storage(store_location: str) -> str:
-    """Where the study of a checkpoint store is kept by default.
+    """Returns the default storage for the study of a checkpoint store.
 
-    Of a store in a file it is a journal beside it, ``checkpoints.journal`` for ``checkpoints.db``; of a store on a server it is
-    the same database.
+    For a store in a file it is a journal beside it, ``checkpoints.journal`` for ``checkpoints.db``. For a store on a server it
+    is the same database.
 
     Args:
-        store_location: of the store, with its password (:attr:`CheckpointStore.url`).
+        store_location: location of the store, with its password (:attr:`CheckpointStore.url`).
 
     Raises:
         DriverError: the store is neither on a server nor a plain file.
@@ -134,18 +134,20 @@ def default_storage(store_location: str) -> str:
     if isinstance(place, URL) and place.get_backend_name() != "sqlite":
         if place.password == REDACTED:
             raise DriverError(
-                f"the checkpoint store {store_location} is named without its password, so the study cannot be kept in its "
-                "database: say where to keep it with storage="
+                f"the location of the checkpoint store, {store_location}, has no password, so the study cannot be stored in "
+                "its database: set storage="
             )
         return store_location
     path = file_of(place)
     if path is None:
         raise DriverError(
-            f"the checkpoint store {redact(store_location)} is not a plain file, so there is no file beside it for the study; "
-            "say where to keep it with storage=, for instance a path that ends in .journal"
+            f"the checkpoint store {redact(store_location)} is not a plain file, so there is no default storage for the study: "
+            "set storage=, such as a path that ends in .journal"
         )
     if path.suffix in _JOURNAL_SUFFIXES:
-        raise DriverError(f"the checkpoint store {path} has the name of a journal of studies: let it end in .db")
+        raise DriverError(
+            f"the checkpoint store {path} has a name for journals of studies: use a name that ends in .db"
+        )
     return str(path.with_suffix(_JOURNAL_SUFFIXES[0]))
 
 

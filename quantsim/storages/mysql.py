@@ -1,7 +1,8 @@
 """Changes Optuna's tables in MySQL and MariaDB so that they store text and times exactly.
 
-Optuna (5.0) leaves three things to the server's defaults. Names of studies and parameters that differ in case only are equal,
-and may not be Greek; texts are limited to 64 KB, less than the metrics of a trial with many periods; times are whole seconds.
+Optuna 5.0 uses the server's defaults, which cause three problems. Names that differ only in case are equal, and names with
+Greek letters are errors. Texts are limited to 64 KB, which is less than the metrics of a trial with many periods. Times are
+rounded to seconds.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _NARROW = text(
 
 
 def widen_tables(connection: Connection) -> None:
-    """Changes the tables that need it; their content stays. If none needs it, this is one query."""
+    """Changes the columns that need it, and keeps their content. If none does, this is one query."""
     found = connection.execute(_NARROW, {"tables": sorted(_CHANGES), "collation": _COLLATION})
     for table in sorted(row[0] for row in found):
         connection.exec_driver_sql(f"ALTER TABLE {table} {', '.join(_CHANGES[table])}")

@@ -1,4 +1,4 @@
-"""Opens study storages: a journal file, a database, or Optuna's proxy in front of one; docs/search.md compares them."""
+"""Opens study storages: journal files, databases, and Optuna's storage proxy; docs/search.md compares them."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ _PROXY_TIMEOUT_S = 10.0
 
 @contextlib.contextmanager
 def opened_storage(location: Location) -> Iterator[BaseStorage]:
-    """Opens a storage, and closes its files or connections at the end of the block.
+    """Opens a storage, and closes its files and connections at the end of the block.
 
-    It is created, with the folders above a file, if it is not there. Calls are retried while a database or server does not
-    answer, see :class:`~quantsim.storages.patient.PatientStorage`.
+    Creates it, and the folders above a file, if it does not exist. Calls are retried while a database or server does not
+    answer; see :class:`~quantsim.storages.patient.PatientStorage`.
 
     Args:
         location: a path ending in ``.journal`` or ``.log`` (journal file) or in ``.db``, ``.sqlite`` or ``.sqlite3``, a
             database URL, or ``grpc://host:port`` of Optuna's storage proxy.
 
     Raises:
-        DriverError: it cannot be opened; the message shows no password.
+        DriverError: the storage cannot be opened; the message does not show its password.
     """
     target, shown, path = parsed_location(location), describe_storage(location), storage_file(location)
     password = None if isinstance(target, Path) else target.password
@@ -71,7 +71,7 @@ def opened_storage(location: Location) -> Iterator[BaseStorage]:
 
 
 def _reason(error: Exception) -> str:
-    """What went wrong, in the words of the system or the database alone."""
+    """Returns the message of the operating system or the database."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return str(getattr(error, "orig", None) or error)
@@ -86,9 +86,9 @@ def _open_journal(path: Path) -> BaseStorage:
         return JournalStorage(JournalFile(path))
     except (OSError, DriverError):
         raise
-    except Exception as error:  # whatever Optuna's replay meets in a file that it trusts
+    except Exception as error:  # Optuna does not check the records that it replays
         raise ValueError(
-            f"a line is no record of a journal ({error!r}); the file is damaged, or of another kind"
+            f"a line is not a record of a journal ({error!r}); the file is damaged, or not a journal"
         ) from error
 
 
@@ -107,13 +107,13 @@ def _open_database(url: URL, shown: str) -> Iterator[BaseStorage]:
     if url.get_backend_name() == "sqlite":
         options |= {"connect_args": {"timeout": _SQLITE_TIMEOUT_S}}
     if url.get_backend_name() == "mysql":
-        options |= {"isolation_level": "READ COMMITTED"}  # as PostgreSQL; its own default also locks gaps between rows
+        options |= {"isolation_level": "READ COMMITTED"}  # MySQL's default also locks gaps between rows
     text = url.render_as_string(hide_password=False)
     _create_tables(text, options)
     storage = RDBStorage(text, options, skip_compatibility_check=True, skip_table_creation=True)
     if url.get_backend_name() == "sqlite":
         event.listen(storage.engine, "connect", _configure_sqlite)
-        storage.engine.dispose()  # connections made so far lack the settings
+        storage.engine.dispose()  # earlier connections do not have the settings
     try:
         yield cast("BaseStorage", PatientStorage(cached(storage), shown, url.password))
     finally:
@@ -122,7 +122,7 @@ def _open_database(url: URL, shown: str) -> Iterator[BaseStorage]:
 
 
 def _create_tables(text: str, options: dict[str, Any]) -> None:
-    """Creates Optuna's tables if they are not there, and checks their version. Retries where another process creates them."""
+    """Creates Optuna's tables if they do not exist, and checks their version. Retries while another process creates them."""
     from optuna.storages import RDBStorage
 
     from quantsim.storages.mysql import widen_tables
@@ -142,7 +142,7 @@ def _create_tables(text: str, options: dict[str, Any]) -> None:
 
 
 def _configure_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
-    """Lets readers work beside one writer, and does not sync every commit; a killed process loses nothing."""
+    """Allows reads during a write, and does not sync every commit. A killed process loses nothing."""
     for pragma in ("journal_mode = WAL", "synchronous = NORMAL"):
         connection.execute(f"PRAGMA {pragma}").close()
 
@@ -157,7 +157,7 @@ def _open_proxy(url: URL, shown: str) -> Iterator[BaseStorage]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         try:
-            proxy = GrpcStorageProxy(host=str(url.host), port=int(url.port or 0))  # both are given: see parsed_location
+            proxy = GrpcStorageProxy(host=str(url.host), port=int(url.port or 0))  # parsed_location checks both
         except ModuleNotFoundError as error:
             raise DriverError(
                 f"the study storage {shown} needs the package grpcio: pip install 'quantsim[grpc]'"

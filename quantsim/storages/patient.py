@@ -1,4 +1,4 @@
-"""A study storage whose calls are retried with backoff while its connection is what fails."""
+"""A study storage that retries calls with backoff after failures of the connection."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ T = TypeVar("T")
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 60.0
 _PATIENCE_S = 1800.0
-"""Long enough for a server to be upgraded and started again."""
+"""Long enough for a server to be upgraded and restarted."""
 
 _SQLITE_BUSY = frozenset({5, 6})
 _GRPC_SERVER_TROUBLE = ("OperationalError", "InterfaceError", "raised during the commit")
@@ -37,20 +37,20 @@ _GRPC_SERVER_TROUBLE = ("OperationalError", "InterfaceError", "raised during the
 
 @BaseStorage.register
 class PatientStorage:
-    """Any storage; a call whose connection fails is retried after 0.5 s, then twice as long each time, up to a minute.
+    """Wraps a storage. Retries a call whose connection fails after 0.5 s, and doubles the pause each time, up to a minute.
 
-    A call that was carried out before its connection was lost is not carried out twice: one process alone creates trials in a
-    study, so a retry finds the trial that it created, and a finished trial is compared with what it should be.
+    A call that succeeded before the connection was lost does not take effect twice. Only one process creates trials in a
+    study, so a retry finds the trial that was created. A trial that is finished already is compared with the intended result.
     """
 
     def __init__(
         self, storage: BaseStorage, shown: str, password: str | None = None, patience_s: float = _PATIENCE_S
     ) -> None:
-        """``shown`` stands for the storage in messages, which never contain ``password``."""
+        """Messages show ``shown`` for the storage, and never ``password``."""
         self._storage, self._shown, self._password, self._patience_s = storage, shown, password, patience_s
 
     def __getattr__(self, name: str) -> Any:
-        """The storage's method of that name, retried."""
+        """Returns the storage's method of that name, with retries."""
         return functools.partial(self._call, getattr(self._storage, name))
 
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
@@ -80,10 +80,10 @@ class PatientStorage:
         return self._call(self._storage.set_trial_state_values, trial_id, state, values, retry=retry)
 
     def _call(self, call: Callable[..., T], *args: Any, retry: Callable[[], T] | None = None, **kwargs: Any) -> T:
-        """Calls, and then retries, by calling again unless ``retry`` is given.
+        """Makes a call, and retries it with ``retry``, by default the same call.
 
         Raises:
-            DriverError: it failed for too long, or in a way that does not pass by itself.
+            DriverError: retries failed for too long, or the error is permanent.
         """
         attempt: Callable[[], T] = functools.partial(call, *args, **kwargs)
         pause_s, begun = _FIRST_PAUSE_S, time.monotonic()
@@ -98,12 +98,12 @@ class PatientStorage:
                     raise
                 if not transient:
                     raise DriverError(
-                        f"the study storage {self._shown} fails with {reason}; run the search again when the cause is gone"
-                    ) from None  # the original may show how to log in
+                        f"the study storage {self._shown} fails with {reason}; remove the cause, and run the search again"
+                    ) from None  # the original error may show credentials
                 if time.monotonic() - begun + pause_s > self._patience_s:
                     raise DriverError(
                         f"the study storage {self._shown} has not answered for {self._patience_s:g} s: {reason}. All "
-                        "finished trials are kept; run the search again when it is back"
+                        "finished trials are stored; run the search again when the storage answers"
                     ) from None  # as above
                 logger.warning(
                     "the study storage %s does not answer (%s); next try in %.1f s", self._shown, reason, pause_s
@@ -114,7 +114,7 @@ class PatientStorage:
 
 
 def is_transient(error: BaseException | None) -> bool:
-    """Whether an error is of the connection, or of another writer, and may be gone at the next try."""
+    """Whether an error comes from the connection or from another writer, so that a retry may succeed."""
     while error is not None:
         if isinstance(error, DBAPIError):
             return _is_transient_of_database(error)
@@ -140,7 +140,7 @@ def _is_transient_of_proxy(error: BaseException) -> bool:
 
 
 def _first_line(error: BaseException) -> str:
-    """The first line of what the connection's own error says."""
+    """Returns the first line of the original error of the connection."""
     inner: BaseException = error
     while inner.__cause__ is not None:
         inner = inner.__cause__

@@ -99,7 +99,7 @@ def test_a_worker_keeps_the_last_evaluators_that_it_made(monkeypatch):
     ("options", "message"),
     [
         ({"backend": "slurm"}, r"backend = 'slurm' must be one of threads, dask, ray"),
-        ({"address": "host:8786"}, r"address = 'host:8786' is of a cluster"),
+        ({"address": "host:8786"}, r"address = 'host:8786' needs a cluster"),
         ({"backend": "dask", "address": "host"}, r"address = 'host' must be HOST:PORT"),
         ({"backend": "dask"}, r"needs the package distributed: pip install 'quantsim\[dask\]'"),
     ],

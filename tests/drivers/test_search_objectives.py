@@ -185,8 +185,8 @@ def test_what_does_not_fit_together_is_refused(tables: dict[str, Any], message: 
 @pytest.mark.parametrize(
     ("search", "message"),
     [
-        ({"objectives": ["returns", "sharp"]}, "'sharp' is no metric here; did you mean 'sharpe'"),
-        ({"objectives": ["returns", "daily_log_sharpe.worst"]}, "with objective.n_periods above 1"),
+        ({"objectives": ["returns", "sharp"]}, "'sharp' is not a metric of this study; did you mean 'sharpe'"),
+        ({"objectives": ["returns", "daily_log_sharpe.worst"]}, "need objective.n_periods above 1"),
         (
             {"pruner": "median", "prune_blocks": 4},
             r"prune_blocks = 4 leaves less than a chunk \(1440 .*: take 3 at most",

@@ -118,7 +118,7 @@ def test_the_cube_goes_there_and_back(place: float) -> None:
 def test_what_a_sampler_cannot_draw_is_refused_before_anything_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     search = make_experiment(search={"sampler": "cmaes"}).search
     check_sampler(search, SPACE)
-    with pytest.raises(ConfigError, match="draws from ranges only, and d has choices"):
+    with pytest.raises(ConfigError, match="supports ranges only, and d has choices"):
         check_sampler(search, {**SPACE, "d": CategoricalDistribution((1.0, 2.0))})
     with pytest.raises(ConfigError, match="for one objective, and this study has 2"):
         check_sampler(search, SPACE, 2)

@@ -141,13 +141,13 @@ def test_a_url_that_cannot_be_read_is_not_shown():
 
 def test_the_default_lies_beside_the_store(tmp_path):
     assert default_storage(f"sqlite:///{tmp_path}/checkpoints.db") == f"{tmp_path}/checkpoints.journal"
-    with pytest.raises(DriverError, match="say where to keep it with storage="):
+    with pytest.raises(DriverError, match="set storage="):
         default_storage("sqlite:///file:checkpoints.db?mode=rw&uri=true")
 
 
 def test_the_default_of_a_store_on_a_server_is_its_database():
     assert default_storage("postgresql://ann:hunter2@host/name") == "postgresql://ann:hunter2@host/name"
-    with pytest.raises(DriverError, match=r"ann:\*\*\*@host.* say where to keep it with storage="):
+    with pytest.raises(DriverError, match=r"ann:\*\*\*@host.* set storage="):
         default_storage("postgresql://ann:***@host/name")
 
 
@@ -272,7 +272,7 @@ def test_other_programs_of_optuna_and_we_wait_for_each_other(tmp_path, lock_clas
 
 def test_a_pipe_is_no_journal(tmp_path):
     os.mkfifo(tmp_path / "study.journal")
-    with pytest.raises(DriverError, match=r"cannot open the study storage .*study\.journal: .*it is no file"):
+    with pytest.raises(DriverError, match=r"cannot open the study storage .*study\.journal: .*it is not a file"):
         add_trials(tmp_path / "study.journal", 1)
 
 
@@ -285,7 +285,7 @@ def test_a_journal_that_cannot_be_written_is_an_error(tmp_path, monkeypatch):
         with monkeypatch.context() as patched:
             patched.setattr(os, "fsync", fail)
             with pytest.raises(
-                DriverError, match=r"study\.journal cannot be written: File too large; run the search again"
+                DriverError, match=r"study\.journal cannot be written: File too large; remove the cause, and run the search again"
             ):
                 study.ask()
         shutil.rmtree(tmp_path)

@@ -1,6 +1,6 @@
-"""The search driver: Optuna studies over the same evaluator and store as the gradient driver; docs/search.md.
+"""The search driver: Optuna studies with the same evaluator and store as the gradient driver; see docs/search.md.
 
-Names are imported on first use, so that reading a search space does not load Optuna.
+Names are imported on first use, so that importing this package does not load Optuna.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Asks for the trials of a batch: which come next, and what the sampler draws for each.
+"""Asks the sampler for the trials of a batch.
 
-A batch depends on nothing but the study. Its trials are drawn before any of them is known: where some of them are, since the
-study was cut off or had fewer trials in mind, the sampler is still shown them as running. So the same trials come, in
-whatever pieces a study is run.
+A batch depends only on the study. The sampler draws all trials of a batch without results of that batch. If some results are
+known already, because the study was interrupted or extended, the sampler still sees these trials as running. So the trials
+are the same however often a study is interrupted.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ logger = logging.getLogger(__name__)
 
 _OF_GENERATIONS = frozenset({"nsga2", "nsga3", "cmaes"})
 _CALLS_PER_BATCH = 4
-"""Where a batch could be evaluated in one call, it is cut in so many, which as many workers can share out."""
+"""Number of calls of a batch that could be evaluated in one call, so that several workers can share it."""
 
 
 def call_width(search: Search, n_dimensions: int, at_most: int) -> int:
-    """How many trials are evaluated in one call. Workers have no say, so that they make no difference to the last digits.
+    """Returns the number of trials per call. It does not depend on the workers, so results are equal bit for bit.
 
     Args:
-        search: names the sampler.
-        n_dimensions: values that a trial draws.
-        at_most: what the evaluator takes in one call.
+        search: settings of the search.
+        n_dimensions: number of values that a trial draws.
+        at_most: largest number of sets per call of the evaluator.
     """
     if search.sampler == "cmaes":
         size = first_population_size(n_dimensions)
@@ -60,9 +60,9 @@ class Asking:
     """Draws trials.
 
     Attributes:
-        experiment: what is searched.
+        experiment: experiment of the search.
         distributions: trial parameter → distribution.
-        study: where trials are stored.
+        study: study that stores the trials.
     """
 
     experiment: Experiment
@@ -70,16 +70,16 @@ class Asking:
     study: Study
 
     def begun(self) -> list[FrozenTrial]:
-        """The trials that were asked for and not told, with all their parameters."""
+        """Returns the trials that were asked for and not told, with all their parameters."""
         trials = self._trials()
         running = [place for place, trial in enumerate(trials) if trial.state is TrialState.RUNNING]
         return [self._completed(trials, place) for place in running]
 
     def batch(self, room: int) -> list[FrozenTrial]:
-        """Begins the trials that are left of the present batch, or those of the next one.
+        """Asks for the remaining trials of the current batch, or for those of the next one.
 
         Args:
-            room: how many at most.
+            room: largest number of trials.
         """
         asked: list[FrozenTrial] = []
         while len(asked) < room:
@@ -90,7 +90,7 @@ class Asking:
         return asked
 
     def earlier(self, trial: FrozenTrial) -> list[FrozenTrial]:
-        """The trials of the batches before that of a trial, or of the generations before its own."""
+        """Returns the trials of earlier batches than that of a trial, or of earlier generations."""
         trials = self._trials()
         place = next(index for index, other in enumerate(trials) if other.number == trial.number)
         if self.experiment.search.sampler not in _OF_GENERATIONS:
@@ -101,15 +101,15 @@ class Asking:
         return [other for other in trials[:place] if other.system_attrs.get(key, own) < own]
 
     def _trials(self) -> list[FrozenTrial]:
-        """The trials that count or will, by number."""
+        """Returns the trials that count, including running ones, by number."""
         return [trial for trial in self.study.get_trials(deepcopy=False) if not is_void(trial)]
 
     def _first(self, place: int) -> int:
-        """Place of the first trial of a batch."""
+        """Returns the position of the first trial of a batch."""
         return place - place % self.experiment.search.batch
 
     def _ask(self) -> tuple[int, FrozenTrial]:
-        """Begins the next trial: the first one in the queue, or a new one."""
+        """Asks for the next trial: the first one in the queue, or a new one."""
         trials = self._trials()
         for place, trial in enumerate(trials):
             if trial.state is TrialState.WAITING:
@@ -118,7 +118,7 @@ class Asking:
         return len(trials), self._new(trials)
 
     def _new(self, trials: Sequence[FrozenTrial]) -> FrozenTrial:
-        """A new trial, stored with all its parameters at once."""
+        """Returns a new trial, which is stored with all its parameters at once."""
         running = create_trial(state=TrialState.RUNNING)
         running.number = len(self.study.get_trials(deepcopy=False))
         params, attrs = self._drawn(trials, len(trials), running)
@@ -128,7 +128,7 @@ class Asking:
         return self.study.get_trials(deepcopy=False)[running.number]
 
     def _completed(self, trials: Sequence[FrozenTrial], place: int) -> FrozenTrial:
-        """A running trial with all its parameters: given ones, and drawn ones where these are not all."""
+        """Returns a running trial with all its parameters: enqueued ones, and drawn ones for the rest."""
         trial = trials[place]
         fixed = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
         params = {name: fixed[name] for name in self.distributions if name in fixed}
@@ -140,14 +140,14 @@ class Asking:
         if trial.params.keys() != self.distributions.keys():
             try:
                 fill_trial(self.study, trial, params, self.distributions)
-            except ValueError as error:  # it lacks parameters then, and fails
-                logger.warning("trial %d has a value that cannot be tried: %s", trial.number, error)
+            except ValueError as error:  # the trial then misses parameters, and fails
+                logger.warning("trial %d has an invalid value: %s", trial.number, error)
         return self.study.get_trials(deepcopy=False)[trial.number]
 
     def _drawn(
         self, trials: Sequence[FrozenTrial], place: int, trial: FrozenTrial
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """What the sampler draws for a place, and what it notes of it."""
+        """Returns the parameters that the sampler draws for a position, and the system attributes that it sets."""
         sampler = make_sampler(self.experiment, place)
         shown = list(trials[:place])
         if self.experiment.search.sampler not in _OF_GENERATIONS:
@@ -158,14 +158,14 @@ class Asking:
         return {name: _external(self.distributions[name], value) for name, value in drawn.items()}, view.written
 
     def _ends(self, place: int, trial: FrozenTrial) -> bool:
-        """Whether a trial is the last of its batch. A generation is one; what fails leaves a place in it to the next."""
+        """Whether a trial is the last of its batch. A generation is a batch, in which another trial replaces a failed one."""
         search = self.experiment.search
         if search.sampler not in _OF_GENERATIONS:
             return (place + 1) % search.batch == 0
         sampler = make_sampler(self.experiment, place)
         key = self._generation_key(sampler)
         generation = trial.system_attrs.get(key)
-        if generation is None:  # it was given, not drawn
+        if generation is None:  # it was enqueued, not drawn
             return False
         size = sampler.population_size if isinstance(sampler, CmaSampler) else search.population_size
         counted = (TrialState.COMPLETE, TrialState.RUNNING)
@@ -178,7 +178,7 @@ class Asking:
 
 
 def _as_running(trial: FrozenTrial) -> FrozenTrial:
-    """The trial as it was before anything of it was known."""
+    """Returns the trial as it was before its result was known."""
     if trial.state is TrialState.RUNNING:
         return trial
     shown = copy.copy(trial)
@@ -187,5 +187,5 @@ def _as_running(trial: FrozenTrial) -> FrozenTrial:
 
 
 def _external(distribution: BaseDistribution, value: Any) -> Any:
-    """The value as it comes back from the storage."""
+    """Returns the value as the storage returns it."""
     return distribution.to_external_repr(distribution.to_internal_repr(value))

@@ -1,8 +1,8 @@
-"""Engines on Dask and Ray clusters: one that there is, or one on this machine for the search alone.
+"""Engines on Dask and Ray clusters: an existing cluster, or a local one that is started for the search.
 
-A cluster keeps the parts of the evaluator, and a worker the evaluator that it has made of them. When a worker is killed, the
-cluster gives its calls to another. Calls are submitted to Dask and Ray themselves: joblib's backends run them in the process of
-the driver where one worker is left, and do not repeat those of a Ray worker that died (joblib 1.6).
+The cluster stores the arguments of the evaluator, and each worker makes its own evaluator once. If a worker is killed, the
+cluster gives its calls to another one. Calls are submitted to Dask and Ray directly. joblib's backends (1.6) run calls in the
+process of the driver if only one worker is left, and do not repeat the calls of a Ray worker that died.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ logger = logging.getLogger(__name__)
 
 Results = tuple[Result, ...]
 Submit = Callable[[Call], Callable[[], Results]]
-"""Hands a call to a cluster; what it returns waits for the results."""
+"""Submits a call to a cluster, and returns a function that waits for its results."""
 
 TIMEOUT_S = 10.0  # for a scheduler to answer
 
 _LOOPBACK = "127.0.0.1"
-_RAY_OBJECT_BYTES = 256 * 2**20  # of the memory where Ray keeps what it sends: the prices, no more
+_RAY_OBJECT_BYTES = 256 * 2**20  # Ray's object store holds only the prices
 _RETRIES = 3  # of a call whose worker died, as in Dask
-_KEPT = 2  # evaluators in one worker: those of a search that ends and of the next
-_DEADLY = "its evaluation ended every worker that tried, by a signal or for want of memory"
+_KEPT = 2  # evaluators per worker: for a search that ends, and for the next one
+_DEADLY = "its evaluation ended every worker that tried it, by a signal or for lack of memory"
 _DEATHS = {
     "distributed": ("KilledWorker",),
     "ray": ("WorkerCrashedError", "NodeDiedError", "OutOfMemoryError"),
 }
-"""Package → its exceptions that mean that all workers died that had a call."""
+"""Package → its exceptions that mean that every worker that ran a call died."""
 
 
 @contextlib.contextmanager
@@ -54,14 +54,14 @@ def cluster_engine(
     n_workers: int | None,
     parts: tuple[MakeEvaluator, Experiment, Prices, Mapping[str, Any] | None],
 ) -> Iterator[Engine]:
-    """An engine on a cluster, as long as the block runs.
+    """Opens an engine on a cluster for the length of the block.
 
     Args:
         backend: ``dask`` or ``ray``.
-        address: of its scheduler or head node, ``host:port``; unless given, a cluster is started that listens on this
-            machine's loopback alone, and ended with the block.
-        n_workers: of the cluster that is started; 1 unless given.
-        parts: what every worker makes its own evaluator of.
+        address: address of the scheduler or head node, ``host:port``; by default, a cluster is started that listens only on
+            this machine's loopback, and is stopped at the end of the block.
+        n_workers: number of workers of a cluster that is started; default 1.
+        parts: function that makes an evaluator, and its arguments; every worker calls it.
 
     Raises:
         DriverError: the cluster cannot be reached.
@@ -86,7 +86,7 @@ class _Cluster:
             if (found := _unless_dead(results)) is not None:
                 yield found
                 continue
-            # A cluster may also blame a call that waited at a worker for one that ended it: both are tried alone.
+            # A call that only waited at a worker may fail with the one that ended it, so each is tried alone.
             others = [(other, _unless_dead(later)) for other, later in waiting]
             waiting = []
             yield self._alone(call)
@@ -94,7 +94,7 @@ class _Cluster:
                 yield self._alone(other) if known is None else known
 
     def _alone(self, call: Call) -> Results:
-        """The results of every set by itself, while nothing else runs."""
+        """Evaluates every set by itself, while nothing else runs."""
         return tuple(
             (_unless_dead(self._submit(replace(call, sets=(params,)))) or (Result(error=_DEADLY),))[0]
             for params in call.sets
@@ -102,7 +102,7 @@ class _Cluster:
 
 
 def _unless_dead(results: Callable[[], Results]) -> Results | None:
-    """The results; None if all workers died that had the call."""
+    """Returns the results; None if every worker that ran the call died."""
     try:
         return results()
     except Exception as error:
@@ -131,14 +131,14 @@ def _dask(address: str | None, n_workers: int, key: str, data: bytes) -> Iterato
             raise DriverError(f"no Dask scheduler answers at {address}: {error}") from error
         if not client.ncores():
             raise DriverError(f"the Dask cluster at {address} has no workers; start some with `dask worker {address}`")
-        # Workers that come later, such as one in the place of one that was killed, get it, too.
+        # Workers that join later, such as the replacement of a killed one, get it, too.
         client.register_plugin(_parts_plugin(key, data), name=key)
         stack.callback(client.unregister_worker_plugin, name=key)
         yield lambda call: client.submit(run_remote, key, call, pure=False).result
 
 
 def _parts_plugin(key: str, data: bytes) -> Any:
-    """What Dask sets up on every worker."""
+    """Returns the plugin that Dask sets up on every worker."""
     from distributed import WorkerPlugin
 
     class Parts(WorkerPlugin):  # type: ignore[misc]
@@ -150,8 +150,8 @@ def _parts_plugin(key: str, data: bytes) -> Any:
 
 @contextlib.contextmanager
 def _ray(address: str | None, n_workers: int, key: str, data: bytes) -> Iterator[Submit]:
-    # The first keeps Ray from reporting to its makers. The second, read when Ray is imported, has it take the loopback for
-    # the address of this machine, on any system; whatever address it is given, its servers would listen on all of them.
+    # The first variable turns off Ray's usage reports. Ray reads the second one on import; it makes Ray use the loopback as the
+    # address of this machine. Otherwise its servers would listen on all addresses.
     local = {} if address is not None else {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
     with _environment(RAY_USAGE_STATS_ENABLED="0", **local):
         import ray
@@ -201,27 +201,27 @@ def _environment(**values: str) -> Iterator[None]:
                 os.environ[name] = value
 
 
-_parts: dict[str, bytes] = {}  # of this worker, by their hash
-_evaluators: OrderedDict[str, Evaluates] = OrderedDict()  # that it has made of them
+_parts: dict[str, bytes] = {}  # arguments that this worker has, by their hash
+_evaluators: OrderedDict[str, Evaluates] = OrderedDict()  # evaluators that it has made, by the same hash
 _making = threading.Lock()  # a worker may have several threads
 
 
 def keep_parts(key: str, data: bytes) -> None:
-    """Has this worker keep parts."""
+    """Stores the arguments of an evaluator in this worker."""
     _parts[key] = data
 
 
 def run_remote(key: str, call: Call, data: bytes | None = None) -> Results:
-    """:func:`~quantsim.drivers.search.evaluation.run` in a worker, by the evaluator that it makes of the parts, or has made.
+    """Calls :func:`~quantsim.drivers.search.evaluation.run` in a worker, which makes the evaluator on the first call.
 
     Args:
-        key: hash of the parts.
-        call: to be run.
-        data: the parts, where the worker has them not from its cluster.
+        key: hash of the evaluator's arguments.
+        call: the call.
+        data: the arguments, pickled; None if the cluster has stored them in the worker.
     """
     with _making:
         if key not in _evaluators:
-            made = pickle.loads(_parts[key] if data is None else data)  # noqa: S301 - of the driver, whose code runs here
+            made = pickle.loads(_parts[key] if data is None else data)  # noqa: S301 - sent by the driver
             make_evaluator, *others = made
             _evaluators[key] = make_evaluator(*others)
         _evaluators.move_to_end(key)

@@ -1,4 +1,4 @@
-"""What maps evaluations: threads of this process; :mod:`~quantsim.drivers.search.clusters` has the others."""
+"""Engines, which map evaluations: threads of this process, or the clusters of :mod:`~quantsim.drivers.search.clusters`."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ _PACKAGES = {"dask": "distributed", "ray": "ray"}
 
 
 class Engine(Protocol):
-    """Maps evaluations. Which engine it is, and of how many workers, makes no difference to the results."""
+    """Maps evaluations. Results do not depend on the engine or on its number of workers."""
 
     def map(self, calls: Sequence[Call]) -> Iterator[tuple[Result, ...]]:
-        """The results of the calls, in their order, each as soon as it and all before it are known."""
+        """Yields the results of the calls, in order, as soon as each and all earlier ones are known."""
 
 
 def check_backend(backend: str, address: str | None) -> None:
-    """Checks that workers can be run there, before anything takes long.
+    """Checks a backend and its address. Connects to nothing.
 
     Raises:
-        DriverError: the backend is unknown or its package missing, it takes no address, or the address is not valid.
+        DriverError: the backend is unknown, its package is missing, it takes no address, or the address is invalid.
     """
     if backend not in get_args(Backend):
         raise DriverError(f"backend = {backend!r} must be one of {', '.join(get_args(Backend))}")
     if backend == "threads":
         if address is not None:
-            raise DriverError(f"address = {address!r} is of a cluster: say which with backend = 'dask' or 'ray'")
+            raise DriverError(f"address = {address!r} needs a cluster: set backend = 'dask' or 'ray'")
         return
     if address is not None and not (_is_address(address) or (backend == "ray" and address == "auto")):
         raise DriverError(f"address = {address!r} must be HOST:PORT, such as 192.168.1.7:8786")
@@ -53,16 +53,16 @@ def _is_address(text: str) -> bool:
 
 
 class Threads:
-    """Threads of this process, which share one compiled evaluator; JAX lets the others run while it computes."""
+    """Threads of this process, which share one compiled evaluator. They run in parallel, because JAX releases the GIL."""
 
     def __init__(self, evaluator: Evaluates, n_threads: int) -> None:
-        """With one thread, evaluations run in that of the caller, where Ctrl-C reaches them at once."""
+        """With one thread, evaluations run in the thread of the caller, where Ctrl-C interrupts them at once."""
         self._evaluate = functools.partial(run, evaluator)
         self._parallel = Parallel(n_threads, "threading", "generator", batch_size=1, pre_dispatch="all")
         self._compiled: set[tuple[int, bool]] = set()
 
     def map(self, calls: Sequence[Call]) -> Iterator[tuple[Result, ...]]:
-        """See :class:`Engine`. The first call of a kind runs before the others: it compiles their program, once."""
+        """See :class:`Engine`. The first call of each kind runs alone, so that its program is compiled once."""
         first = 0
         if calls and (kind := (calls[0].width, calls[0].block is not None)) not in self._compiled:
             yield self._evaluate(calls[0])
@@ -70,9 +70,9 @@ class Threads:
             first = 1
         results = self._parallel(delayed(self._evaluate)(call) for call in calls[first:])
         try:
-            for found in results:  # noqa: UP028 - "yield from" would close them before the warning is off
+            for found in results:  # noqa: UP028 - "yield from" would close them outside of the block below
                 yield found
         finally:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", UserWarning)  # of results that nobody takes, after an interrupt say
+                warnings.simplefilter("ignore", UserWarning)  # about unread results, for example after an interrupt
                 results.close()

@@ -1,4 +1,4 @@
-"""What gives trials up before their end, by name."""
+"""Pruners by name."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _WORST_KEPT = 25.0  # percentile of the trials so far that a trial has to reach
 
 
 def check_pruner(experiment: Experiment) -> None:
-    """Raises ConfigError where a pruner is to look at more blocks than the training period has chunks."""
+    """Raises ConfigError if a pruner would have more blocks than the training period has chunks."""
     search, minutes = experiment.search, experiment.update.chunk_minutes
     begin, end = experiment.periods.splits()["train"]
     chunks = (end - begin) // timedelta(minutes=minutes)
@@ -36,7 +36,7 @@ def check_pruner(experiment: Experiment) -> None:
 
 
 def make_pruner(search: Search) -> BasePruner:
-    """The pruner that ``search.pruner`` names; the trials that a study begins with are run to their end."""
+    """Returns the pruner that ``search.pruner`` names. The start-up trials are never pruned."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         match search.pruner:
@@ -53,20 +53,20 @@ def make_pruner(search: Search) -> BasePruner:
 def gives_up(
     pruner: BasePruner, study: Study, earlier: Sequence[FrozenTrial], trial: FrozenTrial, reports: Sequence[float]
 ) -> tuple[bool, dict[str, Any]]:
-    """Whether a trial is given up, and what the pruner notes of it.
+    """Returns whether a trial is pruned, and the system attributes that the pruner sets.
 
-    It is compared with the trials of earlier batches only, so it does not matter which of its own batch are further.
+    The trial is compared only with trials of earlier batches, so the progress of its own batch does not matter.
 
     Args:
-        pruner: as of :func:`make_pruner`.
-        study: of the trial.
-        earlier: those trials, by number.
-        trial: as stored.
-        reports: values so far, one for each block.
+        pruner: pruner from :func:`make_pruner`.
+        study: study of the trial.
+        earlier: trials of earlier batches, by number.
+        trial: the trial as stored.
+        reports: values so far, one per block.
     """
     notes: dict[str, Any] = {}
     is_over = False
-    for step in range(len(reports)):  # a pruner notes with a trial how far it has let it
+    for step in range(len(reports)):  # a pruner stores in the trial how far it has come
         now = copy.copy(trial)
         now.intermediate_values = dict(enumerate(reports[: step + 1]))
         now.system_attrs = notes

@@ -1,4 +1,4 @@
-"""Runs a search from its beginning, or from where it was cut off, to its end."""
+"""Runs or resumes a search."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ __all__ = ["SearchRun", "run_search"]
 
 @dataclass(frozen=True)
 class SearchRun:
-    """How a search ended.
+    """The result of a search.
 
     Attributes:
-        run_id: of the checkpoint store.
-        study_name: of the study.
-        storage: where the study is, without its password.
-        n_trials: trials of the study that have ended, failed ones and earlier sessions' included.
-        n_new: of these, the trials that this session ran.
-        n_failed: those that failed, each with its reason in the study.
-        n_pruned: those that were given up before their end.
-        best_trial: number of the trial with the highest objective, as :mod:`quantsim.ranking` has it; of several objectives
-            the balanced one of the front.
-        best_value: its objective; the first of several.
-        front: numbers of the trials that no other beats in all objectives; the best one alone with one objective.
-        hypervolume: what the front dominates above the worst of every objective, each scaled to 1; nan with one objective.
-        stalled: whether ``search.patience`` ended it.
-        out_of_time: whether ``search.max_minutes`` ended this session before it had all its trials.
+        run_id: id of the run in the checkpoint store.
+        study_name: name of the study.
+        storage: location of the study, without its password.
+        n_trials: number of finished trials of the study, including failed ones and those of earlier sessions.
+        n_new: number of trials of this session.
+        n_failed: number of failed trials; the study has the reason of each.
+        n_pruned: number of pruned trials.
+        best_trial: number of the trial with the highest objective, ranked as in :mod:`quantsim.ranking`; for several
+            objectives, the balanced trial of the Pareto front.
+        best_value: its objective; for several, the first one.
+        front: numbers of the trials on the Pareto front; for one objective, only the best trial.
+        hypervolume: hypervolume of the front above the worst value of every objective, each scaled to 1; nan for one objective.
+        stalled: whether ``search.patience`` ended the search.
+        out_of_time: whether ``search.max_minutes`` ended this session before its last trial.
         seconds: duration of this session.
     """
 
@@ -81,40 +81,40 @@ def run_search(
     address: str | None = None,
     make_evaluator: MakeEvaluator | None = None,
 ) -> SearchRun:
-    """Searches for the parameters with the highest train objective; a study that was cut off is resumed.
+    """Searches for the parameters with the highest train objective. Resumes a study that was interrupted.
 
-    Each completed trial is also a checkpoint of the store, its number the step. The trials depend on the experiment and the
-    data alone: not on how many workers evaluate them, where, or how often the study was cut off.
+    Each completed trial is also a checkpoint of the store, with the trial number as its step. The trials depend only on the
+    experiment and the data, and not on the workers or on interruptions.
 
     Args:
-        experiment: its ``search`` and ``objective`` tables steer the search.
-        prices: must cover all its periods; None for those that ``experiment.data`` names.
-        store: where checkpoints go.
-        series: in-memory series, as :class:`quantsim.simulator.Evaluator` takes them.
-        storage: where the study is kept: a path ending in ``.journal``, ``.log``, ``.db``, ``.sqlite`` or ``.sqlite3``, a
-            database URL, or ``grpc://host:port``; unless given, a journal file beside the store, or its database
-            where that is on a server.
-        study_name: unless given, the experiment's name and a hash of everything that tells studies apart.
-        jobs: evaluations at the same time; unless given, the experiment's, or as many as the cluster at ``address`` has room
-            for.
-        trials: how many trials the study shall have in the end; unless given, the experiment's.
-        enqueue: human-readable parameters to be tried first, such as those of checkpoints. Sets that the study has are
-            passed over.
+        experiment: experiment with the tables ``search`` and ``objective``.
+        prices: prices that cover all its periods; None for those that ``experiment.data`` names.
+        store: store for the checkpoints.
+        series: series in memory, as for :class:`quantsim.simulator.Evaluator`.
+        storage: location of the study: a path ending in ``.journal``, ``.log``, ``.db``, ``.sqlite`` or ``.sqlite3``, a
+            database URL, or ``grpc://host:port``. By default, a journal file beside the store, or the database of a
+            store on a server.
+        study_name: name of the study; by default, the experiment's name and a hash of everything that distinguishes studies.
+        jobs: number of parallel evaluations; by default, that of the experiment, or all workers of the cluster at
+            ``address``.
+        trials: number of trials of the study in the end; by default, that of the experiment.
+        enqueue: human-readable parameters to try first, such as those of checkpoints. Sets that the study has already are
+            skipped.
         group: id of the group of a new run in the store, and its position in it; None for none.
-        progress: called after every step.
-        take_over: whether to run a study that is marked as being run by a process on another machine.
-        backend: where evaluations run: ``threads`` of this process, or the workers of a ``dask`` or ``ray`` cluster.
-        address: of the cluster; unless given, one is started on this machine for the time of the search.
-        make_evaluator: called with experiment, prices and series, here and in every worker of a cluster, so it must be
-            importable there; :class:`quantsim.simulator.Evaluator` unless given.
+        progress: function that is called after every step.
+        take_over: whether to run a study although a process on another machine holds its lease.
+        backend: ``threads`` of this process, or the workers of a ``dask`` or ``ray`` cluster.
+        address: address of the cluster; by default, a local one is started for the search.
+        make_evaluator: function of experiment, prices and series, which is called here and in every worker of a cluster, so
+            it must be importable there; default :class:`quantsim.simulator.Evaluator`.
 
     Raises:
-        ConfigError: the search space is not valid, or there is nothing to search.
+        ConfigError: the search space is invalid or empty.
         ParameterError: a set of ``enqueue`` does not fit the search space.
         WindowError: a metric of the objective is undefined over periods so short.
-        DriverError: the study is of something else or in use, its storage cannot be opened or does not answer, all trials
-            fail, or the cluster is not there.
-        KeyboardInterrupt: as raised; trials that have ended are kept, and the run is marked as interrupted.
+        DriverError: the study belongs to another experiment or is in use, its storage cannot be opened or does not answer,
+            all trials fail, or the cluster does not answer.
+        KeyboardInterrupt: finished trials are stored, and the run is stored as interrupted.
     """
     driver = SearchDriver(
         experiment,
@@ -137,7 +137,7 @@ def run_search(
 
 
 def search_run(driver: SearchDriver, done: Finished[State]) -> SearchRun:
-    """What a run of the driver came to; the driver is still open."""
+    """Returns the result of a run of the driver, which must still be open."""
     tally = done.state.tally
     kept = kept_trials(settled_trials(driver.study))
     values = np.array([trial.values for trial in kept])

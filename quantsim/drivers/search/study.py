@@ -1,4 +1,4 @@
-"""Studies: made or resumed under a name, tied to their experiment and prices, and held by one process at a time."""
+"""Studies: created or loaded by name, tied to an experiment and prices, and run by one process at a time."""
 
 from __future__ import annotations
 
@@ -53,16 +53,16 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 EXPERIMENT = "quantsim_experiment"
-"""Attribute of a study that a search has run: the experiment, as JSON values, passwords redacted."""
+"""User attribute of a study: the experiment as JSON values, with redacted passwords."""
 
 METRICS = "metrics"
-"""User attribute of a completed trial: split → metric → value; a value that is not finite is text."""
+"""User attribute of a completed trial: split → metric → value; non-finite values are text."""
 
 REASON = "reason"
 """User attribute of a failed trial: why it failed."""
 
 ABANDONED = "abandoned"
-"""User attribute of a failed trial that does not count: it was cut off in an older version."""
+"""User attribute of a failed trial that does not count, because it was interrupted in an older version."""
 
 
 _IDENTITY = "quantsim"
@@ -73,14 +73,14 @@ _NOTE_DIGEST = "quantsim:note"
 
 @dataclass(frozen=True)
 class StudyIdentity:
-    """What all trials of one study have in common; how many there are and who runs them is not part of it.
+    """The identity of a study. Budgets and workers are not part of it.
 
     Attributes:
-        purpose: of the driver: what the keys that count decide.
-        experiment: these keys, see :meth:`Experiment.content`.
-        data_id: identity of the prices, and of the series where there are any.
-        space: the ranges, by trial parameter; the content of the file counts, not its name.
-        digest: of all that, less keys at their defaults, in hex.
+        purpose: purpose of the driver, which decides the keys that count.
+        experiment: these keys; see :meth:`Experiment.content`.
+        data_id: identity of prices and series.
+        space: ranges by trial parameter; the content of the file counts, and not its name.
+        digest: hash of all this without keys at their defaults, in hexadecimal.
     """
 
     purpose: Decides
@@ -90,13 +90,13 @@ class StudyIdentity:
     digest: str
 
     def as_json(self) -> dict[str, Any]:
-        """The content as JSON values, passwords redacted."""
+        """Returns the content as JSON values, with redacted passwords."""
         values = {"experiment": self.experiment, "data_id": self.data_id, "space": self.space}
         plain: dict[str, Any] = json.loads(redact(json.dumps(values, sort_keys=True)))
         return plain
 
     def differences(self, stored: Mapping[str, Any]) -> list[str]:
-        """``key is a, and was b`` for every leaf that was otherwise when ``stored`` was written, by this version or another."""
+        """Returns "key is a, and was b" for every leaf that differs from ``stored``, which any version may have written."""
         config, sources = renewed(stored.get("experiment", {})), stored.get("rule_sources", {})
         experiment = content(Experiment, config, self.purpose, sources)
         was = {"experiment": experiment, "data_id": stored.get("data_id"), "space": stored.get("space")}
@@ -104,14 +104,14 @@ class StudyIdentity:
 
 
 def identify(experiment: Experiment, data_id: str, space: SearchSpace, purpose: Decides = SEARCH) -> StudyIdentity:
-    """The identity of the study that searches this space of this experiment on these prices."""
+    """Returns the identity of the study of an experiment, its prices and its search space."""
     ranges = space.describe()
     whole = digest([experiment.identity_for(purpose), data_id, ranges])
     return StudyIdentity(purpose, experiment.content(purpose), data_id, ranges, whole)
 
 
 def default_name(location: Location, stem: str, identity: StudyIdentity) -> str:
-    """The name of a study that the user gave none: ``stem`` and a hash, or what another version called the same study."""
+    """Returns the default name of a study: ``stem`` and a hash, or the name that another version gave the same study."""
     name = f"{stem}-{identity.digest[:8]}"
     with opened_storage(location) as storage:
         studies = {study.study_name: study.user_attrs for study in storage.get_all_studies()}
@@ -121,7 +121,7 @@ def default_name(location: Location, stem: str, identity: StudyIdentity) -> str:
     for other, attributes in studies.items():
         if of_default.fullmatch(other) and _IDENTITY in attributes:
             stored = {"rule_sources": attributes.get(_RULES, {}), **attributes[_IDENTITY]}
-            if whole := attributes.get(EXPERIMENT):  # with the tables of the other drivers
+            if whole := attributes.get(EXPERIMENT):  # includes the tables of the other drivers
                 stored["experiment"] = whole
             if not identity.differences(stored):
                 return other
@@ -129,17 +129,23 @@ def default_name(location: Location, stem: str, identity: StudyIdentity) -> str:
 
 
 def open_study(storage: BaseStorage, name: str, identity: StudyIdentity, objectives: Sequence[str]) -> Study:
-    """Takes up the study of that name, or makes it; ``objectives`` are what its values are called, all maximised.
+    """Loads the study of that name, or creates it.
+
+    Args:
+        storage: storage of the study.
+        name: name of the study.
+        identity: its identity.
+        objectives: names of its values, which are all maximised.
 
     Raises:
-        DriverError: the name belongs to a study of something else; the message says where they differ.
+        DriverError: the stored study has another identity; the message lists the differences.
     """
     directions = [StudyDirection.MAXIMIZE] * len(objectives)
     study = optuna.create_study(storage=storage, study_name=name, directions=directions, load_if_exists=True)
     if study.directions != directions:
         raise DriverError(
             f"study {name!r} has the directions {', '.join(each.name.lower() for each in study.directions)}, and this search "
-            f"maximises {len(directions)}: it is of another program or another study; give another name"
+            f"maximises {len(directions)}: another program or another search made it; give another name"
         )
     if study.metric_names != list(objectives):
         with warnings.catch_warnings():
@@ -154,42 +160,42 @@ def open_study(storage: BaseStorage, name: str, identity: StudyIdentity, objecti
     if differences := identity.differences(stored):
         raise DriverError(
             f"study {name!r} is of another experiment or other prices, and its trials cannot be compared with new ones: "
-            f"{'; '.join(differences)}. Give another study name, or restore what was changed"
+            f"{'; '.join(differences)}. Give another study name, or undo the changes"
         )
     return study
 
 
 def load_study(storage: BaseStorage, name: str) -> Study:
-    """The study of that name, which a driver has made.
+    """Loads the study of that name.
 
     Raises:
-        DriverError: it is not there; the message lists those that are.
+        DriverError: it does not exist; the message lists existing ones.
     """
     try:
         return optuna.load_study(storage=storage, study_name=name)
     except KeyError as error:
         there = [study.study_name for study in storage.get_all_studies()]
-        remedy = nearest(name, there) if there else "none was begun yet, which `quantsim optuna --storage ...` does"
+        remedy = nearest(name, there) if there else "the storage has none; `quantsim optuna --storage ...` starts one"
         raise DriverError(f"there is no study {name!r} here: {remedy}") from error
 
 
 def study_id(study: Study) -> str:
-    """What tells this study from any other, of the same name or not; 32 hexadecimal digits."""
+    """Returns the unique id of a study, 32 hexadecimal digits."""
     return str(study.user_attrs[_IDENTITY]["study_id"])
 
 
 def is_void(trial: FrozenTrial) -> bool:
-    """Whether a trial was given up: it does not count, and never will. One that completed after all does count."""
+    """Whether a trial was abandoned in an older version, and does not count."""
     return trial.state is TrialState.FAIL and ABANDONED in trial.user_attrs
 
 
 def settled_trials(study: Study) -> list[FrozenTrial]:
-    """The trials that count: completed, or failed in their own right. Read only: they are not copies."""
+    """Returns the trials that count: completed, pruned or failed. They are not copies: do not change them."""
     return [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished() and not is_void(trial)]
 
 
 def describe_task(study: Study, experiment: Experiment) -> None:
-    """Stores what is searched, passwords redacted, for those who know the study only."""
+    """Stores the experiment with its study, with redacted passwords."""
     plain = json.loads(redact(json.dumps(experiment.model_dump(mode="json"))))
     if study.user_attrs.get(EXPERIMENT) != plain:
         study.set_user_attr(EXPERIMENT, plain)
@@ -198,7 +204,7 @@ def describe_task(study: Study, experiment: Experiment) -> None:
 
 
 def write_note(study: Study, text: str) -> None:
-    """Stores the text as the study's note if the dashboard is installed. A note that a user changed stays as it is."""
+    """Stores a text as the study's note if the dashboard is installed. A note that a user has changed is kept."""
     try:
         from optuna_dashboard import get_note, save_note
     except ImportError:
@@ -207,7 +213,7 @@ def write_note(study: Study, text: str) -> None:
     present, digest = get_note(study), hashlib.sha256(text.encode()).hexdigest()
     written = study_attributes(study).get(_NOTE_DIGEST)
     if present not in ("", text) and written != hashlib.sha256(present.encode()).hexdigest():
-        logger.debug("the note of study %s was changed by a user, and stays", study.study_name)
+        logger.debug("kept the note of study %s, which a user has changed", study.study_name)
         return
     if present != text:
         save_note(study, text)
@@ -216,16 +222,16 @@ def write_note(study: Study, text: str) -> None:
 
 
 def hold(study: Study, *, take_over: bool) -> bool:
-    """Acquires the lease of the study for this process; returns whether an earlier process ended without releasing it.
+    """Acquires the lease of a study for this process. Returns whether an earlier process ended without releasing it.
 
     Raises:
-        DriverError: another process is at it, here or, as far as can be known, on another machine.
+        DriverError: another process holds the lease, and may be alive.
     """
     runner = study.user_attrs.get(_RUNNER)
     if runner is not None and not take_over and may_be_alive(runner):
         raise DriverError(
-            f"study {study.study_name!r} is being run by process {runner['pid']} on {runner['host']}; wait for it, or, if it "
-            "is gone, say take_over=True"
+            f"study {study.study_name!r} is being run by process {runner['pid']} on {runner['host']}; wait for it, or set "
+            "take_over=True if it has ended"
         )
     study.set_user_attr(_RUNNER, process_identity())
     return runner is not None
@@ -238,7 +244,7 @@ def release(study: Study) -> None:
 
 @contextlib.contextmanager
 def quiet_optuna() -> Iterator[None]:
-    """Holds back Optuna's line per trial; warnings still come through. The level is restored at the end."""
+    """Silences Optuna's message for each trial, but not its warnings, while the block runs."""
     level = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(max(level, optuna.logging.WARNING))
     try:

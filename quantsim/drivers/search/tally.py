@@ -16,16 +16,16 @@ __all__ = ["SearchProgress", "Tally"]
 
 @dataclass(frozen=True)
 class SearchProgress:
-    """What the driver tells whoever watches.
+    """The progress of a search, for the callback.
 
     Attributes:
-        finished: trials that count, failed ones among them, earlier sessions' included.
-        failed: those that failed.
-        pruned: those that were given up before their end.
-        total: trials there will be.
-        best_value: the best objective so far, of several the first; None before any.
-        best_trial: its trial number.
-        seconds: since this session began.
+        finished: number of finished trials, including failed ones and those of earlier sessions.
+        failed: number of failed trials.
+        pruned: number of pruned trials.
+        total: number of trials of the study in the end.
+        best_value: best objective so far; for several, the first one; None before the first trial.
+        best_trial: number of that trial.
+        seconds: duration of this session so far.
     """
 
     finished: int
@@ -39,17 +39,17 @@ class SearchProgress:
 
 @dataclass(frozen=True)
 class Tally:
-    """What is known of the trials of a study that have come to an end.
+    """Counts of the finished trials of a study.
 
     Attributes:
-        finished: how many there are.
-        failed: those that failed.
-        pruned: those that were given up.
-        best: the best of the others.
-        to_beat: the value that ``search.patience`` goes by; None before any.
-        stale: trials since it was last beaten by more than ``search.min_gain``.
-        failures_in_row: trials of this session that failed since the last that did not.
-        last_failure: number of the last one that failed, and why; empty before any.
+        finished: number of finished trials.
+        failed: number of failed trials.
+        pruned: number of pruned trials.
+        best: the best completed trial.
+        to_beat: the value that ``search.patience`` compares with; None before the first trial.
+        stale: number of trials since a value exceeded it by more than ``search.min_gain``.
+        failures_in_row: number of trials of this session that failed since the last one that did not.
+        last_failure: number and reason of the last failed trial; empty if there is none.
     """
 
     finished: int = 0
@@ -62,7 +62,7 @@ class Tally:
     last_failure: str = ""
 
     def add(self, trials: Iterable[FrozenTrial], min_gain: float) -> Tally:
-        """Takes trials into account, in their order."""
+        """Returns the tally with further trials, in order."""
         tally = self
         for trial in trials:
             tally = tally._add(trial, min_gain)

@@ -1,4 +1,4 @@
-"""What a trial is worth to the study: its values, one per objective, how far it breaks the constraints, and which is best."""
+"""The values of trials: objectives, constraint violations, and ranking."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ Metrics = Mapping[str, Mapping[str, float]]
 
 
 def trial_values(experiment: Experiment, metrics: Metrics) -> tuple[float, ...]:
-    """The objectives of an evaluated set, from its train metrics; ± infinity is one of the values.
+    """Returns the objectives of an evaluated set, from its train metrics; they may be infinite.
 
-    With one objective, ``search.overfitting_penalty`` times what train is better than validation by is taken off. A ratio is
-    bounded for that; where the difference is infinite all the same, the value is ``-inf``.
+    With one objective, ``search.overfitting_penalty`` times the excess of train over validation is subtracted. Ratios are
+    bounded for this. If the excess is infinite, the value is ``-inf``.
 
     Args:
-        experiment: says what is maximised.
+        experiment: experiment with the objectives.
         metrics: split → metric → value.
     """
     train, penalty = metrics["train"], experiment.search.overfitting_penalty
@@ -52,15 +52,15 @@ def trial_values(experiment: Experiment, metrics: Metrics) -> tuple[float, ...]:
 
 
 def constraint_values(experiment: Experiment, metrics: Metrics) -> dict[str, float]:
-    """Constraint → how far its train metric falls short of its minimum; at most 0 where it holds, as Optuna has it.
+    """Returns constraint → minimum minus its train metric, which is at most 0 if it is met, as Optuna expects.
 
-    Finite, unless it is nan: samplers add them up, and the dashboard's JSON has no infinity.
+    Infinite values are clamped, because samplers add them and the dashboard's JSON has no infinity.
     """
     return {name: clamped(minimum - metrics["train"][name]) for name, minimum in experiment.objective.constraints}
 
 
 def unfit(experiment: Experiment, metrics: Metrics) -> str | None:
-    """Why a trial with these metrics fails: an objective or a constraint that is nan; None if it does not."""
+    """Returns why a trial with these metrics fails: an objective or a constraint is nan. None if it does not fail."""
     for name, value in zip(experiment.search_objectives, trial_values(experiment, metrics), strict=True):
         if math.isnan(value):
             plain, _ = signed(name)
@@ -77,24 +77,24 @@ def unfit(experiment: Experiment, metrics: Metrics) -> str | None:
 
 
 def tie_of(trial: FrozenTrial) -> float | None:
-    """What tells a completed trial from others of the same value; None where it is not stored."""
+    """Returns the metric that breaks ties between completed trials of equal value; None if it is not stored."""
     stored = trial.user_attrs.get(METRICS, {}).get("train", {}).get(TIE_METRIC)
     return None if stored is None else float(stored)
 
 
 def kept_trials(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
-    """The completed trials that keep all constraints, or all completed ones where none does."""
+    """Returns the completed trials that meet all constraints, or all completed ones if none does."""
     completed = [trial for trial in trials if trial.state is TrialState.COMPLETE]
     return [trial for trial in completed if all(value <= 0.0 for value in trial.constraints.values())] or completed
 
 
 def ranked_trials(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
-    """Completed trials of one objective, the best first, as :mod:`quantsim.ranking` has it."""
+    """Returns completed trials of one objective, the best first, ranked as in :mod:`quantsim.ranking`."""
     return sorted(trials, key=lambda trial: rank(trial.values[0], tie_of(trial)), reverse=True)
 
 
 def best_trials(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
-    """The best of the trials that keep the constraints, alone, or their front where there are several objectives."""
+    """Returns the best trial that meets the constraints, or for several objectives the Pareto front of such trials."""
     kept = kept_trials(trials)
     if not kept or len(kept[0].values) == 1:
         return ranked_trials(kept)[:1]
@@ -102,7 +102,7 @@ def best_trials(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
 
 
 def check_objectives(experiment: Experiment) -> None:
-    """Raises ConfigError where ``search.objectives`` names what the evaluator does not give."""
+    """Raises ConfigError if ``search.objectives`` has a name that the evaluator does not compute."""
     objective = experiment.objective
     periods = objective.n_periods + objective.n_random_periods + len(objective.periods)
     parts = ("mean", "std", "worst", *(f"period_{index}" for index in range(1, periods + 1)))
@@ -113,8 +113,8 @@ def check_objectives(experiment: Experiment) -> None:
         plain, _ = signed(name)
         if plain not in known:
             raise ConfigError(
-                f"search.objectives: {name!r} is no metric here; {nearest(plain, known)} (metrics of periods, such as "
-                f"{objective.metric}.worst, are those of the objective, with objective.n_periods above 1)"
+                f"search.objectives: {name!r} is not a metric of this study; {nearest(plain, known)} (metrics of periods, such "
+                f"as {objective.metric}.worst, need objective.n_periods above 1)"
             )
 
 

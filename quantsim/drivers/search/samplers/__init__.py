@@ -1,1 +1,1 @@
-"""What draws trials: samplers by name, our own ones, and the generations that population samplers draw."""
+"""Samplers by name, and samplers of this package."""

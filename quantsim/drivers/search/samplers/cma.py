@@ -1,8 +1,8 @@
-"""CMA-ES whose state follows from the study's trials: each stores the number of its generation, and nothing else.
+"""CMA-ES that restores its state from the study's trials, which only store the number of their generation.
 
-Optuna's own sampler stores its optimiser as a pickle, so anyone who can write to the storage can make the reader run code.
-Here the optimiser, that of the package ``cmaes``, is rebuilt by telling it the generations so far. A process that continues a
-study keeps what it has built.
+Optuna's own sampler stores its optimiser as a pickle, so anyone who can write to the storage can run code in the reader. This
+sampler restores the optimiser of the package ``cmaes`` by telling it all generations again. A process keeps the optimiser
+between trials.
 """
 
 from __future__ import annotations
@@ -26,34 +26,34 @@ if TYPE_CHECKING:
 __all__ = ["GENERATION", "CmaProgress", "CmaSampler", "first_population_size"]
 
 GENERATION = "quantsim:cma_generation"
-"""System attribute of a trial: the generation it was drawn in. Trials that were enqueued have none, and are not told."""
+"""System attribute of a trial: its generation. Enqueued trials have none, and are not told to the optimiser."""
 
-_SIGMA = 1 / 6  # of the unit cube: its centre is three standard deviations from the ends
+_SIGMA = 1 / 6  # in the unit cube, so that the ends are three standard deviations from its centre
 
 
 class CmaSampler(BaseSampler):
-    """Covariance matrix adaptation in the unit cube, restarted with twice the population where it has converged.
+    """Covariance matrix adaptation in the unit cube, restarted with twice the population after convergence.
 
     (Hansen 2016, arXiv:1604.00772; restarts: Auger and Hansen 2005.)
     """
 
     def __init__(self, seed: int, progress: CmaProgress) -> None:
-        """``seed`` is of the random numbers of the next trial; ``progress`` is continued."""
+        """``seed`` is the seed for the next trial; ``progress`` holds the optimiser."""
         self._seed, self._progress = seed, progress
 
     @property
     def population_size(self) -> int:
-        """How many trials the present generation has."""
+        """Number of trials in the current generation."""
         return self._progress.population_size
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """Nothing: the caller knows the space."""
+        """Returns an empty space, because the caller passes the space."""
         return {}
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """A point drawn from the present generation. The space is of two or more ranges, without choices."""
+        """Draws a point of the current generation. The space must have two or more ranges, and no choices."""
         if len(search_space) < 2:  # cmaes needs two dimensions
             return {}
         cube = UnitCube({name: search_space[name] for name in sorted(search_space)})
@@ -65,26 +65,26 @@ class CmaSampler(BaseSampler):
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        """At random."""
+        """Draws at random."""
         return RandomSampler(self._seed).sample_independent(study, trial, param_name, param_distribution)
 
 
 class CmaProgress:
-    """An optimiser and how many generations it was told."""
+    """An optimiser, and the number of generations that it was told."""
 
     def __init__(self) -> None:
-        """Before any trial."""
+        """Starts before the first trial."""
         self._study: tuple[str, datetime | None] | None = None
         self._optimiser: CMA | None = None
         self._generation = self._restarts = 0
 
     @property
     def population_size(self) -> int:
-        """Of the generation that is being drawn; 0 before any is."""
+        """Population size of the current generation; 0 before the first."""
         return 0 if self._optimiser is None else int(self._optimiser.population_size)
 
     def advance(self, study: Study, space: Mapping[str, BaseDistribution]) -> tuple[CMA, int]:
-        """The optimiser after all complete generations of a study, and the number of the one that is being drawn."""
+        """Returns the optimiser after all complete generations of a study, and the number of the current one."""
         trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         identity = (study.study_name, trials[0].datetime_start if trials else None)
         if self._optimiser is None or self._study != identity:
@@ -107,7 +107,7 @@ class CmaProgress:
 
 
 def _start(n_dimensions: int, restarts: int) -> CMA:
-    """A new optimiser: the first begins in the middle, later ones anywhere, with a population that doubles."""
+    """Returns a new optimiser. The first starts in the centre, later ones at random points with doubled populations."""
     from cmaes import CMA
 
     mean = np.random.default_rng(restarts).uniform(0.1, 0.9, n_dimensions) if restarts else np.full(n_dimensions, 0.5)
@@ -117,5 +117,5 @@ def _start(n_dimensions: int, restarts: int) -> CMA:
 
 
 def first_population_size(n_dimensions: int) -> int:
-    """Trials in a generation, before any restart."""
+    """Returns the number of trials in a generation before any restart."""
     return 4 + int(3 * np.log(n_dimensions))

@@ -1,9 +1,9 @@
-"""Optuna's genetic algorithms, with parents that are the same whenever a trial is drawn.
+"""Optuna's genetic algorithms, with reproducible parents.
 
-Optuna 5.0 selects the parents of a generation with its first trial, stores their numbers, and reads them for the other trials.
-The first trial has them in the order of fitness, after random numbers were spent on selecting them; the others in the order of
-their numbers, with fresh random numbers. So the first trial would be another one if it is drawn again after an interruption.
-Here all trials have what the others have.
+Optuna 5.0 selects the parents of a generation when it draws the first trial, and stores their numbers for the other trials. The
+first trial gets them ordered by fitness, after the selection has used random numbers. The others get them ordered by number,
+with fresh random numbers. So the first trial would differ if it was drawn again after an interruption. Here all trials get
+their parents in the second way.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ class NSGAIISampler(optuna.samplers.NSGAIISampler):
     """NSGA-II (Deb et al. 2002)."""
 
     def __init__(self, population_size: int, seed: int) -> None:
-        """Optuna's, with its defaults for all else."""
+        """Takes Optuna's defaults for all other arguments."""
         super().__init__(population_size=population_size, seed=seed)
         self._seed = seed
 
     def select_parent(self, study: Study, generation: int) -> list[FrozenTrial]:
-        """The parents, by their numbers."""
+        """Returns the parents, ordered by number."""
         parents = super().select_parent(study, generation)
         reseed(self, self._seed)
         return sorted(parents, key=lambda trial: trial.number)
@@ -38,12 +38,12 @@ class NSGAIIISampler(optuna.samplers.NSGAIIISampler):
     """NSGA-III (Deb and Jain 2014)."""
 
     def __init__(self, population_size: int, seed: int) -> None:
-        """Optuna's, with its defaults for all else."""
+        """Takes Optuna's defaults for all other arguments."""
         super().__init__(population_size=population_size, seed=seed)
         self._seed = seed
 
     def select_parent(self, study: Study, generation: int) -> list[FrozenTrial]:
-        """The parents, by their numbers."""
+        """Returns the parents, ordered by number."""
         parents = super().select_parent(study, generation)
         reseed(self, self._seed)
         return sorted(parents, key=lambda trial: trial.number)

@@ -1,4 +1,4 @@
-"""The sampler of one trial, by name, over a known space; its noise is fixed by where the trial stands in the study."""
+"""Samplers by name. The random numbers of a trial depend on the seed and its position in the study."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from quantsim.optuna_private import IndexedQMCSampler
 __all__ = ["check_sampler", "draw", "make_sampler"]
 
 
-_PROGRESS = CmaProgress()  # of this process, whose studies come one after another
+_PROGRESS = CmaProgress()  # one per process, which runs one study at a time
 
 
 def check_sampler(search: Search, distributions: Mapping[str, BaseDistribution], n_objectives: int = 1) -> None:
-    """Raises ConfigError where the sampler cannot draw from such a space, or its package is missing."""
+    """Raises ConfigError if the sampler does not support the space, or its package is missing."""
     name = search.sampler
     if name == "cmaes":
         choices = [key for key, one in distributions.items() if isinstance(one, CategoricalDistribution)]
         if choices:
             raise ConfigError(
-                f"search.sampler = {name!r} draws from ranges only, and {choices[0]} has choices: fix it, or take "
+                f"search.sampler = {name!r} supports ranges only, and {choices[0]} has choices: fix it, or take "
                 "another sampler"
             )
         if n_objectives > 1:
@@ -54,13 +54,13 @@ def check_sampler(search: Search, distributions: Mapping[str, BaseDistribution],
 
 
 def make_sampler(experiment: Experiment, place: int) -> BaseSampler:
-    """The sampler of one trial. What it draws depends on the experiment, on the trials it is shown, and on the place alone.
+    """Returns the sampler of one trial. It draws by the experiment, the trials that it sees, and the position of the trial.
 
     Args:
-        experiment: its ``seed`` and ``search`` table.
-        place: of the trial among those that count, from 0.
+        experiment: experiment with ``seed`` and the table ``search``.
+        place: position of the trial among those that count, from 0.
     """
-    # A hash, so that no two trials share their noise.
+    # A hash, so that the random numbers of trials are independent.
     seed, study_seed = (
         int(np.random.SeedSequence(entropy).generate_state(1)[0])
         for entropy in ([experiment.seed, 0, place], [experiment.seed])
@@ -99,14 +99,14 @@ def draw(
 ) -> dict[str, Any]:
     """Draws all parameters of a trial.
 
-    A sampler of Optuna finds the space by going through all trials of the study, and one that is made anew for each trial
-    would go through them each time. Here it is told the space.
+    A sampler of Optuna infers the space from all trials of the study, which would be repeated for each trial. Here it gets the
+    space as an argument.
 
     Args:
-        sampler: made for this trial.
-        search: names the sampler.
-        study: as the sampler shall see it.
-        trial: the one that is drawn.
+        sampler: sampler of this trial.
+        search: settings of the search.
+        study: view of the study for the sampler.
+        trial: the trial.
         distributions: trial parameter → distribution.
     """
     sampler.before_trial(study, trial)
