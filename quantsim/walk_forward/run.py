@@ -75,7 +75,8 @@ def run_walk_forward(
         method: selection method, which must not use test data; default: ``best_validation``, or ``best_train`` without
             validation data.
         series: series in memory instead of files; see :class:`~quantsim.simulator.Evaluator`.
-        storage: storage of the Optuna studies, as in :func:`~quantsim.drivers.search.run_search`.
+        storage: storage of the Optuna studies, as in :func:`~quantsim.drivers.search.run_search`; default: a journal for each
+            fold, in a folder beside a store in a file.
         jobs: number of folds that are trained at the same time; if there are more jobs than folds, searches use the others.
         backend: where trials of a search are evaluated: "threads", "dask" or "ray". On a cluster, folds follow one another.
         address: address of the cluster.

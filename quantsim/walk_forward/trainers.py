@@ -14,7 +14,7 @@ from quantsim.config.identity import GRADIENTS, HYBRID, SEARCH, Decides
 from quantsim.drivers.search.engines import Backend, check_backend
 from quantsim.errors import ConfigError, DriverError
 from quantsim.prices import Prices
-from quantsim.storages.location import Location
+from quantsim.storages.location import Location, default_storage, storage_file
 
 __all__ = [
     "TRAINERS",
@@ -47,7 +47,8 @@ class Resources:
         jobs: evaluations at the same time.
         backend: where trials of a search are evaluated; see :func:`~quantsim.drivers.search.run_search`.
         address: address of the cluster.
-        storage: storage of the studies of searches; None for the default.
+        storage: storage of the studies of all searches; by default, each fold of a store in a file has a journal of its own, in
+            a folder beside the store, because a journal is read as a whole when it is opened.
         series: series in memory.
     """
 
@@ -177,7 +178,7 @@ def train(
         group: id of the group of runs, and position in it.
         progress: called after every step.
     """
-    series = resources.series or None
+    series, storage = resources.series or None, resources.storage or _storage_of_fold(store, group)
     if trainer in ("search", "random"):
         from quantsim.drivers.search import run_search
 
@@ -186,7 +187,7 @@ def train(
             prices,
             store,
             series=series,
-            storage=resources.storage,
+            storage=storage,
             study_name=f"{experiment.name}-{trainer}-{group[0][:8]}",
             jobs=resources.jobs,
             backend=resources.backend,
@@ -213,7 +214,7 @@ def train(
             prices,
             store,
             series=series,
-            storage=resources.storage,
+            storage=storage,
             jobs=resources.jobs,
             group=group,
             progress=lambda seen: progress(
@@ -225,3 +226,11 @@ def train(
     return run_fixed(
         experiment, prices, store, series=series, group=group, progress=lambda value: progress(1, 1, value, True)
     )
+
+
+def _storage_of_fold(store: CheckpointStore, group: tuple[str, int]) -> Location:
+    """Returns the default storage of the study of a fold."""
+    place = default_storage(store.url)
+    if (path := storage_file(place)) is None:
+        return place
+    return path.with_name(f"{path.stem}-folds") / f"{group[0][:8]}-{group[1]}{path.suffix}"
