@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from quantsim.checkpoints.checkpoint import IMPORTED, Checkpoint
 from quantsim.checkpoints.pareto import signed
-from quantsim.errors import SelectionError
+from quantsim.errors import SelectionError, nearest
 
 __all__ = [
     "BARE_OBJECTIVE",
@@ -26,6 +26,7 @@ __all__ = [
     "checked_metrics",
     "checked_minimum",
     "default_metrics",
+    "method_of",
     "needs_one_run",
     "on_stored_splits",
 ]
@@ -155,13 +156,20 @@ def default_metrics(name: str) -> tuple[str, ...]:
     return (BARE_OBJECTIVE,) if METHODS[name].by_objective else METHODS[name].metrics
 
 
+def method_of(name: str) -> Method:
+    """Returns the selection method of that name; raises SelectionError if there is none."""
+    if name not in METHODS:
+        raise SelectionError(f"unknown selection method {name!r}; {nearest(name, METHODS)}")
+    return METHODS[name]
+
+
 def on_stored_splits(name: str, rows: Iterable[Checkpoint]) -> tuple[Method, Sequence[str]]:
     """Returns the method, and notes on the splits that it compares.
 
     A search of quantammsim with validation data computes its "test objective" on the validation data. Such a run is imported
     with validation metrics and without test metrics, and its load methods compare validation metrics.
     """
-    method = METHODS[name]
+    method = method_of(name)
     if name not in _PUBLISHED or not method.uses_test:
         return method, ()
     imported = [row for row in rows if row.driver == IMPORTED]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from quantsim.checkpoints.checkpoint import Checkpoint, Run
 from quantsim.checkpoints.comparable import comparable_runs, same_prices
-from quantsim.checkpoints.methods import FRONT_METHODS, METHODS, default_metrics, needs_one_run
+from quantsim.checkpoints.methods import FRONT_METHODS, METHODS, default_metrics, method_of, needs_one_run
 from quantsim.checkpoints.pareto import signed
 from quantsim.checkpoints.reevaluation import evaluation_of
 from quantsim.checkpoints.selection import Selection, select
@@ -199,7 +199,7 @@ def pick_among(
     rows = [row for run in runs for row in store.checkpoints(run_id=run.run_id, metrics=[*names, TIE_METRIC])]
     if rows and theirs != (OBJECTIVE,) and not any_has(rows, names):
         rows = store.checkpoints(run_id=runs[0].run_id)  # so that the message can say what is stored
-    rule, evaluate = METHODS[method], None
+    rule, evaluate = method_of(method), None
     if rule.reads_returns:
         rows = with_returns(store, runs, rows, rule.splits)
     if rule.evaluates and runs:

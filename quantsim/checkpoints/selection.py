@@ -149,8 +149,6 @@ def select(
         SelectionError: the method or metric is unknown, the split is not stored, or no row is eligible; the message says
             which, what is stored, and how far the best row is from ``minimum``.
     """
-    if method not in METHODS:
-        raise SelectionError(f"unknown selection method {method!r}; {nearest(method, METHODS)}")
     rows = list(checkpoints)
     rule, remarks = on_stored_splits(method, rows)
     least = checked_minimum(method, rule, minimum)

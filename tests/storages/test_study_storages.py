@@ -285,7 +285,8 @@ def test_a_journal_that_cannot_be_written_is_an_error(tmp_path, monkeypatch):
         with monkeypatch.context() as patched:
             patched.setattr(os, "fsync", fail)
             with pytest.raises(
-                DriverError, match=r"study\.journal cannot be written: File too large; remove the cause, and run the search again"
+                DriverError,
+                match=r"study\.journal cannot be written: File too large; remove the cause, and run the search again",
             ):
                 study.ask()
         shutil.rmtree(tmp_path)
