@@ -1,4 +1,4 @@
-"""Whether a pool keeps the laws that all of them keep, on every path that it has, without fees and with all that it charges."""
+"""Conformance checks of pools: on every path, without fees and with all costs that the pool charges."""
 
 from __future__ import annotations
 
@@ -35,23 +35,16 @@ __all__ = ["check_pool"]
 FloatArray = NDArray[np.float64]
 
 BAR_MINUTES, CHUNK_MINUTES, MEMORY_DAYS = 240, 1440, 3.0
-FIRST, N_BARS, SHORTER, AFTER = (
-    18,
-    36,
-    21,
-    6,
-)  # the window's first bar, after all history; its length; a shorter one; bars behind it
-CHANGED_AFTER = (0, 5, 6, 7, 20, N_BARS - 2)  # bars, some of them about a decision, after which prices are changed
-SOME = np.array(
-    [0, 3, 6, 13, N_BARS - 1]
-)  # bars that are read by themselves, and those of a path that offers no others
-PERIODS = (
-    Period(0, N_BARS),
-    Period(0, 17),
-    Period(16, N_BARS - 16),
-)  # the parts share a bar, at which only the first earns
+FIRST, N_BARS, SHORTER, AFTER = 18, 36, 21, 6
+"""First bar of the window, after its history; its length; a shorter length; number of bars after it."""
+CHANGED_AFTER = (0, 5, 6, 7, 20, N_BARS - 2)
+"""Bars after which prices are changed; some are next to a decision."""
+SOME = np.array([0, 3, 6, 13, N_BARS - 1])
+"""Bars that are read one by one."""
+PERIODS = (Period(0, N_BARS), Period(0, 17), Period(16, N_BARS - 16))
+"""The whole window and two parts. The parts share a bar, whose fees count for the first one."""
 PRICES = "market.prices"
-"""What prices are called among the parameters: a composite pool follows gradients through them."""
+"""Name of the prices among the parameters: a composite pool needs gradients with respect to prices."""
 
 CHARGES = {
     "swap_fee": 0.003,
@@ -65,17 +58,17 @@ _SAME = 1e-8  # of the initial value
 _SCALE = 8.0
 _REMEDIES = {
     "finite": "guard logarithms, roots and divisions by what may be zero",
-    "initial value": "scale the reserves so that they are worth that at the prices of the window's first bar",
+    "initial value": "scale the reserves to this value at the prices of the window's first bar",
     "value": "leave value out of ReserveRun, or compute it from the same reserves",
     "shares": "leave shares_at to ReserveRun",
     "simplex": "weights are positive, and each row of them sums to 1",
-    "chosen bars": "let every method of the run read the same path",
-    "fees": "earned is what stays in the pool at each visit, in the quote currency, and 0 where nothing is charged",
-    "no look-ahead": "take prices with window.cut, and for a bar those up to it only; count bars from the window's first",
-    "scan modes": "use setup.scan_mode to choose how a recursion is run, and for nothing else",
+    "chosen bars": "let all methods of the run read the same path",
+    "fees": "fees are what stays in the pool at each visit, in the quote currency, and 0 without costs",
+    "no look-ahead": "read prices with window.cut, and for each bar only those up to it; count bars from its first",
+    "scan modes": "use setup.scan_mode only to choose how a recursion is computed",
     "units": "let values scale with setup.initial_value",
     "schedule": "let run read parameters from window.schedule unless that is None, or leave follows_schedule False",
-    "paths": "say in Pool.paths which path cannot serve this setup, or correct one of them",
+    "paths": "return a reason in Pool.paths for a path that does not support this setup, or correct one of them",
 }
 
 
@@ -91,25 +84,26 @@ def check_pool(
 
     The laws:
 
-    * description, settings and parameters are sound; the setup of the pool is static;
-    * at its first bar it is worth ``setup.initial_value``; it is worth what its reserves are; shares and weights sum to 1;
-    * chosen bars are what they are among all bars; all paths agree, and so do both scan modes;
-    * **nothing up to a bar depends on later prices**, nor on the length of the window;
-    * fees earned are not negative, those of two parts of a window are those of the whole, and without fees there are none;
-    * without costs that are fixed in value, a larger pool is the same pool in larger units;
-    * values and gradients are finite; gradients are those of finite differences, with respect to parameters and prices;
-    * a pool that follows a schedule of parameters goes on unchanged when the same parameters apply once more;
-    * other values compile nothing anew.
+    * description, settings and parameters are valid; the setup of the pool is static;
+    * the value at the first bar is ``setup.initial_value``, the value of every bar is that of the reserves, and shares and
+      weights sum to 1;
+    * single bars equal the same bars of the whole path; all paths agree, and so do both scan modes;
+    * **nothing up to a bar depends on later prices** or on the length of the window;
+    * fee revenue is not negative, it adds up over the parts of a window, and it is zero without fees;
+    * without costs of fixed value, all values scale with the initial value;
+    * values and gradients are finite; gradients equal finite differences, with respect to parameters and prices;
+    * a pool that follows a schedule of parameters does not change if the schedule repeats the same parameters;
+    * other values of parameters and prices compile no new program.
 
     Args:
-        name: of the pool, or ``"path/to/file.py:name"``.
-        settings: keys of the table ``[pool]``; ``rule = "momentum"`` unless given for a pool that a rule steers.
-        fees: keys of the table ``[fees]`` in place of those of ``Pool.charges``.
-        n_tokens: number of tokens; the pool's own, or 3.
+        name: name of the pool, or ``"path/to/file.py:name"``.
+        settings: keys of the table ``[pool]``; default ``rule = "momentum"`` for a pool that a rule steers.
+        fees: keys of the table ``[fees]``; by default, those of ``Pool.charges``.
+        n_tokens: number of tokens; by default, the pool's own number, or 3.
 
     Raises:
-        ConformanceError: it breaks a law; the message names the law, what was found, and the remedy.
-        ConfigError: there is no such pool, or it does not take these settings.
+        ConformanceError: the pool breaks a law; the message names the law, the finding and the remedy.
+        ConfigError: there is no such pool, or its settings are invalid.
 
     Example:
         >>> check_pool("hold")
@@ -145,16 +139,16 @@ def _experiment(name: str, settings: Mapping[str, Any], fees: Mapping[str, float
 
 
 class Read(NamedTuple):
-    """What a run answers, in units of the initial value: at S bars, at those of :data:`SOME`, and over P periods.
+    """The results of a run at S bars, at the bars :data:`SOME`, and over P periods; values in units of the initial value.
 
     Attributes:
-        value: (S,) of the pool.
-        held: (S, n) of its reserves.
-        shares: (S, n) of its value.
-        weights: (S, n).
-        value_at_some: of the pool.
-        held_at_some: of its reserves.
-        earned: (P,) fees.
+        value: (S,) value of the pool.
+        held: (S, n) values of its reserves.
+        shares: (S, n) shares of its value.
+        weights: (S, n) weights.
+        value_at_some: value at the bars :data:`SOME`.
+        held_at_some: values of the reserves at these bars.
+        earned: (P,) fee revenue.
     """
 
     value: Any
@@ -168,16 +162,16 @@ class Read(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """A pool with its costs on one of its paths, and what it is run with.
+    """A pool with costs on one path, and the inputs of its runs.
 
     Attributes:
-        called: for messages.
-        setup: of the pool.
-        path: how it is computed.
-        bars: that are read: every one, or those of :data:`SOME`.
-        rates: what trading costs.
-        sets: raw parameters, and prices among them, those of the experiment first.
-        trainable: names of the parameters that gradients move.
+        called: name for messages.
+        setup: setup of the pool.
+        path: computation path.
+        bars: bars to read: all, or those of :data:`SOME`.
+        rates: fees and costs.
+        sets: unconstrained parameters together with prices; the first set is that of the experiment.
+        trainable: names of the trainable parameters.
     """
 
     called: str
@@ -189,7 +183,7 @@ class Case:
     trainable: tuple[str, ...]
 
     def answers(self, params: Mapping[str, Array], n_bars: int = N_BARS, *, scheduled: bool = False) -> Read:
-        """Runs the pool over a window, and reads it; if scheduled, the same parameters apply once more from inside it."""
+        """Runs the pool over a window. If ``scheduled``, a schedule repeats the same parameters inside the window."""
         setup, first = self.setup, jnp.asarray(FIRST)
         own = {name: values for name, values in params.items() if name != PRICES}
         log_prices = jnp.log(params[PRICES] / params[PRICES][0])
@@ -227,7 +221,7 @@ class Case:
         return array  # type: ignore[no-any-return]
 
     def check(self) -> Read:
-        """All laws that one path shows by itself; returns what it answers with the experiment's parameters."""
+        """Checks the laws of a single path; returns the results with the experiment's parameters."""
         with law("run", self.called):
             like = jax.eval_shape(self.answers, dict(self.sets[0]))
             program = Differentiated(lambda params: ravel_pytree(self.answers(params))[0])
@@ -250,8 +244,8 @@ class Case:
         _keep(
             program.n_traces == 1,
             "one program",
-            f"{self.called} was traced {program.n_traces} times for arrays of one shape, and must be traced once: change no "
-            "setting of JAX inside it",
+            f"{self.called} was traced {program.n_traces} times for arrays of one shape, and must be traced once: do not "
+            "change settings of JAX inside it",
         )
         return reads[0]
 
@@ -259,9 +253,9 @@ class Case:
         return Read(*map(np.asarray, unravel(flat)))
 
     def _check_others(self, read: Read) -> None:
-        """A shorter window, the other scan mode, a larger pool, and the same parameters twice change nothing.
+        """Checks a shorter window, the other scan mode, a larger pool, and a schedule that repeats the parameters.
 
-        Each is tried by itself only if all at once do.
+        They are checked together, and one by one only if that fails.
         """
         setup = self.setup
         mode: ScanMode = "associative" if setup.scan_mode == "sequential" else "sequential"
@@ -271,8 +265,8 @@ class Case:
         each: dict[str, tuple[str, dict[str, Any], int, bool]] = {
             "no look-ahead": (f"with the window's length, {N_BARS} and {SHORTER} bars", {}, SHORTER, False),
             "scan modes": ("with the scan mode", of_mode, N_BARS, False),
-            "units": (f"in units of the initial value where that is {_SCALE:g} times as large", larger, N_BARS, False),
-            "schedule": ("when the same parameters apply once more from inside the window", {}, N_BARS, scheduled),
+            "units": (f"in units of the initial value if that is {_SCALE:g} times as large", larger, N_BARS, False),
+            "schedule": ("when a schedule repeats the same parameters inside the window", {}, N_BARS, scheduled),
         }
         with contextlib.suppress(ConformanceError):
             self._check_other("all", read, "", {**of_mode, **larger}, SHORTER, scheduled)
@@ -288,7 +282,7 @@ class Case:
         self._check_same(name, read, Read(*map(np.asarray, program(dict(self.sets[0])))), n_bars - 1, why)
 
     def _check_same(self, name: str, read: Read, other: Read, last: int, why: str) -> None:
-        """What two runs answer up to a bar is the same."""
+        """Checks that two runs are equal up to a bar."""
         known = self.bars <= last
         for part in ("value", "held", "shares", "weights"):
             before, after = getattr(read, part)[known], getattr(other, part)[: int(known.sum())]
@@ -300,32 +294,32 @@ class Case:
             )
 
     def _check_read(self, read: Read) -> None:
-        """One run is consistent with itself."""
+        """Checks that the results of a run are consistent."""
         for part, values in read._asdict().items():
-            _keep(bool(np.isfinite(values).all()), "finite", f"{self.called}: {part} is not finite throughout")
+            _keep(bool(np.isfinite(values).all()), "finite", f"{self.called}: {part} is not finite at every bar")
         first = float(read.value[0])
         _keep(
             abs(first - 1.0) <= _SAME,
             "initial value",
-            f"{self.called} is worth {first:.12g} times setup.initial_value at its first bar, and must be worth once that",
+            f"{self.called} is worth {first:.12g} times setup.initial_value at its first bar, and must be worth exactly this",
         )
         rows = {
-            "value": (read.value, read.held.sum(axis=1), "value_at is not what reserves_at is worth"),
+            "value": (read.value, read.held.sum(axis=1), "value_at is not the value of reserves_at"),
             "shares": (
                 read.shares,
                 read.held / read.value[:, None],
-                "shares_at is not what the reserves are of the value",
+                "shares_at is not the share of the reserves in the value",
             ),
             "simplex": (read.weights.sum(axis=1), np.ones(self.bars.size), "weights_at does not sum to 1"),
             "chosen bars": (
                 np.column_stack([read.value_at_some, read.held_at_some]),
                 np.column_stack([read.value, read.held])[np.isin(self.bars, SOME)],
-                "value_at or reserves_at of some bars is not what they are among the bars of the window",
+                "value_at or reserves_at of some bars differ from the same bars of the whole window",
             ),
             "fees": (
                 read.earned[:1],
                 read.earned[1:].sum(keepdims=True),
-                "fee_revenue of two halves is not that of the whole",
+                "fee_revenue of two parts does not add up to that of the window",
             ),
         }
         for name, (found, wanted, what) in rows.items():
@@ -339,11 +333,13 @@ class Case:
         least, most = float(read.earned.min()), float(read.earned.max())
         _keep(least >= 0.0, "fees", f"{self.called}: fee_revenue is {least:.3g}, and must not be negative")
         without = not self.setup.costs.charges
-        _keep(most == 0.0 or not without, "fees", f"{self.called}: fee_revenue is {most:.3g} where nothing is charged")
+        _keep(
+            most == 0.0 or not without, "fees", f"{self.called}: fee_revenue is {most:.3g}, but the setup has no costs"
+        )
 
 
 def _cases(called: str, experiment: Experiment) -> list[Case]:
-    """One for each path that can serve."""
+    """Returns one case for each path that supports the setup."""
     setup = pool_setup(experiment, BAR_MINUTES)
     with law("static", called):
         hash(setup)
@@ -369,7 +365,7 @@ def _cases(called: str, experiment: Experiment) -> list[Case]:
     _keep(
         any(read.size == N_BARS for read in bars.values()),
         "paths",
-        f"{called} has no path that serves where a metric reads every bar",
+        f"{called} has no path for metrics that read every bar",
     )
     return [
         Case(f"{called}, path {path.value!r}", setup, path, read, fee_rates(experiment), sets, trainable)
@@ -378,7 +374,7 @@ def _cases(called: str, experiment: Experiment) -> list[Case]:
 
 
 def _check_agreement(cases: list[Case], reads: list[Read]) -> None:
-    """All paths compute the same, at the bars that all of them read."""
+    """Checks that all paths agree at the bars that all of them read."""
     first, *others = (np.column_stack([read.value_at_some, read.held_at_some]) for read in reads)
     for case, found in zip(cases[1:], others, strict=True):
         apart = float(np.abs(found - first).max())

@@ -44,11 +44,11 @@ BROKEN = {
     "a value of its own": (
         "more = {'value': V * prices[:, 0] / prices[0, 0]}",
         "value",
-        "value_at is not what reserves_at is worth",
+        "value_at is not the value of reserves_at",
     ),
     "weights that are none": ("more = {'weights': jnp.ones(2)}", "simplex", "does not sum to 1"),
     "a negative weight": ("more = {'weights': jnp.array([1.5, -0.5])}", "simplex", "weights_at is -0.5"),
-    "fees of nothing": ("more = {'earned': jnp.ones(36)}", "fees", "where nothing is charged"),
+    "fees of nothing": ("more = {'earned': jnp.ones(36)}", "fees", "the setup has no costs"),
     "fees that are paid out": ("more = {'earned': -jnp.ones(36)}", "fees", "must not be negative"),
     "prices to come": (
         "held = held * jnp.where(prices[:1] > prices.mean(axis=0), jnp.arange(36)[:, None] * 0.01 + 1, 1)",
@@ -58,7 +58,7 @@ BROKEN = {
     "new parameters as a new pool": (
         "held = held if window.schedule is None else held * jnp.where(jnp.arange(36) > 10, 1.1, 1)[: len(prices), None]",
         "schedule",
-        "when the same parameters apply once more",
+        "when a schedule repeats the same parameters",
     ),
     "the length of the window": (
         "held = held * (1 + 0.01 * jnp.arange(len(prices)) / len(prices))[:, None]",
@@ -101,7 +101,7 @@ def test_paths_that_disagree_are_told(tmp_path: Path) -> None:
     slip = "held = held.at[1:].multiply(1.0 + 1e-6 * (window.path is Path.PER_BAR))"
     with pytest.raises(ConformanceError, match=r"paths: pool 'mine'.*, path 'fees': .* differ by 1"):
         check_pool(written(tmp_path, slip, "{Path.PER_BAR: None, Path.FEES: None}"))
-    with pytest.raises(ConformanceError, match=r"paths: pool 'mine' .*has no path that serves"):
+    with pytest.raises(ConformanceError, match=r"paths: pool 'mine' .*has no path for metrics that read every bar"):
         check_pool(written(tmp_path, "", "{Path.FEES: 'closed' if every_bar else None}"))
 
 
