@@ -23,10 +23,12 @@ from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBSto
 from optuna.storages.journal import JournalFileBackend
 
 from quantsim import CheckpointStore, Experiment, Prices
+from quantsim.checkpoints import Baseline
 from quantsim.drivers.search import run_search
 from quantsim.drivers.search.asking import Asking
 from quantsim.drivers.search.telling import Outcome, parameters_of, tell
 from quantsim.search_space import load_search_space
+from quantsim.simulator import Evaluation
 from quantsim.storages.opened import opened_storage
 
 EXPERIMENT = Experiment.from_dict(
@@ -50,9 +52,13 @@ class FreeEvaluator:
     def __init__(self, experiment: Experiment, prices: Prices, series: Mapping[str, Any] | None = None) -> None:
         self.data_id = prices.identity
 
-    def evaluate(self, params: Mapping[str, Any]) -> dict[str, dict[str, float]]:
-        value = -float(sum(np.square(array - 1.0).sum() for array in params.values()))
-        return {split: {name: value + index for index, name in enumerate(METRICS)} for split in SPLITS}
+    def evaluate_sets(self, sets: Mapping[str, Any]) -> Evaluation:
+        values = -sum(np.square(rows - 1.0).sum(axis=-1) for rows in sets.values())
+        metrics = {split: {name: values + index for index, name in enumerate(METRICS)} for split in SPLITS}
+        return Evaluation(metrics, {split: np.zeros((values.size, 30)) for split in SPLITS})
+
+    def baselines(self, width: int) -> dict[str, Baseline]:
+        return {}
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar
 
-from quantsim.checkpoints import Checkpoint, CheckpointStore
+from quantsim.checkpoints import Baseline, Checkpoint, CheckpointStore
 from quantsim.checkpoints.stored import rule_notes
 from quantsim.config.identity import Decides
 from quantsim.simulator import Evaluator
@@ -118,6 +118,10 @@ class Driver(ABC, Generic[StateT, InfoT, ProgressT]):
     @abstractmethod
     def resume(self, store: CheckpointStore) -> Resumed[StateT, InfoT] | None:
         """Returns the stored run to resume; None if there is none."""
+
+    @abstractmethod
+    def baselines(self) -> Mapping[str, Baseline]:
+        """Returns the baselines of the experiment by name, which are stored with the run; usually those of the evaluator."""
 
     @abstractmethod
     def init(self) -> tuple[StateT, InfoT | None]:

@@ -21,6 +21,7 @@ def evaluated(
     experiment: Experiment,
     raw: Mapping[str, FloatArray],
     metrics: Mapping[str, Mapping[str, float]],
+    daily_log_returns: Mapping[str, FloatArray],
     *,
     run_id: str,
     driver: str,
@@ -34,6 +35,7 @@ def evaluated(
         experiment: experiment of the set.
         raw: raw name → (n,), complete.
         metrics: split → metric → value.
+        daily_log_returns: split → (D-1,); empty if they are not known.
         run_id: id of the run in the store.
         driver: name of the driver.
         step: gradient step or trial number.
@@ -49,6 +51,7 @@ def evaluated(
         raw=_plain(raw),
         human=_plain(experiment.human_parameters(raw)),
         metrics=metrics,
+        daily_log_returns=daily_log_returns,
         objective=metrics["train"][experiment.objective.name],
         **times,
     )

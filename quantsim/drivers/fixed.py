@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from quantsim.checkpoints import CheckpointStore
+from quantsim.checkpoints import Baseline, CheckpointStore
 from quantsim.config import Experiment
 from quantsim.config.identity import GRADIENTS
 from quantsim.drivers.driver import Driver, NewRun, Resumed, StepReport
@@ -14,7 +14,7 @@ from quantsim.drivers.evaluated import evaluated
 from quantsim.drivers.liveness import unfinished_runs
 from quantsim.drivers.loop import run_driver
 from quantsim.prices import Prices
-from quantsim.simulator import Evaluator
+from quantsim.simulator import Evaluation, Evaluator
 
 __all__ = ["FixedDriver", "run_fixed"]
 
@@ -26,11 +26,7 @@ class State:
     is_done: bool = False
 
 
-Info = Mapping[str, Mapping[str, float]]
-"""Split → metric → value."""
-
-
-class FixedDriver(Driver[State, Info, float]):
+class FixedDriver(Driver[State, Evaluation, float]):
     """Evaluates the study's own parameters, in one step. Its progress is the train objective.
 
     Args:
@@ -52,24 +48,30 @@ class FixedDriver(Driver[State, Info, float]):
         """Returns the entry of a new run in the store."""
         return NewRun.of(self._evaluator, GRADIENTS)
 
-    def resume(self, store: CheckpointStore) -> Resumed[State, Info] | None:
+    def baselines(self) -> Mapping[str, Baseline]:
+        """Returns the baselines of the experiment."""
+        return self._evaluator.baselines()
+
+    def resume(self, store: CheckpointStore) -> Resumed[State, Evaluation] | None:
         """Returns the newest run that was cut off before its only step."""
         for run in unfinished_runs(store, self.name, self._evaluator, GRADIENTS):
             return Resumed(run.run_id, State())
         return None
 
-    def init(self) -> tuple[State, Info | None]:
+    def init(self) -> tuple[State, Evaluation | None]:
         """Returns the state before the step."""
         return State(), None
 
-    def step(self, state: State) -> tuple[State, Info]:
+    def step(self, state: State) -> tuple[State, Evaluation]:
         """Evaluates the parameters."""
-        return State(is_done=True), self._evaluator.evaluate(self._params)
+        sets = {name: values[None] for name, values in self._params.items()}
+        return State(is_done=True), self._evaluator.evaluate_sets(sets)
 
-    def report(self, run_id: str, state: State, info: Info) -> StepReport[float]:
+    def report(self, run_id: str, state: State, info: Evaluation) -> StepReport[float]:
         """Returns the checkpoint."""
-        row = evaluated(self._experiment, self._params, info, run_id=run_id, driver=self.name, step=0)
-        return StepReport(0, [row], info["train"][self._experiment.objective.name])
+        metrics, returns = info.metrics_of(0), info.returns_of(0)
+        row = evaluated(self._experiment, self._params, metrics, returns, run_id=run_id, driver=self.name, step=0)
+        return StepReport(0, [row], metrics["train"][self._experiment.objective.name])
 
     def ending(self, state: State) -> str | None:
         """Ends after the step."""

@@ -71,6 +71,8 @@ def run_driver(
     run_id = _begin(driver, store, group) if found is None else found.run_id
     state: StateT | None = None
     try:
+        if not store.baselines(run_id):  # a run of an older version has none
+            store.set_baselines(run_id, driver.baselines())
         if found is None:
             state, info = driver.init()
         else:

@@ -23,12 +23,28 @@ from quantsim.simulator.plan import Plan
 from quantsim.simulator.samples import Simulated, bar_samples, metrics_of, samples
 from quantsim.simulator.signals import Signals, chunk_signals, scheduled_signals, window_rates
 
-__all__ = ["SplitPlans", "evaluate_splits", "evaluate_windows", "lanes", "scheduled_values", "window_path"]
+__all__ = [
+    "PoolPlans",
+    "SplitPlans",
+    "SplitResults",
+    "evaluate_pools",
+    "evaluate_splits",
+    "evaluate_windows",
+    "lanes",
+    "scheduled_values",
+    "window_path",
+]
 
 Params = Mapping[str, Array]
 
 SplitPlans = tuple[tuple[str, Plan, int], ...]
 """Name, plan and first bar of each split."""
+
+PoolPlans = tuple[tuple[str, tuple[Plan, ...], int], ...]
+"""Name, plans of several pools and first bar of each split."""
+
+SplitResults = dict[str, tuple[dict[str, Array], Array]]
+"""Split → metrics, name → (S,), and daily log returns, (S, D-1)."""
 
 
 def lanes(function: Callable[[Any], Any], arguments: Any, *, sequential: bool) -> Any:
@@ -39,15 +55,10 @@ def lanes(function: Callable[[Any], Any], arguments: Any, *, sequential: bool) -
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def evaluate_splits(
-    splits: SplitPlans, sets: dict[str, Array], market: Market, rates: FeeRates
-) -> dict[str, tuple[dict[str, Array], Array]]:
-    """Returns the results of many parameter sets on every split; ``sets`` maps raw name → (S, m).
+def evaluate_splits(splits: SplitPlans, sets: dict[str, Array], market: Market, rates: FeeRates) -> SplitResults:
+    """Returns metrics and returns of many parameter sets on every split; ``sets`` maps raw name → (S, m)."""
 
-    They are split → (name → (S,), daily log returns (S, D-1)).
-    """
-
-    def one(params: dict[str, Array]) -> dict[str, tuple[dict[str, Array], Array]]:
+    def one(params: dict[str, Array]) -> SplitResults:
         tables = {}
         for name, plan, first in splits:
             results = _each_window(plan, params, market, rates, jnp.asarray([first]), _with_returns)
@@ -55,7 +66,33 @@ def evaluate_splits(
         return tables
 
     sequential = any(plan.maps_lanes for _, plan, _ in splits)
-    return cast(dict[str, tuple[dict[str, Array], Array]], lanes(one, sets, sequential=sequential))
+    return cast(SplitResults, lanes(one, sets, sequential=sequential))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def evaluate_pools(
+    splits: PoolPlans, params: tuple[dict[str, Array], ...], market: Market, rates: FeeRates
+) -> SplitResults:
+    """Returns the same of one parameter set of each of several pools, with (P,) in place of (S,).
+
+    The metrics of all pools are one part of the program; they take longer to compile than the pools.
+
+    Args:
+        splits: name, plans of all pools, which differ in the pool alone, and first bar of each split.
+        params: raw name → (m,) for each pool.
+        market: market of the data's tokens, (T_all, n_data).
+        rates: fees and costs.
+    """
+    tables = {}
+    for name, plans, first in splits:
+        starts = jnp.asarray([first])
+        found = [
+            _each_window(plan, own, market, rates, starts, _reported_samples)
+            for plan, own in zip(plans, params, strict=True)
+        ]
+        stacked = jax.tree.map(lambda *rows: jnp.concatenate(rows), *found)
+        tables[name] = jax.vmap(functools.partial(_results, plans[0]))(stacked)
+    return tables
 
 
 def evaluate_windows(plan: Plan, params: Params, market: Market, rates: FeeRates, starts: Array) -> dict[str, Array]:
@@ -139,14 +176,22 @@ def _simulated(
 
 def _values(plan: Plan, simulated: Simulated) -> dict[str, Array]:
     """Returns metrics of the whole window and the objective, from one simulation."""
-    return _evaluated(plan, simulated, _periods(plan))[0]
+    periods = _periods(plan)
+    return _metrics(plan, dict(zip(periods, _samples(plan, simulated, periods), strict=True)))
 
 
 def _with_returns(plan: Plan, simulated: Simulated) -> tuple[dict[str, Array], Array]:
     """Returns the same, and the daily log returns of the whole window, (D-1,)."""
-    whole = Period(0, plan.shape.n_bars)
-    values, found = _evaluated(plan, simulated, list(dict.fromkeys([*_periods(plan), whole])))
-    return values, daily_log_returns(found[whole])
+    return _results(plan, _reported_samples(plan, simulated))
+
+
+def _reported_samples(plan: Plan, simulated: Simulated) -> list[Sample]:
+    return _samples(plan, simulated, _reported(plan))
+
+
+def _results(plan: Plan, found: Sequence[Sample]) -> tuple[dict[str, Array], Array]:
+    by_period = dict(zip(_reported(plan), found, strict=True))
+    return _metrics(plan, by_period), daily_log_returns(by_period[Period(0, plan.shape.n_bars)])
 
 
 def _periods(plan: Plan) -> list[Period]:
@@ -157,24 +202,30 @@ def _periods(plan: Plan) -> list[Period]:
     return list(dict.fromkeys([*shape.periods, *([whole] if plan.metrics or shape.constraint_metrics else [])]))
 
 
-def _evaluated(
-    plan: Plan, simulated: Simulated, periods: Sequence[Period]
-) -> tuple[dict[str, Array], dict[Period, Sample]]:
-    """Returns metrics and the objective of a simulated window, and the samples of these periods."""
+def _reported(plan: Plan) -> list[Period]:
+    """Returns the same and the whole window, whose daily returns are reported."""
+    return list(dict.fromkeys([*_periods(plan), Period(0, plan.shape.n_bars)]))
+
+
+def _samples(plan: Plan, simulated: Simulated, periods: Sequence[Period]) -> list[Sample]:
+    return samples(plan, simulated, periods, needs_of(plan.needed))
+
+
+def _metrics(plan: Plan, by_period: Mapping[Period, Sample]) -> dict[str, Array]:
+    """Returns metrics of the whole window and the objective, from the samples of the periods that they read."""
     whole, shape = Period(0, plan.shape.n_bars), plan.objective
-    by_period = dict(zip(periods, samples(plan, simulated, periods, needs_of(plan.needed)), strict=True))
     names = plan.metrics if shape is None else tuple(dict.fromkeys((*plan.metrics, *shape.constraint_metrics)))
     of_window = {}
     if names:
         of_window = {name: row[0] for name, row in metrics_of(names, [by_period[whole]], [whole], plan).items()}
     if shape is None:
-        return of_window, by_period
+        return of_window
     own = [by_period[period] for period in shape.periods]
     of_periods = metrics_of(shape.term_metrics, own, shape.periods, plan)
     values = {name: of_window[name] for name in plan.metrics}
     if plan.details:
         values |= _details(shape, of_periods)
-    return {**values, OBJECTIVE: combine(shape, of_periods, of_window)}, by_period
+    return {**values, OBJECTIVE: combine(shape, of_periods, of_window)}
 
 
 def _details(shape: ObjectiveShape, of_periods: Mapping[str, Array]) -> dict[str, Array]:

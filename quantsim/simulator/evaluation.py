@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from quantsim.simulator.evaluate import SplitPlans, SplitResults
 
 __all__ = ["Evaluation"]
 
@@ -25,6 +29,14 @@ class Evaluation:
 
     metrics: Mapping[str, Mapping[str, FloatArray]]
     daily_log_returns: Mapping[str, FloatArray] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, splits: SplitPlans, results: SplitResults) -> Self:
+        """Returns the evaluation from the results of the traced core, which are sorted by name there."""
+        return cls(
+            {split: {name: np.asarray(results[split][0][name]) for name in plan.names} for split, plan, _ in splits},
+            {split: np.asarray(results[split][1]) for split, _, _ in splits},
+        )
 
     def metrics_of(self, index: int) -> dict[str, dict[str, float]]:
         """Returns the metrics of one set: split → metric → value."""

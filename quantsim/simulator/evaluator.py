@@ -15,6 +15,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import ArrayLike, NDArray
 
+from quantsim.baseline import Baseline
 from quantsim.config import Experiment
 from quantsim.discovery import naming_users_files
 from quantsim.errors import ParameterError, PriceError, WindowError, nearest
@@ -32,6 +33,7 @@ from quantsim.precision import in_float64
 from quantsim.prices import Prices
 from quantsim.ranking import TIE_METRIC
 from quantsim.scan_mode import ScanMode
+from quantsim.simulator.baselines import evaluate_baselines
 from quantsim.simulator.evaluate import evaluate_splits, evaluate_windows
 from quantsim.simulator.evaluation import Evaluation
 from quantsim.simulator.layout import columns_of, data_notes, lay_out
@@ -115,6 +117,7 @@ class Evaluator:
         orders = None if trades is None else orders_of(trades, experiment.tokens, self.prices.grid)
         self.market: Market = market(self._seen(prices, begin, end), self.series.oracle, orders)
         self.rates: FeeRates = fee_rates(experiment, self.series.costs)
+        self._baselines: dict[str, Baseline] | None = None
         has_oracle = self.market.oracle is not None
         check_own_pools(experiment, self.setup, self.rates)
         if said := check_own_rules(experiment, self.setup, self.prices.prices, has_oracle=has_oracle):
@@ -221,11 +224,21 @@ class Evaluator:
         if splits is not None:
             windows = tuple(window for window in windows if window[0] in splits)
         values = evaluate_splits(windows, self.arrays(sets, 2), self.market, self.rates)
-        # jit returns its tables sorted by key
-        return Evaluation(
-            {split: {name: np.asarray(values[split][0][name]) for name in plan.names} for split, plan, _ in windows},
-            {split: np.asarray(values[split][1]) for split, _, _ in windows},
-        )
+        return Evaluation.of(windows, values)
+
+    @in_float64
+    def baselines(self, width: int = 1) -> dict[str, Baseline]:
+        """Returns the baselines of the experiment by name, with the metrics of :attr:`metric_names`; computed once.
+
+        See :func:`~quantsim.config.baselines.baseline_experiment` for what they are.
+
+        Args:
+            width: number of parameter sets per call of :meth:`evaluate_sets` for which the program of the experiment's own pool
+                is compiled anyway. The result is the same for any.
+        """
+        if self._baselines is None:
+            self._baselines = evaluate_baselines(self, width)
+        return self._baselines
 
     @in_float64
     def evaluate_block(self, params: Params, n_blocks: int, block: int) -> float:

@@ -93,6 +93,9 @@ def test_each_round_searches_tunes_the_best_and_tries_what_validation_chose(whol
         assert [row.step for row in rows] == [trial.number for trial in trials]
         assert {row.driver for row in rows} == {"search"}
         assert len(store.find_runs(driver="search", status="finished")) == 1
+        for of_phase in {phase.run_id for phase in run.phases}:
+            assert store.daily_log_returns([of_phase], "validation").missing == 0
+            assert set(store.baselines(of_phase)) == {"study", "constant_weights", "hodl"}
         first = store.checkpoints(run_id=run.phases[1].run_id)
     starts = top(rows[:TRIALS], TOP, "train", METRIC)
     assert [row.raw for row in first if row.step == 0] == [start.raw for start in starts]
@@ -139,7 +142,7 @@ def test_phases_tell_what_the_default_selection_would_pick(whole: Whole) -> None
 def test_cut_off_anywhere_it_ends_with_the_trials_it_would_have_had(
     whole: Whole, store: CheckpointStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    prices, evaluate = make_prices(), Evaluator.evaluate_many
+    prices, evaluate = make_prices(), Evaluator.evaluate_sets
 
     def interrupt_after(kind: str, done: int) -> None:
         def watch(now: Any) -> None:
@@ -158,7 +161,7 @@ def test_cut_off_anywhere_it_ends_with_the_trials_it_would_have_had(
             return evaluate(evaluator, *arguments)
 
         with monkeypatch.context() as patch:
-            patch.setattr(Evaluator, "evaluate_many", stop)
+            patch.setattr(Evaluator, "evaluate_sets", stop)
             with pytest.raises(KeyboardInterrupt):
                 run_hybrid(make_experiment(), prices, store)
 

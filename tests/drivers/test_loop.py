@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,12 +12,14 @@ from safetensors.numpy import load, save
 from sgd_support import make_experiment, make_prices
 
 from quantsim import CheckpointStore, Evaluator, select
+from quantsim.checkpoints import BASELINES, Baseline
 from quantsim.config.identity import Decides
 from quantsim.drivers.best import Best
 from quantsim.drivers.driver import Driver, NewRun, Resumed, StepReport
 from quantsim.drivers.evaluated import evaluated
 from quantsim.drivers.liveness import unfinished_runs
 from quantsim.drivers.loop import run_driver
+from quantsim.simulator import Evaluation
 
 STEPS = 5
 
@@ -34,7 +37,7 @@ class Info:
     """What is only reported of a step."""
 
     raw: dict[str, np.ndarray]
-    metrics: dict[str, dict[str, float]]
+    found: Evaluation
 
 
 class RandomSearch(Driver[State, Info, float]):
@@ -47,6 +50,9 @@ class RandomSearch(Driver[State, Info, float]):
 
     def new_run(self) -> NewRun:
         return NewRun.of(self.evaluator, Decides.VALUE)
+
+    def baselines(self) -> Mapping[str, Baseline]:
+        return self.evaluator.baselines()
 
     def resume(self, store: CheckpointStore) -> Resumed[State, Info] | None:
         for run in unfinished_runs(store, self.name, self.evaluator, Decides.VALUE):
@@ -62,13 +68,14 @@ class RandomSearch(Driver[State, Info, float]):
         generator = np.random.default_rng([self.evaluator.experiment.seed, state.step])
         initial = self.evaluator.experiment.initial_parameters()
         raw = {name: value + generator.standard_normal(value.shape) for name, value in initial.items()}
-        metrics = self.evaluator.evaluate(raw)
-        best = state.best.update(metrics["train"][self.evaluator.experiment.objective.name], state.step)
-        return State(state.step + 1, best), Info(raw, metrics)
+        found = self.evaluator.evaluate_sets({name: values[None] for name, values in raw.items()})
+        objective = found.metrics_of(0)["train"][self.evaluator.experiment.objective.name]
+        return State(state.step + 1, state.best.update(objective, state.step)), Info(raw, found)
 
     def report(self, run_id: str, state: State, info: Info) -> StepReport[float]:
         experiment, step, best = self.evaluator.experiment, state.step - 1, state.best
-        row = evaluated(experiment, info.raw, info.metrics, run_id=run_id, driver=self.name, step=step)
+        metrics, returns = info.found.metrics_of(0), info.found.returns_of(0)
+        row = evaluated(experiment, info.raw, metrics, returns, run_id=run_id, driver=self.name, step=step)
         blob = save({"state": np.array([state.step, best.value, best.step, best.stale], float)})
         return StepReport(state.step, [row], best.value, blob, {"best": best.value})
 
@@ -93,6 +100,10 @@ def test_a_run_is_stored_step_by_step(evaluator: Evaluator, store: CheckpointSto
     assert told == [max(row.objective for row in rows[: at + 1]) for at in range(STEPS)]
     assert select(rows, "best_train").checkpoint.objective == told[-1] == done.state.best.value
     assert [report.content for report in store.reports(done.run_id)] == [{"best": best} for best in told]
+    baselines = store.baselines(done.run_id)
+    assert {name: dict(found.metrics) for name, found in baselines.items()} == {
+        name: found.metrics for name, found in evaluator.baselines().items()
+    }
     run = store.run(done.run_id)
     assert (run.driver, run.status, run.reason, done.ending, done.resumed) == ("random", "finished", None, "", False)
     assert run.notes["warm_up_days"] == 20.0
@@ -114,7 +125,9 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(
         run_driver(RandomSearch(evaluator), store, progress=interrupt)
     (broken,) = [run for run in store.find_runs() if run.status != "finished"]
     assert broken.status == ("interrupted" if kind is KeyboardInterrupt else "failed")
+    store.set_baselines(broken.run_id, {})  # as an older version left it
     resumed = run_driver(RandomSearch(evaluator), store)
+    assert set(store.baselines(broken.run_id)) == set(BASELINES)
     assert (resumed.run_id, resumed.resumed, resumed.first.step) == (broken.run_id, True, cut)
     assert resumed.state == whole.state
     assert rows_of(store, resumed.run_id) == rows_of(store, whole.run_id)

@@ -13,7 +13,8 @@ import pytest
 from optuna.trial import TrialState
 from search_support import TOKENS, Fake, make_experiment, make_prices
 
-from quantsim import Prices
+from quantsim import CheckpointStore, Evaluator, Prices
+from quantsim.checkpoints import BASELINES
 from quantsim.drivers.loop import run_driver
 from quantsim.drivers.search import driver as driver_module
 from quantsim.drivers.search import run_search
@@ -23,6 +24,7 @@ from quantsim.drivers.search.outcomes import MOST_ATTEMPTS
 from quantsim.drivers.search.samplers.genetic import NSGAIISampler
 from quantsim.drivers.search.study import load_study
 from quantsim.errors import DriverError
+from quantsim.simulator import Evaluation
 from quantsim.storages.journal import JournalFile
 from quantsim.storages.opened import opened_storage
 
@@ -43,7 +45,6 @@ class Wide(Fake):
         self.alone = 0
 
     def evaluate(self, params: Mapping[str, Any]) -> dict[str, dict[str, float]]:
-        self.alone += 1
         return self.value(params)
 
     def value(self, params: Mapping[str, Any]) -> dict[str, dict[str, float]]:
@@ -52,14 +53,13 @@ class Wide(Fake):
             metrics["train"][self.experiment.objective.metric] = math.nan
         return metrics
 
-    def evaluate_many(self, sets: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-        self.widths.append(len(sets["log_k"]))
-        self.threads.add(threading.get_ident())
-        rows = [self.value({name: values[row] for name, values in sets.items()}) for row in range(len(sets["log_k"]))]
-        return {
-            split: {name: np.array([row[split][name] for row in rows]) for name in table}
-            for split, table in rows[0].items()
-        }
+    def evaluate_sets(self, sets: Mapping[str, Any]) -> Evaluation:
+        if len(sets["log_k"]) > 1:
+            self.widths.append(len(sets["log_k"]))
+            self.threads.add(threading.get_ident())
+        else:
+            self.alone += 1
+        return super().evaluate_sets(sets)
 
     def evaluate_block(self, params: Mapping[str, Any], n_blocks: int, block: int) -> float:
         return float(super().evaluate(params)["train"]["daily_log_sharpe"]) + block
@@ -68,9 +68,9 @@ class Wide(Fake):
 class Uneven(Wide):
     """Later sets are done sooner."""
 
-    def evaluate_many(self, sets: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    def evaluate_sets(self, sets: Mapping[str, Any]) -> Evaluation:
         time.sleep(0.002 * (abs(math.sin(1e3 * float(sets["log_k"][0, 0]))) > 0.5))
-        return super().evaluate_many(sets)
+        return super().evaluate_sets(sets)
 
 
 class Killed(BaseException):
@@ -133,9 +133,16 @@ def test_threads_make_no_difference_to_the_real_evaluator(tmp_path, store):
     found = []
     for jobs in (1, 2, 4):
         run = run_search(make_experiment(), prices, store, storage=tmp_path / f"{jobs}.journal", trials=16, jobs=jobs)
-        found.append([(row.raw, row.metrics) for row in store.checkpoints(run_id=run.run_id)])
+        rows = store.checkpoints(run_id=run.run_id)
+        table = store.daily_log_returns([run.run_id], "train")
+        found.append([(row.raw, row.metrics, values.tolist()) for row, values in zip(rows, table.values, strict=True)])
     assert len(found[0]) == 16
     assert found[0] == found[1] == found[2]
+    again = Evaluator(make_experiment(), prices).evaluate_sets(
+        {name: np.array([rows[3].raw[name]]) for name in rows[3].raw}
+    )
+    np.testing.assert_allclose(again.daily_log_returns["train"][0], table.values[3], rtol=1e-12)
+    assert set(store.baselines(run.run_id)) == set(BASELINES)
 
 
 @pytest.mark.parametrize("pruner", PRUNERS)
@@ -217,17 +224,52 @@ def test_a_killed_driver_resumes_to_the_same_end(tmp_path, store, monkeypatch, o
                 search(store, path, **options)
         run, _ = search(store, path, **options)
         assert trials_of(path, run) == wanted, write
-        numbers = {row.step for row in store.checkpoints(run_id=run.run_id)}
-        assert numbers == {number for number, trial in enumerate(wanted) if trial[1] is TrialState.COMPLETE}
+        rows = store.checkpoints(run_id=run.run_id)
+        assert {row.step for row in rows} == {
+            number for number, trial in enumerate(wanted) if trial[1] is TrialState.COMPLETE
+        }
+        check_returns(store, rows)
+
+
+def check_returns(store, rows):
+    """That the store has the daily returns of all rows."""
+    for place, split in enumerate(("train", "validation")):
+        table = store.daily_log_returns([rows[0].run_id], split)
+        assert table.checkpoint_ids == tuple(row.checkpoint_id for row in rows)
+        assert table.values.tolist() == [
+            [sum(row.raw["log_k"]) + place, sum(row.raw["logit_lamb"]) + place] for row in rows
+        ]
+
+
+def test_the_returns_of_trials_that_the_store_lacks_are_evaluated_again(tmp_path, store, monkeypatch):
+    path, append = tmp_path / "a.journal", CheckpointStore.append
+
+    def killed(self, run_id, rows, **options):
+        if rows and rows[0].step > 8:
+            raise Killed
+        append(self, run_id, rows, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CheckpointStore, "append", killed)
+        patch.setattr(SearchDriver, "salvage", lambda *_: None)
+        with pytest.raises(Killed):
+            search(store, path, trials=16)
+    run, evaluator = search(store, path, trials=16)
+    check_returns(store, rows := store.checkpoints(run_id=run.run_id))
+    assert sum(evaluator.widths) + evaluator.alone <= 16 - 8 + 2  # those that were told, and those that were not yet
+    with CheckpointStore(tmp_path / "other.db") as other:
+        run, _ = search(other, path, trials=16)
+        check_returns(other, again := other.checkpoints(run_id=run.run_id))
+    assert [row.raw for row in again] == [row.raw for row in rows]
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "nsga2"])
 def test_ctrl_c_keeps_what_is_evaluated_and_the_rest_follows(tmp_path, store, sampler):
     class Interrupted(Wide):
-        def evaluate_many(self, sets):
+        def evaluate_sets(self, sets):
             if len(self.widths) == 7:
                 raise KeyboardInterrupt
-            return super().evaluate_many(sets)
+            return super().evaluate_sets(sets)
 
     wanted = whole(store, tmp_path / "a.journal", sampler=sampler)
     path = tmp_path / "b.journal"
@@ -299,8 +341,10 @@ def test_a_trial_cut_off_once_its_parents_are_selected_is_drawn_as_it_was(tmp_pa
 
 def test_where_the_call_fails_each_is_evaluated_by_itself(tmp_path, store):
     class Fails(Wide):
-        def evaluate_many(self, sets):
-            raise MemoryError("too wide")
+        def evaluate_sets(self, sets):
+            if len(sets["log_k"]) > 1:
+                raise MemoryError("too wide")
+            return super().evaluate_sets(sets)
 
     run, evaluator = search(store, tmp_path / "a.journal", Fails, sampler="nsga2")
     assert run.n_trials == evaluator.alone == N_TRIALS

@@ -44,15 +44,24 @@ def test_reports_hold_the_parameters_that_were_evaluated(store: CheckpointStore)
     evaluator = Evaluator(experiment, prices)
     for step in (0, 4, 8, 12):
         both = [row for row in rows if row.step == step]
-        again = evaluator.evaluate_many({name: np.array([row.raw[name] for row in both]) for name in both[0].raw})
+        found = evaluator.evaluate_sets({name: np.array([row.raw[name] for row in both]) for name in both[0].raw})
+        again = found.metrics
         for index, row in enumerate(both):
             assert set(row.metrics) == {"train", "validation", "test"}
             for split, table in row.metrics.items():
                 for name, value in table.items():
                     assert value == again[split][name][index]
+            stored = store.get(row.checkpoint_id).daily_log_returns
+            assert {split: values.tolist() for split, values in stored.items()} == {
+                split: values[index].tolist() for split, values in found.daily_log_returns.items()
+            }
     first = next(row for row in rows if (row.step, row.parameter_set) == (0, 0))
     assert first.human["memory_days"] == pytest.approx((5.0, 5.0), rel=1e-12)
     assert store.run(run.run_id).status == "finished"
+    # The study's parameters are the first start.
+    assert store.baselines(run.run_id)["study"].metrics == {
+        split: dict(table) for split, table in rows[0].metrics.items()
+    }
 
 
 def test_same_seed_same_run_and_another_seed_another(store: CheckpointStore) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
@@ -13,7 +13,7 @@ from typing import Any, Self
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from quantsim.checkpoints import CheckpointStore
+from quantsim.checkpoints import Baseline, CheckpointStore
 from quantsim.checkpoints.stored import rule_notes
 from quantsim.config import Experiment
 from quantsim.config.identity import SEARCH
@@ -22,7 +22,7 @@ from quantsim.drivers.driver import Driver, NewRun, Resumed, StepReport
 from quantsim.drivers.search.asking import Asking, call_width
 from quantsim.drivers.search.clusters import cluster_engine
 from quantsim.drivers.search.engines import Backend, Engine, Threads, check_backend
-from quantsim.drivers.search.evaluation import Evaluates, MakeEvaluator, default_evaluator
+from quantsim.drivers.search.evaluation import Evaluates, MakeEvaluator, Returns, default_evaluator
 from quantsim.drivers.search.outcomes import Outcomes, Told
 from quantsim.drivers.search.pruner import check_pruner, make_pruner
 from quantsim.drivers.search.samplers.named import check_sampler
@@ -157,6 +157,7 @@ class SearchDriver(Driver[State, Info, SearchProgress]):
             self.study_name = study_name or default_name(storage, experiment.name, self._identity)
         self._recorded = experiment.recorded(self.prices)
         self._copied: set[int] = set()  # numbers of the trials that the store has
+        self._returns: dict[int, Returns] = {}  # of the trials that were told, and that the store does not have yet
         self._told: Generator[Told, None, None] | None = None
         self._suspect = False
         self._store_location: str | None = None  # until the note of the study is written
@@ -234,6 +235,10 @@ class SearchDriver(Driver[State, Info, SearchProgress]):
             },
         )
 
+    def baselines(self) -> Mapping[str, Baseline]:
+        """The baselines of the experiment."""
+        return self.evaluator.baselines(self._outcomes.width)
+
     def resume(self, store: CheckpointStore) -> Resumed[State, Info] | None:
         """The run of this study in the store; trials that the store lacks are reported first."""
         self._store_location, identifier = store.location, study_id(self.study)
@@ -252,6 +257,10 @@ class SearchDriver(Driver[State, Info, SearchProgress]):
         self._drop()
         self._copied, self._begun = copied, time.monotonic()
         settled = settled_trials(self.study)
+        # A process was killed between telling and storing, or this is another store: the study does not hold the returns.
+        self._returns |= self._outcomes.returns_of(
+            [trial for trial in self._unstored(settled) if trial.number not in self._returns]
+        )
         tally = replace(Tally().add(settled, self.experiment.search.min_gain), failures_in_row=0)
         asked = self._asking.begun()[: max(self.trials - tally.finished, 0)]
         return State(tally, tuple(asked)), tuple(settled) or None
@@ -263,7 +272,9 @@ class SearchDriver(Driver[State, Info, SearchProgress]):
             if not asked:
                 asked, self._suspect = tuple(self._asking.batch(self.trials - state.tally.finished)), False
             self._told = self._outcomes.of(asked, suspect=self._suspect)
-        told = [tell(self.study, self.experiment, *each) for each in next(self._told)]
+        outcomes = next(self._told)
+        self._returns |= {trial.number: outcome.daily_log_returns for trial, outcome in outcomes}
+        told = [tell(self.study, self.experiment, *each) for each in outcomes]
         left = asked[len(told) :]
         if not left:
             self._told = None
@@ -274,10 +285,18 @@ class SearchDriver(Driver[State, Info, SearchProgress]):
         if self._store_location is not None:
             self._write_note(run_id, self._store_location)
             self._store_location = None
-        completed = [trial for trial in info if trial.state is TrialState.COMPLETE and trial.number not in self._copied]
+        completed = self._unstored(info)
         self._copied |= {trial.number for trial in completed}
-        rows = [checkpoint_of(trial, run_id, self.experiment, self.space) for trial in completed]
+        rows = [
+            checkpoint_of(trial, self._returns.get(trial.number, {}), run_id, self.experiment, self.space)
+            for trial in completed
+        ]
+        for trial in info:
+            self._returns.pop(trial.number, None)
         return StepReport(state.tally.finished, rows, self._progress(state))
+
+    def _unstored(self, trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
+        return [trial for trial in trials if trial.state is TrialState.COMPLETE and trial.number not in self._copied]
 
     def _progress(self, state: State) -> SearchProgress:
         tally = state.tally

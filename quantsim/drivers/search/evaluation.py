@@ -5,23 +5,38 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from quantsim.checkpoints import Baseline
 from quantsim.checkpoints.redact import redact
 from quantsim.config import Experiment
 from quantsim.prices import Prices
 
-__all__ = ["Call", "Evaluates", "MakeEvaluator", "Metrics", "RawParams", "Result", "default_evaluator", "run"]
+if TYPE_CHECKING:
+    from quantsim.simulator import Evaluation
+
+__all__ = [
+    "Call",
+    "Evaluates",
+    "MakeEvaluator",
+    "Metrics",
+    "RawParams",
+    "Result",
+    "Returns",
+    "default_evaluator",
+    "run",
+]
 
 logger = logging.getLogger(__name__)
 
 FloatArray = NDArray[np.float64]
 RawParams = Mapping[str, FloatArray]
 Metrics = Mapping[str, Mapping[str, float]]
+Returns = Mapping[str, FloatArray]
 
 
 class Evaluates(Protocol):
@@ -39,11 +54,11 @@ class Evaluates(Protocol):
     def sets_per_call(self) -> int:
         """How many parameter sets are worth evaluating in one call; with 1, each is evaluated by itself."""
 
-    def evaluate(self, params: RawParams, /) -> Metrics:
-        """Raw name → (n,) to split → metric → value."""
+    def evaluate_sets(self, sets: RawParams, /) -> Evaluation:
+        """Evaluates sets, raw name → (S, n), on every split."""
 
-    def evaluate_many(self, sets: RawParams, /) -> Mapping[str, Mapping[str, FloatArray]]:
-        """Raw name → (S, n) to split → metric → (S,); only called where ``sets_per_call`` is above 1."""
+    def baselines(self, width: int, /) -> Mapping[str, Baseline]:
+        """Returns the baselines by name; ``width`` is the number of sets in a call of ``evaluate_sets``."""
 
     def evaluate_block(self, params: RawParams, n_blocks: int, block: int, /) -> float:
         """The objective over one of the equal blocks of the training period; only called where trials are pruned."""
@@ -90,11 +105,13 @@ class Result:
 
     Attributes:
         metrics: split → metric → value; None for a block, or after an error.
+        daily_log_returns: split → (D-1,).
         value: the objective over the block.
         error: why there is neither.
     """
 
     metrics: Metrics | None = None
+    daily_log_returns: Returns = field(default_factory=dict, compare=False)
     value: float = math.nan
     error: str | None = None
 
@@ -115,19 +132,16 @@ def run(evaluator: Evaluates, call: Call) -> tuple[Result, ...]:
 
 def _together(evaluator: Evaluates, call: Call) -> tuple[Result, ...]:
     filled = [*call.sets, *[call.sets[-1]] * (call.width - len(call.sets))]  # one compiled program for any number
-    tables = evaluator.evaluate_many({name: np.stack([raw[name] for raw in filled]) for name in filled[0]})
-    return tuple(
-        Result({split: {name: float(row[lane]) for name, row in table.items()} for split, table in tables.items()})
-        for lane in range(len(call.sets))
-    )
+    found = evaluator.evaluate_sets({name: np.stack([raw[name] for raw in filled]) for name in filled[0]})
+    return tuple(Result(found.metrics_of(lane), found.returns_of(lane)) for lane in range(len(call.sets)))
 
 
 def _alone(evaluator: Evaluates, params: RawParams, call: Call) -> Result:
     try:
         if call.block is not None:
             return Result(value=float(evaluator.evaluate_block(params, call.n_blocks, call.block)))
-        tables = evaluator.evaluate(params)
-        return Result({split: {name: float(value) for name, value in table.items()} for split, table in tables.items()})
+        found = evaluator.evaluate_sets({name: values[None] for name, values in params.items()})
+        return Result(found.metrics_of(0), found.returns_of(0))
     except Exception as error:
         logger.debug("a parameter set could not be evaluated", exc_info=error)
         return Result(error=redact(f"{type(error).__name__}: {error}"))

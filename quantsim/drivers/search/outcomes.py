@@ -15,7 +15,7 @@ from quantsim.checkpoints.redact import redact
 from quantsim.config import Experiment
 from quantsim.drivers.search.asking import Asking
 from quantsim.drivers.search.engines import Engine
-from quantsim.drivers.search.evaluation import Call, RawParams, Result
+from quantsim.drivers.search.evaluation import Call, RawParams, Result, Returns
 from quantsim.drivers.search.pruner import gives_up
 from quantsim.drivers.search.telling import Outcome, parameters_of
 from quantsim.optuna_private import trial_id
@@ -74,6 +74,19 @@ class Outcomes:
             Trial(self.study, trial_id(trial)).set_user_attr(_ATTEMPTS, attempts + 1)
             yield from self._batch([trial])
 
+    def returns_of(self, trials: Sequence[FrozenTrial]) -> dict[int, Returns]:
+        """Evaluates completed trials again, and returns number → daily log returns, without those that fail."""
+        sets = {trial.number: parameters_of(trial, self.experiment, self.space) for trial in trials}
+        numbers = list(sets)
+        chunks = [numbers[first : first + self.width] for first in range(0, len(numbers), self.width)]
+        results = self.engine.map([Call(tuple(sets[number] for number in chunk), self.width) for chunk in chunks])
+        found = {
+            number: result
+            for chunk, of_chunk in zip(chunks, results, strict=True)
+            for number, result in zip(chunk, of_chunk, strict=True)
+        }
+        return {number: result.daily_log_returns for number, result in found.items() if result.error is None}
+
     def _batch(self, asked: Sequence[FrozenTrial]) -> Iterator[Told]:
         known: dict[int, Outcome] = {}
         params: dict[int, RawParams] = {}
@@ -90,7 +103,9 @@ class Outcomes:
         for chunk, results in zip(chunks, self.engine.map(calls), strict=True):
             for trial, result in zip(chunk, results, strict=True):
                 looked = kept.get(trial.number, Outcome())
-                known[trial.number] = Outcome(result.metrics, result.error, looked.reports, looked.pruner_attrs)
+                known[trial.number] = Outcome(
+                    result.metrics, result.daily_log_returns, result.error, looked.reports, looked.pruner_attrs
+                )
             ready = list(itertools.takewhile(lambda trial: trial.number in known, left))
             del left[: len(ready)]
             yield [(trial, known[trial.number]) for trial in ready]

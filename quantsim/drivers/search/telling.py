@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from quantsim.checkpoints import Checkpoint
 from quantsim.config import Experiment
 from quantsim.drivers.evaluated import evaluated
-from quantsim.drivers.search.evaluation import Metrics, RawParams
+from quantsim.drivers.search.evaluation import Metrics, RawParams, Returns
 from quantsim.drivers.search.study import METRICS, REASON
 from quantsim.drivers.search.values import constraint_values, trial_values, unfit
 from quantsim.optuna_private import set_trial_attribute, trial_id
@@ -33,12 +33,14 @@ class Outcome:
 
     Attributes:
         metrics: split → metric → value; None if it failed or was pruned.
+        daily_log_returns: split → (D-1,); the study does not hold them.
         error: why it could not be evaluated.
         reports: what a pruner looked at: mean of the objective over the first block of the training period, the first two, …
         pruner_attrs: what the pruner noted with the trial.
     """
 
     metrics: Metrics | None = None
+    daily_log_returns: Returns = field(default_factory=dict, compare=False)
     error: str | None = None
     reports: tuple[float, ...] = ()
     pruner_attrs: Mapping[str, Any] = field(default_factory=dict)
@@ -82,13 +84,16 @@ def parameters_of(trial: FrozenTrial, experiment: Experiment, space: SearchSpace
     return experiment.initial_parameters(space.to_params(trial.params))
 
 
-def checkpoint_of(trial: FrozenTrial, run_id: str, experiment: Experiment, space: SearchSpace) -> Checkpoint:
-    """The checkpoint of a completed trial; its step is the trial's number."""
+def checkpoint_of(
+    trial: FrozenTrial, returns: Returns, run_id: str, experiment: Experiment, space: SearchSpace
+) -> Checkpoint:
+    """The checkpoint of a completed trial with its daily log returns; its step is the trial's number."""
     completed = trial.datetime_complete  # local and naive, as Optuna keeps times
     return evaluated(
         experiment,
         parameters_of(trial, experiment, space),
         trial.user_attrs[METRICS],
+        returns,
         run_id=run_id,
         driver="search",
         step=trial.number,

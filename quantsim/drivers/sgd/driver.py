@@ -14,7 +14,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from quantsim.checkpoints import Checkpoint, CheckpointStore, Run
+from quantsim.checkpoints import Baseline, Checkpoint, CheckpointStore, Run
 from quantsim.checkpoints.stored import of_same_study
 from quantsim.config import Experiment
 from quantsim.config.identity import GRADIENTS
@@ -31,13 +31,13 @@ from quantsim.errors import DriverError
 from quantsim.objective import nan_reason
 from quantsim.prices import Prices
 from quantsim.ranking import TIE_METRIC, best_index
+from quantsim.simulator import Evaluation
 
 __all__ = ["HESSIAN_TRACE", "GradientDriver", "Progress", "SgdRun", "run_sgd"]
 
 logger = logging.getLogger(__name__)
 
 FloatArray = NDArray[np.float64]
-Metrics = dict[str, dict[str, FloatArray]]
 
 HESSIAN_TRACE = "hessian_trace"
 """Name of the train metric for the flatness of a set; lower is flatter."""
@@ -180,12 +180,12 @@ class Info:
 
     Attributes:
         sets: the trained sets, followed by their averages if averaging has started: raw name → (S or 2S, m).
-        metrics: split → metric → (S or 2S,).
+        evaluation: metrics and daily log returns of these sets.
         last: info of the last step; None before the first one.
     """
 
     sets: dict[str, Array]
-    metrics: Metrics
+    evaluation: Evaluation
     last: StepInfo | None
 
 
@@ -223,6 +223,10 @@ class GradientDriver(Driver[State, Info, Progress]):
     def new_run(self) -> NewRun:
         """Returns the entry of a new run in the store."""
         return NewRun.of(self.training.evaluator, GRADIENTS, {"start": self.training.start_digest})
+
+    def baselines(self) -> Mapping[str, Baseline]:
+        """Returns the baselines of the experiment."""
+        return self.training.evaluator.baselines(self.training.n_sets)
 
     def runs(self, store: CheckpointStore) -> list[Run]:
         """Returns the stored runs with the same steps, starting sets and data, the newest first."""
@@ -289,14 +293,15 @@ class GradientDriver(Driver[State, Info, Progress]):
     def _evaluated(self, state: State, last: StepInfo | None) -> tuple[State, Info]:
         """Evaluates all sets on all splits, and updates early stopping."""
         sets = self._sets(state.train)
-        metrics = self.training.evaluator.evaluate_many(sets)
+        found = self.training.evaluator.evaluate_sets(sets)
         if self.training.experiment.sgd.hessian_samples:
-            metrics["train"][HESSIAN_TRACE] = self._flatness(state.train, sets)
-        step, table = int(state.train.step), metrics[self.training.decides]
+            trace = {HESSIAN_TRACE: self._flatness(state.train, sets)}
+            found = replace(found, metrics={**found.metrics, "train": {**found.metrics["train"], **trace}})
+        step, table = int(state.train.step), found.metrics[self.training.decides]
         decided = {name: values[: self.training.n_sets] for name, values in table.items()}
         session = self._say_why_nan(state.session, decided, step)
         patience = state.patience.update(decided[self._metric], step, decided[TIE_METRIC])
-        return State(state.train, patience, session), Info(sets, metrics, last)
+        return State(state.train, patience, session), Info(sets, found, last)
 
     def _sets(self, train: TrainState) -> dict[str, Array]:
         """Returns the trained sets, followed by their averages if averaging has started: raw name → (S or 2S, m)."""
@@ -325,12 +330,13 @@ class GradientDriver(Driver[State, Info, Progress]):
         return replace(session, warned=session.warned | broken)
 
     def _checkpoints(self, run_id: str, step: int, info: Info) -> list[Checkpoint]:
-        sets, metrics = {name: np.asarray(rows) for name, rows in info.sets.items()}, info.metrics
+        sets = {name: np.asarray(rows) for name, rows in info.sets.items()}
         return [
             evaluated(
                 self.training.experiment,
                 {name: rows[index] for name, rows in sets.items()},
-                {s: {m: float(values[index]) for m, values in table.items()} for s, table in metrics.items()},
+                info.evaluation.metrics_of(index),
+                info.evaluation.returns_of(index),
                 run_id=run_id,
                 driver=self.name,
                 step=step,
@@ -341,7 +347,7 @@ class GradientDriver(Driver[State, Info, Progress]):
 
     def _progress(self, state: State, info: Info) -> Progress:
         settings, last, step = self.training.experiment.sgd, info.last, int(state.train.step)
-        objective = info.metrics["train"][self._metric][: self.training.n_sets]
+        objective = info.evaluation.metrics["train"][self._metric][: self.training.n_sets]
         highest = best_index(objective.tolist())
         seconds = time.monotonic() - state.session.begun
         pace = (step - state.session.first_step) / seconds if seconds > 0 else 0.0
