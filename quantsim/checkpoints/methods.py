@@ -40,8 +40,8 @@ class Score(enum.Enum):
 
     LOWER = "lower end of the interval"
     PLATEAU = "low percentile over neighbours"
-    RANK = "mean rank over periods"
-    WORSE = "worse of two splits"
+    PERIOD_RANK = "mean rank over periods"
+    SPLIT_RANK = "mean rank on two splits"
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Method:
     @property
     def reads_returns(self) -> bool:
         """Whether the method reads daily log returns on its splits."""
-        return self.score in (Score.LOWER, Score.RANK)
+        return self.score in (Score.LOWER, Score.PERIOD_RANK)
 
     @property
     def evaluates(self) -> bool:
@@ -109,8 +109,8 @@ _OWN = {
     "best_validation": Method("validation"),
     "plateau": Method("validation", score=Score.PLATEAU),
     "validation_lower": Method("validation", score=Score.LOWER),
-    "train_and_validation": Method("validation", beside="train", score=Score.WORSE),
-    "consistent": Method("validation", beside="train", score=Score.RANK),
+    "train_and_validation": Method("validation", beside="train", score=Score.SPLIT_RANK),
+    "consistent": Method("validation", beside="train", score=Score.PERIOD_RANK),
     "best_test": Method("test"),
     "best_train_min_test": Method("train", guard="test"),
     "best_test_min_train": Method("test", guard="train"),

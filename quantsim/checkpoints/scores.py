@@ -2,8 +2,8 @@
 
 * ``LOWER``: the lower end of the bootstrap interval of the metric, from daily log returns.
 * ``PLATEAU``: a low percentile of the metric over neighbours in the parameters, which are evaluated.
-* ``RANK``: the mean rank by the metric over consecutive periods, from daily log returns.
-* ``WORSE``: the worse of the metrics on two splits.
+* ``SPLIT_RANK``: the mean of the ranks by the metric on two splits.
+* ``PERIOD_RANK``: the mean of the ranks by the metric on consecutive periods, from daily log returns.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ PERCENTILE = 5.0
 _DESCRIPTIONS = {
     Score.LOWER: f"lower end of the {LEVEL:.0%} interval of {{split}} {{metric}}",
     Score.PLATEAU: f"{PERCENTILE:g}th percentile of {{split}} {{metric}} over neighbours",
-    Score.RANK: f"mean rank (1 is the best) by {{metric}} over {N_PERIODS} periods of {{splits}}",
-    Score.WORSE: "worse of {splits} {metric}",
+    Score.SPLIT_RANK: "mean rank (1 is the best) by {metric} on {splits}",
+    Score.PERIOD_RANK: f"mean rank (1 is the best) by {{metric}} on {N_PERIODS} periods of {{splits}}",
 }
 
 
@@ -73,13 +73,13 @@ def scored(
     notes: tuple[str, ...] = ()
     if rule.score is Score.PLATEAU:
         values = plateaus(rows, rule.split, metric, evaluate)
-    elif rule.score is Score.WORSE:
-        values = np.min([[value_of(row, split, metric) for row in rows] for split in rule.splits], axis=0)
+    elif rule.score is Score.SPLIT_RANK:
+        values = _mean_ranks(np.array([[value_of(row, split, metric) for row in rows] for split in rule.splits]))
     else:
         statistic = _of_returns(metric)
         rows, notes = _with_returns(rows, rule.splits)
         returns = np.array([np.concatenate([row.daily_log_returns[split] for split in rule.splits]) for row in rows])
-        values = (lower_ends if rule.score is Score.LOWER else mean_ranks)(returns, statistic)
+        values = (lower_ends if rule.score is Score.LOWER else period_ranks)(returns, statistic)
     what = description(rule, metric)
     known = [(row, float(value)) for row, value in zip(rows, values, strict=True) if not np.isnan(value)]
     if not known:
@@ -116,20 +116,24 @@ def lower_ends(returns: FloatArray, statistic: Statistic) -> FloatArray:
     return np.array([interval(statistic, row, level=LEVEL).lower for row in returns])
 
 
-def mean_ranks(returns: FloatArray, statistic: Statistic) -> FloatArray:
-    """Returns the mean rank over consecutive periods: (N, T) → (N,), from 1/N for the worst row in all of them to 1.
-
-    Equal rows share their ranks. It is nan for a row whose statistic is nan in a period.
-    """
-    from scipy.stats import rankdata
-
+def period_ranks(returns: FloatArray, statistic: Statistic) -> FloatArray:
+    """Returns the mean rank by a statistic on consecutive periods, (N, T) → (N,); nan for rows that have nan in a period."""
     n_days = returns.shape[1]
     if n_days < 2 * N_PERIODS:
         raise SelectionError(
             f"{n_days} days cannot be cut into {N_PERIODS} periods of two days or more: give the study longer splits"
         )
-    values = np.array([statistic(period) for period in np.array_split(returns, N_PERIODS, axis=1)])
-    ranks = rankdata(values, axis=1, nan_policy="omit") / len(returns)
+    return _mean_ranks(np.array([statistic(period) for period in np.array_split(returns, N_PERIODS, axis=1)]))
+
+
+def _mean_ranks(values: FloatArray) -> FloatArray:
+    """Returns the mean rank over K comparisons of N rows, (K, N) → (N,): from 1/N, always the worst, to 1, always the best.
+
+    Equal values share their ranks.
+    """
+    from scipy.stats import rankdata
+
+    ranks = rankdata(values, axis=1, nan_policy="omit") / values.shape[1]
     return np.asarray(ranks.mean(axis=0))
 
 

@@ -123,8 +123,8 @@ def select(
     * ``plateau``: of the 20 rows with the best validation metric, the one with the best 5th percentile of that metric over
       neighbours: sets whose raw parameters differ by up to 0.5. ``evaluate`` is called once, for all of them.
     * ``validation_lower``: the best lower end of the bootstrap interval of the validation metric, from daily log returns.
-    * ``train_and_validation``: the best worse one of the train and the validation metric.
-    * ``consistent``: the best mean rank by the metric over six periods of train and validation, from daily log returns.
+    * ``train_and_validation``: the best mean of the ranks by the train and by the validation metric.
+    * ``consistent``: the best mean of the ranks by the metric on six periods of train and validation, from daily log returns.
     * ``best_train_min_test``: the best train metric of the rows whose test metric is at least ``minimum``.
     * ``best_test_min_train``: the best test metric of the rows whose train metric is at least ``minimum``.
     * ``best_train_per_set``: the best train metric of each parameter set of each run.

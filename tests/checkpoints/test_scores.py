@@ -76,17 +76,18 @@ def test_consistent_is_the_mean_rank_over_periods(rows):
     assert picked.checkpoint is rows[int(np.argmax(ranks))]
     assert picked.chosen_by == "train and validation"
     assert picked.describe() == (
-        f"consistent: highest mean rank (1 is the best) by {METRIC} over {N_PERIODS} periods of train and validation"
+        f"consistent: highest mean rank (1 is the best) by {METRIC} on {N_PERIODS} periods of train and validation"
     )
 
 
-def test_train_and_validation_is_the_worse_of_both(make):
-    rows = [make(0, train=9.0, validation=0.1), make(1, train=1.0, validation=2.0), make(2, train=0.5, validation=9.0)]
-    picked = select(rows, "train_and_validation", "m")
-    assert picked.checkpoint is rows[1]
-    assert picked.describe() == "train_and_validation: highest worse of train and validation m"
+def test_train_and_validation_is_the_mean_rank_on_both(make):
+    values = [(9.0, 0.1), (8.0, 3.0), (0.5, 9.0), (8.5, 0.2), (0.1, 3.0)]
+    rows = [make(step, train=train, validation=validation) for step, (train, validation) in enumerate(values)]
+    picked = select(rows, "train_and_validation", "m")  # train ranks 5 3 2 4 1, validation ranks 1 3.5 5 2 3.5
+    assert picked.checkpoint is rows[2]
+    assert picked.describe() == "train_and_validation: highest mean rank (1 is the best) by m on train and validation"
     assert picked.chosen_by == "train and validation"
-    assert picked.notes == ("its worse of train and validation m is 1",)
+    assert picked.notes == ("its mean rank (1 is the best) by m on train and validation is 0.7",)
     with pytest.raises(SelectionError, match="no validation metrics are stored"):
         select([make(0, train=1.0)], "train_and_validation", "m")
 

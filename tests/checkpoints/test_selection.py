@@ -15,8 +15,8 @@ from quantsim.errors import SelectionError
 
 NAN, INF = math.nan, math.inf
 ONE_METRIC = sorted(set(SELECTION_METHODS) - set(FRONT_METHODS))
-STORED = [name for name in SELECTION_METHODS if not (METHODS[name].reads_returns or METHODS[name].evaluates)]
-"""Methods that need only stored numbers; tests/checkpoints/test_scores.py has the others."""
+STORED = [name for name in SELECTION_METHODS if METHODS[name].score is None]
+"""Methods that maximise a stored number; tests/checkpoints/test_scores.py has the others."""
 ONE_STORED = sorted(set(STORED) & set(ONE_METRIC))
 SPLIT_OF = {"best_train": "train", "best_validation": "validation", "best_test": "test"}
 
@@ -391,7 +391,6 @@ def brute_force(rows, method) -> list[tuple[int, int]]:
         "best_train_per_set": ("train", None),
         "best_train_min_test": ("train", "test"),
         "best_test_min_train": ("test", "train"),
-        "train_and_validation": ("worse", None),
     }.get(method) or (SPLIT_OF[method], None)
     able = []
     for row in rows:
