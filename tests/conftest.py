@@ -15,6 +15,7 @@ from quantsim.environment import XLA_FLAGS
 # Older emitters, and one thread for each program: compilation takes less than half the time of all cores.
 os.environ["XLA_FLAGS"] = f"{XLA_FLAGS} --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
 os.environ["JAX_ENABLE_X64"] = "1"
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # workers have a core each; waiting threads of NumPy would take it
 
 # Compilation falls into the first example, so a deadline means nothing. The same examples on every run, so that a failure
 # is one of the change under test; look for new ones with --hypothesis-profile=search.

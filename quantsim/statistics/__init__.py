@@ -18,7 +18,13 @@ from quantsim.statistics.ratios import (
     sharpe,
 )
 from quantsim.statistics.superior import SuperiorAbility, step_m, superior_ability
-from quantsim.statistics.trials import RankCorrelation, cluster_count, effective_trials, rank_correlation
+from quantsim.statistics.trials import (
+    RankCorrelation,
+    cluster_count,
+    effective_trials,
+    independent_trials,
+    rank_correlation,
+)
 
 __all__ = [
     "LEAST_DAYS",
@@ -34,6 +40,7 @@ __all__ = [
     "expected_best",
     "expected_maximum",
     "finite_trials",
+    "independent_trials",
     "interval",
     "paired_interval",
     "percentile_interval",

@@ -6,17 +6,13 @@ Source: Hansen, "A test for superior predictive ability", Journal of Business & 
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quantsim.errors import StatisticsError
-from quantsim.statistics.arrays import FloatArray, checked_level, checked_trials, varies
-from quantsim.statistics.block_length import block_length
-from quantsim.statistics.bootstrap import resampled_days
+from quantsim.statistics.arrays import FloatArray, checked_level
+from quantsim.statistics.resampled_means import resampled_means
 
 __all__ = ["SuperiorAbility", "step_m", "superior_ability"]
 
@@ -65,7 +61,7 @@ def superior_ability(
     Raises:
         StatisticsError: there are too few days, values are not finite, or a trial is ahead by the same amount each day.
     """
-    resampled = _resample(excess, studentized, n_resamples, seed, block)
+    resampled = resampled_means(excess, studentized, n_resamples, seed, block)
     if resampled is None:
         return SuperiorAbility(1.0, 1.0, 1.0)
     best = max(0.0, resampled.statistics.max())
@@ -105,7 +101,7 @@ def step_m(
         StatisticsError: as :func:`superior_ability`, or the level is not between 0 and 1.
     """
     checked_level(level)
-    resampled = _resample(excess, studentized, n_resamples, seed, block)
+    resampled = resampled_means(excess, studentized, n_resamples, seed, block)
     if resampled is None:
         return np.zeros(0, dtype=np.intp)
     values = resampled.centred + resampled.consistent_shifts
@@ -118,59 +114,6 @@ def step_m(
             break
         open_ &= ~named
     return resampled.trials[~open_]
-
-
-class _Resampled(NamedTuple):
-    """Statistics of the trials that vary, N of them, and of their resamples."""
-
-    trials: NDArray[np.intp]  #: (N,) columns of the matrix
-    statistics: FloatArray  #: (N,) sqrt(T)·d/ω
-    centred: FloatArray  #: (B, N) sqrt(T)·(d* - d)/ω
-    consistent_shifts: (
-        FloatArray  #: (N,) what the consistent null adds: the statistic of trials that are far behind, else 0
-    )
-
-
-def _resample(
-    excess: ArrayLike, studentized: bool, n_resamples: int, seed: int, block: float | None
-) -> _Resampled | None:
-    """Returns the statistics, or None if no trial varies, so that none can be ahead."""
-    columns = checked_trials(excess)
-    mean, deviation = columns.mean(axis=0), columns.std(axis=0)
-    vary = varies(deviation, mean)
-    ahead = np.flatnonzero(~vary & (mean > 0.0))
-    if len(ahead):
-        raise StatisticsError(
-            f"trial {ahead[0]} is ahead of the benchmark by the same {mean[ahead[0]]:.3g} each day: that is no return of a pool"
-        )
-    if not vary.any():
-        return None
-    columns, mean, n_days = columns[:, vary], mean[vary], len(columns)
-    block = block_length(columns) if block is None else block
-    days = resampled_days(n_days, block, n_resamples, seed)
-    rows = np.arange(n_resamples)[:, None] * n_days
-    counts = np.bincount((days + rows).ravel(), minlength=n_resamples * n_days).reshape(n_resamples, n_days)
-    errors = _long_run_deviation(columns - mean, block)
-    scale = math.sqrt(n_days) / (errors if studentized else np.ones_like(errors))
-    far_behind = mean < -errors * math.sqrt(2.0 * math.log(math.log(n_days)) / n_days)
-    statistics = mean * scale
-    centred = (counts @ (columns - mean) / n_days) * scale
-    return _Resampled(np.flatnonzero(vary), statistics, centred, np.where(far_behind, statistics, 0.0))
-
-
-def _long_run_deviation(centred: FloatArray, block: float) -> FloatArray:
-    """Returns ``ω``, (N,): the deviation of ``sqrt(T)`` times the mean of resampled days, for infinitely many resamples.
-
-    ``ω² = γ[0] + 2·Σ_i ((1 - i/T)·(1 - q)^i + i/T·(1 - q)^(T - i))·γ[i]`` with ``q = 1/block`` and the
-    autocovariances ``γ``, which are computed by a Fourier transform.
-    """
-    n_days = len(centred)
-    power = np.square(np.abs(np.fft.rfft(centred, 2 * n_days, axis=0)))
-    covariances = np.fft.irfft(power, axis=0)[:n_days] / n_days
-    lag, stays = np.arange(n_days), 1.0 - 1.0 / block
-    kernel = (1.0 - lag / n_days) * stays**lag + lag / n_days * stays ** (n_days - lag)
-    kernel[1:] *= 2.0
-    return np.sqrt(np.maximum(kernel @ covariances, np.finfo(np.float64).tiny))
 
 
 def _share(maxima: FloatArray, statistic: float) -> float:

@@ -1,4 +1,4 @@
-"""How many trials a search really made, and whether their order in one period says anything about another."""
+"""How many independent trials a search is worth, and whether the order of trials in one period says anything about another."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from scipy.special import ndtri
 from quantsim.errors import StatisticsError
 from quantsim.statistics.arrays import FloatArray, checked_level, checked_trials, varies
 from quantsim.statistics.bootstrap import Interval
+from quantsim.statistics.ratios import expected_maximum
+from quantsim.statistics.resampled_means import resampled_means
 
-__all__ = ["RankCorrelation", "cluster_count", "effective_trials", "rank_correlation"]
+__all__ = ["RankCorrelation", "cluster_count", "effective_trials", "independent_trials", "rank_correlation"]
 
 _SAME_CLUSTER = 0.5  # correlation
 
@@ -21,7 +23,8 @@ _SAME_CLUSTER = 0.5  # correlation
 def effective_trials(excess: ArrayLike) -> float:
     """Returns the number of independent trials that have as much variety as these: trials that trade alike are one.
 
-    ``N_e = (Σe)²/Σe²`` of the eigenvalues ``e`` of the trials' correlation matrix ``C``, which is ``N²/Σ C²``.
+    ``N_e = (Σe)²/Σe²`` of the eigenvalues ``e`` of the trials' correlation matrix ``C``, which is ``N²/Σ C²``. The best
+    of correlated trials is as high as that of more than ``N_e`` independent ones: deflate it by :func:`independent_trials`.
 
     Args:
         excess: (T, N).
@@ -38,6 +41,39 @@ def effective_trials(excess: ArrayLike) -> float:
         return math.nan
     products = scores.T @ scores if n_trials <= n_days else scores @ scores.T  # the same eigenvalues above 0
     return float(n_trials**2 / np.square(products).sum())
+
+
+def independent_trials(
+    excess: ArrayLike, *, n_resamples: int = 1000, seed: int = 0, block: float | None = None
+) -> float:
+    """Returns the number of independent trials whose best would be as high as that of these, if none had skill.
+
+    The mean of each trial is set to 0, and days are resampled in blocks, as :func:`~quantsim.statistics.superior_ability` does
+    (upper). ``N`` is the number for which :func:`~quantsim.statistics.expected_maximum` is the mean of the best statistic.
+
+    Args:
+        excess: (T, N).
+        n_resamples: number of resamples.
+        seed: of the resamples.
+        block: mean block length, in days; by default :func:`~quantsim.statistics.block_length` of the excess.
+
+    Returns:
+        At least 1; nan if no trial varies.
+
+    Raises:
+        StatisticsError: as :func:`~quantsim.statistics.superior_ability`.
+    """
+    resampled = resampled_means(excess, True, n_resamples, seed, block)
+    if resampled is None:
+        return math.nan
+    best = float(resampled.centred.max(axis=1).mean())
+    low, high = 1.0, 2.0
+    while expected_maximum(high) < best:
+        low, high = high, 2.0 * high
+    while high - low > 1e-9 * high:
+        middle = (low + high) / 2.0
+        low, high = (middle, high) if expected_maximum(middle) < best else (low, middle)
+    return high if best > 0.0 else 1.0
 
 
 def cluster_count(excess: ArrayLike) -> int:

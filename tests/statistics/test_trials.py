@@ -38,17 +38,43 @@ def test_trials_that_trade_alike_are_one():
     assert statistics.cluster_count(groups) == 5
 
 
+@pytest.mark.parametrize("n_trials", [1, 5, 40])
+def test_independent_trials_are_counted_as_they_are(n_trials: int):
+    excess = np.random.default_rng(n_trials).normal(size=(800, n_trials)) * np.geomspace(1.0, 9.0, n_trials)
+    found = statistics.independent_trials(excess - 0.5, block=1.0, n_resamples=4000)
+    assert found == pytest.approx(n_trials, rel=0.15)
+    alike = np.repeat(excess, 4, axis=1)
+    assert statistics.independent_trials(alike, block=1.0, n_resamples=4000) == pytest.approx(found, rel=1e-6)
+
+
+def test_the_best_of_correlated_trials_is_as_high_as_that_of_the_independent_trials():
+    generator = np.random.default_rng(3)
+    loadings = generator.normal(size=(4, 60))
+    loadings /= np.linalg.norm(loadings, axis=0)
+    best = (generator.normal(size=(20_000, 4)) @ loadings).max(axis=1).mean()
+    excess = generator.normal(size=(2000, 4)) @ loadings
+    independent = statistics.independent_trials(excess, block=1.0)
+    assert statistics.expected_maximum(independent) == pytest.approx(best, abs=0.08)
+    # The eigenvalues count how many directions there are, not how many trials point into them.
+    assert statistics.effective_trials(excess) < 4.1 < 8.0 < independent
+
+
 def test_trials_that_do_not_vary_do_not_count():
     noise = np.random.default_rng(2).normal(size=(100, 3))
     constant = np.hstack([noise, np.zeros((100, 2)), np.full((100, 1), 0.1)])
     assert statistics.effective_trials(constant) == pytest.approx(statistics.effective_trials(noise))
     assert statistics.cluster_count(constant) == 3
     assert math.isnan(statistics.effective_trials(np.zeros((100, 2))))
+    assert math.isnan(statistics.independent_trials(np.zeros((100, 2))))
+    assert statistics.independent_trials(constant[:, :5]) == pytest.approx(statistics.independent_trials(noise))
     assert statistics.cluster_count(np.zeros((100, 2))) == 0
     assert statistics.effective_trials(noise[:, 0]) == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize("function", [statistics.effective_trials, statistics.cluster_count, statistics.cscv])
+@pytest.mark.parametrize(
+    "function",
+    [statistics.effective_trials, statistics.independent_trials, statistics.cluster_count, statistics.cscv],
+)
 def test_what_is_not_finite_is_refused_with_the_remedy(function):
     excess = np.random.default_rng(2).normal(size=(40, 4))
     excess[7:, 2] = -np.inf, *[math.nan] * 32
