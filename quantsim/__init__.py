@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from quantsim.prices import Prices as Prices
     from quantsim.prices import load_prices as load_prices
     from quantsim.report.deployment import deployment as deployment
+    from quantsim.robustness import evaluate_robustness as evaluate_robustness
     from quantsim.simulator import Axis as Axis
     from quantsim.simulator import Evaluator as Evaluator
     from quantsim.simulator import Result as Result
@@ -48,6 +49,7 @@ _HOMES = {
     "deployment": "quantsim.report.deployment",
     "enable_float64": "quantsim.precision",
     "evaluate_grid": "quantsim.simulator",
+    "evaluate_robustness": "quantsim.robustness",
     "import_results": "quantsim.checkpoints.published",
     "load_prices": "quantsim.prices",
     "prepare_environment": "quantsim.environment",

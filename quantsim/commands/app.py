@@ -15,6 +15,7 @@ from quantsim.commands import (
     imports,
     optuna,
     prices,
+    robust,
     run,
     select,
     sgd,
@@ -60,6 +61,7 @@ app.command("sgd")(sgd.sgd)
 app.command("hybrid")(hybrid.hybrid)
 app.command("simulate")(simulate.simulate)
 app.command("grid")(grid.grid)
+app.command("robust")(robust.robust)
 app.command("select")(select.select)
 app.command("export")(export.export)
 app.command("import")(imports.import_results)

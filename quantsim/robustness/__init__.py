@@ -1,5 +1,20 @@
-"""How a result changes if what it rests on changes a little."""
+"""How a result changes if what it rests on changes a little: parameters, prices, start and costs."""
 
+from quantsim.robustness.evaluate import check_request, evaluate_robustness, robustness_of
 from quantsim.robustness.neighbours import neighbours, raw_bounds
+from quantsim.robustness.report import PERCENTILES, Robustness, Spread, Varied
+from quantsim.robustness.variations import KINDS, Variations
 
-__all__ = ["neighbours", "raw_bounds"]
+__all__ = [
+    "KINDS",
+    "PERCENTILES",
+    "Robustness",
+    "Spread",
+    "Variations",
+    "Varied",
+    "check_request",
+    "evaluate_robustness",
+    "neighbours",
+    "raw_bounds",
+    "robustness_of",
+]

@@ -37,7 +37,7 @@ def neighbours(
         params: raw name → (m,).
         n: number of neighbours.
         radius: largest distance in each raw parameter. Raw parameters are logits and binary logarithms, so 0.5 is about a
-            factor of 1.4 in a rate and 1.3 in a memory.
+            factor of 1.4 in a rate and of 1.5 in a memory.
         seed: seed of the random numbers.
         moved: raw names that move; by default, all.
         bounds: raw name → (low, high), where values are cut, such as :func:`raw_bounds`; never beyond the set itself.

@@ -4,12 +4,14 @@
 pool, and ``grid.py`` evaluates grids of parameters.
 """
 
+from quantsim.simulator.baselines import baseline_pool
 from quantsim.simulator.evaluation import Evaluation
 from quantsim.simulator.evaluator import Evaluator
 from quantsim.simulator.grid import Axis, Grid, evaluate_grid
 from quantsim.simulator.objective import Objective
 from quantsim.simulator.plan import Path, Plan
 from quantsim.simulator.result import Result, simulate
+from quantsim.simulator.variations import Variation, VariedPool, evaluate_starts, evaluate_variations
 
 __all__ = [
     "Axis",
@@ -20,6 +22,11 @@ __all__ = [
     "Path",
     "Plan",
     "Result",
+    "Variation",
+    "VariedPool",
+    "baseline_pool",
     "evaluate_grid",
+    "evaluate_starts",
+    "evaluate_variations",
     "simulate",
 ]

@@ -122,14 +122,15 @@ def block_bootstrap(
     return Prices(grid.times(), values, prices.tokens, bar, source=f"synthetic:block-bootstrap of {prices.source}")
 
 
-def resampled_rows(n_source: int, n_rows: int, mean_block: float, seed: int) -> NDArray[np.int64]:
+def resampled_rows(n_source: int, n_rows: int, mean_block: float, seed: int, *names: str) -> NDArray[np.int64]:
     """Returns rows of a source drawn by the stationary bootstrap, (n_rows,), each from 0 to ``n_source - 1``.
 
-    Each row continues the block of the one before it, or begins a new block, with probability ``1/mean_block``.
+    Each row continues the block of the one before it, or begins a new block, with probability ``1/mean_block``. ``seed`` and
+    ``names`` name the random stream.
     """
-    begins = uniforms(stream(seed, "begins"), n_rows) * max(mean_block, 1.0) < 1.0
+    begins = uniforms(stream(seed, "begins", *names), n_rows) * max(mean_block, 1.0) < 1.0
     begins[:1] = True
-    places = np.floor(uniforms(stream(seed, "places"), n_rows) * n_source).astype(np.int64)
+    places = np.floor(uniforms(stream(seed, "places", *names), n_rows) * n_source).astype(np.int64)
     since = np.maximum.accumulate(np.where(begins, np.arange(n_rows), 0))
     rows: NDArray[np.int64] = (places[since] + np.arange(n_rows) - since) % n_source
     return rows

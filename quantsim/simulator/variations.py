@@ -1,0 +1,214 @@
+"""Evaluates pools under many variations of parameters, prices or costs, with one compiled program per kind of variation."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from numpy.typing import NDArray
+
+from quantsim.metrics import get_metric
+from quantsim.pools.base import PoolSetup
+from quantsim.pools.market import FeeRates, Market, market
+from quantsim.precision import in_float64
+from quantsim.simulator.evaluate import PoolPlans, evaluate_pools, evaluate_windows, lanes
+from quantsim.simulator.plan import Plan
+
+if TYPE_CHECKING:
+    from quantsim.simulator.evaluator import Evaluator
+
+__all__ = ["Variation", "VariedPool", "evaluate_starts", "evaluate_variations"]
+
+FloatArray = NDArray[np.float64]
+Table = dict[str, dict[str, FloatArray]]
+Params = dict[str, Array]
+
+_MOST_BYTES = 2**28
+_BLOCK = 8
+"""Variations per call, whatever their number, so that all calls share one program."""
+
+
+@dataclass(frozen=True)
+class VariedPool:
+    """A pool to evaluate.
+
+    Attributes:
+        setup: its setup.
+        params: raw name → (m,).
+    """
+
+    setup: PoolSetup[Any]
+    params: Mapping[str, FloatArray]
+
+
+@dataclass(frozen=True, eq=False)
+class Variation:
+    """What differs from the evaluator's own parameters, prices and costs. All variations of a call have the same parts.
+
+    Attributes:
+        params: raw name → (m,), for the pools with these parameters.
+        prices: (T, n) prices at the bars of ``evaluator.market``; None for those of the evaluator.
+        costs: field of :class:`~quantsim.pools.market.FeeRates` → () or (T,).
+    """
+
+    params: Mapping[str, FloatArray] = field(default_factory=dict)
+    prices: FloatArray | None = None
+    costs: Mapping[str, FloatArray] = field(default_factory=dict)
+
+
+class _Varied(NamedTuple):
+    """The same as arrays of several variations, with a leading axis (V,); names that do not vary are left out."""
+
+    params: tuple[Params, ...]
+    market: dict[str, Any]
+    rates: dict[str, Array]
+
+
+@in_float64
+def evaluate_variations(
+    evaluator: Evaluator,
+    pools: Mapping[str, VariedPool],
+    draw: Callable[[int], Variation],
+    n: int,
+    metrics: Sequence[str],
+    *,
+    advance: Callable[[int], None] = lambda _: None,
+) -> dict[str, Table]:
+    """Returns metrics of pools on every split, under ``n`` variations that all pools share.
+
+    Variations are drawn and evaluated in blocks, which limits memory.
+
+    Args:
+        evaluator: evaluator with the prices, costs and splits.
+        pools: name → pool.
+        draw: variation ``i``, for ``i`` below ``n``.
+        n: number of variations.
+        metrics: names of metrics.
+        advance: called with the number of variations done after every block.
+
+    Returns:
+        name of the pool → split → metric → (n,).
+
+    Raises:
+        ConfigError: there is no such metric.
+    """
+    plans = _planned(evaluator, pools, metrics)
+    params = tuple(_arrays(pool.params) for pool in pools.values())
+    results, done = [], 0
+    for block in _blocks(draw, n):
+        varied = _stacked(block, tuple(pools.values()))
+        results.append(jax.device_get(_evaluate(plans, params, evaluator.market, evaluator.rates, varied)))
+        done += len(block)
+        advance(min(done, n))
+    joined = jax.tree.map(lambda *blocks: np.concatenate(blocks)[:n], *results)
+    # jit returns its tables sorted by key
+    return {
+        name: {split: {metric: joined[split][metric][:, place] for metric in metrics} for split in evaluator.splits}
+        for place, name in enumerate(pools)
+    }
+
+
+@in_float64
+def evaluate_starts(
+    evaluator: Evaluator,
+    pools: Mapping[str, VariedPool],
+    starts: NDArray[np.int64],
+    n_bars: int,
+    metrics: Sequence[str],
+) -> dict[str, dict[str, FloatArray]]:
+    """Returns metrics of pools that start anew in several windows of equal length.
+
+    Args:
+        evaluator: evaluator with the prices and costs.
+        pools: name → pool.
+        starts: (W,) first bar of each window.
+        n_bars: length of the windows, in bars.
+        metrics: names of metrics.
+
+    Returns:
+        name of the pool → metric → (W,).
+
+    Raises:
+        WindowError: a window does not fit into the data.
+        ConfigError: there is no such metric.
+    """
+    planner = evaluator.planner
+    plans = {
+        name: replace(planner, setup=pool.setup).plan(starts, n_bars, tuple(metrics)) for name, pool in pools.items()
+    }
+    params = {name: _arrays(pool.params) for name, pool in pools.items()}
+    firsts = next(iter(plans.values()))[1]
+    found = _evaluate_starts(
+        tuple((name, plan) for name, (plan, _) in plans.items()), params, evaluator.market, evaluator.rates, firsts
+    )
+    return {name: {metric: np.asarray(found[name][metric]) for metric in metrics} for name in pools}
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _evaluate(
+    plans: PoolPlans, params: tuple[Params, ...], market: Market, rates: FeeRates, varied: _Varied
+) -> dict[str, dict[str, Array]]:
+    """Returns metrics under every variation: split → name → (V, P) for ``P`` pools."""
+
+    def one(variation: _Varied) -> dict[str, dict[str, Array]]:
+        own = tuple({**fixed, **moved} for fixed, moved in zip(params, variation.params, strict=True))
+        seen, costs = market._replace(**variation.market), rates._replace(**variation.rates)
+        return {split: metrics for split, (metrics, _) in evaluate_pools(plans, own, seen, costs).items()}
+
+    sequential = any(plan.maps_lanes for _, of_pools, _ in plans for plan in of_pools)
+    return cast(dict[str, dict[str, Array]], lanes(one, varied, sequential=sequential))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _evaluate_starts(
+    plans: tuple[tuple[str, Plan], ...], params: dict[str, Params], market: Market, rates: FeeRates, starts: Array
+) -> dict[str, dict[str, Array]]:
+    return {name: evaluate_windows(plan, params[name], market, rates, starts) for name, plan in plans}
+
+
+def _planned(evaluator: Evaluator, pools: Mapping[str, VariedPool], metrics: Sequence[str]) -> PoolPlans:
+    for name in metrics:
+        get_metric(name)
+    names, planner = tuple(metrics), evaluator.planner
+    of_pools = [replace(planner, setup=pool.setup).split_plans(names, details=False) for pool in pools.values()]
+    return tuple(
+        (split[0][0], tuple(plan for _, plan, _ in split), split[0][2]) for split in zip(*of_pools, strict=True)
+    )
+
+
+def _arrays(params: Mapping[str, FloatArray]) -> Params:
+    return {name: jnp.asarray(values, jnp.float64) for name, values in sorted(params.items())}
+
+
+def _blocks(draw: Callable[[int], Variation], n: int) -> Iterator[list[Variation]]:
+    """Yields the variations in blocks of equal size. The last block is filled up with its last variation."""
+    first = draw(0)
+    n_bytes = 1 if first.prices is None else 4 * first.prices.nbytes
+    size = min(_BLOCK, max(1, _MOST_BYTES // n_bytes))
+    for begin in range(0, n, size):
+        block = [first if index == 0 else draw(index) for index in range(begin, min(begin + size, n))]
+        yield block + [block[-1]] * (size - len(block))
+
+
+def _stacked(block: Sequence[Variation], pools: tuple[VariedPool, ...]) -> _Varied:
+    params = tuple(
+        {raw: _stack([one.params[raw] for one in block]) for raw in block[0].params if raw in pool.params}
+        for pool in pools
+    )
+    of_market: dict[str, Array] = {}
+    if block[0].prices is not None:
+        markets = [market(np.asarray(one.prices)) for one in block]
+        names = ("prices", "log_prices", "summed")
+        of_market = {name: jnp.stack([getattr(one, name) for one in markets]) for name in names}
+    rates = {name: _stack([one.costs[name] for one in block]) for name in block[0].costs}
+    return _Varied(params, of_market, rates)
+
+
+def _stack(values: Sequence[Any]) -> Array:
+    return jnp.asarray(np.stack([np.asarray(value, np.float64) for value in values]))
