@@ -42,7 +42,7 @@ def test_the_document_lists_every_package_and_module():
 
 
 @pytest.mark.parametrize("layer", layers())
-def test_nothing_imports_what_stands_below_it(layer: str):
+def test_dependence_goes_one_way(layer: str):
     order = layers()
     files = [*(PACKAGE / layer).rglob("*.py"), *PACKAGE.glob(f"{layer}.py")]
     assert files
@@ -56,7 +56,7 @@ DOORS = [("drivers", "simulator")]
 
 
 @pytest.mark.parametrize(("user", "package"), DOORS)
-def test_only_what_a_package_exports_is_used(user: str, package: str):
+def test_only_exported_names_are_used(user: str, package: str):
     for path in (PACKAGE / user).rglob("*.py"):
         behind = [name for name in modules(ast.parse(path.read_text())) if name.startswith(f"quantsim.{package}.")]
         assert not behind, f"{path.relative_to(ROOT)} imports {behind}: quantsim.{package} exports what is meant for it"

@@ -29,7 +29,7 @@ def test_the_file_is_there(path: str) -> None:
 
 
 @pytest.mark.parametrize("section", [name for name in SECTIONS if name.startswith("A ")])
-def test_what_a_section_names_is_in_a_file_that_it_names(section: str) -> None:
+def test_sections_name_existing_functions_and_files(section: str) -> None:
     text = SECTIONS[section]
     there = "\n".join((ROOT / path).read_text(encoding="utf-8") for path in files_in(text) if (ROOT / path).is_file())
     for name in CODE.findall(text):

@@ -21,7 +21,7 @@ def test_environment_for_jax():
     assert environment["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] == "-1"
 
 
-def test_environment_keeps_what_the_user_has_set():
+def test_variables_that_are_set_are_kept():
     environment = {"JAX_COMPILATION_CACHE_DIR": "/mine", "XLA_FLAGS": "--xla_mine"}
     prepare_environment(environment)
     assert environment["JAX_COMPILATION_CACHE_DIR"] == "/mine"

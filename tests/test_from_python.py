@@ -28,7 +28,7 @@ def study() -> quantsim.Experiment:
     )
 
 
-def test_a_study_loads_what_its_data_say(study: quantsim.Experiment) -> None:
+def test_a_study_loads_the_prices_of_its_data_table(study: quantsim.Experiment) -> None:
     loaded = study.load_prices()
     asked = quantsim.load_prices(["ETH", "BTC"], bar_minutes=1440, forward_fill_bars=8)
     assert loaded.tokens == ("ETH", "BTC")
@@ -52,7 +52,7 @@ def test_a_raw_name_takes_the_place_of_a_human_one(study: quantsim.Experiment) -
         quantsim.simulate(study, {"memory_dys": 15.0})
 
 
-def test_grids_and_gradients_keep_what_is_not_given_too(study: quantsim.Experiment) -> None:
+def test_grids_and_gradients_keep_other_parameters(study: quantsim.Experiment) -> None:
     own = study.initial_parameters({"k_per_day": 4.0})
     grid = quantsim.evaluate_grid(study, [quantsim.Axis("memory_days[ETH]", 5.0, 50.0, 2)], params={"k_per_day": 4.0})
     np.testing.assert_array_equal(grid.sets["log_k"], np.stack([own["log_k"]] * 2))

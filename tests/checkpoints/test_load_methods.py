@@ -54,7 +54,7 @@ def test_a_load_method_is_ours_with_another_metric(method, ours):
     assert picked(ROWS, method, "sharpe") == picked(ROWS, ours, "sharpe")
 
 
-def test_objective_methods_compare_what_the_run_maximised():
+def test_objective_methods_compare_the_objective_of_the_run():
     assert picked(ROWS, "best_objective") == [(0, 0)]
     assert picked(ROWS, "best_objective_of_last") == [(1, 1)]
     assert select(ROWS, "best_objective").checkpoint == ROWS[0]  # with its own metrics
@@ -110,7 +110,7 @@ def test_the_one_number_of_an_old_file_is_compared():
     assert select(rows, "best_train_objective").metric == "objective"
 
 
-def test_a_search_whose_test_objective_is_of_validation_data():
+def test_an_imported_search_has_its_test_objective_on_validation_data():
     rows = [published(0, 0, train=1.0, validation=-2.0), published(1, 0, train=2.0, validation=-3.0)]
     found = select(rows, "best_test_objective")
     assert (found.checkpoint.step, found.chosen_by, found.used_test_data) == (0, "validation", False)

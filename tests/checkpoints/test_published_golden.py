@@ -55,7 +55,7 @@ def test_nothing_of_a_file_is_lost(rows, written, picks, name):
         assert row.objective == (entry["objective"][row.parameter_set] if many else entry["objective"])
 
 
-def test_load_methods_pick_what_is_right(rows, picks, name):
+def test_load_methods_pick_the_expected_rows(rows, picks, name):
     methods = picks[name]["methods"]
     assert set(methods) | {"best_test_objective_of_last"} == set(LOAD_METHODS)
     for method, pick in methods.items():

@@ -136,7 +136,7 @@ def test_metric_that_does_not_decide_may_be_nan(make):
     assert select(rows, "best_train_min_test", "m").checkpoint.step == 1
 
 
-def test_all_nan_says_how_many(make):
+def test_all_nan_is_an_error_with_the_count(make):
     rows = [make(0, train=NAN), make(1, train=NAN), make(2, train=1.0, raw={"w": (NAN,)}), make(3)]
     with pytest.raises(SelectionError) as caught:
         select(rows, "best_train", "m")
@@ -183,7 +183,7 @@ def test_best_test_min_train(make):
     assert (picked.checkpoint.step, picked.chosen_by, picked.used_test_data) == (1, "test", True)
 
 
-def test_minimum_out_of_reach_says_how_far(make):
+def test_an_unreachable_minimum_is_an_error_with_the_best_value(make):
     rows = [make(0, train=3.0, test=-0.5), make(1, train=2.0, test=-0.25)]
     with pytest.raises(SelectionError, match=r"test m >= 0: of 2 rows the best has -0\.25, 0\.25 short \(r:1:0\)"):
         select(rows, "best_train_min_test", "m")

@@ -87,7 +87,7 @@ def test_a_method_that_runs_of_several_studies_could_answer_is_refused(store: Ch
         start_from(store, one.key, study=DAYS, rule_files=["mine.py"])
 
 
-def test_what_is_not_there_is_named(store: CheckpointStore) -> None:
+def test_missing_metrics_are_named(store: CheckpointStore) -> None:
     with pytest.raises(SelectionError, match="has no run to select from"):
         start_from(store)
     keep(store)

@@ -25,7 +25,7 @@ def test_keys_that_an_older_version_lacked_compare_by_their_defaults(store: Chec
     assert comparable_runs(runs, DAYS) == comparable_runs(runs, runs[0]) == [runs[0]]
 
 
-def test_what_an_older_version_called_optimal_is_the_published_form(store: CheckpointStore) -> None:
+def test_optimal_of_older_versions_is_the_published_form(store: CheckpointStore) -> None:
     published = DAYS.override(["update.interpolation='published_optimal'"])
     config = published.model_dump(mode="json")
     del config["data"]["stamps"]  # which 0.1.0 did not know

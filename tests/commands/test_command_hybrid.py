@@ -16,7 +16,7 @@ SMALL = ("--trials", "3", "--top", "2", "--rounds", "1", "--set", "hybrid.steps=
 METRIC = "daily_log_sharpe"
 
 
-def test_hybrid_is_interrupted_taken_up_and_shown(cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_hybrid_run_is_interrupted_resumed_and_shown(cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def stop(*_args, **_options):
         raise KeyboardInterrupt
 
@@ -95,7 +95,7 @@ def test_fine_tuning_of_no_such_study_is_refused(cli, results: Path, arguments, 
     assert result.stdout == ""
 
 
-def test_fine_tuning_without_results_says_what_to_run_first(cli):
+def test_fine_tuning_without_results_is_an_error_with_the_remedy(cli):
     result = cli("sgd", "--from-study", "momentum_fees")
     assert result.exit_code == 2
     assert "there are no results yet" in result.stderr

@@ -35,7 +35,7 @@ def test_help_lists_all_commands(cli):
     assert all(command in result.stdout for command in COMMANDS)
 
 
-def test_help_shows_what_is_written(cli, monkeypatch):
+def test_help_shows_the_full_text(cli, monkeypatch):
     """Markup must not eat letters, nor make pictures of them, as it did of ``2:100:16``."""
     monkeypatch.setenv("COLUMNS", "3000")
     root = typer.main.get_command(app)

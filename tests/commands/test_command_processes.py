@@ -34,7 +34,7 @@ def stop(process: subprocess.Popen[str], number: signal.Signals) -> str:
     return rest
 
 
-def test_interrupted_gradients_are_kept_and_taken_up(process, tmp_path: Path, compilations: Path):
+def test_interrupted_training_is_stored_and_resumed(process, tmp_path: Path, compilations: Path):
     location = tmp_path / "quantsim-results" / "checkpoints.db"
     first = process(*LONG_SGD)
     wait_for_report(first, "step 0 of")
@@ -55,7 +55,7 @@ def test_interrupted_gradients_are_kept_and_taken_up(process, tmp_path: Path, co
         assert store.load_state(run.run_id).step > kept
 
 
-def test_interrupted_search_is_kept_and_taken_up(process, tmp_path: Path):
+def test_an_interrupted_search_is_stored_and_resumed(process, tmp_path: Path):
     first = process(*LONG_SEARCH)
     wait_for_report(first, "trial ")
     message = stop(first, signal.SIGINT)

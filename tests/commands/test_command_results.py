@@ -131,7 +131,7 @@ def test_select_compares_like_with_like(cli, results: Path):
     assert "logit_lamb" in fees.stdout
 
 
-def test_select_says_when_test_data_decided(cli, results: Path):
+def test_select_reports_the_use_of_test_data(cli, results: Path):
     honest, peeking = (cli("select", "--method", method, "--store", results) for method in ("best_train", "best_test"))
     assert "Chosen on test data" not in honest.output
     assert "Chosen on test data" in peeking.stdout

@@ -50,7 +50,7 @@ def run(path: Path) -> Run:
         return store.run(done.run_id)
 
 
-def test_the_run_says_so(run: Run) -> None:
+def test_the_run_reports_it(run: Run) -> None:
     assert run.notes["prices"] == "in memory (my model), not loaded from [data] of the study"
     assert run.config["data"]["source"] == "memory"
     assert run.experiment_id == Experiment.from_dict(STUDY).identity_for(SEARCH)
@@ -75,7 +75,7 @@ def test_commands_ask_for_the_prices(cli, run: Run, path: Path, command: str) ->
     assert "--set data.source=FILE" in refused.stderr
 
 
-def test_the_deployment_file_says_so(cli, run: Run, path: Path) -> None:
+def test_the_deployment_file_reports_it(cli, run: Run, path: Path) -> None:
     deployed = json.loads(cli("export", "best", "--store", path).stdout)
     assert deployed["run"]["notes"] == [f"the prices were {run.notes['prices']}"]
 

@@ -125,7 +125,7 @@ def test_artifacts_lie_beside_the_studies_or_the_store(location: str, store: str
     assert artifact_folder(location, store) == (None if folder is None else Path(folder))
 
 
-def test_note_says_what_is_searched_and_how_to_pick(searched: Searched):
+def test_the_note_describes_the_search_and_the_selection(searched: Searched):
     advice = selection_advice(searched.experiment, "3f9c01ab99", "postgresql://ann:secret@host/db")
     text = study_note(
         searched.experiment, searched.space, describe_prices(searched.experiment, searched.prices), advice
@@ -204,7 +204,7 @@ def numbers(study: optuna.Study, searched: Searched, k: int = 3) -> list[int]:
     return [trial.number for trial in notable_trials(study, searched.experiment, k)]
 
 
-def test_notable_trials_begin_with_what_selection_takes(searched: Searched):
+def test_notable_trials_start_with_the_default_selection(searched: Searched):
     study = study_of(
         ((1.0,), 0.0, -1.0), ((3.0,), 0.1, 0.0), ((2.0,), 0.5, -1.0), ((9.0,), 9.0, 1.0), ((2.5,), 0.2, 0.0)
     )

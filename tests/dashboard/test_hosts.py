@@ -92,7 +92,7 @@ def test_every_route_refuses_another_host(server, storage, method, path):
 @pytest.mark.parametrize(
     "host", [None, "", "127.0.0.1:", "127.0.0.1:x", "localhost evil", "user@localhost", "[::1", "2130706433"]
 )
-def test_what_is_no_host_is_refused(server, host):
+def test_invalid_hosts_are_refused(server, host):
     assert status(server, host) == 421
 
 
@@ -117,7 +117,7 @@ def test_pages_of_other_sites_may_not_use_it(server, storage):
         ("::", ["192.168.1.7", "localhost:1"], ["evil.example"]),
     ],
 )
-def test_what_counts_as_the_host_that_it_was_started_for(started_for, own, others):
+def test_accepted_names_of_the_host(started_for, own, others):
     check = HostCheck(lambda _environ, _start: [b"passed"], started_for)
 
     def answers(host: str) -> bool:

@@ -16,7 +16,7 @@ def test_nan_never_wins_and_infinity_has_its_place() -> None:
     assert (best.value, best.stale) == (math.inf, 1)
 
 
-def test_equal_values_are_told_apart_by_what_comes_next() -> None:
+def test_ties_are_broken_by_the_next_criterion() -> None:
     best = Best().update(math.inf, 0, 0.1).update(math.inf, 1, 0.2).update(math.inf, 2, 0.2).update(math.inf, 3)
     assert (best.step, best.tie, best.stale) == (1, 0.2, 2)
 

@@ -78,7 +78,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
     return Whole(location, run, trials_of(run))
 
 
-def test_each_round_searches_tunes_the_best_and_tries_what_validation_chose(whole: Whole) -> None:
+def test_each_round_searches_tunes_the_best_and_enqueues_the_selected_set(whole: Whole) -> None:
     run, trials, experiment = whole.run, whole.trials, make_experiment()
     assert [(phase.round, phase.kind) for phase in run.phases] == [
         (1, "search"),
@@ -127,7 +127,7 @@ def test_each_round_searches_tunes_the_best_and_tries_what_validation_chose(whol
     assert not {tuple(row.raw["logit_lamb"]) for row in second} & {tuple(row.raw["logit_lamb"]) for row in starts}
 
 
-def test_phases_tell_what_the_default_selection_would_pick(whole: Whole) -> None:
+def test_phases_report_the_pick_of_the_default_selection(whole: Whole) -> None:
     with CheckpointStore(whole.location) as store:
         rows = store.checkpoints(run_id=whole.run.run_id)
     seen = 0
@@ -203,7 +203,7 @@ def test_a_finished_run_is_read_and_not_run_again(whole: Whole, tmp_path: Path) 
         assert other.study_name != run.study_name  # its trials would be others from the first round on
 
 
-def test_a_run_of_an_older_version_goes_on_under_its_name(whole: Whole, tmp_path: Path) -> None:
+def test_a_run_of_an_older_version_resumes_under_its_name(whole: Whole, tmp_path: Path) -> None:
     location = Path(shutil.copytree(whole.location.parent, tmp_path / "copy")) / whole.location.name
     journal = location.with_suffix(".journal")
     journal.write_text(journal.read_text().replace(whole.run.study_name, "probe-hybrid-0123abcd"))

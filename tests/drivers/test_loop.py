@@ -111,7 +111,7 @@ def test_a_run_is_stored_step_by_step(evaluator: Evaluator, store: CheckpointSto
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, RuntimeError])
 @pytest.mark.parametrize("cut", [1, 3, STEPS])
-def test_an_interrupted_run_ends_as_if_it_had_not_been(
+def test_an_interrupted_run_resumes_to_the_same_end(
     evaluator: Evaluator, store: CheckpointStore, cut: int, kind: type[BaseException]
 ) -> None:
     steps = iter(range(1, STEPS + 1))
@@ -142,7 +142,7 @@ def test_a_run_can_be_stopped_between_steps(evaluator: Evaluator, store: Checkpo
     assert run_driver(RandomSearch(evaluator), store, resume=False).run_id != done.run_id
 
 
-def test_what_fails_before_the_first_step_is_recorded(evaluator: Evaluator, store: CheckpointStore) -> None:
+def test_a_failure_before_the_first_step_is_stored(evaluator: Evaluator, store: CheckpointStore) -> None:
     class Broken(RandomSearch):
         def init(self) -> tuple[State, Info | None]:
             raise RuntimeError("no start")
@@ -153,7 +153,7 @@ def test_what_fails_before_the_first_step_is_recorded(evaluator: Evaluator, stor
     assert (run.status, run.reason) == ("failed", "RuntimeError: no start")
 
 
-def test_what_is_worth_keeping_of_a_step_cut_off_is_stored(evaluator: Evaluator, store: CheckpointStore) -> None:
+def test_results_of_an_interrupted_step_are_salvaged(evaluator: Evaluator, store: CheckpointStore) -> None:
     class Cut(RandomSearch):
         def step(self, state: State) -> tuple[State, Info]:
             if state.step == 2:

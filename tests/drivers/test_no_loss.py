@@ -110,7 +110,7 @@ def test_training_goes_through_where_nothing_is_lost(rising: tuple[Experiment, P
 
 
 @pytest.mark.filterwarnings("ignore:overflow encountered in exp2:RuntimeWarning")
-def test_training_says_why_an_objective_is_nan(
+def test_the_error_explains_why_the_objective_is_nan(
     rising: tuple[Experiment, Prices], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     experiment, prices = rising

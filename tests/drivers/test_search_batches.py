@@ -264,7 +264,7 @@ def test_the_returns_of_trials_that_the_store_lacks_are_evaluated_again(tmp_path
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "nsga2"])
-def test_ctrl_c_keeps_what_is_evaluated_and_the_rest_follows(tmp_path, store, sampler):
+def test_ctrl_c_keeps_evaluated_trials_and_the_search_resumes(tmp_path, store, sampler):
     class Interrupted(Wide):
         def evaluate_sets(self, sets):
             if len(self.widths) == 7:

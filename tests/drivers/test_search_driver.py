@@ -79,7 +79,7 @@ def test_a_search_repeats_itself(tmp_path, store):
     assert len({tuple(params.values()) for params in drawn}) == len(drawn)
 
 
-def test_a_study_goes_on_as_if_it_had_not_stopped(tmp_path, store):
+def test_an_extended_study_has_the_same_trials(tmp_path, store):
     whole = search(store, storage=tmp_path / "whole.journal")
     for trials in (3, 7):
         assert search(store, trials=trials).n_trials == trials
@@ -91,7 +91,7 @@ def test_a_study_goes_on_as_if_it_had_not_stopped(tmp_path, store):
     assert store.run(run.run_id).status == "finished"
 
 
-def test_ctrl_c_keeps_the_work_and_the_study_goes_on(tmp_path, store):
+def test_ctrl_c_keeps_finished_trials_and_the_study_resumes(tmp_path, store):
     whole = search(store, storage=tmp_path / "whole.journal")
     with pytest.raises(KeyboardInterrupt):
         search(store, make_evaluator=Interrupted)
@@ -105,7 +105,7 @@ def test_ctrl_c_keeps_the_work_and_the_study_goes_on(tmp_path, store):
     assert params_of(run) == params_of(whole)
 
 
-def test_a_failing_trial_keeps_its_reason_and_the_study_goes_on(store):
+def test_a_failed_trial_has_a_reason_and_the_study_continues(store):
     run = search(store, make_evaluator=FailingOften)
     failed = [trial for trial in trials_of(run) if trial.state is TrialState.FAIL]
     assert run.n_trials == 12
@@ -124,7 +124,7 @@ def test_twenty_failures_in_a_row_end_the_study(tmp_path, store):
     assert sum(trial.state.is_finished() for trial in trials) == 20
 
 
-def test_a_study_without_a_completed_trial_says_why(store):
+def test_a_study_without_a_completed_trial_is_an_error_with_the_reason(store):
     with pytest.raises(DriverError, match=r"none of the 3 trials .* completed; .*the pool ran dry"):
         search(store, make_evaluator=FailingAlways, trials=3)
 
@@ -174,14 +174,14 @@ def test_a_study_of_other_prices_or_another_space_is_refused(tmp_path, store):
     assert len(names) == 3
 
 
-def test_what_does_not_matter_may_change(store):
+def test_settings_outside_the_identity_may_change(store):
     first = search(store, trials=2)
     other = make_experiment(description="words", sgd={"steps": 3}, search={"trials": 4, "jobs": 2})
     second = search(store, experiment=other)
     assert (second.study_name, second.run_id, second.n_trials) == (first.study_name, first.run_id, 4)
 
 
-def test_a_study_of_an_older_version_is_taken_up(tmp_path, store):
+def test_a_study_of_an_older_version_is_resumed(tmp_path, store):
     """It knew fewer keys, kept those of other drivers with what it compares, and made the name of all that."""
     experiment = make_experiment()
     first = search(store, trials=2)

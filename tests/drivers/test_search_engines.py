@@ -40,7 +40,7 @@ def cluster_of_two():
 
 @pytest.mark.integration
 @pytest.mark.skipif(os.name == "nt", reason="needs SIGKILL")
-def test_a_cluster_one_of_whose_workers_is_killed_comes_to_the_same_trials(tmp_path, store, monkeypatch):
+def test_a_killed_worker_of_a_cluster_does_not_change_the_trials(tmp_path, store, monkeypatch):
     _, wanted = search(store, tmp_path / "here.journal", Fake)
     monkeypatch.setenv("ONE_IS_KILLED", str(tmp_path / "killed"))
     with cluster_of_two() as cluster:

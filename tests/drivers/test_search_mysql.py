@@ -204,7 +204,7 @@ def told(row):
     return repr((row.run_id, row.step, row.parameter_set, row.raw, row.human, splits, row.objective, row.created_at))
 
 
-def test_a_store_gives_back_what_it_was_given(server):
+def test_a_store_returns_the_stored_values(server):
     values = random_floats(500)
     report = {"loss": values[:12], "rate": {"b": 1.0, "a": 2}, "text": "Größe λ 😀"}
     config = {"z": 1, "a": [0.1, None, "λ"], "A": True}

@@ -107,7 +107,7 @@ def test_pruned_trials_count_and_are_no_failures(tmp_path: Path) -> None:
     assert run.best_value == max(trial.value for trial in completed)
 
 
-def test_a_pruned_study_that_was_cut_off_goes_on_as_if_it_had_not_been(
+def test_an_interrupted_study_with_pruning_resumes_to_the_same_trials(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     experiment = make_experiment(search={"sampler": "random", "pruner": "hyperband", "prune_blocks": 3, "trials": 40})
@@ -153,7 +153,7 @@ def test_patience_ends_a_study_that_no_longer_gains_and_a_new_call_does_not_go_o
     assert len(same) == len(trials) == again.n_trials
 
 
-def test_minutes_end_a_session_and_the_next_goes_on(tmp_path: Path) -> None:
+def test_max_minutes_ends_a_session_and_the_next_one_resumes(tmp_path: Path) -> None:
     first, trials, _ = search(tmp_path, search={"trials": 9, "max_minutes": 1e-9})
     assert (first.n_trials, first.out_of_time) == (1, True)
     last, same, _ = search(tmp_path, search={"trials": 9, "max_minutes": 60.0})
@@ -177,7 +177,7 @@ def test_minutes_end_a_session_and_the_next_goes_on(tmp_path: Path) -> None:
         ({"search": {"overfitting_penalty": 1.0}, "periods": {"validation_end": None}}, "needs validation data"),
     ],
 )
-def test_what_does_not_fit_together_is_refused(tables: dict[str, Any], message: str) -> None:
+def test_inconsistent_settings_are_refused(tables: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         make_experiment(**tables)
 
@@ -193,9 +193,7 @@ def test_what_does_not_fit_together_is_refused(tables: dict[str, Any], message: 
         ),
     ],
 )
-def test_what_cannot_be_looked_at_is_named_before_anything_runs(
-    tmp_path: Path, search: dict[str, Any], message: str
-) -> None:
+def test_unknown_objectives_are_refused_before_the_search(tmp_path: Path, search: dict[str, Any], message: str) -> None:
     def never(*_: Any) -> Any:
         raise AssertionError("nothing may run")
 

@@ -62,7 +62,7 @@ def test_a_server_that_goes_away_is_waited_for(server, store, caplog):
     check_that_a_server_that_goes_away_is_waited_for(server, store, caplog)
 
 
-def test_a_killed_search_goes_on(server, tmp_path):
+def test_a_killed_search_resumes(server, tmp_path):
     check_that_a_killed_search_goes_on(server.url(), tmp_path)
 
 

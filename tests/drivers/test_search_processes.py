@@ -19,7 +19,7 @@ from quantsim.drivers.search import run_search
 
 @pytest.mark.skipif(os.name == "nt", reason="needs SIGKILL")
 @pytest.mark.parametrize("suffix", [".journal", ".db"])
-def test_a_killed_search_loses_nothing_and_goes_on(tmp_path, suffix):
+def test_a_killed_search_loses_nothing_and_resumes(tmp_path, suffix):
     check_that_a_killed_search_goes_on(str(tmp_path / f"study{suffix}"), tmp_path)
 
 

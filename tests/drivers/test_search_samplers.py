@@ -49,7 +49,7 @@ def _quiet() -> None:
 
 
 @pytest.mark.parametrize("sampler", INSTALLED)
-def test_each_repeats_stays_inside_and_goes_on_where_it_was(sampler: str) -> None:
+def test_samplers_are_reproducible_stay_in_range_and_resume(sampler: str) -> None:
     whole, again = (optuna.create_study(direction="maximize") for _ in range(2))
     drawn = run(sampler, whole, 24)
     assert run(sampler, again, 13) == drawn[:13]
@@ -65,7 +65,7 @@ def test_those_that_learn_get_nearer_than_chance(sampler: str) -> None:
     assert learned > -0.02 > chance
 
 
-def test_cma_keeps_no_pickle_and_tells_only_what_it_drew() -> None:
+def test_cma_stores_no_pickle_and_ignores_enqueued_trials() -> None:
     study = optuna.create_study(direction="maximize")
     study.add_trial(optuna.create_trial(params={"a": 3.0, "b": 1.0, "c": 30.0}, distributions=SPACE, value=0.0))
     run("cmaes", study, 20)
@@ -115,7 +115,7 @@ def test_the_cube_goes_there_and_back(place: float) -> None:
     assert cube.params(point) == pytest.approx(params)
 
 
-def test_what_a_sampler_cannot_draw_is_refused_before_anything_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_spaces_that_a_sampler_does_not_support_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     search = make_experiment(search={"sampler": "cmaes"}).search
     check_sampler(search, SPACE)
     with pytest.raises(ConfigError, match="supports ranges only, and d has choices"):

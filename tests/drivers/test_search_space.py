@@ -27,7 +27,7 @@ def test_bundled_space_has_one_range_per_token_in_the_users_order(rule):
     assert space.describe()["memory_days[ETH]"] == [1.0, 200.0, True]
 
 
-def test_parameters_whose_setting_is_off_are_not_searched():
+def test_inactive_parameters_are_not_searched():
     on = load_search_space(make_experiment(update={"use_alt_lamb": True}))
     assert [dimension.name for dimension in on.dimensions] == ["memory_days", "alt_memory_days", "k_per_day"]
 

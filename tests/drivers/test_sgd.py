@@ -92,7 +92,7 @@ def test_other_prices_or_another_study_do_not_resume(store: CheckpointStore) -> 
     assert run_sgd(experiment, prices, store).run_id == cut.run_id
 
 
-def test_what_an_older_version_began_is_resumed(store: CheckpointStore, tmp_path: Path) -> None:
+def test_a_run_of_an_older_version_is_resumed(store: CheckpointStore, tmp_path: Path) -> None:
     """It knew fewer keys, and had another identity; and keys of other drivers do not count."""
     prices = make_prices()
 
@@ -112,7 +112,7 @@ def test_what_an_older_version_began_is_resumed(store: CheckpointStore, tmp_path
     assert (resumed.run_id, resumed.resumed_at, resumed.steps) == (cut.run_id, 4, STEPS)
 
 
-def test_a_state_of_another_version_is_told_and_a_run_begun(
+def test_an_incompatible_state_is_reported_and_a_new_run_starts(
     store: CheckpointStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     training = Training(make_experiment(), make_prices())
@@ -172,7 +172,7 @@ def test_a_set_that_was_never_finite_is_given_the_time_to_start_again() -> None:
     assert patience.best == 2.0
 
 
-def test_an_infinite_objective_is_the_best_and_patience_goes_by_what_tells_equal_ones_apart() -> None:
+def test_an_infinite_objective_is_the_best_and_patience_uses_the_tie_breaker() -> None:
     patience = Patience((Best(), Best()))
     reports = [([1.0, np.inf], [0.0, 0.1]), ([np.inf, np.inf], [0.3, 0.1]), ([-np.inf, np.inf], [0.5, 0.2])]
     for step, (values, ties) in enumerate(reports):

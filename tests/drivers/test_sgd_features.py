@@ -121,7 +121,7 @@ def _stored(store: CheckpointStore, run_id: str) -> tuple[list[str], list[str], 
 
 
 @pytest.mark.parametrize("cut", range(0, STEPS, EVERY))
-def test_a_run_cut_at_any_report_ends_as_if_it_had_not_been(whole: Whole, cut: int) -> None:
+def test_a_run_interrupted_at_any_report_resumes_to_the_same_end(whole: Whole, cut: int) -> None:
     compiled = advance._cache_size()
 
     def interrupt(progress: Progress) -> None:

@@ -191,7 +191,7 @@ def test_so_is_one_beside_others(leaky: Path, tables: dict[str, Any], key: str, 
     assert str(caught.value).startswith(f"{key} = '{leaky}:{name}' looks ahead: ")
 
 
-def test_a_rule_that_fails_is_told_with_its_line_and_a_remedy(tmp_path: Path) -> None:
+def test_a_failing_rule_is_an_error_with_its_line_and_a_remedy(tmp_path: Path) -> None:
     file = tmp_path / "broken.py"
     file.write_text(
         LEAKY.replace("    change = jnp", "    if observed.prices[0, 0] > 1: return None\n    change = jnp")
@@ -223,7 +223,9 @@ def test_a_fee_below_zero_fails_and_is_not_simulated(leaky: Path) -> None:
 
 
 @pytest.mark.parametrize(("code", "cause"), [("1 / 0", ZeroDivisionError), ("sys.exit(3)", SystemExit)])
-def test_what_a_rule_raises_is_the_cause_of_an_error(tmp_path: Path, code: str, cause: type[BaseException]) -> None:
+def test_the_exception_of_a_rule_is_the_cause_of_the_error(
+    tmp_path: Path, code: str, cause: type[BaseException]
+) -> None:
     path = tmp_path / "mine.py"
     path.write_text(
         "import dataclasses, sys\nfrom quantsim.rules.momentum import RULE\n"
@@ -240,7 +242,7 @@ def test_what_a_rule_raises_is_the_cause_of_an_error(tmp_path: Path, code: str, 
     assert isinstance(caught.value.__cause__, cause)
 
 
-def test_the_command_line_says_it_in_one_message(leaky: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_line_shows_one_message(leaky: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     rule = ("--set", f"pool.rule={leaky}:peek", "--set", "parameters={}")
     found = CliRunner().invoke(app, ["simulate", *rule])

@@ -52,7 +52,7 @@ def share_prices(experiment: Experiment, params: dict[str, Any], prices: Prices)
 @pytest.mark.parametrize("outer", ["zero", "fee"])
 @pytest.mark.parametrize("inner", ["zero", "fee"])
 @pytest.mark.parametrize("rule", ["balancer", "momentum"])
-def test_a_share_is_a_token_whose_price_is_the_value_of_its_pool(rule: str, inner: str, outer: str) -> None:
+def test_the_price_of_a_share_is_the_value_of_its_pool(rule: str, inner: str, outer: str) -> None:
     experiment = composite({"rule": rule, "fees": FEES[inner]}, fees=FEES[outer])
     params, prices = drawn_params(experiment, 6), random_prices(HALF_HOURS, 3, 6)
     evaluator = Evaluator(experiment, prices)

@@ -211,7 +211,7 @@ def test_returned_arrays_are_checked(wrong: str) -> None:
     assert said in str(caught.value)
 
 
-def test_a_rule_that_ends_the_program_is_told() -> None:
+def test_a_rule_that_calls_exit_is_an_error() -> None:
     with pytest.raises(ConfigError, match="fails with SystemExit: 3"):
         check(rule_of(lambda p: exit(3)))
 

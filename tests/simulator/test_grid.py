@@ -88,7 +88,7 @@ def test_parameters_without_an_axis_keep_their_values() -> None:
     )
 
 
-def test_axes_in_groups_and_of_what_the_study_makes_a_parameter() -> None:
+def test_axes_of_groups_and_of_tuned_settings() -> None:
     experiment = ensemble(parameters={"swap_fee": 0.002})
     axes = [
         Axis("fast.memory_days", 0.5, 2.0, 2),

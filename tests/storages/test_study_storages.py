@@ -182,7 +182,7 @@ class LosesAnswers(InMemoryStorage):
         return super().get_all_trials(*arguments, **options)
 
 
-def test_what_was_written_before_the_connection_was_lost_is_not_written_twice(monkeypatch, caplog):
+def test_a_write_that_succeeded_before_the_connection_was_lost_is_not_repeated(monkeypatch, caplog):
     monkeypatch.setattr(patient, "_FIRST_PAUSE_S", 0.001)
     storage = PatientStorage(LosesAnswers(), "postgresql://ann:***@db/studies", "hunter2")
     study = optuna.create_study(storage=storage, direction="maximize")
@@ -194,7 +194,7 @@ def test_what_was_written_before_the_connection_was_lost_is_not_written_twice(mo
     assert "hunter2" not in caplog.text
 
 
-def test_a_trial_that_was_created_before_the_connection_was_lost_is_found_by_what_it_was_created_with(monkeypatch):
+def test_a_trial_created_before_the_connection_was_lost_is_found_by_its_attributes(monkeypatch):
     monkeypatch.setattr(patient, "_FIRST_PAUSE_S", 0.001)
     inner = LosesAnswers()
     study = optuna.create_study(storage=PatientStorage(inner, "db"))

@@ -39,13 +39,13 @@ def test_all_of_a_file_is_checked_or_one(file: Path) -> None:
     assert check_all("balancer") == ("rule 'balancer'",)
 
 
-def test_what_is_broken_is_told(file: Path) -> None:
+def test_broken_laws_are_reported(file: Path) -> None:
     file.write_text(PEEK)
     with pytest.raises(ConformanceError, match="no look-ahead: rule 'tilt' looks ahead"):
         check_all(file)
 
 
-def test_what_is_not_there_is_told(file: Path) -> None:
+def test_missing_names_are_reported(file: Path) -> None:
     with pytest.raises(ConfigError, match=r"has no 'gains'; it has flat, gain, tilt"):
         check_all(f"{file}:gains")
     with pytest.raises(ConfigError, match="has a 'jnp' that is not a Rule or FeeRule or Metric"):
@@ -65,7 +65,7 @@ def test_an_object_that_is_known_as_something_else_is_no_rule(file: Path) -> Non
         get_rule(f"{file}:flat")
 
 
-def test_the_command_line_says_it(file: Path) -> None:
+def test_the_command_line_reports_it(file: Path) -> None:
     found = CliRunner().invoke(app, ["check", f"{file}:gain", f"{file}:flat"])
     assert (found.exit_code, found.stdout) == (
         0,

@@ -90,7 +90,7 @@ BROKEN: dict[str, tuple[Metric, str, str]] = {
 
 
 @pytest.mark.parametrize("broken", BROKEN)
-def test_a_metric_that_breaks_a_law_is_told_which(broken: str) -> None:
+def test_a_metric_that_breaks_a_law_is_an_error_that_names_it(broken: str) -> None:
     metric, law, said = BROKEN[broken]
     before = jax.config.jax_default_matmul_precision
     try:

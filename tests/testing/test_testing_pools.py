@@ -89,7 +89,7 @@ def written(folder: Path, line: str = "", paths: str = PATHS) -> str:
 
 
 @pytest.mark.parametrize("broken", BROKEN)
-def test_a_pool_that_breaks_a_law_is_told_which(broken: str, tmp_path: Path) -> None:
+def test_a_pool_that_breaks_a_law_is_an_error_that_names_it(broken: str, tmp_path: Path) -> None:
     line, law, said = BROKEN[broken]
     with pytest.raises(ConformanceError, match=said) as caught:
         check_pool(written(tmp_path, line))

@@ -138,7 +138,7 @@ BROKEN: dict[str, tuple[Rule, str, str]] = {
 
 
 @pytest.mark.parametrize("broken", BROKEN)
-def test_a_rule_that_breaks_a_law_is_told_which(broken: str) -> None:
+def test_a_rule_that_breaks_a_law_is_an_error_that_names_it(broken: str) -> None:
     rule, law, said = BROKEN[broken]
     with pytest.raises(ConformanceError, match=said) as caught:
         check_rule(rule, SETTINGS, **SMALL)
@@ -155,7 +155,7 @@ def _settings_of_jax() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_settings_of_jax")
-def test_a_rule_that_compiles_again_is_told() -> None:
+def test_a_rule_that_recompiles_is_an_error() -> None:
     precisions = itertools.cycle(["float32", "highest"])
 
     def outputs(params: dict[str, Array], observed: Observed, settings: RuleSettings) -> Array:
@@ -190,7 +190,7 @@ def test_outputs_may_be_unknown_at_first() -> None:
                 check_rule(rule, SETTINGS, **SMALL)
 
 
-def test_a_rule_made_for_data_of_one_length_says_so() -> None:
+def test_a_rule_for_one_length_of_data_is_an_error() -> None:
     signal = jnp.asarray(np.random.default_rng(0).standard_normal((16, 2)))
     rule = with_prices(lambda p: signal * p)
     check_rule(rule, SETTINGS, **SMALL, any_length=False)
