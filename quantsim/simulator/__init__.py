@@ -1,10 +1,11 @@
 """From prices and parameters to pool values and metrics.
 
 ``evaluate.py`` is the traced core, ``evaluator.py`` its interface on the host, ``result.py`` simulates the full path of one
-pool, and ``grid.py`` evaluates grids of parameters.
+pool, ``carried.py`` pools whose parameters change, and ``grid.py`` evaluates grids of parameters.
 """
 
 from quantsim.simulator.baselines import baseline_pool
+from quantsim.simulator.carried import baseline_values, cannot_carry, carried_values
 from quantsim.simulator.evaluation import Evaluation
 from quantsim.simulator.evaluator import Evaluator
 from quantsim.simulator.grid import Axis, Grid, evaluate_grid
@@ -25,6 +26,9 @@ __all__ = [
     "Variation",
     "VariedPool",
     "baseline_pool",
+    "baseline_values",
+    "cannot_carry",
+    "carried_values",
     "evaluate_grid",
     "evaluate_starts",
     "evaluate_variations",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import cast
 
 import jax
@@ -27,11 +28,12 @@ from quantsim.pools.base import ParameterSchedule
 from quantsim.pools.market import FeeRates, Market
 from quantsim.precision import in_float64
 from quantsim.rules import Output
-from quantsim.simulator.evaluate import lanes, scheduled_values
+from quantsim.simulator.baselines import baseline_pool
+from quantsim.simulator.evaluate import lanes, window_values
 from quantsim.simulator.evaluator import Evaluator
 from quantsim.simulator.plan import Path, Plan
 
-__all__ = ["cannot_carry", "carried_values", "check_carries", "schedule_of"]
+__all__ = ["baseline_values", "cannot_carry", "carried_values", "check_carries", "schedule_of"]
 
 FloatArray = NDArray[np.float64]
 
@@ -65,17 +67,45 @@ def carried_values(
     check_carries(evaluator.experiment, arrays)
     bars = _checked_starts(starts, n_bars, next(iter(arrays.values())).shape[1])
     plan, _ = evaluator.planner.plan(int(bars[0]), n_bars, (), path)
-    return np.asarray(_daily_values(plan, arrays, jnp.asarray(bars), evaluator.market, evaluator.rates))
+    return np.asarray(_of_pools(plan, arrays, jnp.asarray(bars), evaluator.market, evaluator.rates))
+
+
+@in_float64
+def baseline_values(evaluator: Evaluator, name: str, first: int, n_bars: int) -> FloatArray:
+    """Returns the daily values of a baseline over ``n_bars`` bars from bar ``first``, (D,), without any metric.
+
+    Args:
+        evaluator: evaluator of the experiment.
+        name: one of :data:`quantsim.baseline.BASELINES`.
+        first: first bar.
+        n_bars: number of bars.
+    """
+    setup, params = evaluator.setup, evaluator.arrays(evaluator.experiment.initial_parameters())
+    if name != "study":
+        pool = baseline_pool(evaluator, name)
+        setup, params = pool.setup, pool.params
+    plan, starts = replace(evaluator.planner, setup=setup).plan(first, n_bars, ())
+    return np.asarray(_of_pool(plan, params, starts[0], evaluator.market, evaluator.rates))
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _daily_values(plan: Plan, sets: dict[str, Array], starts: Array, market: Market, rates: FeeRates) -> Array:
-    bars = np.arange(0, plan.shape.n_bars, plan.shape.bars_per_day)
+def _of_pool(plan: Plan, params: dict[str, Array], start: Array, market: Market, rates: FeeRates) -> Array:
+    return window_values(plan, params, market, rates, start, _days(plan))
 
+
+@functools.partial(jax.jit, static_argnums=0)
+def _of_pools(plan: Plan, sets: dict[str, Array], starts: Array, market: Market, rates: FeeRates) -> Array:
     def one(of_pool: dict[str, Array]) -> Array:
-        return scheduled_values(plan, ParameterSchedule(of_pool, starts), market, rates, bars)
+        params = {name: values[0] for name, values in of_pool.items()}
+        schedule = ParameterSchedule(of_pool, starts)
+        return window_values(plan, params, market, rates, starts[0], _days(plan), schedule)
 
     return cast(Array, lanes(one, sets, sequential=plan.maps_lanes))
+
+
+def _days(plan: Plan) -> NDArray[np.int64]:
+    """Returns the first bar of each day of the window."""
+    return np.arange(0, plan.shape.n_bars, plan.shape.bars_per_day)
 
 
 def schedule_of(

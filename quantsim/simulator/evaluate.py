@@ -31,8 +31,8 @@ __all__ = [
     "evaluate_splits",
     "evaluate_windows",
     "lanes",
-    "scheduled_values",
     "window_path",
+    "window_values",
 ]
 
 Params = Mapping[str, Array]
@@ -145,13 +145,18 @@ def window_path(
     return path, {name: values[0] for name, values in metrics_of(plan.metrics, found, whole, plan).items()}
 
 
-def scheduled_values(
-    plan: Plan, schedule: ParameterSchedule, market: Market, rates: FeeRates, bars: NDArray[np.int64]
+def window_values(
+    plan: Plan,
+    params: Params,
+    market: Market,
+    rates: FeeRates,
+    start: Array,
+    bars: NDArray[np.int64],
+    schedule: ParameterSchedule | None = None,
 ) -> Array:
-    """Returns the value at chosen bars, (B,), of a pool that starts with the first set of a schedule, and follows it."""
-    params = {name: values[0] for name, values in schedule.sets.items()}
+    """Returns the pool value at chosen bars of one window, (B,); other arguments as in :func:`window_path`."""
     market = pool_market(plan.setup, params, market, schedule)
-    return _simulated(plan, params, market, rates, schedule.starts[0], schedule=schedule).run.value_at(bars)
+    return _simulated(plan, params, market, rates, start, schedule=schedule).run.value_at(bars)
 
 
 def _simulated(

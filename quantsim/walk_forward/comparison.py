@@ -1,0 +1,74 @@
+"""Several trainers on the same folds, with paired differences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from quantsim.errors import ConfigError
+from quantsim.walk_forward.curves import Difference, difference
+from quantsim.walk_forward.outcome import WalkForwardOutcome
+
+__all__ = ["Compared", "Comparison", "compare_outcomes"]
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """One trainer.
+
+    Attributes:
+        outcome: its outcome.
+        to_first: difference of its out-of-sample curve to that of the first trainer; None for the first.
+    """
+
+    outcome: WalkForwardOutcome
+    to_first: Difference | None
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Trainers on the same folds, the reference first.
+
+    Attributes:
+        rows: one for each trainer.
+    """
+
+    rows: tuple[Compared, ...]
+
+    @property
+    def judgement(self) -> str:
+        """A plain sentence that the intervals allow."""
+        from quantsim.walk_forward.judgement import judge_comparison
+
+        return judge_comparison(self)
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns JSON values: ratios annualised, growth in logs a year, undefined figures None."""
+        from quantsim.walk_forward.as_json import comparison_as_json
+
+        return comparison_as_json(self)
+
+
+def compare_outcomes(outcomes: Mapping[str, WalkForwardOutcome]) -> Comparison:
+    """Returns the comparison of several trainers.
+
+    Args:
+        outcomes: trainer → its outcome; the first one is the reference.
+
+    Raises:
+        ConfigError: there are none, or their folds differ.
+    """
+    if not outcomes:
+        raise ConfigError("there are no outcomes to compare: give at least one")
+    first, *others = outcomes.values()
+    for outcome in others:
+        if [row.fold for row in outcome.folds] != [row.fold for row in first.folds]:
+            raise ConfigError(
+                f"{outcome.trainer} and {first.trainer} have different folds: train both on the same schedule"
+            )
+    rows = [
+        Compared(outcome, difference(outcome.out_of_sample, first.out_of_sample, first.resampling))
+        for outcome in others
+    ]
+    return Comparison((Compared(first, None), *rows))
