@@ -68,6 +68,7 @@ _TEXTS: dict[str, tuple[str, ...]] = {
 
 _CONTEXT: dict[tuple[str, str], tuple[str, ...]] = {
     ("optuna", "--address"): ("--backend", "dask"),
+    ("robust", "--store"): ("best",),
     ("simulate", "--store"): ("--from", "best"),
     ("export", "--store"): ("best",),
     ("select", "--split-minimum"): ("--method", "best_train_min_test", "--store", "{store}/checkpoints.db"),

@@ -65,5 +65,5 @@ class Variations:
             raise ConfigError(f"arb_fee = {self.arb_fee} must be at least 0 and below 1")
         if not 0.0 <= self.gas_cost_usd <= MOST_COUNT:
             raise ConfigError(f"gas_cost_usd = {self.gas_cost_usd} must be at least 0 and at most {MOST_COUNT:,}")
-        if self.seed < 0:
-            raise ConfigError(f"seed = {self.seed} must be 0 or more")
+        if not 0 <= self.seed < 2**63:
+            raise ConfigError(f"seed = {self.seed} must be from 0 to 2^63 - 1")
