@@ -127,6 +127,8 @@ class Robustness:
         """What the variations say, in plain words, about the deciding metric on the last split."""
         split, metric = self.last_split, self.metrics[0]
         own, constant = self.point[split][metric], self.constant_weights[split][metric]
+        if own == constant:
+            return f"On {split}, the parameter set is exactly as good as constant weights ({metric})."
         if not own > constant:
             return (
                 f"On {split}, the parameter set is not better than constant weights ({metric}): there is no advantage that "

@@ -179,6 +179,7 @@ def made(shares: dict[str, float], *, own: float = 1.0) -> Robustness:
 
 def test_the_judgement_says_what_the_variations_show():
     assert "not better than constant weights" in made({"costs": 1.0}, own=0.4).judgement
+    assert "exactly as good as constant weights" in made({"costs": 0.0}, own=0.5).judgement
     fragile = made({"costs": 1.0, "neighbours": 0.6, "price_noise": 0.94}).judgement
     assert fragile.endswith(
         "is fragile: it remains only in 60 % of neighbouring parameters, in 94 % of prices with noise."
