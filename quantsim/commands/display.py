@@ -7,22 +7,22 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from quantsim.checkpoints import Checkpoint, Selection
-from quantsim.checkpoints.picking import best_of_run
 from quantsim.checkpoints.redact import redact
 from quantsim.commands.options import DEFAULT_STORE
 from quantsim.commands.session import note, say, show
 from quantsim.config import Experiment
-from quantsim.report import parameters_table, results_table
+from quantsim.report import beaten_text, comparison_notes, comparison_table, parameters_table
 
 if TYPE_CHECKING:
-    from quantsim.checkpoints import CheckpointStore
     from quantsim.checkpoints.starts import Start
+    from quantsim.report import Comparison, RunResult
 
 __all__ = [
+    "show_beaten",
     "show_caution",
     "show_changed",
     "show_checkpoint",
-    "show_metrics",
+    "show_comparison",
     "show_next",
     "show_notes",
     "show_parameters",
@@ -32,34 +32,20 @@ __all__ = [
 ]
 
 
-def show_run(
-    store: CheckpointStore,
-    experiment: Experiment,
-    run_id: str,
-    balanced: int | None = None,
-    also: Sequence[Checkpoint] = (),
-) -> Checkpoint:
-    """Prints the best checkpoint of a completed run, and returns it.
+def show_beaten(comparison: Comparison) -> None:
+    """Prints as the first line of a result which baselines beat the selected set, if any do."""
+    text = beaten_text(comparison)
+    if text is not None:
+        say(text, "bold yellow")
 
-    Args:
-        store: store of the run.
-        experiment: experiment of the run.
-        run_id: id of the run.
-        balanced: step of the balanced choice, for several objectives.
-        also: comparable checkpoints of other runs, such as the starts. A copy counts as its original.
 
-    Raises:
-        SelectionError: no checkpoint of the run can be selected.
-    """
-    if balanced is not None:
-        checkpoint = store.get(f"{run_id}:{balanced}:0")
-        say(f"Selected {checkpoint.key}, the balanced choice of the front, on train data.")
-        show_checkpoint(experiment, checkpoint)
-        return checkpoint
-    selection = best_of_run(store, experiment, run_id, also)
-    show_selection(selection)
-    show_checkpoint(experiment, selection.checkpoint)
-    return selection.checkpoint
+def show_run(experiment: Experiment, result: RunResult) -> None:
+    """Prints what a run found: the selected checkpoint beside the baselines."""
+    if result.selection is None:
+        say(f"Selected {result.checkpoint.key}, the balanced choice of the front, on train data.")
+    else:
+        show_selection(result.selection)
+    show_checkpoint(experiment, result.checkpoint, result.comparison)
 
 
 def show_selection(selection: Selection) -> None:
@@ -73,7 +59,7 @@ def show_selection(selection: Selection) -> None:
         note(f"Note: {line}")
 
 
-def show_checkpoint(experiment: Experiment, checkpoint: Checkpoint) -> None:
+def show_checkpoint(experiment: Experiment, checkpoint: Checkpoint, comparison: Comparison) -> None:
     """Prints a checkpoint's parameters and metrics; raw parameters if its rule may not be loaded."""
     if experiment.is_only_read:
         note("Note: the study names a user's file, which is not run by reading the study; name it with --rule-file.")
@@ -81,7 +67,7 @@ def show_checkpoint(experiment: Experiment, checkpoint: Checkpoint) -> None:
             say(f"  {name} = {list(values)}")
     else:
         show_parameters(experiment, checkpoint.raw)
-    show_metrics(experiment, checkpoint.metrics)
+    show_comparison(comparison, checkpoint.key)
 
 
 def show_parameters(experiment: Experiment, raw: Mapping[str, Sequence[float] | Any]) -> None:
@@ -90,9 +76,11 @@ def show_parameters(experiment: Experiment, raw: Mapping[str, Sequence[float] | 
     show(parameters_table(experiment.active_parameters, values, experiment.tokens))
 
 
-def show_metrics(experiment: Experiment, metrics: Mapping[str, Mapping[str, float]]) -> None:
-    """Prints the objective and the reported metrics on every split."""
-    show(results_table(experiment.objective, metrics))
+def show_comparison(comparison: Comparison, key: str | None = None) -> None:
+    """Prints metrics beside the baselines on every split, and what is unknown of the checkpoint with this key."""
+    show(comparison_table(comparison))
+    for line in comparison_notes(comparison, key):
+        say(line)
 
 
 def show_changed(start: Start, metrics: Mapping[str, Mapping[str, float]], name: str) -> None:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from quantsim.checkpoints.gains import Gain, gain_of_tuning, gain_over_starts
+from quantsim.checkpoints.gains import gain_of_tuning, gain_over_starts
 from quantsim.commands.session import note, say
 from quantsim.errors import SelectionError
-from quantsim.objective import unit_of
-from quantsim.ranking import gain as difference
-from quantsim.report.formats import gain_text, metric_text, unit_text
+from quantsim.report import compare_gain, gain_line
 
 if TYPE_CHECKING:
     from quantsim.checkpoints import Checkpoint, CheckpointStore
@@ -44,7 +42,7 @@ def show_gain(
             f"Fine-tuning did not help on {gain.chosen_by} data: no step is better than its start, {which}, which is selected."
         )
         return
-    say(f"Gain over {which}: {_line(gain)}.")
+    say(f"Gain over {which}: {gain_line(compare_gain(store, experiment, gain))}.")
     if chosen.step == 0:
         say("The selected set is one that was drawn around the start, before any gradient step.")
     elif len(starts) > 1 and (own := chosen.parameter_set % len(starts)) != best:
@@ -58,19 +56,9 @@ def show_tuned(
     gain = gain_of_tuning(store, experiment, chosen, tuned_from)
     if gain.helped:
         tuned = f"Selected trial {chosen.step}, fine-tuned from trial {gain.start.step}."
-        say(f"{tuned} Gain over it: {_line(gain)}.")
+        say(f"{tuned} Gain over it: {gain_line(compare_gain(store, experiment, gain))}.")
         return
     say(
         f"Fine-tuning did not help on {gain.chosen_by} data: no fine-tuned trial is better than trial {chosen.step} of the "
         "search."
     )
-
-
-def _line(gain: Gain) -> str:
-    unit = unit_of(gain.metric)
-    parts = [
-        f"{split} {metric_text(before, unit)} to {metric_text(after, unit)} ({gain_text(difference(after, before), unit)})"
-        for split, (before, after) in gain.values.items()
-    ]
-    shown = f"{gain.metric}, {unit_text(unit)}" if unit else gain.metric
-    return f"{'; '.join(parts)} [{shown}]"

@@ -11,7 +11,7 @@ import typer
 
 from quantsim.commands.files import check_files, write_table, writing
 from quantsim.commands.options import Settings, Study, Verbose
-from quantsim.commands.session import load_experiment, note, say, show
+from quantsim.commands.session import load_experiment, note, say
 from quantsim.errors import ConfigError
 from quantsim.limits import MOST_CELLS
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from quantsim.config import Experiment
+    from quantsim.report import Comparison
     from quantsim.simulator.grid import Axis, Cell, Grid
 
 __all__ = ["grid"]
@@ -98,18 +99,20 @@ def grid(
     experiment = load_experiment(study or DEFAULT_STUDY, settings)
     _check_split(experiment, split)
     from quantsim.metrics import get_metric
+    from quantsim.report import compare_cell
     from quantsim.report.grids import failed_cells
-    from quantsim.simulator import evaluate_grid
+    from quantsim.simulator import Evaluator, evaluate_grid
     from quantsim.simulator.grid import grid_sets
 
     metrics = tuple(dict.fromkeys(get_metric(name).name for name in metric)) if metric else None
     grid_sets(experiment, axes)  # raises before the prices are read
-    found = evaluate_grid(experiment, axes, experiment.load_prices(), metrics=metrics, block_cells=block)
+    prices = experiment.load_prices()
+    found = evaluate_grid(experiment, axes, prices, metrics=metrics, block_cells=block)
     failed = failed_cells(experiment, found, split.value)
     if failed is not None:
         note(f"Note: {failed}.")
     best = found.best(split=split.value)
-    _show(experiment, found, best)
+    _show(experiment, found, best, compare_cell(Evaluator(experiment, prices), best))
     _write_files(experiment, found, best, csv, plot)
 
 
@@ -144,12 +147,12 @@ def _check_split(experiment: Experiment, split: Split) -> None:
         raise ConfigError(f"study {experiment.name!r} has no {split} period; there are {', '.join(known)}")
 
 
-def _show(experiment: Experiment, grid: Grid, best: Cell) -> None:
-    from quantsim.commands.display import show_notes, show_parameters
-    from quantsim.objective import is_cost, superlative, unit_of
-    from quantsim.report import metrics_table
+def _show(experiment: Experiment, grid: Grid, best: Cell, comparison: Comparison) -> None:
+    from quantsim.commands.display import show_beaten, show_comparison, show_notes, show_parameters
+    from quantsim.objective import superlative
     from quantsim.report.formats import number_text
 
+    show_beaten(comparison)
     show_notes(grid.notes)
     shape = " x ".join(str(axis.n_points) for axis in grid.axes)
     say(
@@ -163,8 +166,7 @@ def _show(experiment: Experiment, grid: Grid, best: Cell) -> None:
     if best.at_end_of:
         note(f"Note: it is at the end of {' and '.join(best.at_end_of)}; values beyond may be better.")
     show_parameters(experiment, best.raw)
-    units = {name: unit_of(name) for name in best.metrics[best.chosen_by]}
-    show(metrics_table(best.metrics, units, best.metric, {name for name in units if is_cost(name)}))
+    show_comparison(comparison)
 
 
 def _write_files(experiment: Experiment, grid: Grid, best: Cell, csv: Path | None, plot: Path | None) -> None:

@@ -67,11 +67,11 @@ def hybrid(
     trials to the search, with fees, so that it learns from them. It ends if a round does not help. To resume an interrupted
     run, give the same command again. With more rounds, a finished run continues.
     """
-    from quantsim.commands.display import show_notes, show_run
+    from quantsim.commands.display import show_beaten, show_notes, show_run
     from quantsim.commands.gains import show_tuned
-    from quantsim.commands.study_display import show_places
+    from quantsim.commands.study_display import describe_in_dashboard, show_places
     from quantsim.objective import unit_of
-    from quantsim.report import gains_table
+    from quantsim.report import gains_table, result_of_run
 
     given = {
         "rounds": rounds,
@@ -88,15 +88,18 @@ def hybrid(
     with open_store(store) as results:
         options = {"storage": place, "jobs": jobs, "take_over": take_over}
         run = _run(experiment, prices, results, options, quiet)
+        found = result_of_run(results, experiment, run.run_id)
+        show_beaten(found.comparison)
         show_notes(results.run(run.run_id).notes)
         say(_summary(experiment, run))
         if run.phases:
             name = experiment.objective.name
-            show(gains_table(run.phases, name, unit_of(name)))
-        best = show_run(results, experiment, run.run_id)
+            show(gains_table(run.phases, name, unit_of(name), found.comparison.errors(name)))
+        show_run(experiment, found)
         if any(phase.kind == "gradients" for phase in run.phases):
-            show_tuned(results, experiment, best, run.tuned_from)
-        show_places(experiment, run, results, best, store, own_storage=storage is not None)
+            show_tuned(results, experiment, found.checkpoint, run.tuned_from)
+        describe_in_dashboard(experiment, prices, run, place, results.location, found.comparison)
+        show_places(experiment, run, results, found.checkpoint, store, own_storage=storage is not None)
 
 
 def _run(

@@ -97,9 +97,10 @@ def optuna(
     The study is that of --study, else with --from that of the first start, else momentum_fees.
     """
     from quantsim.checkpoints.starts import comparable_starts
-    from quantsim.commands.display import show_notes, show_run
-    from quantsim.commands.study_display import attach_pictures, show_places, show_study
+    from quantsim.commands.display import show_beaten, show_notes, show_run
+    from quantsim.commands.study_display import attach_pictures, describe_in_dashboard, show_places, show_study
     from quantsim.drivers.search import check_search
+    from quantsim.report import result_of_run
     from quantsim.report.study_pages import check_pages
 
     extra = [f"search.fixed.{one}" for one in fix or ()]
@@ -126,16 +127,20 @@ def optuna(
         }
         done = _search(experiment, prices, results, options, quiet)
         stored = results.run(done.run_id)
+        balanced = done.best_trial if experiment.search.objectives else None
+        found = result_of_run(results, experiment, done.run_id, balanced)
+        show_beaten(found.comparison)
         show_notes(stored.notes)
         note_other_prices(comparable_starts(starts, stored.data_id)[1])
-        say(_summary(experiment, done))
+        say(_summary(experiment, done, found.comparison.errors(experiment.objective.name).get("train")))
         if not done.n_new:
             untried = "; the starts of --from were not tried" if starts else ""
             note(f"Note: the study has all its trials, so none was run{untried}. --trials is the total of a study.")
-        show_study(experiment, done, place, plots)
-        best = show_run(results, experiment, done.run_id, done.best_trial if experiment.search.objectives else None)
+        show_study(experiment, done, place, plots, found.comparison)
+        show_run(experiment, found)
+        describe_in_dashboard(experiment, prices, done, place, results.location, found.comparison)
         attach_pictures(experiment, prices, done, place, results.location)
-        show_places(experiment, done, results, best, store, own_storage=storage is not None)
+        show_places(experiment, done, results, found.checkpoint, store, own_storage=storage is not None)
 
 
 def _search(
@@ -177,7 +182,7 @@ def _report_of(progress: SearchProgress, describe: Callable[[float], str]) -> Pr
     return ProgressLine(progress.finished, progress.total, text)
 
 
-def _summary(experiment: Experiment, run: SearchRun) -> str:
+def _summary(experiment: Experiment, run: SearchRun, error: float | None) -> str:
     text = f"Study {experiment.name!r}: {run.n_trials} trials, {run.seconds:.1f} s"
     if run.stalled:
         text += f", stopped: {experiment.search.patience} trials without a gain"
@@ -189,16 +194,17 @@ def _summary(experiment: Experiment, run: SearchRun) -> str:
         text += f", {run.n_failed} failed"
     if experiment.search.objectives:
         return f"{text}."
-    return f"{text}; best {_best_text(experiment, run.best_value)} (trial {run.best_trial})."
+    return f"{text}; best {_best_text(experiment, run.best_value, error)} (trial {run.best_trial})."
 
 
-def _best_text(experiment: Experiment, value: float) -> str:
-    """Formats the best value of a search's objective, the first one of several."""
+def _best_text(experiment: Experiment, value: float, error: float | None = None) -> str:
+    """Formats the best value of a search's objective, the first one of several, in digits that its error allows if given."""
     from quantsim.checkpoints.pareto import signed
     from quantsim.objective import shown_value
+    from quantsim.report.formats import certain_decimals
 
     search = experiment.search
-    if search.overfitting_penalty:
-        return f"train {experiment.objective.name} minus the overfitting penalty {value:.4g}"
     metric, sign = signed((search.objectives or (experiment.objective.name,))[0])
-    return f"train {metric} {shown_value(metric, sign * value):.4g}"
+    shown = value if search.overfitting_penalty else shown_value(metric, sign * value)
+    text = f"{shown:.4g}" if error is None else f"{shown:.{certain_decimals(error, '')}f}"
+    return f"train {metric}{' minus the overfitting penalty' if search.overfitting_penalty else ''} {text}"

@@ -16,6 +16,7 @@ from quantsim.errors import ConfigError
 if TYPE_CHECKING:
     from quantsim.checkpoints import Checkpoint
     from quantsim.checkpoints.picking import Pick
+    from quantsim.report import Comparison
 
 __all__ = ["select"]
 
@@ -74,6 +75,7 @@ def select(
     and fees; metrics of other runs are not comparable.
     """
     from quantsim.checkpoints.picking import pick
+    from quantsim.report import compare_selection
 
     given = load_experiment(study, settings) if study is not None else None
     if settings and study is None:
@@ -88,20 +90,23 @@ def select(
             minimum=split_minimum,
             rule_files=rule_files or (),
         )
+        comparisons = compare_selection(results, picked.experiment, picked.selection)
     if picked.n_others:
         count = "1 other run is" if picked.n_others == 1 else f"{picked.n_others} other runs are"
         note(f"Note: {count} not comparable with the newest one; use --study or --run to select from them.")
     if as_json:
         # Not with rich, which may break lines and add colours.
-        typer.echo(json.dumps(_as_json(picked), indent=2, allow_nan=False))
+        typer.echo(json.dumps(_as_json(picked, comparisons), indent=2, allow_nan=False))
         return
-    _show(picked)
+    _show(picked, comparisons)
 
 
-def _show(picked: Pick) -> None:
-    from quantsim.commands.display import show_caution, show_checkpoint, show_selection
+def _show(picked: Pick, comparisons: Sequence[Comparison]) -> None:
+    from quantsim.commands.display import show_beaten, show_caution, show_checkpoint, show_selection
 
     experiment, runs, selection = picked.experiment, picked.runs, picked.selection
+    if len(comparisons) == 1:
+        show_beaten(comparisons[0])
     count = f"{len(runs)} runs" if len(runs) > 1 else f"run {runs[0].run_id[:8]}"
     say(f"Study {experiment.name!r}: {experiment.pool.strategy_name} on {', '.join(experiment.tokens)}, {count}.")
     for caution in experiment.cautions:
@@ -109,10 +114,11 @@ def _show(picked: Pick) -> None:
     show_selection(selection)
     for line in picked.prices_notes:
         note(f"Note: {line}.")
-    for checkpoint in selection.checkpoints:
+    for checkpoint, comparison in zip(selection.checkpoints, comparisons, strict=True):
         if len(selection.checkpoints) > 1:
             say(f"\nCheckpoint {checkpoint.key}, parameter set {checkpoint.parameter_set}")
-        show_checkpoint(experiment, checkpoint)
+            show_beaten(comparison)
+        show_checkpoint(experiment, checkpoint, comparison)
     _show_raw(selection.checkpoints)
 
 
@@ -123,7 +129,7 @@ def _show_raw(checkpoints: Sequence[Checkpoint]) -> None:
             say(f"  {name} = {list(values)}")
 
 
-def _as_json(picked: Pick) -> dict[str, Any]:
+def _as_json(picked: Pick, comparisons: Sequence[Comparison]) -> dict[str, Any]:
     experiment, selection = picked.experiment, picked.selection
     known = () if experiment.is_only_read else experiment.active_parameters
     units = {parameter.human_name: parameter.spec.unit for parameter in known}
@@ -138,7 +144,10 @@ def _as_json(picked: Pick) -> dict[str, Any]:
         "used_test_data": selection.used_test_data,
         "notes": [*selection.notes, *experiment.cautions, *picked.prices_notes],
         "runs": [run.run_id for run in picked.runs],
-        "checkpoints": [_checkpoint_as_json(checkpoint, units) for checkpoint in selection.checkpoints],
+        "checkpoints": [
+            {**_checkpoint_as_json(checkpoint, units), **comparison.to_json()}
+            for checkpoint, comparison in zip(selection.checkpoints, comparisons, strict=True)
+        ],
     }
 
 

@@ -65,8 +65,9 @@ def sgd(
     The study is that of --study, else with --from or --from-study that of the start, else momentum_zero_fee.
     """
     from quantsim.checkpoints.starts import comparable_starts
-    from quantsim.commands.display import show_next, show_notes, show_run, simulating
+    from quantsim.commands.display import show_beaten, show_next, show_notes, show_run, simulating
     from quantsim.commands.gains import show_gain
+    from quantsim.report import result_of_run
 
     if from_study is not None and start:
         raise ConfigError(f"--from {start[0]} and --from-study {from_study} both set the start: give one of them")
@@ -77,15 +78,18 @@ def sgd(
     named = start if from_study is None else of_search(options, from_study, top or DEFAULT_TOP)
     with beginning(options, DEFAULT_STUDY, store, named) as (results, experiment, prices, starts):
         done = _train(experiment, prices, results, [one.params for one in starts], fresh, quiet)
-        show_notes(results.run(done.run_id).notes)
+        stored = results.run(done.run_id)
+        alike, others = comparable_starts(starts, stored.data_id)
+        found = result_of_run(results, experiment, done.run_id, also=alike)
+        show_beaten(found.comparison)
+        show_notes(stored.notes)
         say(_summary(experiment, done))
-        alike, others = comparable_starts(starts, results.run(done.run_id).data_id)
         note_other_prices(others)
-        best = show_run(results, experiment, done.run_id, also=alike)
+        show_run(experiment, found)
         if starts:
-            show_gain(results, experiment, done.run_id, starts, best)
+            show_gain(results, experiment, done.run_id, starts, found.checkpoint)
         say(f"Checkpoints: {place_of(results)}, run {done.run_id[:8]}")
-        show_next(store, simulating(experiment, best.key))
+        show_next(store, simulating(experiment, found.checkpoint.key))
 
 
 def _train(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -88,7 +89,8 @@ def simulate(
     if split is not Split.all and split not in experiment.periods.splits():
         known = (*experiment.periods.splits(), Split.all.value)
         raise ConfigError(f"study {experiment.name!r} has no {split} period; there are {', '.join(known)}")
-    from quantsim.commands.display import show_changed, show_metrics, show_notes, show_parameters
+    from quantsim.commands.display import show_beaten, show_changed, show_comparison, show_notes, show_parameters
+    from quantsim.report import compare_simulation, simulated_pool
     from quantsim.simulator import Evaluator
     from quantsim.simulator import simulate as simulated
 
@@ -97,9 +99,10 @@ def simulate(
     if stored is not None and not as_study:
         stored.check_prices(evaluator.data_id)
     result = simulated(experiment, raw, prices, split=split.value)
-    metrics = {split.value: result.metrics}
-    if split is Split.all:
-        metrics = {**evaluator.evaluate(raw), **metrics}
+    pool = simulated_pool(evaluator, result)
+    selection = stored.selection if stored is not None and not given else None
+    comparison = compare_simulation(evaluator, result, selection, pool)
+    show_beaten(comparison)
     show_notes(result.notes)
     say(
         f"Study {experiment.name!r}: {experiment.pool.strategy_name} on {', '.join(result.tokens)}, "
@@ -107,10 +110,10 @@ def simulate(
         f"USD, fee revenue {result.fee_revenue:,.0f} USD."
     )
     show_parameters(experiment, result.params)
-    show_metrics(experiment, metrics)
+    show_comparison(comparison)
     if stored is not None and not as_study and not given:
-        show_changed(stored, metrics, experiment.objective.metric)
-    _write_files(experiment, result, prices, metrics, csv, plot)
+        show_changed(stored, pool.metrics, experiment.objective.metric)
+    _write_files(experiment, result, prices, pool.metrics, csv, plot)
 
 
 def _stored(store: str, which: str, options: StudyOptions, *, as_study: bool) -> Start:
@@ -141,7 +144,7 @@ def _write_files(
     experiment: Experiment,
     result: Result,
     prices: Prices,
-    metrics: dict[str, dict[str, float]],
+    metrics: Mapping[str, Mapping[str, float]],
     csv: Path | None,
     plot: Path | None,
 ) -> None:

@@ -20,14 +20,17 @@ if TYPE_CHECKING:
     from quantsim.drivers.hybrid import HybridRun
     from quantsim.drivers.search import SearchRun
     from quantsim.prices import Prices
+    from quantsim.report import Comparison
     from quantsim.storages.location import Location
 
-__all__ = ["attach_pictures", "naming_take_over", "show_places", "show_study"]
+__all__ = ["attach_pictures", "describe_in_dashboard", "naming_take_over", "show_places", "show_study"]
 
 _MOST_ROWS = 20
 
 
-def show_study(experiment: Experiment, run: SearchRun, storage: Location, pages: Path | None) -> None:
+def show_study(
+    experiment: Experiment, run: SearchRun, storage: Location, pages: Path | None, comparison: Comparison
+) -> None:
     """Prints the front of several objectives and importances; writes HTML pages if a folder is given."""
     from quantsim.drivers.search.study import load_study, quiet_optuna
     from quantsim.report.study_pages import importances, write_study_pages
@@ -44,7 +47,7 @@ def show_study(experiment: Experiment, run: SearchRun, storage: Location, pages:
                 shares = ", ".join(f"{parameter} {100 * share:.0f} %" for parameter, share in found.items())
                 say(f"Importances for {name}: {shares}.")
         if pages is not None:
-            written = write_study_pages(study, pages, names, experiment.cautions)
+            written = write_study_pages(study, pages, names, experiment.cautions, comparison)
             say(f"Pages: {', '.join(str(path) for path in written)}")
 
 
@@ -82,6 +85,27 @@ def naming_take_over() -> Iterator[None]:
         if "take_over=True" in str(error):
             error.add_note("on the command line: --take-over")
         raise
+
+
+def describe_in_dashboard(
+    experiment: Experiment,
+    prices: Prices,
+    run: SearchRun | HybridRun,
+    storage: Location,
+    store_location: str,
+    comparison: Comparison,
+) -> None:
+    """Adds the result beside the baselines to the study's note in the dashboard."""
+    from quantsim.drivers.search.study import load_study, quiet_optuna, write_note
+    from quantsim.report.study_note import describe_prices, result_lines, selection_advice, study_note
+    from quantsim.search_space import load_search_space
+    from quantsim.storages.opened import opened_storage
+
+    advice = selection_advice(experiment, run.run_id, store_location)
+    data, lines = describe_prices(experiment, prices), result_lines(comparison)
+    text = study_note(experiment, load_search_space(experiment), data, advice, lines)
+    with quiet_optuna(), opened_storage(storage) as opened:
+        write_note(load_study(opened, run.study_name), text)
 
 
 def attach_pictures(

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from quantsim.baseline import BASELINES
 from quantsim.checkpoints.checkpoint import ROUNDING, chronological
 from quantsim.checkpoints.pareto import signed
+from quantsim.metrics import metric_names
 from quantsim.objective import OBJECTIVE
 from quantsim.objective.resampling import is_resampled, resampled_metrics
 from quantsim.report.hodl import annualised_hodl_returns, hodl_returns
@@ -81,7 +83,7 @@ class SplitComparison:
         split: name of the split.
         n_days: number of daily returns; None if they are unknown.
         rows: one for each metric, the objective first.
-        reason: why no metric has an interval; empty if one has.
+        reason: why no metric has an interval; empty if one has, or if daily returns are unknown.
     """
 
     split: str
@@ -167,7 +169,9 @@ class Comparison:
             "unknown": list(self.unknown),
             "baselines": {
                 name: {
-                    split.split: {row.metric: _json(row.values.get(name)) for row in split.rows}
+                    split.split: {
+                        row.metric: _json(value) for row in split.rows if (value := row.values.get(name)) is not None
+                    }
                     for split in self.splits
                 }
                 for name in self.baselines
@@ -234,13 +238,13 @@ def compare(
         n_resamples: number of resamples.
     """
     chosen_for = (tuple(chosen_for) or (objective.name,)) if chosen_by else ()
-    wanted = dict.fromkeys(reported(objective) if names is None else names) | {
-        signed(one)[0]: None for one in chosen_for
-    }
-    stored = [name for name in wanted if any(name in table for table in selected.metrics.values())]
+    deciding = (signed(one)[0] for one in chosen_for)
+    wanted = (*(reported(objective) if names is None else names), *filter(_is_known, deciding))
+    stored = [name for name in dict.fromkeys(wanted) if any(name in table for table in selected.metrics.values())]
     unknown = [] if baselines else ["baselines"]
     if not any(len(returns) for returns in selected.daily_log_returns.values()):
         unknown.append("daily returns")
+    baselines = {name: baselines[name] for name in (*BASELINES, *baselines) if name in baselines}
     pools = {SELECTED: selected, **baselines}
     splits = tuple(
         _split(objective, split, stored, pools, level, n_resamples) for split in chronological(selected.metrics)
@@ -256,6 +260,11 @@ def compare(
         level,
         n_resamples,
     )
+
+
+def _is_known(metric: str) -> bool:
+    """Whether it is a metric of this package; an imported run may have others."""
+    return metric == OBJECTIVE or metric.partition(".")[0] in metric_names()
 
 
 def _knows(split: SplitComparison, pool: str) -> bool:
@@ -324,7 +333,7 @@ def _intervals(
     from quantsim.statistics import LEAST_DAYS, block_length, percentile_interval, resampled_days
 
     if SELECTED not in returns or not names:
-        return {}, "daily returns are unknown" if names else ""
+        return {}, ""
     returns = {pool: own for pool, own in returns.items() if np.isfinite(own).all()}
     if SELECTED not in returns:
         return {}, "daily returns are not finite, as after a total loss"

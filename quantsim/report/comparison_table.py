@@ -12,7 +12,7 @@ from rich.text import Text
 
 from quantsim.objective import is_cost, unit_of
 from quantsim.report.comparison import HODL, SELECTED
-from quantsim.report.formats import certain_text, cost_text, metric_text, unit_text
+from quantsim.report.formats import certain_decimals, certain_text, cost_text, metric_text, unit_text
 
 if TYPE_CHECKING:
     from quantsim.report.comparison import Comparison, Row, SplitComparison
@@ -118,7 +118,7 @@ def _legend(comparison: Comparison) -> Iterator[Text]:
 def beaten_text(comparison: Comparison) -> str | None:
     """Says in a sentence which baselines beat the selected set on the split that chose it; None if none does.
 
-    Figures have as many digits as their difference allows, or all digits if they would look the same.
+    Figures have as many digits as their difference allows, and more only if they would look the same.
     """
     beaten, rows = comparison.beaten_by(), comparison.deciding_rows()
     if not beaten:
@@ -130,18 +130,16 @@ def beaten_text(comparison: Comparison) -> str | None:
 
 def _figures(row: Row, baselines: Sequence[str]) -> str:
     """The values of baselines and the selected set in words, in digits that tell them apart."""
-    found = [row.differences.get(name) for name in baselines]
+    unit, found = unit_of(row.metric), [row.differences.get(name) for name in baselines]
     errors = [interval.standard_error for interval in found if interval is not None]
-    shown = [_figure(row, name, min(errors, default=None)) for name in (SELECTED, *baselines)]
-    if len(set(shown)) < len(shown):
-        shown = [_figure(row, name, None) for name in (SELECTED, *baselines)]
-    theirs = _listed([f"{_SHOWN.get(name, name)} has {text}" for name, text in zip(baselines, shown[1:], strict=True)])
-    return f"{theirs}, the selected set {shown[0]} [{_with_unit(row.metric)}]"
-
-
-def _figure(row: Row, pool: str, error: float | None) -> str:
-    value, unit = row.values.get(pool), unit_of(row.metric)
-    return cost_text(value, unit) if is_cost(row.metric) else certain_text(value, error, unit)
+    text = cost_text if is_cost(row.metric) else metric_text
+    most = certain_decimals(None, unit)
+    for decimals in range(certain_decimals(min(errors, default=None), unit), most + 1):
+        ours, *theirs = (text(row.values.get(name), unit, decimals) for name in (SELECTED, *baselines))
+        if ours not in theirs:
+            break
+    named = [f"{_SHOWN.get(name, name)} {shown}" for name, shown in zip(baselines, theirs, strict=True)]
+    return f"{_listed(named)} against {ours} [{_with_unit(row.metric)}]"
 
 
 def _listed(parts: Sequence[str]) -> str:
@@ -184,9 +182,8 @@ def comparison_notes(comparison: Comparison, key: str | None = None) -> tuple[st
     if not comparison.unknown:
         return ()
     what = _listed(comparison.unknown)
-    lost = [f"the {what} of this result are unknown: its run is of an older version, or imported"]
-    remedy = f"`quantsim simulate --from {key or 'KEY'}` computes them"
-    return (f"{lost[0]}; {remedy}",)
+    why = "the run is of an older version, or imported"
+    return (f"Unknown: {what}, because {why}. `quantsim simulate --from {key or 'KEY'}` computes them.",)
 
 
 def comparison_markdown(comparison: Comparison) -> Iterator[str]:

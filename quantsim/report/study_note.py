@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from quantsim.checkpoints.pareto import signed
@@ -10,12 +10,14 @@ from quantsim.checkpoints.redact import redact
 from quantsim.config import Experiment
 from quantsim.objective import is_cost, shown_value, superlative
 from quantsim.ranking import clamped, is_ranked
+from quantsim.report.comparison_table import beaten_text, comparison_markdown, comparison_notes
 from quantsim.search_space import Draw, SearchSpace
 
 if TYPE_CHECKING:
     from quantsim.prices import Prices
+    from quantsim.report.comparison import Comparison
 
-__all__ = ["dashboard_attributes", "describe_prices", "selection_advice", "study_note"]
+__all__ = ["dashboard_attributes", "describe_prices", "result_lines", "selection_advice", "study_note"]
 
 Metrics = Mapping[str, Mapping[str, float]]
 
@@ -56,7 +58,7 @@ def dashboard_attributes(metrics: Metrics, objective: str) -> dict[str, float]:
     return {name: clamped(value) for name, value in columns.items() if is_ranked(value)}
 
 
-def study_note(experiment: Experiment, space: SearchSpace, data: str, advice: str) -> str:
+def study_note(experiment: Experiment, space: SearchSpace, data: str, advice: str, result: Sequence[str] = ()) -> str:
     """What a study is, in Markdown: the experiment, the search space, how to pick a trial. Passwords are redacted.
 
     Args:
@@ -64,11 +66,13 @@ def study_note(experiment: Experiment, space: SearchSpace, data: str, advice: st
         space: what trials are drawn from.
         data: one line about the prices, as of :func:`describe_prices`.
         advice: how to pick from the trials, Markdown, as of :func:`selection_advice`.
+        result: what was found so far, Markdown, as of :func:`result_lines`.
     """
     lines = [
         f"# {experiment.name}",
         "",
         *([experiment.description, ""] if experiment.description else []),
+        *(["## Result", "", *result, ""] if result else []),
         *_table(("study", ""), _facts(experiment, data)),
         "",
         "## Search space",
@@ -84,6 +88,13 @@ def study_note(experiment: Experiment, space: SearchSpace, data: str, advice: st
         _NEVER_STEERED,
     ]
     return redact("\n".join(lines)) + "\n"
+
+
+def result_lines(comparison: Comparison) -> list[str]:
+    """The selected set beside the baselines, Markdown; first of all which baselines beat it."""
+    beaten = beaten_text(comparison)
+    first = [f"**{beaten}**", ""] if beaten else []
+    return [*first, *comparison_markdown(comparison), *comparison_notes(comparison)]
 
 
 def describe_prices(experiment: Experiment, prices: Prices) -> str:

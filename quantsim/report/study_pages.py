@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import tempfile
 import warnings
@@ -9,12 +10,17 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rich.console import Console
+
 from quantsim.errors import ConfigError, reason_of
 from quantsim.ranking import stand_ins
+from quantsim.report.comparison_table import beaten_text, comparison_notes, comparison_table
 
 if TYPE_CHECKING:
     from optuna.study import Study
     from optuna.trial import FrozenTrial
+
+    from quantsim.report.comparison import Comparison
 
 __all__ = ["check_pages", "check_plotly", "importances", "write_study_pages"]
 
@@ -23,6 +29,7 @@ Target = Callable[["FrozenTrial"], float]
 _SEEKS_LOW = "PedAnovaImportanceEvaluator computes the importances"
 _TELLS_NOTHING = "The number of trials is too small|Target and region quantiles select the same"
 _MOST_DRAWN = 3  # objectives of a Pareto plot
+_PAGE_WIDTH = 120
 
 
 def check_plotly() -> None:
@@ -73,7 +80,11 @@ def importances(study: Study, objective: int = 0) -> dict[str, float]:
 
 
 def write_study_pages(
-    study: Study, folder: Path, objectives: Sequence[str], cautions: Sequence[str] = ()
+    study: Study,
+    folder: Path,
+    objectives: Sequence[str],
+    cautions: Sequence[str] = (),
+    result: Comparison | None = None,
 ) -> list[Path]:
     """Writes history, importances, parallel coordinates and, for two or three objectives, the Pareto front.
 
@@ -82,6 +93,7 @@ def write_study_pages(
         folder: output folder, made if it does not exist; pages of the same names are replaced.
         objectives: names of the study's values.
         cautions: notes below the title of each page.
+        result: the selected set beside the baselines, for the page ``result.html``.
 
     Returns:
         The paths of the files.
@@ -98,9 +110,24 @@ def write_study_pages(
                 figure.update_layout(title_subtitle_text="; ".join(cautions))
             figure.write_html(path, include_plotlyjs="directory")
             written.append(path)
+        if result is not None:
+            (folder / "result.html").write_text(_result_page(result, cautions), encoding="utf-8")
+            written.append(folder / "result.html")
     except OSError as error:
         raise _unwritable(folder, error) from error
     return written
+
+
+def _result_page(result: Comparison, cautions: Sequence[str]) -> str:
+    """HTML of the table that the terminal shows."""
+    console = Console(record=True, file=io.StringIO(), width=_PAGE_WIDTH, highlight=False, markup=False)
+    for text in (beaten_text(result), *(f"Caution: {caution}." for caution in cautions)):
+        if text is not None:
+            console.print(text, style="bold")
+    console.print(comparison_table(result))
+    for line in comparison_notes(result):
+        console.print(line)
+    return console.export_html()
 
 
 def _unwritable(folder: Path, error: OSError) -> ConfigError:

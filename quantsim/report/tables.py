@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich import box
 from rich.table import Table
 
-from quantsim.checkpoints.checkpoint import SPLITS, chronological
-from quantsim.objective import is_cost, superlative, unit_of
+from quantsim.checkpoints.checkpoint import SPLITS
+from quantsim.objective import is_cost, superlative
 from quantsim.ranking import gain
-from quantsim.report.formats import cost_text, gain_text, metric_text, number_text, unit_text
-from quantsim.report.hodl import annualised_hodl_returns, hodl_returns
+from quantsim.report.formats import certain_text, cost_text, number_text, unit_text
 
 if TYPE_CHECKING:
-    from quantsim.config.driver_sections import Objective
     from quantsim.drivers.hybrid import Phase
     from quantsim.parameters import Parameter
     from quantsim.prices import Coverage, Gap
@@ -26,9 +24,7 @@ __all__ = [
     "front_table",
     "gains_table",
     "gaps_table",
-    "metrics_table",
     "parameters_table",
-    "results_table",
     "space_table",
 ]
 
@@ -68,55 +64,7 @@ def parameters_table(
     return table
 
 
-def metrics_table(metrics: Metrics, units: Mapping[str, str], objective: str, costs: Collection[str] = ()) -> Table:
-    """Returns one row per metric, the objective first, and one column per split. The last rows are returns of HODL.
-
-    Args:
-        metrics: split → metric → value.
-        units: metric → unit.
-        objective: name of the metric that was maximised.
-        costs: names of the metrics that are costs, which are shown positive.
-    """
-    table = _table(f"Metrics; the objective is {objective}")
-    table.add_column("metric")
-    for split in metrics:
-        table.add_column(split, justify="right")
-    table.add_column("unit", style="dim")
-    names = dict.fromkeys([objective, *(name for values in metrics.values() for name in values)])
-    for name in names:
-        unit = units.get(name, "")
-        cells = [metric_text(values.get(name), unit) for values in metrics.values()]
-        if name in costs:
-            cells = [cost_text(values.get(name), unit) for values in metrics.values()]
-        table.add_row(name, *cells, unit_text(unit), style="bold" if name == objective else "")
-    held = {"HODL returns": hodl_returns(metrics), "HODL annualised_returns": annualised_hodl_returns(metrics)}
-    known = {name: row for name, row in held.items() if any(value is not None for value in row.values())}
-    if known:
-        table.add_section()
-    for name, row in known.items():
-        unit = "fraction per year" if "annualised" in name else "fraction"
-        table.add_row(name, *(metric_text(row[split], unit) for split in metrics), unit_text(unit))
-    return table
-
-
-def results_table(objective: Objective, metrics: Metrics) -> Table:
-    """:func:`metrics_table` of the metrics that an experiment's objective rests on and those it reports, where stored.
-
-    Args:
-        objective: of the experiment.
-        metrics: split → metric → value.
-    """
-    of_periods = (f"{term}.{part}" for term, _ in objective.terms for part in ("mean", "std", "worst"))
-    wanted = dict.fromkeys((objective.name, objective.metric, *of_periods, *objective.report))
-    kept = {
-        split: {name: metrics[split][name] for name in wanted if name in metrics[split]}
-        for split in chronological(metrics)
-    }
-    units = {name: unit_of(name) for name in wanted}
-    return metrics_table(kept, units, objective.name, {name for name in wanted if is_cost(name)})
-
-
-def gains_table(phases: Sequence[Phase], objective: str, unit: str) -> Table:
+def gains_table(phases: Sequence[Phase], objective: str, unit: str, errors: Mapping[str, float] | None = None) -> Table:
     """Returns one row per phase of a hybrid run, with its duration and gains.
 
     The first columns are the best train objective of all trials, which decides on further rounds. The others are values of
@@ -126,6 +74,7 @@ def gains_table(phases: Sequence[Phase], objective: str, unit: str) -> Table:
         phases: phases in their order.
         objective: name of the objective.
         unit: unit of the objective; empty if it has none.
+        errors: split → standard error of the objective, which limits the digits.
     """
     shown = f"{objective}, {unit_text(unit)}" if unit else objective
     table = _table(f"What each phase gained; {shown}")
@@ -136,13 +85,15 @@ def gains_table(phases: Sequence[Phase], objective: str, unit: str) -> Table:
     for heading in (f"{superlative(objective)} train", *splits):
         table.add_column(heading, justify="right")
         table.add_column("gain", justify="right", style="dim")
+    limits = [(errors or {}).get(split) for split in ("train", *splits)]
     before: list[float | None] = [None] * (1 + len(splits))
     for phase in phases:
         now = [phase.best, *(phase.objective.get(split) for split in splits)]
         cells = []
-        for value, earlier in zip(now, before, strict=True):
+        for value, earlier, error in zip(now, before, limits, strict=True):
             gained = None if value is None or earlier is None else gain(value, earlier)
-            cells += [(cost_text if is_cost(objective) else metric_text)(value, unit), gain_text(gained, unit)]
+            shown = cost_text(value, unit) if is_cost(objective) else certain_text(value, error, unit)
+            cells += [shown, certain_text(gained, error, unit, signed=True)]
         seconds = "earlier" if phase.seconds is None else f"{phase.seconds:.1f}"
         table.add_row(f"{phase.round} {phase.kind}", f"{phase.evaluations:,}", seconds, *cells)
         before = now

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import optuna
 import pandas as pd
 import pytest
-from command_support import SMALL_SEARCH, SMALL_SGD
+from checkpoint_support import sql
+from command_support import SMALL_SEARCH, SMALL_SGD, is_shown_as, selected_cells
 
 from quantsim import CheckpointStore, Experiment, load_prices, simulate
 from quantsim.commands.display import show_notes
 from quantsim.config.locate import find_study
+from quantsim.storages.opened import opened_storage
 
 KEY = re.compile(r"Selected ([0-9a-f]{8}:\d+:\d+)")
 
@@ -24,7 +28,8 @@ def test_sgd_stores_and_shows(cli, tmp_path: Path):
     assert "momentum_zero_fee" in result.stdout
     assert "4 steps" in result.stdout
     assert "chosen by validation data" in result.stdout
-    assert "HODL returns" in result.stdout
+    heads = [line.split() for line in result.stdout.splitlines() if line.startswith(" metric ")]
+    assert heads == [["metric", "selected", "study", "constant", "weights", "HODL"]] * 3
     assert "quantsim-results/checkpoints.db" in result.stdout
     assert re.search(r"step 4 of 4: train objective \S+ \(median \S+\), best validation objective", result.stderr)
     assert result.stderr.count("gaps of the prices are filled") == 1
@@ -34,8 +39,9 @@ def test_sgd_stores_and_shows(cli, tmp_path: Path):
 
 
 def test_optuna_stores_and_shows(cli, tmp_path: Path):
-    result = cli("optuna", *SMALL_SEARCH, "--quiet", "--store", "here/checkpoints.db")
+    result = cli("optuna", *SMALL_SEARCH, "--quiet", "--store", "here/checkpoints.db", "--plots", "pages")
     assert result.exit_code == 0, result.output
+    check_result_in_note_and_page(result.stdout)
     assert "5 trials" in result.stdout
     assert "here/checkpoints.journal" in result.stdout
     assert "--store here/checkpoints.db" in result.stdout
@@ -45,6 +51,20 @@ def test_optuna_stores_and_shows(cli, tmp_path: Path):
     assert "6 trials" in again.stdout
     with CheckpointStore("here/checkpoints.db") as store:
         assert [row.step for row in store.checkpoints()] == list(range(6))
+
+
+def check_result_in_note_and_page(shown: str) -> None:
+    """The dashboard's note of a study and the pages have the result beside the baselines."""
+    from optuna_dashboard import get_note
+
+    with opened_storage("here/checkpoints.journal") as storage:
+        (study,) = storage.get_all_studies()
+        note = get_note(optuna.load_study(study_name=study.study_name, storage=storage))
+    assert "## Result" in note
+    assert "| metric | selected | study | constant weights | HODL |" in note
+    for text in (note, Path("pages/result.html").read_text()):
+        assert "Validation, 90 days, which chose the set" in text
+        assert all(cell in text for cell in selected_cells(shown, "daily_sortino"))
 
 
 def test_optuna_storage_and_name_as_asked_for(cli, tmp_path: Path):
@@ -92,8 +112,12 @@ def test_gradients_start_from_a_method(cli, own_results: Path):
 def test_simulate_shows_every_split(cli):
     result = cli("simulate")
     assert result.exit_code == 0, result.output
-    header = next(line for line in result.stdout.splitlines() if line.strip().startswith("metric"))
-    assert header.split() == ["metric", "train", "validation", "test", "all", "unit"]
+    titles = re.findall(r"^(\w+), \d+ days", result.stdout, re.MULTILINE)
+    assert titles == ["Train", "Validation", "Test", "All"]
+    heads = [line.split()[1:] for line in result.stdout.splitlines() if line.startswith(" metric ")]
+    assert heads == [["selected", "study", "constant", "weights", "HODL"]] * 3 + [["selected", "HODL"]]
+    cells = selected_cells(result.stdout, "annualised_returns")
+    assert len(cells) == 4
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
@@ -118,8 +142,65 @@ def test_simulate_takes_a_checkpoint_with_its_study(cli, results: Path):
     result = cli("simulate", "--from", row.key, "--store", results, "--split", "test", "--plot", "pool.png")
     assert result.exit_code == 0, result.output
     assert "momentum_fees" in result.stdout
-    assert f"{100 * row.metrics['test']['returns_over_hodl']:+.2f}" in result.stdout
+    (cell,) = selected_cells(result.stdout, "returns_over_hodl")
+    assert is_shown_as(100 * row.metrics["test"]["returns_over_hodl"], cell)
     assert Path("pool.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_baseline_that_beats_the_selected_set_is_the_first_line(cli, own_results: Path):
+    given = ("--study", "momentum_fees", "--store", own_results)
+    picked = json.loads(cli("select", "--json", *given).stdout)
+    (run_id,), (checkpoint,) = picked["runs"], picked["checkpoints"]
+    ours = checkpoint["metrics"]["validation"]["daily_log_sharpe"]
+    with CheckpointStore(own_results) as store:
+        baselines = store.baselines(run_id)
+        assert list(checkpoint["baselines"]) == ["study", "constant_weights", "hodl"]
+        assert checkpoint["baselines"].keys() == baselines.keys()
+        ahead = {"validation": {"daily_log_sharpe": ours + 0.5}}
+        behind = {"validation": {"daily_log_sharpe": ours - 0.5}}
+        metrics = {"study": behind, "constant_weights": ahead, "hodl": behind}
+        store.set_baselines(run_id, {name: replace(one, metrics=metrics[name]) for name, one in baselines.items()})
+    first, *others = cli("select", *given).stdout.splitlines()
+    assert first.startswith("On validation data, which chose the set, a baseline is better than it: constant weights ")
+    theirs, against = re.search(
+        r"constant weights (\S+) against (\S+) \[daily_log_sharpe, ratio, annualised\]", first
+    ).groups()
+    assert is_shown_as(ours + 0.5, theirs)
+    assert is_shown_as(ours, against)
+    assert not any("is better than it" in line for line in others)
+    assert json.loads(cli("select", "--json", *given).stdout)["checkpoints"][0]["beaten_by"] == ["constant_weights"]
+    simulated = cli(
+        "simulate", "--split", "validation", "--from", "best", *given
+    ).stdout  # evaluates the baselines again
+    assert ("is better than it" in simulated) == bool(checkpoint["beaten_by"])
+
+
+def test_select_writes_baselines_and_intervals_in_full(cli, results: Path):
+    (found,) = json.loads(cli("select", "--json", "--study", "momentum_fees", "--store", results).stdout)["checkpoints"]
+    for split, table in found["metrics"].items():
+        ends = found["intervals"][split]["daily_log_sharpe"]
+        assert ends["lower"] < table["daily_log_sharpe"] < ends["upper"]
+        for name, baseline in found["baselines"].items():
+            difference = found["differences"][name][split]["daily_log_sharpe"]
+            assert difference["value"] == table["daily_log_sharpe"] - baseline[split]["daily_log_sharpe"]
+            assert difference["standard_error"] < ends["standard_error"]
+    assert found["unknown"] == []
+
+
+def test_a_store_of_an_older_version_says_what_is_unknown(cli, own_results: Path):
+    sql(own_results, "DELETE FROM daily_returns")
+    sql(own_results, "DELETE FROM baselines")
+    given = ("--study", "momentum_fees", "--store", own_results)
+    result = cli("select", *given)
+    assert result.exit_code == 0, result.output
+    key = KEY.search(result.stdout)[1]
+    assert (
+        "Unknown: baselines and daily returns, because the run is of an older version, or imported. "
+        f"`quantsim simulate --from {key}` computes them." in result.stdout
+    )
+    simulated = cli("simulate", "--from", key, "--split", "test", "--store", own_results).stdout
+    assert "constant weights" in simulated
+    assert "Unknown" not in simulated
 
 
 def test_select_compares_like_with_like(cli, results: Path):

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from command_support import SMALL_SGD, invoke
+from command_support import SMALL_SGD, invoke, is_shown_as, selected_cells
 
 from quantsim import CheckpointStore, Experiment
 from quantsim.drivers.sgd import Progress
@@ -48,12 +48,6 @@ def selected(store: Path) -> dict:
     return checkpoint
 
 
-def shown(text: str, metric: str) -> list[str]:
-    """The cells of a metric's row, without its unit."""
-    row = next(line.split() for line in text.splitlines() if line.strip().startswith(metric))
-    return [cell for cell in row[1:] if re.fullmatch(r"[+-]?[\d.,]+", cell)]
-
-
 def test_a_study_that_has_its_trials_says_that_none_was_run(store: Path) -> None:
     _, told = run(store, "optuna", "--from", "best", "--trials", "1", "--quiet")
     assert "so none was run; the starts of --from were not tried. --trials is the total of a study." in told
@@ -73,8 +67,10 @@ def test_export_and_simulate_take_the_study_of_the_run(store: Path) -> None:
     assert f"Exporting {best['key']} of run 'momentum_fees' (search), best_validation" in told
     simulated, _ = run(store, "simulate", "--from", "best_validation")
     assert "Study 'momentum_fees'" in simulated
-    wanted = [f"{best['metrics'][split][METRIC]:,.3f}" for split in ("train", "validation", "test")]
-    assert shown(simulated, METRIC)[:3] == wanted
+    stored = [best["metrics"][split][METRIC] for split in ("train", "validation", "test")]
+    cells = selected_cells(simulated, METRIC)
+    assert len(cells) == 4
+    assert all(map(is_shown_as, stored, cells))
     assert "Caution" not in simulated
 
 
@@ -119,7 +115,8 @@ def test_gradients_take_the_study_of_the_search_and_say_what_they_gained(store: 
     else:
         assert gain > 0
         assert f"Gain over {best['key']}, the best of 2 starts: train" in out
-        assert f"({gain:+.3f})" in out
+        figure = re.search(r"validation \S+ to \S+ \(\+(\S+) \[", out)[1]
+        assert is_shown_as(gain, figure)
     assert f"simulate --from {chosen}" in out
 
 
@@ -166,7 +163,8 @@ def test_a_hybrid_run_says_where_its_choice_is_from(store: Path) -> None:
     with CheckpointStore(store) as results:
         row = results.resolve(key)
     simulated, _ = run(store, "simulate", "--from", key, "--split", "test")
-    assert shown(simulated, METRIC) == [f"{row.metrics['test'][METRIC]:,.3f}"]
+    (cell,) = selected_cells(simulated, METRIC)
+    assert is_shown_as(row.metrics["test"][METRIC], cell)
     picked = json.loads(run(store, "select", "--run", key[:8], "--json")[0])
     assert picked["checkpoints"][0]["key"] == key
 

@@ -23,16 +23,19 @@ RATIO, FRACTION = "ratio, annualised", "fraction"
         (0.94, 1),
         (0.96, 1),  # 1, of which two digits are kept: 1.0
         (37.0, 0),  # digits before the point stay
-        (5e-324, 324),
+        (0.0004, 3),  # as many as without an error
+        (5e-324, 3),
         (math.inf, 0),
-        (0.0, None),
-        (-1.0, None),
-        (math.nan, None),
-        (None, None),
+        (0.0, 3),
+        (-1.0, 3),
+        (math.nan, 3),
+        (None, 3),
     ],
 )
 def test_decimals_are_those_of_the_rounded_error(error, decimals):
-    assert certain_decimals(error) == decimals
+    assert certain_decimals(error, RATIO) == decimals
+    of_percent = None if error is None else error / 100.0
+    assert certain_decimals(of_percent, FRACTION) == min(decimals, 2)
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,21 @@ import pytest
 from rich.console import Console
 
 from quantsim import Evaluator, Experiment
+from quantsim.baseline import Baseline
 from quantsim.checkpoints import Selection
 from quantsim.drivers.hybrid.rounds import Phase
 from quantsim.objective import is_cost, unit_of
 from quantsim.parameters import bind, common
 from quantsim.prices import Gap, available
-from quantsim.report import coverage_table, gains_table, gaps_table, hodl_returns, metrics_table, parameters_table
+from quantsim.report import (
+    compare,
+    comparison_table,
+    coverage_table,
+    gains_table,
+    gaps_table,
+    hodl_returns,
+    parameters_table,
+)
 from quantsim.report.formats import metric_text, number_text, unit_text
 from quantsim.report.hodl import annualised_hodl_returns
 from quantsim.rules import get_rule
@@ -59,15 +68,18 @@ def test_hodl_returns_equal_the_returns_of_holding():
     assert hodl_returns(metrics) == {"train": pytest.approx(1.1 / 0.8 - 1), "test": None}
 
 
-def test_metrics_table_has_the_objective_first_and_hodl_last():
+def test_the_objective_comes_first_and_hodl_is_a_column_where_only_metrics_are_known():
     metrics = {"train": {"returns": 0.1, "sharpe": 2.0, "returns_over_hodl": 0.0}, "test": {"returns": 0.2}}
-    units = {"returns": "fraction", "sharpe": "ratio", "returns_over_hodl": "fraction"}
-    lines = text_of(metrics_table(metrics, units, "sharpe")).splitlines()
+    objective = Experiment.load("momentum_fees").override(["objective.metric=sharpe"]).objective
+    found = compare(objective, Baseline("selected", metrics, {}), {})
+    lines = text_of(comparison_table(found)).splitlines()
     rows = [line.split() for line in lines if line.strip()]
-    assert rows[0][-1] == "sharpe"
-    assert rows[1] == ["metric", "train", "test", "unit"]
-    assert rows[3] == ["sharpe", "2.000", "–", "ratio"]
-    assert rows[-1] == ["HODL", "returns", "+10.00", "–", "%"]
+    assert rows[:2] == [["Train"], ["metric", "selected", "HODL"]]
+    assert rows[3] == ["sharpe,", "ratio,", "annualised", "2.000", "–", "–"]
+    assert ["returns,", "%", "+10.00", "–", "+10.00"] in rows
+    test = rows[rows.index(["Test"]) :]
+    assert test[1] == ["metric", "selected"]
+    assert ["returns,", "%", "+20.00", "–"] in test
 
 
 def test_hodl_is_annualised_beside_annualised_figures():
@@ -79,18 +91,20 @@ def test_hodl_is_annualised_beside_annualised_figures():
     found = annualised_hodl_returns(metrics)
     assert found.pop("train") == pytest.approx((1.1 / 0.8) ** 4 - 1, rel=1e-12)
     assert found == {"validation": None, "test": None, "other": None}
-    units = dict.fromkeys(train, "fraction")
-    rows = [line.split() for line in text_of(metrics_table({"train": train}, units, "returns")).splitlines()]
-    assert ["HODL", "returns", "+37.50", "%"] in rows
-    assert ["HODL", "annualised_returns", "+257.45", "%", "per", "year"] in rows
+    row = compare(Experiment.load("momentum_fees").objective, Baseline("selected", {"train": train}, {}), {}).splits[0]
+    held = {name: row.row(name).values["hodl"] for name in ("returns", "annualised_returns")}
+    assert held == pytest.approx({"returns": 0.375, "annualised_returns": 2.5745}, rel=1e-4)
 
 
 def test_costs_are_shown_positive():
     metrics = {"train": {"turnover": -0.0123}, "test": {"turnover": math.nan}}
     names = ("turnover", "turnover.worst", "turnover.std", "returns", "objective")
     assert {name for name in names if is_cost(name)} == {"turnover", "turnover.worst"}
-    text = text_of(metrics_table(metrics, {"turnover": unit_of("turnover")}, "turnover", {"turnover"}))
-    assert ["turnover", "1.23", "–", "%", "per", "day"] in [line.split() for line in text.splitlines()]
+    objective = Experiment.load("momentum_fees").override(["objective.metric=turnover"]).objective
+    text = text_of(comparison_table(compare(objective, Baseline("selected", metrics, {}), {})))
+    rows = [line.split() for line in text.splitlines()]
+    assert ["turnover,", "%", "per", "day", "1.23", "–"] in rows
+    assert ["turnover,", "%", "per", "day", "–", "–"] in rows
 
 
 def test_annualised_hodl_equals_a_simulation_of_holding():
