@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from command_support import SMALL_SGD, invoke, is_shown_as, selected_cells
 
+import quantsim
 from quantsim import CheckpointStore, Experiment
 from quantsim.drivers.sgd import Progress
 
@@ -72,6 +73,21 @@ def test_export_and_simulate_take_the_study_of_the_run(store: Path) -> None:
     assert len(cells) == 4
     assert all(map(is_shown_as, stored, cells))
     assert "Caution" not in simulated
+
+
+def test_methods_that_read_returns_or_evaluate_neighbours_work_in_every_command(store: Path) -> None:
+    for method in ("plateau", "validation_lower", "train_and_validation", "consistent"):
+        out, told = run(store, "select", "--method", method)
+        key = KEY.search(out)[1]
+        split = "train and validation" if method in ("train_and_validation", "consistent") else "validation"
+        assert f"Selected {key}, chosen by {split} data ({method}: highest" in " ".join(out.split())
+        assert "Note: its " in told
+    exported, told = run(store, "export", method)
+    assert json.loads(exported)["selection"]["chosen_by"] == "train and validation"
+    assert f"Exporting {key}" in told
+    with CheckpointStore(store) as results:
+        (start,) = quantsim.starts_from(results, [method])
+    assert start.checkpoint.key == key
 
 
 def test_what_decides_the_figures_is_not_changed_in_silence(store: Path) -> None:
