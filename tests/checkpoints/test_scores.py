@@ -183,3 +183,22 @@ def test_the_order_of_rows_does_not_matter_and_a_copy_is_its_original(rows, meth
     copy = row(0, picked.daily_log_returns, raw=picked.raw, metrics=picked.metrics, run_id="a", created_at=later)
     assert select(reversed(rows), method, evaluate=evaluate).checkpoint is picked
     assert select([copy, *rows], method, evaluate=evaluate).checkpoint is picked
+
+
+@pytest.mark.parametrize("method", [*SCORED, "train_and_validation"])
+def test_ties_and_constraints_are_those_of_the_other_methods(rows, method):
+    def alike(index: int, returns: float, room: float) -> Checkpoint:
+        """A row with the score of the others; only the tie-breaker on validation, and a constrained metric, differ."""
+        tables = {split: {METRIC: 1.0, "returns": 0.0} for split in DAYS}
+        tables["validation"]["returns"], tables["train"]["room"] = returns, room
+        return row(index, rows[0].daily_log_returns, metrics=tables, raw={"w": (20.0 + index,)})
+
+    tied = [alike(0, 0.1, 1.0), alike(1, 0.3, 0.0), alike(2, 0.2, 1.0)]
+
+    def flat(sets):
+        return {"validation": {METRIC: np.ones(len(sets["w"]))}}
+
+    assert select(tied, method, evaluate=flat).checkpoint is tied[1]
+    kept = select(tied, method, evaluate=flat, constraints={"room": 0.5})
+    assert kept.checkpoint is tied[2]
+    assert kept.notes[0] == "1 of 3 rows left out: not train room >= 0.5"
