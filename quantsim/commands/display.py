@@ -39,13 +39,13 @@ def show_beaten(comparison: Comparison) -> None:
         say(text, "bold yellow")
 
 
-def show_run(experiment: Experiment, result: RunResult) -> None:
-    """Prints what a run found: the selected checkpoint beside the baselines."""
+def show_run(experiment: Experiment, result: RunResult, store: str) -> None:
+    """Prints what a run found: the selected checkpoint beside the baselines; ``store`` as the user gave it."""
     if result.selection is None:
         say(f"Selected {result.checkpoint.key}, the balanced choice of the front, on train data.")
     else:
         show_selection(result.selection)
-    show_checkpoint(experiment, result.checkpoint, result.comparison)
+    show_checkpoint(experiment, result.checkpoint, result.comparison, store)
 
 
 def show_selection(selection: Selection) -> None:
@@ -59,7 +59,7 @@ def show_selection(selection: Selection) -> None:
         note(f"Note: {line}")
 
 
-def show_checkpoint(experiment: Experiment, checkpoint: Checkpoint, comparison: Comparison) -> None:
+def show_checkpoint(experiment: Experiment, checkpoint: Checkpoint, comparison: Comparison, store: str) -> None:
     """Prints a checkpoint's parameters and metrics; raw parameters if its rule may not be loaded."""
     if experiment.is_only_read:
         note("Note: the study names a user's file, which is not run by reading the study; name it with --rule-file.")
@@ -67,7 +67,9 @@ def show_checkpoint(experiment: Experiment, checkpoint: Checkpoint, comparison: 
             say(f"  {name} = {list(values)}")
     else:
         show_parameters(experiment, checkpoint.raw)
-    show_comparison(comparison, checkpoint.key)
+    show_comparison(comparison)
+    for line in comparison_notes(comparison, _in_store(f"simulate --from {checkpoint.key}", store)):
+        say(line)
 
 
 def show_parameters(experiment: Experiment, raw: Mapping[str, Sequence[float] | Any]) -> None:
@@ -76,11 +78,9 @@ def show_parameters(experiment: Experiment, raw: Mapping[str, Sequence[float] | 
     show(parameters_table(experiment.active_parameters, values, experiment.tokens))
 
 
-def show_comparison(comparison: Comparison, key: str | None = None) -> None:
-    """Prints metrics beside the baselines on every split, and what is unknown of the checkpoint with this key."""
+def show_comparison(comparison: Comparison) -> None:
+    """Prints metrics beside the baselines on every split."""
     show(comparison_table(comparison))
-    for line in comparison_notes(comparison, key):
-        say(line)
 
 
 def show_changed(start: Start, metrics: Mapping[str, Mapping[str, float]], name: str) -> None:
@@ -123,5 +123,9 @@ def simulating(experiment: Experiment, key: str) -> str:
 
 def show_next(store: str, *commands: str) -> None:
     """Prints commands for the next step."""
+    say("Next: " + " or ".join(_in_store(command, store) for command in commands))
+
+
+def _in_store(command: str, store: str) -> str:
     option = "" if store == DEFAULT_STORE else f" --store {redact(shlex.quote(store))}"
-    say("Next: " + " or ".join(f"quantsim {command}{option}" for command in commands))
+    return f"quantsim {command}{option}"

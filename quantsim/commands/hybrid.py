@@ -95,7 +95,7 @@ def hybrid(
         if run.phases:
             name = experiment.objective.name
             show(gains_table(run.phases, name, unit_of(name), found.comparison.errors(name)))
-        show_run(experiment, found)
+        show_run(experiment, found, store)
         if any(phase.kind == "gradients" for phase in run.phases):
             show_tuned(results, experiment, found.checkpoint, run.tuned_from)
         describe_in_dashboard(experiment, prices, run, place, results.location, found.comparison)

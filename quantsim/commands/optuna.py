@@ -137,7 +137,7 @@ def optuna(
             untried = "; the starts of --from were not tried" if starts else ""
             note(f"Note: the study has all its trials, so none was run{untried}. --trials is the total of a study.")
         show_study(experiment, done, place, plots, found.comparison)
-        show_run(experiment, found)
+        show_run(experiment, found, store)
         describe_in_dashboard(experiment, prices, done, place, results.location, found.comparison)
         attach_pictures(experiment, prices, done, place, results.location)
         show_places(experiment, done, results, found.checkpoint, store, own_storage=storage is not None)

@@ -98,10 +98,10 @@ def select(
         # Not with rich, which may break lines and add colours.
         typer.echo(json.dumps(_as_json(picked, comparisons), indent=2, allow_nan=False))
         return
-    _show(picked, comparisons)
+    _show(picked, comparisons, store)
 
 
-def _show(picked: Pick, comparisons: Sequence[Comparison]) -> None:
+def _show(picked: Pick, comparisons: Sequence[Comparison], store: str) -> None:
     from quantsim.commands.display import show_beaten, show_caution, show_checkpoint, show_selection
 
     experiment, runs, selection = picked.experiment, picked.runs, picked.selection
@@ -118,7 +118,7 @@ def _show(picked: Pick, comparisons: Sequence[Comparison]) -> None:
         if len(selection.checkpoints) > 1:
             say(f"\nCheckpoint {checkpoint.key}, parameter set {checkpoint.parameter_set}")
             show_beaten(comparison)
-        show_checkpoint(experiment, checkpoint, comparison)
+        show_checkpoint(experiment, checkpoint, comparison, store)
     _show_raw(selection.checkpoints)
 
 

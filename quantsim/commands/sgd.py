@@ -85,7 +85,7 @@ def sgd(
         show_notes(stored.notes)
         say(_summary(experiment, done))
         note_other_prices(others)
-        show_run(experiment, found)
+        show_run(experiment, found, store)
         if starts:
             show_gain(results, experiment, done.run_id, starts, found.checkpoint)
         say(f"Checkpoints: {place_of(results)}, run {done.run_id[:8]}")

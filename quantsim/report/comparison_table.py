@@ -172,18 +172,17 @@ def _with_unit(metric: str) -> str:
     return f"{metric}, {unit}" if unit else metric
 
 
-def comparison_notes(comparison: Comparison, key: str | None = None) -> tuple[str, ...]:
+def comparison_notes(comparison: Comparison, command: str = "quantsim simulate --from KEY") -> tuple[str, ...]:
     """Says what is unknown of a result of an older version, and how to get it.
 
     Args:
         comparison: the comparison.
-        key: key of the checkpoint.
+        command: command that evaluates the set and the baselines.
     """
     if not comparison.unknown:
         return ()
     what = _listed(comparison.unknown)
-    why = "the run is of an older version, or imported"
-    return (f"Unknown: {what}, because {why}. `quantsim simulate --from {key or 'KEY'}` computes them.",)
+    return (f"Unknown: {what}, because the run is of an older version, or imported. `{command}` computes them.",)
 
 
 def comparison_markdown(comparison: Comparison) -> Iterator[str]:

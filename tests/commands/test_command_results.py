@@ -196,7 +196,7 @@ def test_a_store_of_an_older_version_says_what_is_unknown(cli, own_results: Path
     key = KEY.search(result.stdout)[1]
     assert (
         "Unknown: baselines and daily returns, because the run is of an older version, or imported. "
-        f"`quantsim simulate --from {key}` computes them." in result.stdout
+        f"`quantsim simulate --from {key} --store {own_results}` computes them." in result.stdout
     )
     simulated = cli("simulate", "--from", key, "--split", "test", "--store", own_results).stdout
     assert "constant weights" in simulated

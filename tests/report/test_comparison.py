@@ -179,7 +179,7 @@ def test_what_an_old_run_does_not_have_is_said():
     old = replace(SELECTED, daily_log_returns={})
     found = compare(OBJECTIVE, old, {}, chosen_by="validation")
     assert found.unknown == ("baselines", "daily returns")
-    assert comparison_notes(found, "3f9c01ab:1:0") == (
+    assert comparison_notes(found, "quantsim simulate --from 3f9c01ab:1:0") == (
         "Unknown: baselines and daily returns, because the run is of an older version, or imported. "
         "`quantsim simulate --from 3f9c01ab:1:0` computes them.",
     )
