@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import jax
 import numpy as np
@@ -15,6 +15,7 @@ from pool_support import HALF_HOURS, drawn_params, make_experiment, prices_of, r
 
 from quantsim import Evaluator, Experiment, Prices, simulate
 from quantsim.errors import ConfigError, PriceError, WindowError
+from quantsim.scan_mode import ScanMode
 from quantsim.simulator.bar_path import BarPath
 from quantsim.simulator.carried import carried_values, schedule_of
 from quantsim.simulator.evaluate import window_path
@@ -117,6 +118,15 @@ def test_a_huge_change_moves_weights_within_the_speed_limit_and_their_bounds() -
     assert weights.min() >= 0.1 - 1e-12
     assert weights.max() <= 0.6 + 1e-12
     assert steps[64:72].max() == pytest.approx(fastest)  # the first decision of the second set is a large one
+
+
+def test_the_scan_modes_agree() -> None:
+    """Bounds that change do not compose as clip maps."""
+    experiment, prices = make_experiment("momentum", 2, LAYOUT, parameters=TUNED), random_prices(LAYOUT, 2, 4)
+    sets = [drawn_params(experiment, seed, strength=3.0) for seed in range(4)]
+    one, other = (path_of(Evaluator(experiment, prices, scan_mode=mode), sets, CUTS) for mode in get_args(ScanMode))
+    np.testing.assert_allclose(other.value, one.value, rtol=1e-12)
+    np.testing.assert_allclose(other.weights, one.weights, rtol=1e-12)
 
 
 def test_nothing_depends_on_later_prices() -> None:

@@ -26,8 +26,10 @@ from outcome_support import (
 )
 
 from quantsim import simulate
+from quantsim.baseline import BASELINES
 from quantsim.errors import ConfigError
 from quantsim.folds import Fold, PurgedSplit, combinatorial
+from quantsim.simulator import baseline_values
 from quantsim.statistics import Interval, sharpe
 from quantsim.walk_forward import (
     CrossValidation,
@@ -110,6 +112,14 @@ def test_folds_have_the_ratios_of_their_splits(outcome: WalkForwardOutcome) -> N
     efficiency = outcome.efficiency
     assert efficiency.defined == sum(row.in_sample > 0.0 for row in outcome.folds)
     assert 0 < efficiency.defined < efficiency.folds == FOLDS  # the prices are such that both are tested
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_baselines_are_those_of_the_evaluator(name: str) -> None:
+    fold = evaluator(folds()[0])
+    values = baseline_values(fold, name, *fold.splits["test"])
+    wanted = fold.baselines()[name].daily_log_returns["test"]
+    np.testing.assert_allclose(np.diff(np.log(values)), wanted, rtol=0, atol=1e-12)
 
 
 def test_differences_are_paired_on_the_days_of_both() -> None:
