@@ -107,12 +107,15 @@ def _interval_text(interval: Interval | None, unit: str) -> str:
 
 
 def _legend(comparison: Comparison) -> Iterator[Text]:
-    if any(row.interval is not None for split in comparison.splits for row in split.rows):
-        yield Text(
-            f"In brackets: {100 * comparison.level:.0f} % intervals, by a bootstrap over days; below a baseline: what the "
-            f"selected set\nis better by, on the same days. {_NO_INTERVAL}: no interval, as it is no function of daily values.",
-            style="dim",
-        )
+    if not any(row.interval is not None for split in comparison.splits for row in split.rows):
+        return
+    lines = [
+        f"In brackets: {100 * comparison.level:.0f} % intervals, by a bootstrap over days; below a baseline: what the selected",
+        f"set is better by, on the same days. {_NO_INTERVAL}: no interval, as it is no function of daily values.",
+    ]
+    if comparison.chosen_by is not None:
+        lines.append("Intervals do not account for the selection: the data that it used flatter the selected set.")
+    yield Text("\n".join(lines), style="dim")
 
 
 def beaten_text(comparison: Comparison) -> str | None:

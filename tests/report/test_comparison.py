@@ -119,6 +119,12 @@ def test_only_functions_of_daily_values_have_intervals(comparison: Comparison):
     assert "–: no interval" in text_of(comparison)
 
 
+def test_intervals_of_a_selected_set_come_with_the_remark_that_it_was_selected(comparison: Comparison):
+    remark = "Intervals do not account for the selection"
+    assert remark in text_of(comparison)
+    assert remark not in text_of(compare(OBJECTIVE, SELECTED, BASELINES))
+
+
 def test_every_split_has_the_baselines_as_columns_in_a_hundred_characters(comparison: Comparison):
     text = text_of(comparison)
     assert text.index("Train, 61 days") < text.index("Validation, 41 days, which chose the set")
