@@ -21,6 +21,7 @@ from quantsim.commands import (
     sgd,
     simulate,
     space,
+    walk_forward,
 )
 from quantsim.commands.options import Verbose
 from quantsim.commands.session import CommandGroup
@@ -59,6 +60,7 @@ app.command("run")(run.run)
 app.command("optuna")(optuna.optuna)
 app.command("sgd")(sgd.sgd)
 app.command("hybrid")(hybrid.hybrid)
+app.command("walk-forward")(walk_forward.walk_forward)
 app.command("simulate")(simulate.simulate)
 app.command("grid")(grid.grid)
 app.command("robust")(robust.robust)

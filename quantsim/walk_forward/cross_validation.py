@@ -29,7 +29,7 @@ from quantsim.walk_forward.schedule import check_causal, span_of, with_periods
 from quantsim.walk_forward.trainers import Resources, budgeted, check_selection, check_trainer, purpose_of
 from quantsim.walk_forward.training import FoldProgress, Task, train_all
 
-__all__ = ["CrossValidation", "Grouping", "run_cross_validation"]
+__all__ = ["CrossValidation", "Grouping", "check_cross_validation", "run_cross_validation"]
 
 _WHOLE = {"n_periods": 1, "n_random_periods": 0, "period_overlap": 0.0, "bout_offset_days": 0.0}
 
@@ -117,13 +117,10 @@ def run_cross_validation(
         DriverError: a split cannot be trained; a note says which.
         KeyboardInterrupt: completed steps of all splits are stored.
     """
-    resources = Resources(jobs, backend, address, storage)
-    check_trainer(trainer, resources)
-    check_causal(experiment)
-    _check_series(experiment)
+    resources, grouping = Resources(jobs, backend, address, storage), grouping or Grouping()
+    check_cross_validation(experiment, grouping, trainer, evaluations, method, resources)
     experiment = budgeted(experiment, trainer, evaluations)
-    chosen = grouping or Grouping()
-    unit, splits, embargo = _splits(experiment, chosen, trainer)
+    unit, splits, embargo = _splits(experiment, grouping, trainer)
     start, end = whole = span_of(experiment)
     prices = experiment.load_prices() if prices is None else prices
     data_id = data_identity(experiment, prices)
@@ -142,7 +139,6 @@ def run_cross_validation(
         )
         for split in splits.splits
     ]
-    check_selection(tasks[0].experiment, method)
     run_ids = train_all(trainer, tasks, store, resources, group_id=group_id, progress=progress)
     results = []
     for split, task, run_id in zip(splits.splits, tasks, run_ids, strict=True):
@@ -153,7 +149,20 @@ def run_cross_validation(
     return CrossValidation(experiment, trainer, group_id, embargo, groups, splits.paths, tuple(results))
 
 
-def _check_series(experiment: Experiment) -> None:
+def check_cross_validation(
+    experiment: Experiment,
+    grouping: Grouping,
+    trainer: str = "search",
+    evaluations: int | None = None,
+    method: str | None = None,
+    resources: Resources | None = None,
+) -> None:
+    """Checks a cross-validation as far as that needs no prices. Arguments and errors: :func:`run_cross_validation`."""
+    check_trainer(trainer, resources or Resources())
+    check_causal(experiment)
+    start, end = span_of(experiment)
+    check_selection(with_periods(experiment, experiment.name, train_start=start, train_end=end), method)
+    _splits(budgeted(experiment, trainer, evaluations), grouping, trainer)
     for name, source in experiment.series:
         if source is not None:
             raise ConfigError(

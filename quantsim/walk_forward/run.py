@@ -22,7 +22,14 @@ from quantsim.walk_forward.schedule import Schedule, check_causal, fold_experime
 from quantsim.walk_forward.trainers import Resources, budgeted, check_selection, check_trainer, purpose_of
 from quantsim.walk_forward.training import FoldProgress, Task, train_all
 
-__all__ = ["WalkForward", "compare_trainers", "data_identity", "run_walk_forward", "selected"]
+__all__ = [
+    "WalkForward",
+    "check_walk_forward",
+    "compare_trainers",
+    "data_identity",
+    "run_walk_forward",
+    "selected",
+]
 
 
 @dataclass(frozen=True)
@@ -89,14 +96,13 @@ def run_walk_forward(
         KeyboardInterrupt: completed steps of all folds are stored.
     """
     resources = Resources(jobs, backend, address, storage, series or {})
-    check_trainer(trainer, resources)
-    check_causal(experiment)
+    schedule = schedule or Schedule()
+    check_walk_forward(experiment, schedule, (trainer,), evaluations, method, resources)
     experiment = budgeted(experiment, trainer, evaluations)
-    folds = (schedule or Schedule()).folds(experiment)
+    folds = schedule.folds(experiment)
     prices = experiment.load_prices(given_series=series or ()) if prices is None else prices
     group_id = _group_id(experiment, trainer, folds, data_identity(experiment, prices, series))
     tasks = [Task(fold.position, fold_experiment(experiment, fold), lambda: prices) for fold in folds]
-    check_selection(tasks[0].experiment, method)
     run_ids = train_all(trainer, tasks, store, resources, group_id=group_id, progress=progress)
     results = [
         selected(store, fold, task, run_id, method, series)
@@ -133,14 +139,32 @@ def compare_trainers(
         ConfigError: a trainer is named twice or cannot use the budget; otherwise as :func:`run_walk_forward`.
     """
     budget = experiment.search.trials if evaluations is None else evaluations
-    if len(set(trainers)) < len(trainers):
-        raise ConfigError(f"the trainers {', '.join(trainers)} must be distinct: name each once")
-    for trainer in trainers:
-        check_trainer(trainer, Resources())
-        budgeted(experiment, trainer, budget)
+    check_walk_forward(experiment, schedule or Schedule(), trainers, budget, options.get("method"))
     prices = experiment.load_prices(given_series=options.get("series") or ()) if prices is None else prices
     given: dict[str, Any] = {"evaluations": budget, **options}
     return {name: run_walk_forward(experiment, prices, store, schedule, trainer=name, **given) for name in trainers}
+
+
+def check_walk_forward(
+    experiment: Experiment,
+    schedule: Schedule,
+    trainers: Sequence[str] = ("search",),
+    evaluations: int | None = None,
+    method: str | None = None,
+    resources: Resources | None = None,
+) -> None:
+    """Checks a walk-forward as far as that needs no prices. Arguments and errors are those of :func:`run_walk_forward`.
+
+    Raises:
+        ConfigError: also if a trainer is named twice.
+    """
+    if len(set(trainers)) < len(trainers):
+        raise ConfigError(f"the drivers {', '.join(trainers)} must be distinct: name each once")
+    for trainer in trainers:
+        check_trainer(trainer, resources or Resources())
+        budgeted(experiment, trainer, evaluations)
+    check_causal(experiment)
+    check_selection(fold_experiment(experiment, schedule.folds(experiment)[0]), method)
 
 
 def selected(
