@@ -177,7 +177,7 @@ def _walk(
         else:
             given = {"trainer": trainers[0], "progress": report, **options}
             found = [run_walk_forward(experiment, prices, store, schedule, **given)]
-    return [walk_forward_outcome(one.experiment, prices, one.results, store, trainer=one.trainer) for one in found]
+    return [walk_forward_outcome(one, prices, store) for one in found]
 
 
 def _show_folds(found: list[WalkForwardOutcome], *, as_json: bool, plot: Path | None) -> None:
@@ -224,7 +224,7 @@ def _cross_validate(
 
     with _watching(store, quiet=quiet) as report:
         found = run_cross_validation(experiment, prices, store, grouping, trainer=driver, progress=report, **options)
-    outcome = paths_outcome(found.experiment, prices, found.groups, found.paths, found.results, trainer=driver)
+    outcome = paths_outcome(found, prices)
     if as_json:
         return _print_json(outcome.to_json())
     note(f"Embargo after each test group: {found.embargo_days:g} days.")

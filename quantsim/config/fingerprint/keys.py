@@ -241,7 +241,7 @@ KEYS: tuple[Key, ...] = (
     _translated(_OPT + "force_scalar", bool, False, "search.ranges: scalar", "only for a search, not for gradients"),
     _translated(_OPT + "track_checkpoints", bool, False, "sgd.report_every", "reports are always stored"),
     _translated(_OPT + "checkpoint_interval", int, 10, "sgd.report_every", "only with track_checkpoints"),
-    _internal(_OPT + "n_cycles", int, 5, "for walk-forward runs of quantammsim"),
+    _internal(_OPT + "n_cycles", int, 5, "for walk-forward runs: see `quantsim walk-forward --folds`"),
     _internal(_OPT + "max_mc_version", int, 9, "for synthetic prices, which are not supported"),
     # The search.
     _translated(_OPTUNA + "method", str, None, "driver",
