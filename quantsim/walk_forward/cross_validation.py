@@ -19,6 +19,7 @@ from quantsim.drivers.search.engines import Backend
 from quantsim.errors import ConfigError
 from quantsim.folds import Combinatorial, PurgedSplit, Span, combinatorial
 from quantsim.folds.purged import Block
+from quantsim.objective.short import FEWEST_RETURNS
 from quantsim.prices import Prices
 from quantsim.storages.location import Location
 from quantsim.walk_forward.bridged import bridged
@@ -178,10 +179,10 @@ def _splits(experiment: Experiment, grouping: Grouping, trainer: str) -> tuple[t
     memory = memory_days(experiment, trainer)
     embargo_days = memory if grouping.embargo_days is None else grouping.embargo_days
     purge, embargo = (math.ceil(timedelta(days=days) / unit) for days in (grouping.purge_days, embargo_days))
+    n_units = (whole.end - whole.start) // unit
     try:
-        splits = combinatorial(
-            (whole.end - whole.start) // unit, grouping.n_groups, grouping.n_test_groups, purge=purge, embargo=embargo
-        )
+        splits = combinatorial(n_units, grouping.n_groups, grouping.n_test_groups, purge=purge, embargo=embargo)
+        splits = replace(splits, splits=tuple(_without_slivers(split, unit) for split in splits.splits))
     except ConfigError as error:
         if grouping.embargo_days is None:
             error.add_note(
@@ -190,6 +191,18 @@ def _splits(experiment: Experiment, grouping: Grouping, trainer: str) -> tuple[t
             )
         raise
     return unit, splits, embargo * unit.days
+
+
+def _without_slivers(split: PurgedSplit, unit: timedelta) -> PurgedSplit:
+    """Returns the split without training blocks so short that their ratios are often infinite."""
+    long = tuple((first, stop) for first, stop in split.train if (stop - first) * unit.days > FEWEST_RETURNS)
+    if not long:
+        groups = ", ".join(map(str, split.test_groups))
+        raise ConfigError(
+            f"no training block has more than {FEWEST_RETURNS} days where groups {groups} are test data: shorten purge_days or "
+            "embargo_days, or take longer or fewer test groups"
+        )
+    return replace(split, train=long)
 
 
 def _split_experiment(experiment: Experiment, split: PurgedSplit, train: Sequence[Span]) -> Experiment:
