@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "LARGEST_VALUE",
+    "LONGEST_DAYS",
     "MOST_CELLS",
     "MOST_COUNT",
     "MOST_FOLDS",
@@ -34,6 +35,9 @@ MOST_CELLS = 10_000_000
 
 MOST_WINDOWS = 1_000_000
 """Number of windows that one gradient step evaluates: parameter sets times windows per set."""
+
+LONGEST_DAYS = 36_525.0
+"""Length of a window, in days: a century."""
 
 LARGEST_VALUE = 1e24
 """Value of a parameter in human units: far beyond any use, and small enough that powers of it do not overflow."""

@@ -62,12 +62,21 @@ _TEXTS: dict[str, tuple[str, ...]] = {
     "--host": _texts(" | no host | .. | 256.256.256.256 | nowhere.invalid"),
     "--source": _texts(" | nonsense | {inputs}/text.txt | LONG | http://host/prices"),
     "--rule-file": _texts(" | missing.py | {inputs} | {inputs}/text.txt | LONG"),
+    "--compare": _texts(" | nonsense | search,search | search,,sgd | search sgd | ,"),
     "--address": _texts(" | nonsense | localhost:port | localhost:99999999"),
 }
 """Options of free text → wrong values; ``{inputs}`` is a folder of faulty files. An option that is missing here fails."""
 
 _CONTEXT: dict[tuple[str, str], tuple[str, ...]] = {
     ("optuna", "--address"): ("--backend", "dask"),
+    ("walk-forward", "--address"): ("--backend", "dask"),
+    ("walk-forward", "--step-days"): ("--train-days", "90", "--test-days", "30"),
+    ("walk-forward", "--test-days"): ("--train-days", "90"),
+    ("walk-forward", "--train-days"): ("--test-days", "30"),
+    ("walk-forward", "--groups"): ("--scheme", "cpcv", "--embargo-days", "9"),
+    ("walk-forward", "--test-groups"): ("--scheme", "cpcv", "--embargo-days", "9"),
+    ("walk-forward", "--purge-days"): ("--scheme", "cpcv", "--embargo-days", "9"),
+    ("walk-forward", "--embargo-days"): ("--scheme", "cpcv"),
     ("robust", "--store"): ("best",),
     ("simulate", "--store"): ("--from", "best"),
     ("export", "--store"): ("best",),

@@ -62,8 +62,12 @@ def walk_forward(
             help="Length of a validation window, on which the set is selected; 0 for none. Default: the study's share."
         ),
     ] = None,
-    groups: Annotated[int | None, typer.Option(help="cpcv: number of groups. Default: 6.")] = None,
-    test_groups: Annotated[int | None, typer.Option(help="cpcv: test groups of a split. Default: 2.")] = None,
+    groups: Annotated[
+        int | None, typer.Option(min=2, max=MOST_FOLDS, help="cpcv: number of groups. Default: 6.")
+    ] = None,
+    test_groups: Annotated[
+        int | None, typer.Option(min=1, max=MOST_FOLDS, help="cpcv: test groups of a split. Default: 2.")
+    ] = None,
     purge_days: Annotated[
         float | None, typer.Option(help="cpcv: days next to a test group that do not train. Default: 0.")
     ] = None,
@@ -153,6 +157,8 @@ def _check_options(
     for name, value in others.items():
         option = {"n_folds": "folds", "n_groups": "groups", "n_test_groups": "test-groups"}.get(name, name)
         raise ConfigError(f"--{option.replace('_', '-')} {value} is not for --scheme {scheme}: remove it")
+    if compare and not all(name.strip() for name in compare.split(",")):
+        raise ConfigError(f"--compare {compare}: a name is empty; give drivers with commas between them")
     if scheme == "cpcv" and compare:
         raise ConfigError(f"--compare {compare} is for the schemes rolling and anchored: remove it, or --scheme cpcv")
     if plot is not None and (scheme == "cpcv" or compare):

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Literal, NamedTuple, get_args
 
 from quantsim.errors import ConfigError
-from quantsim.limits import MOST_FOLDS
+from quantsim.limits import LONGEST_DAYS, MOST_FOLDS
 
 __all__ = ["SCHEMES", "Fold", "Scheme", "Span", "walk_forward"]
 
@@ -184,10 +184,10 @@ def _of_number(
 
 
 def _length(name: str, days: float, chunk: timedelta) -> timedelta:
-    length = timedelta(days=days)
+    length = timedelta(days=days if 0.0 < days <= LONGEST_DAYS else 0.0)  # nan, too
     if length <= timedelta(0) or length % chunk:
         raise ConfigError(
-            f"{name} = {days:g} must be a positive number of whole chunks of {chunk / timedelta(minutes=1):g} minutes "
+            f"{name} = {days:g} must be a positive number of days in whole chunks of {chunk / timedelta(minutes=1):g} minutes "
             "(update.chunk_minutes)"
         )
     return length

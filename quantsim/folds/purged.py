@@ -76,14 +76,13 @@ def combinatorial(
         raise ConfigError(f"n_test_groups = {n_test_groups} must be at least 1 and less than n_groups = {n_groups}")
     if purge < 0 or embargo < 0:
         raise ConfigError(f"purge = {purge} and embargo = {embargo} must not be negative")
-    n_splits, size = math.comb(n_groups, n_test_groups), n_observations // n_groups
-    if n_splits > MOST_FOLDS:
-        raise ConfigError(
-            f"n_groups = {n_groups} and n_test_groups = {n_test_groups} make {n_splits:,} splits, the limit is {MOST_FOLDS:,}: "
-            "take fewer groups"
-        )
+    size = n_observations // n_groups
     if size < 1:
         raise ConfigError(f"n_groups = {n_groups} of {n_observations} observations leave none to a group: take fewer")
+    if math.comb(n_groups, n_test_groups) > MOST_FOLDS:
+        raise ConfigError(
+            f"n_groups = {n_groups} and n_test_groups = {n_test_groups} make more splits than {MOST_FOLDS:,}: take fewer groups"
+        )
     bounds = [*(group * size for group in range(n_groups)), n_observations]
     groups = tuple(itertools.pairwise(bounds))
     splits = tuple(

@@ -19,6 +19,7 @@ from quantsim.drivers.search.engines import Backend
 from quantsim.errors import ConfigError
 from quantsim.folds import Combinatorial, PurgedSplit, Span, combinatorial
 from quantsim.folds.purged import Block
+from quantsim.limits import LONGEST_DAYS
 from quantsim.objective.short import FEWEST_RETURNS
 from quantsim.prices import Prices
 from quantsim.storages.location import Location
@@ -178,6 +179,9 @@ def _splits(experiment: Experiment, grouping: Grouping, trainer: str) -> tuple[t
     unit = timedelta(minutes=math.lcm(1440, experiment.update.chunk_minutes))
     memory = memory_days(experiment, trainer)
     embargo_days = memory if grouping.embargo_days is None else grouping.embargo_days
+    for name, days in (("purge_days", grouping.purge_days), ("embargo_days", embargo_days)):
+        if not 0.0 <= days <= LONGEST_DAYS:
+            raise ConfigError(f"{name} = {days:g} must be a number of days, 0 to {LONGEST_DAYS:,.0f}")
     purge, embargo = (math.ceil(timedelta(days=days) / unit) for days in (grouping.purge_days, embargo_days))
     n_units = (whole.end - whole.start) // unit
     try:

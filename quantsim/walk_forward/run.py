@@ -159,7 +159,7 @@ def check_walk_forward(
         ConfigError: also if a trainer is named twice.
     """
     if len(set(trainers)) < len(trainers):
-        raise ConfigError(f"the drivers {', '.join(trainers)} must be distinct: name each once")
+        raise ConfigError(f"the drivers {','.join(trainers)} must be distinct: name each once")
     for trainer in trainers:
         check_trainer(trainer, resources or Resources())
         budgeted(experiment, trainer, evaluations)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from conftest import Cli
 
 from quantsim import CheckpointStore
+
+if TYPE_CHECKING:
+    from conftest import Cli
 
 DAILY = ("--set", "data.bar_minutes=1440", "--set", "search.n_startup_trials=2", "--quiet")
 

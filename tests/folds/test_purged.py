@@ -55,7 +55,7 @@ def test_one_test_group_makes_one_path():
         ((40, 4, 4), "n_test_groups = 4"),
         ((40, 4, 0), "n_test_groups = 0"),
         ((3, 4, 2), "leave none to a group"),
-        ((40, 30, 15), "the limit is"),
+        ((40, 30, 15), "make more splits than 10,000"),
     ],
 )
 def test_numbers_out_of_range_are_refused(arguments: tuple[int, int, int], said: str):
