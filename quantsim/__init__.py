@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from quantsim.simulator import Result as Result
     from quantsim.simulator import evaluate_grid as evaluate_grid
     from quantsim.simulator import simulate as simulate
+    from quantsim.validation import validate as validate
 
 __version__ = "0.1.0"
 
@@ -58,6 +59,7 @@ _HOMES = {
     "simulate": "quantsim.simulator",
     "start_from": "quantsim.checkpoints.finding",
     "starts_from": "quantsim.checkpoints.finding",
+    "validate": "quantsim.validation",
 }
 
 __all__ = [*sorted(_HOMES), "__version__"]

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from quantsim.errors import CheckpointError, nearest
 
 __all__ = [
+    "GIVEN",
     "IMPORTED",
     "ROUNDING",
     "SHORT_RUN_ID",
@@ -35,6 +36,9 @@ __all__ = [
 SPLITS = ("train", "validation", "test")
 IMPORTED = "imported"
 """The driver of runs that were imported from a file of another program."""
+
+GIVEN = "given"
+"""Key in the reports of a search: numbers of the trials that were given to it instead of drawn."""
 
 STATUSES = ("running", "finished", "interrupted", "failed")
 

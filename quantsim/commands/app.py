@@ -21,6 +21,7 @@ from quantsim.commands import (
     sgd,
     simulate,
     space,
+    validate,
     walk_forward,
 )
 from quantsim.commands.options import Verbose
@@ -72,3 +73,4 @@ app.command("convert")(convert.convert)
 app.command("space")(space.space)
 app.command("check")(check.check)
 app.command("prices")(prices.prices)
+app.command("validate")(validate.validate)

@@ -70,6 +70,7 @@ def hybrid(
     from quantsim.commands.display import show_beaten, show_notes, show_run
     from quantsim.commands.gains import show_tuned
     from quantsim.commands.study_display import describe_in_dashboard, show_places
+    from quantsim.commands.validating import show_validation
     from quantsim.objective import unit_of
     from quantsim.report import gains_table, result_of_run
 
@@ -98,7 +99,8 @@ def hybrid(
         show_run(experiment, found, store)
         if any(phase.kind == "gradients" for phase in run.phases):
             show_tuned(results, experiment, found.checkpoint, run.tuned_from)
-        describe_in_dashboard(experiment, prices, run, place, results.location, found.comparison)
+        validation = show_validation(results, run.run_id, found.checkpoint)
+        describe_in_dashboard(experiment, prices, run, place, results.location, found.comparison, validation)
         show_places(experiment, run, results, found.checkpoint, store, own_storage=storage is not None)
 
 

@@ -99,6 +99,7 @@ def optuna(
     from quantsim.checkpoints.starts import comparable_starts
     from quantsim.commands.display import show_beaten, show_notes, show_run
     from quantsim.commands.study_display import attach_pictures, describe_in_dashboard, show_places, show_study
+    from quantsim.commands.validating import show_validation
     from quantsim.drivers.search import check_search
     from quantsim.report import result_of_run
     from quantsim.report.study_pages import check_pages
@@ -138,7 +139,8 @@ def optuna(
             note(f"Note: the study has all its trials, so none was run{untried}. --trials is the total of a study.")
         show_study(experiment, done, place, plots, found.comparison)
         show_run(experiment, found, store)
-        describe_in_dashboard(experiment, prices, done, place, results.location, found.comparison)
+        validation = show_validation(results, done.run_id, found.checkpoint)
+        describe_in_dashboard(experiment, prices, done, place, results.location, found.comparison, validation)
         attach_pictures(experiment, prices, done, place, results.location)
         show_places(experiment, done, results, found.checkpoint, store, own_storage=storage is not None)
 

@@ -75,6 +75,7 @@ def select(
     and fees; metrics of other runs are not comparable.
     """
     from quantsim.checkpoints.picking import pick
+    from quantsim.commands.validating import show_validation_of
     from quantsim.report import compare_selection
 
     given = load_experiment(study, settings) if study is not None else None
@@ -91,14 +92,16 @@ def select(
             rule_files=rule_files or (),
         )
         comparisons = compare_selection(results, picked.experiment, picked.selection)
-    if picked.n_others:
-        count = "1 other run is" if picked.n_others == 1 else f"{picked.n_others} other runs are"
-        note(f"Note: {count} not comparable with the newest one; use --study or --run to select from them.")
-    if as_json:
-        # Not with rich, which may break lines and add colours.
-        typer.echo(json.dumps(_as_json(picked, comparisons), indent=2, allow_nan=False))
-        return
-    _show(picked, comparisons, store)
+        if picked.n_others:
+            count = "1 other run is" if picked.n_others == 1 else f"{picked.n_others} other runs are"
+            note(f"Note: {count} not comparable with the newest one; use --study or --run to select from them.")
+        if as_json:
+            # Not with rich, which may break lines and add colours.
+            typer.echo(json.dumps(_as_json(picked, comparisons), indent=2, allow_nan=False))
+            return
+        _show(picked, comparisons, store)
+        if len(picked.selection.checkpoints) == 1:
+            show_validation_of(results, picked)
 
 
 def _show(picked: Pick, comparisons: Sequence[Comparison], store: str) -> None:

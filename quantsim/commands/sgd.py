@@ -67,6 +67,7 @@ def sgd(
     from quantsim.checkpoints.starts import comparable_starts
     from quantsim.commands.display import show_beaten, show_next, show_notes, show_run, simulating
     from quantsim.commands.gains import show_gain
+    from quantsim.commands.validating import show_validation
     from quantsim.report import result_of_run
 
     if from_study is not None and start:
@@ -88,6 +89,7 @@ def sgd(
         show_run(experiment, found, store)
         if starts:
             show_gain(results, experiment, done.run_id, starts, found.checkpoint)
+        show_validation(results, done.run_id, found.checkpoint)
         say(f"Checkpoints: {place_of(results)}, run {done.run_id[:8]}")
         show_next(store, simulating(experiment, found.checkpoint.key))
 

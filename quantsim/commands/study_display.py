@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from quantsim.prices import Prices
     from quantsim.report import Comparison
     from quantsim.storages.location import Location
+    from quantsim.validation import Validation
 
 __all__ = ["attach_pictures", "describe_in_dashboard", "naming_take_over", "show_places", "show_study"]
 
@@ -94,15 +95,19 @@ def describe_in_dashboard(
     storage: Location,
     store_location: str,
     comparison: Comparison,
+    validation: Validation | None,
 ) -> None:
-    """Adds the result beside the baselines to the study's note in the dashboard."""
+    """Adds the result beside the baselines, and its validation, to the study's note in the dashboard."""
     from quantsim.drivers.search.study import load_study, quiet_optuna, write_note
     from quantsim.report.study_note import describe_prices, result_lines, selection_advice, study_note
+    from quantsim.report.validation_text import validation_markdown
     from quantsim.search_space import load_search_space
     from quantsim.storages.opened import opened_storage
 
     advice = selection_advice(experiment, run.run_id, store_location)
     data, lines = describe_prices(experiment, prices), result_lines(comparison)
+    if validation is not None:
+        lines += ["", *validation_markdown(validation)]
     text = study_note(experiment, load_search_space(experiment), data, advice, lines)
     with quiet_optuna(), opened_storage(storage) as opened:
         write_note(load_study(opened, run.study_name), text)

@@ -34,6 +34,8 @@ def test_a_hybrid_run_is_interrupted_resumed_and_shown(cli, tmp_path: Path, monk
     assert re.search(r"1 gradients +\d+ +\d+\.\d .*[+-]\d(\.\d+)? ", result.stdout)
     assert "chosen by validation data" in result.stdout
     assert "name momentum_fees-hybrid-" in result.stdout
+    assert "The selected set is trial" in result.stdout
+    assert "Warning: validation data both steered the search and chose among its trials" in result.stdout
     with CheckpointStore("quantsim-results/checkpoints.db") as store:
         assert sorted((run.driver, run.status) for run in store.find_runs()) == [
             ("search", "finished"),

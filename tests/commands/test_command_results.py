@@ -30,6 +30,8 @@ def test_sgd_stores_and_shows(cli, tmp_path: Path):
     assert "chosen by validation data" in result.stdout
     heads = [line.split() for line in result.stdout.splitlines() if line.startswith(" metric ")]
     assert heads == [["metric", "selected", "study", "constant", "weights", "HODL"]] * 3
+    assert "6 trials, " in result.stdout  # parameter sets, reports
+    assert "The selected set is" in result.stdout
     assert "quantsim-results/checkpoints.db" in result.stdout
     assert re.search(r"step 4 of 4: train objective \S+ \(median \S+\), best validation objective", result.stderr)
     assert result.stderr.count("gaps of the prices are filled") == 1

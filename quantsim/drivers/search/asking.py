@@ -31,9 +31,11 @@ from quantsim.optuna_private import (
     set_trial_attribute,
 )
 
-__all__ = ["Asking", "call_width"]
+__all__ = ["Asking", "call_width", "was_given"]
 
 logger = logging.getLogger(__name__)
+
+_FIXED = "fixed_params"  # Optuna's attribute of an enqueued trial
 
 _OF_GENERATIONS = frozenset({"nsga2", "nsga3", "cmaes"})
 _CALLS_PER_BATCH = 4
@@ -53,6 +55,11 @@ def call_width(search: Search, n_dimensions: int, at_most: int) -> int:
     else:
         size = search.population_size if search.sampler in _OF_GENERATIONS else search.batch
     return max(min(-(-size // _CALLS_PER_BATCH), at_most), 1)
+
+
+def was_given(trial: FrozenTrial) -> bool:
+    """Whether the parameters of a trial were given to the search instead of drawn."""
+    return _FIXED in trial.system_attrs
 
 
 @dataclass(frozen=True)
@@ -130,7 +137,7 @@ class Asking:
     def _completed(self, trials: Sequence[FrozenTrial], place: int) -> FrozenTrial:
         """Returns a running trial with all its parameters: enqueued ones, and drawn ones for the rest."""
         trial = trials[place]
-        fixed = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
+        fixed = {**trial.system_attrs.get(_FIXED, {}), **trial.params}
         params = {name: fixed[name] for name in self.distributions if name in fixed}
         if params.keys() != self.distributions.keys():
             drawn, attrs = self._drawn(trials, place, trial)

@@ -14,12 +14,13 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from quantsim.checkpoints import Baseline, CheckpointStore
+from quantsim.checkpoints.checkpoint import GIVEN
 from quantsim.checkpoints.stored import rule_notes
 from quantsim.config import Experiment
 from quantsim.config.identity import SEARCH
 from quantsim.drivers.counts import checked_count
 from quantsim.drivers.driver import Driver, NewRun, Resumed, StepReport
-from quantsim.drivers.search.asking import Asking, call_width
+from quantsim.drivers.search.asking import Asking, call_width, was_given
 from quantsim.drivers.search.clusters import cluster_engine
 from quantsim.drivers.search.engines import Backend, Engine, Threads, check_backend
 from quantsim.drivers.search.evaluation import Evaluates, MakeEvaluator, Returns, default_evaluator
@@ -293,7 +294,8 @@ class SearchDriver(Driver[State, Info, SearchProgress]):
         ]
         for trial in info:
             self._returns.pop(trial.number, None)
-        return StepReport(state.tally.finished, rows, self._progress(state))
+        given = [trial.number for trial in completed if was_given(trial)]
+        return StepReport(state.tally.finished, rows, self._progress(state), log={GIVEN: given} if given else {})
 
     def _unstored(self, trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
         return [trial for trial in trials if trial.state is TrialState.COMPLETE and trial.number not in self._copied]

@@ -1,0 +1,98 @@
+"""``quantsim validate``: judges the result of runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from quantsim.commands.files import check_files, writing
+from quantsim.commands.options import DEFAULT_STORE, RuleFiles, Settings, Store, Study, Verbose
+from quantsim.commands.session import load_experiment, open_existing_store, say, show
+from quantsim.errors import ConfigError
+
+__all__ = ["validate"]
+
+
+def validate(
+    runs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[RUN]...",
+            help="Runs whose trials count; the first characters of an id suffice. Default: all that compare with the newest.",
+        ),
+    ] = None,
+    study: Study = None,
+    settings: Settings = None,
+    method: Annotated[
+        str | None, typer.Option(help="The method that selects, as in `quantsim select`. Default: best_validation.")
+    ] = None,
+    metrics: Annotated[
+        list[str] | None,
+        typer.Option("--metric", help="The stored metric that selects. Default: the study's objective."),
+    ] = None,
+    evaluate: Annotated[
+        bool,
+        typer.Option(
+            "--evaluate",
+            help=(
+                "Evaluates the stored sets anew instead of reading their daily returns: for imported runs and those of older "
+                "versions."
+            ),
+        ),
+    ] = False,
+    rule_files: RuleFiles = None,
+    store: Store = DEFAULT_STORE,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json", help="Prints JSON: ratios annualised, returns in logs a year; what is undefined is null."
+        ),
+    ] = False,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            "--plot",
+            metavar="FILE",
+            help="Draws train against validation of all trials, and the ranks of the best out of sample (.png, .svg, .pdf).",
+        ),
+    ] = None,
+    verbose: Verbose = False,
+) -> None:
+    """Judges whether the selected set of runs is more than the best of noise.
+
+    Reads the daily returns that are stored with every trial; nothing is run again. Compares with constant weights at the same
+    costs. docs/validation.md explains every figure.
+    """
+    from quantsim.commands.validating import show_short_form
+    from quantsim.report.validation_text import validation_table
+    from quantsim.validation import validate as validated
+
+    check_files(plot=plot)
+    if settings and study is None:
+        raise ConfigError("--set changes a study: name it with --study")
+    with open_existing_store(store) as results:
+        found = validated(
+            results,
+            runs or (),
+            study=load_experiment(study, settings) if study is not None else None,
+            method=method,
+            metrics=metrics or (),
+            evaluate=evaluate,
+            rule_files=rule_files or (),
+        )
+    if plot is not None:
+        from quantsim.report.canvas import save_figure
+        from quantsim.report.validation_plot import validation_figure
+
+        with writing(plot):
+            save_figure(validation_figure(found), plot)
+    if as_json:
+        typer.echo(json.dumps(found.to_json(), indent=2, allow_nan=False))
+        return
+    show_short_form(found)
+    show(validation_table(found))
+    if plot is not None:
+        say(f"Picture: {plot}")

@@ -1,0 +1,117 @@
+"""A validation as JSON values."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from quantsim.validation.judgement import DAYS_PER_YEAR
+
+if TYPE_CHECKING:
+    from quantsim.statistics.bootstrap import Interval
+    from quantsim.validation.evidence import Evidence
+    from quantsim.validation.validation import Validation
+
+__all__ = ["PBO_NOTE", "as_json"]
+
+PBO_NOTE = (
+    "says little here: it compares with the median trial, and most trials lose to costs in and out of sample alike, so it can "
+    "be small on pure noise; read the probability of loss"
+)
+
+_YEAR, _ROOT_OF_YEAR = DAYS_PER_YEAR, math.sqrt(DAYS_PER_YEAR)
+_SCALES = {
+    "sharpe": _ROOT_OF_YEAR,
+    "excess": _YEAR,
+    "information_ratio": _ROOT_OF_YEAR,
+    "sharpe_difference": _ROOT_OF_YEAR,
+}
+
+
+def as_json(validation: Validation) -> dict[str, Any]:
+    """Returns the figures as JSON values.
+
+    Ratios are annualised, and returns are in logs a year. What is not defined is None, and all figures are without evidence.
+    """
+    trials, checkpoint = validation.trials, validation.checkpoint
+    described = {
+        "study": validation.study,
+        "runs": list(validation.runs),
+        "selected": checkpoint.key,
+        "method": validation.method,
+        "metric": validation.metric,
+        "origin": {"kind": validation.origin.kind, "text": validation.origin.text},
+        "trials": trials.count,
+        "left_out": trials.left_out,
+    }
+    figures = dict.fromkeys(_FIGURES) if validation.evidence is None else _figures(validation, validation.evidence)
+    return {
+        **described,
+        **figures,
+        "pbo_note": PBO_NOTE,
+        "warnings": list(validation.warnings),
+        "verdict": validation.judgement.verdict,
+        "judgement": validation.judgement.text,
+    }
+
+
+_FIGURES = (
+    "searched",
+    "days",
+    "effective_trials",
+    "clusters",
+    "information_ratio",
+    "expected_best",
+    "needed",
+    "deflated_sharpe",
+    "best",
+    "spa_p_value",
+    "superior",
+    "probability_of_loss",
+    "pbo",
+    "average_excess",
+    "rank_correlation",
+    "intervals",
+    "told_apart",
+)
+
+
+def _figures(validation: Validation, evidence: Evidence) -> dict[str, Any]:
+    rows = validation.trials.rows
+    return {
+        "searched": list(evidence.searched),
+        "days": evidence.n_days,
+        "effective_trials": _number(evidence.effective_trials),
+        "clusters": evidence.clusters,
+        "information_ratio": _number(evidence.ratio * _ROOT_OF_YEAR),
+        "expected_best": _number(evidence.expected_best * _ROOT_OF_YEAR),
+        "needed": _number(evidence.needed * _ROOT_OF_YEAR),
+        "deflated_sharpe": _number(evidence.deflated_sharpe),
+        "best": {"trial": rows[evidence.best].key, "deflated_sharpe": _number(evidence.best_deflated_sharpe)},
+        "spa_p_value": {
+            "lower": evidence.spa.lower,
+            "consistent": evidence.spa.consistent,
+            "upper": evidence.spa.upper,
+        },
+        "superior": [rows[index].key for index in evidence.superior],
+        "probability_of_loss": _number(evidence.overfitting.probability_of_loss),
+        "pbo": _number(evidence.overfitting.pbo),
+        "average_excess": {split: _interval(found, _YEAR) for split, found in evidence.average.items()},
+        "rank_correlation": {
+            f"{one}/{other}": _interval(found.interval) for (one, other), found in evidence.rank_correlation.items()
+        },
+        "intervals": {
+            split: {name: _interval(getattr(found, name), scale) for name, scale in _SCALES.items()}
+            for split, found in evidence.intervals.items()
+        },
+        "told_apart": evidence.told_apart,
+    }
+
+
+def _interval(found: Interval, scale: float = 1.0) -> dict[str, float | None]:
+    ends = {"point": found.point, "lower": found.lower, "upper": found.upper, "standard_error": found.standard_error}
+    return {**{name: _number(scale * value) for name, value in ends.items()}, "level": found.level}
+
+
+def _number(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

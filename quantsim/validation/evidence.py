@@ -1,0 +1,175 @@
+"""The evidence that trials give: what the selected one is worth, beside what the best of as many without skill would be.
+
+All figures are of daily log returns minus those of constant weights with the same costs. Ratios are per day here.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quantsim.statistics.bootstrap import Interval, interval, paired_interval
+from quantsim.statistics.overfitting import Cscv, cscv
+from quantsim.statistics.ratios import deflated_sharpe, expected_best, sharpe
+from quantsim.statistics.superior import SuperiorAbility, step_m, superior_ability
+from quantsim.statistics.trials import RankCorrelation, cluster_count, effective_trials, rank_correlation
+from quantsim.validation.apart import told_apart
+from quantsim.validation.trials import Trials
+
+__all__ = ["CONFIDENCE", "FEWEST_DAYS", "LEVEL", "Evidence", "SplitIntervals", "weigh"]
+
+FloatArray = NDArray[np.float64]
+
+LEVEL = 0.05
+"""Level of the tests."""
+
+CONFIDENCE = 0.9
+"""Confidence of the intervals: either end is passed with a probability of 5 %."""
+
+FEWEST_DAYS = 30
+"""Days below which nothing is judged."""
+
+_MOST_CLUSTERED = 3000  # clustering takes memory for every pair
+
+
+@dataclass(frozen=True)
+class SplitIntervals:
+    """Bootstrap intervals of the selected trial on one split.
+
+    Attributes:
+        n_days: number of days.
+        sharpe: of the Sharpe ratio of daily log returns, per day.
+        excess: of the mean daily log return minus that of constant weights.
+        information_ratio: of the Sharpe ratio of that difference, per day.
+        sharpe_difference: of the Sharpe ratio minus that of constant weights, per day, on the same resampled days.
+    """
+
+    n_days: int
+    sharpe: Interval
+    excess: Interval
+    information_ratio: Interval
+    sharpe_difference: Interval
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The figures of N trials over the T days that searched: those that steered the search or chose among its trials.
+
+    Attributes:
+        searched: names of the splits of these days.
+        n_days: T.
+        n_trials: N.
+        effective_trials: number of trials that do not trade alike.
+        clusters: number of groups of trials that trade alike, as a check; None for more than 3000 trials.
+        ratio: Sharpe ratio of the selected trial's difference to constant weights, per day.
+        expected_best: the same of the best of ``effective_trials`` trials without skill, per day.
+        needed: ratio from which the deflated Sharpe ratio of normal returns is significant, per day.
+        deflated_sharpe: probability that the selected trial's ratio is above what luck explains.
+        best: index of the trial with the highest ratio.
+        best_deflated_sharpe: deflated Sharpe ratio of that one.
+        spa: p values of "no trial beats constant weights".
+        superior: indices of the trials that StepM names.
+        overfitting: combinatorially symmetric cross-validation of the choice.
+        average: split → mean daily log difference of the average trial to constant weights.
+        rank_correlation: pair of splits → rank correlation of the metric over the trials.
+        intervals: split → intervals of the selected trial.
+        told_apart: share of the other trials whose Sharpe ratio on validation data differs from that of the selected one by
+            more than the error; None without validation.
+    """
+
+    searched: tuple[str, ...]
+    n_days: int
+    n_trials: int
+    effective_trials: float
+    clusters: int | None
+    ratio: float
+    expected_best: float
+    needed: float
+    deflated_sharpe: float
+    best: int
+    best_deflated_sharpe: float
+    spa: SuperiorAbility
+    superior: tuple[int, ...]
+    overfitting: Cscv
+    average: Mapping[str, Interval]
+    rank_correlation: Mapping[tuple[str, str], RankCorrelation]
+    intervals: Mapping[str, SplitIntervals]
+    told_apart: float | None
+
+
+def weigh(trials: Trials, searched: Sequence[str], metric: str, *, n_resamples: int = 1000, seed: int = 0) -> Evidence:
+    """Returns the evidence of trials, all of which differ from constant weights.
+
+    Args:
+        trials: the trials.
+        searched: splits that steered the search or chose among its trials.
+        metric: metric whose ranks are compared between splits.
+        n_resamples: number of bootstrap resamples.
+        seed: seed of the resamples.
+    """
+    drawn = {"n_resamples": n_resamples, "seed": seed}
+    excess = trials.excess(searched)
+    ratios, n_effective = sharpe(excess.T), effective_trials(excess)
+    n_days, best = excess.shape[0], int(np.argmax(ratios))
+    luck = expected_best(n_effective, n_days)
+    return Evidence(
+        searched=tuple(searched),
+        n_days=n_days,
+        n_trials=trials.count,
+        effective_trials=n_effective,
+        clusters=cluster_count(excess) if trials.count <= _MOST_CLUSTERED else None,
+        ratio=float(ratios[trials.selected]),
+        expected_best=luck,
+        needed=luck + NormalDist().inv_cdf(1.0 - LEVEL) / math.sqrt(n_days - 1.0),
+        deflated_sharpe=deflated_sharpe(excess[:, trials.selected], n_effective),
+        best=best,
+        best_deflated_sharpe=deflated_sharpe(excess[:, best], n_effective),
+        spa=superior_ability(excess, n_resamples=n_resamples, seed=seed),
+        superior=tuple(step_m(excess, n_resamples=n_resamples, seed=seed).tolist()),
+        overfitting=cscv(excess),
+        average={split: _average(trials, split, drawn) for split in trials.splits},
+        rank_correlation=_rank_correlations(trials, metric),
+        intervals={split: _intervals(trials, split, drawn) for split in trials.splits},
+        told_apart=_told_apart(trials, drawn),
+    )
+
+
+def _rank_correlations(trials: Trials, metric: str) -> dict[tuple[str, str], RankCorrelation]:
+    found = {}
+    for one, other in itertools.combinations(trials.splits, 2):
+        pair = np.stack([trials.scores(one, metric), trials.scores(other, metric)])
+        kept = pair[:, ~np.isnan(pair).any(axis=0)]
+        if kept.shape[1] > 2:
+            found[one, other] = rank_correlation(kept[0], kept[1])
+    return found
+
+
+def _told_apart(trials: Trials, drawn: Mapping[str, int]) -> float | None:
+    if "validation" not in trials.returns:
+        return None
+    return told_apart(trials.returns["validation"], trials.selected, CONFIDENCE, **drawn)
+
+
+def _intervals(trials: Trials, split: str, drawn: Mapping[str, int]) -> SplitIntervals:
+    own, benchmark = trials.returns[split][:, trials.selected], trials.constant_weights[split]
+    return SplitIntervals(
+        n_days=own.size,
+        sharpe=interval(sharpe, own, level=CONFIDENCE, **drawn),
+        excess=interval(_mean, own - benchmark, level=CONFIDENCE, **drawn),
+        information_ratio=interval(sharpe, own - benchmark, level=CONFIDENCE, **drawn),
+        sharpe_difference=paired_interval(sharpe, own, benchmark, level=CONFIDENCE, **drawn),
+    )
+
+
+def _average(trials: Trials, split: str, drawn: Mapping[str, int]) -> Interval:
+    return interval(_mean, trials.excess([split]).mean(axis=1), level=CONFIDENCE, **drawn)
+
+
+def _mean(returns: FloatArray) -> FloatArray:
+    return np.asarray(returns.mean(axis=-1))

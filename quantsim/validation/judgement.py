@@ -1,0 +1,114 @@
+"""The judgement: plain sentences that follow from the evidence by stated rules.
+
+1. ``undecided``: the selected set trades like constant weights, or fewer than 30 days searched.
+2. ``skill``: its deflated Sharpe ratio is at least 0.95. ``contradicted`` if, besides, the interval of its mean difference to
+   constant weights on days that did not search is below zero.
+3. ``another``: rule 2 does not hold, but the consistent p value of SPA is at most 0.05, so some trial beats constant weights.
+4. ``noise``: none of these.
+
+Only rule 2 speaks of skill, so noise passes for skill as often as the deflated Sharpe ratio says so: at most at its level.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from quantsim.statistics.bootstrap import Interval
+from quantsim.validation.evidence import CONFIDENCE, LEVEL, Evidence, SplitIntervals
+
+__all__ = ["DAYS_PER_YEAR", "Judgement", "Verdict", "judge", "yearly_ratio", "yearly_return"]
+
+Verdict = Literal["noise", "another", "skill", "contradicted", "undecided"]
+
+DAYS_PER_YEAR = 365.0
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the evidence allows to say.
+
+    Attributes:
+        verdict: which rule of this module applies.
+        sentences: the judgement itself, and one sentence for each split that took no part in the search.
+    """
+
+    verdict: Verdict
+    sentences: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The sentences as one text."""
+        return " ".join(self.sentences)
+
+
+def yearly_ratio(ratio: float) -> float:
+    """Annualises a daily ratio."""
+    return ratio * math.sqrt(DAYS_PER_YEAR)
+
+
+def yearly_return(mean: float) -> float:
+    """Compounds a mean daily log return to a year: a fraction."""
+    return math.expm1(mean * DAYS_PER_YEAR)
+
+
+def judge(evidence: Evidence | None, names: Sequence[str] = ()) -> Judgement:
+    """Returns the judgement of the evidence.
+
+    Args:
+        evidence: the evidence; None if there is none, as :class:`~quantsim.validation.Validation` explains.
+        names: names of the trials, for those that beat constant weights.
+    """
+    if evidence is None:
+        text = "Nothing can be judged: the selected set trades like constant weights, or too few days searched."
+        return Judgement("undecided", (text,))
+    unseen = {split: one for split, one in evidence.intervals.items() if split not in evidence.searched}
+    verdict = _verdict(evidence, [one.excess for one in unseen.values()])
+    sentences = [_of_searched(verdict, evidence, names)]
+    sentences += [_of_unseen(verdict, split, one) for split, one in unseen.items()]
+    if not unseen and verdict == "skill":
+        sentences.append("No day is left that took no part in the search, so nothing confirms it.")
+    return Judgement(verdict, tuple(sentences))
+
+
+def _verdict(evidence: Evidence, unseen: Sequence[Interval]) -> Verdict:
+    if evidence.deflated_sharpe >= 1.0 - LEVEL:
+        return "contradicted" if any(one.upper < 0.0 for one in unseen) else "skill"
+    return "another" if evidence.spa.consistent <= LEVEL else "noise"
+
+
+def _of_searched(verdict: Verdict, evidence: Evidence, names: Sequence[str]) -> str:
+    ratio, needed = yearly_ratio(evidence.ratio), yearly_ratio(evidence.needed)
+    figures = (
+        f"its information ratio over constant weights is {ratio:.2f} a year on {' and '.join(evidence.searched)} data "
+        f"({evidence.n_days} days), where {needed:.2f} or more is significant."
+    )
+    if verdict in ("skill", "contradicted"):
+        return f"The selected set beats constant weights by more than luck explains: {figures}"
+    if verdict == "noise":
+        return f"Nothing here is distinguishable from noise, the selected set included: {figures}"
+    named = ", ".join(names[index] for index in evidence.superior[:3])
+    return (
+        f"Some trial beats constant weights by more than luck explains ({named or 'StepM names none'}), but nothing tells the "
+        f"selected set from noise: {figures}"
+    )
+
+
+def _of_unseen(verdict: Verdict, split: str, found: SplitIntervals) -> str:
+    if found.excess.reason:
+        return f"On {split} data nothing can be said: {found.excess.reason}."
+    point, lower, upper = (
+        100.0 * math.expm1(found.n_days * value)
+        for value in (found.excess.point, found.excess.lower, found.excess.upper)
+    )
+    place = "ahead of" if point >= 0.0 else "behind"
+    shown = (
+        f"On {split} data, which took no part in the search, it ends {abs(point):.0f} % {place} "
+        f"constant weights in {found.n_days} days ({100.0 * CONFIDENCE:.0f} % interval {lower:+.0f} % to {upper:+.0f} %)"
+    )
+    if found.excess.lower > 0.0:
+        noted = f"which {100.0 * LEVEL:.0f} of 100 sets without skill reach, too"
+        return f"{shown}, {'which confirms it' if verdict == 'skill' else noted}."
+    return f"{shown}, {'which contradicts skill' if found.excess.upper < 0.0 else 'which is within the error'}."

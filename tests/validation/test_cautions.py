@@ -1,0 +1,75 @@
+"""Each warning where it applies, and not elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from validation_support import DAYS, STUDY, returns_of, store_run
+
+from quantsim import CheckpointStore, Experiment, validate
+from quantsim.validation import Validation
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> CheckpointStore:
+    return CheckpointStore(tmp_path / "checkpoints.db")
+
+
+def validated(store: CheckpointStore, *changes: str, **options: Any) -> Validation:
+    """A validation of a run of the study with these changes."""
+    run_id = store_run(store, *returns_of(0, n_trials=12), STUDY.override(changes), **options)
+    return validate(store, [run_id], n_resamples=100)
+
+
+def has(found: Validation, text: str) -> bool:
+    return any(text in warning for warning in found.warnings)
+
+
+def test_no_test_period(store: CheckpointStore):
+    assert not has(validated(store), "no test period")
+    values = STUDY.model_dump(mode="json")
+    values["periods"]["test_end"] = None
+    days = {split: DAYS[split] for split in ("train", "validation")}
+    run_id = store_run(store, *returns_of(0, n_trials=12, days=days), Experiment.from_dict(values, "a study"))
+    assert has(validate(store, [run_id], n_resamples=100), "no test period")
+
+
+def test_validation_that_cannot_tell_trials_apart(store: CheckpointStore):
+    found = validated(store)
+    assert found.evidence is not None
+    assert found.evidence.told_apart is not None
+    assert has(found, "too short to tell trials apart") == (found.evidence.told_apart < 0.5)
+    assert has(found, "too short to tell trials apart")
+
+
+@pytest.mark.parametrize(
+    ("changes", "options", "setting"),
+    [
+        (["search.overfitting_penalty=0.5"], {}, "search.overfitting_penalty = 0.5"),
+        (["sgd.early_stopping_reports=3"], {"driver": "sgd"}, "sgd.early_stopping_reports = 3"),
+        ([], {"notes": {"study": "momentum_fees-hybrid-0123abcd"}}, "hybrid"),
+    ],
+)
+def test_selection_by_the_split_that_also_steered(
+    store: CheckpointStore, changes: list[str], options: dict[str, Any], setting: str
+):
+    found = validated(store, *changes, **options)
+    (text,) = [warning for warning in found.warnings if "both steered the search and chose" in warning]
+    assert setting in text
+
+
+def test_a_split_that_only_chose_did_not_steer(store: CheckpointStore):
+    assert not has(validated(store), "both steered")
+    assert not has(validated(store, driver="sgd"), "both steered")
+
+
+def test_a_split_that_steered_is_searched_even_if_it_did_not_choose(store: CheckpointStore):
+    changed = STUDY.override(["search.overfitting_penalty=0.5"])
+    run_id = store_run(store, *returns_of(0, n_trials=12), experiment=changed)
+    steered = validate(store, [run_id], method="best_train", n_resamples=100)
+    plain = validate(store, [store_run(store, *returns_of(0, n_trials=12))], method="best_train", n_resamples=100)
+    assert steered.evidence is not None
+    assert plain.evidence is not None
+    assert (steered.evidence.searched, plain.evidence.searched) == (("train", "validation"), ("train",))

@@ -1,0 +1,92 @@
+"""The figures of trials, on arrays with known skill."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from validation_support import DAYS, METRIC, returns_of, trials_of
+
+from quantsim.statistics import deflated_sharpe, effective_trials, expected_best, interval, sharpe
+from quantsim.validation.apart import told_apart
+from quantsim.validation.evidence import weigh
+from quantsim.validation.judgement import judge
+from quantsim.validation.trials import Trials
+
+SEARCHED = ("train", "validation")
+
+
+def test_figures_are_of_the_days_that_searched():
+    trials = trials_of(0)
+    evidence = weigh(trials, SEARCHED, METRIC, n_resamples=200)
+    excess = np.concatenate([trials.returns[split] - trials.constant_weights[split][:, None] for split in SEARCHED])
+    own = excess[:, trials.selected]
+    assert evidence.n_days == DAYS["train"] + DAYS["validation"]
+    assert evidence.effective_trials == effective_trials(excess)
+    assert evidence.ratio == pytest.approx(own.mean() / own.std())
+    assert evidence.expected_best == expected_best(evidence.effective_trials, evidence.n_days)
+    assert evidence.deflated_sharpe == deflated_sharpe(own, evidence.effective_trials)
+    assert evidence.best == np.argmax(excess.mean(axis=0) / excess.std(axis=0))
+    assert evidence.average["train"].point == pytest.approx(excess[: DAYS["train"]].mean())
+    assert set(evidence.intervals) == set(DAYS)
+    test = interval(sharpe, trials.returns["test"][:, trials.selected], n_resamples=200)
+    assert evidence.intervals["test"].sharpe == test
+
+
+def test_copies_of_a_trial_are_one_trial():
+    trials = trials_of(1, n_trials=8)
+    repeated = {split: np.repeat(values, 25, axis=1) for split, values in trials.returns.items()}
+    rows = tuple(row for row in trials.rows for _ in range(25))
+    many = Trials(rows, 25 * trials.selected, repeated, trials.constant_weights)
+    one, other = (weigh(each, SEARCHED, METRIC, n_resamples=100) for each in (trials, many))
+    assert (one.n_trials, other.n_trials) == (8, 200)
+    assert other.effective_trials == pytest.approx(one.effective_trials)
+    assert other.deflated_sharpe == pytest.approx(one.deflated_sharpe)
+    assert other.told_apart == one.told_apart
+
+
+def test_the_ratio_that_is_needed_is_where_the_deflated_sharpe_of_normal_returns_is_significant():
+    evidence = weigh(trials_of(2), SEARCHED, METRIC, n_resamples=100)
+    above = (evidence.needed - evidence.expected_best) * math.sqrt(evidence.n_days - 1)
+    assert 0.5 * math.erfc(above / math.sqrt(2.0)) == pytest.approx(0.05)
+
+
+def test_noise_does_not_pass_for_skill():
+    """Of 12 studies of noise, with the best on validation selected, at most 2 pass: more have a probability of 2 % at 5 %."""
+    found = [judge(weigh(trials_of(seed, n_trials=20), SEARCHED, METRIC, n_resamples=100)) for seed in range(12)]
+    verdicts = [one.verdict for one in found]
+    assert sum(verdict in ("skill", "contradicted") for verdict in verdicts) <= 2
+    assert verdicts.count("noise") >= 10
+
+
+def test_skill_with_enough_days_passes():
+    days = {"train": 700, "validation": 300, "test": 300}
+    found = [judge(weigh(trials_of(seed, n_trials=20, skill=0.25, days=days), SEARCHED, METRIC)) for seed in range(3)]
+    assert [one.verdict for one in found] == ["skill"] * 3
+
+
+def test_trials_that_differ_from_the_selected_one_are_told_apart():
+    random = np.random.default_rng(0)
+    market = 0.01 * random.normal(size=200)
+    better, same, copy = (
+        market + 0.005 + 0.001 * random.normal(size=200),
+        market + 1e-4 * random.normal(size=200),
+        market,
+    )
+    assert told_apart(np.stack([market, better, same, copy], axis=1), 0, 0.9) == 0.5
+    assert told_apart(np.stack([market, copy], axis=1), 0, 0.9) == 1.0
+
+
+def test_trials_that_are_constant_weights_are_no_evidence():
+    returns, benchmark = returns_of(3, n_trials=5)
+    returns = {split: values.copy() for split, values in returns.items()}
+    for split, values in returns.items():
+        values[:, 1] = benchmark[split]
+    trials = trials_of(3, n_trials=5)
+    held = Trials(trials.rows, 1, returns, benchmark)
+    assert held.that_differ() is None
+    kept = Trials(trials.rows, 2, returns, benchmark).that_differ()
+    assert kept is not None
+    assert (kept.count, kept.rows[kept.selected].step) == (4, 2)
+    assert judge(None).verdict == "undecided"
