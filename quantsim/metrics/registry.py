@@ -101,6 +101,8 @@ def _check_lengths(sample: Sample, shape: SampleShape) -> None:
     daily, bars = sample.daily_values, sample.bar_values
     if daily.shape[-1:] != (shape.n_daily,):
         raise WindowError(f"daily_values must have shape (..., {shape.n_daily}) for {shape}, not {daily.shape}")
+    if sample.benchmark_values is not None and sample.benchmark_values.shape != daily.shape:
+        raise WindowError(f"benchmark_values must have shape {daily.shape}, not {sample.benchmark_values.shape}")
     if bars is not None and bars.shape != (shape.n_bars,):
         raise WindowError(f"bar_values must have shape {(shape.n_bars,)} for {shape}, not {bars.shape}")
 

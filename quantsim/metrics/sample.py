@@ -34,13 +34,15 @@ class Need(enum.Flag):
     TURNOVER = enum.auto()  #: ``weight_change``
     FEES = enum.auto()  #: ``fee_revenue``
     REBALANCING = enum.auto()  #: ``rebalancing_loss`` and ``rebalancing_costs``
+    BENCHMARK = enum.auto()  #: ``benchmark_values``
 
 
 class Sample(NamedTuple):
     """The data of one window of ``T`` bars, with ``B`` bars per day. Values are in the quote currency.
 
-    ``bar_values`` is None unless a metric has :attr:`Need.BARS`; the last two are None unless one has
-    :attr:`Need.REBALANCING`. For batches of windows use ``jax.vmap``.
+    ``bar_values`` is None unless a metric has :attr:`Need.BARS`, the two of rebalancing unless one has
+    :attr:`Need.REBALANCING`, and ``benchmark_values`` unless one has :attr:`Need.BENCHMARK`. For batches of windows use
+    ``jax.vmap``.
     """
 
     start_value: Array  #: () pool value at the first bar, ``V[0]``
@@ -53,6 +55,7 @@ class Sample(NamedTuple):
     fee_revenue: Array  #: () fees kept by the pool over the sample, in value; 0 without fees
     rebalancing_loss: Array | None = None  #: () ``Σ_t (R[t-1] - R[t])·p[t]``, loss by trades, at market prices
     rebalancing_costs: Array | None = None  #: () costs of the benchmark that follows the reserves at market prices
+    benchmark_values: Array | None = None  #: (ceil(T/B),) values of the pool with constant weights, as ``daily_values``
 
     @classmethod
     def from_bars(
@@ -66,6 +69,7 @@ class Sample(NamedTuple):
         fee_revenue: Array,
         rebalancing_loss: Array | None = None,
         rebalancing_costs: Array | None = None,
+        benchmark_values: Array | None = None,
     ) -> Sample:
         """Returns the sample of a value path at every bar, (T,)."""
         return cls(
@@ -79,6 +83,7 @@ class Sample(NamedTuple):
             fee_revenue=fee_revenue,
             rebalancing_loss=rebalancing_loss,
             rebalancing_costs=rebalancing_costs,
+            benchmark_values=benchmark_values,
         )
 
     @property
@@ -91,6 +96,17 @@ class Sample(NamedTuple):
         if self.bar_values is None:
             raise ValueError("this sample has no bar_values; add Need.BARS to the needs of the metric")
         return self.bar_values
+
+    @property
+    def benchmark(self) -> Array:
+        """The value of the pool with constant weights at the first bar of each day, shape (ceil(T/B),).
+
+        Raises:
+            ValueError: the sample does not have it; the metric's ``needs`` must include ``Need.BENCHMARK``.
+        """
+        if self.benchmark_values is None:
+            raise ValueError("this sample has no benchmark_values; add Need.BENCHMARK to the needs of the metric")
+        return self.benchmark_values
 
     @property
     def rebalancing(self) -> tuple[Array, Array]:

@@ -22,6 +22,7 @@ __all__ = [
     "daily_log_returns",
     "deviation",
     "drawdowns",
+    "log_returns",
     "namespace",
     "period_return",
     "ratio",
@@ -53,10 +54,14 @@ def simple_returns(values: Array) -> Array:
 
 
 def daily_log_returns(sample: Sample) -> Array:
-    """Returns ``log V[t+1] - log V[t]`` of the values at each day's first bar, (D-1,)."""
-    values = sample.daily_values
-    log_returns: Array = namespace(values).log(values[..., 1:] / values[..., :-1])
-    return log_returns
+    """Returns ``log V[t+1] - log V[t]`` of the values at each day's first bar, (..., D) to (..., D-1)."""
+    return log_returns(sample.daily_values)
+
+
+def log_returns(values: Array) -> Array:
+    """Returns ``log v[t+1] - log v[t]`` along the last axis: (..., m) to (..., m - 1)."""
+    found: Array = namespace(values).log(values[..., 1:] / values[..., :-1])
+    return found
 
 
 def blocks(bar_values: Array, shape: SampleShape, block_days: int) -> Array:

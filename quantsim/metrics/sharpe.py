@@ -1,8 +1,9 @@
 """Annualised ratios of mean return to deviation: Sharpe (1994), Sortino and van der Meer (1991). The risk-free rate is 0.
 
 Returns are per bar, or per day, from the value at the first bar of each day. If the deviation is exactly zero, the result is
-0 if the mean is 0, else ± infinity with the sign of the mean. ``daily_log_sharpe`` has a small constant in its denominator, so
-it is always finite; it is nan below three days, because a single return has no deviation. Without returns all are nan.
+0 if the mean is 0, else ± infinity with the sign of the mean. ``daily_log_sharpe`` and ``information_ratio`` have a small
+constant in their denominators, so they are always finite; they are nan below three days, because a single return has no
+deviation. Without returns all are nan.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ import math
 from jax import Array
 
 from quantsim.metrics.sample import DAYS_PER_YEAR, RATIO_BOUND, Least, Metric, Need, Sample, SampleShape
-from quantsim.metrics.series import daily_log_returns, deviation, namespace, ratio, root, simple_returns
+from quantsim.metrics.series import daily_log_returns, deviation, log_returns, namespace, ratio, root, simple_returns
 
-__all__ = ["METRICS", "daily_log_sharpe", "daily_sharpe", "daily_sortino", "sharpe", "sortino"]
+__all__ = ["METRICS", "daily_log_sharpe", "daily_sharpe", "daily_sortino", "information_ratio", "sharpe", "sortino"]
 
 LOG_SHARPE_SOFTENING = 1e-8  # added to the deviation: bounds the metric; changes it by less than 1e-6 in practice
 
@@ -31,9 +32,15 @@ def daily_sharpe(sample: Sample, shape: SampleShape) -> Array:
 
 def daily_log_sharpe(sample: Sample, shape: SampleShape) -> Array:
     """``sqrt(365)·mean(l)/(std(l) + 1e-8)`` of the daily log returns ``l``. The default objective; finite for any deviation."""
-    log_returns = daily_log_returns(sample)
-    mean = log_returns.mean(axis=-1)
-    return math.sqrt(DAYS_PER_YEAR) * mean / (deviation(log_returns) + LOG_SHARPE_SOFTENING)
+    return _log_sharpe(daily_log_returns(sample))
+
+
+def information_ratio(sample: Sample, shape: SampleShape) -> Array:
+    """``sqrt(365)·mean(d)/(std(d) + 1e-8)`` of ``d``, daily log returns minus those of constant weights with the same costs.
+
+    The benchmark starts with the window. A positive ratio is what moving the weights adds.
+    """
+    return _log_sharpe(daily_log_returns(sample) - log_returns(sample.benchmark))
 
 
 def sortino(sample: Sample, shape: SampleShape) -> Array:
@@ -44,6 +51,10 @@ def sortino(sample: Sample, shape: SampleShape) -> Array:
 def daily_sortino(sample: Sample, shape: SampleShape) -> Array:
     """``sqrt(365)·mean(r)/sqrt(mean(min(r, 0)²))`` of the daily returns ``r``; + infinity without a loss."""
     return _sortino(sample.daily_values, DAYS_PER_YEAR)
+
+
+def _log_sharpe(returns: Array) -> Array:
+    return math.sqrt(DAYS_PER_YEAR) * returns.mean(axis=-1) / (deviation(returns) + LOG_SHARPE_SOFTENING)
 
 
 def _sharpe(values: Array, periods_per_year: float) -> Array:
@@ -75,6 +86,12 @@ METRICS = (
         "daily_log_sharpe", daily_log_sharpe, Need.DAILY, True, "ratio, annualised",
         "Sharpe ratio of the daily log returns; the default objective.",
         "sqrt(365)·mean/(std + 1e-8) of daily log returns",
+        Least(daily_values=3), RATIO_BOUND,
+    ),
+    Metric(
+        "information_ratio", information_ratio, Need.DAILY | Need.BENCHMARK, True, "ratio, annualised",
+        "Sharpe ratio of the daily log returns above those of the same pool with constant weights and the same costs.",
+        "sqrt(365)·mean/(std + 1e-8) of daily log returns minus those of constant weights",
         Least(daily_values=3), RATIO_BOUND,
     ),
     Metric(

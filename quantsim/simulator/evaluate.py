@@ -20,13 +20,15 @@ from quantsim.pools.market import FeeRates, Market
 from quantsim.simulator.bar_path import BarPath, bar_path
 from quantsim.simulator.composite import pool_market
 from quantsim.simulator.plan import Plan
-from quantsim.simulator.samples import Simulated, bar_samples, metrics_of, samples
+from quantsim.simulator.samples import Simulated, bar_samples, daily_bars, metrics_of, samples
 from quantsim.simulator.signals import Signals, chunk_signals, scheduled_signals, window_rates
 
 __all__ = [
+    "BenchmarkValues",
     "PoolPlans",
     "SplitPlans",
     "SplitResults",
+    "benchmark_values",
     "evaluate_pools",
     "evaluate_splits",
     "evaluate_windows",
@@ -47,6 +49,10 @@ SplitResults = dict[str, tuple[dict[str, Array], Array]]
 """Split → metrics, name → (S,), and daily log returns, (S, D-1)."""
 
 
+BenchmarkValues = tuple[Array, ...] | None
+"""Values of the benchmark at the first bar of each day of every reported period, (W, D) each; None if no metric reads them."""
+
+
 def lanes(function: Callable[[Any], Any], arguments: Any, *, sequential: bool) -> Any:
     """Maps over the leading axis of a pytree, vectorised or sequentially; see :attr:`Plan.maps_lanes`."""
     if sequential:
@@ -57,11 +63,13 @@ def lanes(function: Callable[[Any], Any], arguments: Any, *, sequential: bool) -
 @functools.partial(jax.jit, static_argnums=0)
 def evaluate_splits(splits: SplitPlans, sets: dict[str, Array], market: Market, rates: FeeRates) -> SplitResults:
     """Returns metrics and returns of many parameter sets on every split; ``sets`` maps raw name → (S, m)."""
+    starts = {name: jnp.asarray([first]) for name, _, first in splits}
+    benchmarks = {name: benchmark_values(plan, market, rates, starts[name]) for name, plan, _ in splits}
 
     def one(params: dict[str, Array]) -> SplitResults:
         tables = {}
-        for name, plan, first in splits:
-            results = _each_window(plan, params, market, rates, jnp.asarray([first]), _with_returns)
+        for name, plan, _ in splits:
+            results = _each_window(plan, params, market, rates, starts[name], benchmarks[name], _with_returns)
             tables[name] = jax.tree.map(lambda rows: rows[0], results)
         return tables
 
@@ -86,8 +94,9 @@ def evaluate_pools(
     tables = {}
     for name, plans, first in splits:
         starts = jnp.asarray([first])
+        benchmark = benchmark_values(plans[0], market, rates, starts)
         found = [
-            _each_window(plan, own, market, rates, starts, _reported_samples)
+            _each_window(plan, own, market, rates, starts, benchmark, _reported_samples)
             for plan, own in zip(plans, params, strict=True)
         ]
         stacked = jax.tree.map(lambda *rows: jnp.concatenate(rows), *found)
@@ -95,7 +104,33 @@ def evaluate_pools(
     return tables
 
 
-def evaluate_windows(plan: Plan, params: Params, market: Market, rates: FeeRates, starts: Array) -> dict[str, Array]:
+def benchmark_values(plan: Plan, market: Market, rates: FeeRates, starts: Array) -> BenchmarkValues:
+    """Returns the daily values of the benchmark in windows; None if no metric reads them.
+
+    They are the same for all parameter sets: compute them outside of a map over sets. Arguments as in
+    :func:`evaluate_windows`.
+    """
+    own, benchmark = plan.of_benchmark, plan.benchmark
+    if own is None or benchmark is None:
+        return None
+    params = {name: jnp.asarray(values) for name, values in benchmark.params}
+    bars = [daily_bars(period, plan.shape.bars_per_day) for period in _reported(plan)]
+
+    def values(_: Plan, simulated: Simulated) -> tuple[Array, ...]:
+        found = simulated.run.value_at(np.concatenate(bars))
+        return tuple(jnp.split(found, np.cumsum([part.size for part in bars])[:-1]))
+
+    return cast(tuple[Array, ...], _each_window(own, params, market, rates, starts, None, values))
+
+
+def evaluate_windows(
+    plan: Plan,
+    params: Params,
+    market: Market,
+    rates: FeeRates,
+    starts: Array,
+    benchmark: BenchmarkValues = None,
+) -> dict[str, Array]:
     """Returns metrics and the objective of one parameter set over several windows of equal length.
 
     Args:
@@ -104,11 +139,13 @@ def evaluate_windows(plan: Plan, params: Params, market: Market, rates: FeeRates
         market: market of the data's tokens, (T_all, n_data).
         rates: fees and costs.
         starts: (W,) index of each window's first bar; each window must fit into the data.
+        benchmark: result of :func:`benchmark_values`; computed unless given.
 
     Returns:
         name → (W,), for the names in ``plan.names``.
     """
-    return cast(dict[str, Array], _each_window(plan, params, market, rates, starts, _values))
+    benchmark = benchmark_values(plan, market, rates, starts) if benchmark is None else benchmark
+    return cast(dict[str, Array], _each_window(plan, params, market, rates, starts, benchmark, _values))
 
 
 def _each_window(
@@ -117,16 +154,19 @@ def _each_window(
     market: Market,
     rates: FeeRates,
     starts: Array,
+    benchmark: BenchmarkValues,
     results: Callable[[Plan, Simulated], Any],
 ) -> Any:
     """Returns ``results`` of every window, with the leading axis (W,); other arguments as in :func:`evaluate_windows`."""
     setup, market = plan.setup, pool_market(plan.setup, params, market)
     shared = None if plan.phase is None else chunk_signals(setup, params, market, plan.phase)
 
-    def one(start: Array) -> Any:
-        return results(plan, _simulated(plan, params, market, rates, start, shared))
+    def one(window: tuple[Array, BenchmarkValues]) -> Any:
+        start, values = window
+        simulated = _simulated(plan, params, market, rates, start, shared)
+        return results(plan, simulated._replace(benchmark=values))
 
-    return lanes(one, starts, sequential=plan.maps_lanes)
+    return lanes(one, (starts, benchmark), sequential=plan.maps_lanes)
 
 
 def window_path(
@@ -137,11 +177,13 @@ def window_path(
     Arguments as in :func:`evaluate_windows`. With a schedule, ``params`` is its first set, and later sets follow while the
     pool goes on.
     """
+    benchmark = benchmark_values(plan, market, rates, start[None])
     market = pool_market(plan.setup, params, market, schedule)
     simulated = _simulated(plan, params, market, rates, start, schedule=schedule)
+    simulated = simulated._replace(benchmark=jax.tree.map(lambda rows: rows[0], benchmark))
     whole = [Period(0, plan.shape.n_bars)]
     path = bar_path(simulated.run, market, simulated.window, whole)
-    found = bar_samples(plan, path, simulated, whole, needs_of(plan.metrics))
+    found = _compared(bar_samples(plan, path, simulated, whole, needs_of(plan.metrics)), simulated)
     return path, {name: values[0] for name, values in metrics_of(plan.metrics, found, whole, plan).items()}
 
 
@@ -213,7 +255,17 @@ def _reported(plan: Plan) -> list[Period]:
 
 
 def _samples(plan: Plan, simulated: Simulated, periods: Sequence[Period]) -> list[Sample]:
-    return samples(plan, simulated, periods, needs_of(plan.needed))
+    return _compared(samples(plan, simulated, periods, needs_of(plan.needed)), simulated)
+
+
+def _compared(found: list[Sample], simulated: Simulated) -> list[Sample]:
+    """Returns the samples of the first periods of :func:`_reported`, with the values of the benchmark."""
+    if simulated.benchmark is None:
+        return found
+    return [
+        sample._replace(benchmark_values=values)
+        for sample, values in zip(found, simulated.benchmark, strict=False)  # the last one may not be read
+    ]
 
 
 def _metrics(plan: Plan, by_period: Mapping[Period, Sample]) -> dict[str, Array]:

@@ -33,14 +33,14 @@ from quantsim.precision import in_float64
 from quantsim.prices import Prices
 from quantsim.ranking import TIE_METRIC
 from quantsim.scan_mode import ScanMode
-from quantsim.simulator.baselines import evaluate_baselines
+from quantsim.simulator.baselines import baseline_pool, evaluate_baselines
 from quantsim.simulator.evaluate import evaluate_splits, evaluate_windows
 from quantsim.simulator.evaluation import Evaluation
 from quantsim.simulator.layout import columns_of, data_notes, lay_out
 from quantsim.simulator.objective import Objective, value_and_grad
 from quantsim.simulator.own_pools import check_own_pools
 from quantsim.simulator.own_rules import check_own_rules
-from quantsim.simulator.plan import Path
+from quantsim.simulator.plan import Benchmark, Path
 from quantsim.simulator.planner import Planner
 from quantsim.simulator.setup import pool_setup
 from quantsim.simulator.varying import Varying, load_varying
@@ -109,7 +109,9 @@ class Evaluator:
         self.prices = columns_of(prices, experiment.data.tokens).slice(begin, end)
         self.splits = {name: (first - begin, n_bars) for name, (first, n_bars) in splits.items()}
         self.series: Varying = load_varying(experiment, prices, begin, end, self.splits["train"][0], series)
-        self.planner = Planner(experiment, self.setup, self.prices, self.splits, self.series.begins)
+        self.planner = Planner(
+            experiment, self.setup, self.prices, self.splits, self.series.begins, lambda: self._benchmark
+        )
         self.notes = data_notes(experiment, self.prices, self.splits["train"][0], series or {})
         self.notes |= self._short()
         self.data_id = self.series.data_id(self.prices)
@@ -239,6 +241,12 @@ class Evaluator:
         if self._baselines is None:
             self._baselines = evaluate_baselines(self, width)
         return self._baselines
+
+    @functools.cached_property
+    def _benchmark(self) -> Benchmark:
+        """The pool that metrics compare with."""
+        pool = baseline_pool(self, "constant_weights")
+        return Benchmark(pool.setup, tuple((name, tuple(values.tolist())) for name, values in pool.params.items()))
 
     @in_float64
     def evaluate_block(self, params: Params, n_blocks: int, block: int) -> float:

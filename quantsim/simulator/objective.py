@@ -12,7 +12,7 @@ from jax import Array
 
 from quantsim.objective import OBJECTIVE
 from quantsim.pools.market import FeeRates, Market, with_noise
-from quantsim.simulator.evaluate import evaluate_windows, lanes
+from quantsim.simulator.evaluate import BenchmarkValues, benchmark_values, evaluate_windows, lanes
 from quantsim.simulator.plan import Plan
 
 __all__ = ["Objective", "value_and_grad"]
@@ -30,11 +30,13 @@ class Objective:
         plan: plan of the evaluation; static.
         markets: prices; for the mean over prices and reversed prices, followed by the reversed ones.
         rates: fees and costs.
+        benchmarks: values of the benchmark for each of ``markets``; see :meth:`for_windows`.
     """
 
     plan: Plan = field(metadata={"static": True})
     markets: tuple[Market, ...]
     rates: FeeRates
+    benchmarks: tuple[BenchmarkValues, ...] | None = None
 
     def __call__(self, params: Mapping[str, Array], starts: Array) -> Array:
         """Returns the value over each window, (W,).
@@ -44,12 +46,14 @@ class Objective:
             starts: (W,) first bar of each window; windows that the objective was made for.
         """
 
-        def values(market: Market) -> Array:
-            return evaluate_windows(self.plan, params, market, self.rates, starts)[self.name]
+        def values(seen: tuple[Market, BenchmarkValues]) -> Array:
+            market, benchmark = seen
+            return evaluate_windows(self.plan, params, market, self.rates, starts, benchmark)[self.name]
 
-        if len(self.markets) == 1:
-            return values(self.markets[0])
-        stacked = jax.tree.map(lambda *each: jnp.stack(each), *self.markets)
+        seen = tuple(zip(self.markets, self.benchmarks or (None,) * len(self.markets), strict=True))
+        if len(seen) == 1:
+            return values(seen[0])
+        stacked = jax.tree.map(lambda *each: jnp.stack(each), *seen)
         return jnp.mean(self.map_sets(values, stacked), axis=0)
 
     @property
@@ -61,22 +65,32 @@ class Objective:
         """Maps over the leading axis of a pytree of parameter sets, vectorised or sequentially, whichever is faster."""
         return lanes(function, sets, sequential=self.plan.maps_lanes)
 
+    def for_windows(self, starts: Array) -> Objective:
+        """Returns the same for calls with exactly these windows, (W,), with everything that parameter sets have in common.
+
+        That is the benchmark, if a metric reads it. Call this outside of :meth:`map_sets`; without it, every call computes the
+        benchmark.
+        """
+        found = (benchmark_values(self.plan, market, self.rates, starts) for market in self.markets)
+        return replace(self, benchmarks=tuple(found))
+
     def with_price_noise(self, scale: float, key: Array) -> Objective:
         """Returns the same with prices times ``exp(scale·ε)``; ``ε`` is independent standard normal for every bar and token."""
         keys = jax.random.split(key, len(self.markets))
         noisy = (with_noise(market, scale, each) for market, each in zip(self.markets, keys, strict=True))
-        return replace(self, markets=tuple(noisy))
+        return replace(self, markets=tuple(noisy), benchmarks=None)
 
     def forward_in_time(self) -> Objective:
         """Returns the same without the reversed prices."""
-        return replace(self, markets=self.markets[:1])
+        return replace(self, markets=self.markets[:1], benchmarks=self.benchmarks and self.benchmarks[:1])
 
 
 @jax.jit
 def value_and_grad(objective: Objective, sets: dict[str, Array], starts: Array) -> tuple[Array, dict[str, Array]]:
     """Returns the mean of the objective over windows, (S,), and its gradient, raw name → (S, m), in the form of ``sets``."""
+    shared = objective.for_windows(starts)
 
     def mean(params: dict[str, Array]) -> Array:
-        return jnp.mean(objective(params, starts))
+        return jnp.mean(shared(params, starts))
 
     return cast(tuple[Array, dict[str, Array]], objective.map_sets(jax.value_and_grad(mean), sets))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,20 @@ from quantsim.metrics import Need, SampleShape, needs_of
 from quantsim.objective import OBJECTIVE, ObjectiveShape
 from quantsim.pools.base import Path, PoolSetup
 
-__all__ = ["Path", "Plan", "choose_path", "make_plan"]
+__all__ = ["Benchmark", "Path", "Plan", "choose_path", "make_plan"]
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """The pool that metrics compare with: that of the study with constant weights.
+
+    Attributes:
+        setup: setup of the pool.
+        params: its parameters, pairs of raw name and values.
+    """
+
+    setup: PoolSetup[Any]
+    params: tuple[tuple[str, tuple[float, ...]], ...]
 
 
 @dataclass(frozen=True)
@@ -26,6 +40,7 @@ class Plan:
             all windows. None if windows may begin at any bar; then each has its own pass.
         objective: objective to compute with the metrics, from the same simulation; None for none.
         details: whether to compute the objective's terms for every period.
+        benchmark: pool to compare with; None if no metric reads it.
     """
 
     setup: PoolSetup[Any]
@@ -35,6 +50,7 @@ class Plan:
     phase: int | None
     objective: ObjectiveShape | None = None
     details: bool = False
+    benchmark: Benchmark | None = None
 
     @property
     def needed(self) -> tuple[str, ...]:
@@ -48,6 +64,14 @@ class Plan:
             return self.metrics
         details = self.objective.period_names.values() if self.details else ()
         return (OBJECTIVE, *self.metrics, *(name for names in details for name in names))
+
+    @property
+    def of_benchmark(self) -> Plan | None:
+        """The plan of the benchmark over the same windows, without metrics; None if no metric reads it."""
+        if self.benchmark is None:
+            return None
+        setup = self.benchmark.setup
+        return Plan(setup, self.shape, (), choose_path(setup, every_bar=False), self.phase)
 
     @property
     def every_bar(self) -> bool:
@@ -72,14 +96,19 @@ def make_plan(
     *,
     objective: ObjectiveShape | None = None,
     details: bool = False,
+    benchmark: Callable[[], Benchmark] | None = None,
 ) -> Plan:
-    """Chooses the path, or checks the requested one; arguments as in :class:`Plan`.
+    """Chooses the path, or checks the requested one.
+
+    Arguments as in :class:`Plan`; ``benchmark`` is called if a metric reads the benchmark.
 
     Raises:
         ConfigError: the requested path is unknown, or does not support this pool and these metrics.
     """
-    every_bar = _reads_every_bar(_needed(metrics, objective))
-    return Plan(setup, shape, metrics, choose_path(setup, path, every_bar=every_bar), phase, objective, details)
+    needed = _needed(metrics, objective)
+    chosen = choose_path(setup, path, every_bar=_reads_every_bar(needed))
+    other = benchmark() if benchmark is not None and Need.BENCHMARK in needs_of(needed) else None
+    return Plan(setup, shape, metrics, chosen, phase, objective, details, other)
 
 
 def choose_path(setup: PoolSetup[Any], path: Path | str | None = None, *, every_bar: bool) -> Path:

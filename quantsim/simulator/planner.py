@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -20,7 +20,7 @@ from quantsim.objective import OBJECTIVE, ObjectiveShape, objective_shape
 from quantsim.pools.base import PoolSetup
 from quantsim.prices import Prices
 from quantsim.simulator.evaluate import SplitPlans
-from quantsim.simulator.plan import Path, Plan, make_plan
+from quantsim.simulator.plan import Benchmark, Path, Plan, make_plan
 
 __all__ = ["Planner"]
 
@@ -35,6 +35,7 @@ class Planner:
         prices: prices of the data.
         splits: split name → (first bar, number of bars).
         begins: first bar of the series.
+        benchmark: makes the pool that metrics compare with.
     """
 
     experiment: Experiment
@@ -42,6 +43,7 @@ class Planner:
     prices: Prices
     splits: dict[str, tuple[int, int]]
     begins: int
+    benchmark: Callable[[], Benchmark]
 
     def objective_shape(self, n_bars: int, *, whole: bool = False) -> ObjectiveShape:
         """Returns the objective over windows of ``n_bars`` bars of training, or with the whole window as its only period."""
@@ -101,7 +103,16 @@ class Planner:
         phases = np.unique(firsts % self.setup.chunk_bars)
         phase = int(phases[0]) if phases.size == 1 else None
         shape = SampleShape(n_bars, self.prices.bars_per_day)
-        plan = make_plan(self.setup, shape, tuple(metrics), phase, path, objective=objective, details=details)
+        plan = make_plan(
+            self.setup,
+            shape,
+            tuple(metrics),
+            phase,
+            path,
+            objective=objective,
+            details=details,
+            benchmark=self.benchmark,
+        )
         return plan, jnp.asarray(firsts)
 
     def split_plans(self, names: tuple[str, ...], *, details: bool) -> SplitPlans:

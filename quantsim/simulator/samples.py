@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from numpy.typing import NDArray
 
 from quantsim.metrics import Need, Sample, SampleShape, compute
 from quantsim.objective import Period
@@ -17,7 +18,7 @@ from quantsim.pools.market import FeeRates, Market
 from quantsim.simulator.bar_path import BarPath, bar_path
 from quantsim.simulator.plan import Plan
 
-__all__ = ["Simulated", "bar_samples", "metrics_of", "samples"]
+__all__ = ["Simulated", "bar_samples", "daily_bars", "metrics_of", "samples"]
 
 
 class Simulated(NamedTuple):
@@ -28,12 +29,15 @@ class Simulated(NamedTuple):
         window: the window.
         market: market of the pool's tokens, (T_all, n).
         rates: rates in the window, () or (T,).
+        benchmark: values of the benchmark at the first bar of each day in every reported period, (D,) each; None if no metric
+            reads them.
     """
 
     run: Run
     window: Window
     market: Market
     rates: FeeRates
+    benchmark: tuple[Array, ...] | None = None
 
 
 def metrics_of(
@@ -61,10 +65,11 @@ def samples(plan: Plan, simulated: Simulated, periods: Sequence[Period], needs: 
         periods: parts of the window; static.
         needs: quantities that the metrics read.
     """
-    run, window, market, _ = simulated
+    run, window, market = simulated.run, simulated.window, simulated.market
     if needs & (Need.BARS | Need.REBALANCING):
         return bar_samples(plan, bar_path(run, market, window, periods), simulated, periods, needs)
-    sampled = [_sample_bars(period, plan) for period in periods]
+    # A sample that does not need every bar reads the first bar of each day, and the last bar.
+    sampled = [np.append(daily_bars(period, plan.shape.bars_per_day), period.end - 1) for period in periods]
     values, shares = run.value_at(np.concatenate(sampled)), run.shares_at(np.array([one[0] for one in sampled]))
     changes, revenue = run.weight_change(periods), run.fee_revenue(periods)
     found = []
@@ -91,7 +96,7 @@ def bar_samples(
     plan: Plan, path: BarPath, simulated: Simulated, periods: Sequence[Period], needs: Need
 ) -> list[Sample]:
     """Returns the sample of each period, from a path at every bar."""
-    run, window, market, rates = simulated
+    run, window, market, rates = simulated.run, simulated.window, simulated.market, simulated.rates
     changes, found = run.weight_change(periods), []
     for index, period in enumerate(periods):
         inside = slice(period.first, period.end)
@@ -117,9 +122,9 @@ def bar_samples(
     return found
 
 
-def _sample_bars(period: Period, plan: Plan) -> np.ndarray:
-    """Returns the bars of a sample that does not need every bar: the first of each day, and the last."""
-    return period.first + np.append(np.arange(0, period.n_bars, plan.shape.bars_per_day), period.n_bars - 1)
+def daily_bars(period: Period, bars_per_day: int) -> NDArray[np.int64]:
+    """Returns the first bar of each day of a period, counted from the first bar of the window."""
+    return period.first + np.arange(0, period.n_bars, bars_per_day)
 
 
 def _held_values(shares: Array, market: Market, start: Array, period: Period) -> tuple[Array, Array]:

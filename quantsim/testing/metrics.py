@@ -31,6 +31,7 @@ FIELDS = {
     Need.TURNOVER: ("weight_change",),
     Need.FEES: ("fee_revenue",),
     Need.REBALANCING: ("rebalancing_loss", "rebalancing_costs"),
+    Need.BENCHMARK: ("benchmark_values",),
 }
 """What of a sample each need stands for."""
 
@@ -164,6 +165,8 @@ def _sample(path: FloatArray, shape: SampleShape) -> Sample:
     rest |= {"rebalancing_loss": 0.004, "rebalancing_costs": 0.007}
     scaled: dict[str, Any] = {name: np.asarray(share * path[0]) for name, share in rest.items()}
     arrays: Any = path
+    days = np.arange(shape.n_daily)
+    scaled["benchmark_values"] = path[0] * np.exp(0.02 * np.sin(days))
     return Sample.from_bars(arrays, shape.bars_per_day, weight_change=np.asarray(3.25), **scaled)  # type: ignore[arg-type]
 
 

@@ -82,6 +82,9 @@ class ToyObjective:
     def map_sets(self, function: Callable[[Any], Any], sets: Any) -> Any:
         return jax.vmap(function)(sets)
 
+    def for_windows(self, starts: Array) -> ToyObjective:
+        return self
+
     def with_price_noise(self, scale: float, key: Array) -> ToyObjective:
         return replace(self, shift=scale * jax.random.normal(key))
 

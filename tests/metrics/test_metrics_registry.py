@@ -32,6 +32,7 @@ def sample() -> Sample:
         fee_revenue=jnp.asarray(0.1),
         rebalancing_loss=jnp.asarray(0.03),
         rebalancing_costs=jnp.asarray(0.01),
+        benchmark_values=path[:: SHAPE.bars_per_day] ** 0.9,
     )
 
 
@@ -49,6 +50,7 @@ def test_daily_objectives_do_not_need_every_bar() -> None:
     assert needs_of(["daily_sharpe", "daily_log_sharpe", "daily_sortino"]) == Need.DAILY
     assert needs_of([name for name in NAMES if "returns" in name]) == Need.ENDS
     assert needs_of(["returns", "ulcer", "turnover"]) == Need.ENDS | Need.BARS | Need.TURNOVER
+    assert needs_of(["information_ratio"]) == Need.DAILY | Need.BENCHMARK
     assert needs_of([]) == Need(0)
 
 

@@ -122,7 +122,7 @@ def advance(program: Program, state: TrainState, inputs: Inputs, n_steps: Array)
 def flatness(program: Program, params: Params, inputs: Inputs) -> Array:
     """Returns the Hessian trace of minus the objective on the first window, (S,): the sharpness of the maximum."""
     settings, starts = program.settings, jnp.asarray([program.windows.first])
-    objective = inputs.objective.forward_in_time()
+    objective = inputs.objective.forward_in_time().for_windows(starts)
 
     def one(sets: tuple[Params, Params]) -> Array:
         moved, frozen = sets
@@ -143,6 +143,7 @@ def _step(program: Program, state: TrainState, info: StepInfo, inputs: Inputs) -
     starts = program.windows.draw(inputs.key, state.step, settings.batch_size, settings.sampling)
     if settings.price_noise:
         objective = objective.with_price_noise(settings.price_noise, jax.random.fold_in(key, 1))
+    objective = objective.for_windows(starts)
     update = optimiser(settings).update
 
     def one(lane: tuple[Params, Params, Any]) -> tuple[Array, Array, Params, Any]:
