@@ -73,8 +73,8 @@ def bounded(name: str, values: Array) -> Array:
 def compute(names: Iterable[str], sample: Sample, shape: SampleShape) -> dict[str, Array]:
     """Returns the named metrics of one window, each a scalar (). A metric is nan if the window is too short for it.
 
-    Call it under ``jit``, so that common work is shared. Metrics that read only ``Need.ENDS`` and ``Need.DAILY``
-    (:attr:`Metric.is_daily`) also take NumPy arrays, and then return NumPy arrays, without compilation; they take samples with
+    Call it under ``jit``, so that common work is shared. Metrics of daily values (:attr:`Metric.is_daily`) also
+    take NumPy arrays, and then return NumPy arrays, without compilation; they take samples with
     leading axes, (..., D) daily values and (...) scalars, and return (...).
 
     Args:

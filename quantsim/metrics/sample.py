@@ -228,5 +228,5 @@ class Metric:
 
     @property
     def is_daily(self) -> bool:
-        """Whether it is a function of daily values: it reads nothing but them, and the first and last value."""
-        return self.needs in Need.ENDS | Need.DAILY
+        """Whether it is a function of daily values: it reads only those of pool and benchmark, and the first and last value."""
+        return self.needs in Need.ENDS | Need.DAILY | Need.BENCHMARK

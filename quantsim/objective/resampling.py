@@ -49,6 +49,7 @@ def daily_metrics(
     *,
     hodl: FloatArray | None = None,
     uniform_hodl: FloatArray | None = None,
+    constant_weights: FloatArray | None = None,
     objective: Objective | None = None,
 ) -> dict[str, FloatArray]:
     """Returns metrics of the paths of daily values that these returns make.
@@ -58,6 +59,7 @@ def daily_metrics(
         daily_log_returns: (..., T) daily log returns of the pool.
         hodl: (..., T) returns of holding the initial reserves, for metrics over HODL; without them, those metrics are nan.
         uniform_hodl: (..., T) returns of holding equal values of each token, likewise.
+        constant_weights: (..., T) returns of the pool with constant weights, for ``information_ratio``, likewise.
         objective: objective of the study, for "objective", over a single period.
 
     Returns:
@@ -67,20 +69,26 @@ def daily_metrics(
     wanted = [name for name in names if name != OBJECTIVE]
     if OBJECTIVE in names and objective is not None:
         wanted += [name for name in _parts(objective) if name not in wanted]
-    values = np.exp(np.cumsum(daily_log_returns, axis=-1))
-    start = np.ones(values.shape[:-1])
+    daily = _path(daily_log_returns)
+    start = daily[..., 0]
     ends = [
         np.full_like(start, np.nan) if held is None else np.exp(np.sum(held, axis=-1)) for held in (hodl, uniform_hodl)
     ]
     nothing = np.zeros_like(start)
-    daily = np.concatenate([start[..., None], values], axis=-1)
+    benchmark = np.full_like(daily, np.nan) if constant_weights is None else _path(constant_weights)
     # The metrics that need no other part of a sample take arrays of NumPy.
-    sample = Sample(*cast(Any, (start, values[..., -1], *ends, daily, None, nothing, nothing)))
+    sample = Sample(*cast(Any, (start, daily[..., -1], *ends, daily, None, nothing, nothing, None, None, benchmark)))
     with np.errstate(all="ignore"):
         found = compute(wanted, sample, SampleShape(daily.shape[-1], 1))
         if OBJECTIVE in names and objective is not None:
             found[OBJECTIVE] = _combined(objective, found)
     return {name: np.asarray(found[name]) for name in names}
+
+
+def _path(daily_log_returns: FloatArray) -> FloatArray:
+    """Returns the values (..., T + 1) that start at 1 and make these returns (..., T)."""
+    values = np.exp(np.cumsum(daily_log_returns, axis=-1))
+    return np.concatenate([np.ones((*values.shape[:-1], 1)), values], axis=-1)
 
 
 def _combined(objective: Objective, metrics: Mapping[str, Array]) -> Array:
@@ -98,6 +106,7 @@ def resampled_metrics(
     *,
     hodl: Mapping[str, FloatArray] | None = None,
     uniform_hodl: Mapping[str, FloatArray] | None = None,
+    constant_weights: FloatArray | None = None,
     objective: Objective | None = None,
 ) -> dict[str, dict[str, FloatArray]]:
     """Returns metrics of several pools on the same resampled days.
@@ -108,12 +117,14 @@ def resampled_metrics(
         days: (B, T) indices of days, one row for each resample, as of :func:`quantsim.statistics.resampled_days`.
         hodl: pool → (T,) returns of holding its initial reserves; metrics over HODL of other pools are nan.
         uniform_hodl: pool → (T,) returns of holding equal values of each token, likewise.
+        constant_weights: (T,) returns of the pool with constant weights; without them, ``information_ratio`` is nan.
         objective: objective of the study.
 
     Returns:
         pool → metric → (B,).
     """
     names = tuple(names)
+    benchmark = None if constant_weights is None else constant_weights[days]
     held = {id(returns): returns[days] for table in (hodl, uniform_hodl) for returns in (table or {}).values()}
 
     def resampled(table: Mapping[str, FloatArray] | None, pool: str) -> FloatArray | None:
@@ -125,6 +136,7 @@ def resampled_metrics(
             returns[days],
             hodl=resampled(hodl, pool),
             uniform_hodl=resampled(uniform_hodl, pool),
+            constant_weights=benchmark,
             objective=objective,
         )
         for pool, returns in daily_log_returns.items()

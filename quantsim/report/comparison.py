@@ -31,7 +31,7 @@ __all__ = ["HODL", "LEVEL", "SELECTED", "Comparison", "PoolResult", "Row", "Spli
 FloatArray = NDArray[np.float64]
 
 SELECTED = "selected"
-HODL = "hodl"
+BENCHMARK, HODL = "constant_weights", "hodl"
 
 LEVEL = 0.9
 N_RESAMPLES = 1000
@@ -347,7 +347,8 @@ def _intervals(
         kind: {pool: returns[HODL] for pool in returns if HODL in returns and _holds(tables, pool, over)}
         for kind, over in (("hodl", "returns_over_hodl"), ("uniform_hodl", "returns_over_uniform_hodl"))
     }
-    values = resampled_metrics(names, returns, days, objective=objective, **holding)
+    benchmark = returns.get(BENCHMARK)
+    values = resampled_metrics(names, returns, days, constant_weights=benchmark, objective=objective, **holding)
     found: dict[str, dict[str, Interval]] = {pool: {} for pool in returns}
     for pool, name in ((pool, name) for pool in returns for name in names):
         point, resampled = tables[SELECTED].get(name), values[SELECTED][name]

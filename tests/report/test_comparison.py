@@ -98,6 +98,29 @@ def test_returns_over_holding_are_resampled_with_the_holding(comparison: Compari
     assert row.differences["hodl"].upper == pytest.approx(expected.upper, rel=1e-9)
 
 
+def test_the_information_ratio_is_resampled_with_constant_weights():
+    def with_ratio(pool: Baseline) -> Baseline:
+        benchmark = BASELINES["constant_weights"].daily_log_returns
+        found = {
+            split: daily_metrics(["information_ratio"], own, constant_weights=benchmark[split])
+            for split, own in pool.daily_log_returns.items()
+        }
+        return replace(pool, metrics={split: {**pool.metrics[split], **found[split]} for split in DAYS})
+
+    skill = STUDY.override(["objective.metric=information_ratio"]).objective
+    pools = {name: with_ratio(pool) for name, pool in BASELINES.items()}
+    row = compare(skill, with_ratio(SELECTED), pools).splits[1].row("information_ratio")
+    excess = SELECTED.daily_log_returns["validation"] - BASELINES["constant_weights"].daily_log_returns["validation"]
+    expected = interval(
+        lambda returns: daily_metrics(["daily_log_sharpe"], returns)["daily_log_sharpe"],
+        excess,
+        block=block_of("validation"),
+    )
+    assert (row.interval.lower, row.interval.upper) == pytest.approx((expected.lower, expected.upper), rel=1e-9)
+    assert row.differences["constant_weights"].lower == row.interval.lower  # which have none
+    assert compare(skill, with_ratio(SELECTED), {}).splits[1].row("information_ratio").interval is None
+
+
 def test_a_pool_of_other_initial_weights_has_no_interval_over_holding():
     other = over_holding(SELECTED, drawn("another holding", 9))
     row = compare(OBJECTIVE, other, BASELINES).splits[0].row("returns_over_hodl")
