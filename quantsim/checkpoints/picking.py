@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -199,19 +199,33 @@ def pick_among(
     rows = [row for run in runs for row in store.checkpoints(run_id=run.run_id, metrics=[*names, TIE_METRIC])]
     if rows and theirs != (OBJECTIVE,) and not any_has(rows, names):
         rows = store.checkpoints(run_id=runs[0].run_id)  # so that the message can say what is stored
-    rule, evaluate = method_of(method), None
-    if rule.reads_returns:
-        rows = with_returns(store, runs, rows, rule.splits)
-    if rule.evaluates and runs:
-        evaluate = evaluation_of(runs, experiment, metrics[0], rule.split, evaluator)
+    rows, needed = _needed(store, experiment, runs, rows, method, metrics[0], evaluator)
     chosen = None if theirs else metrics
-    selection = select(rows, method, chosen, minimum=minimum, constraints=constraints, evaluate=evaluate)
+    selection = select(rows, method, chosen, minimum=minimum, constraints=constraints, **needed)
     if len(runs) == len(given):
         return selection
     others = (
         f"{len(given) - len(runs)} of {len(given)} runs left out: another [objective], so another {', '.join(metrics)}"
     )
     return replace(selection, notes=(others, *selection.notes))
+
+
+def _needed(
+    store: CheckpointStore,
+    experiment: Experiment,
+    runs: Sequence[Run],
+    rows: list[Checkpoint],
+    method: str,
+    metric: str,
+    evaluator: Evaluator | None,
+) -> tuple[list[Checkpoint], dict[str, Any]]:
+    """Returns the rows with what the method reads of them, and further arguments of ``select``."""
+    rule = method_of(method)
+    if rule.reads_returns and runs:
+        return with_returns(store, runs, rows, rule.splits), {"constant_weights": _constant_weights(store, runs)}
+    if rule.evaluates and runs:
+        return rows, {"evaluate": evaluation_of(runs, experiment, metric, rule.split, evaluator)}
+    return rows, {}
 
 
 def with_returns(
@@ -225,6 +239,12 @@ def with_returns(
         for checkpoint_id, values in zip(table.checkpoint_ids, table.values, strict=True):
             found.setdefault(checkpoint_id, {})[split] = values
     return [replace(row, daily_log_returns=found.get(row.checkpoint_id, {})) for row in rows]
+
+
+def _constant_weights(store: CheckpointStore, runs: Iterable[Run]) -> Mapping[str, NDArray[np.float64]] | None:
+    """Returns the stored daily log returns of constant weights, which comparable runs share; None if no run has them."""
+    stored = (store.baselines(run.run_id).get("constant_weights") for run in runs)
+    return next((baseline.daily_log_returns for baseline in stored if baseline is not None), None)
 
 
 def any_has(rows: Iterable[Checkpoint], names: Iterable[str]) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +21,14 @@ from quantsim.checkpoints.methods import Method, Score
 from quantsim.errors import SelectionError, nearest
 from quantsim.ranking import TIE_METRIC
 
-__all__ = ["N_CANDIDATES", "N_NEIGHBOURS", "N_PERIODS", "Evaluate", "description", "scored"]
+__all__ = ["N_CANDIDATES", "N_NEIGHBOURS", "N_PERIODS", "Evaluate", "Returns", "description", "scored"]
 
 FloatArray = NDArray[np.float64]
 Evaluate = Callable[[Mapping[str, FloatArray]], Mapping[str, Mapping[str, FloatArray]]]
 """Raw name → (S, m) to split → metric → (S,), such as :meth:`quantsim.Evaluator.evaluate_many`."""
+
+Returns = Mapping[str, FloatArray]
+"""Split to daily log returns (D-1,)."""
 
 Statistic = Callable[[FloatArray], FloatArray]
 """Daily log returns (..., T) to the metric (...)."""
@@ -57,7 +61,11 @@ def description(rule: Method, metric: str) -> str:
 
 
 def scored(
-    rows: Sequence[Checkpoint], rule: Method, metric: str, evaluate: Evaluate | None = None
+    rows: Sequence[Checkpoint],
+    rule: Method,
+    metric: str,
+    evaluate: Evaluate | None = None,
+    constant_weights: Returns | None = None,
 ) -> tuple[list[Checkpoint], tuple[str, ...]]:
     """Returns rows whose only metric, on the split of the method, is the score, and notes on rows that have none.
 
@@ -66,6 +74,7 @@ def scored(
         rule: a method with a score.
         metric: the metric that the score is of.
         evaluate: evaluates parameter sets; only for ``PLATEAU``.
+        constant_weights: split → (D-1,) returns of constant weights; only for a metric that compares with them.
 
     Raises:
         SelectionError: the score cannot be computed for this metric, or no row has what it needs.
@@ -76,9 +85,11 @@ def scored(
     elif rule.score is Score.SPLIT_RANK:
         values = _mean_ranks(np.array([[value_of(row, split, metric) for row in rows] for split in rule.splits]))
     else:
-        statistic = _of_returns(metric)
+        statistic, is_relative = _of_returns(metric)
         rows, notes = _with_returns(rows, rule.splits)
-        returns = np.array([np.concatenate([row.daily_log_returns[split] for split in rule.splits]) for row in rows])
+        returns = np.array([_joined(row.daily_log_returns, rule.splits) for row in rows])
+        if is_relative:
+            returns = returns - _benchmark(constant_weights, metric, rule.splits)
         values = (lower_ends if rule.score is Score.LOWER else period_ranks)(returns, statistic)
     what = description(rule, metric)
     known = [(row, float(value)) for row, value in zip(rows, values, strict=True) if not np.isnan(value)]
@@ -89,16 +100,20 @@ def scored(
     return [_with_score(row, rule.split, metric, value) for row, value in known], notes
 
 
-def _of_returns(metric: str) -> Statistic:
-    """Returns the metric as a function of daily log returns; raises SelectionError if these do not determine it."""
-    from quantsim.metrics import metric_names  # imports JAX
+def _of_returns(metric: str) -> tuple[Statistic, bool]:
+    """Returns the metric as a function of daily log returns, and whether these are to be those above constant weights.
+
+    Raises:
+        SelectionError: the metric needs more than daily returns.
+    """
+    from quantsim.metrics import Need, get_metric, metric_names  # imports JAX
     from quantsim.objective.resampling import daily_metrics, is_resampled
 
-    def statistic(returns: FloatArray) -> FloatArray:
-        return daily_metrics([metric], returns)[metric]
+    def values(name: str, returns: FloatArray) -> FloatArray:
+        return daily_metrics([name], returns, constant_weights=np.zeros_like(returns))[name]
 
     def is_known(name: str) -> bool:  # metrics over HODL are nan without its returns
-        return is_resampled(name) and not np.isnan(daily_metrics([name], np.array([0.01, -0.02, 0.03]))[name])
+        return is_resampled(name) and not np.isnan(values(name, np.array([0.01, -0.02, 0.03])))
 
     if not is_known(metric):
         known = [name for name in metric_names() if is_known(name)]
@@ -106,7 +121,21 @@ def _of_returns(metric: str) -> Statistic:
             f"daily returns do not determine {metric!r}: {nearest(metric, known)} (these can be compared by periods or "
             f"intervals: {', '.join(known)})"
         )
-    return statistic
+    return partial(values, metric), Need.BENCHMARK in get_metric(metric).needs
+
+
+def _joined(returns: Returns, splits: Sequence[str]) -> FloatArray:
+    return np.concatenate([returns[split] for split in splits])
+
+
+def _benchmark(constant_weights: Returns | None, metric: str, splits: Sequence[str]) -> FloatArray:
+    """Returns the daily log returns of constant weights on these splits."""
+    if constant_weights is None or any(split not in constant_weights for split in splits):
+        raise SelectionError(
+            f"{metric} compares with constant weights, whose daily returns of {' and '.join(splits)} are not known: runs of "
+            "earlier versions have none; run the study again, or select by another metric"
+        )
+    return _joined(constant_weights, splits)
 
 
 def lower_ends(returns: FloatArray, statistic: Statistic) -> FloatArray:

@@ -28,7 +28,7 @@ from quantsim.checkpoints.methods import (
     on_stored_splits,
 )
 from quantsim.checkpoints.pareto import balanced, pareto_front, signed
-from quantsim.checkpoints.scores import N_CANDIDATES, Evaluate, description, scored
+from quantsim.checkpoints.scores import N_CANDIDATES, Evaluate, Returns, description, scored
 from quantsim.errors import SelectionError, nearest
 from quantsim.ranking import TIE_METRIC
 
@@ -115,6 +115,7 @@ def select(
     minimum: float | None = None,
     constraints: Mapping[str, float] | None = None,
     evaluate: Evaluate | None = None,
+    constant_weights: Returns | None = None,
 ) -> Selection:
     """Selects rows by one of the methods in ``SELECTION_METHODS`` or ``LOAD_METHODS``.
 
@@ -144,6 +145,8 @@ def select(
         constraints: train metric → smallest allowed value; rows below are left out, unless all are.
         evaluate: evaluates parameter sets, for ``plateau``: raw name → (S, m) to split → metric → (S,), such as
             :meth:`quantsim.Evaluator.evaluate_many`.
+        constant_weights: split → (D-1,) daily log returns of constant weights, for ``validation_lower`` and ``consistent`` by
+            ``information_ratio``.
 
     Raises:
         SelectionError: the method or metric is unknown, the split is not stored, or no row is eligible; the message says
@@ -167,7 +170,7 @@ def select(
     if rule.guard is not None and least is not None:
         able = at_least(able, rule.guard, names[0], least)
     if rule.score is not None:
-        able, found = _by_score(able, rule, names[0], evaluate)
+        able, found = _by_score(able, rule, names[0], evaluate, constant_weights)
         notes += found
     picked = _picked(able, method, rule, metrics)
     if rule.per_set:
@@ -181,12 +184,16 @@ def select(
 
 
 def _by_score(
-    able: Sequence[Checkpoint], rule: Method, metric: str, evaluate: Evaluate | None
+    able: Sequence[Checkpoint],
+    rule: Method,
+    metric: str,
+    evaluate: Evaluate | None,
+    constant_weights: Returns | None,
 ) -> tuple[list[Checkpoint], tuple[str, ...]]:
     """Returns the eligible rows with their score as the metric, and notes on the others and on the best score."""
     if rule.score is Score.PLATEAU:
         able = _distinct(able, N_CANDIDATES, rule.split, metric)
-    found, notes = scored(able, rule, metric, evaluate)
+    found, notes = scored(able, rule, metric, evaluate, constant_weights)
     best = ranked(found, rule.split, metric)[0]
     value = value_of(best, rule.split, metric)
     return found, (*notes, f"its {description(rule, metric)} is {value:.3g}")

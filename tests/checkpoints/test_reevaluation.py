@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -15,13 +16,14 @@ from quantsim.checkpoints.scores import N_NEIGHBOURS
 from quantsim.errors import SelectionError
 from quantsim.robustness import neighbours
 
-METRIC = DAYS.objective.name
+STUDY = DAYS.override(['objective.report=["information_ratio"]'])
+METRIC = STUDY.objective.name
 MEMORIES = (3.0, 15.0, 40.0, 90.0)
 
 
 @pytest.fixture(scope="module")
 def evaluator() -> Evaluator:
-    return Evaluator(DAYS)
+    return Evaluator(STUDY)
 
 
 @pytest.fixture(scope="module")
@@ -29,24 +31,25 @@ def store(tmp_path_factory: pytest.TempPathFactory, evaluator: Evaluator) -> Ite
     """A finished search of the study on daily bars, with four trials and their daily returns."""
     with CheckpointStore(tmp_path_factory.mktemp("evaluated") / "c.db") as store:
         run_id = store.begin_run(
-            experiment_id=DAYS.identity,
+            experiment_id=STUDY.identity,
             data_id=evaluator.data_id,
-            name=DAYS.name,
+            name=STUDY.name,
             driver="search",
-            config=DAYS.model_dump(mode="json"),
+            config=STUDY.model_dump(mode="json"),
         )
-        trials = [DAYS.initial_parameters({"memory_days": days}) for days in MEMORIES]
+        trials = [STUDY.initial_parameters({"memory_days": days}) for days in MEMORIES]
         found = evaluator.evaluate_sets({name: np.stack([one[name] for one in trials]) for name in trials[0]})
         store.append(
             run_id,
             [
                 Checkpoint(
                     run_id, number, 0, "search", {name: tuple(values) for name, values in raw.items()},
-                    DAYS.human_parameters(raw), found.metrics_of(number), daily_log_returns=found.returns_of(number),
+                    STUDY.human_parameters(raw), found.metrics_of(number), daily_log_returns=found.returns_of(number),
                 )
                 for number, raw in enumerate(trials)
             ],
         )  # fmt: skip
+        store.set_baselines(run_id, evaluator.baselines())
         store.finish_run(run_id)
         yield store
 
@@ -69,8 +72,10 @@ def test_returns_of_the_store_are_those_that_select_reads(store, evaluator):
         )
         for index, row in enumerate(rows)
     ]
-    for method in ("validation_lower", "consistent"):
-        expected, picked = select(whole, method, METRIC), quantsim.pick(store, method)
+    constant = evaluator.baselines()["constant_weights"].daily_log_returns
+    for method, metric in itertools.product(("validation_lower", "consistent"), (METRIC, "information_ratio")):
+        expected = select(whole, method, metric, constant_weights=constant)
+        picked = quantsim.pick(store, method, metrics=[metric])
         assert picked.checkpoint.key == expected.checkpoint.key
         assert picked.selection.notes == expected.notes
         assert set(picked.checkpoint.metrics) == {"train", "validation", "test"}

@@ -202,3 +202,23 @@ def test_ties_and_constraints_are_those_of_the_other_methods(rows, method):
     kept = select(tied, method, evaluate=flat, constraints={"room": 0.5})
     assert kept.checkpoint is tied[2]
     assert kept.notes[0] == "1 of 3 rows left out: not train room >= 0.5"
+
+
+def test_the_information_ratio_is_that_above_constant_weights(rows):
+    constant = {split: rows[0].daily_log_returns[split] for split in DAYS}
+    above = [
+        row(each.step, each.daily_log_returns, metrics={split: {"information_ratio": 0.0} for split in DAYS})
+        for each in rows[1:]
+    ]
+    excess = [
+        row(each.step, {split: each.daily_log_returns[split] - constant[split] for split in DAYS}) for each in rows[1:]
+    ]
+    for method in ("validation_lower", "consistent"):
+        picked = select(above, method, "information_ratio", constant_weights=constant)
+        expected = select(excess, method)  # its Sharpe ratio
+        assert picked.checkpoint.step == expected.checkpoint.step
+        assert picked.notes[0].split()[-1] == expected.notes[0].split()[-1]
+        with pytest.raises(
+            SelectionError, match="information_ratio compares with constant weights, whose daily returns of"
+        ):
+            select(above, method, "information_ratio")
