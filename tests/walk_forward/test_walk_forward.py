@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,9 +14,10 @@ from walk_forward_support import SCHEDULE, make_prices, make_study
 from quantsim import CheckpointStore, Evaluator, Prices
 from quantsim.checkpoints.stored import study_of_run
 from quantsim.drivers.sgd.step import advance
-from quantsim.errors import ConfigError, DriverError, SelectionError
+from quantsim.errors import ConfigError, DriverError, SelectionError, WindowError
 from quantsim.simulator.evaluate import evaluate_splits
 from quantsim.walk_forward import Schedule, WalkForward, compare_trainers, run_walk_forward
+from quantsim.walk_forward.trainers import budgeted
 
 TRAINERS = ("search", "sgd", "hybrid")
 
@@ -32,14 +32,19 @@ Rows = list[tuple[Any, ...]]
 
 
 def rows_of(store: CheckpointStore, found: WalkForward) -> list[Rows]:
-    """All that each fold stored, but for run ids and times: place, parameters, and metrics by split."""
-    return [
-        [
-            ((row.step, row.parameter_set), dict(row.raw), dict(row.metrics))
-            for row in store.checkpoints(run_id=result.run_id)
-        ]
-        for result in found.results
-    ]
+    """All that each fold stored, but for run ids and times: place, parameters, and metrics and daily returns by split."""
+    return [_rows_of_run(store, result.run_id) for result in found.results]
+
+
+def _rows_of_run(store: CheckpointStore, run_id: str) -> Rows:
+    rows = store.checkpoints(run_id=run_id)
+    splits: list[dict[str, Any]] = [dict(row.metrics) for row in rows]
+    for name in splits[0]:
+        daily = store.daily_log_returns([run_id], name)
+        assert daily.checkpoint_ids == tuple(row.checkpoint_id for row in rows)
+        for own, values in zip(splits, daily.values, strict=True):
+            own[name] = (own[name], values.tobytes())
+    return [((row.step, row.parameter_set), dict(row.raw), own) for row, own in zip(rows, splits, strict=True)]
 
 
 @pytest.fixture(scope="module")
@@ -109,8 +114,7 @@ class Killed(BaseException):
     """Stands for whatever ends the process."""
 
 
-@pytest.mark.parametrize("jobs", [1, 3])
-@pytest.mark.parametrize("trainer", TRAINERS)
+@pytest.mark.parametrize(("trainer", "jobs"), [("search", 1), ("search", 3), ("sgd", 3), ("hybrid", 1)])
 def test_a_killed_walk_forward_ends_with_the_same_numbers(
     trainer: str,
     jobs: int,
@@ -163,33 +167,35 @@ def test_prices_after_a_boundary_change_nothing_before_it(
 
 
 def test_trainers_are_compared_on_the_same_folds_with_the_same_budget(store: CheckpointStore, prices: Prices):
-    names = ("search", "sgd", "hybrid", "random", "fixed")
-    found = compare_trainers(make_study(), prices, store, SCHEDULE, trainers=names, evaluations=9)
+    names = ("search", "sgd", "random", "fixed")
+    found = compare_trainers(make_study(), prices, store, SCHEDULE, trainers=names, evaluations=4)
     assert list(found) == list(names)
     assert len({tuple(result.fold for result in one.results) for one in found.values()}) == 1
-    for name, one in found.items():
-        rows = [store.checkpoints(run_id=run.run_id) for run in store.runs_of_group(one.group_id)]
-        if name in ("search", "random"):
-            assert [len(each) for each in rows] == [9] * 4
-            assert study_of_run(store.run(one.results[0].run_id)).search.sampler == (
-                "tpe" if name == "search" else name
-            )
-        elif name == "sgd":
-            assert [max(row.step for row in each) for each in rows] == [9] * 4
-        elif name == "hybrid":
-            assert all(len(each) <= 5 for each in rows)  # four trials, four steps, and the trial that they make
-        else:
-            given = make_study().initial_parameters()
-            assert all(np.array_equal(row.params[key], given[key]) for (row,) in rows for key in given)
+    rows = {name: [store.checkpoints(run_id=each.run_id) for each in one.results] for name, one in found.items()}
+    assert [len(each) for name in ("search", "random") for each in rows[name]] == [4] * 8
+    assert [max(row.step for row in each) for each in rows["sgd"]] == [4] * 4
+    samplers = [study_of_run(store.run(found[name].results[0].run_id)).search.sampler for name in ("search", "random")]
+    assert samplers == ["tpe", "random"]
+    given = make_study().initial_parameters()
+    assert all(np.array_equal(row.params[key], given[key]) for (row,) in rows["fixed"] for key in given)
 
 
-@pytest.mark.parametrize("trainer", ["search", "sgd"])
-def test_a_failing_fold_is_named(trainer: str, store: CheckpointStore, prices: Prices):
+def test_a_round_of_a_hybrid_run_fits_its_budget():
+    study = make_study("hybrid.trials=50", "hybrid.top=4", "hybrid.steps=100", "hybrid.min_gain=0.1")
+    assert budgeted(study, "hybrid", None).hybrid == study.hybrid
+    small, large = budgeted(study, "hybrid", 40).hybrid, budgeted(study, "hybrid", 1000).hybrid
+    assert (small.trials, small.steps, small.max_evaluations) == (20, 4, 40)
+    assert small.trials + small.top * (small.steps + 1) == 40
+    assert (large.trials, large.steps, large.max_evaluations, large.min_gain) == (50, 100, 1000, 0.0)
+    assert large.rounds * (large.trials + large.top * (large.steps + 1)) >= 1000
+
+
+def test_a_failing_fold_is_named(store: CheckpointStore, prices: Prices):
     study = make_study("objective.metric='daily_sharpe'", "sgd.train=['memory_days']")
-    lengths = Schedule(train_days=1, validation_days=0, test_days=1)
-    with pytest.raises((ConfigError, DriverError, ValueError), match="undefined over 1 days") as failed:
-        run_walk_forward(study, prices, store, lengths, trainer=trainer)
-    assert f"in fold 0 of 123, trained by {trainer}" in failed.value.__notes__
+    lengths = Schedule(train_days=1, validation_days=0, test_days=60)
+    with pytest.raises(WindowError, match="undefined over 1 days") as failed:
+        run_walk_forward(study, prices, store, lengths)
+    assert "in fold 0 of 2, trained by search" in failed.value.__notes__
 
 
 def test_what_would_see_test_data_is_refused(store: CheckpointStore, prices: Prices):
@@ -227,10 +233,3 @@ def test_validation_has_the_share_of_the_study_by_default():
     assert [fold.test.start - folds[0].test.start for fold in folds] == [timedelta(days=31 * i) for i in range(3)]
     assert len(Schedule().folds(study)) == 4
     assert Schedule().folds(make_study())[0].validation is None
-
-
-def test_a_stored_fold_can_be_read_without_the_walk_forward(tmp_path: Path, prices: Prices):
-    with CheckpointStore(tmp_path / "b.db") as store:
-        found = run_walk_forward(make_study(), prices, store, SCHEDULE, trainer="fixed")
-        (row,) = store.checkpoints(run_id=found.results[2].run_id)
-    assert row.metrics == found.results[2].checkpoint.metrics
