@@ -28,7 +28,7 @@ from quantsim.walk_forward.fold_result import FoldResult
 from quantsim.walk_forward.memory import memory_days
 from quantsim.walk_forward.run import data_identity, selected
 from quantsim.walk_forward.schedule import check_causal, span_of, with_periods
-from quantsim.walk_forward.trainers import Resources, budgeted, check_selection, check_trainer, purpose_of
+from quantsim.walk_forward.trainers import Resources, budgeted, check_selection, check_trainer, content_of_task
 from quantsim.walk_forward.training import FoldProgress, Task, train_all
 
 __all__ = ["CrossValidation", "Grouping", "check_cross_validation", "run_cross_validation"]
@@ -126,9 +126,9 @@ def run_cross_validation(
     start, end = whole = span_of(experiment)
     prices = experiment.load_prices() if prices is None else prices
     data_id = data_identity(experiment, prices)
-    purpose = experiment.identity_for(purpose_of(trainer))
+    content = content_of_task(experiment, trainer)
     blocks = [[split.train, split.test] for split in splits.splits]
-    group_id = digest(["cpcv", trainer, purpose, start.isoformat(), end.isoformat(), unit.days, blocks, data_id])
+    group_id = digest(["cpcv", content, start.isoformat(), end.isoformat(), unit.days, blocks, data_id])
 
     def spans(of: Sequence[Block]) -> list[Span]:
         return [Span(start + first * unit, start + stop * unit) for first, stop in of]

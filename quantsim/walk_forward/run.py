@@ -19,7 +19,7 @@ from quantsim.simulator import Evaluator
 from quantsim.storages.location import Location
 from quantsim.walk_forward.fold_result import FoldResult, FoldT
 from quantsim.walk_forward.schedule import Schedule, check_causal, fold_experiment, span_of, with_periods
-from quantsim.walk_forward.trainers import Resources, budgeted, check_selection, check_trainer, purpose_of
+from quantsim.walk_forward.trainers import Resources, budgeted, check_selection, check_trainer, content_of_task
 from quantsim.walk_forward.training import FoldProgress, Task, train_all
 
 __all__ = [
@@ -194,4 +194,4 @@ def _group_id(experiment: Experiment, trainer: str, folds: Sequence[Fold], data_
         [moment.isoformat() for span in (fold.train, fold.validation, fold.test) for moment in span or ()]
         for fold in folds
     ]
-    return digest(["walk-forward", trainer, experiment.identity_for(purpose_of(trainer)), spans, data_id])
+    return digest(["walk-forward", content_of_task(experiment, trainer), spans, data_id])

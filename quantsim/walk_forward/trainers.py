@@ -10,10 +10,11 @@ from quantsim.checkpoints import CheckpointStore
 from quantsim.checkpoints.methods import METHODS
 from quantsim.checkpoints.picking import check_method, method_named
 from quantsim.config import Experiment
-from quantsim.config.identity import GRADIENTS, HYBRID, SEARCH, Decides
+from quantsim.config.identity import GRADIENTS, HYBRID, SEARCH
 from quantsim.drivers.search.engines import Backend, check_backend
 from quantsim.errors import ConfigError, DriverError
 from quantsim.prices import Prices
+from quantsim.search_space import load_search_space
 from quantsim.storages.location import Location, default_storage, storage_file
 
 __all__ = [
@@ -24,7 +25,7 @@ __all__ = [
     "budgeted",
     "check_selection",
     "check_trainer",
-    "purpose_of",
+    "content_of_task",
     "train",
 ]
 
@@ -93,9 +94,20 @@ def check_selection(experiment: Experiment, method: str | None) -> None:
         raise ConfigError(f"method = {name!r} selects several sets, and a fold needs one: use another")
 
 
-def purpose_of(trainer: str) -> Decides:
-    """Returns what the keys of a study decide that count for a trainer."""
-    return _PURPOSES[trainer]
+def content_of_task(experiment: Experiment, trainer: str) -> dict[str, Any]:
+    """Returns all that decides what a trainer finds on given folds and data, as JSON values.
+
+    Unlike in the identity of a single run, budgets count, because a search that has had more trials is another result.
+    """
+    found: dict[str, Any] = {"trainer": trainer, "study": experiment.identity_for(_PURPOSES[trainer])}
+    search, hybrid = experiment.search, experiment.hybrid
+    if trainer in ("search", "random", "hybrid"):
+        found["space"] = load_search_space(experiment).describe()
+    if trainer in ("search", "random"):
+        found["budget"] = [search.trials, search.patience, search.min_gain]
+    if trainer == "hybrid":
+        found["budget"] = [hybrid.rounds, hybrid.min_gain, hybrid.max_evaluations]
+    return found
 
 
 def budgeted(experiment: Experiment, trainer: str, evaluations: int | None) -> Experiment:
@@ -209,8 +221,9 @@ def train(
     if trainer == "hybrid":
         from quantsim.drivers.hybrid import run_hybrid
 
+        name = f"{experiment.name}-{group[0][:8]}"  # of its study, too, which another budget must not share
         return run_hybrid(
-            experiment,
+            experiment.model_copy(update={"name": name}),
             prices,
             store,
             series=series,

@@ -17,7 +17,7 @@ from quantsim.drivers.sgd.step import advance
 from quantsim.errors import ConfigError, DriverError, SelectionError, WindowError
 from quantsim.simulator.evaluate import evaluate_splits
 from quantsim.walk_forward import Schedule, WalkForward, compare_trainers, run_walk_forward
-from quantsim.walk_forward.trainers import budgeted
+from quantsim.walk_forward.trainers import budgeted, content_of_task
 
 TRAINERS = ("search", "sgd", "hybrid")
 
@@ -188,6 +188,19 @@ def test_a_round_of_a_hybrid_run_fits_its_budget():
     assert small.trials + small.top * (small.steps + 1) == 40
     assert (large.trials, large.steps, large.max_evaluations, large.min_gain) == (50, 100, 1000, 0.0)
     assert large.rounds * (large.trials + large.top * (large.steps + 1)) >= 1000
+
+
+def test_other_budgets_and_ranges_are_other_results(store: CheckpointStore, prices: Prices):
+    lengths = Schedule(train_days=40, validation_days=12, test_days=60)
+    large, small = (run_walk_forward(make_study(), prices, store, lengths, evaluations=n) for n in (6, 4))
+    other = make_study("search.ranges.memory_days={low=1.0, high=2.0}")
+    ranges = run_walk_forward(other, prices, store, lengths, evaluations=4)
+    rows = [store.checkpoints(run_id=one.results[0].run_id) for one in (large, small, ranges)]
+    assert [len(each) for each in rows] == [6, 4, 4]
+    again = run_walk_forward(make_study(), prices, store, lengths, evaluations=4)
+    assert contents(again) == contents(small)
+    budgets = [budgeted(make_study(), "hybrid", n) for n in (None, 6, 9)]
+    assert len({str(content_of_task(study, "hybrid")) for study in (*budgets, other)}) == 4
 
 
 def test_a_failing_fold_is_named(store: CheckpointStore, prices: Prices):
