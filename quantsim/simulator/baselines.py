@@ -47,6 +47,7 @@ class BaselinePool:
     params: dict[str, Array]
 
 
+@in_float64
 def baseline_pool(evaluator: Evaluator, name: str) -> BaselinePool:
     """Returns the pool of a baseline of an evaluator's experiment."""
     weights = () if has_initial_weights(evaluator.experiment.pools[-1]) else tuple(_first_shares(evaluator).tolist())
