@@ -81,13 +81,16 @@ _CONTEXT: dict[tuple[str, str], tuple[str, ...]] = {
     ("simulate", "--store"): ("--from", "best"),
     ("export", "--store"): ("best",),
     ("select", "--split-minimum"): ("--method", "best_train_min_test", "--store", "{store}/checkpoints.db"),
+    ("validate", ""): ("--store", "{store}/checkpoints.db"),
+    ("validate", "--rule-file"): ("--store", "{store}/checkpoints.db"),
+    ("validate", "--set"): ("--study", "momentum_fees", "--store", "{store}/checkpoints.db"),
     ("sgd", "--top"): ("--from-study", "any"),
     ("dashboard", "--host"): ("--store", "{store}/checkpoints.db"),
     ("dashboard", "--port"): ("--store", "{store}/checkpoints.db"),
     ("select", "--rule-file"): ("--store", "{store}/checkpoints.db"),
     ("select", "--set"): ("--study", "momentum_fees", "--store", "{store}/checkpoints.db"),
 }
-"""(command, option) → what else is given, so that the option counts."""
+"""(command, option, or "" for an argument) → what else is given, so that the option counts."""
 
 _ARGUMENTS = {
     "run": ("momentum_fees", "--set", "driver=search"),
@@ -153,7 +156,8 @@ def option_cases() -> Iterator[Case]:
             yield Case(f"{command} {flag}={shown!r}", (command, *around, f"{flag}={value}"), _told(flag, value))
     for command in sorted(TREE.commands):
         yield Case(f"{command} --nonsense", (command, "--nonsense"), ("--nonsense",))
-        yield Case(f"{command} surplus argument", (command, "one", "surplus"), ("surplus", "one", "--storage"))
+        around = _CONTEXT.get((command, ""), ())
+        yield Case(f"{command} surplus argument", (command, *around, "one", "surplus"), ("surplus", "one", "--storage"))
     yield Case("no such command", ("nonsense",), ("nonsense",))
     for name in ("nonsense", "", "no/such.toml", "{inputs}", LONG):
         yield Case(f"space {name[:60]}", ("space", name), (name, "search space"))

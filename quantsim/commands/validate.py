@@ -73,11 +73,12 @@ def validate(
     check_files(plot=plot)
     if settings and study is None:
         raise ConfigError("--set changes a study: name it with --study")
+    given = load_experiment(study, settings) if study is not None else None
     with open_existing_store(store) as results:
         found = validated(
             results,
             runs or (),
-            study=load_experiment(study, settings) if study is not None else None,
+            study=given,
             method=method,
             metrics=metrics or (),
             evaluate=evaluate,
