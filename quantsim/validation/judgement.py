@@ -83,7 +83,7 @@ def _of_searched(verdict: Verdict, evidence: Evidence, names: Sequence[str]) -> 
     ratio, needed = yearly_ratio(evidence.ratio), yearly_ratio(evidence.needed)
     figures = (
         f"its information ratio over constant weights is {ratio:.2f} a year on {' and '.join(evidence.searched)} data "
-        f"({evidence.n_days} days), where {needed:.2f} or more is significant."
+        f"({evidence.n_days} daily returns), where {needed:.2f} or more is significant."
     )
     if verdict in ("skill", "contradicted"):
         return f"The selected set beats constant weights by more than luck explains: {figures}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from quantsim.checkpoints.checkpoint import IMPORTED, Checkpoint, Run
-from quantsim.validation.lineage import given_trials, source_of
+from quantsim.validation.lineage import Sources, given_trials
 
 if TYPE_CHECKING:
     from quantsim.checkpoints import CheckpointStore
@@ -78,7 +78,7 @@ def _random_trials(search: Mapping[str, Any], sampler: str) -> int:
 
 
 def _given(store: CheckpointStore, checkpoint: Checkpoint, run: Run) -> Origin:
-    first = source_of(store, checkpoint, run)
+    first = Sources(store, run).of(checkpoint)
     if first is None:
         return Origin("start", f"trial {checkpoint.step}, a given start")
     if first.driver == "sgd":

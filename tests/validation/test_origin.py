@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -67,3 +68,23 @@ def test_trials_that_were_given_name_where_they_came_from_and_bring_its_trials(s
     assert origin(store, search, 4) == Origin("start", "trial 4, a given start")
     assert [run.run_id for run in with_sources(store, [store.run(search)])] == [search, gradients]
     assert [run.run_id for run in with_sources(store, [store.run(gradients)])] == [gradients]
+
+
+def test_a_trial_that_was_made_of_the_active_parameters_of_a_gradient_step_is_its_copy(store: CheckpointStore):
+    gradients = run_of(store, driver="sgd", n_sets=2)
+    human = dict.fromkeys(("initial_weights", "memory_days", "k_per_day"), (1.5, 2.5))
+    step = replace(store.get(f"{gradients}:3:1"), human={**human, "unused": (1.0,)})
+    store.resume_run(gradients)
+    store.append(gradients, [step])
+    run = store.run(gradients)
+    search = store.begin_run(experiment_id=run.experiment_id, data_id=run.data_id, driver="search", config=run.config)
+    copy = Checkpoint(search, 7, 0, "search", {**step.raw, "log_k": (8.0, 8.0)}, {**human, "unused": (2.0,)})
+    store.append(search, [copy], report={"given": [7]})
+    assert origin(store, search, 7).kind == "gradient"
+    assert [run.run_id for run in with_sources(store, [store.run(search)])] == [search, gradients]
+
+
+def test_two_trainings_from_the_parameters_of_the_study_are_no_source_of_each_other(store: CheckpointStore):
+    first, second = (store.run(run_of(store, driver="sgd", n_sets=4)) for _ in range(2))
+    assert [run.run_id for run in with_sources(store, [second])] == [second.run_id]
+    assert [run.run_id for run in with_sources(store, [first])] == [first.run_id]
