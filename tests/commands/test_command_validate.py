@@ -11,7 +11,6 @@ from pathlib import Path
 import optuna
 import pytest
 from command_support import invoke
-from conftest import Cli
 from optuna_dashboard import get_note
 
 from quantsim import CheckpointStore, validate
@@ -102,7 +101,7 @@ def test_a_search_on_a_strong_trend_finds_skill(tmp_path: Path):
         assert validate(store).verdict == "skill"
 
 
-def test_json_and_picture(cli: Cli, noise: tuple[Path, str], tmp_path: Path):
+def test_json_and_picture(cli, noise: tuple[Path, str], tmp_path: Path):
     picture = tmp_path / "validation.svg"
     result = cli("validate", "--store", noise[0], "--json", "--plot", picture)
     assert result.exit_code == 0, result.output
@@ -113,7 +112,7 @@ def test_json_and_picture(cli: Cli, noise: tuple[Path, str], tmp_path: Path):
     assert "behind constant weights" in picture.read_text()
 
 
-def test_the_table_has_every_figure(cli: Cli, noise: tuple[Path, str]):
+def test_the_table_has_every_figure(cli, noise: tuple[Path, str]):
     result = cli("validate", "--store", noise[0])
     assert result.exit_code == 0, result.output
     for figure in (
@@ -128,7 +127,7 @@ def test_the_table_has_every_figure(cli: Cli, noise: tuple[Path, str]):
     assert "Sharpe ratio, test" in result.output
 
 
-def test_select_judges_what_it_selects(cli: Cli, noise: tuple[Path, str]):
+def test_select_judges_what_it_selects(cli, noise: tuple[Path, str]):
     with CheckpointStore.open(noise[0]) as store:
         judged = validate(store, method="best_train")
     result = cli("select", "--method", "best_train", "--store", noise[0])
@@ -137,7 +136,7 @@ def test_select_judges_what_it_selects(cli: Cli, noise: tuple[Path, str]):
     assert f"The selected set is {judged.origin.text}." in result.output
 
 
-def test_runs_without_returns_are_evaluated_anew_if_asked(cli: Cli, noise: tuple[Path, str], tmp_path: Path):
+def test_runs_without_returns_are_evaluated_anew_if_asked(cli, noise: tuple[Path, str], tmp_path: Path):
     store = Path(shutil.copy(noise[0], tmp_path))
     with CheckpointStore.open(store) as opened:
         known = validate(opened).to_json()
@@ -156,7 +155,7 @@ def test_runs_without_returns_are_evaluated_anew_if_asked(cli: Cli, noise: tuple
     assert found["deflated_sharpe"] == pytest.approx(known["deflated_sharpe"], rel=1e-6)
 
 
-def test_a_plot_of_an_unknown_kind_is_refused_before_the_store_is_read(cli: Cli, tmp_path: Path):
+def test_a_plot_of_an_unknown_kind_is_refused_before_the_store_is_read(cli, tmp_path: Path):
     result = cli("validate", "--plot", "picture.gif", "--store", tmp_path / "none.db")
     assert result.exit_code == 2
     assert "--plot picture.gif" in result.output
