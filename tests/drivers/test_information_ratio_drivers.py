@@ -11,7 +11,6 @@ from test_hybrid import make_experiment
 
 from quantsim import CheckpointStore
 from quantsim.drivers.hybrid import run_hybrid
-from quantsim.drivers.sgd import run_sgd
 
 RATIO = "information_ratio"
 TABLES: dict[str, Any] = {
@@ -32,15 +31,10 @@ def check_rows(store: CheckpointStore, run_id: str) -> list[float]:
     return [row.objective for row in rows]
 
 
-def test_search_and_gradients_without_fees_in_a_hybrid_run(store: CheckpointStore) -> None:
-    short = {"rounds": 1, "trials": 3, "top": 1, "steps": 4}
-    run = run_hybrid(make_experiment(**TABLES, hybrid=short), make_prices(), store)
-    for run_id in dict.fromkeys(phase.run_id for phase in run.phases):
-        check_rows(store, run_id)
-
-
-def test_gradients_with_fees(store: CheckpointStore) -> None:
-    sgd = {"steps": 4, "report_every": 2, "batch_size": 2, "learning_rate": 0.1, "n_parameter_sets": 2}
-    run = run_sgd(make_experiment(**TABLES, sgd=sgd, parameters={"k_per_day": 1.0}), make_prices(), store)
-    ratios = check_rows(store, run.run_id)
-    assert max(ratios[2:]) > max(ratios[:2])
+def test_search_gradients_and_both_in_turns(store: CheckpointStore) -> None:
+    hybrid = {"rounds": 1, "trials": 3, "top": 1, "steps": 4, "gradients": "with_fees"}
+    run = run_hybrid(make_experiment(**TABLES, hybrid=hybrid), make_prices(), store)
+    searched, tuned = (phase.run_id for phase in run.phases)
+    check_rows(store, searched)
+    ratios = check_rows(store, tuned)
+    assert max(ratios[1:]) > ratios[0]

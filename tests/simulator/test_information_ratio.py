@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Any
 
 import jax
@@ -51,6 +52,7 @@ def test_it_is_the_ratio_of_the_daily_returns_above_those_of_the_baseline(evalua
     assert abs(baselines["constant_weights"].metrics["test"][RATIO]) < 1e-3
 
 
+@pytest.mark.parametrize("evaluator", ["zero"], indirect=True)
 def test_simulate_reports_it(evaluator: Evaluator) -> None:
     raw = evaluator.experiment.initial_parameters(SETS[0])
     found = simulate(evaluator.experiment, SETS[0], PRICES, split="test").metrics[RATIO]
@@ -74,24 +76,32 @@ def test_its_gradient_is_that_of_finite_differences(evaluator: Evaluator) -> Non
     assert np.abs(gradients["log_k"]).max() > 1e-3
 
 
+def executions(jaxpr: Any, times: int = 1) -> int:
+    """How often the callbacks in a program are called."""
+    found = 0
+    for equation in jaxpr.eqns:
+        found += times * (equation.primitive.name == "debug_callback")
+        inner = times * equation.params.get("length", 1) if equation.primitive.name == "scan" else times
+        for value in equation.params.values():
+            parts = [getattr(part, "jaxpr", part) for part in (value if isinstance(value, tuple | list) else (value,))]
+            found += sum(executions(part, inner) for part in parts if hasattr(part, "eqns"))
+    return found
+
+
+@pytest.mark.parametrize("evaluator", ["zero", "gas"], indirect=True)
 def test_the_benchmark_runs_once_per_window(evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch) -> None:
-    runs: list[None] = []
     simulated = evaluate._simulated
 
-    def counted(plan: Any, *arguments: Any, **options: Any) -> Any:
+    def marked(plan: Any, params: Any, market: Any, rates: Any, start: Any, *rest: Any, **options: Any) -> Any:
         if not plan.metrics and plan.objective is None:  # only the benchmark has none
-            jax.debug.callback(lambda _: runs.append(None), arguments[3])  # for each start
-        return simulated(plan, *arguments, **options)
+            jax.debug.callback(lambda _: None, start)
+        return simulated(plan, params, market, rates, start, *rest, **options)
 
-    monkeypatch.setattr(evaluate, "_simulated", counted)
+    monkeypatch.setattr(evaluate, "_simulated", marked)
     sets, first = evaluator.arrays(stacked(evaluator, *SETS), 2), evaluator.splits["train"][0]
     splits = evaluator.planner.split_plans(evaluator.metric_names, details=True)
-    # Compiled anew, so that other tests do not count.
-    jax.jit(lambda *rest: evaluate_splits.__wrapped__(splits, *rest))(sets, evaluator.market, evaluator.rates)
-    jax.effects_barrier()
-    assert len(runs) == 2  # one for each split
-    runs.clear()
+    on_splits = functools.partial(evaluate_splits.__wrapped__, splits)
+    assert executions(jax.make_jaxpr(on_splits)(sets, evaluator.market, evaluator.rates).jaxpr) == len(splits)
     starts = jnp.asarray([first, first + 20, first + 41])
-    jax.jit(value_and_grad.__wrapped__)(evaluator.objective(starts, 240), sets, starts)
-    jax.effects_barrier()
-    assert len(runs) == 3
+    objective = evaluator.objective(starts, 240)
+    assert executions(jax.make_jaxpr(value_and_grad.__wrapped__)(objective, sets, starts).jaxpr) == len(starts)
