@@ -67,6 +67,7 @@ CASES = {
     "strong": Case("strong", 0.003, False, 100),
     "weak": Case("weak", 0.003, False, 100),
     "noise, TPE": Case("noise", 0.003, True, 60),
+    "noise, TPE on skill": Case("noise", 0.003, True, 60, "information_ratio"),
     "noise, no fee": Case("noise", 0.0, False, 400),
     "strong, no fee": Case("strong", 0.0, False, 100),
     "weak, no fee": Case("weak", 0.0, False, 100),

@@ -47,7 +47,7 @@ def validation_figure(validation: Validation) -> Figure:
         _draw_trials(trials_axes, validation)
         _draw_omega(omega_axes, evidence)
         trials_axes.set_title(
-            f"{validation.study}: {evidence.n_trials} trials, {evidence.effective_trials:.2g} effective",
+            f"{validation.study}: {evidence.n_trials} trials, worth {evidence.independent_trials:.2g} independent ones",
             loc="left",
             fontsize=19,
             fontweight="bold",

@@ -40,9 +40,10 @@ def validation_markdown(validation: Validation) -> list[str]:
 def _trials(validation: Validation, evidence: Evidence) -> str:
     left_out = f", {validation.trials.left_out} more without finite returns" if validation.trials.left_out else ""
     return (
-        f"{evidence.n_trials} trials{left_out}, {evidence.effective_trials:.2g} effective: the best of as many without skill "
-        f"has {yearly_ratio(evidence.expected_best):.2f}. Deflated Sharpe ratio {evidence.deflated_sharpe:.2f}, SPA p value "
-        f"{evidence.spa.consistent:.2f}, probability of loss out of sample {evidence.overfitting.probability_of_loss:.2f}."
+        f"{evidence.n_trials} trials{left_out}, worth {evidence.independent_trials:.2g} independent ones, whose best is "
+        f"expected to have {yearly_ratio(evidence.expected_best):.2f} without skill. Deflated Sharpe ratio "
+        f"{evidence.deflated_sharpe:.2f}, SPA p value {evidence.spa.consistent:.2f}, probability of loss out of sample "
+        f"{evidence.overfitting.probability_of_loss:.2f}."
     )
 
 
@@ -75,16 +76,25 @@ def _add_figures(table: Table, validation: Validation, evidence: Evidence) -> No
     clusters = "" if evidence.clusters is None else f"; {evidence.clusters} groups that trade alike"
     spa, keys = evidence.spa, [validation.trials.rows[index].key for index in evidence.superior]
     rows = [
-        ("effective trials", f"{evidence.effective_trials:.1f}", f"trials that differ{clusters}"),
+        ("effective trials", f"{evidence.effective_trials:.1f}", f"directions that they have{clusters}"),
+        ("independent trials", f"{evidence.independent_trials:.1f}", "independent trials with as high a best one"),
         ("days", f"{evidence.n_days}", f"{' and '.join(evidence.searched)}, which steered the search or chose"),
         ("information ratio", f"{yearly_ratio(evidence.ratio):.2f}", "of the selected set over constant weights"),
         (
             "expected best of noise",
             f"{yearly_ratio(evidence.expected_best):.2f}",
-            "of as many effective trials without skill",
+            "of as many independent trials without skill",
         ),
-        ("significant from", f"{yearly_ratio(evidence.needed):.2f}", "information ratio that luck exceeds in 5 %"),
-        ("deflated Sharpe ratio", f"{evidence.deflated_sharpe:.3f}", "0.95 or more is significant"),
+        (
+            "significant from",
+            f"{yearly_ratio(evidence.needed):.2f}",
+            "information ratio whose deflated Sharpe ratio is 0.95",
+        ),
+        (
+            "deflated Sharpe ratio",
+            f"{evidence.deflated_sharpe:.3f}",
+            "above 0.95 the ratio is more than that of the best of noise",
+        ),
         (
             "the same of the best trial",
             f"{evidence.best_deflated_sharpe:.3f}",

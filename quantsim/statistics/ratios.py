@@ -105,7 +105,7 @@ def expected_best(n_trials: float, n_days: int) -> float:
     The paper takes the deviation across the trials; that is mostly what trials lose by trading, and far too large here.
 
     Args:
-        n_trials: number of independent trials, such as :func:`~quantsim.statistics.effective_trials`.
+        n_trials: number of independent trials, such as :func:`~quantsim.statistics.independent_trials`.
         n_days: number of returns, ``T``.
 
     Raises:
@@ -124,7 +124,7 @@ def deflated_sharpe(excess: ArrayLike, n_trials: float) -> float:
 
     Args:
         excess: (T,) daily log returns of the best trial minus those of the benchmark.
-        n_trials: effective number of trials that it was chosen from.
+        n_trials: number of trials that it was chosen from, as :func:`~quantsim.statistics.independent_trials` counts them.
 
     Returns:
         The probability; nan if the excess does not vary or is not finite, if there are fewer than

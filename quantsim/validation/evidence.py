@@ -18,7 +18,13 @@ from quantsim.statistics.bootstrap import Interval, interval, paired_interval
 from quantsim.statistics.overfitting import Cscv, cscv
 from quantsim.statistics.ratios import deflated_sharpe, expected_best, sharpe
 from quantsim.statistics.superior import SuperiorAbility, step_m, superior_ability
-from quantsim.statistics.trials import RankCorrelation, cluster_count, effective_trials, rank_correlation
+from quantsim.statistics.trials import (
+    RankCorrelation,
+    cluster_count,
+    effective_trials,
+    independent_trials,
+    rank_correlation,
+)
 from quantsim.validation.apart import told_apart
 from quantsim.validation.trials import Trials
 
@@ -65,10 +71,12 @@ class Evidence:
         searched: names of the splits of these days.
         n_days: T.
         n_trials: N.
-        effective_trials: number of trials that do not trade alike.
+        effective_trials: number of directions that the trials have: trials that trade alike are one.
+        independent_trials: number of independent trials without skill whose best one would be as high.
         clusters: number of groups of trials that trade alike, as a check; None for more than 3000 trials.
+        selected: index of the selected trial.
         ratio: Sharpe ratio of the selected trial's difference to constant weights, per day.
-        expected_best: the same of the best of ``effective_trials`` trials without skill, per day.
+        expected_best: the same of the best of ``independent_trials`` trials without skill, per day.
         needed: ratio from which the deflated Sharpe ratio of normal returns is significant, per day.
         deflated_sharpe: probability that the selected trial's ratio is above what luck explains.
         best: index of the trial with the highest ratio.
@@ -87,7 +95,9 @@ class Evidence:
     n_days: int
     n_trials: int
     effective_trials: float
+    independent_trials: float
     clusters: int | None
+    selected: int
     ratio: float
     expected_best: float
     needed: float
@@ -115,23 +125,25 @@ def weigh(trials: Trials, searched: Sequence[str], metric: str, *, n_resamples: 
     """
     drawn = {"n_resamples": n_resamples, "seed": seed}
     excess = trials.excess(searched)
-    ratios, n_effective = sharpe(excess.T), effective_trials(excess)
+    ratios, n_independent = sharpe(excess.T), independent_trials(excess, **drawn)
     n_days, best = excess.shape[0], int(np.argmax(ratios))
-    luck = expected_best(n_effective, n_days)
+    luck = expected_best(n_independent, n_days)
     return Evidence(
         searched=tuple(searched),
         n_days=n_days,
         n_trials=trials.count,
-        effective_trials=n_effective,
+        effective_trials=effective_trials(excess),
+        independent_trials=n_independent,
         clusters=cluster_count(excess) if trials.count <= _MOST_CLUSTERED else None,
+        selected=trials.selected,
         ratio=float(ratios[trials.selected]),
         expected_best=luck,
         needed=luck + NormalDist().inv_cdf(1.0 - LEVEL) / math.sqrt(n_days - 1.0),
-        deflated_sharpe=deflated_sharpe(excess[:, trials.selected], n_effective),
+        deflated_sharpe=deflated_sharpe(excess[:, trials.selected], n_independent),
         best=best,
-        best_deflated_sharpe=deflated_sharpe(excess[:, best], n_effective),
+        best_deflated_sharpe=deflated_sharpe(excess[:, best], n_independent),
         spa=superior_ability(excess, n_resamples=n_resamples, seed=seed),
-        superior=tuple(step_m(excess, n_resamples=n_resamples, seed=seed).tolist()),
+        superior=tuple(step_m(excess, level=LEVEL, n_resamples=n_resamples, seed=seed).tolist()),
         overfitting=cscv(excess),
         average={split: _average(trials, split, drawn) for split in trials.splits},
         rank_correlation=_rank_correlations(trials, metric),

@@ -1,12 +1,13 @@
 """The judgement: plain sentences that follow from the evidence by stated rules.
 
 1. ``undecided``: the selected set trades like constant weights, or fewer than 30 days searched.
-2. ``skill``: its deflated Sharpe ratio is at least 0.95. ``contradicted`` if, besides, the interval of its mean difference to
-   constant weights on days that did not search is below zero.
-3. ``another``: rule 2 does not hold, but the consistent p value of SPA is at most 0.05, so some trial beats constant weights.
+2. ``skill``: StepM names it at 5 %. ``contradicted`` if, besides, the interval of its mean difference to constant weights on
+   days that did not search is below zero.
+3. ``another``: StepM names another trial, so some trial beats constant weights.
 4. ``noise``: none of these.
 
-Only rule 2 speaks of skill, so noise passes for skill as often as the deflated Sharpe ratio says so: at most at its level.
+Only rule 2 speaks of skill. StepM names any trial without skill with a probability of at most 5 %, so noise passes for skill
+at most that often. The deflated Sharpe ratio, which has less power, does not decide.
 """
 
 from __future__ import annotations
@@ -74,16 +75,16 @@ def judge(evidence: Evidence | None, names: Sequence[str] = ()) -> Judgement:
 
 
 def _verdict(evidence: Evidence, unseen: Sequence[Interval]) -> Verdict:
-    if evidence.deflated_sharpe >= 1.0 - LEVEL:
+    if evidence.selected in evidence.superior:
         return "contradicted" if any(one.upper < 0.0 for one in unseen) else "skill"
-    return "another" if evidence.spa.consistent <= LEVEL else "noise"
+    return "another" if evidence.superior else "noise"
 
 
 def _of_searched(verdict: Verdict, evidence: Evidence, names: Sequence[str]) -> str:
-    ratio, needed = yearly_ratio(evidence.ratio), yearly_ratio(evidence.needed)
+    ratio, luck = yearly_ratio(evidence.ratio), yearly_ratio(evidence.expected_best)
     figures = (
         f"its information ratio over constant weights is {ratio:.2f} a year on {' and '.join(evidence.searched)} data "
-        f"({evidence.n_days} daily returns), where {needed:.2f} or more is significant."
+        f"({evidence.n_days} daily returns), where the best of as many trials without skill is expected to have {luck:.2f}."
     )
     if verdict in ("skill", "contradicted"):
         return f"The selected set beats constant weights by more than luck explains: {figures}"
@@ -91,8 +92,8 @@ def _of_searched(verdict: Verdict, evidence: Evidence, names: Sequence[str]) -> 
         return f"Nothing here is distinguishable from noise, the selected set included: {figures}"
     named = ", ".join(names[index] for index in evidence.superior[:3])
     return (
-        f"Some trial beats constant weights by more than luck explains ({named or 'StepM names none'}), but nothing tells the "
-        f"selected set from noise: {figures}"
+        f"Some trial beats constant weights by more than luck explains ({named}), but nothing tells the selected set from "
+        f"noise: {figures}"
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from validation_support import DAYS, METRIC, returns_of, trials_of
 
-from quantsim.statistics import deflated_sharpe, effective_trials, expected_best, interval, sharpe
+from quantsim.statistics import deflated_sharpe, effective_trials, expected_best, independent_trials, interval, sharpe
 from quantsim.validation.apart import told_apart
 from quantsim.validation.evidence import weigh
 from quantsim.validation.judgement import judge
@@ -25,8 +25,9 @@ def test_figures_are_of_the_days_that_searched():
     assert evidence.n_days == DAYS["train"] + DAYS["validation"]
     assert evidence.effective_trials == effective_trials(excess)
     assert evidence.ratio == pytest.approx(own.mean() / own.std())
-    assert evidence.expected_best == expected_best(evidence.effective_trials, evidence.n_days)
-    assert evidence.deflated_sharpe == deflated_sharpe(own, evidence.effective_trials)
+    assert evidence.independent_trials == independent_trials(excess, n_resamples=200)
+    assert evidence.expected_best == expected_best(evidence.independent_trials, evidence.n_days)
+    assert evidence.deflated_sharpe == deflated_sharpe(own, evidence.independent_trials)
     assert evidence.best == np.argmax(excess.mean(axis=0) / excess.std(axis=0))
     assert evidence.average["train"].point == pytest.approx(excess[: DAYS["train"]].mean())
     assert set(evidence.intervals) == set(DAYS)
