@@ -1,4 +1,4 @@
-"""Baselines: what a result is compared with, evaluated like a parameter set of the study."""
+"""Baselines: pools that every result is compared with."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BASELINES", "Baseline"]
+__all__ = ["BASELINES", "BENCHMARK", "HODL", "Baseline"]
 
 FloatArray = NDArray[np.float64]
 
-BASELINES = ("study", "constant_weights", "hodl")
-"""Names of the baselines: the study's own parameters, the same pool with constant weights, and holding the initial reserves."""
+BENCHMARK, HODL = "constant_weights", "hodl"
+BASELINES = ("study", BENCHMARK, HODL)
+"""Names of the baselines: the study's own parameters, the same pool with constant weights, and holding the initial reserves.
+
+Skill is measured against :data:`BENCHMARK`, the same pool with constant weights."""
 
 
 @dataclass(frozen=True, eq=False)

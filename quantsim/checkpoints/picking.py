@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from quantsim.baseline import BENCHMARK
 from quantsim.checkpoints.checkpoint import Checkpoint, Run
 from quantsim.checkpoints.comparable import comparable_runs, same_prices
 from quantsim.checkpoints.methods import FRONT_METHODS, METHODS, default_metrics, method_of, needs_one_run
@@ -243,7 +244,7 @@ def with_returns(
 
 def _constant_weights(store: CheckpointStore, runs: Iterable[Run]) -> Mapping[str, NDArray[np.float64]] | None:
     """Returns the stored daily log returns of constant weights, which comparable runs share; None if no run has them."""
-    stored = (store.baselines(run.run_id).get("constant_weights") for run in runs)
+    stored = (store.baselines(run.run_id).get(BENCHMARK) for run in runs)
     return next((baseline.daily_log_returns for baseline in stored if baseline is not None), None)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +11,7 @@ import typer
 from quantsim.commands.options import DEFAULT_STORE, RuleFiles, Settings, Store, Study, Verbose
 from quantsim.commands.session import load_experiment, note, open_existing_store, say
 from quantsim.errors import ConfigError
+from quantsim.json_values import json_number, json_numbers
 
 if TYPE_CHECKING:
     from quantsim.checkpoints import Checkpoint
@@ -165,25 +165,14 @@ def _checkpoint_as_json(checkpoint: Checkpoint, units: Mapping[str, str]) -> dic
         "parameter_set": checkpoint.parameter_set,
         "created_at": checkpoint.created_at.isoformat(),
         "parameters": {
-            name: {"values": _numbers(checkpoint.human[name]), "unit": units.get(name)}
+            name: {"values": json_numbers(checkpoint.human[name]), "unit": units.get(name)}
             for name in units or checkpoint.human
             if name in checkpoint.human
         },
-        "raw": {name: _numbers(values) for name, values in checkpoint.raw.items()},
-        "objective": _number(checkpoint.objective),
+        "raw": {name: json_numbers(values) for name, values in checkpoint.raw.items()},
+        "objective": json_number(checkpoint.objective),
         "metrics": {
-            split: {name: _number(value) for name, value in checkpoint.metrics[split].items()}
+            split: {name: json_number(value) for name, value in checkpoint.metrics[split].items()}
             for split in chronological(checkpoint.metrics)
         },
     }
-
-
-def _numbers(values: Sequence[float]) -> list[float | str | None]:
-    return [_number(value) for value in values]
-
-
-def _number(value: float | None) -> float | str | None:
-    """Converts a number to JSON, which has neither nan nor infinity."""
-    if value is None or math.isnan(value):
-        return None
-    return value if math.isfinite(value) else str(value)

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from quantsim.baseline import BASELINES
+from quantsim.baseline import BASELINES, BENCHMARK, HODL
 from quantsim.checkpoints.checkpoint import ROUNDING, chronological
 from quantsim.checkpoints.pareto import signed
+from quantsim.json_values import JsonNumber, json_number
 from quantsim.metrics import metric_names
 from quantsim.objective import OBJECTIVE
 from quantsim.objective.resampling import is_resampled, resampled_metrics
@@ -26,12 +27,11 @@ if TYPE_CHECKING:
     from quantsim.config.driver_sections import Objective
     from quantsim.statistics import Interval
 
-__all__ = ["HODL", "LEVEL", "SELECTED", "Comparison", "PoolResult", "Row", "SplitComparison", "compare", "reported"]
+__all__ = ["LEVEL", "SELECTED", "Comparison", "PoolResult", "Row", "SplitComparison", "compare", "reported"]
 
 FloatArray = NDArray[np.float64]
 
 SELECTED = "selected"
-BENCHMARK, HODL = "constant_weights", "hodl"
 
 LEVEL = 0.9
 N_RESAMPLES = 1000
@@ -170,7 +170,9 @@ class Comparison:
             "baselines": {
                 name: {
                     split.split: {
-                        row.metric: _json(value) for row in split.rows if (value := row.values.get(name)) is not None
+                        row.metric: json_number(value)
+                        for row in split.rows
+                        if (value := row.values.get(name)) is not None
                     }
                     for split in self.splits
                 }
@@ -185,7 +187,7 @@ class Comparison:
             "differences": {
                 name: {
                     split.split: {
-                        row.metric: {"value": _json(row.difference(name)), **_interval_json(found)}
+                        row.metric: {"value": json_number(row.difference(name)), **_interval_json(found)}
                         for row in split.rows
                         if (found := row.differences.get(name)) is not None
                     }
@@ -196,15 +198,9 @@ class Comparison:
         }
 
 
-def _json(value: float | None) -> float | str | None:
-    if value is None or math.isnan(value):
-        return None
-    return value if math.isfinite(value) else str(value)
-
-
-def _interval_json(interval: Interval) -> dict[str, float | str | None]:
-    ends = {"lower": interval.lower, "upper": interval.upper, "standard_error": interval.standard_error}
-    return {name: _json(value) for name, value in ends.items()}
+def _interval_json(interval: Interval) -> dict[str, JsonNumber]:
+    found = interval.to_json()
+    return {name: found[name] for name in ("lower", "upper", "standard_error")}
 
 
 def reported(objective: Objective) -> tuple[str, ...]:

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from quantsim.baseline import Baseline
 from quantsim.checkpoints.checkpoint import SPLITS, Checkpoint
 from quantsim.checkpoints.picking import best_of_run
@@ -131,9 +129,7 @@ def simulated_pool(evaluator: Evaluator, result: Result) -> Baseline:
         evaluator: evaluator of the study, on the prices of the simulation.
         result: the simulation.
     """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        log_returns = np.diff(np.log(result.value[:: evaluator.prices.bars_per_day]))
-    metrics, returns = {result.split: result.metrics}, {result.split: log_returns}
+    metrics, returns = {result.split: result.metrics}, {result.split: result.daily_log_returns}
     if result.split not in evaluator.splits:
         own = evaluator.evaluate_sets({name: values[None] for name, values in result.params.items()})
         metrics, returns = {**own.metrics_of(0), **metrics}, {**own.returns_of(0), **returns}

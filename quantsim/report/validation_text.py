@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from rich import box
 from rich.table import Table
 
+from quantsim.metrics.sample import DAYS_PER_YEAR
 from quantsim.validation.as_json import PBO_NOTE
-from quantsim.validation.judgement import DAYS_PER_YEAR, yearly_ratio, yearly_return
+from quantsim.validation.judgement import yearly_ratio, yearly_return
 
 if TYPE_CHECKING:
     from quantsim.statistics.bootstrap import Interval

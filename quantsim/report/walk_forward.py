@@ -10,6 +10,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from quantsim.baseline import BENCHMARK, HODL
 from quantsim.metrics.sample import DAYS_PER_YEAR
 from quantsim.report.formats import certain_text, number_text
 
@@ -27,8 +28,8 @@ CURVES = {
     "carried": "the pool, carried on",
     "restarted": "new pool in each fold",
     "study": "study's own parameters",
-    "constant_weights": "constant weights",
-    "hodl": "HODL",
+    BENCHMARK: "constant weights",
+    HODL: "HODL",
 }
 """Name of a curve → its name in tables and pictures."""
 
@@ -105,7 +106,7 @@ def comparison_table(comparison: Comparison) -> Table:
         table.add_column(heading, justify="left" if heading == "trainer" else "right")
     for row in comparison.rows:
         outcome = row.outcome
-        over = _growth(outcome.differences["constant_weights"].excess)
+        over = _growth(outcome.differences[BENCHMARK].excess)
         to_first = "" if row.to_first is None else _growth(row.to_first.excess)
         table.add_row(outcome.trainer, *_curve_cells(outcome.out_of_sample), over, to_first)
     return table
@@ -117,7 +118,7 @@ def paths_table(outcome: PathsOutcome) -> Table:
     for heading in ("", "5 %", "25 %", "median", "75 %", "95 %", "constant weights", "HODL"):
         table.add_column(heading, justify="right" if heading else "left")
     error = math.sqrt(DAYS_PER_YEAR / outcome.daily_log_returns.shape[1])
-    held = [outcome.baselines[name] for name in ("constant_weights", "hodl")]
+    held = [outcome.baselines[name] for name in (BENCHMARK, HODL)]
     for name, values in (("Sharpe ratio", outcome.sharpes), ("information ratio", outcome.information_ratios)):
         cells = [
             certain_text(outcome.quantile(values, share), error, _RATIO) for share in (0.05, 0.25, 0.5, 0.75, 0.95)

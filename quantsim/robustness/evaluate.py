@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from quantsim.baseline import BENCHMARK
 from quantsim.config import Experiment
 from quantsim.errors import ConfigError, nearest
 from quantsim.metrics import get_metric
@@ -37,7 +38,7 @@ FloatArray = NDArray[np.float64]
 Table = dict[str, dict[str, FloatArray]]
 Advance = Callable[[str, int, int], None]
 
-_SET, _CONSTANT = "set", "constant_weights"
+_SET = "set"
 _NOT_RESAMPLED = ("oracle", "trades", "swap_fee", "arb_fee", "gas_cost_usd")
 
 
@@ -70,7 +71,7 @@ class _Task:
 
     def varied(self, what: str, found: Mapping[str, Table]) -> Varied:
         """Returns the results of one kind."""
-        return Varied(what, found[_SET], found[_CONSTANT], self.points[_SET], self.points[_CONSTANT])
+        return Varied(what, found[_SET], found[BENCHMARK], self.points[_SET], self.points[BENCHMARK])
 
 
 def evaluate_robustness(
@@ -147,7 +148,7 @@ def robustness_of(
         except _LeftOut as reason:
             left_out[kind] = str(reason)
     params = {name: np.asarray(values) for name, values in pools[_SET].params.items()}
-    return Robustness(names, params, found, points[_SET], points[_CONSTANT], left_out, dict(evaluator.notes))
+    return Robustness(names, params, found, points[_SET], points[BENCHMARK], left_out, dict(evaluator.notes))
 
 
 def _tell(advance: Advance, kind: str, n: int, done: int) -> None:
@@ -167,9 +168,9 @@ def _pools(evaluator: Evaluator, raw: Mapping[str, FloatArray]) -> dict[str, Var
     """Returns the pool of the parameter set, and the same with constant weights and the set's own costs and initial weights."""
     own = {name: np.asarray(values, np.float64) for name, values in raw.items()}
     evaluator.arrays(own)  # checks names and shapes
-    constant = baseline_pool(evaluator, _CONSTANT)
+    constant = baseline_pool(evaluator, BENCHMARK)
     params = {name: own.get(name, np.asarray(values)) for name, values in constant.params.items()}
-    return {_SET: VariedPool(evaluator.setup, own), _CONSTANT: VariedPool(constant.setup, params)}
+    return {_SET: VariedPool(evaluator.setup, own), BENCHMARK: VariedPool(constant.setup, params)}
 
 
 def _points(
@@ -197,14 +198,14 @@ def _of_neighbours(task: _Task) -> Varied:
         moved=moved,
         bounds=raw_bounds(experiment),
     )
-    shared = moved & set(task.pools[_CONSTANT].params)
+    shared = moved & set(task.pools[BENCHMARK].params)
     found = task.under(
         lambda index: Variation(params={name: sets[name][index] for name in sorted(moved)}),
         None if shared else {_SET: task.pools[_SET]},
     )
     if not shared:
-        point = task.points[_CONSTANT]
-        found[_CONSTANT] = {
+        point = task.points[BENCHMARK]
+        found[BENCHMARK] = {
             split: {metric: np.full(variations.n, value) for metric, value in values.items()}
             for split, values in point.items()
         }

@@ -10,6 +10,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from quantsim.json_values import json_number
+
 __all__ = ["PERCENTILES", "Robustness", "Spread", "Varied"]
 
 FloatArray = NDArray[np.float64]
@@ -173,16 +175,10 @@ def _of_metric(varied: Varied, split: str, metric: str) -> dict[str, Any]:
         "set": _of_spread(varied.spread(split, metric)),
         "constant_weights": _of_spread(varied.constant_spread(split, metric)),
         "difference": _of_spread(varied.difference(split, metric)),
-        "share_ahead": _number(varied.share_ahead(split, metric)),
+        "share_ahead": json_number(varied.share_ahead(split, metric)),
     }
 
 
 def _of_spread(spread: Spread) -> dict[str, Any]:
-    percentiles = {str(percentile): _number(value) for percentile, value in spread.percentiles.items()}
-    return {"point": _number(spread.point), "percentiles": percentiles, "undefined": spread.undefined}
-
-
-def _number(value: float) -> float | str | None:
-    if math.isnan(value):
-        return None
-    return value if math.isfinite(value) else str(value)
+    percentiles = {str(percentile): json_number(value) for percentile, value in spread.percentiles.items()}
+    return {"point": json_number(spread.point), "percentiles": percentiles, "undefined": spread.undefined}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
@@ -36,6 +36,21 @@ class Evaluation:
         return cls(
             {split: {name: np.asarray(results[split][0][name]) for name in plan.names} for split, plan, _ in splits},
             {split: np.asarray(results[split][1]) for split, _, _ in splits},
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Evaluation], n_sets: int) -> Self:
+        """Returns the evaluation of the first ``n_sets`` sets of several evaluations, in order."""
+        first = parts[0]
+        return cls(
+            {
+                split: {name: np.concatenate([part.metrics[split][name] for part in parts])[:n_sets] for name in table}
+                for split, table in first.metrics.items()
+            },
+            {
+                split: np.concatenate([part.daily_log_returns[split] for part in parts])[:n_sets]
+                for split in first.daily_log_returns
+            },
         )
 
     def metrics_of(self, index: int) -> dict[str, dict[str, float]]:

@@ -15,7 +15,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import ArrayLike, NDArray
 
-from quantsim.baseline import Baseline
+from quantsim.baseline import BENCHMARK, Baseline
 from quantsim.config import Experiment
 from quantsim.discovery import naming_users_files
 from quantsim.errors import ParameterError, PriceError, WindowError, nearest
@@ -228,15 +228,34 @@ class Evaluator:
         values = evaluate_splits(windows, self.arrays(sets, 2), self.market, self.rates)
         return Evaluation.of(windows, values)
 
+    def evaluate_in_calls(
+        self, sets: Params, metrics: Sequence[str] | None = None, *, splits: Sequence[str] | None = None
+    ) -> Evaluation:
+        """Returns metrics and daily log returns of any number of parameter sets, in calls of :attr:`sets_per_call` sets.
+
+        All calls have the same shape, so that they share one compiled program. Arguments are those of :meth:`evaluate_sets`.
+        """
+        stacked = {name: np.asarray(rows) for name, rows in sets.items()}
+        n_sets, width = len(next(iter(stacked.values()))), self.sets_per_call
+        calls = [
+            np.minimum(np.arange(begin, begin + width), n_sets - 1)  # the last call repeats the last set
+            for begin in range(0, n_sets, width)
+        ]
+        found = [
+            self.evaluate_sets({name: rows[call] for name, rows in stacked.items()}, metrics, splits=splits)
+            for call in calls
+        ]
+        return Evaluation.joined(found, n_sets)
+
     @in_float64
     def baselines(self, width: int = 1) -> dict[str, Baseline]:
         """Returns the baselines of the experiment by name, with the metrics of :attr:`metric_names`; computed once.
 
-        See :func:`~quantsim.config.baselines.baseline_experiment` for what they are.
+        :func:`~quantsim.config.baselines.baseline_experiment` defines them.
 
         Args:
-            width: number of parameter sets per call of :meth:`evaluate_sets` for which the program of the experiment's own pool
-                is compiled anyway. The result is the same for any.
+            width: number of parameter sets in other calls of :meth:`evaluate_sets`, so that all share one compiled program. The
+                result does not depend on it.
         """
         if self._baselines is None:
             self._baselines = evaluate_baselines(self, width)
@@ -244,8 +263,8 @@ class Evaluator:
 
     @functools.cached_property
     def _benchmark(self) -> Benchmark:
-        """The pool that metrics compare with."""
-        pool = baseline_pool(self, "constant_weights")
+        """The pool with constant weights, for metrics that compare with it."""
+        pool = baseline_pool(self, BENCHMARK)
         return Benchmark(pool.setup, tuple((name, tuple(values.tolist())) for name, values in pool.params.items()))
 
     @in_float64

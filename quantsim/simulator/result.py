@@ -88,6 +88,13 @@ class Result:
     trades: ExecutedTrades | None = None
     data_id: str = ""
 
+    @property
+    def daily_log_returns(self) -> NDArray[np.float64]:
+        """Daily log returns of the pool's value at the first bar of each of ``D`` days, (D-1,)."""
+        bars_per_day = int(np.timedelta64(1, "D") / (self.times[1] - self.times[0])) if len(self.times) > 1 else 1
+        with np.errstate(divide="ignore", invalid="ignore"):  # after a total loss
+            return np.diff(np.log(self.value[::bars_per_day]))
+
 
 @in_float64
 def simulate(

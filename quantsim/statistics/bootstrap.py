@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from quantsim.errors import StatisticsError
+from quantsim.json_values import JsonNumber, json_number
 from quantsim.statistics.arrays import LEAST_DAYS, FloatArray, checked_level
 from quantsim.statistics.block_length import block_length
 
@@ -22,15 +23,15 @@ Statistic = Callable[[FloatArray], ArrayLike]
 
 @dataclass(frozen=True)
 class Interval:
-    """A statistic and how far it is known.
+    """A statistic with its interval.
 
     Attributes:
-        point: its value on the days as they were.
+        point: value on the original days.
         lower: lower end of the interval.
-        upper: upper end.
+        upper: upper end of the interval.
         standard_error: standard deviation over the resamples.
-        level: probability that the interval is to cover the true value.
-        reason: why the interval is nan; empty if it is not.
+        level: nominal coverage of the interval.
+        reason: why the ends are nan; empty if they are not.
     """
 
     point: float
@@ -42,8 +43,18 @@ class Interval:
 
     @property
     def contains_zero(self) -> bool:
-        """Whether 0 is in the interval; True also where the interval is nan, because nothing is told apart then."""
+        """Whether 0 is in the interval. True if the ends are nan: nothing is known then."""
         return not (self.lower > 0.0 or self.upper < 0.0)
+
+    def to_json(self, scale: float = 1.0) -> dict[str, JsonNumber]:
+        """Returns the interval as JSON values, such as those of an annualised figure.
+
+        Args:
+            scale: factor for ``point``, ``lower``, ``upper`` and ``standard_error``.
+        """
+        ends = {name: getattr(self, name) for name in ("point", "lower", "upper", "standard_error")}
+        scaled = {name: json_number(scale * value) for name, value in ends.items()}
+        return {**scaled, "level": self.level, "reason": self.reason}
 
 
 def resampled_days(n_days: int, block: float, n_resamples: int, seed: int) -> NDArray[np.intp]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from quantsim.validation.judgement import DAYS_PER_YEAR
+from quantsim.json_values import json_number
+from quantsim.metrics.sample import DAYS_PER_YEAR
 
 if TYPE_CHECKING:
-    from quantsim.statistics.bootstrap import Interval
     from quantsim.validation.evidence import Evidence
     from quantsim.validation.validation import Validation
 
@@ -82,38 +82,29 @@ def _figures(validation: Validation, evidence: Evidence) -> dict[str, Any]:
     return {
         "searched": list(evidence.searched),
         "days": evidence.n_days,
-        "effective_trials": _number(evidence.effective_trials),
-        "independent_trials": _number(evidence.independent_trials),
+        "effective_trials": json_number(evidence.effective_trials),
+        "independent_trials": json_number(evidence.independent_trials),
         "clusters": evidence.clusters,
-        "information_ratio": _number(evidence.ratio * _ROOT_OF_YEAR),
-        "expected_best": _number(evidence.expected_best * _ROOT_OF_YEAR),
-        "needed": _number(evidence.needed * _ROOT_OF_YEAR),
-        "deflated_sharpe": _number(evidence.deflated_sharpe),
-        "best": {"trial": rows[evidence.best].key, "deflated_sharpe": _number(evidence.best_deflated_sharpe)},
+        "information_ratio": json_number(evidence.ratio * _ROOT_OF_YEAR),
+        "expected_best": json_number(evidence.expected_best * _ROOT_OF_YEAR),
+        "needed": json_number(evidence.needed * _ROOT_OF_YEAR),
+        "deflated_sharpe": json_number(evidence.deflated_sharpe),
+        "best": {"trial": rows[evidence.best].key, "deflated_sharpe": json_number(evidence.best_deflated_sharpe)},
         "spa_p_value": {
             "lower": evidence.spa.lower,
             "consistent": evidence.spa.consistent,
             "upper": evidence.spa.upper,
         },
         "superior": [rows[index].key for index in evidence.superior],
-        "probability_of_loss": _number(evidence.overfitting.probability_of_loss),
-        "pbo": _number(evidence.overfitting.pbo),
-        "average_excess": {split: _interval(found, _YEAR) for split, found in evidence.average.items()},
+        "probability_of_loss": json_number(evidence.overfitting.probability_of_loss),
+        "pbo": json_number(evidence.overfitting.pbo),
+        "average_excess": {split: found.to_json(_YEAR) for split, found in evidence.average.items()},
         "rank_correlation": {
-            f"{one}/{other}": _interval(found.interval) for (one, other), found in evidence.rank_correlation.items()
+            f"{one}/{other}": found.interval.to_json() for (one, other), found in evidence.rank_correlation.items()
         },
         "intervals": {
-            split: {name: _interval(getattr(found, name), scale) for name, scale in _SCALES.items()}
+            split: {name: getattr(found, name).to_json(scale) for name, scale in _SCALES.items()}
             for split, found in evidence.intervals.items()
         },
         "told_apart": evidence.told_apart,
     }
-
-
-def _interval(found: Interval, scale: float = 1.0) -> dict[str, float | None]:
-    ends = {"point": found.point, "lower": found.lower, "upper": found.upper, "standard_error": found.standard_error}
-    return {**{name: _number(scale * value) for name, value in ends.items()}, "level": found.level}
-
-
-def _number(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None

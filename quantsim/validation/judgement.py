@@ -17,14 +17,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from quantsim.metrics.sample import DAYS_PER_YEAR
 from quantsim.statistics.bootstrap import Interval
 from quantsim.validation.evidence import CONFIDENCE, LEVEL, Evidence, SplitIntervals
 
-__all__ = ["DAYS_PER_YEAR", "Judgement", "Verdict", "judge", "yearly_ratio", "yearly_return"]
+__all__ = ["Judgement", "Verdict", "judge", "yearly_ratio", "yearly_return"]
 
 Verdict = Literal["noise", "another", "skill", "contradicted", "undecided"]
-
-DAYS_PER_YEAR = 365.0
 
 
 @dataclass(frozen=True)

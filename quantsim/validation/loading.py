@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from quantsim.baseline import BENCHMARK
 from quantsim.checkpoints.checkpoint import SPLITS, Checkpoint, Run
 from quantsim.checkpoints.starts import Start
 from quantsim.errors import CheckpointError
@@ -17,14 +18,11 @@ if TYPE_CHECKING:
     from quantsim.checkpoints import CheckpointStore
     from quantsim.config import Experiment
 
-__all__ = ["BENCHMARK", "evaluated_trials", "stored_trials"]
+__all__ = ["evaluated_trials", "stored_trials"]
 
 FloatArray = NDArray[np.float64]
 Returns = dict[str, dict[str, FloatArray]]
 """Split → id of a checkpoint → (T,)."""
-
-BENCHMARK = "constant_weights"
-"""Name of the baseline that trials are compared with."""
 
 _REMEDY = "run the study again, or evaluate the stored sets anew with evaluate=True (--evaluate)"
 
@@ -79,18 +77,14 @@ def evaluated_trials(
     evaluator = Evaluator(experiment)
     rows, by_id = _rows(store, runs, metric), {run.run_id: run for run in runs}
     starts = [Start(row, by_id[row.run_id], experiment) for row in rows if row.raw_is_finite]
+    for start in starts:
+        start.check_prices(evaluator.data_id)
+    ids, raw = [start.checkpoint.checkpoint_id for start in starts], [start.params for start in starts]
     returns: Returns = {}
-    width = evaluator.sets_per_call
-    for first in range(0, len(starts), width):
-        several = starts[first : first + width]
-        for start in several:
-            start.check_prices(evaluator.data_id)
-        # The last call is filled up with copies, so that all have the same shape and one program.
-        raw = [start.params for start in (several * width)[:width]]
-        found = evaluator.evaluate_sets({name: np.stack([one[name] for one in raw]) for name in raw[0]})
-        for split, values in found.daily_log_returns.items():
-            ids = (start.checkpoint.checkpoint_id for start in several)
-            returns.setdefault(split, {}).update(zip(ids, values, strict=False))
+    if starts:
+        sets = {name: np.stack([one[name] for one in raw]) for name in raw[0]}
+        found = evaluator.evaluate_in_calls(sets)
+        returns = {split: dict(zip(ids, rows, strict=True)) for split, rows in found.daily_log_returns.items()}
     return _assembled(rows, selected, returns, evaluator.baselines()[BENCHMARK].daily_log_returns)
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from quantsim.folds import Span
-from quantsim.statistics import Interval
+from quantsim.json_values import json_number, json_numbers
 from quantsim.walk_forward.curves import Curve, Difference
 from quantsim.walk_forward.stability import Stability
 
@@ -75,21 +73,21 @@ def paths_as_json(outcome: PathsOutcome) -> dict[str, Any]:
         "study": outcome.study,
         "trainer": outcome.trainer,
         "folds": [
-            {"position": position, "in_sample": _number(value)} for position, value in enumerate(outcome.in_sample)
+            {"position": position, "in_sample": json_number(value)} for position, value in enumerate(outcome.in_sample)
         ],
         "groups": [_span(group) for group in outcome.groups],
         "paths": [list(path) for path in outcome.paths],
         "out_of_sample": {
             "times": _times(outcome.times),
-            "daily_log_returns": [_numbers(row) for row in outcome.daily_log_returns],
-            **{name: _numbers(values) for name, values in columns.items()},
+            "daily_log_returns": [json_numbers(row) for row in outcome.daily_log_returns],
+            **{name: json_numbers(values) for name, values in columns.items()},
             "quantiles": {
-                name: {f"{share:g}": _number(outcome.quantile(values, share)) for share in _QUANTILES}
+                name: {f"{share:g}": json_number(outcome.quantile(values, share)) for share in _QUANTILES}
                 for name, values in columns.items()
             },
         },
         "baselines": {name: _curve(curve) for name, curve in outcome.baselines.items()},
-        "efficiency": {"of_median": _number(outcome.efficiency)},
+        "efficiency": {"of_median": json_number(outcome.efficiency)},
         "parameters": [_stability(row) for row in outcome.parameters],
         "judgement": outcome.judgement,
     }
@@ -104,21 +102,21 @@ def _fold(row: FoldOutcome) -> dict[str, Any]:
         "train": _span(fold.train),
         "validation_period": None if fold.validation is None else _span(fold.validation),
         "test": _span(fold.test),
-        "in_sample": _number(row.in_sample),
-        "validation": _number(row.validation),
-        "out_of_sample": _number(row.out_of_sample),
-        "carried": _number(row.carried),
-        "efficiency": _number(row.efficiency),
-        "excess_in_sample": _number(row.excess_in_sample),
-        "excess_out_of_sample": _number(row.excess_out_of_sample),
-        "excess_efficiency": _number(row.excess_efficiency),
+        "in_sample": json_number(row.in_sample),
+        "validation": json_number(row.validation),
+        "out_of_sample": json_number(row.out_of_sample),
+        "carried": json_number(row.carried),
+        "efficiency": json_number(row.efficiency),
+        "excess_in_sample": json_number(row.excess_in_sample),
+        "excess_out_of_sample": json_number(row.excess_out_of_sample),
+        "excess_efficiency": json_number(row.excess_efficiency),
     }
 
 
 def _efficiency(found: Efficiency) -> dict[str, Any]:
     return {
-        "of_curve": _number(found.of_curve),
-        "median": _number(found.median),
+        "of_curve": json_number(found.of_curve),
+        "median": json_number(found.median),
         "defined": found.defined,
         "folds": found.folds,
     }
@@ -127,19 +125,19 @@ def _efficiency(found: Efficiency) -> dict[str, Any]:
 def _curve(curve: Curve) -> dict[str, Any]:
     return {
         "times": _times(curve.times),
-        "values": _numbers(curve.values),
+        "values": json_numbers(curve.values),
         "days": curve.days.tolist(),
-        "daily_log_returns": _numbers(curve.daily_log_returns),
-        "growth": _interval(curve.growth),
-        "sharpe": _interval(curve.sharpe),
+        "daily_log_returns": json_numbers(curve.daily_log_returns),
+        "growth": curve.growth.to_json(),
+        "sharpe": curve.sharpe.to_json(),
     }
 
 
 def _difference(found: Difference) -> dict[str, Any]:
     return {
-        "excess": _interval(found.excess),
-        "information_ratio": _interval(found.information_ratio),
-        "sharpe": _interval(found.sharpe),
+        "excess": found.excess.to_json(),
+        "information_ratio": found.information_ratio.to_json(),
+        "sharpe": found.sharpe.to_json(),
     }
 
 
@@ -147,17 +145,12 @@ def _stability(row: Stability) -> dict[str, Any]:
     return {
         "name": row.name,
         "unit": row.unit,
-        "values": _numbers(row.values),
-        "lower_quartile": _number(row.lower_quartile),
-        "median": _number(row.median),
-        "upper_quartile": _number(row.upper_quartile),
-        "relative_spread": _number(row.relative_spread),
+        "values": json_numbers(row.values),
+        "lower_quartile": json_number(row.lower_quartile),
+        "median": json_number(row.median),
+        "upper_quartile": json_number(row.upper_quartile),
+        "relative_spread": json_number(row.relative_spread),
     }
-
-
-def _interval(found: Interval) -> dict[str, Any]:
-    ends = {"point": found.point, "lower": found.lower, "upper": found.upper, "standard_error": found.standard_error}
-    return {**{name: _number(value) for name, value in ends.items()}, "level": found.level, "reason": found.reason}
 
 
 def _span(span: Span) -> list[str]:
@@ -166,11 +159,3 @@ def _span(span: Span) -> list[str]:
 
 def _times(times: np.ndarray) -> list[str]:
     return [str(time) for time in times]
-
-
-def _numbers(values: Iterable[float]) -> list[float | None]:
-    return [_number(float(value)) for value in values]
-
-
-def _number(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from quantsim.baseline import BENCHMARK
 from quantsim.statistics import Interval
 from quantsim.walk_forward.curves import yearly
 
@@ -29,7 +30,7 @@ _CALLED = {
 
 def judge(outcome: WalkForwardOutcome) -> str:
     """Returns the judgement of a walk-forward."""
-    curve, excess = outcome.out_of_sample, outcome.differences["constant_weights"].excess
+    curve, excess = outcome.out_of_sample, outcome.differences[BENCHMARK].excess
     where = f"Out of sample ({len(outcome.folds)} folds, {curve.daily_log_returns.size} days)"
     first = f"{where} there is no interval: {excess.reason or 'it is unbounded'}."
     if math.isfinite(excess.lower):

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from quantsim.baseline import BENCHMARK
 from quantsim.checkpoints import CheckpointStore
 from quantsim.errors import ConfigError
 from quantsim.folds import Fold, Span
@@ -21,12 +22,9 @@ from quantsim.walk_forward.run import WalkForward
 from quantsim.walk_forward.spans import Carrier
 from quantsim.walk_forward.stability import Stability, stability_of
 
-__all__ = ["BENCHMARK", "Efficiency", "FoldOutcome", "WalkForwardOutcome", "walk_forward_outcome"]
+__all__ = ["Efficiency", "FoldOutcome", "WalkForwardOutcome", "walk_forward_outcome"]
 
 FloatArray = NDArray[np.float64]
-
-BENCHMARK = "constant_weights"
-"""The baseline that skill is measured against."""
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from quantsim.baseline import BENCHMARK
 from quantsim.errors import ConfigError
 from quantsim.folds import Span
 from quantsim.prices import Prices
 from quantsim.walk_forward.cross_validation import CrossValidation
 from quantsim.walk_forward.curves import Curve, Resampling, annual_growth, annual_sharpe
-from quantsim.walk_forward.outcome import BENCHMARK
 from quantsim.walk_forward.spans import Carrier
 from quantsim.walk_forward.stability import Stability, stability_of
 
