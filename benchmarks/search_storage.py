@@ -98,7 +98,8 @@ def time_trials(opened: Callable[[Path], Any], n_trials: int, seconds: list[floa
             begun = time.perf_counter()
             asked = asking.batch(n_trials - done)
             for trial in asked:
-                metrics = evaluator.evaluate(parameters_of(trial, EXPERIMENT, space))
+                params = parameters_of(trial, EXPERIMENT, space)
+                metrics = evaluator.evaluate_sets({name: values[None] for name, values in params.items()}).metrics_of(0)
                 tell(study, EXPERIMENT, trial, Outcome(metrics))
             done += len(asked)
             seconds += [(time.perf_counter() - begun) / len(asked)] * len(asked)
