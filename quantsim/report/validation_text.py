@@ -41,9 +41,8 @@ def validation_markdown(validation: Validation) -> list[str]:
 def _trials(validation: Validation, evidence: Evidence) -> str:
     left_out = f", {validation.trials.left_out} more without finite returns" if validation.trials.left_out else ""
     return (
-        f"{evidence.n_trials} trials{left_out}, worth {evidence.independent_trials:.2g} independent ones, whose best is "
-        f"expected to have {yearly_ratio(evidence.expected_best):.2f} without skill. Deflated Sharpe ratio "
-        f"{evidence.deflated_sharpe:.2f}, SPA p value {evidence.spa.consistent:.2f}, probability of loss out of sample "
+        f"{evidence.n_trials} trials{left_out}, worth {evidence.independent_trials:.2g} independent ones. Deflated Sharpe "
+        f"ratio {evidence.deflated_sharpe:.2f}, SPA p value {evidence.spa.consistent:.2f}, probability of loss out of sample "
         f"{evidence.overfitting.probability_of_loss:.2f}."
     )
 
