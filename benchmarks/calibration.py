@@ -64,13 +64,13 @@ class Case:
 
 CASES = {
     "noise": Case("noise", 0.003, False, 400),
-    "strong": Case("strong", 0.003, False, 100),
-    "weak": Case("weak", 0.003, False, 100),
+    "strong": Case("strong", 0.003, False, 200),
+    "weak": Case("weak", 0.003, False, 200),
     "noise, TPE": Case("noise", 0.003, True, 60),
     "noise, TPE on skill": Case("noise", 0.003, True, 60, "information_ratio"),
     "noise, no fee": Case("noise", 0.0, False, 400),
-    "strong, no fee": Case("strong", 0.0, False, 100),
-    "weak, no fee": Case("weak", 0.0, False, 100),
+    "strong, no fee": Case("strong", 0.0, False, 200),
+    "weak, no fee": Case("weak", 0.0, False, 200),
     "noise, TPE, no fee": Case("noise", 0.0, True, 60),
 }
 
