@@ -41,8 +41,9 @@ def validation_markdown(validation: Validation) -> list[str]:
 def _trials(validation: Validation, evidence: Evidence) -> str:
     left_out = f", {validation.trials.left_out} more without finite returns" if validation.trials.left_out else ""
     return (
-        f"{evidence.n_trials} trials{left_out}, worth {evidence.independent_trials:.2g} independent ones. Deflated Sharpe "
-        f"ratio {evidence.deflated_sharpe:.2f}, SPA p value {evidence.spa.consistent:.2f}, probability of loss out of sample "
+        f"{evidence.n_trials} trials{left_out}, {evidence.effective_trials:.2g} effective, worth "
+        f"{evidence.independent_trials:.2g} independent ones. Deflated Sharpe ratio {evidence.deflated_sharpe:.2f}, SPA p "
+        f"value {evidence.spa.consistent:.2f}, probability of loss out of sample "
         f"{evidence.overfitting.probability_of_loss:.2f}."
     )
 
@@ -88,7 +89,7 @@ def _add_figures(table: Table, validation: Validation, evidence: Evidence) -> No
         (
             "significant from",
             f"{yearly_ratio(evidence.needed):.2f}",
-            "information ratio whose deflated Sharpe ratio is 0.95",
+            "StepM names the selected set from this information ratio on",
         ),
         (
             "deflated Sharpe ratio",

@@ -6,10 +6,8 @@ All figures are of daily log returns minus those of constant weights with the sa
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +24,7 @@ from quantsim.statistics.trials import (
     rank_correlation,
 )
 from quantsim.validation.apart import told_apart
+from quantsim.validation.threshold import needed_ratio
 from quantsim.validation.trials import Trials
 
 __all__ = ["CONFIDENCE", "FEWEST_DAYS", "LEVEL", "Evidence", "SplitIntervals", "weigh"]
@@ -77,7 +76,7 @@ class Evidence:
         selected: index of the selected trial.
         ratio: Sharpe ratio of the selected trial's difference to constant weights, per day.
         expected_best: the same of the best of ``independent_trials`` trials without skill, per day.
-        needed: ratio from which the deflated Sharpe ratio of normal returns is significant, per day.
+        needed: ratio of the selected trial from which StepM names it, per day.
         deflated_sharpe: probability that the selected trial's ratio is above what luck explains.
         best: index of the trial with the highest ratio.
         best_deflated_sharpe: deflated Sharpe ratio of that one.
@@ -127,7 +126,6 @@ def weigh(trials: Trials, searched: Sequence[str], metric: str, *, n_resamples: 
     excess = trials.excess(searched)
     ratios, n_independent = sharpe(excess.T), independent_trials(excess, **drawn)
     n_days, best = excess.shape[0], int(np.argmax(ratios))
-    luck = expected_best(n_independent, n_days)
     return Evidence(
         searched=tuple(searched),
         n_days=n_days,
@@ -137,8 +135,8 @@ def weigh(trials: Trials, searched: Sequence[str], metric: str, *, n_resamples: 
         clusters=cluster_count(excess) if trials.count <= _MOST_CLUSTERED else None,
         selected=trials.selected,
         ratio=float(ratios[trials.selected]),
-        expected_best=luck,
-        needed=luck + NormalDist().inv_cdf(1.0 - LEVEL) / math.sqrt(n_days - 1.0),
+        expected_best=expected_best(n_independent, n_days),
+        needed=needed_ratio(excess, trials.selected, LEVEL, **drawn),
         deflated_sharpe=deflated_sharpe(excess[:, trials.selected], n_independent),
         best=best,
         best_deflated_sharpe=deflated_sharpe(excess[:, best], n_independent),

@@ -80,10 +80,11 @@ def _verdict(evidence: Evidence, unseen: Sequence[Interval]) -> Verdict:
 
 
 def _of_searched(verdict: Verdict, evidence: Evidence, names: Sequence[str]) -> str:
-    ratio, luck = yearly_ratio(evidence.ratio), yearly_ratio(evidence.expected_best)
+    ratio, luck, needed = map(yearly_ratio, (evidence.ratio, evidence.expected_best, evidence.needed))
     figures = (
         f"its information ratio over constant weights is {ratio:.2f} a year on {' and '.join(evidence.searched)} data "
-        f"({evidence.n_days} daily returns), where the best of as many trials without skill is expected to have {luck:.2f}."
+        f"({evidence.n_days} daily returns), where the best of as many trials without skill is expected to have "
+        f"{luck:.2f}, and {needed:.2f} or more is significant."
     )
     if verdict in ("skill", "contradicted"):
         return f"The selected set beats constant weights by more than luck explains: {figures}"

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 from validation_support import DAYS, METRIC, returns_of, trials_of
 
-from quantsim.statistics import deflated_sharpe, effective_trials, expected_best, independent_trials, interval, sharpe
+from quantsim.statistics import (
+    deflated_sharpe,
+    effective_trials,
+    expected_best,
+    independent_trials,
+    interval,
+    sharpe,
+    step_m,
+)
 from quantsim.validation.apart import told_apart
 from quantsim.validation.evidence import weigh
 from quantsim.validation.judgement import judge
+from quantsim.validation.threshold import needed_ratio
 from quantsim.validation.trials import Trials
 
 SEARCHED = ("train", "validation")
@@ -47,10 +54,13 @@ def test_copies_of_a_trial_are_one_trial():
     assert other.told_apart == one.told_apart
 
 
-def test_the_ratio_that_is_needed_is_where_the_deflated_sharpe_of_normal_returns_is_significant():
-    evidence = weigh(trials_of(2), SEARCHED, METRIC, n_resamples=100)
-    above = (evidence.needed - evidence.expected_best) * math.sqrt(evidence.n_days - 1)
-    assert 0.5 * math.erfc(above / math.sqrt(2.0)) == pytest.approx(0.05)
+def test_step_m_names_a_trial_from_the_ratio_that_it_needs():
+    excess = trials_of(2, n_trials=10).excess(SEARCHED)
+    needed, own = needed_ratio(excess, 4, 0.05, n_resamples=200), excess[:, 4]
+    for factor, named in ((0.98, False), (1.02, True)):
+        moved = excess.copy()
+        moved[:, 4] = own - own.mean() + factor * needed * own.std()
+        assert (4 in step_m(moved, n_resamples=200)) is named
 
 
 def test_noise_does_not_pass_for_skill():

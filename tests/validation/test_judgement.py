@@ -27,7 +27,7 @@ def test_without_significance_it_is_noise(evidence: Evidence):
     found = judge(replace(evidence, superior=()))
     assert found.verdict == "noise"
     assert found.text.startswith("Nothing here is distinguishable from noise")
-    for figure in (evidence.ratio, evidence.expected_best):
+    for figure in (evidence.ratio, evidence.expected_best, evidence.needed):
         assert f"{yearly_ratio(figure):.2f}" in found.text
 
 
