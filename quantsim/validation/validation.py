@@ -135,7 +135,8 @@ def validate_pick(
     """
     experiment, selection = picked.experiment, picked.selection
     checkpoint = selection.checkpoint if selected is None else selected
-    runs = with_sources(store, picked.runs)
+    own = {run.run_id: run for run in (*picked.runs, store.run(checkpoint.run_id))}
+    runs = with_sources(store, list(own.values()))
     metric = experiment.objective.name if "," in selection.metric else selection.metric
     if evaluate:
         trials = evaluated_trials(store, experiment, runs, checkpoint, metric)
@@ -175,6 +176,10 @@ def _picked(
         return pick(store, method, study=study, run=only, metrics=metrics, rule_files=rule_files)
     several = list({run.run_id: run for run in map(store.run, runs)}.values())
     check_comparable(several)
+    if study is not None:
+        pick(
+            store, method, study=study, run=several[0].run_id, metrics=metrics
+        )  # raises if the run is of another study
     experiment = study or study_of_run(several[0], rule_files)
     selection = pick_among(store, experiment, several, method_named(method, experiment), metrics)
     return Pick(experiment, tuple(several), selection)

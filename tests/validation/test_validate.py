@@ -74,8 +74,17 @@ def test_several_runs_are_judged_together(store: CheckpointStore):
     with pytest.raises(SelectionError, match=f"run {other[:8]} is of another study or other prices"):
         validate(store, [runs[0], other])
     changed = STUDY.override(["fees.swap_fee=0.001"])
+    with pytest.raises(SelectionError, match="is not of study"):
+        validate(store, runs, study=changed)
     with pytest.raises(SelectionError, match="not comparable"):
         validate(store, [runs[0], store_run(store, *returns_of(0, n_trials=5), experiment=changed)])
+
+
+def test_a_set_of_another_run_that_is_selected_brings_the_trials_of_its_run(store: CheckpointStore):
+    first, second = (store_run(store, *returns_of(seed, n_trials=8)) for seed in (0, 0))
+    found = validate(store, [second], selected=store.get(f"{first}:3:0"), **QUICK)
+    assert found.trials.count == 16
+    assert found.checkpoint.run_id == found.trials.rows[found.trials.selected].run_id == first
 
 
 def test_trials_without_finite_returns_are_left_out_and_counted(store: CheckpointStore):
