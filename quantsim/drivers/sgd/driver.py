@@ -137,7 +137,7 @@ def run_sgd(
         resumed_at=int(done.first.train.step),
         stopped_early=bool(done.ending),
         skipped=done.state.session.skipped,
-        restarts=int(done.state.train.restarts.sum()),
+        restarts=int(np.sum(np.asarray(done.state.train.restarts))),
         seconds=done.seconds,
     )
 
