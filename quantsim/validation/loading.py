@@ -24,7 +24,7 @@ FloatArray = NDArray[np.float64]
 Returns = dict[str, dict[str, FloatArray]]
 """Split → id of a checkpoint → (T,)."""
 
-_REMEDY = "run the study again, or evaluate the stored sets anew with evaluate=True (--evaluate)"
+_REMEDY = "run the study again, or evaluate the stored sets anew: `quantsim validate --evaluate`, or evaluate=True"
 
 
 def stored_trials(store: CheckpointStore, runs: Sequence[Run], selected: Checkpoint, metric: str) -> Trials:

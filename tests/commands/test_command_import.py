@@ -54,6 +54,17 @@ def test_import_then_select_export_and_simulate(file, store):
     assert f"Simulating {checkpoint['key']} of run 'momentum' (imported)" in simulated.stderr
 
 
+def test_an_imported_run_is_validated_by_evaluating_its_sets_anew(file, store):
+    invoke("import", file, "--store", store)
+    refused = invoke("validate", "--method", "best_objective", "--store", store)
+    assert refused.exit_code == 2
+    assert "`quantsim validate --evaluate`" in refused.output
+    result = invoke("validate", "--method", "best_objective", "--store", store, "--evaluate", "--json")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert (found["trials"], found["origin"]["kind"]) == (4, "imported")
+
+
 def test_the_same_file_twice(file, store):
     invoke("import", file, "--store", store)
     before = store.read_bytes()
