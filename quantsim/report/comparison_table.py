@@ -29,7 +29,7 @@ _SHOWN = {"study": "study", BENCHMARK: "constant weights", HODL: "HODL"}
 def comparison_table(comparison: Comparison) -> Group:
     """Returns one table for each split: metrics in rows, the selected set and the baselines in columns.
 
-    The second line of a metric has its unit, and what the selected set is better by than each baseline.
+    The second line of a metric has its unit and, for each baseline, the difference: selected set minus baseline.
     """
     return Group(*(_table(comparison, split) for split in comparison.splits), *_legend(comparison))
 
@@ -55,7 +55,7 @@ def _table(comparison: Comparison, split: SplitComparison) -> Table:
 
 
 def _known(comparison: Comparison, split: SplitComparison) -> list[str]:
-    """The baselines that have a value on the split."""
+    """Returns the baselines that have a value on the split."""
     return [name for name in comparison.baselines if any(row.values.get(name) is not None for row in split.rows)]
 
 
@@ -64,12 +64,12 @@ def _title(comparison: Comparison, split: SplitComparison) -> str:
     if split.n_days is not None:
         title += f", {split.n_days + 1} days"
     if split.split == comparison.chosen_by:
-        title += ", which chose the set"
+        title += ", used for selection"
     return title + (f" (no intervals: {split.reason})" if split.reason else "")
 
 
 def _cells(pools: Sequence[str], row: Row) -> Iterator[tuple[str, str]]:
-    """The cells of a row: name and unit, the selected set, each baseline; first and second line of each."""
+    """Yields the two lines of each cell of a row: name and unit, the selected set, each baseline."""
     unit = unit_of(row.metric)
     if row.interval is None and not any(row.differences.values()):
         yield _with_unit(row.metric), ""
@@ -111,16 +111,17 @@ def _legend(comparison: Comparison) -> Iterator[Text]:
     if not any(row.interval is not None for split in comparison.splits for row in split.rows):
         return
     lines = [
-        f"In brackets: {100 * comparison.level:.0f} % intervals, by a bootstrap over days; below a baseline: what the selected",
-        f"set is better by, on the same days. {_NO_INTERVAL}: no interval, as it is no function of daily values.",
+        f"Brackets: {100 * comparison.level:.0f} % bootstrap intervals.",
+        "Below a baseline: the selected set minus the baseline, on the same resampled days.",
+        f"{_NO_INTERVAL}: no interval, because the metric is not a function of daily values.",
     ]
     if comparison.chosen_by is not None:
-        lines.append("Intervals do not account for the selection: the data that it used flatter the selected set.")
+        lines.append("The intervals ignore the selection: on the data used for it, the selected set looks too good.")
     yield Text("\n".join(lines), style="dim")
 
 
 def beaten_text(comparison: Comparison) -> str | None:
-    """Says in a sentence which baselines beat the selected set on the split that chose it; None if none does.
+    """Returns a sentence on the baselines that beat the selected set on the split that chose it; None if none does.
 
     Figures have as many digits as their difference allows, and more only if they would look the same.
     """
@@ -128,12 +129,12 @@ def beaten_text(comparison: Comparison) -> str | None:
     if not beaten:
         return None
     figures = [_figures(row, beaten) for row, _ in rows]
-    better = "a baseline is" if len(beaten) == 1 else f"{len(beaten)} baselines are"
-    return f"On {comparison.chosen_by} data, which chose the set, {better} better than it: {'; '.join(figures)}."
+    better = "a baseline beats" if len(beaten) == 1 else f"{len(beaten)} baselines beat"
+    return f"On {comparison.chosen_by} data, used for selection, {better} the selected set: {'; '.join(figures)}."
 
 
 def _figures(row: Row, baselines: Sequence[str]) -> str:
-    """The values of baselines and the selected set in words, in digits that tell them apart."""
+    """Returns the values of baselines and of the selected set in words, with enough digits to differ."""
     unit, found = unit_of(row.metric), [row.differences.get(name) for name in baselines]
     errors = [interval.standard_error for interval in found if interval is not None]
     text = cost_text if is_cost(row.metric) else metric_text
@@ -151,7 +152,7 @@ def _listed(parts: Sequence[str]) -> str:
 
 
 def gain_line(comparison: Comparison) -> str:
-    """Says in one line what a set gained over its start on every split, with the interval of the difference.
+    """Returns a line with the gain of a set over its start on every split, and the interval of the difference.
 
     Args:
         comparison: of one metric, with the start as the only baseline, as of :func:`quantsim.report.compare_gain`.
@@ -177,7 +178,7 @@ def _with_unit(metric: str) -> str:
 
 
 def comparison_notes(comparison: Comparison, command: str = "quantsim simulate --from KEY") -> tuple[str, ...]:
-    """Says what is unknown of a result of an older version, and how to get it.
+    """Returns a sentence on missing baselines and daily returns, and how to compute them.
 
     Args:
         comparison: the comparison.
@@ -186,7 +187,7 @@ def comparison_notes(comparison: Comparison, command: str = "quantsim simulate -
     if not comparison.unknown:
         return ()
     what = _listed(comparison.unknown)
-    return (f"Unknown: {what}, because the run is of an older version, or imported. `{command}` computes them.",)
+    return (f"Not stored: {what}. The run was imported or made by an older version. `{command}` computes them.",)
 
 
 def comparison_markdown(comparison: Comparison) -> Iterator[str]:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["CURVES", "comparison_table", "curves_table", "folds_table", "paths_table", "stability_table"]
 
 CURVES = {
-    "carried": "the pool, carried on",
-    "restarted": "new pool in each fold",
+    "carried": "pool carried forward",
+    "restarted": "new pool per fold",
     "study": "study's own parameters",
     BENCHMARK: "constant weights",
     HODL: "HODL",
@@ -37,10 +37,10 @@ _RATIO, _FRACTION = "ratio, annualised", "fraction per year"
 
 
 def curves_table(outcome: WalkForwardOutcome) -> Table:
-    """Returns one row per curve out of sample, with intervals, and what the pool has more than each baseline."""
+    """Returns one row per out-of-sample curve, with intervals, and the excess of the pool over each baseline."""
     level = f"{100.0 * outcome.resampling.level:.0f} %"
     table = _table(f"Out of sample, with {level} intervals")
-    headings = ("", "growth,\n% a year", "Sharpe\nratio", "pool over it,\n% a year", "information\nratio over it")
+    headings = ("", "growth,\n% a year", "Sharpe\nratio", "pool minus it,\n% a year", "information\nratio vs it")
     for heading in headings:
         table.add_column(heading, justify="right" if heading else "left")
     pools = (outcome.restarted,) if outcome.carried is None else (outcome.carried, outcome.restarted)
@@ -52,8 +52,8 @@ def curves_table(outcome: WalkForwardOutcome) -> Table:
 
 
 def folds_table(outcome: WalkForwardOutcome) -> Table:
-    """Returns one row per fold: Sharpe ratios and information ratios in and out of sample, and what is left of them."""
-    table = _table("Folds: Sharpe ratios, and information ratios (IR) to constant weights")
+    """Returns one row per fold: Sharpe and information ratios in and out of sample, and the efficiency."""
+    table = _table("Folds: Sharpe ratios, and information ratios (IR) against constant weights")
     headings = [
         "fold",
         "train\ndays",
@@ -72,13 +72,13 @@ def folds_table(outcome: WalkForwardOutcome) -> Table:
     for row in outcome.folds:
         table.add_row(*_fold_cells(row, validated=validated))
     if any(math.isnan(value) for row in outcome.folds for value in (row.efficiency, row.excess_efficiency)):
-        table.caption = "–: undefined, as the ratio in sample is not positive"
+        table.caption = "–: undefined, because the in-sample ratio is not positive"
         table.caption_justify = "left"
     return table
 
 
 def stability_table(parameters: tuple[Stability, ...]) -> Table:
-    """Returns one row per parameter: median and quartiles over the folds, and their distance relative to the median."""
+    """Returns one row per parameter: median and quartiles over the folds, and the relative spread."""
     table = _table("Parameters over the folds")
     for heading in ("parameter", "25 %", "median", "75 %", "spread"):
         table.add_column(heading, justify="left" if heading == "parameter" else "right")

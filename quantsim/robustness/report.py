@@ -1,4 +1,4 @@
-"""The results of a robustness report: percentiles of variations beside the result itself, and what they say."""
+"""A robustness report: the result, its percentiles under variations, and a judgement."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ PERCENTILES = (5, 25, 50, 75, 95)
 
 _HIGH_SHARE = 0.95
 _WORDS = {
-    "neighbours": "of neighbouring parameters",
-    "price_noise": "of prices with noise",
-    "resampled_prices": "of resampled prices",
-    "shifted_starts": "of later starts",
-    "costs": "of other costs",
+    "neighbours": "neighbouring parameter sets",
+    "price_noise": "noisy price paths",
+    "resampled_prices": "resampled price paths",
+    "shifted_starts": "shifted starts",
+    "costs": "cost variations",
 }
 
 
@@ -61,9 +61,9 @@ class Varied:
     Attributes:
         what: what varied, in words.
         values: split → metric → (V,), of the parameter set.
-        constant_weights: the same of the pool with constant weights, under the same variations.
-        point: split → metric → value, of the parameter set without variations.
-        constant_point: the same of the pool with constant weights.
+        constant_weights: values of the pool with constant weights, under the same variations.
+        point: split → metric → value of the parameter set without variations.
+        constant_point: values of the pool with constant weights without variations.
     """
 
     what: str
@@ -102,11 +102,11 @@ class Robustness:
     """How a parameter set does if its parameters, the prices, the start or the costs change a little.
 
     Attributes:
-        metrics: names of the metrics, the one that decides first. In all, more is better.
+        metrics: names of the metrics, all to be maximised; the judgement is based on the first.
         params: the parameter set, raw name → (m,).
         kinds: kind → results.
-        point: split → metric → value, of the parameter set.
-        constant_weights: the same of constant weights.
+        point: split → metric → value of the parameter set.
+        constant_weights: split → metric → value of the pool with constant weights.
         left_out: kind → why it was left out.
         notes: notes for readers of the results.
     """
@@ -121,31 +121,31 @@ class Robustness:
 
     @property
     def last_split(self) -> str:
-        """The split that says most about the future: the last one."""
+        """Name of the last split."""
         return list(self.point)[-1]
 
     @property
     def judgement(self) -> str:
-        """What the variations say, in plain words, about the deciding metric on the last split."""
+        """A sentence on the first metric on the last split."""
         split, metric = self.last_split, self.metrics[0]
         own, constant = self.point[split][metric], self.constant_weights[split][metric]
         if own == constant:
-            return f"On {split}, the parameter set is exactly as good as constant weights ({metric})."
+            return f"On {split} data, the parameter set is exactly as good as constant weights ({metric})."
         if not own > constant:
             return (
-                f"On {split}, the parameter set is not better than constant weights ({metric}): there is no advantage that "
-                "could be robust."
+                f"On {split} data, the parameter set is not better than constant weights ({metric}), so there is no advantage "
+                "to check."
             )
         shares = {
             kind: varied.share_ahead(split, metric) for kind, varied in self.kinds.items() if split in varied.values
         }
         lost = {kind: share for kind, share in shares.items() if not share >= _HIGH_SHARE}
         if lost:
-            parts = ", ".join(f"in {100 * share:.0f} % {_WORDS[kind]}" for kind, share in lost.items())
-            return f"On {split}, the advantage over constant weights ({metric}) is fragile: it remains only {parts}."
+            parts = ", ".join(f"{100 * share:.0f} % of {_WORDS[kind]}" for kind, share in lost.items())
+            return f"On {split} data, the advantage over constant weights ({metric}) is fragile: it remains in only {parts}."
         return (
-            f"On {split}, the parameter set is better than constant weights ({metric}) in at least {100 * _HIGH_SHARE:.0f} % "
-            "of the variations of every kind. That the advantage was skill, or will last, does not follow."
+            f"On {split} data, the parameter set is better than constant weights ({metric}) in at least "
+            f"{100 * _HIGH_SHARE:.0f} % of the variations of every kind. This does not show that the advantage is skill."
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Plain sentences on an outcome, by stated rules.
+"""The sentences that state an outcome, by fixed rules.
 
 1. The out-of-sample curve is *ahead of* or *behind* constant weights if the interval of its mean difference is above or below
    zero. Otherwise it is *not distinguishable* from them.
@@ -31,16 +31,16 @@ _CALLED = {
 def judge(outcome: WalkForwardOutcome) -> str:
     """Returns the judgement of a walk-forward."""
     curve, excess = outcome.out_of_sample, outcome.differences[BENCHMARK].excess
-    where = f"Out of sample ({len(outcome.folds)} folds, {curve.daily_log_returns.size} days)"
+    where = f"Out of sample ({len(outcome.folds)} folds, {curve.daily_log_returns.size} daily returns)"
     first = f"{where} there is no interval: {excess.reason or 'it is unbounded'}."
     if math.isfinite(excess.lower):
         first = (
-            f"{where}, what {outcome.trainer} found is {_relation(excess)} constant weights with the same costs: "
-            f"{_percent(excess.point)} a year, {100.0 * outcome.resampling.level:.0f} % interval {_percent(excess.lower)} to "
-            f"{_percent(excess.upper)}."
+            f"{where}, the result of {outcome.trainer} is {_relation(excess)} constant weights with the same costs: "
+            f"{_percent(excess.point)} a year ({100.0 * outcome.resampling.level:.0f} % interval {_percent(excess.lower)} to "
+            f"{_percent(excess.upper)})."
         )
     better = [_CALLED[name] for name, line in outcome.baselines.items() if line.growth.point > curve.growth.point]
-    return f"{first} {_listed(better)} grew more." if better else first
+    return f"{first} {_listed(better)} had higher growth." if better else first
 
 
 def judge_paths(outcome: PathsOutcome) -> str:
@@ -48,9 +48,9 @@ def judge_paths(outcome: PathsOutcome) -> str:
     skills = outcome.information_ratios
     low, median, high = (outcome.quantile(skills, share) for share in (0.05, 0.5, 0.95))
     return (
-        f"The information ratio to constant weights with the same costs has a median of {median:+.2f} over {len(skills)} "
-        f"paths, and is {low:+.2f} to {high:+.2f} between the 5 % and 95 % quantiles. Paths share their prices, so this spread "
-        "is not the error of the median."
+        f"The median information ratio against constant weights with the same costs is {median:+.2f} over {len(skills)} paths "
+        f"(5 % quantile {low:+.2f}, 95 % quantile {high:+.2f}). All paths have the same prices, so this spread is not the "
+        "standard error of the median."
     )
 
 
@@ -59,9 +59,9 @@ def judge_comparison(comparison: Comparison) -> str:
     apart = [row for row in comparison.rows if row.to_first is not None and not row.to_first.excess.contains_zero]
     first = comparison.rows[0].outcome.trainer
     if not apart:
-        return f"No trainer can be told apart from {first} on these folds."
+        return f"No trainer differs significantly from {first} on these folds."
     said = [f"{row.outcome.trainer} is {_relation(row.to_first.excess)} {first}" for row in apart if row.to_first]
-    return f"{'; '.join(said)}. Intervals do not allow for the number of comparisons."
+    return f"{'; '.join(said)}. The intervals are not corrected for multiple comparisons."
 
 
 def _relation(excess: Interval) -> str:

@@ -65,7 +65,7 @@ def check_result_in_note_and_page(shown: str) -> None:
     assert "## Result" in note
     assert "| metric | selected | study | constant weights | HODL |" in note
     for text in (note, Path("pages/result.html").read_text()):
-        assert "Validation, 90 days, which chose the set" in text
+        assert "Validation, 90 days, used for selection" in text
         assert all(cell in text for cell in selected_cells(shown, "daily_sortino"))
 
 
@@ -163,18 +163,20 @@ def test_a_baseline_that_beats_the_selected_set_is_the_first_line(cli, own_resul
         metrics = {"study": behind, "constant_weights": ahead, "hodl": behind}
         store.set_baselines(run_id, {name: replace(one, metrics=metrics[name]) for name, one in baselines.items()})
     first, *others = cli("select", *given).stdout.splitlines()
-    assert first.startswith("On validation data, which chose the set, a baseline is better than it: constant weights ")
+    assert first.startswith(
+        "On validation data, used for selection, a baseline beats the selected set: constant weights "
+    )
     theirs, against = re.search(
         r"constant weights (\S+) against (\S+) \[daily_log_sharpe, ratio, annualised\]", first
     ).groups()
     assert is_shown_as(ours + 0.5, theirs)
     assert is_shown_as(ours, against)
-    assert not any("is better than it" in line for line in others)
+    assert not any("beats the selected set" in line for line in others)
     assert json.loads(cli("select", "--json", *given).stdout)["checkpoints"][0]["beaten_by"] == ["constant_weights"]
     simulated = cli(
         "simulate", "--split", "validation", "--from", "best", *given
     ).stdout  # evaluates the baselines again
-    assert ("is better than it" in simulated) == bool(checkpoint["beaten_by"])
+    assert ("beats the selected set" in simulated) == bool(checkpoint["beaten_by"])
 
 
 def test_select_writes_baselines_and_intervals_in_full(cli, results: Path):
@@ -197,7 +199,7 @@ def test_a_store_of_an_older_version_says_what_is_unknown(cli, own_results: Path
     assert result.exit_code == 0, result.output
     key = KEY.search(result.stdout)[1]
     assert (
-        "Unknown: baselines and daily returns, because the run is of an older version, or imported. "
+        "Not stored: baselines and daily returns. The run was imported or made by an older version. "
         f"`quantsim simulate --from {key} --store {own_results}` computes them." in result.stdout
     )
     simulated = cli("simulate", "--from", key, "--split", "test", "--store", own_results).stdout

@@ -143,14 +143,14 @@ def test_only_functions_of_daily_values_have_intervals(comparison: Comparison):
 
 
 def test_intervals_of_a_selected_set_come_with_the_remark_that_it_was_selected(comparison: Comparison):
-    remark = "Intervals do not account for the selection"
+    remark = "The intervals ignore the selection"
     assert remark in text_of(comparison)
     assert remark not in text_of(compare(OBJECTIVE, SELECTED, BASELINES))
 
 
 def test_every_split_has_the_baselines_as_columns_in_a_hundred_characters(comparison: Comparison):
     text = text_of(comparison)
-    assert text.index("Train, 61 days") < text.index("Validation, 41 days, which chose the set")
+    assert text.index("Train, 61 days") < text.index("Validation, 41 days, used for selection")
     heads = [line.split() for line in text.splitlines() if line.strip().startswith("metric")]
     assert heads == [["metric", "selected", "study", "constant", "weights", "HODL"]] * 2
     assert max(map(len, text.splitlines())) <= LONGEST
@@ -166,7 +166,9 @@ def test_the_baselines_that_beat_the_set_are_said_with_both_figures(comparison: 
     text = beaten_text(comparison)
     row = comparison.splits[1].row("daily_log_sharpe")
     ours, theirs = row.values["selected"], row.values["constant_weights"]
-    assert text.startswith("On validation data, which chose the set, a baseline is better than it: constant weights ")
+    assert text.startswith(
+        "On validation data, used for selection, a baseline beats the selected set: constant weights "
+    )
     figures = [
         float(word.rstrip(",")) for word in text.split() if word.rstrip(",").replace(".", "").lstrip("-").isdigit()
     ]
@@ -209,7 +211,7 @@ def test_what_an_old_run_does_not_have_is_said():
     found = compare(OBJECTIVE, old, {}, chosen_by="validation")
     assert found.unknown == ("baselines", "daily returns")
     assert comparison_notes(found, "quantsim simulate --from 3f9c01ab:1:0") == (
-        "Unknown: baselines and daily returns, because the run is of an older version, or imported. "
+        "Not stored: baselines and daily returns. The run was imported or made by an older version. "
         "`quantsim simulate --from 3f9c01ab:1:0` computes them.",
     )
     text = text_of(found)

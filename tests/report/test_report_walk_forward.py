@@ -69,7 +69,7 @@ def line_with(text: str, start: str) -> list[str]:
 def test_curves_show_intervals_and_what_the_pool_has_more() -> None:
     text = text_of(curves_table(outcome_of()))
     assert "Out of sample, with 90 % intervals" in text
-    names = ["the pool, carried on", "new pool in each fold", "study's own parameters", "constant weights", "HODL"]
+    names = ["pool carried forward", "new pool per fold", "study's own parameters", "constant weights", "HODL"]
     assert [name for name in names if name in text] == names
     own = outcome_of().differences["constant_weights"]
     assert f"{100 * math.expm1(own.excess.point):+.0f}" in " ".join(line_with(text, "constant weights"))
@@ -82,7 +82,7 @@ def test_folds_show_digits_that_their_days_allow_and_no_efficiency_without_a_rat
     assert rows[0] == ["0", "80", "2021-04-11", "40", "2", "1", "0", "0", "0", "0", "0"]
     assert rows[1][7] == "–"
     assert text_of(folds_table(outcome_of())).count("–") == 2
-    assert "–: undefined, as the ratio in sample is not positive" in text
+    assert "–: undefined, because the in-sample ratio is not positive" in text
 
 
 def test_folds_without_validation_have_no_column_of_it() -> None:
@@ -102,7 +102,9 @@ def test_a_comparison_has_a_row_for_each_trainer() -> None:
     assert "over search," in text
     assert f"{100 * math.expm1(365 * 0.004):+.0f}" in " ".join(line_with(text, "sgd"))
     assert comparison.judgement.startswith("sgd is ahead of search")
-    assert "No trainer can be told apart" in compare_outcomes({"search": outcome_of(), "sgd": outcome_of()}).judgement
+    assert (
+        "No trainer differs significantly" in compare_outcomes({"search": outcome_of(), "sgd": outcome_of()}).judgement
+    )
 
 
 def test_paths_show_quantiles() -> None:
@@ -127,7 +129,7 @@ def test_paths_show_quantiles() -> None:
     assert "5 paths through 2 groups" in text
     assert line_with(text, "Sharpe")[2:7] == ["-1", "0", "1", "2", "3"]  # of 120 days, which have an error of 1.7
     assert outcome.efficiency == 0.5
-    assert "a median of +0.00 over 5 paths" in outcome.judgement
+    assert "is +0.00 over 5 paths" in outcome.judgement
 
 
 def test_the_picture_shows_curves_and_parameters(tmp_path: Path) -> None:

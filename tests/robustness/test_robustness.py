@@ -182,7 +182,7 @@ def test_the_judgement_says_what_the_variations_show():
     assert "exactly as good as constant weights" in made({"costs": 0.0}, own=0.5).judgement
     fragile = made({"costs": 1.0, "neighbours": 0.6, "price_noise": 0.94}).judgement
     assert fragile.endswith(
-        "is fragile: it remains only in 60 % of neighbouring parameters, in 94 % of prices with noise."
+        "is fragile: it remains in only 60 % of neighbouring parameter sets, 94 % of noisy price paths."
     )
     assert "at least 95 % of the variations of every kind" in made({"costs": 0.95, "neighbours": 1.0}).judgement
 

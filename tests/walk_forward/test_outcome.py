@@ -186,7 +186,7 @@ def test_the_judgement_says_what_the_intervals_allow(outcome: WalkForwardOutcome
     assert "is not distinguishable from constant weights" in judged(-0.1, 0.3)
     assert "is ahead of constant weights" in judged(0.1, 0.3)
     assert "is behind constant weights" in judged(-0.3, -0.1)
-    assert "+22 % a year, 90 % interval +11 % to +35 %" in judged(0.1, 0.3)
+    assert "+22 % a year (90 % interval +11 % to +35 %)" in judged(0.1, 0.3)
     assert "there is no interval" in judged(math.nan, math.nan)
 
 
