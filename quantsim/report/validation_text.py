@@ -41,8 +41,8 @@ def validation_markdown(validation: Validation) -> list[str]:
 def _trials(validation: Validation, evidence: Evidence) -> str:
     left_out = f", {validation.trials.left_out} more without finite returns" if validation.trials.left_out else ""
     return (
-        f"{evidence.n_trials} trials{left_out}, {evidence.effective_trials:.2g} effective, worth "
-        f"{evidence.independent_trials:.2g} independent ones. Deflated Sharpe ratio {evidence.deflated_sharpe:.2f}, SPA p "
+        f"{evidence.n_trials} trials{left_out}, equivalent to {evidence.independent_trials:.2g} independent trials (effective "
+        f"number of trials {evidence.effective_trials:.2g}). Deflated Sharpe ratio {evidence.deflated_sharpe:.2f}, SPA p "
         f"value {evidence.spa.consistent:.2f}, probability of loss out of sample "
         f"{evidence.overfitting.probability_of_loss:.2f}."
     )
@@ -51,11 +51,11 @@ def _trials(validation: Validation, evidence: Evidence) -> str:
 def _others(metric: str, evidence: Evidence) -> str:
     averages = (f"{split} {100.0 * yearly_return(found.point):+.0f} %" for split, found in evidence.average.items())
     found = [
-        f"{one} with {other} {each.value:.2f}"
+        f"{one} and {other} {each.value:.2f}"
         for (one, other), each in evidence.rank_correlation.items()
         if math.isfinite(each.value)
     ]
-    text = f"The average set against constant weights, a year: {', '.join(averages)}"
+    text = f"The average trial against constant weights, per year: {', '.join(averages)}"
     return f"{text}. Rank correlation of {metric}: {', '.join(found)}." if found else f"{text}."
 
 
@@ -66,7 +66,7 @@ def validation_table(validation: Validation) -> Table:
     table.add_column("figure")
     table.add_column("value", justify="right")
     table.add_column("meaning", style="dim")
-    table.add_row("trials", f"{validation.trials.count:,}", "evaluated sets; near-duplicates count here")
+    table.add_row("trials", f"{validation.trials.count:,}", "evaluated parameter sets")
     if (evidence := validation.evidence) is not None:
         _add_figures(table, validation, evidence)
         _add_intervals(table, evidence)
@@ -74,32 +74,36 @@ def validation_table(validation: Validation) -> Table:
 
 
 def _add_figures(table: Table, validation: Validation, evidence: Evidence) -> None:
-    clusters = "" if evidence.clusters is None else f"; {evidence.clusters} groups that trade alike"
+    clusters = "" if evidence.clusters is None else f"; {evidence.clusters} clusters"
     spa, keys = evidence.spa, [validation.trials.rows[index].key for index in evidence.superior]
     rows = [
-        ("effective trials", f"{evidence.effective_trials:.1f}", f"directions that they have{clusters}"),
-        ("independent trials", f"{evidence.independent_trials:.1f}", "independent trials with as high a best one"),
-        ("days", f"{evidence.n_days}", f"{' and '.join(evidence.searched)}, which steered the search or chose"),
-        ("information ratio", f"{yearly_ratio(evidence.ratio):.2f}", "of the selected set over constant weights"),
+        ("effective trials", f"{evidence.effective_trials:.1f}", f"from the correlations of their returns{clusters}"),
+        (
+            "independent trials",
+            f"{evidence.independent_trials:.1f}",
+            "whose best is expected to be as high, without skill",
+        ),
+        ("days", f"{evidence.n_days}", f"{' and '.join(evidence.searched)}, used for search or selection"),
+        ("information ratio", f"{yearly_ratio(evidence.ratio):.2f}", "of the selected set, against constant weights"),
         (
             "expected best of noise",
             f"{yearly_ratio(evidence.expected_best):.2f}",
-            "of as many independent trials without skill",
+            "of this number of independent trials without skill",
         ),
         (
             "significant from",
             f"{yearly_ratio(evidence.needed):.2f}",
-            "StepM names the selected set from this information ratio on",
+            "smallest significant information ratio (StepM)",
         ),
         (
             "deflated Sharpe ratio",
             f"{evidence.deflated_sharpe:.3f}",
-            "above 0.95 the ratio is more than that of the best of noise",
+            "probability that the ratio is above the expected best of noise",
         ),
         (
-            "the same of the best trial",
+            "deflated Sharpe ratio, best trial",
             f"{evidence.best_deflated_sharpe:.3f}",
-            f"{validation.trials.rows[evidence.best].key}, the best in hindsight on these days",
+            f"{validation.trials.rows[evidence.best].key}, which has the highest ratio on these days",
         ),
         (
             "SPA p value",
@@ -110,12 +114,12 @@ def _add_figures(table: Table, validation: Validation, evidence: Evidence) -> No
         (
             "probability of loss",
             f"{evidence.overfitting.probability_of_loss:.2f}",
-            "the best of half the days is behind constant weights on the other half",
+            "that the best trial of half the days loses to constant weights on the other half",
         ),
         ("PBO", f"{evidence.overfitting.pbo:.2f}", PBO_NOTE),
     ]
     for split, average in evidence.average.items():
-        rows.append((f"average set, {split}", _percent(average), "a year against constant weights"))
+        rows.append((f"average trial, {split}", _percent(average), "per year, against constant weights"))
     for (one, other), found in evidence.rank_correlation.items():
         ends = f"{found.interval.lower:.2f} to {found.interval.upper:.2f} if trials were independent"
         rows.append((f"rank correlation {one}, {other}", f"{found.value:.2f}", f"of {validation.metric}; {ends}"))

@@ -1,4 +1,4 @@
-"""What daily returns of many trials say, and what they do not: intervals, deflated ratios, superior ability, overfitting.
+"""Statistics of daily returns of many trials: intervals, deflated ratios, superior ability, overfitting.
 
 Pure functions of NumPy arrays, in float64; matrices are (T, N), days × trials. ``returns`` are daily log returns of a pool's
 value, ``excess`` their difference to those of a benchmark on the same days. Ratios are per day; ``sqrt(365)`` makes them
@@ -8,6 +8,7 @@ annual. What is random is seeded. ``docs/statistics.md`` says what each figure m
 from quantsim.statistics.arrays import LEAST_DAYS, finite_trials
 from quantsim.statistics.block_length import block_length
 from quantsim.statistics.bootstrap import Interval, interval, paired_interval, percentile_interval, resampled_days
+from quantsim.statistics.distinguishable import distinguishable_share
 from quantsim.statistics.overfitting import Cscv, cscv
 from quantsim.statistics.ratios import (
     deflated_sharpe,
@@ -36,6 +37,7 @@ __all__ = [
     "cluster_count",
     "cscv",
     "deflated_sharpe",
+    "distinguishable_share",
     "effective_trials",
     "expected_best",
     "expected_maximum",

@@ -1,8 +1,8 @@
-"""Judges results: whether what a search found is more than the best of as many trials without skill.
+"""Validation of results: tests whether a selected set is better than the best of equally many trials without skill.
 
 * ``validation``: :func:`validate`, and the :class:`Validation` that it returns.
 * ``loading``, ``lineage``, ``trials``: the trials that count, and their daily returns.
-* ``evidence``, ``apart``: the figures, by :mod:`quantsim.statistics`.
+* ``evidence``: the figures, by :mod:`quantsim.statistics`.
 * ``judgement``, ``cautions``, ``origin``: the sentences that follow from them.
 
 ``docs/validation.md`` explains how to read each figure.

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["PBO_NOTE", "as_json"]
 
 PBO_NOTE = (
-    "says little here: it compares with the median trial, and most trials lose to costs in and out of sample alike, so it can "
-    "be small on pure noise; read the probability of loss"
+    "can be small on pure noise: it compares with the median trial, and most trials lose to costs on all days; use the "
+    "probability of loss"
 )
 
 _YEAR, _ROOT_OF_YEAR = DAYS_PER_YEAR, math.sqrt(DAYS_PER_YEAR)
@@ -29,9 +29,9 @@ _SCALES = {
 
 
 def as_json(validation: Validation) -> dict[str, Any]:
-    """Returns the figures as JSON values.
+    """Returns the figures as JSON values: ratios annualised, returns in logs per year.
 
-    Ratios are annualised, and returns are in logs a year. What is not defined is None, and all figures are without evidence.
+    Undefined figures are None. Without evidence, all figures are None.
     """
     trials, checkpoint = validation.trials, validation.checkpoint
     described = {
@@ -73,7 +73,7 @@ _FIGURES = (
     "average_excess",
     "rank_correlation",
     "intervals",
-    "told_apart",
+    "distinguishable",
 )
 
 
@@ -106,5 +106,5 @@ def _figures(validation: Validation, evidence: Evidence) -> dict[str, Any]:
             split: {name: getattr(found, name).to_json(scale) for name, scale in _SCALES.items()}
             for split, found in evidence.intervals.items()
         },
-        "told_apart": evidence.told_apart,
+        "distinguishable": evidence.distinguishable,
     }

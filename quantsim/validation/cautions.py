@@ -1,4 +1,4 @@
-"""Warnings about a validation: what the periods and the search leave open."""
+"""Warnings about the periods of a study and the use of its splits."""
 
 from __future__ import annotations
 
@@ -69,14 +69,15 @@ def _warnings(
     runs: Sequence[Run], chosen_by: Sequence[str], splits: Sequence[str], evidence: Evidence | None
 ) -> Iterator[str]:
     if "test" not in splits:
-        yield "there is no test period, so nothing checks the choice: set periods.test_end"
+        yield "there is no test period, so no data is out of sample: set periods.test_end"
     if "test" in chosen_by:
-        yield "test data was used to choose, so no data is left that checks the choice"
-    if evidence is not None and evidence.told_apart is not None and evidence.told_apart < 0.5:
+        yield "test data was used for selection, so no data is out of sample"
+    if evidence is not None and evidence.distinguishable is not None and evidence.distinguishable < 0.5:
         yield (
-            f"validation is too short to tell trials apart: for {100.0 * (1.0 - evidence.told_apart):.0f} % of the others the "
-            f"{100.0 * CONFIDENCE:.0f} % interval of the difference of Sharpe ratios to the selected one contains zero"
+            "the validation period is too short to distinguish trials: for "
+            f"{100.0 * (1.0 - evidence.distinguishable):.0f} % of the other trials, the {100.0 * CONFIDENCE:.0f} % interval of "
+            "the difference in Sharpe ratio to the selected one contains 0"
         )
     for split, setting in steering(runs).items():
         if split in chosen_by:
-            yield f"{split} data both steered the search and chose among its trials ({setting})"
+            yield f"{split} data was used for both search and selection ({setting}), so it is not out of sample"

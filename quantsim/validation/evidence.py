@@ -1,4 +1,4 @@
-"""The evidence that trials give: what the selected one is worth, beside what the best of as many without skill would be.
+"""The evidence of a validation: tests of the selected trial, and of all trials, against constant weights.
 
 All figures are of daily log returns minus those of constant weights with the same costs. Ratios are per day here.
 """
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quantsim.statistics.bootstrap import Interval, interval, paired_interval
+from quantsim.statistics.distinguishable import distinguishable_share
 from quantsim.statistics.overfitting import Cscv, cscv
 from quantsim.statistics.ratios import deflated_sharpe, expected_best, sharpe
 from quantsim.statistics.superior import SuperiorAbility, step_m, superior_ability
@@ -23,7 +24,6 @@ from quantsim.statistics.trials import (
     independent_trials,
     rank_correlation,
 )
-from quantsim.validation.apart import told_apart
 from quantsim.validation.threshold import needed_ratio
 from quantsim.validation.trials import Trials
 
@@ -35,7 +35,7 @@ LEVEL = 0.05
 """Level of the tests."""
 
 CONFIDENCE = 0.9
-"""Confidence of the intervals: either end is passed with a probability of 5 %."""
+"""Level of the intervals: each tail has 5 %."""
 
 FEWEST_DAYS = 30
 """Days below which nothing is judged."""
@@ -49,10 +49,10 @@ class SplitIntervals:
 
     Attributes:
         n_days: number of days.
-        sharpe: of the Sharpe ratio of daily log returns, per day.
-        excess: of the mean daily log return minus that of constant weights.
-        information_ratio: of the Sharpe ratio of that difference, per day.
-        sharpe_difference: of the Sharpe ratio minus that of constant weights, per day, on the same resampled days.
+        sharpe: Sharpe ratio of daily log returns, per day.
+        excess: mean daily log return minus that of constant weights.
+        information_ratio: Sharpe ratio of that difference, per day.
+        sharpe_difference: Sharpe ratio minus that of constant weights, per day, on the same resampled days.
     """
 
     n_days: int
@@ -64,30 +64,30 @@ class SplitIntervals:
 
 @dataclass(frozen=True)
 class Evidence:
-    """The figures of N trials over the T days that searched: those that steered the search or chose among its trials.
+    """The figures of N trials over the T days that were used for search or selection.
 
     Attributes:
         searched: names of the splits of these days.
         n_days: T.
         n_trials: N.
-        effective_trials: number of directions that the trials have: trials that trade alike are one.
-        independent_trials: number of independent trials without skill whose best one would be as high.
-        clusters: number of groups of trials that trade alike, as a check; None for more than 3000 trials.
+        effective_trials: effective number of trials, from the correlations of their returns.
+        independent_trials: number of independent trials without skill whose best is expected to be as high.
+        clusters: number of clusters of trials with similar returns, as a check; None for more than 3000 trials.
         selected: index of the selected trial.
-        ratio: Sharpe ratio of the selected trial's difference to constant weights, per day.
-        expected_best: the same of the best of ``independent_trials`` trials without skill, per day.
-        needed: ratio of the selected trial from which StepM names it, per day.
-        deflated_sharpe: probability that the selected trial's ratio is above what luck explains.
+        ratio: information ratio of the selected trial against constant weights, per day.
+        expected_best: expected information ratio of the best of ``independent_trials`` trials without skill, per day.
+        needed: smallest ratio of the selected trial that StepM calls significant, per day.
+        deflated_sharpe: probability that the true ratio of the selected trial is above ``expected_best``.
         best: index of the trial with the highest ratio.
-        best_deflated_sharpe: deflated Sharpe ratio of that one.
+        best_deflated_sharpe: deflated Sharpe ratio of the trial with the highest ratio.
         spa: p values of "no trial beats constant weights".
         superior: indices of the trials that StepM names.
-        overfitting: combinatorially symmetric cross-validation of the choice.
+        overfitting: combinatorially symmetric cross-validation of the trials.
         average: split → mean daily log difference of the average trial to constant weights.
         rank_correlation: pair of splits → rank correlation of the metric over the trials.
         intervals: split → intervals of the selected trial.
-        told_apart: share of the other trials whose Sharpe ratio on validation data differs from that of the selected one by
-            more than the error; None without validation.
+        distinguishable: share of the other trials whose Sharpe ratio on validation data differs significantly from that of the
+            selected one; None without validation data.
     """
 
     searched: tuple[str, ...]
@@ -109,7 +109,7 @@ class Evidence:
     average: Mapping[str, Interval]
     rank_correlation: Mapping[tuple[str, str], RankCorrelation]
     intervals: Mapping[str, SplitIntervals]
-    told_apart: float | None
+    distinguishable: float | None
 
 
 def weigh(trials: Trials, searched: Sequence[str], metric: str, *, n_resamples: int = 1000, seed: int = 0) -> Evidence:
@@ -146,7 +146,7 @@ def weigh(trials: Trials, searched: Sequence[str], metric: str, *, n_resamples: 
         average={split: _average(trials, split, drawn) for split in trials.splits},
         rank_correlation=_rank_correlations(trials, metric),
         intervals={split: _intervals(trials, split, drawn) for split in trials.splits},
-        told_apart=_told_apart(trials, drawn),
+        distinguishable=_distinguishable(trials, drawn),
     )
 
 
@@ -160,10 +160,10 @@ def _rank_correlations(trials: Trials, metric: str) -> dict[tuple[str, str], Ran
     return found
 
 
-def _told_apart(trials: Trials, drawn: Mapping[str, int]) -> float | None:
+def _distinguishable(trials: Trials, drawn: Mapping[str, int]) -> float | None:
     if "validation" not in trials.returns:
         return None
-    return told_apart(trials.returns["validation"], trials.selected, CONFIDENCE, **drawn)
+    return distinguishable_share(trials.returns["validation"], trials.selected, CONFIDENCE, **drawn)
 
 
 def _intervals(trials: Trials, split: str, drawn: Mapping[str, int]) -> SplitIntervals:

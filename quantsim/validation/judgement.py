@@ -1,4 +1,4 @@
-"""The judgement: plain sentences that follow from the evidence by stated rules.
+"""The judgement: sentences that follow from the evidence by fixed rules.
 
 1. ``undecided``: the selected set trades like constant weights, or fewer than 30 days searched.
 2. ``skill``: StepM names it at 5 %. ``contradicted`` if, besides, the interval of its mean difference to constant weights on
@@ -28,11 +28,11 @@ Verdict = Literal["noise", "another", "skill", "contradicted", "undecided"]
 
 @dataclass(frozen=True)
 class Judgement:
-    """What the evidence allows to say.
+    """A judgement of the evidence.
 
     Attributes:
-        verdict: which rule of this module applies.
-        sentences: the judgement itself, and one sentence for each split that took no part in the search.
+        verdict: the rule of this module that applies.
+        sentences: the judgement, and one sentence for each out-of-sample split.
     """
 
     verdict: Verdict
@@ -62,14 +62,16 @@ def judge(evidence: Evidence | None, names: Sequence[str] = ()) -> Judgement:
         names: names of the trials, for those that beat constant weights.
     """
     if evidence is None:
-        text = "Nothing can be judged: the selected set trades like constant weights, or too few days searched."
+        text = (
+            "No judgement is possible: the selected set trades like constant weights, or the search used too few days."
+        )
         return Judgement("undecided", (text,))
     unseen = {split: one for split, one in evidence.intervals.items() if split not in evidence.searched}
     verdict = _verdict(evidence, [one.excess for one in unseen.values()])
     sentences = [_of_searched(verdict, evidence, names)]
     sentences += [_of_unseen(verdict, split, one) for split, one in unseen.items()]
     if not unseen and verdict == "skill":
-        sentences.append("No day is left that took no part in the search, so nothing confirms it.")
+        sentences.append("There is no out-of-sample data to confirm it.")
     return Judgement(verdict, tuple(sentences))
 
 
@@ -80,36 +82,34 @@ def _verdict(evidence: Evidence, unseen: Sequence[Interval]) -> Verdict:
 
 
 def _of_searched(verdict: Verdict, evidence: Evidence, names: Sequence[str]) -> str:
+    named = ", ".join(names[index] for index in evidence.superior[:3]) if verdict == "another" else ""
+    first = {
+        "noise": "Not distinguishable from noise",
+        "another": f"Not distinguishable from noise, although other trials beat constant weights significantly ({named})",
+        "skill": "Significant: the selected set is better than constant weights by more than luck explains",
+        "contradicted": "Contradicted: the selected set is significantly better than constant weights, but not out of sample",
+    }
     ratio, luck, needed = map(yearly_ratio, (evidence.ratio, evidence.expected_best, evidence.needed))
-    figures = (
-        f"its information ratio over constant weights is {ratio:.2f} a year on {' and '.join(evidence.searched)} data "
-        f"({evidence.n_days} daily returns), where the best of as many trials without skill is expected to have "
-        f"{luck:.2f}, and {needed:.2f} or more is significant."
-    )
-    if verdict in ("skill", "contradicted"):
-        return f"The selected set beats constant weights by more than luck explains: {figures}"
-    if verdict == "noise":
-        return f"Nothing here is distinguishable from noise, the selected set included: {figures}"
-    named = ", ".join(names[index] for index in evidence.superior[:3])
     return (
-        f"Some trial beats constant weights by more than luck explains ({named}), but nothing tells the selected set from "
-        f"noise: {figures}"
+        f"{first[verdict]}. On {' and '.join(evidence.searched)} data ({evidence.n_days} daily returns), its annualised "
+        f"information ratio against constant weights is {ratio:.2f}. Luck alone is expected to reach {luck:.2f} in a search of "
+        f"this size; {needed:.2f} or more is significant."
     )
 
 
 def _of_unseen(verdict: Verdict, split: str, found: SplitIntervals) -> str:
     if found.excess.reason:
-        return f"On {split} data nothing can be said: {found.excess.reason}."
+        return f"On {split} data there is no interval: {found.excess.reason}."
     point, lower, upper = (
         100.0 * math.expm1(found.n_days * value)
         for value in (found.excess.point, found.excess.lower, found.excess.upper)
     )
     place = "ahead of" if point >= 0.0 else "behind"
     shown = (
-        f"On {split} data, which took no part in the search, it ends {abs(point):.0f} % {place} "
-        f"constant weights in {found.n_days} days ({100.0 * CONFIDENCE:.0f} % interval {lower:+.0f} % to {upper:+.0f} %)"
+        f"Out of sample, on {split} data, it ends {abs(point):.0f} % {place} constant weights after {found.n_days} days "
+        f"({100.0 * CONFIDENCE:.0f} % interval {lower:+.0f} % to {upper:+.0f} %)"
     )
     if found.excess.lower > 0.0:
-        noted = f"which {100.0 * LEVEL:.0f} of 100 sets without skill reach, too"
-        return f"{shown}, {'which confirms it' if verdict == 'skill' else noted}."
-    return f"{shown}, {'which contradicts skill' if found.excess.upper < 0.0 else 'which is within the error'}."
+        lucky = f"{100.0 * LEVEL:.0f} of 100 sets without skill do as well"
+        return f"{shown}: {'this confirms the result' if verdict == 'skill' else lucky}."
+    return f"{shown}: {'this contradicts skill' if found.excess.upper < 0.0 else 'not significant'}."

@@ -1,4 +1,4 @@
-"""Validates the result of runs: what their daily returns allow to say of the selected set. Nothing is simulated again."""
+"""Validates the selected set of runs by the stored daily returns of all trials."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ __all__ = ["Validation", "validate", "validate_pick"]
 
 @dataclass(frozen=True)
 class Validation:
-    """What the daily returns of trials allow to say of the selected set.
+    """The validation of a selected set.
 
     Attributes:
         study: name of the study.
         runs: ids of the runs whose trials count.
-        checkpoint: the selected one.
-        method: method that selected it.
-        metric: metric that was compared.
-        origin: where it came from.
+        checkpoint: the selected checkpoint.
+        method: selection method.
+        metric: metric that the method compared.
+        origin: origin of the checkpoint.
         trials: the trials, with their returns.
         evidence: the figures; None if the selected set trades like constant weights or there are too few days.
-        warnings: what periods and search leave open, each a sentence without a full stop.
+        warnings: warnings about periods and the use of splits, each a sentence without a full stop.
         judgement: verdict and sentences.
     """
 
@@ -79,10 +79,10 @@ def validate(
     n_resamples: int = 1000,
     seed: int = 0,
 ) -> Validation:
-    """Judges what runs selected, from the daily returns that are stored with every trial.
+    """Returns a judgement of the selected set of runs, from the daily returns that are stored with every trial.
 
-    All evaluated sets of the runs are trials: of a search its trials, of gradient training the sets of every report. Those of
-    the runs that starts came from count, too.
+    All evaluated sets of the runs are trials: the trials of a search, and the sets of every report of gradient training. If
+    starts came from other runs, their trials count, too.
 
     Args:
         store: checkpoint store.
@@ -104,7 +104,7 @@ def validate(
 
     Example:
         >>> quantsim.validate(store).judgement.text  # doctest: +SKIP
-        'Nothing here is distinguishable from noise: ...'
+        'Not distinguishable from noise. ...'
     """
     picked = _picked(store, runs, study, method, metrics, rule_files)
     return validate_pick(store, picked, selected=selected, evaluate=evaluate, n_resamples=n_resamples, seed=seed)
@@ -119,7 +119,7 @@ def validate_pick(
     n_resamples: int = 1000,
     seed: int = 0,
 ) -> Validation:
-    """Judges a selection; see :func:`validate`.
+    """Returns a judgement of a selection; see :func:`validate`.
 
     Args:
         store: checkpoint store.

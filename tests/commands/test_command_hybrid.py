@@ -35,7 +35,7 @@ def test_a_hybrid_run_is_interrupted_resumed_and_shown(cli, tmp_path: Path, monk
     assert "chosen by validation data" in result.stdout
     assert "name momentum_fees-hybrid-" in result.stdout
     assert "The selected set is trial" in result.stdout
-    assert "Warning: validation data both steered the search and chose among its trials" in result.stdout
+    assert "Warning: validation data was used for both search and selection" in result.stdout
     with CheckpointStore("quantsim-results/checkpoints.db") as store:
         assert sorted((run.driver, run.status) for run in store.find_runs()) == [
             ("search", "finished"),

@@ -39,9 +39,9 @@ def test_no_test_period(store: CheckpointStore):
 def test_validation_that_cannot_tell_trials_apart(store: CheckpointStore):
     found = validated(store)
     assert found.evidence is not None
-    assert found.evidence.told_apart is not None
-    assert has(found, "too short to tell trials apart") == (found.evidence.told_apart < 0.5)
-    assert has(found, "too short to tell trials apart")
+    assert found.evidence.distinguishable is not None
+    assert has(found, "too short to distinguish trials") == (found.evidence.distinguishable < 0.5)
+    assert has(found, "too short to distinguish trials")
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_selection_by_the_split_that_also_steered(
     store: CheckpointStore, changes: list[str], options: dict[str, Any], setting: str
 ):
     found = validated(store, *changes, **options)
-    (text,) = [warning for warning in found.warnings if "both steered the search and chose" in warning]
+    (text,) = [warning for warning in found.warnings if "used for both search and selection" in warning]
     assert setting in text
 
 

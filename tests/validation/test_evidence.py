@@ -15,7 +15,6 @@ from quantsim.statistics import (
     sharpe,
     step_m,
 )
-from quantsim.validation.apart import told_apart
 from quantsim.validation.evidence import weigh
 from quantsim.validation.judgement import judge
 from quantsim.validation.threshold import needed_ratio
@@ -51,7 +50,7 @@ def test_copies_of_a_trial_are_one_trial():
     assert (one.n_trials, other.n_trials) == (8, 200)
     assert other.effective_trials == pytest.approx(one.effective_trials)
     assert other.deflated_sharpe == pytest.approx(one.deflated_sharpe)
-    assert other.told_apart == one.told_apart
+    assert other.distinguishable == one.distinguishable
 
 
 def test_step_m_names_a_trial_from_the_ratio_that_it_needs():
@@ -75,18 +74,6 @@ def test_skill_with_enough_days_passes():
     days = {"train": 700, "validation": 300, "test": 300}
     found = [judge(weigh(trials_of(seed, n_trials=20, skill=0.25, days=days), SEARCHED, METRIC)) for seed in range(3)]
     assert [one.verdict for one in found] == ["skill"] * 3
-
-
-def test_trials_that_differ_from_the_selected_one_are_told_apart():
-    random = np.random.default_rng(0)
-    market = 0.01 * random.normal(size=200)
-    better, same, copy = (
-        market + 0.005 + 0.001 * random.normal(size=200),
-        market + 1e-4 * random.normal(size=200),
-        market,
-    )
-    assert told_apart(np.stack([market, better, same, copy], axis=1), 0, 0.9) == 0.5
-    assert told_apart(np.stack([market, copy], axis=1), 0, 0.9) == 1.0
 
 
 def test_trials_that_are_constant_weights_are_no_evidence():

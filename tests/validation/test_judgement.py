@@ -26,18 +26,18 @@ def with_test(evidence: Evidence, lower: float, upper: float) -> Evidence:
 def test_without_significance_it_is_noise(evidence: Evidence):
     found = judge(replace(evidence, superior=()))
     assert found.verdict == "noise"
-    assert found.text.startswith("Nothing here is distinguishable from noise")
+    assert found.text.startswith("Not distinguishable from noise")
     for figure in (evidence.ratio, evidence.expected_best, evidence.needed):
         assert f"{yearly_ratio(figure):.2f}" in found.text
 
 
 def test_a_significant_ratio_is_skill_and_test_data_confirm_it_or_not(evidence: Evidence):
     skilled = replace(evidence, superior=(evidence.selected,))
-    assert "which confirms it" in judge(with_test(skilled, 1e-4, 2e-3)).text
-    assert "within the error" in judge(with_test(skilled, -1e-4, 2e-3)).text
+    assert "this confirms the result" in judge(with_test(skilled, 1e-4, 2e-3)).text
+    assert "not significant" in judge(with_test(skilled, -1e-4, 2e-3)).text
     against = judge(with_test(skilled, -2e-3, -1e-4))
     assert against.verdict == "contradicted"
-    assert "which contradicts skill" in against.text
+    assert "this contradicts skill" in against.text
     assert "confirms" not in against.text
 
 
@@ -45,17 +45,17 @@ def test_skill_that_no_day_confirms_is_said_to_be_unconfirmed(evidence: Evidence
     seen = {split: one for split, one in evidence.intervals.items() if split in evidence.searched}
     found = judge(replace(evidence, superior=(evidence.selected,), intervals=seen))
     assert found.verdict == "skill"
-    assert "nothing confirms it" in found.sentences[-1]
+    assert "no out-of-sample data" in found.sentences[-1]
 
 
 def test_a_gain_on_test_data_does_not_make_noise_skill(evidence: Evidence):
     found = judge(with_test(replace(evidence, superior=()), 1e-4, 2e-3))
     assert found.verdict == "noise"
-    assert "5 of 100 sets without skill reach" in found.text
+    assert "5 of 100 sets without skill do as well" in found.text
 
 
 def test_another_trial_may_beat_constant_weights(evidence: Evidence):
     found = judge(replace(evidence, selected=1, superior=(2,)), ["a", "b", "c"])
     assert found.verdict == "another"
     assert "(c)" in found.text
-    assert "nothing tells the selected set from noise" in found.text
+    assert "Not distinguishable from noise, although other trials" in found.text

@@ -55,7 +55,7 @@ def test_json_has_the_documented_keys_and_no_number_that_json_lacks(store: Check
     assert found["spa_p_value"].keys() == {"lower", "consistent", "upper"}
     assert found["rank_correlation"].keys() == {"train/validation", "train/test", "validation/test"}
     assert found["intervals"].keys() == {"train", "validation", "test"}
-    assert found["judgement"].startswith("Nothing here is distinguishable from noise")
+    assert found["judgement"].startswith("Not distinguishable from noise")
 
 
 def test_reports_and_sets_of_gradients_are_trials(store: CheckpointStore):
@@ -119,7 +119,7 @@ def test_test_data_that_chose_are_days_that_searched(store: CheckpointStore):
     found = validate(store, [store_run(store, *returns_of(0, n_trials=10))], method="best_test", **QUICK)
     assert found.evidence is not None
     assert found.evidence.searched == ("train", "test")
-    assert any("test data was used to choose" in text for text in found.warnings)
+    assert any("test data was used for selection" in text for text in found.warnings)
 
 
 def test_methods_that_select_several_sets_are_refused(store: CheckpointStore):

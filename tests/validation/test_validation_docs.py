@@ -25,7 +25,7 @@ IN_PROSE = {
     "metric",
     "trials",
     "pbo_note",
-    "told_apart",
+    "distinguishable",
     "searched",
     "days",
     "warnings",
@@ -48,7 +48,9 @@ def test_every_verdict_is_explained():
 
 
 def test_every_warning_is_explained():
-    evidence = replace(weigh(trials_of(0, n_trials=6), ("train", "validation"), METRIC, n_resamples=50), told_apart=0.1)
+    evidence = replace(
+        weigh(trials_of(0, n_trials=6), ("train", "validation"), METRIC, n_resamples=50), distinguishable=0.1
+    )
     run = Run(
         run_id="a" * 32,
         experiment_id="e",
