@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quantsim.baseline import BENCHMARK
-from quantsim.checkpoints.checkpoint import Checkpoint, Run
+from quantsim.baseline import BENCHMARK, Baseline
+from quantsim.checkpoints.checkpoint import ROUNDING, Checkpoint, Run
 from quantsim.checkpoints.comparable import comparable_runs, same_prices
 from quantsim.checkpoints.methods import FRONT_METHODS, METHODS, default_metrics, method_of, needs_one_run
 from quantsim.checkpoints.pareto import signed
@@ -196,19 +196,20 @@ def pick_among(
         )
     names = [*(signed(name)[0] for name in metrics), *constraints]
     given = list(runs)
-    runs = of_same_metrics(given, experiment, names)
+    alike = of_same_metrics(given, experiment, names)
+    runs, remarks = _of_same_benchmark(store, alike, experiment, names)
     rows = [row for run in runs for row in store.checkpoints(run_id=run.run_id, metrics=[*names, TIE_METRIC])]
     if rows and theirs != (OBJECTIVE,) and not any_has(rows, names):
         rows = store.checkpoints(run_id=runs[0].run_id)  # so that the message can say what is stored
     rows, needed = _needed(store, experiment, runs, rows, method, metrics[0], evaluator)
     chosen = None if theirs else metrics
     selection = select(rows, method, chosen, minimum=minimum, constraints=constraints, **needed)
-    if len(runs) == len(given):
-        return selection
-    others = (
-        f"{len(given) - len(runs)} of {len(given)} runs left out: another [objective], so another {', '.join(metrics)}"
-    )
-    return replace(selection, notes=(others, *selection.notes))
+    if others := len(given) - len(alike):
+        remarks = (
+            f"{others} of {len(given)} runs left out: another [objective], so another {', '.join(metrics)}",
+            *remarks,
+        )
+    return replace(selection, notes=(*remarks, *selection.notes))
 
 
 def _needed(
@@ -246,6 +247,44 @@ def _constant_weights(store: CheckpointStore, runs: Iterable[Run]) -> Mapping[st
     """Returns the stored daily log returns of constant weights, which comparable runs share; None if no run has them."""
     stored = (store.baselines(run.run_id).get(BENCHMARK) for run in runs)
     return next((baseline.daily_log_returns for baseline in stored if baseline is not None), None)
+
+
+def _of_same_benchmark(
+    store: CheckpointStore, runs: Sequence[Run], experiment: Experiment, names: Sequence[str]
+) -> tuple[list[Run], tuple[str, ...]]:
+    """Returns the runs whose constant weights are those of the first one, if a metric compares with them, and a note on others.
+
+    Constant weights have the study's own initial weights and swap fee, in which comparable runs may differ.
+    """
+    runs = list(runs)
+    if len(runs) < 2 or not _reads_benchmark(experiment, names):
+        return runs, ()
+    stored = {run.run_id: store.baselines(run.run_id).get(BENCHMARK) for run in runs}
+    first = next((baseline for baseline in stored.values() if baseline is not None), None)
+    kept = [run for run in runs if _same_returns(stored[run.run_id], first)]
+    if len(kept) == len(runs):
+        return runs, ()
+    return kept, (f"{len(runs) - len(kept)} of {len(runs)} runs left out: other constant weights to compare with",)
+
+
+def _reads_benchmark(experiment: Experiment, names: Iterable[str]) -> bool:
+    from quantsim.metrics import Need, get_metric, metric_names  # imports JAX
+
+    objective, wanted = experiment.objective, set()
+    for name in names:
+        parts = (*objective.terms, *objective.constraints) if name == OBJECTIVE else ((name.partition(".")[0], 1.0),)
+        wanted |= {part for part, _ in parts}
+    return any(Need.BENCHMARK in get_metric(name).needs for name in wanted.intersection(metric_names()))
+
+
+def _same_returns(one: Baseline | None, other: Baseline | None) -> bool:
+    """Whether two baselines have the same daily returns up to rounding; True if one is unknown."""
+    if one is None or other is None or one is other:
+        return True
+    first, second = one.daily_log_returns, other.daily_log_returns
+    return first.keys() == second.keys() and all(
+        np.allclose(first[split], second[split], ROUNDING, ROUNDING) for split in first
+    )
 
 
 def any_has(rows: Iterable[Checkpoint], names: Iterable[str]) -> bool:

@@ -178,8 +178,22 @@ def _planned(evaluator: Evaluator, pools: Mapping[str, VariedPool], metrics: Seq
     names, planner = tuple(metrics), evaluator.planner
     of_pools = [replace(planner, setup=pool.setup).split_plans(names, details=False) for pool in pools.values()]
     return tuple(
-        (split[0][0], tuple(plan for _, plan, _ in split), split[0][2]) for split in zip(*of_pools, strict=True)
+        (split[0][0], tuple(_with_costs_of_benchmark(plan) for _, plan, _ in split), split[0][2])
+        for split in zip(*of_pools, strict=True)
     )
+
+
+def _with_costs_of_benchmark(plan: Plan) -> Plan:
+    """Returns the plan with a benchmark that pays what the pool pays, even if those costs are zero in the study."""
+    if plan.benchmark is None:
+        return plan
+    setup, costs = plan.benchmark.setup, plan.setup.costs
+    paid = replace(
+        setup.costs,
+        charges=setup.costs.charges or costs.charges,
+        has_gas=setup.costs.has_gas or costs.has_gas,
+    )
+    return replace(plan, benchmark=replace(plan.benchmark, setup=replace(setup, costs=paid)))
 
 
 def _arrays(params: Mapping[str, FloatArray]) -> Params:

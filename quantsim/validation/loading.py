@@ -46,7 +46,9 @@ def stored_trials(store: CheckpointStore, runs: Sequence[Run], selected: Checkpo
         for split, table in tables.items()
         if table.checkpoint_ids
     }
-    baselines = (store.baselines(run_id).get(BENCHMARK) for run_id in ids)
+    # Runs of other parameters may have other constant weights; the selected set is compared with those of its run.
+    own_first = sorted(ids, key=lambda run_id: run_id != selected.run_id)
+    baselines = (store.baselines(run_id).get(BENCHMARK) for run_id in own_first)
     benchmark = next((one.daily_log_returns for one in baselines if one is not None), None)
     if not returns or benchmark is None or not returns.keys() <= benchmark.keys():
         shown = ", ".join(run_id[:8] for run_id in ids[:3])

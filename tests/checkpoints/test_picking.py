@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from run_support import DAYS, keep
 
 import quantsim
 from quantsim import CheckpointStore, Experiment
+from quantsim.baseline import BENCHMARK, Baseline
 from quantsim.checkpoints import Checkpoint
 from quantsim.checkpoints.finding import best_of_search
 from quantsim.checkpoints.picking import BEST, default_method, method_named, pick_among
@@ -93,3 +95,18 @@ def test_the_default_method() -> None:
     assert method_named(BEST, DAYS) == method_named(None, DAYS) == default_method(DAYS) == "best_validation"
     assert method_named(BEST, several) == "balanced"
     assert method_named("best_test", several) == "best_test"
+
+
+def test_ratios_to_other_constant_weights_are_left_out(tmp_path: Path):
+    """Runs that compare may have other initial weights, which constant weights keep."""
+    skill = BASE.override(["objective.metric=information_ratio"])
+    with CheckpointStore(tmp_path / "c.db") as store:
+        for value, share in ((1.0, 0.5), (2.0, 0.5), (9.0, 0.8)):
+            row = keep(store, skill.override([f"parameters.initial_weights=[{share}, {1.0 - share}]"]), train=value)
+            returns = {"train": np.linspace(0.0, share, 5)}
+            store.set_baselines(row.run_id, {BENCHMARK: Baseline(BENCHMARK, {"train": {}}, returns)})
+        runs = store.find_runs()[::-1]
+        picked = pick_among(store, skill, runs, "best_train")
+        assert picked.checkpoint.metrics["train"]["information_ratio"] == 2.0
+        assert picked.notes == ("1 of 3 runs left out: other constant weights to compare with",)
+        assert pick_among(store, skill, runs[:2], "best_train").notes == ()

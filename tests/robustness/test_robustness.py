@@ -219,6 +219,16 @@ def test_kinds_that_do_not_apply_are_left_out_with_the_reason():
     assert "no trading costs" in found.left_out["costs"]
 
 
+def test_constant_weights_pay_the_varied_costs_where_they_are_the_benchmark():
+    found = quantsim.evaluate_robustness(
+        study_with(), variations=replace(SMALL, gas_cost_usd=50.0), kinds=("costs",), metrics=("information_ratio",)
+    )
+    costs = found.kinds["costs"]
+    for split in ("train", "validation"):
+        np.testing.assert_array_equal(costs.constant_weights[split]["information_ratio"], 0.0)
+        assert np.ptp(costs.values[split]["information_ratio"]) > 0.0
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [

@@ -66,6 +66,17 @@ def test_reports_and_sets_of_gradients_are_trials(store: CheckpointStore):
     assert found.origin.kind == ("gradient" if found.checkpoint.step else "start")
 
 
+def test_several_runs_are_compared_with_the_constant_weights_of_the_selected_one(store: CheckpointStore):
+    """Comparable runs may differ in the initial weights of the study, and so in constant weights."""
+    runs = [store_run(store, *returns_of(seed, n_trials=20)) for seed in (0, 1)]
+    for run_id in runs:
+        selected = store.checkpoints(run_id=run_id)[0]
+        found = validate(store, runs, selected=store.get(selected.checkpoint_id), **QUICK)
+        own = store.baselines(run_id)["constant_weights"]
+        for split, returns in own.daily_log_returns.items():
+            np.testing.assert_array_equal(found.trials.constant_weights[split], returns)
+
+
 def test_several_runs_are_judged_together(store: CheckpointStore):
     runs = [store_run(store, *returns_of(seed, n_trials=20)) for seed in (0, 0)]
     found = validate(store, runs, **QUICK)
