@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from quantsim.checkpoints.checkpoint import Run
+import numpy as np
+
+from quantsim.checkpoints.checkpoint import ROUNDING, Checkpoint, Run
+from quantsim.config.pools import FEE_GROUP
+from quantsim.parameters import common
 from quantsim.validation.evidence import CONFIDENCE, Evidence
 
-__all__ = ["searched_splits", "steering", "warnings_of"]
+if TYPE_CHECKING:
+    from quantsim.config import Experiment
+
+__all__ = ["own_fees", "searched_splits", "steering", "warnings_of"]
 
 _OF_HYBRID = re.compile(r"-hybrid-[0-9a-f]{8}")
 
@@ -51,8 +58,30 @@ def searched_splits(runs: Sequence[Run], chosen_by: Sequence[str], splits: Seque
     return tuple(split for split in splits if split in used)
 
 
+def own_fees(experiment: Experiment, checkpoint: Checkpoint) -> tuple[str, ...]:
+    """Returns the parameters of swap fees in which a set differs from the study, and so from its constant weights."""
+    if experiment.is_only_read:
+        return ()
+    given = experiment.human_parameters(experiment.initial_parameters())
+    return tuple(
+        name
+        for name, values in checkpoint.human.items()
+        if name in given and _sets_fee(name) and not np.allclose(values, given[name], ROUNDING, ROUNDING)
+    )
+
+
+def _sets_fee(name: str) -> bool:
+    """Whether this is a swap fee or a parameter of a fee rule, of the main pool or a subsidiary."""
+    *groups, own = name.split(".")
+    return own == common.swap_fee.human_name or FEE_GROUP in groups
+
+
 def warnings_of(
-    runs: Sequence[Run], chosen_by: Sequence[str], splits: Sequence[str], evidence: Evidence | None
+    runs: Sequence[Run],
+    chosen_by: Sequence[str],
+    splits: Sequence[str],
+    evidence: Evidence | None,
+    fees: Sequence[str] = (),
 ) -> tuple[str, ...]:
     """Returns the warnings about a validation, each a sentence without a full stop.
 
@@ -61,8 +90,15 @@ def warnings_of(
         chosen_by: splits that the selection compares.
         splits: splits that are stored.
         evidence: the evidence; None if there is none.
+        fees: names as of :func:`own_fees`.
     """
-    return tuple(_warnings(runs, chosen_by, splits, evidence))
+    found = list(_warnings(runs, chosen_by, splits, evidence))
+    if fees:
+        found.append(
+            f"the selected set has fees of its own ({', '.join(fees)}), and constant weights have those of the study, so "
+            "part of the difference may come from the fees"
+        )
+    return tuple(found)
 
 
 def _warnings(

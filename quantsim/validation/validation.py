@@ -11,7 +11,7 @@ from quantsim.checkpoints.checkpoint import Checkpoint
 from quantsim.checkpoints.methods import METHODS
 from quantsim.checkpoints.picking import Pick, method_named, pick, pick_among
 from quantsim.checkpoints.stored import study_of_run
-from quantsim.validation.cautions import searched_splits, warnings_of
+from quantsim.validation.cautions import own_fees, searched_splits, warnings_of
 from quantsim.validation.evidence import FEWEST_DAYS, Evidence, weigh
 from quantsim.validation.judgement import Judgement, judge
 from quantsim.validation.lineage import check_comparable, with_sources
@@ -158,7 +158,7 @@ def validate_pick(
         origin=origin_of(store, checkpoint, store.run(checkpoint.run_id)),
         trials=trials,
         evidence=evidence,
-        warnings=warnings_of(runs, chosen_by, trials.splits, evidence),
+        warnings=warnings_of(runs, chosen_by, trials.splits, evidence, own_fees(experiment, checkpoint)),
         judgement=judge(evidence, [row.key for row in trials.rows]),
     )
 

@@ -9,7 +9,9 @@ import pytest
 from validation_support import DAYS, STUDY, returns_of, store_run
 
 from quantsim import CheckpointStore, Experiment, validate
+from quantsim.checkpoints import Checkpoint
 from quantsim.validation import Validation
+from quantsim.validation.cautions import own_fees, warnings_of
 
 
 @pytest.fixture
@@ -73,3 +75,18 @@ def test_a_split_that_steered_is_searched_even_if_it_did_not_choose(store: Check
     assert steered.evidence is not None
     assert plain.evidence is not None
     assert (steered.evidence.searched, plain.evidence.searched) == (("train", "validation"), ("train",))
+
+
+@pytest.mark.parametrize(
+    ("tables", "human", "expected"),
+    [
+        ({"parameters": {"swap_fee": 0.003}}, {"swap_fee": (0.01,), "k_per_day": (9.0, 9.0)}, ("swap_fee",)),
+        ({"parameters": {"swap_fee": 0.003}}, {"swap_fee": (0.003,), "k_per_day": (9.0, 9.0)}, ()),
+        ({"fees": {"rule": "volatility"}}, {"fee.memory_days": (3.0,)}, ("fee.memory_days",)),
+        ({"fees": {"swap_fee": 0.003}}, {"memory_days": (3.0, 3.0)}, ()),
+    ],
+)
+def test_fees_of_its_own(tables: dict[str, Any], human: dict[str, tuple[float, ...]], expected: tuple[str, ...]):
+    study = Experiment.from_dict({**STUDY.model_dump(mode="json"), "fees": {}, **tables}, "a study")
+    assert own_fees(study, Checkpoint("a" * 32, 0, 0, "search", {}, human)) == expected
+    assert (len(warnings_of([], (), ("test",), None, expected)) == 1) == bool(expected)
