@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BASELINES", "BENCHMARK", "HODL", "Baseline"]
+__all__ = ["BASELINES", "BENCHMARK", "HODL", "TITLES", "Baseline"]
 
 FloatArray = NDArray[np.float64]
 
@@ -17,6 +17,9 @@ BASELINES = ("study", BENCHMARK, HODL)
 """Names of the baselines: the study's own parameters, the same pool with constant weights, and holding the initial reserves.
 
 Skill is measured against :data:`BENCHMARK`, the same pool with constant weights."""
+
+TITLES = {"study": "study's own parameters", BENCHMARK: "constant weights", HODL: "HODL"}
+"""Name of a baseline → its name in tables, pictures and sentences."""
 
 
 @dataclass(frozen=True, eq=False)

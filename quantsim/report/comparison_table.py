@@ -10,7 +10,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from quantsim.baseline import BENCHMARK, HODL
+from quantsim.baseline import HODL, TITLES
 from quantsim.objective import is_cost, unit_of
 from quantsim.report.comparison import SELECTED
 from quantsim.report.formats import certain_decimals, certain_text, cost_text, metric_text, unit_text
@@ -23,7 +23,7 @@ __all__ = ["beaten_text", "comparison_markdown", "comparison_notes", "comparison
 
 _NO_INTERVAL = "–"
 
-_SHOWN = {"study": "study", BENCHMARK: "constant weights", HODL: "HODL"}
+_SHOWN = {**TITLES, "study": "study"}  # short, as the heading of a column
 
 
 def comparison_table(comparison: Comparison) -> Group:

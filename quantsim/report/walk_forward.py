@@ -10,7 +10,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from quantsim.baseline import BENCHMARK, HODL
+from quantsim.baseline import BENCHMARK, HODL, TITLES
 from quantsim.metrics.sample import DAYS_PER_YEAR
 from quantsim.report.formats import certain_text, number_text
 
@@ -27,9 +27,7 @@ __all__ = ["CURVES", "comparison_table", "curves_table", "folds_table", "paths_t
 CURVES = {
     "carried": "pool carried forward",
     "restarted": "new pool per fold",
-    "study": "study's own parameters",
-    BENCHMARK: "constant weights",
-    HODL: "HODL",
+    **TITLES,
 }
 """Name of a curve → its name in tables and pictures."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from quantsim.baseline import BENCHMARK
+from quantsim.baseline import BENCHMARK, TITLES
 from quantsim.statistics import Interval
 from quantsim.walk_forward.curves import yearly
 
@@ -21,11 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["judge", "judge_comparison", "judge_paths"]
 
-_CALLED = {
-    "study": "the study's own parameters",
-    "constant_weights": "constant weights",
-    "hodl": "HODL",
-}
+_CALLED = {**TITLES, "study": "the study's own parameters"}
 
 
 def judge(outcome: WalkForwardOutcome) -> str:
