@@ -91,9 +91,9 @@ def _of_searched(verdict: Verdict, evidence: Evidence, names: Sequence[str]) -> 
     }
     ratio, luck, needed = map(yearly_ratio, (evidence.ratio, evidence.expected_best, evidence.needed))
     return (
-        f"{first[verdict]}. On {' and '.join(evidence.searched)} data ({evidence.n_days} daily returns), the selected set has an "
-        f"annualised information ratio against constant weights of {ratio:.2f}. Luck alone is expected to reach {luck:.2f} in a "
-        f"search of this size; {needed:.2f} or more is significant."
+        f"{first[verdict]}. On {' and '.join(evidence.searched)} data ({evidence.n_days} daily returns), the selected set has "
+        f"an annualised information ratio against constant weights of {ratio:.2f}. Luck alone is expected to reach {luck:.2f} "
+        f"in a search of this size; {needed:.2f} or more is significant."
     )
 
 
