@@ -61,7 +61,7 @@ def validate(
     ] = None,
     verbose: Verbose = False,
 ) -> None:
-    """Judges whether the selected set of runs is more than the best of noise.
+    """Tests whether luck explains the result of runs.
 
     Reads the daily returns that are stored with every trial; nothing is run again. Compares with constant weights at the same
     costs. docs/validation.md explains every figure.

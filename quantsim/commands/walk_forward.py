@@ -1,4 +1,4 @@
-"""``quantsim walk-forward``: trains on one window after another, and reports what comes after each."""
+"""``quantsim walk-forward``: trains on one window after another, and tests on the data after each."""
 
 from __future__ import annotations
 
@@ -245,7 +245,7 @@ def _print_json(values: dict[str, Any]) -> None:
 
 @contextlib.contextmanager
 def _watching(store: CheckpointStore, *, quiet: bool) -> Iterator[Callable[[FoldProgress], None]]:
-    """Shows the progress of folds, and says after an interrupt what is kept."""
+    """Shows the progress of folds, and adds a note on stored folds to an interrupt."""
     last: FoldProgress | None = None
     watch: Watcher
 
@@ -262,7 +262,7 @@ def _watching(store: CheckpointStore, *, quiet: bool) -> Iterator[Callable[[Fold
     except KeyboardInterrupt as interrupt:
         if last is not None:
             interrupt.add_note(
-                f"Kept: {last.finished} of {last.n_folds} folds of {last.trainer}, and what others have done, in "
+                f"Kept: {last.finished} of {last.n_folds} folds of {last.trainer}, and all steps of the others, in "
                 f"{place_of(store)}. Give the same command again to resume."
             )
         raise

@@ -1,4 +1,4 @@
-"""The experiments of baselines: what the pool of a study is compared with."""
+"""The experiments of the baselines of a study."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def baseline_experiment(experiment: Experiment, name: str, initial_weights: Sequ
     * ``constant_weights``: the same pool with its initial weights, held constant by arbitrage and swaps; same tokens, fees, fee
       rule, arbitrage and series. A pool with constant weights (hold, batch) is its own baseline. A pool that does not have
       weights, such as one in a user's file, is compared with a weighted pool. Subsidiaries have constant weights, too.
-    * ``hodl``: a pool that holds the initial reserves and never trades; subsidiaries likewise.
+    * ``hodl``: a pool that holds the initial reserves and never trades; subsidiaries hold, too.
 
     Parameters are those of the experiment. Initial weights are equal unless the experiment sets them, also for rules that
     choose the weights that the pool starts with.

@@ -1,4 +1,4 @@
-"""Metrics of resampled days: what the intervals beside a result are made of.
+"""Metrics of resampled days, for bootstrap intervals.
 
 A metric that reads only daily values (:attr:`~quantsim.metrics.Metric.is_daily`) is a function of the daily log returns. On
 resampled days its value is that of the path that these returns make: one value a day, from the first bar of the first day to
@@ -58,8 +58,8 @@ def daily_metrics(
         names: names of metrics, or "objective"; see :func:`is_resampled`.
         daily_log_returns: (..., T) daily log returns of the pool.
         hodl: (..., T) returns of holding the initial reserves, for metrics over HODL; without them, those metrics are nan.
-        uniform_hodl: (..., T) returns of holding equal values of each token, likewise.
-        constant_weights: (..., T) returns of the pool with constant weights, for ``information_ratio``, likewise.
+        uniform_hodl: (..., T) returns of holding equal values of each token, for metrics over uniform HODL; nan without them.
+        constant_weights: (..., T) returns of the pool with constant weights, for ``information_ratio``; nan without them.
         objective: objective of the study, for "objective", over a single period.
 
     Returns:
@@ -116,7 +116,7 @@ def resampled_metrics(
         daily_log_returns: pool → (T,) daily log returns of the same days.
         days: (B, T) indices of days, one row for each resample, as of :func:`quantsim.statistics.resampled_days`.
         hodl: pool → (T,) returns of holding its initial reserves; metrics over HODL of other pools are nan.
-        uniform_hodl: pool → (T,) returns of holding equal values of each token, likewise.
+        uniform_hodl: pool → (T,) returns of holding equal values of each token, for metrics over uniform HODL.
         constant_weights: (T,) returns of the pool with constant weights; without them, ``information_ratio`` is nan.
         objective: objective of the study.
 

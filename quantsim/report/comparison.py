@@ -1,7 +1,7 @@
-"""A result beside the baselines, on every split: what is shown of a selected parameter set, and how far it is known.
+"""A selected parameter set beside the baselines, on every split, with intervals.
 
-Beside each metric that is a function of daily values is its interval, by the stationary bootstrap over days, and beside each
-difference to a baseline the paired interval, of the same resampled days. Other metrics (per bar, fees, turnover) have none.
+Metrics that are functions of daily values have intervals by the stationary bootstrap over days. Their differences to the
+baselines have paired intervals, on the same resampled days. Other metrics (per bar, fees, turnover) have none.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _SEED = 0
 
 
 class PoolResult(Protocol):
-    """What is compared: a parameter set or a baseline. A ``Checkpoint`` and a ``Baseline`` are such results."""
+    """The results of a parameter set or a baseline, such as a ``Checkpoint`` or a ``Baseline``."""
 
     @property
     def metrics(self) -> Mapping[str, Mapping[str, float]]:
@@ -47,7 +47,7 @@ class PoolResult(Protocol):
 
     @property
     def daily_log_returns(self) -> Mapping[str, FloatArray]:
-        """Split → (D-1,) daily log returns of the pool's value; without those that are unknown."""
+        """Split → (D-1,) daily log returns of the pool's value; only splits with known returns."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Row:
         values: pool → value, "selected" first; None if it is unknown.
         interval: bootstrap interval of the selected set's value; None if the metric is not a function of daily values, or
             daily returns are unknown.
-        differences: baseline → paired interval of the selected set's value minus that of the baseline; likewise.
+        differences: baseline → paired interval of the selected set's value minus the baseline's; None as for ``interval``.
     """
 
     metric: str
@@ -104,10 +104,10 @@ class Comparison:
         objective: name of the study's objective.
         splits: comparisons on the splits, in chronological order.
         baselines: names of the baselines, in their order.
-        chosen_by: split whose data chose the set; None if it was not selected.
-        chosen_for: metrics that chose it; one with a minus before its name was minimised.
-        unknown: what is not stored of the result: "baselines", "daily returns".
-        level: probability that an interval is to cover the true value.
+        chosen_by: split that was used for selection; None if the set was not selected.
+        chosen_for: metrics that were used for selection; a minus before a name means that it was minimised.
+        unknown: parts of the result that are not stored: "baselines", "daily returns".
+        level: nominal coverage of the intervals.
         n_resamples: number of resamples.
     """
 
@@ -121,10 +121,10 @@ class Comparison:
     n_resamples: int = N_RESAMPLES
 
     def beaten_by(self) -> tuple[str, ...]:
-        """Returns the baselines that are better on the split that chose the selected set, the best first.
+        """Returns the baselines that beat the selected set on the split that was used for selection, the best first.
 
-        One is better if its value of the metric that chose the set is; if there are several, if one of its values is better
-        and none is worse. Differences by rounding do not count.
+        They are compared by the metric that was used for selection. With several metrics, a baseline is better if one of its
+        values is better and none is worse. Differences by rounding do not count.
         """
         rows = self.deciding_rows()
         leads = {name: [self._lead(name, row, sign) for row, sign in rows] for name in self.baselines}
@@ -143,13 +143,13 @@ class Comparison:
         }
 
     def deciding_rows(self) -> list[tuple[Row, float]]:
-        """Returns the rows of the metrics that chose the set, on the split that did, with sign -1 for minimised ones."""
+        """Returns the rows of the metrics used for selection, on the split used for it, with sign -1 for minimised ones."""
         split = next((split for split in self.splits if split.split == self.chosen_by), None)
         named = [] if split is None else [(split.row(name), sign) for name, sign in map(signed, self.chosen_for)]
         return [(row, sign) for row, sign in named if row is not None]
 
     def _lead(self, baseline: str, row: Row, sign: float) -> float:
-        """Returns what a baseline is better by, 0 if only by rounding; nan if a value is unknown."""
+        """Returns the lead of a baseline over the selected set; 0 if it is only rounding, nan if a value is unknown."""
         ours, theirs = row.values[SELECTED], row.values.get(baseline)
         if ours is None or theirs is None:
             return math.nan
@@ -227,10 +227,10 @@ def compare(
         selected: the set, such as a checkpoint.
         baselines: name → baseline, such as ``store.baselines(run_id)`` or ``Evaluator.baselines()``; empty if unknown. Without
             a baseline "hodl" its returns follow from the metrics of the set.
-        chosen_by: split whose data chose the set; None if it was not selected.
+        chosen_by: split that was used for selection; None if the set was not selected.
         chosen_for: metrics that chose it; default: the objective.
         names: metrics to compare; default: :func:`reported`. Those that no split has are left out.
-        level: probability that an interval is to cover the true value.
+        level: nominal coverage of the intervals.
         n_resamples: number of resamples.
     """
     chosen_for = (tuple(chosen_for) or (objective.name,)) if chosen_by else ()
@@ -306,7 +306,7 @@ def _one_period(objective: Objective, split: str, name: str) -> bool:
 
 
 def _held(metrics: Mapping[str, float]) -> dict[str, float]:
-    """Returns what is known of holding the initial reserves from the metrics of a pool."""
+    """Returns the metrics of holding the initial reserves that follow from the metrics of a pool."""
     known = {
         "returns": hodl_returns({"": metrics})[""],
         "annualised_returns": annualised_hodl_returns({"": metrics})[""],

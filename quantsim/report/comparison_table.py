@@ -155,7 +155,7 @@ def gain_line(comparison: Comparison) -> str:
     """Returns a line with the gain of a set over its start on every split, and the interval of the difference.
 
     Args:
-        comparison: of one metric, with the start as the only baseline, as of :func:`quantsim.report.compare_gain`.
+        comparison: comparison of one metric with the start as the only baseline; see :func:`quantsim.report.compare_gain`.
     """
     (start,) = (name for name in comparison.baselines if name != HODL)
     parts = []

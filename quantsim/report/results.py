@@ -33,7 +33,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a run found.
+    """The best checkpoint of a run.
 
     Attributes:
         checkpoint: the selected checkpoint.
@@ -61,8 +61,8 @@ def compare_checkpoint(
         store: store of the run.
         experiment: study of the run.
         checkpoint: the checkpoint; its daily log returns are read from the store if it has none.
-        chosen_by: split whose data chose it; None if it was not selected.
-        chosen_for: metrics that chose it; default: the objective.
+        chosen_by: split that was used for selection; None if the set was not selected.
+        chosen_for: metrics that were used for selection; default: the objective.
         run_id: run of the baselines, if the run of the checkpoint has none; it must be comparable.
     """
     if not checkpoint.daily_log_returns:

@@ -1,4 +1,4 @@
-"""The picture of a validation: train against validation of all trials, and the ranks of the best out of sample."""
+"""The picture of a validation: train against validation ratios of all trials, and out-of-sample ranks of the best."""
 
 from __future__ import annotations
 

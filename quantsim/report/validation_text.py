@@ -1,4 +1,4 @@
-"""A validation in words: a few lines after a run, and a table of all figures."""
+"""A validation as text: a short form for the end of a run, and a table of all figures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a result changes if what it rests on changes a little: parameters, prices, start and costs."""
+"""The robustness of a result to small changes of parameters, prices, start and costs."""
 
 from quantsim.robustness.evaluate import check_request, evaluate_robustness, robustness_of
 from quantsim.robustness.neighbours import neighbours, raw_bounds

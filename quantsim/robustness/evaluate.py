@@ -1,4 +1,4 @@
-"""Evaluates a parameter set under variations of what its result rests on, with constant weights beside it."""
+"""Evaluates a parameter set, and constant weights, under variations of parameters, prices, start and costs."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class _LeftOut(Exception):
 
 @dataclass(frozen=True, eq=False)
 class _Task:
-    """What all kinds need."""
+    """The arguments of all kinds of variations."""
 
     evaluator: Evaluator
     pools: Mapping[str, VariedPool]
@@ -94,7 +94,7 @@ def evaluate_robustness(
         prices: prices for all periods; by default, those that ``experiment.data`` names.
         variations: number and sizes of the variations.
         kinds: some of :data:`~quantsim.robustness.KINDS`. Kinds that do not apply are left out.
-        metrics: names of metrics, the one that decides first; by default, that of the objective, and the return.
+        metrics: names of metrics, the one that decides first; by default, the metric of the objective, and ``returns``.
         series: replacements for series, as for :class:`~quantsim.Evaluator`.
 
     Raises:

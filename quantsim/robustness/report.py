@@ -59,7 +59,7 @@ class Varied:
     """The results under one kind of variations.
 
     Attributes:
-        what: what varied, in words.
+        what: description of the variations.
         values: split → metric → (V,), of the parameter set.
         constant_weights: values of the pool with constant weights, under the same variations.
         point: split → metric → value of the parameter set without variations.
@@ -99,7 +99,7 @@ class Varied:
 
 @dataclass(frozen=True, eq=False)
 class Robustness:
-    """How a parameter set does if its parameters, the prices, the start or the costs change a little.
+    """The results of a parameter set under variations of parameters, prices, start and costs.
 
     Attributes:
         metrics: names of the metrics, all to be maximised; the judgement is based on the first.

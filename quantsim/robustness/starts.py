@@ -18,7 +18,7 @@ def shifted_starts(
 
     Args:
         first: first bar of the split.
-        n_bars: its number of bars.
+        n_bars: number of bars of the split.
         shift_bars: largest shift.
         chunk_bars: bars between decisions of the pool.
         most: largest number of windows.

@@ -1,4 +1,4 @@
-"""What a robustness report varies, and how far."""
+"""The number and the sizes of variations."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LARGEST = {
 
 @dataclass(frozen=True, kw_only=True)
 class Variations:
-    """How many variations there are of each kind, and how large they are.
+    """The number of variations of each kind, and their sizes.
 
     Attributes:
         n: number of variations of each kind.

@@ -19,6 +19,7 @@ from quantsim.statistics.ratios import (
     sharpe,
 )
 from quantsim.statistics.superior import SuperiorAbility, step_m, superior_ability
+from quantsim.statistics.threshold import needed_ratio
 from quantsim.statistics.trials import (
     RankCorrelation,
     cluster_count,
@@ -44,6 +45,7 @@ __all__ = [
     "finite_trials",
     "independent_trials",
     "interval",
+    "needed_ratio",
     "paired_interval",
     "percentile_interval",
     "probabilistic_sharpe",

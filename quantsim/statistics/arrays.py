@@ -1,4 +1,4 @@
-"""Checks of the arrays that statistics take, and what counts as a return that does not vary."""
+"""Checks of the arguments of statistics."""
 
 from __future__ import annotations
 

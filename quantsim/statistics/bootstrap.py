@@ -67,7 +67,7 @@ def resampled_days(n_days: int, block: float, n_resamples: int, seed: int) -> ND
         n_days: number of days, ``T``.
         block: mean block length, in days, at least 1.
         n_resamples: number of resamples.
-        seed: of the random numbers; equal arguments give equal resamples.
+        seed: seed of the random numbers; equal arguments give equal resamples.
 
     Raises:
         StatisticsError: an argument is too small.
@@ -109,9 +109,9 @@ def interval(
     Args:
         statistic: maps returns (..., T) to values (...); it is called once with (T,) and once with (n_resamples, T).
         returns: (T,), daily.
-        level: probability that the interval is to cover the true value.
+        level: nominal coverage of the interval.
         n_resamples: number of resamples.
-        seed: of the resamples.
+        seed: seed of the resamples.
         block: mean block length, in days; by default :func:`~quantsim.statistics.block_length` of the returns.
 
     Returns:
@@ -136,12 +136,12 @@ def paired_interval(
 ) -> Interval:
     """Returns the percentile interval of ``statistic(returns) - statistic(benchmark)``, both on the same resampled days.
 
-    What both share, such as the direction of the market, cancels: the interval is much shorter than those of the two.
+    Common variation, such as that of the market, cancels, so the interval is much shorter than those of the two series.
 
     Args:
         statistic: as in :func:`interval`.
         returns: (T,), daily.
-        benchmark: (T,), of the same days.
+        benchmark: (T,), returns of the benchmark on the same days.
         level: as in :func:`interval`.
         n_resamples: as in :func:`interval`.
         seed: as in :func:`interval`.
@@ -203,12 +203,12 @@ def _interval(
 
 
 def percentile_interval(point: float, values: ArrayLike, *, level: float = 0.9) -> Interval:
-    """Returns the interval of a statistic whose values on resampled days are known, as for several statistics at once.
+    """Returns the interval of a statistic from its values on resampled days.
 
     Args:
-        point: its value on the days as they were.
-        values: (n_resamples,), its values on resamples.
-        level: probability that the interval is to cover the true value.
+        point: value on the original days.
+        values: (n_resamples,), values on the resamples.
+        level: nominal coverage of the interval.
     """
     checked_level(level)
     resampled = np.asarray(values, dtype=np.float64)

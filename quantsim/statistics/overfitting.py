@@ -1,4 +1,4 @@
-"""How the best trial in sample does out of sample: combinatorially symmetric cross-validation.
+"""The out-of-sample performance of the best in-sample trial: combinatorially symmetric cross-validation.
 
 Source: Bailey, Borwein, López de Prado and Zhu, "The probability of backtest overfitting", Journal of Computational Finance 20
 (2017).
@@ -25,12 +25,12 @@ _CELLS = 2**14  # halves times trials that are computed at once, so that they st
 
 @dataclass(frozen=True)
 class Cscv:
-    """What becomes of the best trial in sample, over all ways to take half of the blocks of days as the sample.
+    """The out-of-sample performance of the best in-sample trial, over all halves of the blocks of days.
 
     Attributes:
-        probability_of_loss: share of the halves in which it is behind the benchmark out of sample.
-        pbo: share in which it is not above the median trial out of sample; nan for fewer than two different trials. Where most
-            trials lose to costs in and out of sample, it is small on pure noise: show it only beside ``probability_of_loss``.
+        probability_of_loss: share of the halves in which the trial loses to the benchmark out of sample.
+        pbo: share in which the trial is not above the median trial out of sample; nan for fewer than two different trials. It
+            can be small on pure noise if most trials lose to costs: show it only beside ``probability_of_loss``.
         logits: (n_splits,) ``ω = log(r/(N + 1 - r))`` of its rank ``r`` out of sample, from 1 (worst) to ``N``; equal trials
             share the mean of their ranks.
         n_splits: number of halves.
@@ -45,7 +45,7 @@ class Cscv:
 
 
 def cscv(excess: ArrayLike, n_blocks: int | None = None) -> Cscv:
-    """Takes each half of the blocks of days as the sample, and looks at its best trial in the other half.
+    """Returns the performance of the best trial of each half of the blocks of days on the other half.
 
     Trials are ordered by their Sharpe ratio; the days are cut into blocks of equal length, give or take a day.
 

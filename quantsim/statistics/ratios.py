@@ -1,4 +1,4 @@
-"""Sharpe ratios per day, and the probability that one is more than the best of many trials without skill.
+"""Sharpe ratios per day, and the probability that a ratio is above that of the best of many trials without skill.
 
 Source: Bailey and López de Prado, "The Sharpe ratio efficient frontier", Journal of Risk 15 (2012), and "The deflated Sharpe
 ratio", Journal of Portfolio Management 40 (2014).
@@ -99,10 +99,10 @@ def expected_maximum(n_trials: float) -> float:
 
 
 def expected_best(n_trials: float, n_days: int) -> float:
-    """Returns the Sharpe ratio per day that the best of ``n_trials`` trials without skill is expected to show.
+    """Returns the expected Sharpe ratio, per day, of the best of ``n_trials`` trials without skill.
 
     ``expected_maximum(n_trials)·σ`` with ``σ = 1/sqrt(T - 1)``, the deviation of a ratio without skill over ``T`` days.
-    The paper takes the deviation across the trials; that is mostly what trials lose by trading, and far too large here.
+    The paper takes the deviation across the trials, which is mostly the spread of trading losses here.
 
     Args:
         n_trials: number of independent trials, such as :func:`~quantsim.statistics.independent_trials`.
@@ -117,7 +117,7 @@ def expected_best(n_trials: float, n_days: int) -> float:
 
 
 def deflated_sharpe(excess: ArrayLike, n_trials: float) -> float:
-    """Returns the probability that the best trial has more than the luck of being the best; above 0.95 is significant.
+    """Returns the probability that the true ratio of the best trial is above the expected best of noise.
 
     ``probabilistic_sharpe(excess, expected_best(n_trials, T))``. Where no trial has skill, fewer than 5 % of studies are called
     significant (``docs/statistics.md``).

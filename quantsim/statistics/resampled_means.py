@@ -1,4 +1,4 @@
-"""Means of all trials on resampled days, relative to their errors: what the best trial is compared with."""
+"""Means of all trials on resampled days, relative to their standard errors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ResampledMeans(NamedTuple):
     trials: NDArray[np.intp]  #: (N,) columns of the matrix
     statistics: FloatArray  #: (N,) sqrt(T)·d/ω
     centred: FloatArray  #: (B, N) sqrt(T)·(d* - d)/ω
-    consistent_shifts: FloatArray  #: (N,) what the consistent null adds: the statistic where it is far below 0, else 0
+    consistent_shifts: FloatArray  #: (N,) shifts of the consistent null: the statistic if it is far below 0, else 0
 
 
 def resampled_means(

@@ -1,4 +1,4 @@
-"""Whether any trial beats the benchmark, and which: Hansen's test, and the stepwise procedure of Romano and Wolf.
+"""Tests for superior trials: Hansen's test, and the stepwise procedure of Romano and Wolf.
 
 Source: Hansen, "A test for superior predictive ability", Journal of Business & Economic Statistics 23 (2005); Romano and Wolf,
 "Stepwise multiple testing as formalized data snooping", Econometrica 73 (2005).
@@ -19,14 +19,14 @@ __all__ = ["SuperiorAbility", "step_m", "superior_ability"]
 
 @dataclass(frozen=True)
 class SuperiorAbility:
-    """p values of "no trial beats the benchmark"; a small one says that some trial does.
+    """p values of the null hypothesis "no trial beats the benchmark".
 
-    They differ in what the null takes trials for that did worse than the benchmark.
+    They differ in the assumed mean of trials that were worse than the benchmark.
 
     Attributes:
-        lower: they are as bad as they did: a lower bound, which is too small where trials are as good as the benchmark.
-        consistent: those that did much worse are as bad as they did, the others as good as the benchmark. The one to quote.
-        upper: all are as good as the benchmark: an upper bound, without power where many trials are bad.
+        lower: the observed mean. A lower bound, too small if trials are as good as the benchmark.
+        consistent: the observed mean for trials that were much worse, 0 for the others. Quote this one.
+        upper: 0 for all trials. An upper bound, without power if many trials are bad.
     """
 
     lower: float
@@ -52,7 +52,7 @@ def superior_ability(
         excess: (T, N) daily log returns of each trial minus those of the benchmark.
         studentized: whether to divide by ``ω[k]``, as the paper does; without it, the trials that move most decide.
         n_resamples: number of resamples, ``B``.
-        seed: of the resamples.
+        seed: seed of the resamples.
         block: mean block length, in days; by default :func:`~quantsim.statistics.block_length` of the excess.
 
     Returns:
@@ -86,12 +86,12 @@ def step_m(
     """Returns the trials that beat the benchmark, as indices in ascending order; often there is none.
 
     Trials above the ``1 - level`` quantile of the best statistic, under the consistent null of :func:`superior_ability`, are
-    named and set aside; this is repeated with the others until no more is named. The probability that any is named wrongly is
-    at most ``level``.
+    found and set aside; this is repeated with the others until no more are found. The probability of one or more false
+    discoveries is at most ``level``.
 
     Args:
         excess: (T, N).
-        level: probability of one or more wrong names.
+        level: probability of one or more false discoveries.
         studentized: as in :func:`superior_ability`.
         n_resamples: as in :func:`superior_ability`.
         seed: as in :func:`superior_ability`.

@@ -1,4 +1,4 @@
-"""How many independent trials a search is worth, and whether the order of trials in one period says anything about another."""
+"""The number of independent trials of a search, and rank correlations of trials between periods."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SAME_CLUSTER = 0.5  # correlation
 
 
 def effective_trials(excess: ArrayLike) -> float:
-    """Returns the number of independent trials that have as much variety as these: trials that trade alike are one.
+    """Returns the effective number of trials: trials with similar returns count as one.
 
     ``N_e = (Σe)²/Σe²`` of the eigenvalues ``e`` of the trials' correlation matrix ``C``, which is ``N²/Σ C²``. The best
     of correlated trials is as high as that of more than ``N_e`` independent ones: deflate it by :func:`independent_trials`.
@@ -46,7 +46,7 @@ def effective_trials(excess: ArrayLike) -> float:
 def independent_trials(
     excess: ArrayLike, *, n_resamples: int = 1000, seed: int = 0, block: float | None = None
 ) -> float:
-    """Returns the number of independent trials whose best would be as high as that of these, if none had skill.
+    """Returns the number of independent trials whose best is expected to be as high as that of these, without skill.
 
     The mean of each trial is set to 0, and days are resampled in blocks, as :func:`~quantsim.statistics.superior_ability` does
     (upper). ``N`` is the number for which :func:`~quantsim.statistics.expected_maximum` is the mean of the best statistic.
@@ -54,7 +54,7 @@ def independent_trials(
     Args:
         excess: (T, N).
         n_resamples: number of resamples.
-        seed: of the resamples.
+        seed: seed of the resamples.
         block: mean block length, in days; by default :func:`~quantsim.statistics.block_length` of the excess.
 
     Returns:
@@ -77,7 +77,7 @@ def independent_trials(
 
 
 def cluster_count(excess: ArrayLike) -> int:
-    """Returns the number of groups of trials that trade alike, as a check of :func:`effective_trials`.
+    """Returns the number of clusters of trials with similar returns, as a check of :func:`effective_trials`.
 
     Average linkage joins groups as long as the mean distance ``sqrt((1 - ρ)/2)`` between them is that of a correlation of 0.5.
 
@@ -107,7 +107,7 @@ class RankCorrelation:
     """Spearman's rank correlation.
 
     Attributes:
-        value: from -1 to 1; nan if it is undefined.
+        value: correlation, -1 to 1; nan if it is undefined.
         interval: by Fisher's transformation, as if the trials were independent; its ``reason`` says why it is nan.
         n: number of pairs.
     """
@@ -126,7 +126,7 @@ def rank_correlation(a: ArrayLike, b: ArrayLike, *, level: float = 0.9) -> RankC
     Args:
         a: (N,); pairs with a nan are left out, infinite values are ranked.
         b: (N,).
-        level: of the interval.
+        level: nominal coverage of the interval.
 
     Raises:
         StatisticsError: the shapes differ, or the level is not between 0 and 1.

@@ -17,6 +17,7 @@ from quantsim.statistics.distinguishable import distinguishable_share
 from quantsim.statistics.overfitting import Cscv, cscv
 from quantsim.statistics.ratios import deflated_sharpe, expected_best, sharpe
 from quantsim.statistics.superior import SuperiorAbility, step_m, superior_ability
+from quantsim.statistics.threshold import needed_ratio
 from quantsim.statistics.trials import (
     RankCorrelation,
     cluster_count,
@@ -24,7 +25,6 @@ from quantsim.statistics.trials import (
     independent_trials,
     rank_correlation,
 )
-from quantsim.validation.threshold import needed_ratio
 from quantsim.validation.trials import Trials
 
 __all__ = ["CONFIDENCE", "FEWEST_DAYS", "LEVEL", "Evidence", "SplitIntervals", "weigh"]

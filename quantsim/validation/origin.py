@@ -1,4 +1,4 @@
-"""Where a stored parameter set came from: a random draw, a sampler, a gradient step, or a given start."""
+"""The origin of a stored parameter set: a random draw, a sampler, a gradient step, or a given start."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _OF_POPULATIONS = ("nsga2", "nsga3")
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a parameter set came from.
+    """The origin of a parameter set.
 
     Attributes:
         kind: "random", "sampler", "gradient", "start" (given, or a start of gradient training), "imported" or "unknown".
-        text: the same in words.
+        text: description of the origin.
     """
 
     kind: Kind
@@ -37,12 +37,12 @@ class Origin:
 
 
 def origin_of(store: CheckpointStore, checkpoint: Checkpoint, run: Run) -> Origin:
-    """Returns where a checkpoint came from.
+    """Returns the origin of a checkpoint.
 
     Args:
         store: store of the run.
         checkpoint: checkpoint of the run.
-        run: its run.
+        run: run of the checkpoint.
     """
     if run.driver == IMPORTED:
         return Origin("imported", "imported from a result file")

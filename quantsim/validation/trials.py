@@ -47,20 +47,20 @@ class Trials:
         return tuple(chronological(self.returns))
 
     def excess(self, splits: Sequence[str]) -> FloatArray:
-        """Daily log returns minus those of constant weights over these splits, one after another, (T, N)."""
+        """Returns daily log returns minus those of constant weights over these splits, one after another, (T, N)."""
         return np.concatenate([self.returns[split] - self.constant_weights[split][:, None] for split in splits])
 
     def benchmark(self, splits: Sequence[str]) -> FloatArray:
-        """Daily log returns of constant weights over these splits, one after another, (T,)."""
+        """Returns daily log returns of constant weights over these splits, one after another, (T,)."""
         return np.concatenate([self.constant_weights[split] for split in splits])
 
     def scores(self, split: str, metric: str) -> FloatArray:
-        """The stored metric of every trial, (N,); nan where it is not stored."""
+        """Returns the stored metric of every trial, (N,); nan where it is not stored."""
         values = (row.value(split, metric) for row in self.rows)
         return np.array([np.nan if value is None else value for value in values])
 
     def that_differ(self) -> Trials | None:
-        """The trials that trade otherwise than constant weights; None if the selected one does not."""
+        """Returns the trials whose returns differ from constant weights; None if those of the selected one do not."""
         differs = self.excess(self.splits).std(axis=0) > _SAME
         if not differs[self.selected]:
             return None

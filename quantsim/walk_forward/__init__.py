@@ -1,4 +1,4 @@
-"""Walk-forward and combinatorial cross-validation of a study: trains on every fold, and reports what comes after."""
+"""Walk-forward and combinatorial cross-validation of a study: trains on every fold, and reports the out-of-sample result."""
 
 from quantsim.walk_forward.comparison import Comparison, compare_outcomes
 from quantsim.walk_forward.cross_validation import (

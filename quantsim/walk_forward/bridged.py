@@ -1,4 +1,4 @@
-"""Prices without those that training must not see."""
+"""Prices with interpolated gaps, for training on separate blocks."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ __all__ = ["bridged"]
 
 
 def bridged(prices: Prices, start: Span, kept: Sequence[Span]) -> Prices:
-    """Returns prices in which nothing between and after some spans is left.
+    """Returns prices with all bars outside of some spans replaced, so that training cannot depend on them.
 
-    The gaps between the spans have straight lines in the logarithm, from the last price before to the first one after. So an
-    estimator that runs through a gap sees by how much prices changed over it, which is known at its end, and nothing else. A
-    gap at the very beginning of the prices has the first price after it. The result ends with the last span.
+    A gap between spans is a straight line in the logarithm, from the last price before it to the first price after it. An
+    estimator that runs through a gap only sees the total change of the prices, which is known at its end. A gap at the very
+    beginning has the first price after it. The result ends with the last span.
 
     Args:
         prices: prices that cover the spans.

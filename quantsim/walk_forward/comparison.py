@@ -15,10 +15,10 @@ __all__ = ["Compared", "Comparison", "compare_outcomes"]
 
 @dataclass(frozen=True, eq=False)
 class Compared:
-    """One trainer.
+    """The outcome of one trainer, beside that of the first one.
 
     Attributes:
-        outcome: its outcome.
+        outcome: outcome of the trainer.
         to_first: difference of its out-of-sample curve to that of the first trainer; None for the first.
     """
 
@@ -38,7 +38,7 @@ class Comparison:
 
     @property
     def judgement(self) -> str:
-        """A plain sentence that the intervals allow."""
+        """A sentence on significant differences."""
         from quantsim.walk_forward.judgement import judge_comparison
 
         return judge_comparison(self)
@@ -54,7 +54,7 @@ def compare_outcomes(outcomes: Mapping[str, WalkForwardOutcome]) -> Comparison:
     """Returns the comparison of several trainers.
 
     Args:
-        outcomes: trainer → its outcome; the first one is the reference.
+        outcomes: trainer → outcome; the first one is the reference.
 
     Raises:
         ConfigError: there are none, or their folds differ.

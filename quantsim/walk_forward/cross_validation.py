@@ -59,8 +59,8 @@ class CrossValidation:
     """The result of a cross-validation.
 
     Attributes:
-        experiment: the study, as the trainer took it.
-        trainer: what trained.
+        experiment: the study, with the budget of the trainer.
+        trainer: name of the trainer.
         group_id: id of the group of runs in the store, one for each split.
         embargo_days: length of the embargo, in whole days and chunks.
         groups: the groups, in order.
@@ -95,8 +95,8 @@ def run_cross_validation(
     """Trains on every split, and selects on each the parameter set that is tested on its test groups.
 
     A split is trained on one simulation from its first to its last training day, whose objective is that of the training
-    blocks, aggregated as ``objective.aggregate`` says. Test groups, and what is purged and embargoed, have bridged prices (see
-    :func:`~quantsim.walk_forward.bridged.bridged`), so that not even an estimator of unlimited memory has seen them.
+    blocks, aggregated as ``objective.aggregate`` says. Prices of test groups, purged and embargoed days are interpolated (see
+    :func:`~quantsim.walk_forward.bridged.bridged`), so that no estimator sees them, even with unlimited memory.
 
     Args:
         experiment: the study. Groups cover its periods, from the start of training to the end of the last one.
@@ -104,13 +104,13 @@ def run_cross_validation(
         store: store of the runs.
         grouping: number of groups, purging and embargo; default: 6 groups with 2 for test.
         trainer: as in :func:`~quantsim.walk_forward.run_walk_forward`.
-        evaluations: as there.
+        evaluations: as in :func:`~quantsim.walk_forward.run_walk_forward`.
         method: selection method on training data; default: ``best_train``.
-        storage: as there.
-        jobs: as there.
-        backend: as there.
-        address: as there.
-        progress: as there.
+        storage: as in :func:`~quantsim.walk_forward.run_walk_forward`.
+        jobs: as in :func:`~quantsim.walk_forward.run_walk_forward`.
+        backend: as in :func:`~quantsim.walk_forward.run_walk_forward`.
+        address: as in :func:`~quantsim.walk_forward.run_walk_forward`.
+        progress: as in :func:`~quantsim.walk_forward.run_walk_forward`.
 
     Raises:
         ConfigError: the groups do not fit, an embargo leaves no training data, the study has series or looks beyond its groups,
@@ -168,7 +168,7 @@ def check_cross_validation(
     for name, source in experiment.series:
         if source is not None:
             raise ConfigError(
-                f"series.{name} = {source!r} runs through test groups, from which training must learn nothing: remove it, or "
+                f"series.{name} = {source!r} runs through test groups, which training must not see: remove it, or "
                 "use a walk-forward (scheme rolling or anchored)"
             )
 

@@ -1,4 +1,4 @@
-"""Curves of daily values out of sample, and their differences, with bootstrap intervals."""
+"""Out-of-sample curves of daily values, and their differences, with bootstrap intervals."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ def yearly(log_growth: float) -> float:
 
 @dataclass(frozen=True)
 class Resampling:
-    """How intervals are computed; see :func:`quantsim.statistics.interval`.
+    """Settings of the bootstrap; see :func:`quantsim.statistics.interval`.
 
     Attributes:
-        level: probability that an interval is to cover the true value.
+        level: nominal coverage of the intervals.
         n_resamples: number of resamples.
-        seed: of the resamples.
+        seed: seed of the resamples.
     """
 
     level: float = 0.9
@@ -77,7 +77,7 @@ class Curve:
         values: (D,) value relative to the first day.
         days: (R,) indices of the days that have a return: to the next day of the same pool.
         daily_log_returns: (R,) their log returns.
-        growth: log growth a year.
+        growth: log growth per year.
         sharpe: annualised Sharpe ratio of the daily log returns.
     """
 
@@ -92,12 +92,12 @@ class Curve:
 
 @dataclass(frozen=True)
 class Difference:
-    """What a curve has more than a benchmark on the same days; both are resampled together.
+    """The difference between a curve and a benchmark on the same days; both are resampled together.
 
     Attributes:
-        excess: log growth a year less that of the benchmark.
+        excess: log growth per year minus that of the benchmark.
         information_ratio: annualised Sharpe ratio of the difference of daily log returns.
-        sharpe: Sharpe ratio less that of the benchmark.
+        sharpe: annualised Sharpe ratio minus that of the benchmark.
     """
 
     excess: Interval
@@ -112,7 +112,7 @@ def curve_of(name: str, times: NDArray[np.datetime64], daily_log_returns: FloatA
         name: name of the pool.
         times: (D,) first bar of each day.
         daily_log_returns: (D-1,).
-        resampling: how intervals are computed.
+        resampling: settings of the bootstrap.
     """
     return joined(name, times, [(0, daily_log_returns)], resampling)
 
@@ -126,7 +126,7 @@ def joined(
         name: name of the curve.
         times: (D,) first bar of each day.
         pieces: first day and daily log returns of each pool, in order.
-        resampling: how intervals are computed.
+        resampling: settings of the bootstrap.
     """
     days = np.concatenate([first + np.arange(returns.size) for first, returns in pieces])
     returns = np.concatenate([returns for _, returns in pieces])

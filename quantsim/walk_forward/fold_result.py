@@ -1,4 +1,4 @@
-"""What training on one fold found, and how it did on the data after it."""
+"""The result of training on one fold: the selected set, and its test metrics."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FoldT = TypeVar("FoldT", Fold, PurgedSplit)
 
 @dataclass(frozen=True)
 class FoldResult(Generic[FoldT]):
-    """The result of one fold: the parameter set that was selected, without a look at the test data.
+    """The result of one fold: the parameter set that was selected without test data.
 
     Attributes:
         fold: the fold.

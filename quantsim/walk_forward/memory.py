@@ -1,4 +1,4 @@
-"""How long the estimators of a study remember prices, over all parameters that a trainer may try."""
+"""The longest memory of the estimators of a study, over all parameters that a trainer may try."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _MEMORY = "memory_days"
 def memory_days(experiment: Experiment, trainer: str) -> float:
     """Returns the longest memory, in days, that training of a study may reach.
 
-    That of a search is the largest memory that can be drawn from its space. Gradients have no bounds but
-    ``update.max_memory_days``, which limits every memory.
+    For a search, it is the largest memory that can be drawn from its space. For gradients, it is ``update.max_memory_days``,
+    which limits every memory.
 
     Args:
         experiment: the study.

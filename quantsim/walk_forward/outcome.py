@@ -1,4 +1,4 @@
-"""The outcome of a walk-forward: what came after each fold's training, as one curve, against baselines."""
+"""The outcome of a walk-forward: the out-of-sample curve of all folds, against baselines."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class FoldOutcome:
-    """One fold. Ratios are annualised, of daily log returns; nan if they are undefined.
+    """The ratios of one fold: annualised, of daily log returns; nan if they are undefined.
 
     Attributes:
         fold: the fold.
-        run_id: id of its run.
-        checkpoint: short id of the selected set.
+        run_id: id of the run of the fold.
+        checkpoint: key of the selected set.
         in_sample: Sharpe ratio on the training data.
         validation: Sharpe ratio on the validation data; nan without any.
         out_of_sample: Sharpe ratio of a new pool on the test data.
-        carried: Sharpe ratio of the pool that goes on, from the first test day to that of the next fold; nan without one.
-        excess_in_sample: information ratio to constant weights on the training data; nan if their returns are not stored.
-        excess_out_of_sample: that of new pools on the test data.
+        carried: Sharpe ratio of the carried pool, from the first test day to that of the next fold; nan without a carried pool.
+        excess_in_sample: information ratio against constant weights on the training data; nan if their returns are not stored.
+        excess_out_of_sample: information ratio of a new pool against constant weights on the test data.
     """
 
     fold: Fold
@@ -55,12 +55,12 @@ class FoldOutcome:
 
     @property
     def efficiency(self) -> float:
-        """Sharpe ratio out of sample over that in sample; nan if the latter is not positive, as nothing can be left of it."""
+        """Out-of-sample Sharpe ratio divided by the in-sample one; nan if the latter is not positive."""
         return _share(self.out_of_sample, self.in_sample)
 
     @property
     def excess_efficiency(self) -> float:
-        """Information ratio out of sample over that in sample; nan if the latter is not positive."""
+        """Out-of-sample information ratio divided by the in-sample one; nan if the latter is not positive."""
         return _share(self.excess_out_of_sample, self.excess_in_sample)
 
 
@@ -70,12 +70,12 @@ def _share(out_of_sample: float, in_sample: float) -> float:
 
 @dataclass(frozen=True)
 class Efficiency:
-    """How much of a ratio in sample is left out of sample; nan where it is undefined.
+    """The out-of-sample ratio divided by the in-sample ratio; nan where it is undefined.
 
     Attributes:
-        of_curve: ratio of the out-of-sample curve over the mean ratio in sample; undefined if the latter is not positive.
-        median: median over the folds that have one.
-        defined: number of folds that have one: those with a positive ratio in sample.
+        of_curve: ratio of the out-of-sample curve divided by the mean in-sample ratio; nan if the latter is not positive.
+        median: median efficiency of the folds where it is defined.
+        defined: number of folds with a defined efficiency: those with a positive in-sample ratio.
         folds: number of folds.
     """
 
@@ -98,19 +98,19 @@ class Efficiency:
 
 @dataclass(frozen=True, eq=False)
 class WalkForwardOutcome:
-    """What a walk-forward says.
+    """The outcome of a walk-forward.
 
     Attributes:
         study: name of the study.
-        trainer: what trained the folds.
+        trainer: name of the trainer.
         folds: the folds, in order.
-        carried: a pool that goes on from fold to fold, where only its parameters change; None if its kind cannot.
-        restarted: a new pool for each fold. A fold of ``D`` days has ``D-1`` returns.
+        carried: curve of one pool through all folds, whose parameters change at each fold; None if the pool cannot do so.
+        restarted: curve of a new pool for each fold. A fold of ``D`` days has ``D-1`` returns.
         note: why there is no carried pool; empty if there is one.
         baselines: name → uninterrupted curve over the same span.
         differences: name of a baseline → difference of :attr:`out_of_sample` to it.
         parameters: stability of the parameters over the folds.
-        resampling: how intervals were computed.
+        resampling: settings of the bootstrap.
     """
 
     study: str
@@ -131,7 +131,7 @@ class WalkForwardOutcome:
 
     @property
     def efficiency(self) -> Efficiency:
-        """What is left of the Sharpe ratio in sample."""
+        """Efficiency of the Sharpe ratio."""
         return Efficiency.of(
             self.out_of_sample.sharpe.point,
             [fold.in_sample for fold in self.folds],
@@ -140,7 +140,7 @@ class WalkForwardOutcome:
 
     @property
     def excess_efficiency(self) -> Efficiency:
-        """What is left of the information ratio to constant weights in sample."""
+        """Efficiency of the information ratio against constant weights."""
         return Efficiency.of(
             self.differences[BENCHMARK].information_ratio.point,
             [fold.excess_in_sample for fold in self.folds],
@@ -149,7 +149,7 @@ class WalkForwardOutcome:
 
     @property
     def judgement(self) -> str:
-        """One or two plain sentences that the intervals allow."""
+        """One or two sentences on the comparison with baselines."""
         from quantsim.walk_forward.judgement import judge
 
         return judge(self)
@@ -176,7 +176,7 @@ def walk_forward_outcome(
         prices: prices that cover all folds and their history.
         store: the store of their runs, for the baselines in sample.
         series: series in memory; see :class:`~quantsim.simulator.Evaluator`.
-        resampling: how intervals are computed.
+        resampling: settings of the bootstrap.
 
     Raises:
         ConfigError: there are no results, they are not in chronological order, or daily returns are missing.

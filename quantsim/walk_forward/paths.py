@@ -25,22 +25,22 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class PathsOutcome:
-    """What combinatorial cross-validation says.
+    """The outcome of combinatorial cross-validation.
 
     A path runs through all ``N`` groups. In each group it follows the parameters of a split that tests on the group; the pool
     goes on from group to group.
 
     Attributes:
         study: name of the study.
-        trainer: what trained the splits.
+        trainer: name of the trainer.
         groups: the groups, in order.
         paths: the split whose parameters each path follows in each group, (φ, N).
         n_splits: number of splits.
         times: (D,) first bar of each day.
         daily_log_returns: (φ, D-1) of the paths.
         sharpes: (φ,) annualised Sharpe ratios of the paths.
-        growths: (φ,) their log growth a year.
-        information_ratios: (φ,) annualised information ratios to constant weights.
+        growths: (φ,) log growth of the paths per year.
+        information_ratios: (φ,) annualised information ratios of the paths against constant weights.
         in_sample: (splits,) Sharpe ratios on the training data.
         baselines: name → uninterrupted curve over all groups.
         parameters: stability of the parameters over the splits.
@@ -68,13 +68,13 @@ class PathsOutcome:
 
     @property
     def efficiency(self) -> float:
-        """Median ratio of the paths over the mean ratio in sample; nan where the latter is not positive."""
+        """Median ratio of the paths divided by the mean in-sample ratio; nan if the latter is not positive."""
         trained = float(np.mean(self.in_sample))
         return self.quantile(self.sharpes, 0.5) / trained if trained > 0.0 else float("nan")
 
     @property
     def judgement(self) -> str:
-        """Plain sentences on the distribution."""
+        """Two sentences on the distribution."""
         from quantsim.walk_forward.judgement import judge_paths
 
         return judge_paths(self)
@@ -92,7 +92,7 @@ def paths_outcome(validation: CrossValidation, prices: Prices, *, resampling: Re
     Args:
         validation: the results of all splits, in order of position.
         prices: prices that cover all groups and their history.
-        resampling: how intervals of the baselines are computed.
+        resampling: settings of the bootstrap, for the baselines.
 
     Raises:
         ConfigError: results are missing, or the parameters of this pool cannot change while it runs.

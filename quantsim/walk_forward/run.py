@@ -37,8 +37,8 @@ class WalkForward:
     """The result of a walk-forward.
 
     Attributes:
-        experiment: the study, as the trainer took it.
-        trainer: what trained; see :data:`~quantsim.walk_forward.TRAINERS`.
+        experiment: the study, with the budget of the trainer.
+        trainer: name of the trainer; see :data:`~quantsim.walk_forward.TRAINERS`.
         group_id: id of the group of runs in the store, one for each fold.
         results: results of the folds, in chronological order.
     """
@@ -65,10 +65,10 @@ def run_walk_forward(
     address: str | None = None,
     progress: Callable[[FoldProgress], None] | None = None,
 ) -> WalkForward:
-    """Trains on every fold, and selects on each the parameter set that trades the test window after it.
+    """Trains on every fold, and selects a parameter set for the test window of each.
 
-    Each fold is a run of its own in the store, on the periods of the fold; all of them are a group. The same call resumes what
-    was interrupted, and has the same results with any ``jobs`` and ``backend``. Programs are compiled once for folds of equal
+    Each fold is a separate run in the store, on the periods of the fold; all runs form a group. The same call resumes an
+    interrupted walk-forward. Results do not depend on ``jobs`` and ``backend``. Programs are compiled once for folds of equal
     length with equal warm-up.
 
     Args:
@@ -77,8 +77,8 @@ def run_walk_forward(
         store: store of the runs.
         schedule: lengths of the folds; default: four rolling folds.
         trainer: "search", "sgd", "hybrid", "random" (a search with the random sampler) or "fixed" (the study's own parameters).
-        evaluations: evaluations of the objective in each fold: trials, and gradient steps times sets; None for what the study
-            sets for the trainer.
+        evaluations: evaluations of the objective in each fold: trials, and gradient steps times sets; default: those
+            of the study.
         method: selection method, which must not use test data; default: ``best_validation``, or ``best_train`` without
             validation data.
         series: series in memory instead of files; see :class:`~quantsim.simulator.Evaluator`.
@@ -183,7 +183,7 @@ def selected(
 
 
 def data_identity(experiment: Experiment, prices: Prices, series: Mapping[str, Any] | None = None) -> str:
-    """Returns the identity of the data of all folds; raises what is wrong with them."""
+    """Returns the identity of the data of all folds; raises PriceError if they are not valid."""
     start, end = span_of(experiment)
     whole = with_periods(experiment, experiment.name, train_start=start, train_end=end)
     return Evaluator(whole, prices, series).data_id

@@ -1,4 +1,4 @@
-"""The folds of a study: where they lie, and the experiment of each."""
+"""The folds of a study, and the experiment of each fold."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Schedule:
 
     Attributes:
         scheme: ``"rolling"`` or ``"anchored"``.
-        n_folds: number of folds; 4 if no lengths are given, either.
+        n_folds: number of folds; default without lengths: 4.
         train_days: length of a training window; the first one if anchored.
         test_days: length of a test window.
         step_days: distance of successive folds; default: ``test_days``.

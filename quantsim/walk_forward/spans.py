@@ -1,4 +1,4 @@
-"""The span of all folds as one uninterrupted simulation: of the parameters that the folds found, and of baselines."""
+"""Uninterrupted simulations over the span of all folds: of the selected parameter sets, and of the baselines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much the parameters that the folds found differ from fold to fold."""
+"""The stability of the selected parameters over the folds."""
 
 from __future__ import annotations
 

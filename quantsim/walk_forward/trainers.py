@@ -1,4 +1,4 @@
-"""What trains a fold: the drivers, a random search, and the study's own parameters, each within a budget of evaluations."""
+"""Trainers of folds: the drivers, a random search, and the study's own parameters, with a budget of evaluations."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ _PURPOSES = {"search": SEARCH, "random": SEARCH, "sgd": GRADIENTS, "hybrid": HYB
 
 @dataclass(frozen=True)
 class Resources:
-    """Where a fold is trained; none of it changes a result.
+    """The resources for training. Results do not depend on them.
 
     Attributes:
-        jobs: evaluations at the same time.
+        jobs: number of evaluations at the same time.
         backend: where trials of a search are evaluated; see :func:`~quantsim.drivers.search.run_search`.
         address: address of the cluster.
         storage: storage of the studies of all searches; by default, each fold of a store in a file has a journal of its own, in
@@ -80,14 +80,14 @@ def check_selection(experiment: Experiment, method: str | None) -> None:
     """Checks that a selection method selects one set, without test data.
 
     Raises:
-        ConfigError: the method uses test data or validation data that there is none of, or selects several sets.
+        ConfigError: the method uses test data, or validation data that the folds do not have, or selects several sets.
         SelectionError: there is no such method.
     """
     name = method_named(method, experiment)
     check_method(name)
     rule = METHODS[name]
     if rule.uses_test:
-        raise ConfigError(f"method = {name!r} uses test data, which is what a fold is tested on: use another")
+        raise ConfigError(f"method = {name!r} uses test data, which must stay out of sample: use another")
     if not experiment.periods.has_validation and "validation" in rule.splits:
         raise ConfigError(f"method = {name!r} needs validation data, which the folds do not have: use another")
     if rule.per_set or name == "pareto_front":
@@ -95,9 +95,9 @@ def check_selection(experiment: Experiment, method: str | None) -> None:
 
 
 def content_of_task(experiment: Experiment, trainer: str) -> dict[str, Any]:
-    """Returns all that decides what a trainer finds on given folds and data, as JSON values.
+    """Returns everything that the result of a trainer on given folds and data depends on, as JSON values.
 
-    Unlike in the identity of a single run, budgets count, because a search that has had more trials is another result.
+    Unlike in the identity of a single run, budgets count, because a search with more trials has another result.
     """
     found: dict[str, Any] = {"trainer": trainer, "study": experiment.identity_for(_PURPOSES[trainer])}
     search, hybrid = experiment.search, experiment.hybrid
@@ -111,7 +111,7 @@ def content_of_task(experiment: Experiment, trainer: str) -> dict[str, Any]:
 
 
 def budgeted(experiment: Experiment, trainer: str, evaluations: int | None) -> Experiment:
-    """Returns the study as a trainer takes it, with a budget of evaluations of the objective.
+    """Returns the study with the settings of a trainer, and a budget of evaluations of the objective.
 
     A trial is one evaluation, a gradient step one for each parameter set, as in hybrid runs. With a budget, nothing ends a run
     early, and a hybrid run takes fewer steps per round if a round would not fit.
@@ -119,7 +119,7 @@ def budgeted(experiment: Experiment, trainer: str, evaluations: int | None) -> E
     Args:
         experiment: the study.
         trainer: one of :data:`TRAINERS`.
-        evaluations: the budget; None to keep what the study sets.
+        evaluations: the budget; None for that of the study.
 
     Raises:
         ConfigError: the budget is too small for the trainer.
@@ -186,7 +186,7 @@ def train(
         experiment: experiment of the fold, as :func:`budgeted` returns it.
         prices: prices that cover its periods.
         store: store of the run.
-        resources: where it is trained.
+        resources: resources for training.
         group: id of the group of runs, and position in it.
         progress: called after every step.
     """

@@ -1,4 +1,4 @@
-"""Trains many experiments, several at a time, so that their programs are compiled once and any of them can be resumed."""
+"""Trains several experiments at a time, with programs that are compiled once; interrupted ones are resumed."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Task:
 
     Attributes:
         position: index of the fold.
-        experiment: its experiment.
-        load: returns its prices.
+        experiment: experiment of the fold.
+        load: function that returns the prices of the fold.
     """
 
     position: int
@@ -38,7 +38,7 @@ class FoldProgress:
     """The progress of training, after every step of any fold.
 
     Attributes:
-        trainer: what trains.
+        trainer: name of the trainer.
         position: index of the fold that took the step.
         n_folds: number of folds.
         finished: number of folds that are finished.
@@ -71,10 +71,10 @@ def train_all(
     and prices, so the number of jobs changes no result.
 
     Args:
-        trainer: what trains; see :data:`~quantsim.walk_forward.trainers.TRAINERS`.
+        trainer: name of the trainer; see :data:`~quantsim.walk_forward.trainers.TRAINERS`.
         tasks: the folds.
         store: store of the runs.
-        resources: where folds are trained. Jobs are shared out among the folds.
+        resources: resources for training. Jobs are distributed over the folds.
         group_id: id of the group of these runs.
         progress: function that is called after every step of any fold, by one thread at a time.
 
@@ -96,7 +96,7 @@ class _Stopped(KeyboardInterrupt):
 
 
 class _Session:
-    """What the folds of one call share."""
+    """The shared state of all folds of a call."""
 
     def __init__(
         self,

@@ -15,9 +15,9 @@ from quantsim.statistics import (
     sharpe,
     step_m,
 )
+from quantsim.statistics.threshold import needed_ratio
 from quantsim.validation.evidence import weigh
 from quantsim.validation.judgement import judge
-from quantsim.validation.threshold import needed_ratio
 from quantsim.validation.trials import Trials
 
 SEARCHED = ("train", "validation")
