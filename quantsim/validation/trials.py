@@ -59,9 +59,9 @@ class Trials:
         values = (row.value(split, metric) for row in self.rows)
         return np.array([np.nan if value is None else value for value in values])
 
-    def that_differ(self) -> Trials | None:
-        """Returns the trials whose returns differ from constant weights; None if those of the selected one do not."""
-        differs = self.excess(self.splits).std(axis=0) > _SAME
+    def that_differ(self, splits: Sequence[str]) -> Trials | None:
+        """Returns the trials whose returns on these splits differ from constant weights; None if the selected one's do not."""
+        differs = self.excess(splits).std(axis=0) > _SAME
         if not differs[self.selected]:
             return None
         kept = np.flatnonzero(differs)

@@ -144,7 +144,7 @@ def validate_pick(
         trials = stored_trials(store, runs, checkpoint, metric)
     chosen_by = _chosen_by(selection)
     searched = searched_splits(runs, chosen_by, trials.splits)
-    differing = trials.that_differ()
+    differing = trials.that_differ(searched)
     evidence = None
     if differing is not None and differing.excess(searched).shape[0] >= FEWEST_DAYS:
         trials = differing
