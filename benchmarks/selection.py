@@ -39,7 +39,8 @@ import optuna
 
 from quantsim import CheckpointStore, Evaluator, Experiment, Prices, load_prices
 from quantsim.checkpoints import Checkpoint
-from quantsim.checkpoints.picking import pick_among, with_returns
+from quantsim.checkpoints.picking import pick_among
+from quantsim.checkpoints.returns import with_returns
 from quantsim.drivers.search import run_search
 from quantsim.prices.synthetic import ou_trend
 from quantsim.statistics import LEAST_DAYS, resampled_days, step_m

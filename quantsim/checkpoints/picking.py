@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from quantsim.baseline import BENCHMARK, Baseline
 from quantsim.checkpoints.checkpoint import ROUNDING, Checkpoint, Run
@@ -21,6 +20,7 @@ from quantsim.checkpoints.comparable import comparable_runs, same_prices
 from quantsim.checkpoints.methods import FRONT_METHODS, METHODS, default_metrics, method_of, needs_one_run
 from quantsim.checkpoints.pareto import signed
 from quantsim.checkpoints.reevaluation import evaluation_of
+from quantsim.checkpoints.returns import constant_weights_of, with_returns
 from quantsim.checkpoints.selection import Selection, select
 from quantsim.checkpoints.stored import content_of, of_same_study, study_of_run
 from quantsim.config import Experiment
@@ -44,7 +44,6 @@ __all__ = [
     "of_same_metrics",
     "pick",
     "pick_among",
-    "with_returns",
 ]
 
 BEST = "best"
@@ -224,29 +223,10 @@ def _needed(
     """Returns the rows with what the method reads of them, and further arguments of ``select``."""
     rule = method_of(method)
     if rule.reads_returns and runs:
-        return with_returns(store, runs, rows, rule.splits), {"constant_weights": _constant_weights(store, runs)}
+        return with_returns(store, runs, rows, rule.splits), {"constant_weights": constant_weights_of(store, runs)}
     if rule.evaluates and runs:
         return rows, {"evaluate": evaluation_of(runs, experiment, metric, rule.split, evaluator)}
     return rows, {}
-
-
-def with_returns(
-    store: CheckpointStore, runs: Sequence[Run], rows: Iterable[Checkpoint], splits: Iterable[str]
-) -> list[Checkpoint]:
-    """Returns the rows of the runs with their stored daily log returns on these splits."""
-    run_ids = [run.run_id for run in runs]
-    found: dict[str, dict[str, NDArray[np.float64]]] = {}
-    for split in splits:
-        table = store.daily_log_returns(run_ids, split)
-        for checkpoint_id, values in zip(table.checkpoint_ids, table.values, strict=True):
-            found.setdefault(checkpoint_id, {})[split] = values
-    return [replace(row, daily_log_returns=found.get(row.checkpoint_id, {})) for row in rows]
-
-
-def _constant_weights(store: CheckpointStore, runs: Iterable[Run]) -> Mapping[str, NDArray[np.float64]] | None:
-    """Returns the stored daily log returns of constant weights, which comparable runs share; None if no run has them."""
-    stored = (store.baselines(run.run_id).get(BENCHMARK) for run in runs)
-    return next((baseline.daily_log_returns for baseline in stored if baseline is not None), None)
 
 
 def _of_same_benchmark(

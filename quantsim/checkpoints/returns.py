@@ -1,13 +1,23 @@
-"""Daily log returns of many checkpoints, as one table."""
+"""Daily log returns of many checkpoints: as one table, and as parts of checkpoints."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ReturnsTable"]
+from quantsim.baseline import BENCHMARK
+
+if TYPE_CHECKING:
+    from quantsim.checkpoints.checkpoint import Checkpoint, Run
+    from quantsim.checkpoints.store import CheckpointStore
+
+__all__ = ["ReturnsTable", "constant_weights_of", "with_returns"]
+
+FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,3 +35,22 @@ class ReturnsTable:
     checkpoint_ids: tuple[str, ...]
     values: NDArray[np.float64]
     missing: int = 0
+
+
+def with_returns(
+    store: CheckpointStore, runs: Sequence[Run], rows: Iterable[Checkpoint], splits: Iterable[str]
+) -> list[Checkpoint]:
+    """Returns the rows of the runs with their stored daily log returns on these splits."""
+    run_ids = [run.run_id for run in runs]
+    found: dict[str, dict[str, FloatArray]] = {}
+    for split in splits:
+        table = store.daily_log_returns(run_ids, split)
+        for checkpoint_id, values in zip(table.checkpoint_ids, table.values, strict=True):
+            found.setdefault(checkpoint_id, {})[split] = values
+    return [replace(row, daily_log_returns=found.get(row.checkpoint_id, {})) for row in rows]
+
+
+def constant_weights_of(store: CheckpointStore, runs: Iterable[Run]) -> Mapping[str, FloatArray] | None:
+    """Returns the stored daily log returns of constant weights, split → (D-1,), of the first run that has them; or None."""
+    stored = (store.baselines(run.run_id).get(BENCHMARK) for run in runs)
+    return next((baseline.daily_log_returns for baseline in stored if baseline is not None), None)

@@ -38,7 +38,7 @@ def validate(
         typer.Option(
             "--evaluate",
             help=(
-                "Evaluates the stored sets anew instead of reading their daily returns: for imported runs and those of older "
+                "Evaluates the stored sets again instead of reading their daily returns: for imported runs and those of older "
                 "versions."
             ),
         ),

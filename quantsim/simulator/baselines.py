@@ -37,8 +37,8 @@ class BaselinePool:
     """The pool of a baseline.
 
     Attributes:
-        experiment: its experiment.
-        setup: its setup.
+        experiment: experiment of the baseline.
+        setup: setup of the pool.
         params: raw name → (m,).
     """
 

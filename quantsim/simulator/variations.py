@@ -31,7 +31,7 @@ Params = dict[str, Array]
 
 _MOST_BYTES = 2**28
 _BLOCK = 8
-"""Variations per call, whatever their number, so that all calls share one program."""
+"""Variations per call. It is constant, so that all calls share one program."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class VariedPool:
     """A pool to evaluate.
 
     Attributes:
-        setup: its setup.
+        setup: setup of the pool.
         params: raw name → (m,).
     """
 
@@ -49,7 +49,7 @@ class VariedPool:
 
 @dataclass(frozen=True, eq=False)
 class Variation:
-    """What differs from the evaluator's own parameters, prices and costs. All variations of a call have the same parts.
+    """Changes of the evaluator's parameters, prices and costs. All variations of a call change the same parts.
 
     Attributes:
         params: raw name → (m,), for the pools with these parameters.
@@ -63,7 +63,7 @@ class Variation:
 
 
 class _Varied(NamedTuple):
-    """The same as arrays of several variations, with a leading axis (V,); names that do not vary are left out."""
+    """Several variations as arrays with a leading axis (V,), without names that do not vary."""
 
     params: tuple[Params, ...]
     market: dict[str, Any]

@@ -1,4 +1,4 @@
-"""The runs whose trials count: those that are named, and those that their given sets came from."""
+"""The runs whose trials count: the given runs, and the sources of their starting sets."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def given_trials(store: CheckpointStore, run: Run) -> frozenset[int]:
 
 @dataclass(frozen=True)
 class Sources:
-    """Finds what the given sets of a run are copies of.
+    """Finds the sources of the given sets of a run: the checkpoints that they copy.
 
     Attributes:
         store: store of the run.

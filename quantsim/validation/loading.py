@@ -1,4 +1,4 @@
-"""Loads the trials of runs from the store, or evaluates stored sets anew."""
+"""Loads the trials of runs from the store, or evaluates stored sets again."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from quantsim.baseline import BENCHMARK
 from quantsim.checkpoints.checkpoint import SPLITS, Checkpoint, Run
+from quantsim.checkpoints.returns import constant_weights_of, with_returns
 from quantsim.checkpoints.starts import Start
 from quantsim.errors import CheckpointError
 from quantsim.validation.trials import Trials
@@ -24,7 +25,7 @@ FloatArray = NDArray[np.float64]
 Returns = dict[str, dict[str, FloatArray]]
 """Split → id of a checkpoint → (T,)."""
 
-_REMEDY = "run the study again, or evaluate the stored sets anew: `quantsim validate --evaluate`, or evaluate=True"
+_REMEDY = "run the study again, or evaluate the stored sets again: `quantsim validate --evaluate`, or evaluate=True"
 
 
 def stored_trials(store: CheckpointStore, runs: Sequence[Run], selected: Checkpoint, metric: str) -> Trials:
@@ -39,30 +40,27 @@ def stored_trials(store: CheckpointStore, runs: Sequence[Run], selected: Checkpo
     Raises:
         CheckpointError: returns or baselines are not stored, as by older versions and for imported runs.
     """
-    ids = [run.run_id for run in runs]
-    tables = {split: store.daily_log_returns(ids, split) for split in SPLITS}
-    returns = {
-        split: dict(zip(table.checkpoint_ids, table.values, strict=True))
-        for split, table in tables.items()
-        if table.checkpoint_ids
+    rows = with_returns(store, runs, _rows(store, runs, metric), SPLITS)
+    found = {
+        split: {row.checkpoint_id: row.daily_log_returns[split] for row in rows if split in row.daily_log_returns}
+        for split in SPLITS
     }
-    # Runs of other parameters may have other constant weights; the selected set is compared with those of its run.
-    own_first = sorted(ids, key=lambda run_id: run_id != selected.run_id)
-    baselines = (store.baselines(run_id).get(BENCHMARK) for run_id in own_first)
-    benchmark = next((one.daily_log_returns for one in baselines if one is not None), None)
+    returns = {split: of_split for split, of_split in found.items() if of_split}
+    # Runs with other parameters may have other constant weights: compare with those of the selected set's run.
+    benchmark = constant_weights_of(store, sorted(runs, key=lambda run: run.run_id != selected.run_id))
     if not returns or benchmark is None or not returns.keys() <= benchmark.keys():
-        shown = ", ".join(run_id[:8] for run_id in ids[:3])
+        shown = ", ".join(run.run_id[:8] for run in runs[:3])
         what = "daily return" if not returns else f"baseline {BENCHMARK!r}"
         raise CheckpointError(
             f"no {what} is stored for run {shown}, which is imported or of an older version: {_REMEDY}"
         )
-    return _assembled(_rows(store, runs, metric), selected, returns, benchmark)
+    return _assembled(rows, selected, returns, benchmark)
 
 
 def evaluated_trials(
     store: CheckpointStore, experiment: Experiment, runs: Sequence[Run], selected: Checkpoint, metric: str
 ) -> Trials:
-    """Returns the trials of runs with returns that are computed anew. The store is not changed.
+    """Returns the trials of runs with returns that are computed again. The store is not changed.
 
     Args:
         store: store of the runs.

@@ -92,7 +92,7 @@ def validate(
         method: selection method, as in :func:`~quantsim.pick`.
         metrics: metrics to maximise, as in :func:`~quantsim.pick`.
         selected: the selected checkpoint; default: the one that the method selects.
-        evaluate: whether to evaluate the stored sets anew instead of reading their returns, for imported runs and those of
+        evaluate: whether to evaluate the stored sets again instead of reading their returns, for imported runs and those of
             older versions. The store is not changed.
         rule_files: files of users' rules in a stored study.
         n_resamples: number of bootstrap resamples.
