@@ -63,7 +63,7 @@ class SelectionError(QuantsimError):
 
 
 class StatisticsError(QuantsimError, ValueError):
-    """A statistic of returns is undefined for what it was given: too few days or trials, or values that are not finite."""
+    """The arguments of a statistic are not valid: too few days or trials, or values that are not finite."""
 
 
 class ConformanceError(QuantsimError, AssertionError):

@@ -72,12 +72,12 @@ def scored(
     Args:
         rows: eligible rows; for ``PLATEAU`` the candidates.
         rule: a method with a score.
-        metric: the metric that the score is of.
+        metric: the metric of the score.
         evaluate: evaluates parameter sets; only for ``PLATEAU``.
         constant_weights: split → (D-1,) returns of constant weights; only for a metric that compares with them.
 
     Raises:
-        SelectionError: the score cannot be computed for this metric, or no row has what it needs.
+        SelectionError: the score cannot be computed for this metric, or no row has the data for it.
     """
     notes: tuple[str, ...] = ()
     if rule.score is Score.PLATEAU:

@@ -66,7 +66,7 @@ def study_note(experiment: Experiment, space: SearchSpace, data: str, advice: st
         space: what trials are drawn from.
         data: one line about the prices, as of :func:`describe_prices`.
         advice: how to pick from the trials, Markdown, as of :func:`selection_advice`.
-        result: what was found so far, Markdown, as of :func:`result_lines`.
+        result: lines of Markdown on the result; see :func:`result_lines`.
     """
     lines = [
         f"# {experiment.name}",
@@ -91,7 +91,7 @@ def study_note(experiment: Experiment, space: SearchSpace, data: str, advice: st
 
 
 def result_lines(comparison: Comparison) -> list[str]:
-    """The selected set beside the baselines, Markdown; first of all which baselines beat it."""
+    """Returns lines of Markdown: the baselines that beat the selected set, and its metrics beside those of the baselines."""
     beaten = beaten_text(comparison)
     first = [f"**{beaten}**", ""] if beaten else []
     return [*first, *comparison_markdown(comparison), *comparison_notes(comparison)]
@@ -150,7 +150,7 @@ def _facts(experiment: Experiment, data: str) -> Iterator[tuple[str, str]]:
         stored = ", whose values here are negated" if sign > 0.0 and is_cost(metric) else ""
         yield ("minimised" if (sign < 0.0) != is_cost(metric) else "maximised"), f"train {metric}{stored}"
     if penalty := experiment.search.overfitting_penalty:
-        yield "penalty", f"{penalty:g} times what train is better by than validation"
+        yield "penalty", f"{penalty:g} times the excess of train over validation"
     for name, minimum in experiment.objective.constraints:
         bound = "at most" if is_cost(name) else "at least"
         yield "constraint", f"train {name} {bound} {shown_value(name, minimum):g}"

@@ -81,7 +81,7 @@ def evaluate_splits(splits: SplitPlans, sets: dict[str, Array], market: Market, 
 def evaluate_pools(
     splits: PoolPlans, params: tuple[dict[str, Array], ...], market: Market, rates: FeeRates
 ) -> SplitResults:
-    """Returns the same of one parameter set of each of several pools, with (P,) in place of (S,).
+    """Returns the results of one parameter set of each of several pools, with (P,) in place of (S,).
 
     The metrics of all pools are one part of the program; they take longer to compile than the pools.
 

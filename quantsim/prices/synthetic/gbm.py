@@ -1,4 +1,4 @@
-"""Geometric Brownian motion: log prices with independent normal steps. They hold nothing that a strategy could find."""
+"""Geometric Brownian motion: log prices with independent normal steps, without any pattern."""
 
 from __future__ import annotations
 
