@@ -196,7 +196,7 @@ def _by_score(
     found, notes = scored(able, rule, metric, evaluate, constant_weights)
     best = ranked(found, rule.split, metric)[0]
     value = value_of(best, rule.split, metric)
-    return found, (*notes, f"its {description(rule, metric)} is {value:.3g}")
+    return found, (*notes, f"the selected row has a {description(rule, metric)} of {value:.3g}")
 
 
 def _picked(able: Sequence[Checkpoint], method: str, rule: Method, metrics: Sequence[str]) -> tuple[Checkpoint, ...]:

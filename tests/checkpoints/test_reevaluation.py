@@ -89,7 +89,7 @@ def test_plateau_evaluates_in_the_study_of_the_runs(store, evaluator):
     best = max(lows, key=lows.get)
     picked = quantsim.pick(store, "plateau")
     assert picked.checkpoint.key == best
-    note = f"its 5th percentile of validation {METRIC} over neighbours is {lows[best]:.3g}"
+    note = f"the selected row has a 5th percentile of validation {METRIC} over neighbours of {lows[best]:.3g}"
     assert picked.selection.notes == (note,)
     assert quantsim.start_from(store, "plateau").checkpoint.key == best
     again = quantsim.pick(store, "plateau", evaluator=evaluator, metrics=[f"{METRIC}"])

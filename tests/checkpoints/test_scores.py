@@ -62,7 +62,9 @@ def test_validation_lower_is_the_lower_end_of_the_interval(rows):
     assert picked.describe() == (
         "validation_lower: highest lower end of the 90% interval of validation daily_log_sharpe"
     )
-    assert picked.notes == (f"its lower end of the 90% interval of validation daily_log_sharpe is {max(lower):.3g}",)
+    assert picked.notes == (
+        f"the selected row has a lower end of the 90% interval of validation daily_log_sharpe of {max(lower):.3g}",
+    )
     assert max(lower) < picked.checkpoint.metrics["validation"][METRIC]
 
 
@@ -87,7 +89,7 @@ def test_train_and_validation_is_the_mean_rank_on_both(make):
     assert picked.checkpoint is rows[2]
     assert picked.describe() == "train_and_validation: highest mean rank (1 is the best) by m on train and validation"
     assert picked.chosen_by == "train and validation"
-    assert picked.notes == ("its mean rank (1 is the best) by m on train and validation is 0.7",)
+    assert picked.notes == ("the selected row has a mean rank (1 is the best) by m on train and validation of 0.7",)
     with pytest.raises(SelectionError, match="no validation metrics are stored"):
         select([make(0, train=1.0)], "train_and_validation", "m")
 
@@ -99,7 +101,9 @@ def test_plateau_passes_over_a_set_that_its_neighbours_do_not_share():
     assert picked.checkpoint is rows[2]
     near = np.sort(evaluate({"w": np.linspace(19.0 - RADIUS, 19.0 + RADIUS, 999)[:, None]})["validation"][METRIC])
     (note,) = picked.notes
-    assert note.startswith("its 5th percentile of validation daily_log_sharpe over neighbours is 4.8")
+    assert note.startswith(
+        "the selected row has a 5th percentile of validation daily_log_sharpe over neighbours of 4.8"
+    )
     assert near[0] <= float(note.split()[-1]) <= near[99]
 
 
