@@ -57,6 +57,7 @@ def as_json(validation: Validation) -> dict[str, Any]:
 
 _FIGURES = (
     "searched",
+    "fitted",
     "days",
     "effective_trials",
     "independent_trials",
@@ -81,6 +82,7 @@ def _figures(validation: Validation, evidence: Evidence) -> dict[str, Any]:
     rows = validation.trials.rows
     return {
         "searched": list(evidence.searched),
+        "fitted": list(evidence.fitted),
         "days": evidence.n_days,
         "effective_trials": json_number(evidence.effective_trials),
         "independent_trials": json_number(evidence.independent_trials),

@@ -16,7 +16,7 @@ from quantsim.validation.evidence import CONFIDENCE, Evidence
 if TYPE_CHECKING:
     from quantsim.config import Experiment
 
-__all__ = ["own_fees", "searched_splits", "steering", "warnings_of"]
+__all__ = ["fitted_splits", "own_fees", "searched_splits", "steering", "warnings_of"]
 
 _OF_HYBRID = re.compile(r"-hybrid-[0-9a-f]{8}")
 
@@ -56,6 +56,15 @@ def searched_splits(runs: Sequence[Run], chosen_by: Sequence[str], splits: Seque
     """
     used = {"train", *steering(runs), *chosen_by}
     return tuple(split for split in splits if split in used)
+
+
+def fitted_splits(runs: Sequence[Run]) -> tuple[str, ...]:
+    """Returns the splits that gradients were fitted to.
+
+    Gradients take any number of steps between two reports, and follow the noise of the data in as many directions as there are
+    parameters. So what luck explains there does not follow from a number of trials.
+    """
+    return ("train",) if any(run.driver == "sgd" for run in runs) else ()
 
 
 def own_fees(experiment: Experiment, checkpoint: Checkpoint) -> tuple[str, ...]:

@@ -69,6 +69,7 @@ class Evidence:
     Attributes:
         searched: names of the splits of these days.
         n_days: T.
+        fitted: names of the splits that gradients were fitted to. They are among ``searched`` only if nothing else searched.
         n_trials: N.
         effective_trials: effective number of trials, from the correlations of their returns.
         independent_trials: number of independent trials without skill whose best is expected to be as high.
@@ -92,6 +93,7 @@ class Evidence:
 
     searched: tuple[str, ...]
     n_days: int
+    fitted: tuple[str, ...]
     n_trials: int
     effective_trials: float
     independent_trials: float
@@ -112,13 +114,22 @@ class Evidence:
     distinguishable: float | None
 
 
-def weigh(trials: Trials, searched: Sequence[str], metric: str, *, n_resamples: int = 1000, seed: int = 0) -> Evidence:
+def weigh(
+    trials: Trials,
+    searched: Sequence[str],
+    metric: str,
+    *,
+    fitted: Sequence[str] = (),
+    n_resamples: int = 1000,
+    seed: int = 0,
+) -> Evidence:
     """Returns the evidence of trials, all of which differ from constant weights.
 
     Args:
         trials: the trials.
         searched: splits that steered the search or chose among its trials.
         metric: metric whose ranks are compared between splits.
+        fitted: splits that gradients were fitted to.
         n_resamples: number of bootstrap resamples.
         seed: seed of the resamples.
     """
@@ -129,6 +140,7 @@ def weigh(trials: Trials, searched: Sequence[str], metric: str, *, n_resamples: 
     return Evidence(
         searched=tuple(searched),
         n_days=n_days,
+        fitted=tuple(fitted),
         n_trials=trials.count,
         effective_trials=effective_trials(excess),
         independent_trials=n_independent,

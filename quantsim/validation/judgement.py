@@ -1,6 +1,7 @@
 """The judgement: sentences that follow from the evidence by fixed rules.
 
-1. ``undecided``: the selected set trades like constant weights, or fewer than 30 days searched.
+1. ``undecided``: the selected set trades like constant weights, fewer than 30 days searched, or gradients were fitted to the
+   days that searched. If other days selected among the trials of gradients, the tests take these alone.
 2. ``skill``: StepM names it at 5 %. ``contradicted`` if, besides, the interval of its mean difference to constant weights on
    days that did not search is below zero.
 3. ``another``: StepM names another trial, so some trial beats constant weights.
@@ -66,7 +67,8 @@ def judge(evidence: Evidence | None, names: Sequence[str] = ()) -> Judgement:
             "No judgement is possible: the selected set trades like constant weights, or the search used too few days."
         )
         return Judgement("undecided", (text,))
-    unseen = {split: one for split, one in evidence.intervals.items() if split not in evidence.searched}
+    seen = (*evidence.searched, *evidence.fitted)
+    unseen = {split: one for split, one in evidence.intervals.items() if split not in seen}
     verdict = _verdict(evidence, [one.excess for one in unseen.values()])
     sentences = [_of_searched(verdict, evidence, names)]
     sentences += [_of_unseen(verdict, split, one) for split, one in unseen.items()]
@@ -76,6 +78,8 @@ def judge(evidence: Evidence | None, names: Sequence[str] = ()) -> Judgement:
 
 
 def _verdict(evidence: Evidence, unseen: Sequence[Interval]) -> Verdict:
+    if set(evidence.fitted) & set(evidence.searched):
+        return "undecided"
     if evidence.selected in evidence.superior:
         return "contradicted" if any(one.upper < 0.0 for one in unseen) else "skill"
     return "another" if evidence.superior else "noise"
@@ -88,13 +92,19 @@ def _of_searched(verdict: Verdict, evidence: Evidence, names: Sequence[str]) -> 
         "another": f"Not distinguishable from noise, although other trials beat constant weights significantly ({named})",
         "skill": "Significant: the selected set is better than constant weights by more than luck explains",
         "contradicted": "Contradicted: the selected set is significantly better than constant weights, but not out of sample",
+        "undecided": (
+            "No judgement is possible: gradients also fit the noise of training data, which the number of trials does not "
+            "account for. Select by validation data"
+        ),
     }
     ratio, luck, needed = map(yearly_ratio, (evidence.ratio, evidence.expected_best, evidence.needed))
-    return (
+    shown = (
         f"{first[verdict]}. On {' and '.join(evidence.searched)} data ({evidence.n_days} daily returns), the selected set has "
-        f"an annualised information ratio against constant weights of {ratio:.2f}. Luck alone is expected to reach {luck:.2f} "
-        f"in a search of this size; {needed:.2f} or more is significant."
+        f"an annualised information ratio against constant weights of {ratio:.2f}."
     )
+    if verdict == "undecided":
+        return shown
+    return f"{shown} Luck alone is expected to reach {luck:.2f} in a search of this size; {needed:.2f} or more is significant."
 
 
 def _of_unseen(verdict: Verdict, split: str, found: SplitIntervals) -> str:

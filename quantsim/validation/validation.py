@@ -11,7 +11,7 @@ from quantsim.checkpoints.checkpoint import Checkpoint
 from quantsim.checkpoints.methods import METHODS
 from quantsim.checkpoints.picking import Pick, method_named, pick, pick_among
 from quantsim.checkpoints.stored import study_of_run
-from quantsim.validation.cautions import own_fees, searched_splits, warnings_of
+from quantsim.validation.cautions import fitted_splits, own_fees, searched_splits, warnings_of
 from quantsim.validation.evidence import FEWEST_DAYS, Evidence, weigh
 from quantsim.validation.judgement import Judgement, judge
 from quantsim.validation.lineage import check_comparable, with_sources
@@ -143,12 +143,15 @@ def validate_pick(
     else:
         trials = stored_trials(store, runs, checkpoint, metric)
     chosen_by = _chosen_by(selection)
-    searched = searched_splits(runs, chosen_by, trials.splits)
+    searched, fitted = searched_splits(runs, chosen_by, trials.splits), fitted_splits(runs)
+    unfitted = tuple(split for split in searched if split not in fitted)
+    if sum(len(trials.returns[split]) for split in unfitted) >= FEWEST_DAYS:
+        searched = unfitted
     differing = trials.that_differ(searched)
     evidence = None
     if differing is not None and differing.excess(searched).shape[0] >= FEWEST_DAYS:
         trials = differing
-        evidence = weigh(trials, searched, metric, n_resamples=n_resamples, seed=seed)
+        evidence = weigh(trials, searched, metric, fitted=fitted, n_resamples=n_resamples, seed=seed)
     return Validation(
         study=experiment.name,
         runs=tuple(run.run_id for run in runs),

@@ -64,6 +64,21 @@ def test_reports_and_sets_of_gradients_are_trials(store: CheckpointStore):
     found = validate(store, [run_id], **QUICK)
     assert found.trials.count == 60
     assert found.origin.kind == ("gradient" if found.checkpoint.step else "start")
+    assert found.evidence is not None
+    assert (found.evidence.searched, found.evidence.fitted) == (("validation",), ("train",))
+    assert "train data, it ends" not in found.judgement.text  # not out of sample, either
+
+
+def test_a_fit_of_gradients_to_training_data_is_no_skill(store: CheckpointStore):
+    returns, benchmark = returns_of(1, n_trials=20)
+    fitted = {**returns, "train": returns["train"] + 0.3 * returns["train"].std()}
+    search, gradients = (store_run(store, fitted, benchmark, driver=driver) for driver in ("search", "sgd"))
+    assert validate(store, [search], method="best_train", **QUICK).verdict == "skill"
+    found = validate(store, [gradients], method="best_train", **QUICK)
+    assert (found.verdict, found.to_json()["fitted"]) == ("undecided", ["train"])
+    assert "number of trials does not account for" in found.judgement.text
+    assert "significant." not in found.judgement.sentences[0]
+    assert validate(store, [gradients], **QUICK).verdict == "noise"
 
 
 def test_several_runs_are_compared_with_the_constant_weights_of_the_selected_one(store: CheckpointStore):
