@@ -81,7 +81,7 @@ def test_methods_that_read_returns_or_evaluate_neighbours_work_in_every_command(
         key = KEY.search(out)[1]
         split = "train and validation" if method in ("train_and_validation", "consistent") else "validation"
         assert f"Selected {key}, chosen by {split} data ({method}: highest" in " ".join(out.split())
-        assert "Note: its " in told
+        assert "Note: the selected row has a " in told
     exported, told = run(store, "export", method)
     assert json.loads(exported)["selection"]["chosen_by"] == "train and validation"
     assert f"Exporting {key}" in told
