@@ -59,12 +59,17 @@ def searched_splits(runs: Sequence[Run], chosen_by: Sequence[str], splits: Seque
 
 
 def fitted_splits(runs: Sequence[Run]) -> tuple[str, ...]:
-    """Returns the splits that gradients were fitted to.
+    """Returns the splits that gradients were fitted to, or that a pruner gave up trials by.
 
     Gradients take any number of steps between two reports, and follow the noise of the data in as many directions as there are
-    parameters. So what luck explains there does not follow from a number of trials.
+    parameters. Pruned trials are not stored, and those that are left were lucky. So what luck explains there does not follow
+    from the stored trials.
     """
-    return ("train",) if any(run.driver == "sgd" for run in runs) else ()
+    return ("train",) if any(run.driver == "sgd" or _prunes(run) for run in runs) else ()
+
+
+def _prunes(run: Run) -> bool:
+    return run.driver == "search" and _table(run, "search").get("pruner", "none") != "none"
 
 
 def own_fees(experiment: Experiment, checkpoint: Checkpoint) -> tuple[str, ...]:

@@ -69,7 +69,8 @@ class Evidence:
     Attributes:
         searched: names of the splits of these days.
         n_days: T.
-        fitted: names of the splits that gradients were fitted to. They are among ``searched`` only if nothing else searched.
+        fitted: names of the splits that gradients or a pruner fitted the trials to. They are among ``searched`` only if
+            nothing else searched.
         n_trials: N.
         effective_trials: effective number of trials, from the correlations of their returns.
         independent_trials: number of independent trials without skill whose best is expected to be as high.
@@ -129,7 +130,7 @@ def weigh(
         trials: the trials.
         searched: splits that steered the search or chose among its trials.
         metric: metric whose ranks are compared between splits.
-        fitted: splits that gradients were fitted to.
+        fitted: splits that gradients or a pruner fitted the trials to.
         n_resamples: number of bootstrap resamples.
         seed: seed of the resamples.
     """

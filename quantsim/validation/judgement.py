@@ -1,7 +1,7 @@
 """The judgement: sentences that follow from the evidence by fixed rules.
 
-1. ``undecided``: the selected set trades like constant weights, fewer than 30 days searched, or gradients were fitted to the
-   days that searched. If other days selected among the trials of gradients, the tests take these alone.
+1. ``undecided``: the selected set trades like constant weights, fewer than 30 days searched, or gradients or a pruner fitted
+   the trials to the days that searched. If other days selected among such trials, the tests take these alone.
 2. ``skill``: StepM names it at 5 %. ``contradicted`` if, besides, the interval of its mean difference to constant weights on
    days that did not search is below zero.
 3. ``another``: StepM names another trial, so some trial beats constant weights.
@@ -93,7 +93,7 @@ def _of_searched(verdict: Verdict, evidence: Evidence, names: Sequence[str]) -> 
         "skill": "Significant: the selected set is better than constant weights by more than luck explains",
         "contradicted": "Contradicted: the selected set is significantly better than constant weights, but not out of sample",
         "undecided": (
-            "No judgement is possible: gradients also fit the noise of training data, which the number of trials does not "
+            "No judgement is possible: gradients or a pruner fitted the trials to training data, which their number does not "
             "account for. Select by validation data"
         ),
     }
