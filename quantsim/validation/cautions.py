@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from quantsim.checkpoints.checkpoint import ROUNDING, Checkpoint, Run
+from quantsim.checkpoints.checkpoint import IMPORTED, ROUNDING, Checkpoint, Run
 from quantsim.config.pools import FEE_GROUP
 from quantsim.parameters import common
 from quantsim.validation.evidence import CONFIDENCE, Evidence
@@ -65,7 +65,11 @@ def fitted_splits(runs: Sequence[Run]) -> tuple[str, ...]:
     parameters. Pruned trials are not stored, and those that are left were lucky. So what luck explains there does not follow
     from the stored trials.
     """
-    return ("train",) if any(run.driver == "sgd" or _prunes(run) for run in runs) else ()
+    return ("train",) if any(_has_gradients(run) or _prunes(run) for run in runs) else ()
+
+
+def _has_gradients(run: Run) -> bool:
+    return run.driver == "sgd" or (run.driver == IMPORTED and run.config.get("driver") == "sgd")
 
 
 def _prunes(run: Run) -> bool:

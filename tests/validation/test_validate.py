@@ -70,7 +70,14 @@ def test_reports_and_sets_of_gradients_are_trials(store: CheckpointStore):
     assert "train data, it ends" not in found.judgement.text  # not out of sample, either
 
 
-@pytest.mark.parametrize("options", [{"driver": "sgd"}, {"experiment": STUDY.override(["search.pruner='median'"])}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"driver": "sgd"},
+        {"driver": "imported", "experiment": STUDY.override(["driver='sgd'"])},
+        {"experiment": STUDY.override(["search.pruner='median'"])},
+    ],
+)
 def test_a_fit_to_training_data_is_no_skill(store: CheckpointStore, options: dict[str, Any]):
     returns, benchmark = returns_of(1, n_trials=20)
     fitted = {**returns, "train": returns["train"] + 0.3 * returns["train"].std()}
