@@ -15,6 +15,8 @@ from quantsim.environment import XLA_FLAGS
 # Older emitters, and one thread for each program: compilation takes less than half the time of all cores.
 os.environ["XLA_FLAGS"] = f"{XLA_FLAGS} --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
 os.environ["JAX_ENABLE_X64"] = "1"
+# Without LLVM's optimizations, in half the time: the same operations, but for some roundings. Child processes inherit it.
+os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # workers have a core each; waiting threads of NumPy would take it
 
 # Compilation falls into the first example, so a deadline means nothing. The same examples on every run, so that a failure
@@ -68,20 +70,9 @@ def _few_mappings() -> Iterator[None]:
         jax.clear_caches()
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _quick_compilation() -> None:
-    """Compiles without LLVM's optimizations, in half the time: the same operations, but for some roundings.
-
-    Processes that tests start compile as they do for users, and so do tests marked ``optimized``.
-    """
-    import jax
-
-    jax.config.update("jax_disable_most_optimizations", True)
-
-
 @pytest.fixture(autouse=True)
 def _optimized(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Compiles what a test marked ``optimized`` runs as the product does."""
+    """Compiles the programs of a test marked ``optimized`` with all optimizations, as for users."""
     if request.node.get_closest_marker("optimized") is None:
         yield
         return

@@ -126,7 +126,6 @@ def test_an_incompatible_state_is_reported_and_a_new_run_starts(
     assert f"run {old[:8]} cannot be resumed: the stored training state belongs to another" in caplog.text
 
 
-@pytest.mark.optimized  # bits are compared with those of a process that compiles as for users
 def test_sigkill_loses_nothing_completed(tmp_path: Path) -> None:
     path = tmp_path / "checkpoints.db"
     script = f"""
