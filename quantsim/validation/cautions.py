@@ -59,11 +59,10 @@ def searched_splits(runs: Sequence[Run], chosen_by: Sequence[str], splits: Seque
 
 
 def fitted_splits(runs: Sequence[Run]) -> tuple[str, ...]:
-    """Returns the splits that gradients were fitted to, or that a pruner gave up trials by.
+    """Returns the splits that gradients or a pruner fitted the trials to.
 
-    Gradients take any number of steps between two reports, and follow the noise of the data in as many directions as there are
-    parameters. Pruned trials are not stored, and those that are left were lucky. So what luck explains there does not follow
-    from the stored trials.
+    Gradients take any number of steps between two reports, and fit the noise of the data with all parameters. Pruned trials are
+    not stored, and the remaining ones were lucky. So tests of the stored trials do not hold on these splits.
     """
     return ("train",) if any(_has_gradients(run) or _prunes(run) for run in runs) else ()
 

@@ -69,8 +69,8 @@ class Evidence:
     Attributes:
         searched: names of the splits of these days.
         n_days: T.
-        fitted: names of the splits that gradients or a pruner fitted the trials to. They are among ``searched`` only if
-            nothing else searched.
+        fitted: names of the splits that gradients or a pruner fitted the trials to. They are in ``searched`` only if
+            there are no other days of search or selection.
         n_trials: N.
         effective_trials: effective number of trials, from the correlations of their returns.
         independent_trials: number of independent trials without skill whose best is expected to be as high.

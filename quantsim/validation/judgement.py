@@ -93,8 +93,8 @@ def _of_searched(verdict: Verdict, evidence: Evidence, names: Sequence[str]) -> 
         "skill": "Significant: the selected set is better than constant weights by more than luck explains",
         "contradicted": "Contradicted: the selected set is significantly better than constant weights, but not out of sample",
         "undecided": (
-            "No judgement is possible: gradients or a pruner fitted the trials to training data, which their number does not "
-            "account for. Select by validation data"
+            "No judgement is possible: gradients or a pruner fitted the trials to training data, so the tests do not hold "
+            "there. Select by validation data"
         ),
     }
     ratio, luck, needed = map(yearly_ratio, (evidence.ratio, evidence.expected_best, evidence.needed))
