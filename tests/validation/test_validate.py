@@ -85,7 +85,7 @@ def test_a_fit_to_training_data_is_no_skill(store: CheckpointStore, options: dic
     assert validate(store, [search], method="best_train", **QUICK).verdict == "skill"
     found = validate(store, [other], method="best_train", **QUICK)
     assert (found.verdict, found.to_json()["fitted"]) == ("undecided", ["train"])
-    assert "which their number does not account for" in found.judgement.text
+    assert "so the tests do not hold there" in found.judgement.text
     assert "significant." not in found.judgement.sentences[0]
     assert validate(store, [other], **QUICK).verdict == "noise"
 
