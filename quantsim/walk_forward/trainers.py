@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from quantsim.checkpoints import CheckpointStore
-from quantsim.checkpoints.methods import METHODS
+from quantsim.checkpoints.methods import METHODS, Score
 from quantsim.checkpoints.picking import check_method, method_named
 from quantsim.config import Experiment
 from quantsim.config.identity import GRADIENTS, HYBRID, SEARCH
@@ -15,6 +15,7 @@ from quantsim.drivers.search.engines import Backend, check_backend
 from quantsim.errors import ConfigError, DriverError
 from quantsim.prices import Prices
 from quantsim.search_space import load_search_space
+from quantsim.statistics import LEAST_DAYS
 from quantsim.storages.location import Location, default_storage, storage_file
 
 __all__ = [
@@ -80,7 +81,8 @@ def check_selection(experiment: Experiment, method: str | None) -> None:
     """Checks that a selection method selects one set, without test data.
 
     Raises:
-        ConfigError: the method uses test data, or validation data that the folds do not have, or selects several sets.
+        ConfigError: the method uses test data, validation data that the folds do not have or too few days of it, or selects
+            several sets.
         SelectionError: there is no such method.
     """
     name = method_named(method, experiment)
@@ -90,6 +92,12 @@ def check_selection(experiment: Experiment, method: str | None) -> None:
         raise ConfigError(f"method = {name!r} uses test data, which must stay out of sample: use another")
     if not experiment.periods.has_validation and "validation" in rule.splits:
         raise ConfigError(f"method = {name!r} needs validation data, which the folds do not have: use another")
+    start, end = experiment.periods.splits().get(rule.split, (None, None))
+    if rule.score is Score.LOWER and start is not None and end is not None and (end - start).days <= LEAST_DAYS:
+        raise ConfigError(
+            f"method = {name!r} needs more than {LEAST_DAYS} days of {rule.split} data, and the folds have "
+            f"{(end - start).days}: take a longer period, or use another"
+        )
     if rule.per_set or name == "pareto_front":
         raise ConfigError(f"method = {name!r} selects several sets, and a fold needs one: use another")
 

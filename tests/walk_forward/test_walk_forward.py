@@ -211,6 +211,12 @@ def test_a_failing_fold_is_named(store: CheckpointStore, prices: Prices):
     assert "in fold 0 of 2, trained by search" in failed.value.__notes__
 
 
+def test_too_short_a_validation_for_intervals_is_refused_before_training(store: CheckpointStore, prices: Prices):
+    lengths = Schedule(train_days=60, validation_days=10, test_days=20)
+    with pytest.raises(ConfigError, match="'validation_lower' needs more than 10 days of validation data"):
+        run_walk_forward(make_study(), prices, store, lengths, method="validation_lower")
+
+
 def test_what_would_see_test_data_is_refused(store: CheckpointStore, prices: Prices):
     with pytest.raises(ConfigError, match="method = 'best_test' uses test data"):
         run_walk_forward(make_study(), prices, store, method="best_test")
