@@ -74,7 +74,7 @@ def validation_table(validation: Validation) -> Table:
 
 
 def _add_figures(table: Table, validation: Validation, evidence: Evidence) -> None:
-    clusters = "" if evidence.clusters is None else f"; {evidence.clusters} clusters"
+    clusters = "" if validation.clusters is None else f"; {validation.clusters} clusters"
     spa, keys = evidence.spa, [validation.trials.rows[index].key for index in evidence.superior]
     rows = [
         ("effective trials", f"{evidence.effective_trials:.1f}", f"from the correlations of their returns{clusters}"),

@@ -86,7 +86,7 @@ def _figures(validation: Validation, evidence: Evidence) -> dict[str, Any]:
         "days": evidence.n_days,
         "effective_trials": json_number(evidence.effective_trials),
         "independent_trials": json_number(evidence.independent_trials),
-        "clusters": evidence.clusters,
+        "clusters": validation.clusters,
         "information_ratio": json_number(evidence.ratio * _ROOT_OF_YEAR),
         "expected_best": json_number(evidence.expected_best * _ROOT_OF_YEAR),
         "needed": json_number(evidence.needed * _ROOT_OF_YEAR),

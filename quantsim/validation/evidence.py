@@ -20,7 +20,6 @@ from quantsim.statistics.superior import SuperiorAbility, step_m, superior_abili
 from quantsim.statistics.threshold import needed_ratio
 from quantsim.statistics.trials import (
     RankCorrelation,
-    cluster_count,
     effective_trials,
     independent_trials,
     rank_correlation,
@@ -39,8 +38,6 @@ CONFIDENCE = 0.9
 
 FEWEST_DAYS = 30
 """Days below which nothing is judged."""
-
-_MOST_CLUSTERED = 3000  # clustering takes memory for every pair
 
 
 @dataclass(frozen=True)
@@ -74,7 +71,6 @@ class Evidence:
         n_trials: N.
         effective_trials: effective number of trials, from the correlations of their returns.
         independent_trials: number of independent trials without skill whose best is expected to be as high.
-        clusters: number of clusters of trials with similar returns, as a check; None for more than 3000 trials.
         selected: index of the selected trial.
         ratio: information ratio of the selected trial against constant weights, per day.
         expected_best: expected information ratio of the best of ``independent_trials`` trials without skill, per day.
@@ -98,7 +94,6 @@ class Evidence:
     n_trials: int
     effective_trials: float
     independent_trials: float
-    clusters: int | None
     selected: int
     ratio: float
     expected_best: float
@@ -145,7 +140,6 @@ def weigh(
         n_trials=trials.count,
         effective_trials=effective_trials(excess),
         independent_trials=n_independent,
-        clusters=cluster_count(excess) if trials.count <= _MOST_CLUSTERED else None,
         selected=trials.selected,
         ratio=float(ratios[trials.selected]),
         expected_best=expected_best(n_independent, n_days),

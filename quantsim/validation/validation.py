@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from quantsim.checkpoints.checkpoint import Checkpoint
 from quantsim.checkpoints.methods import METHODS
 from quantsim.checkpoints.picking import Pick, method_named, pick, pick_among
 from quantsim.checkpoints.stored import study_of_run
+from quantsim.statistics import cluster_count
 from quantsim.validation.cautions import fitted_splits, own_fees, searched_splits, warnings_of
 from quantsim.validation.evidence import FEWEST_DAYS, Evidence, weigh
 from quantsim.validation.judgement import Judgement, judge
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from quantsim.config import Experiment
 
 __all__ = ["Validation", "validate", "validate_pick"]
+
+_MOST_CLUSTERED = 3000  # clustering takes memory for every pair
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,13 @@ class Validation:
     def verdict(self) -> str:
         """The verdict in one word: "noise", "another", "skill", "contradicted" or "undecided"."""
         return self.judgement.verdict
+
+    @functools.cached_property
+    def clusters(self) -> int | None:
+        """Number of clusters of trials with similar returns; None without evidence, or for more than 3000 trials."""
+        if self.evidence is None or self.trials.count > _MOST_CLUSTERED:
+            return None
+        return cluster_count(self.trials.excess(self.evidence.searched))
 
     def to_json(self) -> dict[str, Any]:
         """Returns the figures as JSON values: ratios annualised, returns in logs a year, undefined figures None."""
