@@ -7,10 +7,10 @@ ratio", Journal of Portfolio Management 40 (2014).
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import ndtr, ndtri
 
 from quantsim.errors import StatisticsError
 from quantsim.statistics.arrays import LEAST_DAYS, FloatArray, varies
@@ -23,6 +23,10 @@ __all__ = [
     "probability_above",
     "sharpe",
 ]
+
+# scipy.special has both, and takes longer to import than all statistics of a search to compute.
+_normal_quantile = NormalDist().inv_cdf
+_normal_probability = np.vectorize(lambda x: 0.5 * math.erfc(-x / math.sqrt(2.0)), otypes=[np.float64])
 
 
 def sharpe(returns: ArrayLike) -> FloatArray:
@@ -55,7 +59,7 @@ def probability_above(
     sr, least, g3, g4 = (np.asarray(value, dtype=np.float64) for value in (ratio, benchmark, skew, kurtosis))
     with np.errstate(all="ignore"):
         variance = 1.0 - g3 * sr + (g4 - 1.0) / 4.0 * np.square(sr)
-        return np.asarray(ndtr((sr - least) * math.sqrt(n_days - 1.0) / np.sqrt(variance)))
+        return np.asarray(_normal_probability((sr - least) * math.sqrt(n_days - 1.0) / np.sqrt(variance)))
 
 
 def probabilistic_sharpe(returns: ArrayLike, benchmark: ArrayLike = 0.0) -> FloatArray:
@@ -93,7 +97,7 @@ def expected_maximum(n_trials: float) -> float:
         raise StatisticsError(f"n_trials = {n_trials} must be at least 1")
     if n_trials == 1.0 or math.isnan(n_trials):
         return 0.0 * n_trials
-    quantiles = ndtri(1.0 - np.array([1.0, math.exp(-1.0)]) / n_trials)
+    quantiles = [_normal_quantile(1.0 - share / n_trials) for share in (1.0, math.exp(-1.0))]
     # The approximation falls below 0 for fewer than 1.4 trials; one trial that nobody chose has an expectation of 0.
     return max(0.0, float((1.0 - np.euler_gamma) * quantiles[0] + np.euler_gamma * quantiles[1]))
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtri
 
 from quantsim.errors import StatisticsError
 from quantsim.statistics.arrays import FloatArray, checked_level, checked_trials, varies
@@ -155,7 +155,7 @@ def rank_correlation(a: ArrayLike, b: ArrayLike, *, level: float = 0.9) -> RankC
     if abs(value) == 1.0:
         return RankCorrelation(value, Interval(value, value, value, 0.0, level), n)
     error = math.sqrt((1.0 + value**2 / 2.0) / (n - 3))
-    half, middle = float(ndtri((1.0 + level) / 2.0)) * error, math.atanh(value)
+    half, middle = NormalDist().inv_cdf((1.0 + level) / 2.0) * error, math.atanh(value)
     ends = math.tanh(middle - half), math.tanh(middle + half)
     return RankCorrelation(value, Interval(value, *ends, error * (1.0 - value**2), level), n)
 
