@@ -54,7 +54,8 @@ def runs_to_pick_from(
     """
     if run is not None:
         return [store.run(run)]
-    runs = [one for one in store.find_runs() if not (settled and _unfinished(one, study))]
+    stored = store.find_runs(in_groups=False) or store.find_runs()
+    runs = [one for one in stored if not (settled and _unfinished(one, study))]
     if study is not None:
         known, runs = runs, comparable_runs(runs, study)
         if not runs:

@@ -113,7 +113,7 @@ def pick(
         store: checkpoint store.
         method: one of ``SELECTION_METHODS`` or ``LOAD_METHODS``, or "best". The default is ``best_validation``, ``best_train``
             without validation, or ``balanced`` if the search has several objectives and no metric is named.
-        study: study of the runs; default: the study of the newest run.
+        study: study of the runs; default: the study of the newest run that is not a fold of a walk-forward.
         run: id of a single run to select from; its first characters suffice.
         metrics: metrics to maximise; ``balanced`` and ``pareto_front`` need at least two, and minimise a metric with a minus
             before its name. The default is the study's objective, or ``search.objectives``.
@@ -310,7 +310,7 @@ def _runs(store: CheckpointStore, study: Experiment | None, run: str | None) -> 
                 "Remove the study (--study) or the run (--run)"
             )
         return [only], 0
-    runs = store.find_runs()
+    runs = store.find_runs(in_groups=False) or store.find_runs()
     if not runs:
         raise SelectionError("no run is stored yet: run `quantsim sgd` or `quantsim optuna` first")
     comparable = comparable_runs(runs, study or runs[0])

@@ -318,14 +318,16 @@ class CheckpointStore:
         driver: str | None = None,
         status: str | None = None,
         name: str | None = None,
+        in_groups: bool = True,
     ) -> list[Run]:
         """Returns the runs that match all given values, the newest first.
 
         The same experiment on other prices has another ``data_id``. Runs of an older version may have another
-        ``experiment_id``: :func:`quantsim.checkpoints.stored.of_same_study` compares configurations instead.
+        ``experiment_id``: :func:`quantsim.checkpoints.stored.of_same_study` compares configurations instead. With
+        ``in_groups=False``, members of groups, such as the folds of a walk-forward, are left out.
         """
         wanted = {"experiment_id": experiment_id, "data_id": data_id, "driver": driver, "status": status, "name": name}
-        return self._database.read(run_table.find, wanted)
+        return self._database.read(run_table.find, wanted, in_groups)
 
     def run(self, run_id: str) -> Run:
         """Returns the run with this id, or the only run whose id starts with it.

@@ -90,6 +90,18 @@ def test_pick_takes_the_runs_that_compare_with_the_newest(tmp_path: Path) -> Non
         quantsim.pick(store, study=DAYS.override(["fees.swap_fee=0.1"]))
 
 
+def test_folds_of_a_walk_forward_are_picked_only_by_their_run(store: CheckpointStore) -> None:
+    newest = quantsim.pick(store).runs[0]
+    shorter = BASE.override(["periods.train_end=2018-05-01"]).model_dump(mode="json")
+    fold = store.begin_run(
+        experiment_id="f", data_id="d", driver="search", config=shorter, name="fold", group=("folds", 0)
+    )
+    store.append(fold, [Checkpoint(fold, 0, 0, "search", {"a": (0.0,)}, metrics={"train": {"daily_log_sharpe": 9.0}})])
+    picked = quantsim.pick(store)
+    assert (picked.runs[0].run_id, picked.n_others) == (newest.run_id, 0)
+    assert quantsim.pick(store, run=fold, metrics=["daily_log_sharpe"]).checkpoint.run_id == fold
+
+
 def test_the_default_method() -> None:
     several = DAYS.override(['search.objectives=["daily_log_sharpe","returns"]'])
     assert method_named(BEST, DAYS) == method_named(None, DAYS) == default_method(DAYS) == "best_validation"

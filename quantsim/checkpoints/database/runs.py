@@ -37,12 +37,14 @@ def load(connection: Connection, run_id: str) -> Run:
     return _from_row(row)
 
 
-def find(connection: Connection, criteria: Mapping[str, str | None]) -> list[Run]:
-    """Returns the runs whose columns match all values that are not None, the newest first."""
+def find(connection: Connection, criteria: Mapping[str, str | None], in_groups: bool = True) -> list[Run]:
+    """Returns the runs whose columns match all values that are not None, the newest first; members of groups on request."""
     query = select(runs).order_by(runs.c.started_at.desc(), runs.c.run_id)
     for column, value in criteria.items():
         if value is not None:
             query = query.where(runs.c[column] == value)
+    if not in_groups and is_stored(connection, run_groups):
+        query = query.where(runs.c.run_id.not_in(select(run_groups.c.run_id)))
     return [_from_row(row) for row in connection.execute(query)]
 
 
