@@ -46,12 +46,8 @@ def validation_figure(validation: Validation) -> Figure:
         trials_axes, omega_axes = figure.subplots(1, 2, width_ratios=[1.4, 1.0])
         _draw_trials(trials_axes, validation)
         _draw_omega(omega_axes, evidence)
-        trials_axes.set_title(
-            f"{validation.study}: {evidence.n_trials} trials, worth {evidence.independent_trials:.2g} independent ones",
-            loc="left",
-            fontsize=19,
-            fontweight="bold",
-        )
+        worth = f"{evidence.n_trials} trials, equivalent to {evidence.independent_trials:.2g} independent ones"
+        figure.suptitle(f"{validation.study}: {worth}", x=0.05, ha="left", fontsize=19, fontweight="bold")
     return figure
 
 
