@@ -15,7 +15,7 @@ from quantsim.errors import ConfigError, SelectionError
 if TYPE_CHECKING:
     from quantsim.checkpoints import CheckpointStore
 
-__all__ = ["check_strategy", "comparable_runs", "runs_to_pick_from", "same_prices"]
+__all__ = ["check_strategy", "comparable_runs", "runs_to_pick_from", "same_prices", "without_folds"]
 
 _MOST_LISTED = 8
 
@@ -28,6 +28,11 @@ def comparable_runs(runs: Iterable[Run], study: Experiment | Run) -> list[Run]:
 def same_prices(runs: Sequence[Run]) -> list[Run]:
     """Returns the runs on the same prices as the first one."""
     return [run for run in runs if run.data_id == runs[0].data_id]
+
+
+def without_folds(store: CheckpointStore) -> list[Run]:
+    """Returns the runs that are no folds of a walk-forward, the newest first; all runs if there are only folds."""
+    return store.find_runs(in_groups=False) or store.find_runs()
 
 
 def runs_to_pick_from(
@@ -54,8 +59,7 @@ def runs_to_pick_from(
     """
     if run is not None:
         return [store.run(run)]
-    stored = store.find_runs(in_groups=False) or store.find_runs()
-    runs = [one for one in stored if not (settled and _unfinished(one, study))]
+    runs = [one for one in without_folds(store) if not (settled and _unfinished(one, study))]
     if study is not None:
         known, runs = runs, comparable_runs(runs, study)
         if not runs:

@@ -16,7 +16,7 @@ import numpy as np
 
 from quantsim.baseline import BENCHMARK, Baseline
 from quantsim.checkpoints.checkpoint import ROUNDING, Checkpoint, Run
-from quantsim.checkpoints.comparable import comparable_runs, same_prices
+from quantsim.checkpoints.comparable import comparable_runs, same_prices, without_folds
 from quantsim.checkpoints.methods import FRONT_METHODS, METHODS, default_metrics, method_of, needs_one_run
 from quantsim.checkpoints.pareto import signed
 from quantsim.checkpoints.reevaluation import evaluation_of
@@ -310,7 +310,7 @@ def _runs(store: CheckpointStore, study: Experiment | None, run: str | None) -> 
                 "Remove the study (--study) or the run (--run)"
             )
         return [only], 0
-    runs = store.find_runs(in_groups=False) or store.find_runs()
+    runs = without_folds(store)
     if not runs:
         raise SelectionError("no run is stored yet: run `quantsim sgd` or `quantsim optuna` first")
     comparable = comparable_runs(runs, study or runs[0])

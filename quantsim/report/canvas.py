@@ -8,9 +8,21 @@ from typing import TYPE_CHECKING, Any
 from quantsim.errors import ConfigError
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["GRID", "INK", "MUTED", "STYLE", "SUFFIXES", "TOKENS", "blank_figure", "require_matplotlib", "save_figure"]
+__all__ = [
+    "GRID",
+    "INK",
+    "MUTED",
+    "STYLE",
+    "SUFFIXES",
+    "TOKENS",
+    "add_title",
+    "blank_figure",
+    "require_matplotlib",
+    "save_figure",
+]
 
 SUFFIXES = (".png", ".svg", ".pdf")
 
@@ -63,6 +75,14 @@ def blank_figure() -> Figure:
     figure = Figure(figsize=_INCHES, dpi=_DOTS_PER_INCH, facecolor="white", layout=layout)
     FigureCanvasAgg(figure)  # draws without a display; savefig picks others by suffix
     return figure
+
+
+def add_title(axes: Axes, title: str, text: str) -> None:
+    """Adds a title, and a text of one or more lines between it and the axes."""
+    axes.set_title(title, loc="left", fontsize=19, fontweight="bold", pad=34 + 18 * text.count("\n"))
+    axes.annotate(
+        text, (0.0, 1.0), (0, 12), "axes fraction", textcoords="offset points", color=MUTED, fontsize=14, va="bottom"
+    )
 
 
 def save_figure(figure: Figure, path: Path) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from quantsim.errors import ConfigError
 from quantsim.objective import is_cost, nan_reason, unit_of
 from quantsim.ranking import TIE_METRIC
-from quantsim.report.canvas import GRID, INK, MUTED, STYLE, TOKENS, blank_figure
+from quantsim.report.canvas import GRID, INK, MUTED, STYLE, TOKENS, add_title, blank_figure
 from quantsim.report.formats import cost_text, metric_text, number_text, unit_text
 
 if TYPE_CHECKING:
@@ -80,23 +80,8 @@ def grid_figure(experiment: Experiment, grid: Grid, best: Cell) -> Figure:
         axes = figure.subplots()
         (_draw_line if len(grid.axes) == 1 else _draw_map)(axes, experiment, grid, best)
         _set_axis(axes, "x", experiment, grid.axes[0])
-        axes.set_title(
-            f"{experiment.name}: {experiment.pool.strategy_name} on {', '.join(experiment.tokens)}",
-            loc="left",
-            fontsize=19,
-            fontweight="bold",
-            pad=34,
-        )
-        axes.annotate(
-            "; ".join((_outcome(best), *experiment.cautions)),
-            (0.0, 1.0),
-            (0, 12),
-            "axes fraction",
-            textcoords="offset points",
-            color=MUTED,
-            fontsize=14,
-            va="bottom",
-        )
+        title = f"{experiment.name}: {experiment.pool.strategy_name} on {', '.join(experiment.tokens)}"
+        add_title(axes, title, "; ".join((_outcome(best), *experiment.cautions)))
     return figure
 
 

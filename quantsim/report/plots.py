@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quantsim.report.canvas import MUTED, STYLE, SUFFIXES, TOKENS, blank_figure, require_matplotlib, save_figure
+from quantsim.report.canvas import (
+    MUTED,
+    STYLE,
+    SUFFIXES,
+    TOKENS,
+    add_title,
+    blank_figure,
+    require_matplotlib,
+    save_figure,
+)
 from quantsim.report.hodl import hodl_returns
 
 if TYPE_CHECKING:
@@ -65,17 +74,7 @@ def pool_figure(
         weight_axes.set_xlim(times[0], times[-1])
         weight_axes.set_xlabel("\n".join(("date (UTC)", *result.notes.get("cautions", ()))))
         name = f"{experiment.name}: {experiment.pool.strategy_name} on {', '.join(result.tokens)}"
-        value_axes.set_title(name, loc="left", fontsize=19, fontweight="bold", pad=34)
-        value_axes.annotate(
-            _outcome(result, metrics or {}),
-            (0.0, 1.0),
-            (0, 12),
-            "axes fraction",
-            textcoords="offset points",
-            color=MUTED,
-            fontsize=14,
-            va="bottom",
-        )
+        add_title(value_axes, name, _outcome(result, metrics or {}))
     return figure
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from quantsim.report.canvas import GRID, INK, MUTED, STYLE, TOKENS, blank_figure, require_matplotlib
+from quantsim.report.canvas import GRID, INK, MUTED, STYLE, TOKENS, add_title, blank_figure, require_matplotlib
 from quantsim.report.walk_forward import CURVES
 
 if TYPE_CHECKING:
@@ -56,18 +56,7 @@ def walk_forward_figure(outcome: WalkForwardOutcome) -> Figure:
         below.set_xlim(outcome.restarted.times[0].astype(object), outcome.restarted.times[-1].astype(object))
         below.set_xlabel("date (UTC); dashed lines: new parameters")
         title = f"{outcome.study}: {outcome.trainer}, {len(outcome.folds)} folds, out of sample"
-        said = _under_title(outcome)
-        axes.set_title(title, loc="left", fontsize=19, fontweight="bold", pad=34 + 18 * said.count("\n"))
-        axes.annotate(
-            said,
-            (0.0, 1.0),
-            (0, 12),
-            "axes fraction",
-            textcoords="offset points",
-            color=MUTED,
-            fontsize=14,
-            va="bottom",
-        )
+        add_title(axes, title, _under_title(outcome))
     return figure
 
 
