@@ -1,4 +1,4 @@
-"""The search driver: asks for a batch of trials, maps their evaluation, and tells what became of them in their order."""
+"""The search driver: asks for a batch of trials, maps their evaluation, and tells the outcomes in order."""
 
 from __future__ import annotations
 
@@ -55,14 +55,14 @@ from quantsim.storages.opened import opened_storage
 __all__ = ["MAX_FAILURES_IN_A_ROW", "Info", "SearchDriver", "State", "check_search"]
 
 MAX_FAILURES_IN_A_ROW = 20
-"""A study all of whose trials fail ends after this many, as many as the random trials it starts with by default."""
+"""Number of failed trials in a row that ends a study; equal to the default number of start-up trials."""
 
 _LONGEST_NAME = 200
 
 
 @dataclass(frozen=True)
 class State:
-    """What is carried from step to step; everything else is in the study.
+    """The state of a search between steps; everything else is in the study.
 
     Attributes:
         tally: of the trials that have come to an end.
@@ -74,7 +74,7 @@ class State:
 
 
 Info = tuple[FrozenTrial, ...]
-"""The trials that a step told, as stored."""
+"""Trials that a step has told, as stored."""
 
 
 def check_search(
@@ -105,7 +105,7 @@ def check_search(
 
 
 class SearchDriver(Driver[State, Info, SearchProgress]):
-    """Searches a study, as long as it is open: use it as a context manager.
+    """Searches a study while it is open; a context manager.
 
     A step tells the next trials of a batch, as many as are evaluated in one call; a batch is asked for when the one before it
     is told. The study is held by this process, and evaluations are kept compiled, from one run of the driver to the next.
@@ -193,13 +193,13 @@ class SearchDriver(Driver[State, Info, SearchProgress]):
         return Threads(self.evaluator, self._n_jobs or 1)
 
     def _drop(self) -> None:
-        """Gives up what is being evaluated; it is evaluated again when the study is resumed."""
+        """Drops running evaluations, which are repeated when the study is resumed."""
         if self._told is not None:
             self._told.close()
             self._told = None
 
     def _release(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        """Releases the lease of this process. What fails here after an error is added to that error as a note."""
+        """Releases the lease of this process. If this fails after an error, it adds a note to that error."""
         if error is None:
             release(self.study)
             return
@@ -210,7 +210,7 @@ class SearchDriver(Driver[State, Info, SearchProgress]):
             error.add_note(f"and while closing the study: {type(trouble).__name__}: {trouble}")
 
     def enqueue(self, params: Mapping[str, float], user_attrs: Mapping[str, Any] | None = None) -> None:
-        """Has trial parameters tried next; those that the study has are passed over.
+        """Enqueues trial parameters, unless the study has them already.
 
         Args:
             params: trial parameter → value, as of :meth:`SearchSpace.from_human`.
@@ -237,11 +237,11 @@ class SearchDriver(Driver[State, Info, SearchProgress]):
         )
 
     def baselines(self) -> Mapping[str, Baseline]:
-        """The baselines of the experiment."""
+        """Returns the baselines of the experiment."""
         return self.evaluator.baselines(self._outcomes.width)
 
     def resume(self, store: CheckpointStore) -> Resumed[State, Info] | None:
-        """The run of this study in the store; trials that the store lacks are reported first."""
+        """Returns the run of this study in the store; missing trials of the store are reported first."""
         self._store_location, identifier = store.location, study_id(self.study)
         for run in store.find_runs(driver=self.name, data_id=self.evaluator.data_id):
             if run.notes.get("study_id") == identifier:
@@ -251,7 +251,7 @@ class SearchDriver(Driver[State, Info, SearchProgress]):
         return None
 
     def init(self) -> tuple[State, Info | None]:
-        """The state that the study is in."""
+        """Returns the state of the study."""
         return self._begin(set())
 
     def _begin(self, copied: set[int]) -> tuple[State, Info | None]:
@@ -267,7 +267,7 @@ class SearchDriver(Driver[State, Info, SearchProgress]):
         return State(tally, tuple(asked)), tuple(settled) or None
 
     def step(self, state: State) -> tuple[State, Info]:
-        """Tells the next trials of the batch that was asked for, or of a new one."""
+        """Tells the next trials of the current batch, or of a new one."""
         asked = state.asked
         if self._told is None:
             if not asked:
@@ -282,7 +282,7 @@ class SearchDriver(Driver[State, Info, SearchProgress]):
         return State(state.tally.add(told, self.experiment.search.min_gain), left), tuple(told)
 
     def report(self, run_id: str, state: State, info: Info) -> StepReport[SearchProgress]:
-        """Checkpoints of the trials that completed."""
+        """Returns the checkpoints of completed trials."""
         if self._store_location is not None:
             self._write_note(run_id, self._store_location)
             self._store_location = None
@@ -313,7 +313,7 @@ class SearchDriver(Driver[State, Info, SearchProgress]):
         )
 
     def salvage(self, run_id: str, state: State) -> StepReport[SearchProgress] | None:
-        """The trials that the study has and the store lacks."""
+        """Returns the trials of the study that the store does not have."""
         with opened_storage(self.storage) as storage:  # anew: an interrupt may have come in the middle of anything
             told = settled_trials(load_study(storage, self.study_name))
         return self.report(run_id, state, tuple(told))
@@ -347,7 +347,7 @@ class SearchDriver(Driver[State, Info, SearchProgress]):
         return patience is not None and state.tally.stale >= patience
 
     def _write_note(self, run_id: str, store_location: str) -> None:
-        """Tells those who open the study in the dashboard what it is."""
+        """Writes the note of the study for the dashboard."""
         experiment = self.experiment
         advice = selection_advice(experiment, run_id, store_location)
         write_note(self.study, study_note(experiment, self.space, describe_prices(experiment, self.prices), advice))

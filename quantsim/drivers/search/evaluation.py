@@ -40,19 +40,19 @@ Returns = Mapping[str, FloatArray]
 
 
 class Evaluates(Protocol):
-    """What the search asks of an evaluator; :class:`quantsim.simulator.Evaluator` is one. Several threads call it."""
+    """The evaluator of a search, such as :class:`quantsim.simulator.Evaluator`. Several threads call it."""
 
     @property
     def data_id(self) -> str:
-        """Identity of the data it evaluates on."""
+        """Identity of the prices and series."""
 
     @property
     def notes(self) -> Mapping[str, Any]:
-        """What should be known of the results, as JSON values."""
+        """Notes for readers of the results, as JSON values."""
 
     @property
     def sets_per_call(self) -> int:
-        """How many parameter sets are worth evaluating in one call; with 1, each is evaluated by itself."""
+        """Recommended largest number of parameter sets per call; with 1, each is evaluated alone."""
 
     def evaluate_sets(self, sets: RawParams, /) -> Evaluation:
         """Evaluates sets, raw name → (S, n), on every split."""
@@ -61,7 +61,7 @@ class Evaluates(Protocol):
         """Returns the baselines by name; ``width`` is the number of sets in a call of ``evaluate_sets``."""
 
     def evaluate_block(self, params: RawParams, n_blocks: int, block: int, /) -> float:
-        """The objective over one of the equal blocks of the training period; only called where trials are pruned."""
+        """Returns the objective over one of the equal blocks of the training period; only called by searches with a pruner."""
 
 
 MakeEvaluator = Callable[[Experiment, Prices, Mapping[str, Any] | None], Evaluates]
@@ -69,7 +69,7 @@ MakeEvaluator = Callable[[Experiment, Prices, Mapping[str, Any] | None], Evaluat
 
 
 def default_evaluator(experiment: Experiment, prices: Prices, series: Mapping[str, Any] | None = None) -> Evaluates:
-    """The evaluator of the simulator, once it is sure that the objective is defined.
+    """Makes the evaluator of the simulator, and checks that the objective is defined.
 
     Raises:
         WindowError: the objective would be nan for every parameter set.
@@ -101,7 +101,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Result:
-    """What one parameter set came to.
+    """The result of one parameter set.
 
     Attributes:
         metrics: split → metric → value; None for a block, or after an error.
@@ -117,7 +117,7 @@ class Result:
 
 
 def run(evaluator: Evaluates, call: Call) -> tuple[Result, ...]:
-    """Evaluates the sets of a call, in order. Errors become results; a set that fails does not harm the others.
+    """Evaluates the sets of a call, in order. Errors become results, so a set that fails does not affect the others.
 
     The lanes of one call do not touch one another, and its width is fixed, so a set has the same metrics to the last bit
     in whatever call it stands.

@@ -24,7 +24,7 @@ from quantsim.search_space import SearchSpace
 __all__ = ["MOST_ATTEMPTS", "Outcomes"]
 
 MOST_ATTEMPTS = 2
-"""How often a trial is evaluated by itself whose process ended before it was told; after that it fails."""
+"""Number of times that a trial is evaluated alone after it ended its process; then it fails."""
 
 _ATTEMPTS = "attempts"  # user attribute of such a trial
 
@@ -54,7 +54,7 @@ class Outcomes:
     width: int
 
     def of(self, asked: Sequence[FrozenTrial], *, suspect: bool = False) -> Generator[Told, None, None]:
-        """Trials and what became of them, in their order, as soon as it is known.
+        """Yields trials with their outcomes, in order, as soon as they are known.
 
         Args:
             asked: running trials.
@@ -115,7 +115,7 @@ class Outcomes:
     def _pruned(
         self, trials: Sequence[FrozenTrial], params: dict[int, RawParams], known: dict[int, Outcome]
     ) -> dict[int, Outcome]:
-        """Evaluates block after block of the training period, all trials at once, until they are given up.
+        """Evaluates all trials on block after block of the training period, until they are pruned.
 
         What becomes of those that are, or fail, is added to ``known``; what the others reported is returned.
         """
@@ -144,7 +144,7 @@ class Outcomes:
         kept: dict[int, Outcome],
         known: dict[int, Outcome],
     ) -> bool:
-        """Whether a trial is evaluated over the next block: not if it fails, is pruned, or is nan, of which the whole tells."""
+        """Whether a trial is evaluated on the next block: not if it fails, is pruned, or has the value nan."""
         number = trial.number
         if result.error is not None:
             known[number] = Outcome(error=result.error)

@@ -1,4 +1,4 @@
-"""What became of a trial: stored with the study, and as a checkpoint."""
+"""Stores outcomes of trials in the study, and converts them to checkpoints."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a trial.
+    """The outcome of a trial.
 
     Attributes:
         metrics: split → metric → value; None if it failed or was pruned.
@@ -75,19 +75,19 @@ def tell(study: Study, experiment: Experiment, trial: FrozenTrial, outcome: Outc
 
 
 def json_number(value: float) -> float | str:
-    """The number as a JSON value; one that is not finite, which JSON lacks, as text that ``float`` reads."""
+    """Returns the number as a JSON value; non-finite numbers become texts that ``float`` reads."""
     return value if math.isfinite(value) else str(value)
 
 
 def parameters_of(trial: FrozenTrial, experiment: Experiment, space: SearchSpace) -> RawParams:
-    """The complete parameters of a trial: raw name → (n,)."""
+    """Returns the complete parameters of a trial: raw name → (n,)."""
     return experiment.initial_parameters(space.to_params(trial.params))
 
 
 def checkpoint_of(
     trial: FrozenTrial, returns: Returns, run_id: str, experiment: Experiment, space: SearchSpace
 ) -> Checkpoint:
-    """The checkpoint of a completed trial with its daily log returns; its step is the trial's number."""
+    """Returns the checkpoint of a completed trial with its daily log returns; its step is the trial number."""
     completed = trial.datetime_complete  # local and naive, as Optuna keeps times
     return evaluated(
         experiment,
