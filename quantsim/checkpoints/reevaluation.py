@@ -47,7 +47,7 @@ def evaluation_of(
                 "neighbours of its parameter sets cannot be evaluated: restore the files, or use another method"
             )
         names = None if "." in metric else (metric,)  # metrics of periods are computed with all others
-        return made.evaluate_in_calls(sets, names, splits=(split,)).metrics
+        return made.evaluate_sets(sets, names, splits=(split,)).metrics
 
     return evaluate
 

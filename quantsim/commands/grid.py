@@ -13,7 +13,6 @@ from quantsim.commands.files import check_files, write_table, writing
 from quantsim.commands.options import Settings, Study, Verbose
 from quantsim.commands.session import load_experiment, note, say
 from quantsim.errors import ConfigError
-from quantsim.limits import MOST_CELLS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +25,6 @@ __all__ = ["grid"]
 
 DEFAULT_STUDY = "momentum_zero_fee"
 DEFAULT_AXES = ("memory_days=2:100:16:log", "k_per_day=1:200:16:log")
-_BLOCK_CELLS = 1024  # some 100 MB on the bundled study
 
 
 def _verbatim(text: str) -> str:
@@ -78,15 +76,6 @@ def grid(
             "--plot", metavar="FILE", help="Draws a heat map of two axes, or a line over one; .png, .svg or .pdf."
         ),
     ] = None,
-    block: Annotated[
-        int,
-        typer.Option(
-            min=1,
-            max=MOST_CELLS,
-            metavar="CELLS",
-            help="Cells per evaluation; fewer need less memory.",
-        ),
-    ] = _BLOCK_CELLS,
     verbose: Verbose = False,
 ) -> None:
     """Evaluates a grid of parameters on every split, and shows the best cell.
@@ -107,7 +96,7 @@ def grid(
     metrics = tuple(dict.fromkeys(get_metric(name).name for name in metric)) if metric else None
     grid_sets(experiment, axes)  # raises before the prices are read
     prices = experiment.load_prices()
-    found = evaluate_grid(experiment, axes, prices, metrics=metrics, block_cells=block)
+    found = evaluate_grid(experiment, axes, prices, metrics=metrics)
     failed = failed_cells(experiment, found, split.value)
     if failed is not None:
         note(f"Note: {failed}.")

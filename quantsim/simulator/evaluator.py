@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -34,6 +34,7 @@ from quantsim.prices import Prices
 from quantsim.ranking import TIE_METRIC
 from quantsim.scan_mode import ScanMode
 from quantsim.simulator.baselines import baseline_pool, evaluate_baselines
+from quantsim.simulator.calls import call_width, check_resources, cut, run_calls
 from quantsim.simulator.evaluate import evaluate_splits, evaluate_windows
 from quantsim.simulator.evaluation import Evaluation
 from quantsim.simulator.layout import columns_of, data_notes, lay_out
@@ -51,10 +52,6 @@ logger = logging.getLogger(__name__)
 
 FloatArray = NDArray[np.float64]
 Params = Mapping[str, ArrayLike]
-
-_MOST_SETS = 32
-_MOST_BARS = 2**17
-"""Of a call that passes over them one after another: many enough that what a call costs beside does not show."""
 
 
 class Evaluator:
@@ -83,8 +80,9 @@ class Evaluator:
 
     Raises:
         PriceError: tokens are missing, the prices do not cover a period, or a series is wrong or begins too late.
-        ConfigError: the chunk is not a whole number of bars, ``series`` has a name that the experiment does not have, or a rule
-            or pool in a user's file fails, returns a wrong type, or looks ahead.
+        ConfigError: the chunk is not a whole number of bars, ``series`` has a name that the experiment does not have, a rule
+            or pool in a user's file fails, returns a wrong type, or looks ahead, or ``QUANTSIM_THREADS`` or
+            ``QUANTSIM_MEMORY`` is not valid.
     """
 
     @in_float64
@@ -96,6 +94,7 @@ class Evaluator:
         *,
         scan_mode: ScanMode | None = None,
     ) -> None:
+        check_resources()
         self.experiment = experiment
         prices = experiment.load_prices(given_series=series or ()) if prices is None else prices
         if not isinstance(prices, Prices):
@@ -183,69 +182,71 @@ class Evaluator:
 
     @functools.cached_property
     def sets_per_call(self) -> int:
-        """The recommended largest number of parameter sets per call of :meth:`evaluate_many`.
+        """The number of parameter sets that one call of the compiled program takes at most.
 
-        More sets per call are hardly faster, and a call cannot be interrupted. On a CPU, sequential passes run one after the
-        other, so long ones gain nothing from a common call.
+        It depends only on the experiment and its prices, not on the machine, so results are equal bit for bit.
         """
-        windows = self.planner.split_plans(self.metric_names, details=True)
-        if not any(plan.maps_lanes for _, plan, _ in windows):
-            return _MOST_SETS
-        bars = sum(plan.shape.n_bars for _, plan, _ in windows)
-        return min(max(_MOST_BARS // bars, 1), _MOST_SETS)
+        return call_width(plan for _, plan, _ in self.planner.split_plans(self.metric_names, details=True))
 
+    @in_float64
     def evaluate_many(
         self, sets: Params, metrics: Sequence[str] | None = None, *, splits: Sequence[str] | None = None
     ) -> dict[str, dict[str, FloatArray]]:
-        """Returns metrics of many parameter sets, in one call.
-
-        Args:
-            sets: raw name → (S, m), complete.
-            metrics: as in :meth:`evaluate`.
-            splits: names of splits; by default, all.
+        """Returns metrics of any number of parameter sets; arguments as in :meth:`evaluate_sets`.
 
         Returns:
             split → metric → (S,).
         """
-        tables = self.evaluate_sets(sets, metrics, splits=splits).metrics
+        n_sets, parts = self._calls(sets, metrics, splits)
+        tables = Evaluation.joined([replace(part, daily_log_returns={}) for part in parts], n_sets).metrics
         return {split: dict(table) for split, table in tables.items()}
 
     @in_float64
     def evaluate_sets(
         self, sets: Params, metrics: Sequence[str] | None = None, *, splits: Sequence[str] | None = None
     ) -> Evaluation:
-        """Returns metrics and daily log returns of many parameter sets, in one call.
+        """Returns metrics and daily log returns of any number of parameter sets.
+
+        More than :attr:`sets_per_call` sets are cut into calls of that many, which share one compiled program. They run at the
+        same time, on :func:`~quantsim.threads.thread_count` threads, or fewer if they would exceed
+        :func:`~quantsim.memory.memory_budget`. Results do not depend on either to the last bit. Several threads may call this
+        method at the same time.
 
         Args:
             sets: raw name → (S, m), complete.
             metrics: as in :meth:`evaluate`.
             splits: names of splits; by default, all.
+
+        Raises:
+            ParameterError: a parameter is unknown, missing or of the wrong shape.
+            KeyboardInterrupt: calls that run are waited for; others are dropped.
         """
+        n_sets, parts = self._calls(sets, metrics, splits)
+        return Evaluation.joined(list(parts), n_sets)
+
+    def _calls(
+        self, sets: Params, metrics: Sequence[str] | None, splits: Sequence[str] | None
+    ) -> tuple[int, Iterator[Evaluation]]:
+        """Returns the number of sets, and the evaluations of all calls in order; the last ones may be of filled-up sets."""
         names = tuple(metrics) if metrics is not None else self.metric_names
         windows = self.planner.split_plans(names, details=metrics is None)
         if splits is not None:
             windows = tuple(window for window in windows if window[0] in splits)
-        values = evaluate_splits(windows, self.arrays(sets, 2), self.market, self.rates)
-        return Evaluation.of(windows, values)
+        rows = {name: np.asarray(values) for name, values in self.arrays(sets, 2).items()}
+        n_sets = len(next(iter(rows.values())))
+        if different := [name for name, values in rows.items() if len(values) != n_sets]:
+            raise ParameterError(
+                f"{different[0]} has {len(rows[different[0]])} sets, but {next(iter(rows))} has {n_sets}: give all parameters "
+                "of each set"
+            )
+        calls = cut(n_sets, call_width(plan for _, plan, _ in windows))
 
-    def evaluate_in_calls(
-        self, sets: Params, metrics: Sequence[str] | None = None, *, splits: Sequence[str] | None = None
-    ) -> Evaluation:
-        """Returns metrics and daily log returns of any number of parameter sets, in calls of :attr:`sets_per_call` sets.
+        def arguments(number: int) -> tuple[Any, ...]:
+            of_call = {name: jnp.asarray(values[calls[number]]) for name, values in rows.items()}
+            return windows, of_call, self.market, self.rates
 
-        All calls have the same shape, so that they share one compiled program. Arguments are those of :meth:`evaluate_sets`.
-        """
-        stacked = {name: np.asarray(rows) for name, rows in sets.items()}
-        n_sets, width = len(next(iter(stacked.values()))), self.sets_per_call
-        calls = [
-            np.minimum(np.arange(begin, begin + width), n_sets - 1)  # the last call repeats the last set
-            for begin in range(0, n_sets, width)
-        ]
-        found = [
-            self.evaluate_sets({name: rows[call] for name, rows in stacked.items()}, metrics, splits=splits)
-            for call in calls
-        ]
-        return Evaluation.joined(found, n_sets)
+        results = run_calls(evaluate_splits, arguments, len(calls))
+        return n_sets, (Evaluation.of(windows, result) for result in results)
 
     @in_float64
     def baselines(self, width: int = 1) -> dict[str, Baseline]:

@@ -172,10 +172,9 @@ def evaluate_grid(
     *,
     params: Mapping[str, Any] | None = None,
     metrics: Sequence[str] | None = None,
-    block_cells: int | None = None,
     series: Mapping[str, Any] | None = None,
 ) -> Grid:
-    """Evaluates the product of ranges of parameters on every split.
+    """Evaluates the product of ranges of parameters on every split, as :meth:`Evaluator.evaluate_many` does.
 
     Args:
         experiment: the experiment.
@@ -183,12 +182,11 @@ def evaluate_grid(
         prices: prices for all periods; by default, those that ``experiment.data`` names.
         params: values of other parameters, as for :meth:`Experiment.initial_parameters`; by default, the experiment's own.
         metrics: names of metrics; by default, the experiment's objective and reported metrics.
-        block_cells: cells per call of the compiled program, which limits memory; by default, all in one call.
         series: replacements for series, as for :class:`~quantsim.simulator.Evaluator`.
 
     Raises:
         ParameterError: an axis names no parameter that has an effect, two axes name the same one, or a value is invalid.
-        ConfigError: a metric is unknown, or ``block_cells`` is not positive.
+        ConfigError: a metric is unknown.
         PriceError: the prices do not cover the periods.
 
     Example:
@@ -200,23 +198,14 @@ def evaluate_grid(
     sets = grid_sets(experiment, axes, params)
     for name in metrics or ():
         get_metric(name)
-    n_cells = math.prod(axis.n_points for axis in axes)
-    block = n_cells if block_cells is None else min(block_cells, n_cells)
-    if block < 1:
-        raise ConfigError(f"block_cells = {block_cells} must be at least 1")
     evaluator = Evaluator(experiment, prices, series)
     if metrics is None and SHORT in evaluator.notes:
         warn_once(evaluator.notes[SHORT])
-    # The last block is filled up with the last cell, so that all have one shape and one compiled program.
-    places = [np.minimum(np.arange(first, first + block), n_cells - 1) for first in range(0, n_cells, block)]
     names = None if metrics is None else tuple(dict.fromkeys((*metrics, TIE_METRIC)))
-    tables = [evaluator.evaluate_many({name: rows[at] for name, rows in sets.items()}, names) for at in places]
     shape = tuple(axis.n_points for axis in axes)
     found = {
-        split: {
-            name: np.concatenate([table[split][name] for table in tables])[:n_cells].reshape(shape) for name in values
-        }
-        for split, values in tables[0].items()
+        split: {name: values.reshape(shape) for name, values in table.items()}
+        for split, table in evaluator.evaluate_many(sets, names).items()
     }
     ties = {split: values[TIE_METRIC] for split, values in found.items()}
     if metrics is not None:

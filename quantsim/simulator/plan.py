@@ -79,6 +79,13 @@ class Plan:
         return self.path in (Path.PER_BAR, Path.FEES) or _reads_every_bar(self.needed)
 
     @property
+    def n_values(self) -> int:
+        """The number of values of an array of the largest size that the evaluation of one window makes, about."""
+        setup = self.setup
+        by_bar = self.every_bar or setup.subsidiaries
+        return setup.n_tokens * (self.shape.n_bars if by_bar else -(-self.shape.n_bars // setup.chunk_bars))
+
+    @property
     def maps_lanes(self) -> bool:
         """Whether parameter sets and windows run sequentially, instead of vectorised.
 

@@ -83,7 +83,7 @@ def evaluated_trials(
     returns: Returns = {}
     if starts:
         sets = {name: np.stack([one[name] for one in raw]) for name in raw[0]}
-        found = evaluator.evaluate_in_calls(sets)
+        found = evaluator.evaluate_sets(sets)
         returns = {split: dict(zip(ids, rows, strict=True)) for split, rows in found.daily_log_returns.items()}
     return _assembled(rows, selected, returns, evaluator.baselines()[BENCHMARK].daily_log_returns)
 

@@ -146,10 +146,12 @@ def test_the_bits_of_a_set_do_not_depend_on_its_place_in_the_batch(fees: str) ->
 
 
 def test_long_passes_over_every_bar_take_sets_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("quantsim.simulator.evaluator._MOST_BARS", 3000)
+    values = 2 * sum(n_bars for _, n_bars in evaluator_of(TWO_SPLITS, fees="fee").splits.values())
+    monkeypatch.setattr("quantsim.simulator.calls._MOST_VALUES", 5 * values)
     assert evaluator_of(TWO_SPLITS, fees="zero").sets_per_call == 32
-    bars = sum(n_bars for _, n_bars in evaluator_of(TWO_SPLITS, fees="fee").splits.values())
-    assert evaluator_of(TWO_SPLITS, fees="fee").sets_per_call == 3000 // bars
+    assert evaluator_of(TWO_SPLITS, fees="fee").sets_per_call == 4  # a power of two
+    monkeypatch.setattr("quantsim.simulator.calls._MOST_VALUES", values - 1)
+    assert evaluator_of(TWO_SPLITS, fees="fee").sets_per_call == 1
     with_fees = evaluator_of(TWO_SPLITS, fees="fee")
     on_accelerator = Evaluator(with_fees.experiment, random_prices(TWO_SPLITS, 2, 0), scan_mode="associative")
     assert on_accelerator.sets_per_call == 32

@@ -1,4 +1,4 @@
-"""Grids of parameters: each cell is what one set gives, in one call or in blocks; wrong axes are refused by name."""
+"""Grids of parameters: each cell is what one set gives, in one call or in several; wrong axes are refused by name."""
 
 from __future__ import annotations
 
@@ -45,27 +45,14 @@ def test_every_cell_equals_the_evaluation_of_its_parameters() -> None:
                     assert grid.metrics[split][name][i, j] == pytest.approx(value, rel=1e-10, abs=1e-13)
 
 
-def test_one_call_or_blocks_of_one_shape(monkeypatch: pytest.MonkeyPatch) -> None:
-    sizes: list[int] = []
-    evaluate_many = Evaluator.evaluate_many
-
-    def counted(self: Evaluator, sets: Mapping[str, Any], *arguments: Any) -> Any:
-        sizes.append(sets["log_k"].shape[0])
-        return evaluate_many(self, sets, *arguments)
-
-    monkeypatch.setattr(Evaluator, "evaluate_many", counted)
+def test_cells_of_several_calls_are_those_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
     experiment, prices = study(), random_prices(LAYOUT, 2, 1)
-    found = {
-        block: evaluate_grid(experiment, [MEMORY, K_OF_ETH], prices, metrics=METRICS, block_cells=block)
-        for block in (None, 4, 100)
-    }
-    assert sizes == [15, 4, 4, 4, 4, 15]
-    for block in (4, 100):
-        for split, table in found[None].metrics.items():
-            for name, values in table.items():
-                np.testing.assert_allclose(found[block].metrics[split][name], values, rtol=1e-12, atol=1e-14)
-    with pytest.raises(ConfigError, match="block_cells = 0 must be at least 1"):
-        evaluate_grid(experiment, [MEMORY], prices, block_cells=0)
+    whole = evaluate_grid(experiment, [MEMORY, K_OF_ETH], prices, metrics=METRICS)
+    monkeypatch.setattr("quantsim.simulator.calls._MOST_LANES", 4)
+    cut = evaluate_grid(experiment, [MEMORY, K_OF_ETH], prices, metrics=METRICS)
+    for split, table in whole.metrics.items():
+        for name, values in table.items():
+            np.testing.assert_allclose(cut.metrics[split][name], values, rtol=1e-12, atol=1e-14)
 
 
 def test_parameters_without_an_axis_keep_their_values() -> None:

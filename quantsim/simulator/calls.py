@@ -1,0 +1,97 @@
+"""Cuts many parameter sets, windows or variations into calls of one compiled program, and runs several calls at once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+from quantsim.memory import memory_budget
+from quantsim.precision import in_float64
+from quantsim.simulator.plan import Plan
+from quantsim.threads import thread_count
+
+__all__ = ["call_width", "check_resources", "cut", "run_calls"]
+
+_MOST_LANES = 32
+_MOST_VALUES, _MOST_VALUES_OF_SCANS = 2**19, 2**24
+"""Values of an array with all lanes of a call: enough that the fixed cost of a call does not show. Calls on the CPU run at the
+same time, so that short ones use the caches of their cores. An accelerator, which has associative scans, runs one at a time."""
+
+_compiling = threading.Lock()
+
+
+def check_resources() -> None:
+    """Raises ConfigError if the environment variables of threads or memory are not valid."""
+    thread_count()
+    memory_budget()
+
+
+def call_width(plans: Iterable[Plan]) -> int:
+    """Returns the number of lanes of a full call that evaluates all plans, a power of two.
+
+    Lanes are parameter sets, windows or variations. The width depends on the plans alone: the last bits of results depend on
+    it, so it must not depend on the machine.
+    """
+    plans = list(plans)
+    most = _MOST_VALUES_OF_SCANS if all(plan.setup.scan_mode == "associative" for plan in plans) else _MOST_VALUES
+    return _floor(min(max(most // max(sum(plan.n_values for plan in plans), 1), 1), _MOST_LANES))
+
+
+def cut(n_lanes: int, width: int) -> list[NDArray[np.int64]]:
+    """Returns the indices of the lanes of each call. All calls have the same number, so that one compiled program serves them.
+
+    Fewer lanes than ``width`` are one call, filled up to a power of two, so that few programs serve all numbers of lanes.
+    Calls are filled up with the last lane.
+    """
+    if n_lanes <= 1:
+        return [np.arange(n_lanes)]
+    width = min(width, _floor(2 * n_lanes - 1))
+    return [np.minimum(np.arange(begin, begin + width), n_lanes - 1) for begin in range(0, n_lanes, width)]
+
+
+def _floor(number: int) -> int:
+    """Returns the largest power of two that is at most a positive number."""
+    return 1 << (number.bit_length() - 1)
+
+
+def run_calls(program: Any, arguments: Callable[[int], tuple[Any, ...]], n_calls: int) -> Iterator[Any]:
+    """Yields the results of all calls of a compiled program, in order, as arrays of NumPy.
+
+    JAX releases the interpreter while a program runs, so calls run in parallel, on as many threads as
+    :func:`~quantsim.threads.thread_count` and :func:`~quantsim.memory.memory_budget` allow. Calls that have not begun are
+    dropped after an error or an interrupt.
+
+    Args:
+        program: a function under ``jax.jit``.
+        arguments: returns the arguments of a call, by its number; called on the threads. Shapes are the same for all calls.
+        n_calls: number of calls, at least one.
+    """
+    first = arguments(0)
+    if n_calls == 1:
+        yield jax.device_get(program(*first))
+        return
+
+    @in_float64
+    def result(number: int) -> Any:
+        return jax.device_get(program(*(arguments(number) if number else first)))
+
+    with ThreadPoolExecutor(min(_calls_at_once(program, first), n_calls)) as pool:
+        yield from pool.map(result, range(n_calls))
+
+
+def _calls_at_once(program: Any, arguments: tuple[Any, ...]) -> int:
+    """Returns the number of calls that run at the same time; compiles the program if no call has done that before."""
+    if jax.default_backend() != "cpu":
+        return 1
+    with _compiling:
+        sizes = program.lower(*arguments).compile().memory_analysis()
+    if sizes is None:  # a backend may not know
+        return 1
+    n_bytes: int = sizes.temp_size_in_bytes + sizes.argument_size_in_bytes + sizes.output_size_in_bytes
+    return max(1, min(thread_count(), memory_budget() // max(n_bytes, 1)))
