@@ -5,9 +5,11 @@ Other modules import them from here, so that a new version of Optuna is checked 
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import warnings
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -35,6 +37,7 @@ __all__ = [
     "set_trial_attribute",
     "study_attributes",
     "trial_id",
+    "writing_together",
 ]
 
 _WITHIN_TRIAL = frozenset(
@@ -77,6 +80,15 @@ def set_study_attribute(study: Study, key: str, value: Any) -> None:
 def set_trial_attribute(study: Study, trial: FrozenTrial, key: str, value: Any) -> None:
     """Sets a system attribute of a running trial. For samplers, which get a ``FrozenTrial`` without setters."""
     study._storage.set_trial_system_attr(trial._trial_id, key, value)
+
+
+def writing_together(study: Study) -> AbstractContextManager[None]:
+    """Returns a block that writes what it stores at its end, all or nothing, if the storage of the study has ``together``.
+
+    The block must not read what it stores.
+    """
+    together: Callable[[], AbstractContextManager[None]] = getattr(study._storage, "together", contextlib.nullcontext)
+    return together()
 
 
 def trial_id(trial: FrozenTrial) -> int:

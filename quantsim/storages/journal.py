@@ -1,8 +1,10 @@
-"""Journal files in Optuna's format, with a writer that survives killed processes and syncs once per trial.
+"""Journal files in Optuna's format, with a writer that survives killed processes and writes a trial in two pieces.
 
 Any Optuna program can read the file, and may write to it at the same time. The writer differs from that of Optuna 5.0:
 
-* Optuna syncs every record to the disk. This writer syncs when a trial ends, which also syncs all earlier records.
+* Optuna locks, writes and syncs every record. This writer can write several records together, so that a trial that ends is
+  written as a whole or not at all. It syncs when a trial ends, which also syncs all earlier records, but at most once a second.
+  The sync takes longer than the rest of a trial, and a killed process loses nothing without it.
 * If a write was cut off by a kill or a full disk, Optuna appends to the incomplete line, and the file becomes unreadable. This
   writer removes the incomplete line first.
 * If a process is killed, Optuna's lock file remains. Other processes then wait 30 s, or for ever if the lock is a symbolic link
@@ -16,24 +18,46 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import math
 import os
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend, JournalFileBackend
 
 from quantsim.checkpoints.database.interrupts import interrupts_delayed
 from quantsim.errors import DriverError, reason_of
 from quantsim.optuna_private import is_within_trial
 
-__all__ = ["JournalFile"]
+__all__ = ["Journal", "JournalFile"]
 
 logger = logging.getLogger(__name__)
 
 _STALE_LOCK_SECONDS = 10.0
 _LONGEST_PAUSE_S = 0.2
+_SECONDS_BETWEEN_SYNCS = 1.0
+
+
+class Journal(JournalStorage):
+    """Optuna's storage on a :class:`JournalFile`, which can write several records together."""
+
+    def __init__(self, path: Path) -> None:
+        """Reads the file, and creates it if it does not exist."""
+        self._file = JournalFile(path)
+        super().__init__(self._file)
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Writes the records of the block at its end, or none of them if it raises. Until then, readers do not see them."""
+        with self._file.together():
+            yield
+
+    def close(self) -> None:
+        """Waits until everything that was written is on the disk."""
+        self._file.sync()
 
 
 class JournalFile(BaseJournalBackend):
@@ -43,7 +67,9 @@ class JournalFile(BaseJournalBackend):
         """Creates the file if it does not exist, and removes an incomplete line at its end. The file must be a journal."""
         path.touch()
         self._path, self._reader = path, JournalFileBackend(str(path))
-        self._append(b"", sync=False)
+        self._collected: list[dict[str, Any]] | None = None
+        self._synced_at, self._is_synced = -math.inf, True
+        self._append(b"")
 
     def read_logs(self, log_number_from: int) -> Iterable[dict[str, Any]]:
         """Returns the records from a number on.
@@ -60,22 +86,50 @@ class JournalFile(BaseJournalBackend):
         Raises:
             DriverError: the file cannot be written.
         """
+        if self._collected is not None:
+            self._collected += logs
+            return
         text = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs)
         with self._explained("written"):
-            self._append(text.encode(), sync=not all(map(is_within_trial, logs)))
+            self._append(text.encode())
+        if not all(map(is_within_trial, logs)):
+            self._is_synced = False
+            if time.monotonic() >= self._synced_at + _SECONDS_BETWEEN_SYNCS:
+                self.sync()
 
-    def _append(self, text: bytes, *, sync: bool) -> None:
-        with open(self._path, "r+b", opener=_open_to_append) as file:
-            with _locked(self._path):
-                if file.seek(0, os.SEEK_END):
-                    file.seek(-1, os.SEEK_END)
-                    if file.read(1) != b"\n":
-                        file.seek(0)
-                        file.truncate(file.read().rfind(b"\n") + 1)
-                file.write(text)
-                file.flush()
-            if sync:
-                os.fsync(file.fileno())
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Collects the records of the block, and writes all of them at its end; none if it raises."""
+        self._collected = []
+        try:
+            yield
+            collected = self._collected
+        finally:
+            self._collected = None
+        if collected:
+            self.append_logs(collected)
+
+    def sync(self) -> None:
+        """Waits until everything that was written is on the disk.
+
+        Raises:
+            DriverError: the file cannot be written.
+        """
+        if self._is_synced or not self._path.exists():
+            return
+        with self._explained("written"), open(self._path, "r+b") as file:
+            os.fsync(file.fileno())
+        self._synced_at, self._is_synced = time.monotonic(), True
+
+    def _append(self, text: bytes) -> None:
+        with open(self._path, "r+b", opener=_open_to_append) as file, _locked(self._path):
+            if file.seek(0, os.SEEK_END):
+                file.seek(-1, os.SEEK_END)
+                if file.read(1) != b"\n":
+                    file.seek(0)
+                    file.truncate(file.read().rfind(b"\n") + 1)
+            file.write(text)
+            file.flush()
 
     @contextlib.contextmanager
     def _explained(self, done: str) -> Iterator[None]:

@@ -58,7 +58,7 @@ def opened_storage(location: Location) -> Iterator[BaseStorage]:
             if path is not None:
                 path.parent.mkdir(parents=True, exist_ok=True)
             if isinstance(target, Path):
-                storage = _open_journal(target)
+                storage = stack.enter_context(_open_journal(target))
             elif target.drivername == GRPC:
                 storage = stack.enter_context(_open_proxy(target, shown))
             else:
@@ -77,19 +77,20 @@ def _reason(error: Exception) -> str:
     return str(getattr(error, "orig", None) or error)
 
 
-def _open_journal(path: Path) -> BaseStorage:
-    from optuna.storages import JournalStorage
-
-    from quantsim.storages.journal import JournalFile
+@contextlib.contextmanager
+def _open_journal(path: Path) -> Iterator[BaseStorage]:
+    from quantsim.storages.journal import Journal
 
     try:
-        return JournalStorage(JournalFile(path))
+        storage = Journal(path)
     except (OSError, DriverError):
         raise
     except Exception as error:  # Optuna does not check the records that it replays
         raise ValueError(
             f"a line is not a record of a journal ({error!r}); the file is damaged, or not a journal"
         ) from error
+    yield storage
+    storage.close()
 
 
 @contextlib.contextmanager

@@ -20,6 +20,7 @@ from optuna.trial import TrialState
 from sqlalchemy.exc import OperationalError
 
 from quantsim.errors import DriverError
+from quantsim.optuna_private import writing_together
 from quantsim.storages import journal, patient
 from quantsim.storages.location import default_storage, describe_storage
 from quantsim.storages.opened import opened_storage
@@ -270,6 +271,39 @@ def test_other_programs_of_optuna_and_we_wait_for_each_other(tmp_path, lock_clas
     lock.release()
 
 
+def test_a_journal_is_synced_once_a_second_and_when_it_is_closed(tmp_path, monkeypatch):
+    now, synced = 0.0, []
+    monkeypatch.setattr(journal.time, "monotonic", lambda: now)
+    monkeypatch.setattr(journal.os, "fsync", lambda _: synced.append(now))
+    with opened_storage(tmp_path / "study.journal") as storage:
+        study = optuna.create_study(storage=storage)
+        for now in (0.2, 0.9, 1.0, 1.5):
+            study.add_trial(optuna.create_trial(value=now))
+        assert synced == [0.0, 1.0]
+        now = 1.6
+    assert synced == [0.0, 1.0, 1.6]
+
+
+def test_what_is_written_together_is_written_as_a_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "study.journal"
+    with opened_storage(path) as storage:
+        study = optuna.create_study(storage=storage)
+        trial, before = study.ask(), path.read_bytes()
+        with pytest.raises(KeyboardInterrupt), writing_together(study):
+            trial.set_user_attr("a", 1)
+            raise KeyboardInterrupt
+        assert path.read_bytes() == before
+        with writing_together(study):
+            trial.set_user_attr("b", 2)
+            trial.set_user_attr("c", 3)
+            assert path.read_bytes() == before
+    with opened_storage(path) as storage:
+        (study,) = storage.get_all_studies()
+        assert storage.get_all_trials(study._study_id)[0].user_attrs == {"b": 2, "c": 3}
+    with writing_together(optuna.create_study()):  # another storage writes at once
+        pass
+
+
 def test_a_pipe_is_no_journal(tmp_path):
     os.mkfifo(tmp_path / "study.journal")
     with pytest.raises(DriverError, match=r"cannot open the study storage .*study\.journal: .*it is not a file"):
@@ -284,6 +318,7 @@ def test_a_journal_that_cannot_be_written_is_an_error(tmp_path, monkeypatch):
         study = optuna.create_study(storage=storage)
         with monkeypatch.context() as patched:
             patched.setattr(os, "fsync", fail)
+            patched.setattr(journal, "_SECONDS_BETWEEN_SYNCS", 0.0)
             with pytest.raises(
                 DriverError,
                 match=r"study\.journal cannot be written: File too large; remove the cause, and run the search again",

@@ -18,7 +18,7 @@ from quantsim.drivers.evaluated import evaluated
 from quantsim.drivers.search.evaluation import Metrics, RawParams, Returns
 from quantsim.drivers.search.study import METRICS, REASON
 from quantsim.drivers.search.values import constraint_values, trial_values, unfit
-from quantsim.optuna_private import set_trial_attribute, trial_id
+from quantsim.optuna_private import set_trial_attribute, trial_id, writing_together
 from quantsim.report.study_note import dashboard_attributes
 from quantsim.search_space import SearchSpace
 
@@ -51,27 +51,34 @@ def tell(study: Study, experiment: Experiment, trial: FrozenTrial, outcome: Outc
 
     The state comes last: where this is cut off before, the trial is still running, and told again.
     """
-    running = Trial(study, trial_id(trial))
-    for step, value in enumerate(outcome.reports):
-        if step not in trial.intermediate_values:
-            running.report(value, step)
-    for key, value in outcome.pruner_attrs.items():
-        set_trial_attribute(study, trial, key, value)
-    metrics = outcome.metrics
+    running, metrics = Trial(study, trial_id(trial)), outcome.metrics
     reason = outcome.error if metrics is None else unfit(experiment, metrics)
+    with writing_together(study):
+        for step, value in enumerate(outcome.reports):
+            if step not in trial.intermediate_values:
+                running.report(value, step)
+        for key, value in outcome.pruner_attrs.items():
+            set_trial_attribute(study, trial, key, value)
+        if reason is not None:
+            running.set_user_attr(REASON, reason)
+        elif metrics is not None:
+            _describe(running, experiment, metrics)
     if reason is not None:
         if metrics is None:
             logger.warning("trial %d failed: %s", trial.number, reason)
-        running.set_user_attr(REASON, reason)
         return study.tell(running, state=TrialState.FAIL)
     if metrics is None:
         return study.tell(running, state=TrialState.PRUNED)
+    return study.tell(running, trial_values(experiment, metrics))
+
+
+def _describe(running: Trial, experiment: Experiment, metrics: Metrics) -> None:
+    """Stores the metrics of a trial, its columns in the dashboard, and its constraints."""
     stored = {split: {name: json_number(x) for name, x in table.items()} for split, table in metrics.items()}
     for name, column in {METRICS: stored, **dashboard_attributes(metrics, experiment.objective.name)}.items():
         running.set_user_attr(name, column)
     for name, value in constraint_values(experiment, metrics).items():
         running.set_constraint(name, value)
-    return study.tell(running, trial_values(experiment, metrics))
 
 
 def json_number(value: float) -> float | str:
