@@ -96,7 +96,7 @@ def time_trials(opened: Callable[[Path], Any], n_trials: int, seconds: list[floa
         done = 0
         while done < n_trials:
             begun = time.perf_counter()
-            asked = asking.batch(n_trials - done)
+            asked = list(asking.batch(n_trials - done))
             for trial in asked:
                 params = parameters_of(trial, EXPERIMENT, space)
                 metrics = evaluator.evaluate_sets({name: values[None] for name, values in params.items()}).metrics_of(0)

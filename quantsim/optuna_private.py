@@ -10,6 +10,7 @@ import copy
 import warnings
 from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,13 +18,16 @@ from numpy.typing import NDArray
 from optuna._transform import _SearchSpaceTransform
 from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.exceptions import ExperimentalWarning
-from optuna.samplers import BaseGASampler, BaseSampler, NSGAIIISampler, NSGAIISampler, QMCSampler
+from optuna.samplers import BaseGASampler, BaseSampler, NSGAIIISampler, NSGAIISampler, QMCSampler, TPESampler
+from optuna.samplers._tpe.parzen_estimator import _ParzenEstimator
+from optuna.samplers._tpe.sampler import _split_trials, default_gamma, default_gamma_multiobjective
 from optuna.storages import BaseStorage, RDBStorage, _CachedStorage
 from optuna.storages.journal._storage import JournalOperation
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 __all__ = [
+    "BatchTPESampler",
     "IndexedQMCSampler",
     "StudyView",
     "UnitCube",
@@ -135,6 +139,65 @@ class IndexedQMCSampler(QMCSampler):
 
     def _find_sample_id(self, study: Study, search_space: dict[str, BaseDistribution]) -> int:
         return self._index
+
+
+class BatchTPESampler(TPESampler):
+    """Optuna's TPE sampler, which computes once what the trials of a batch share. It draws the same values.
+
+    The finished trials must be the same wherever their number and the last of them are. The running ones come after them.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        """Takes the options of Optuna's sampler."""
+        super().__init__(**options)
+        self._of_batch: _SplitTrials | None = None
+
+    def reseed(self, seed: int) -> None:
+        """Has the sampler draw as a new one of that seed would."""
+        self._rng.rng.seed(seed)
+        self._random_sampler._rng.rng.seed(seed)
+
+    def _sample(self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]) -> dict[str, Any]:
+        counted = study._get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED), use_cache=True)
+        running: list[FrozenTrial] = []
+        if self._constant_liar:
+            running = study._get_trials(deepcopy=False, states=(TrialState.RUNNING,), use_cache=True)
+            running = [other for other in running if other.number != trial.number]
+        if running and counted[-1].number > running[0].number:
+            return super()._sample(study, trial, search_space)
+        key = (len(counted), counted[-1].number, tuple(search_space))
+        if self._of_batch is None or self._of_batch.key != key:
+            gamma = default_gamma if len(study.directions) <= 1 else default_gamma_multiobjective
+            below, above = _split_trials(study, counted, gamma(len(counted)))
+            self._of_batch = _SplitTrials(
+                key,
+                self._build_parzen_estimator(study, search_space, below, handle_below=True),
+                self._get_internal_repr(above, search_space, study),
+            )
+        below_estimator, above_values = self._of_batch.below, self._of_batch.above
+        if running:
+            drawn = self._get_internal_repr(running, search_space, study)
+            above_values = {name: np.append(values, drawn[name]) for name, values in above_values.items()}
+        above_estimator = _ParzenEstimator(above_values, search_space, self._parzen_estimator_parameters)
+        candidates = below_estimator.sample(self._rng.rng, self._n_ei_candidates)
+        gains = self._compute_acquisition_func(candidates, below_estimator, above_estimator)
+        best = self._compare(candidates, gains)
+        return {name: one.to_external_repr(best[name]) for name, one in search_space.items()}
+
+
+@dataclass(frozen=True)
+class _SplitTrials:
+    """What the trials of a batch share in :class:`BatchTPESampler`.
+
+    Attributes:
+        key: number of finished trials, number of the last one, and the names of the parameters.
+        below: the estimator of the better trials.
+        above: parameter → values of the other trials, (N,).
+    """
+
+    key: tuple[int, int, tuple[str, ...]]
+    below: _ParzenEstimator
+    above: dict[str, NDArray[np.float64]]
 
 
 class StudyView:

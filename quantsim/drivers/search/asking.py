@@ -8,8 +8,9 @@ are the same however often a study is interrupted.
 from __future__ import annotations
 
 import copy
+import functools
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from quantsim.config import Experiment
 from quantsim.config.driver_sections import Search
 from quantsim.drivers.search.samplers.cma import GENERATION, CmaSampler, first_population_size
-from quantsim.drivers.search.samplers.named import draw, make_sampler
+from quantsim.drivers.search.samplers.named import Samplers, draw
 from quantsim.drivers.search.study import is_void
 from quantsim.optuna_private import (
     StudyView,
@@ -82,27 +83,38 @@ class Asking:
         running = [place for place, trial in enumerate(trials) if trial.state is TrialState.RUNNING]
         return [self._completed(trials, place) for place in running]
 
-    def batch(self, room: int) -> list[FrozenTrial]:
-        """Asks for the remaining trials of the current batch, or for those of the next one.
+    @functools.cached_property
+    def _samplers(self) -> Samplers:
+        return Samplers(self.experiment)
+
+    @property
+    def in_generations(self) -> bool:
+        """Whether batches are generations. All trials of a generation must be asked for before any of them is told."""
+        return self.experiment.search.sampler in _OF_GENERATIONS
+
+    def batch(self, room: int) -> Iterator[FrozenTrial]:
+        """Asks for the remaining trials of the current batch, or for those of the next one, one by one.
 
         Args:
             room: largest number of trials.
         """
-        asked: list[FrozenTrial] = []
-        while len(asked) < room:
+        for _ in range(room):
             place, trial = self._ask()
-            asked.append(trial)
+            yield trial
             if self._ends(place, trial):
-                break
-        return asked
+                return
+
+    def is_between_batches(self, n_settled: int) -> bool:
+        """Whether a batch has ended after a number of trials. A generation ends when all of its trials are told."""
+        return self.in_generations or n_settled % self.experiment.search.batch == 0
 
     def earlier(self, trial: FrozenTrial) -> list[FrozenTrial]:
         """Returns the trials of earlier batches than that of a trial, or of earlier generations."""
         trials = self._trials()
         place = next(index for index, other in enumerate(trials) if other.number == trial.number)
-        if self.experiment.search.sampler not in _OF_GENERATIONS:
+        if not self.in_generations:
             return trials[: self._first(place)]
-        key = self._generation_key(make_sampler(self.experiment, place))
+        key = self._generation_key(self._samplers.at(place))
         before = [other.system_attrs[key] for other in trials[:place] if key in other.system_attrs]
         own = trial.system_attrs.get(key, max(before, default=0))
         return [other for other in trials[:place] if other.system_attrs.get(key, own) < own]
@@ -155,9 +167,9 @@ class Asking:
         self, trials: Sequence[FrozenTrial], place: int, trial: FrozenTrial
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Returns the parameters that the sampler draws for a position, and the system attributes that it sets."""
-        sampler = make_sampler(self.experiment, place)
+        sampler = self._samplers.at(place)
         shown = list(trials[:place])
-        if self.experiment.search.sampler not in _OF_GENERATIONS:
+        if not self.in_generations:
             first = self._first(place)
             shown[first:] = map(_as_running, shown[first:])
         view = StudyView(self.study, shown)
@@ -167,9 +179,9 @@ class Asking:
     def _ends(self, place: int, trial: FrozenTrial) -> bool:
         """Whether a trial is the last of its batch. A generation is a batch, in which another trial replaces a failed one."""
         search = self.experiment.search
-        if search.sampler not in _OF_GENERATIONS:
+        if not self.in_generations:
             return (place + 1) % search.batch == 0
-        sampler = make_sampler(self.experiment, place)
+        sampler = self._samplers.at(place)
         key = self._generation_key(sampler)
         generation = trial.system_attrs.get(key)
         if generation is None:  # it was enqueued, not drawn

@@ -15,7 +15,7 @@ import os
 import pickle
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -78,7 +78,7 @@ class _Cluster:
     def __init__(self, submit: Submit) -> None:
         self._submit = submit
 
-    def map(self, calls: Sequence[Call]) -> Iterator[Results]:
+    def map(self, calls: Iterable[Call]) -> Iterator[Results]:
         """See :class:`~quantsim.drivers.search.engines.Engine`."""
         waiting = [(call, self._submit(call)) for call in calls]
         while waiting:

@@ -66,7 +66,7 @@ class State:
 
     Attributes:
         tally: of the trials that have come to an end.
-        asked: trials that were asked for and not told.
+        asked: trials that were asked for as a whole and are not told: a generation, or those of an earlier session.
     """
 
     tally: Tally
@@ -107,8 +107,10 @@ def check_search(
 class SearchDriver(Driver[State, Info, SearchProgress]):
     """Searches a study while it is open; a context manager.
 
-    A step tells the next trials of a batch, as many as are evaluated in one call; a batch is asked for when the one before it
-    is told. The study is held by this process, and evaluations are kept compiled, from one run of the driver to the next.
+    A step tells the next trials of a batch, as many as are evaluated in one call. A batch begins when the one before it is told.
+    Its trials are asked for while others are evaluated: none of them depends on a result of the batch.
+
+    The study is held by this process, and evaluations are kept compiled, from one run of the driver to the next.
 
     Attributes:
         trials: how many the study shall have in the end; may be changed between runs.
@@ -190,7 +192,9 @@ class SearchDriver(Driver[State, Info, SearchProgress]):
     def _engine(self, stack: contextlib.ExitStack) -> Engine:
         if self._backend != "threads":
             return stack.enter_context(cluster_engine(self._backend, self._address, self._n_jobs, self._parts))
-        return Threads(self.evaluator, self._n_jobs or 1)
+        threads = Threads(self.evaluator, self._n_jobs or 1)
+        stack.callback(threads.close)
+        return threads
 
     def _drop(self) -> None:
         """Drops running evaluations, which are repeated when the study is resumed."""
@@ -269,17 +273,18 @@ class SearchDriver(Driver[State, Info, SearchProgress]):
     def step(self, state: State) -> tuple[State, Info]:
         """Tells the next trials of the current batch, or of a new one."""
         asked = state.asked
-        if self._told is None:
+        outcomes = None if self._told is None else next(self._told, None)
+        while outcomes is None:
+            next_ones: Iterable[FrozenTrial] = asked
             if not asked:
-                asked, self._suspect = tuple(self._asking.batch(self.trials - state.tally.finished)), False
-            self._told = self._outcomes.of(asked, suspect=self._suspect)
-        outcomes = next(self._told)
+                next_ones, self._suspect = self._asking.batch(self.trials - state.tally.finished), False
+                if self._asking.in_generations:
+                    next_ones = asked = tuple(next_ones)
+            self._told = self._outcomes.of(next_ones, suspect=self._suspect)
+            outcomes = next(self._told, None)
         self._returns |= {trial.number: outcome.daily_log_returns for trial, outcome in outcomes}
         told = [tell(self.study, self.experiment, *each) for each in outcomes]
-        left = asked[len(told) :]
-        if not left:
-            self._told = None
-        return State(state.tally.add(told, self.experiment.search.min_gain), left), tuple(told)
+        return State(state.tally.add(told, self.experiment.search.min_gain), asked[len(told) :]), tuple(told)
 
     def report(self, run_id: str, state: State, info: Info) -> StepReport[SearchProgress]:
         """Returns the checkpoints of completed trials."""
@@ -328,7 +333,7 @@ class SearchDriver(Driver[State, Info, SearchProgress]):
             )
         if tally.finished >= self.trials:
             reason = ""
-        elif self.has_stalled(state) and not state.asked:
+        elif self.has_stalled(state) and not state.asked and self._asking.is_between_batches(tally.finished):
             reason = f"search.patience: the best did not rise in {search.patience} trials"
         elif tally.finished and time.monotonic() - self._begun >= 60.0 * _given(search.max_minutes, math.inf):
             reason = f"search.max_minutes = {search.max_minutes:g} are over"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import itertools
 import re
-import warnings
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Literal, Protocol, get_args
-
-from joblib import Parallel, delayed
 
 from quantsim.drivers.search.evaluation import Call, Evaluates, Result, run
 from quantsim.errors import DriverError
@@ -18,14 +18,19 @@ __all__ = ["Backend", "Engine", "Threads", "check_backend"]
 
 Backend = Literal["threads", "dask", "ray"]
 
+_WAITING = 2  # calls that wait for a thread, so that none is idle while results are stored
+
 _PACKAGES = {"dask": "distributed", "ray": "ray"}
 
 
 class Engine(Protocol):
     """Maps evaluations. Results do not depend on the engine or on its number of workers."""
 
-    def map(self, calls: Sequence[Call]) -> Iterator[tuple[Result, ...]]:
-        """Yields the results of the calls, in order, as soon as each and all earlier ones are known."""
+    def map(self, calls: Iterable[Call]) -> Iterator[tuple[Result, ...]]:
+        """Yields the results of the calls, in order, as soon as each and all earlier ones are known.
+
+        Calls are taken while earlier ones are evaluated, so an iterator may do work of its own for each.
+        """
 
 
 def check_backend(backend: str, address: str | None) -> None:
@@ -58,21 +63,40 @@ class Threads:
     def __init__(self, evaluator: Evaluates, n_threads: int) -> None:
         """With one thread, evaluations run in the thread of the caller, where Ctrl-C interrupts them at once."""
         self._evaluate = functools.partial(run, evaluator)
-        self._parallel = Parallel(n_threads, "threading", "generator", batch_size=1, pre_dispatch="all")
+        self._n_threads = n_threads
+        self._pool = ThreadPoolExecutor(n_threads) if n_threads > 1 else None  # starts threads when it needs them
         self._compiled: set[tuple[int, bool]] = set()
 
-    def map(self, calls: Sequence[Call]) -> Iterator[tuple[Result, ...]]:
+    def map(self, calls: Iterable[Call]) -> Iterator[tuple[Result, ...]]:
         """See :class:`Engine`. The first call of each kind runs alone, so that its program is compiled once."""
-        first = 0
-        if calls and (kind := (calls[0].width, calls[0].block is not None)) not in self._compiled:
-            yield self._evaluate(calls[0])
+        left = iter(calls)
+        for call in left:
+            kind = (call.width, call.block is not None)
+            if self._pool is not None and kind in self._compiled:
+                yield from self._spread(itertools.chain([call], left), self._pool)
+                return
+            yield self._evaluate(call)
             self._compiled.add(kind)
-            first = 1
-        results = self._parallel(delayed(self._evaluate)(call) for call in calls[first:])
+
+    def _spread(self, calls: Iterator[Call], pool: ThreadPoolExecutor) -> Iterator[tuple[Result, ...]]:
+        """Yields the results of the calls, which the threads evaluate. A call is taken while few wait for a thread."""
+        pending: deque[Future[tuple[Result, ...]]] = deque()
         try:
-            for found in results:  # noqa: UP028 - "yield from" would close them outside of the block below
-                yield found
+            while True:
+                running = [future for future in pending if not future.done()]
+                if len(running) < self._n_threads + _WAITING and (call := next(calls, None)) is not None:
+                    pending.append(pool.submit(self._evaluate, call))
+                elif not pending:
+                    return
+                elif pending[0].done():
+                    yield pending.popleft().result()
+                else:
+                    wait(running, return_when=FIRST_COMPLETED)
         finally:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", UserWarning)  # about unread results, for example after an interrupt
-                results.close()
+            for future in pending:
+                future.cancel()
+
+    def close(self) -> None:
+        """Ends the threads. Calls that are being evaluated are not waited for."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)

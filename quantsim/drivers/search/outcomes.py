@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Generator, Iterator, Sequence
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from optuna.pruners import BasePruner
@@ -53,11 +54,11 @@ class Outcomes:
     engine: Engine
     width: int
 
-    def of(self, asked: Sequence[FrozenTrial], *, suspect: bool = False) -> Generator[Told, None, None]:
+    def of(self, asked: Iterable[FrozenTrial], *, suspect: bool = False) -> Generator[Told, None, None]:
         """Yields trials with their outcomes, in order, as soon as they are known.
 
         Args:
-            asked: running trials.
+            asked: running trials, of which an iterator may only ask when it is asked for them.
             suspect: whether the process that evaluated them before ended; one of them may be the cause, by a crash or for
                 want of memory. Each is then evaluated alone, and fails when that has ended the process
                 :data:`MOST_ATTEMPTS` times.
@@ -87,21 +88,25 @@ class Outcomes:
         }
         return {number: result.daily_log_returns for number, result in found.items() if result.error is None}
 
-    def _batch(self, asked: Sequence[FrozenTrial]) -> Iterator[Told]:
+    def _batch(self, asked: Iterable[FrozenTrial]) -> Iterator[Told]:
+        """Yields trials with their outcomes. Without a pruner, a trial is asked for while earlier ones are evaluated."""
         known: dict[int, Outcome] = {}
         params: dict[int, RawParams] = {}
-        for trial in asked:
-            try:
-                params[trial.number] = parameters_of(trial, self.experiment, self.space)
-            except Exception as error:
-                known[trial.number] = Outcome(error=redact(f"{type(error).__name__}: {error}"))
-        kept = self._pruned([trial for trial in asked if trial.number in params], params, known)
-        fit = [trial for trial in asked if trial.number not in known]
-        chunks = [fit[first : first + self.width] for first in range(0, len(fit), self.width)]
-        calls = [Call(tuple(params[trial.number] for trial in chunk), self.width) for chunk in chunks]
-        left = list(asked)
-        for chunk, results in zip(chunks, self.engine.map(calls), strict=True):
-            for trial, result in zip(chunk, results, strict=True):
+        left: list[FrozenTrial] = []
+        chunks: deque[list[FrozenTrial]] = deque()
+        fit = self._fit(asked, left, params, known)
+        kept: dict[int, Outcome] = {}
+        if self.pruner is not None:
+            kept = self._pruned(list(fit), params, known)
+            fit = iter([trial for trial in left if trial.number not in known])
+
+        def calls() -> Iterator[Call]:
+            while chunk := list(itertools.islice(fit, self.width)):
+                chunks.append(chunk)
+                yield Call(tuple(params[trial.number] for trial in chunk), self.width)
+
+        for results in self.engine.map(calls()):
+            for trial, result in zip(chunks.popleft(), results, strict=True):
                 looked = kept.get(trial.number, Outcome())
                 known[trial.number] = Outcome(
                     result.metrics, result.daily_log_returns, result.error, looked.reports, looked.pruner_attrs
@@ -111,6 +116,26 @@ class Outcomes:
             yield [(trial, known[trial.number]) for trial in ready]
         if left:
             yield [(trial, known[trial.number]) for trial in left]
+
+    def _fit(
+        self,
+        asked: Iterable[FrozenTrial],
+        left: list[FrozenTrial],
+        params: dict[int, RawParams],
+        known: dict[int, Outcome],
+    ) -> Iterator[FrozenTrial]:
+        """Yields the trials that can be evaluated, and adds the parameters of each to ``params``.
+
+        All trials are added to ``left``, and the outcomes of the others to ``known``.
+        """
+        for trial in asked:
+            left.append(trial)
+            try:
+                params[trial.number] = parameters_of(trial, self.experiment, self.space)
+            except Exception as error:
+                known[trial.number] = Outcome(error=redact(f"{type(error).__name__}: {error}"))
+            else:
+                yield trial
 
     def _pruned(
         self, trials: Sequence[FrozenTrial], params: dict[int, RawParams], known: dict[int, Outcome]

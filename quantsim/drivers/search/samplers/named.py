@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.exceptions import ExperimentalWarning
-from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, GPSampler, RandomSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
@@ -19,9 +19,9 @@ from quantsim.config.driver_sections import Search
 from quantsim.drivers.search.samplers.cma import CmaProgress, CmaSampler
 from quantsim.drivers.search.samplers.genetic import NSGAIIISampler, NSGAIISampler
 from quantsim.errors import ConfigError
-from quantsim.optuna_private import IndexedQMCSampler
+from quantsim.optuna_private import BatchTPESampler, IndexedQMCSampler
 
-__all__ = ["check_sampler", "draw", "make_sampler"]
+__all__ = ["Samplers", "check_sampler", "draw"]
 
 
 _PROGRESS = CmaProgress()  # one per process, which runs one study at a time
@@ -53,41 +53,52 @@ def check_sampler(search: Search, distributions: Mapping[str, BaseDistribution],
         )
 
 
-def make_sampler(experiment: Experiment, place: int) -> BaseSampler:
-    """Returns the sampler of one trial. It draws by the experiment, the trials that it sees, and the position of the trial.
+class Samplers:
+    """The samplers of the trials of a study."""
 
-    Args:
-        experiment: experiment with ``seed`` and the table ``search``.
-        place: position of the trial among those that count, from 0.
-    """
-    # A hash, so that the random numbers of trials are independent.
-    seed, study_seed = (
-        int(np.random.SeedSequence(entropy).generate_state(1)[0])
-        for entropy in ([experiment.seed, 0, place], [experiment.seed])
-    )
-    search = experiment.search
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        match search.sampler:
-            case "tpe":
-                return TPESampler(
-                    n_startup_trials=search.n_startup_trials,
-                    multivariate=search.multivariate,
-                    constant_liar=search.batch > 1,  # keeps the trials of a batch apart
-                    seed=seed,
-                )
-            case "cmaes":
-                return CmaSampler(seed, _PROGRESS)
-            case "nsga2":
-                return NSGAIISampler(population_size=search.population_size, seed=seed)
-            case "nsga3":
-                return NSGAIIISampler(population_size=search.population_size, seed=seed)
-            case "random":
-                return RandomSampler(seed=seed)
-            case "qmc":
-                return IndexedQMCSampler(study_seed, place)
-            case "gp":
-                return GPSampler(n_startup_trials=search.n_startup_trials, deterministic_objective=True, seed=seed)
+    def __init__(self, experiment: Experiment) -> None:
+        """Takes an experiment with ``seed`` and the table ``search``."""
+        self._experiment = experiment
+        self._kept: BatchTPESampler | None = None
+
+    def at(self, place: int) -> BaseSampler:
+        """Returns the sampler of one trial. It draws by the experiment, the trials that it sees, and the position of the trial.
+
+        Args:
+            place: position of the trial among those that count, from 0.
+        """
+        # A hash, so that the random numbers of trials are independent.
+        seed, study_seed = (
+            int(np.random.SeedSequence(entropy).generate_state(1)[0])
+            for entropy in ([self._experiment.seed, 0, place], [self._experiment.seed])
+        )
+        if self._kept is not None:
+            self._kept.reseed(seed)
+            return self._kept
+        search = self._experiment.search
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            match search.sampler:
+                case "tpe":
+                    self._kept = BatchTPESampler(
+                        n_startup_trials=search.n_startup_trials,
+                        multivariate=search.multivariate,
+                        constant_liar=search.batch > 1,  # keeps the trials of a batch apart
+                        seed=seed,
+                    )
+                    return self._kept
+                case "cmaes":
+                    return CmaSampler(seed, _PROGRESS)
+                case "nsga2":
+                    return NSGAIISampler(population_size=search.population_size, seed=seed)
+                case "nsga3":
+                    return NSGAIIISampler(population_size=search.population_size, seed=seed)
+                case "random":
+                    return RandomSampler(seed=seed)
+                case "qmc":
+                    return IndexedQMCSampler(study_seed, place)
+                case "gp":
+                    return GPSampler(n_startup_trials=search.n_startup_trials, deterministic_objective=True, seed=seed)
 
 
 def draw(
