@@ -98,7 +98,8 @@ def describe_in_dashboard(
     validation: Validation | None,
 ) -> None:
     """Adds the result beside the baselines, and its validation, to the study's note in the dashboard."""
-    from quantsim.drivers.search.study import load_study, quiet_optuna, write_note
+    from quantsim.drivers.search.note import write_note
+    from quantsim.drivers.search.study import load_study, quiet_optuna
     from quantsim.report.study_note import describe_prices, result_lines, selection_advice, study_note
     from quantsim.report.validation_text import validation_markdown
     from quantsim.search_space import load_search_space

@@ -19,7 +19,8 @@ from quantsim.config.locate import bundled_names, find_study
 from quantsim.dashboard.artifacts import ArtifactFolder, artifact_folder, attach_artifacts
 from quantsim.dashboard.notable import notable_trials
 from quantsim.dashboard.trial_file import study_text
-from quantsim.drivers.search.study import METRICS, write_note
+from quantsim.drivers.search.note import write_note
+from quantsim.drivers.search.study import METRICS
 from quantsim.report.study_note import dashboard_attributes, describe_prices, selection_advice, study_note
 from quantsim.simulator import Evaluator
 from quantsim.storages.opened import opened_storage
@@ -150,21 +151,17 @@ def test_the_note_describes_the_search_and_the_selection(searched: Searched):
     assert "a\\|b" in text  # its bar ends no cell
 
 
-def test_a_note_is_replaced_unless_a_user_changed_it(searched: Searched):
+def test_the_dashboard_reads_the_note_which_is_replaced_unless_a_user_changed_it(searched: Searched):
     notes = pytest.importorskip("optuna_dashboard")
-    write_note(searched.study, "first")
-    write_note(searched.study, "second " * 1000)  # longer than an attribute may be
-    assert notes.get_note(searched.study) == "second " * 1000
-    notes.save_note(searched.study, "mine")
-    write_note(searched.study, "third")
-    assert notes.get_note(searched.study) == "mine"
-
-
-def test_without_the_dashboard_there_is_no_note(searched: Searched, monkeypatch: pytest.MonkeyPatch):
-    before = searched.study._storage.get_study_system_attrs(searched.study._study_id)
-    monkeypatch.setitem(sys.modules, "optuna_dashboard", None)
-    write_note(searched.study, "unseen")
-    assert searched.study._storage.get_study_system_attrs(searched.study._study_id) == before
+    for text in ("first", "second " * 1000, "third " * 500, "third"):  # some are longer than an attribute may be
+        write_note(searched.study, text)
+        assert notes.get_note(searched.study) == text
+    notes.save_note(searched.study, "third")  # the same text
+    write_note(searched.study, "fourth")
+    assert notes.get_note(searched.study) == "fourth"
+    notes.save_note(searched.study, "mine " * 1000)
+    write_note(searched.study, "fifth")
+    assert notes.get_note(searched.study) == "mine " * 1000
 
 
 def test_columns_to_sort_by():

@@ -13,7 +13,7 @@ from quantsim import load_prices
 from quantsim.dashboard.artifacts import artifact_folder, attach_artifacts
 from quantsim.dashboard.notable import notable_trials
 from quantsim.dashboard.server import dashboard_server
-from quantsim.drivers.search.study import write_note
+from quantsim.drivers.search.note import write_note
 from quantsim.report.study_note import describe_prices, selection_advice, study_note
 from quantsim.storages.opened import opened_storage
 

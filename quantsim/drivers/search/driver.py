@@ -24,6 +24,7 @@ from quantsim.drivers.search.asking import Asking, call_width, was_given
 from quantsim.drivers.search.clusters import cluster_engine
 from quantsim.drivers.search.engines import Backend, Engine, Threads, check_backend
 from quantsim.drivers.search.evaluation import Evaluates, MakeEvaluator, Returns, default_evaluator
+from quantsim.drivers.search.note import write_note
 from quantsim.drivers.search.outcomes import Outcomes, Told
 from quantsim.drivers.search.pruner import check_pruner, make_pruner
 from quantsim.drivers.search.samplers.named import check_sampler
@@ -38,7 +39,6 @@ from quantsim.drivers.search.study import (
     release,
     settled_trials,
     study_id,
-    write_note,
 )
 from quantsim.drivers.search.tally import SearchProgress, Tally
 from quantsim.drivers.search.telling import checkpoint_of, tell
@@ -107,7 +107,7 @@ def check_search(
 class SearchDriver(Driver[State, Info, SearchProgress]):
     """Searches a study while it is open; a context manager.
 
-    A step tells the next trials of a batch, as many as are evaluated in one call. A batch begins when the one before it is told.
+    A step tells the next trials of a batch, as many as are evaluated in one call. A batch begins when the one before it ends.
     Its trials are asked for while others are evaluated: none of them depends on a result of the batch.
 
     The study is held by this process, and evaluations are kept compiled, from one run of the driver to the next.

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
-import logging
 import re
 import uuid
 import warnings
@@ -25,7 +23,6 @@ from quantsim.config import Experiment
 from quantsim.config.identity import SEARCH, Decides, content, differing_leaves, digest
 from quantsim.drivers.liveness import may_be_alive, process_identity
 from quantsim.errors import DriverError, nearest
-from quantsim.optuna_private import set_study_attribute, study_attributes
 from quantsim.search_space import SearchSpace
 from quantsim.storages.location import Location
 from quantsim.storages.opened import opened_storage
@@ -47,10 +44,7 @@ __all__ = [
     "release",
     "settled_trials",
     "study_id",
-    "write_note",
 ]
-
-logger = logging.getLogger(__name__)
 
 EXPERIMENT = "quantsim_experiment"
 """User attribute of a study: the experiment as JSON values, with redacted passwords."""
@@ -68,7 +62,6 @@ ABANDONED = "abandoned"
 _IDENTITY = "quantsim"
 _RUNNER = "quantsim_runner"
 _RULES = "quantsim_rule_sources"
-_NOTE_DIGEST = "quantsim:note"
 
 
 @dataclass(frozen=True)
@@ -201,24 +194,6 @@ def describe_task(study: Study, experiment: Experiment) -> None:
         study.set_user_attr(EXPERIMENT, plain)
     if experiment.rule_sources and study.user_attrs.get(_RULES) != experiment.rule_sources:
         study.set_user_attr(_RULES, experiment.rule_sources)
-
-
-def write_note(study: Study, text: str) -> None:
-    """Stores a text as the study's note if the dashboard is installed. A note that a user has changed is kept."""
-    try:
-        from optuna_dashboard import get_note, save_note
-    except ImportError:
-        logger.debug("study %s gets no note: optuna-dashboard is not installed", study.study_name)
-        return
-    present, digest = get_note(study), hashlib.sha256(text.encode()).hexdigest()
-    written = study_attributes(study).get(_NOTE_DIGEST)
-    if present not in ("", text) and written != hashlib.sha256(present.encode()).hexdigest():
-        logger.debug("kept the note of study %s, which a user has changed", study.study_name)
-        return
-    if present != text:
-        save_note(study, text)
-    if written != digest:
-        set_study_attribute(study, _NOTE_DIGEST, digest)
 
 
 def hold(study: Study, *, take_over: bool) -> bool:
