@@ -18,7 +18,7 @@ from quantsim.checkpoints import BASELINES
 from quantsim.drivers.loop import run_driver
 from quantsim.drivers.search import driver as driver_module
 from quantsim.drivers.search import run_search
-from quantsim.drivers.search.asking import call_width
+from quantsim.drivers.search.asking import Asking, call_width
 from quantsim.drivers.search.driver import SearchDriver
 from quantsim.drivers.search.outcomes import MOST_ATTEMPTS
 from quantsim.drivers.search.samplers.genetic import NSGAIISampler
@@ -299,6 +299,56 @@ def test_a_driver_runs_a_study_again_after_an_interrupt(tmp_path, store):
         done = run_driver(driver, store)
     assert (done.resumed, done.first.tally.finished) == (True, 10)
     assert trials_of(path, driver) == wanted
+
+
+def test_patience_ends_an_interrupted_study_at_the_same_trial(tmp_path, store):
+    options = {"trials": 200, "patience": 12, "min_gain": 0.05}
+    wanted = whole(store, tmp_path / "a.journal", **options)
+    assert len(wanted) < 200
+    assert len(wanted) % 8 == 0, "it is checked at the end of a batch"
+    experiment = make_experiment(search={"population_size": 8, "prune_blocks": 3, **options})
+
+    def in_two_pieces(path, n_first):
+        counts: list[int] = []
+        driver = SearchDriver(experiment, make_prices(), storage=path, make_evaluator=Wide)
+        with driver:
+            run_driver(
+                driver, store, progress=lambda now: counts.append(now.finished), stop=lambda: counts[-1] >= n_first
+            )
+        with driver:
+            done = run_driver(driver, store)
+        assert done.first.tally.finished in (n_first, n_first + 1)
+        return trials_of(path, driver)
+
+    for left in (11, 3):  # the first trial of a batch is told alone
+        assert in_two_pieces(tmp_path / f"{left}.journal", len(wanted) - left) == wanted
+
+
+def test_trials_are_asked_for_while_others_are_evaluated(tmp_path, store, monkeypatch):
+    asked, begun, most = [], [], []
+
+    class Waiting(Fake):
+        def evaluate(self, params):
+            begun.append(params)
+            if len(begun) > 1:  # the first one compiles
+                deadline = time.monotonic() + 10.0
+                while len(asked) < min(len(begun) + 2, 8) and time.monotonic() < deadline:
+                    time.sleep(0.001)
+                most.append(len(asked) - len(begun))
+            return super().evaluate(params)
+
+    ask = Asking._ask
+
+    def counted(self):
+        found = ask(self)
+        asked.append(found)
+        return found
+
+    monkeypatch.setattr(Asking, "_ask", counted)
+    run, _ = search(store, tmp_path / "a.journal", Waiting, trials=8, jobs=2)
+    assert run.n_trials == 8
+    assert max(most) >= 2, "at most two wait for a thread"
+    assert max(most) <= 3
 
 
 def test_a_trial_that_ends_its_process_again_and_again_fails(tmp_path, store, monkeypatch):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import optuna
@@ -11,14 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
+from optuna.samplers import TPESampler
+from optuna.trial import TrialState
 from search_support import make_experiment
 
 from quantsim.config.driver_sections import Search
 from quantsim.drivers.search.asking import Asking
 from quantsim.drivers.search.samplers.cma import GENERATION, CmaProgress, CmaSampler
-from quantsim.drivers.search.samplers.named import check_sampler
+from quantsim.drivers.search.samplers.named import Samplers, check_sampler
 from quantsim.errors import ConfigError
-from quantsim.optuna_private import UnitCube
+from quantsim.optuna_private import BatchTPESampler, UnitCube
 
 SPACE: dict[str, BaseDistribution] = {
     "a": FloatDistribution(1e-2, 1e2, log=True),
@@ -63,6 +65,37 @@ def test_those_that_learn_get_nearer_than_chance(sampler: str) -> None:
     learned = max(map(height, run(sampler, optuna.create_study(direction="maximize"), 80)))
     chance = max(map(height, run("random", optuna.create_study(direction="maximize"), 80)))
     assert learned > -0.02 > chance
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"multivariate": False}, {"batch": 1}, {"objectives": ["returns", "sharpe"]}], ids=str
+)
+def test_tpe_draws_what_optunas_own_sampler_draws(settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    space = {**SPACE, "d": CategoricalDistribution((1.0, 2.0, 4.0)), "e": FloatDistribution(0.0, 9.0, step=3.0)}
+    experiment = make_experiment(search={"n_startup_trials": 5, "batch": 4, **settings})
+    n_values = len(experiment.search_objectives)
+
+    def drawn() -> list[dict[str, float]]:
+        study = optuna.create_study(directions=["maximize"] * n_values)
+        asking = Asking(experiment, space, study)
+        while len(study.trials) < 40:
+            for trial in asking.batch(40):
+                running = optuna.trial.Trial(study, trial._trial_id)
+                if trial.number % 7 == 5:
+                    study.tell(trial.number, state=TrialState.FAIL)
+                elif trial.number % 9 == 4 and n_values == 1:
+                    running.report(height(trial.params), 0)
+                    study.tell(trial.number, state=TrialState.PRUNED)
+                else:
+                    running.set_constraint("c", trial.params["b"] - 2.0)
+                    study.tell(trial.number, [height(trial.params) * (1 - 2 * index) for index in range(n_values)])
+        return [trial.params for trial in study.trials]
+
+    found = drawn()
+    monkeypatch.setattr(BatchTPESampler, "_sample", TPESampler._sample)
+    assert found == drawn()
+    monkeypatch.setattr(Samplers, "at", lambda self, place: Samplers(experiment)._new(place))
+    assert found == drawn()
 
 
 def test_cma_stores_no_pickle_and_ignores_enqueued_trials() -> None:

@@ -67,26 +67,30 @@ class Samplers:
         Args:
             place: position of the trial among those that count, from 0.
         """
-        # A hash, so that the random numbers of trials are independent.
-        seed, study_seed = (
-            int(np.random.SeedSequence(entropy).generate_state(1)[0])
-            for entropy in ([self._experiment.seed, 0, place], [self._experiment.seed])
-        )
         if self._kept is not None:
-            self._kept.reseed(seed)
+            self._kept.reseed(self._seed(0, place))
             return self._kept
-        search = self._experiment.search
+        made = self._new(place)
+        if isinstance(made, BatchTPESampler):
+            self._kept = made
+        return made
+
+    def _seed(self, *place: int) -> int:
+        """Returns a hash of the seed of the experiment and the place, so that the random numbers of trials are independent."""
+        return int(np.random.SeedSequence([self._experiment.seed, *place]).generate_state(1)[0])
+
+    def _new(self, place: int) -> BaseSampler:
+        search, seed = self._experiment.search, self._seed(0, place)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
             match search.sampler:
                 case "tpe":
-                    self._kept = BatchTPESampler(
+                    return BatchTPESampler(
                         n_startup_trials=search.n_startup_trials,
                         multivariate=search.multivariate,
                         constant_liar=search.batch > 1,  # keeps the trials of a batch apart
                         seed=seed,
                     )
-                    return self._kept
                 case "cmaes":
                     return CmaSampler(seed, _PROGRESS)
                 case "nsga2":
@@ -96,7 +100,7 @@ class Samplers:
                 case "random":
                     return RandomSampler(seed=seed)
                 case "qmc":
-                    return IndexedQMCSampler(study_seed, place)
+                    return IndexedQMCSampler(self._seed(), place)
                 case "gp":
                     return GPSampler(n_startup_trials=search.n_startup_trials, deterministic_objective=True, seed=seed)
 
