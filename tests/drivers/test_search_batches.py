@@ -320,7 +320,7 @@ def test_patience_ends_an_interrupted_study_at_the_same_trial(tmp_path, store):
         assert done.first.tally.finished in (n_first, n_first + 1)
         return trials_of(path, driver)
 
-    for left in (11, 3):  # the first trial of a batch is told alone
+    for left in (11, 3):  # a step tells two trials
         assert in_two_pieces(tmp_path / f"{left}.journal", len(wanted) - left) == wanted
 
 
