@@ -28,7 +28,7 @@ from rich.table import Table
 from quantsim import CheckpointStore, Experiment, Prices, load_prices
 from quantsim.checkpoints.picking import pick
 from quantsim.drivers.sgd.step import advance
-from quantsim.simulator.evaluate import evaluate_splits
+from quantsim.simulator.evaluate import sample_splits
 from quantsim.walk_forward import Schedule, run_walk_forward
 from quantsim.walk_forward.schedule import fold_experiment
 from quantsim.walk_forward.trainers import Resources, budgeted, train
@@ -76,9 +76,9 @@ def main() -> None:
     schedule = Schedule(n_folds=options.folds)
     table = Table("driver", "programs", "single runs, s", "walk-forward, s", "ratio")
     for driver in options.drivers:
-        before = evaluate_splits._cache_size() + advance._cache_size()
+        before = sample_splits._cache_size() + advance._cache_size()
         folds_together(driver, experiment, prices, schedule)  # compiles
-        programs = evaluate_splits._cache_size() + advance._cache_size() - before
+        programs = sample_splits._cache_size() + advance._cache_size() - before
         pairs = np.array(
             [
                 [step(driver, experiment, prices, schedule) for step in (folds_alone, folds_together)]

@@ -7,7 +7,6 @@ starts with the block. Metrics over blocks are nan if there is no complete block
 
 from __future__ import annotations
 
-import jax.numpy as jnp
 from jax import Array
 
 from quantsim.metrics.sample import RATIO_BOUND, Least, Metric, Need, Sample, SampleShape
@@ -31,17 +30,17 @@ _A_MONTH = Least(blocks=1, block_days=MONTH_DAYS)
 
 def greatest_draw_down(sample: Sample, shape: SampleShape) -> Array:
     """``min(V - V[0])/V[0]``: the worst fall below the first value. For falls below the maximum see ``max_drawdown``."""
-    return jnp.min(sample.bars - sample.start_value) / sample.start_value
+    return (sample.bars - sample.start_value[..., None]).min(axis=-1) / sample.start_value
 
 
 def max_drawdown(sample: Sample, shape: SampleShape) -> Array:
     """``min_t(V[t]/max_{s<=t} V[s] - 1)`` over all bars; 0 for a path that never falls."""
-    return jnp.min(drawdowns(sample.bars))
+    return drawdowns(sample.bars).min(axis=-1)
 
 
 def weekly_max_drawdown(sample: Sample, shape: SampleShape) -> Array:
     """The worst ``max_drawdown`` of the 7-day blocks."""
-    return jnp.min(drawdowns(blocks(sample.bars, shape, WEEK_DAYS)))
+    return drawdowns(blocks(sample.bars, shape, WEEK_DAYS)).min(axis=(-2, -1))
 
 
 def calmar(sample: Sample, shape: SampleShape) -> Array:
@@ -54,14 +53,14 @@ def sterling(sample: Sample, shape: SampleShape) -> Array:
 
     Without a drawdown in any block: 0 if the return is 0, else ± infinity with its sign.
     """
-    worst = jnp.min(drawdowns(blocks(sample.bars, shape, MONTH_DAYS)), axis=1)
-    return ratio(period_return(sample, shape), -jnp.mean(worst))
+    worst = drawdowns(blocks(sample.bars, shape, MONTH_DAYS)).min(axis=-1)
+    return ratio(period_return(sample, shape), -worst.mean(axis=-1))
 
 
 def ulcer(sample: Sample, shape: SampleShape) -> Array:
     """Minus the mean over the 30-day blocks of ``sqrt(mean(drawdown²))``; 0 if no block ever falls."""
-    squares = jnp.square(drawdowns(blocks(sample.bars, shape, MONTH_DAYS)))
-    return -jnp.mean(root(jnp.mean(squares, axis=1)))
+    squares = drawdowns(blocks(sample.bars, shape, MONTH_DAYS)) ** 2
+    return -root(squares.mean(axis=-1)).mean(axis=-1)
 
 
 METRICS = (

@@ -73,13 +73,12 @@ def bounded(name: str, values: Array) -> Array:
 def compute(names: Iterable[str], sample: Sample, shape: SampleShape) -> dict[str, Array]:
     """Returns the named metrics of one window, each a scalar (). A metric is nan if the window is too short for it.
 
-    Call it under ``jit``, so that common work is shared. Metrics of daily values (:attr:`Metric.is_daily`) also
-    take NumPy arrays, and then return NumPy arrays, without compilation; they take samples with
-    leading axes, (..., D) daily values and (...) scalars, and return (...).
+    Samples may have leading axes, (..., D) daily values and (...) scalars; the metrics are then (...). Call it under ``jit``
+    with arrays of JAX, so that common work is shared. With arrays of NumPy it returns arrays of NumPy, and compiles nothing.
 
     Args:
         names: metrics to compute.
-        sample: the window; ``bar_values`` may be None if no named metric needs them.
+        sample: the window; parts that no named metric needs may be None.
         shape: static shape of the sample.
 
     Raises:
@@ -103,8 +102,8 @@ def _check_lengths(sample: Sample, shape: SampleShape) -> None:
         raise WindowError(f"daily_values must have shape (..., {shape.n_daily}) for {shape}, not {daily.shape}")
     if sample.benchmark_values is not None and sample.benchmark_values.shape != daily.shape:
         raise WindowError(f"benchmark_values must have shape {daily.shape}, not {sample.benchmark_values.shape}")
-    if bars is not None and bars.shape != (shape.n_bars,):
-        raise WindowError(f"bar_values must have shape {(shape.n_bars,)} for {shape}, not {bars.shape}")
+    if bars is not None and bars.shape[-1:] != (shape.n_bars,):
+        raise WindowError(f"bar_values must have shape (..., {shape.n_bars}) for {shape}, not {bars.shape}")
 
 
 @functools.cache

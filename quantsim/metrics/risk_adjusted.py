@@ -14,12 +14,11 @@ import functools
 import math
 from collections.abc import Callable
 
-import jax.numpy as jnp
 from jax import Array
 
 from quantsim.metrics.returns import annualised_returns
 from quantsim.metrics.sample import DAYS_PER_YEAR, RATIO_BOUND, Least, Metric, Need, Sample, SampleShape
-from quantsim.metrics.series import annualised, blocks, namespace, period_return, ratio, simple_returns
+from quantsim.metrics.series import annualised, blocks, namespace, percentile, period_return, ratio, simple_returns
 from quantsim.metrics.value_at_risk import between_blocks, inside_blocks, value_at_risk, value_at_risk_trad
 
 __all__ = ["METRICS", "annual_raroc", "annual_raroc_trad", "raroc", "rovar"]
@@ -46,8 +45,8 @@ def rovar(sample: Sample, shape: SampleShape, *, block_days: int, var: ValueAtRi
     Undefined without a complete block, or if ``var`` is undefined.
     """
     values = blocks(sample.bars, shape, block_days)
-    block_returns = annualised(values[:, -1] / values[:, 0], DAYS_PER_YEAR / block_days)
-    return ratio(jnp.mean(block_returns), _block_risk(sample, shape, block_days, var))
+    block_returns = annualised(values[..., -1] / values[..., 0], DAYS_PER_YEAR / block_days)
+    return ratio(block_returns.mean(axis=-1), _block_risk(sample, shape, block_days, var))
 
 
 def annual_raroc(sample: Sample, shape: SampleShape) -> Array:
@@ -73,9 +72,8 @@ def _block_risk(sample: Sample, shape: SampleShape, block_days: int, var: ValueA
 
 
 def _annual_raroc(sample: Sample, shape: SampleShape, values: Array, periods_per_year: float) -> Array:
-    xp = namespace(values)
-    var = xp.percentile(simple_returns(values), RISK_PERCENT, axis=-1)
-    return ratio(annualised_returns(sample, shape), xp.maximum(-var, 0.0) * math.sqrt(periods_per_year))
+    var = percentile(simple_returns(values), RISK_PERCENT)
+    return ratio(annualised_returns(sample, shape), namespace(var).maximum(-var, 0.0) * math.sqrt(periods_per_year))
 
 
 def _raroc_entry(label: str, block_days: int) -> Metric:

@@ -1,13 +1,13 @@
 """Functions that metric families share: returns, blocks of days, and quotients with a defined result at 0.
 
-The functions take arrays of JAX or of NumPy, and return the same kind. Under one ``jit``, equal calls by several metrics are
-computed once. At a kink or a pole they use the "double where": the argument is also replaced inside the unused branch, so that
-this branch cannot make the gradient nan.
+The functions take arrays of JAX or of NumPy with any leading axes, and return the same kind. Under one ``jit``, equal calls by
+several metrics are computed once. At a kink or a pole they use the "double where": the argument is also replaced inside the
+unused branch, so that this branch cannot make the gradient nan.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -19,11 +19,13 @@ from quantsim.metrics.sample import Sample, SampleShape
 __all__ = [
     "annualised",
     "blocks",
+    "constant",
     "daily_log_returns",
     "deviation",
     "drawdowns",
     "log_returns",
     "namespace",
+    "percentile",
     "period_return",
     "ratio",
     "root",
@@ -65,9 +67,15 @@ def log_returns(values: Array) -> Array:
 
 
 def blocks(bar_values: Array, shape: SampleShape, block_days: int) -> Array:
-    """Returns the complete blocks of ``block_days`` days, shape (n_blocks, block_days·B); the rest is dropped."""
+    """Returns the complete blocks of ``block_days`` days: (..., T) to (..., n_blocks, block_days·B); the rest is dropped."""
     n_blocks, block_bars = shape.n_blocks(block_days), block_days * shape.bars_per_day
-    return bar_values[: n_blocks * block_bars].reshape(n_blocks, block_bars)
+    return bar_values[..., : n_blocks * block_bars].reshape(*bar_values.shape[:-1], n_blocks, block_bars)
+
+
+def percentile(values: Array, percent: float) -> Array:
+    """Returns the ``percent``-th percentile along the last axis, with linear interpolation; nan if a value is nan."""
+    found: Array = namespace(values).percentile(values, percent, axis=-1)
+    return found
 
 
 def drawdowns(values: Array) -> Array:
@@ -76,10 +84,12 @@ def drawdowns(values: Array) -> Array:
 
 
 def _running_max(values: Array) -> Array:
-    """Returns the running maximum along the last axis, by a look-up at the position of the maximum.
+    """Returns the running maximum along the last axis; for arrays of JAX, by a look-up at the position of the maximum.
 
     The gradient of a look-up is one scatter. The gradient of ``lax.cummax`` takes a hundred times longer to compile.
     """
+    if namespace(values) is np:
+        return cast(Array, np.maximum.accumulate(values, axis=-1))
     last = values.ndim - 1
     at_maximum = values >= jax.lax.cummax(jax.lax.stop_gradient(values), axis=last)
     position = jax.lax.cummax(jnp.where(at_maximum, jnp.arange(values.shape[last]), 0), axis=last)
@@ -92,7 +102,7 @@ def annualised(growth: Array, periods_per_year: float) -> Array:
     Beyond ``exp(700)``, which the return of a few minutes can reach, it is + infinity with gradient 0.
     """
     xp = namespace(growth)
-    overflows = periods_per_year * xp.log(_constant(growth)) > LARGEST_EXPONENT
+    overflows = periods_per_year * xp.log(constant(growth)) > LARGEST_EXPONENT
     power = xp.power(xp.where(overflows, 1.0, growth), periods_per_year)
     compounded: Array = xp.where(overflows, xp.inf, power) - 1.0
     return compounded
@@ -128,10 +138,10 @@ def ratio(reward: Array, risk: Array) -> Array:
     xp = namespace(risk)
     regular = ~(xp.abs(risk) < SMALLEST_RISK)
     limit = xp.where(reward > 0.0, xp.inf, xp.where(reward < 0.0, -xp.inf, reward))
-    quotient: Array = xp.where(regular, reward / xp.where(regular, risk, 1.0), _constant(limit))
+    quotient: Array = xp.where(regular, reward / xp.where(regular, risk, 1.0), constant(limit))
     return quotient
 
 
-def _constant(values: Array) -> Array:
+def constant(values: Array) -> Array:
     """Returns the values without their gradient."""
     return values if namespace(values) is np else jax.lax.stop_gradient(values)

@@ -14,11 +14,10 @@ from __future__ import annotations
 
 import functools
 
-import jax.numpy as jnp
 from jax import Array
 
 from quantsim.metrics.sample import Least, Metric, Need, Sample, SampleShape
-from quantsim.metrics.series import blocks, simple_returns
+from quantsim.metrics.series import blocks, percentile, simple_returns
 
 __all__ = ["METRICS", "between_blocks", "inside_blocks", "value_at_risk", "value_at_risk_trad"]
 
@@ -29,13 +28,13 @@ def value_at_risk(sample: Sample, shape: SampleShape, *, block_days: int, percen
     Undefined without a complete block, or if a block is a single bar and has no returns.
     """
     returns = simple_returns(blocks(sample.bars, shape, block_days))
-    return jnp.mean(jnp.percentile(returns, percent, axis=1))
+    return percentile(returns, percent).mean(axis=-1)
 
 
 def value_at_risk_trad(sample: Sample, shape: SampleShape, *, block_days: int, percent: float) -> Array:
     """``percent``-th percentile of the returns between last values of successive blocks; undefined below two blocks."""
-    returns = simple_returns(blocks(sample.bars, shape, block_days)[:, -1])
-    return jnp.percentile(returns, percent)
+    returns = simple_returns(blocks(sample.bars, shape, block_days)[..., -1])
+    return percentile(returns, percent)
 
 
 def inside_blocks(block_days: int) -> Least:

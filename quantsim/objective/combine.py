@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-import jax.numpy as jnp
 from jax import Array
 
 from quantsim.metrics import bounded, get_metric
@@ -17,16 +16,16 @@ __all__ = ["combine", "violation"]
 
 
 def combine(shape: ObjectiveShape, of_periods: Mapping[str, Array], of_window: Mapping[str, Array]) -> Array:
-    """``aggregate_p(Σ_m weight_m · m_p) - penalty · Σ_c violation_c``, ().
+    """``aggregate_p(Σ_m weight_m · m_p) - penalty · Σ_c violation_c``, (...), of arrays of JAX or NumPy.
 
     Ratios are bounded (:attr:`~quantsim.metrics.Metric.bound`) before they are weighted and aggregated.
 
     Args:
         shape: shape of the objective.
-        of_periods: metrics of the terms over the periods: metric → (P,).
-        of_window: metrics of the constraints over the whole window: metric → ().
+        of_periods: metrics of the terms over the periods: metric → (P, ...).
+        of_window: metrics of the constraints over the whole window: metric → (...).
     """
-    values = sum((weight * bounded(name, of_periods[name]) for name, weight in shape.terms), jnp.zeros(()))
+    values: Array = sum(weight * bounded(name, of_periods[name]) for name, weight in shape.terms)  # type: ignore[assignment]
     total = aggregate(values, shape.aggregate, temperature=shape.softmin_temperature, quantile=shape.quantile)
     if shape.constraints:
         total -= shape.constraint_penalty * sum(

@@ -18,7 +18,7 @@ from quantsim.config import Experiment
 from quantsim.config.baselines import baseline_experiment, has_initial_weights
 from quantsim.pools.base import PoolSetup
 from quantsim.precision import in_float64
-from quantsim.simulator.evaluate import evaluate_pools, window_path
+from quantsim.simulator.evaluate import sample_pools, window_path
 from quantsim.simulator.evaluation import Evaluation
 from quantsim.simulator.setup import pool_setup
 
@@ -81,8 +81,8 @@ def _evaluated(evaluator: Evaluator, pools: Mapping[str, BaselinePool]) -> dict[
     splits = tuple(
         (split[0][0], tuple(plan for _, plan, _ in split), split[0][2]) for split in zip(*plans, strict=True)
     )
-    results = evaluate_pools(splits, tuple(one.params for one in pools.values()), evaluator.market, evaluator.rates)
-    found = Evaluation.of(plans[0], results)
+    samples = sample_pools(splits, tuple(one.params for one in pools.values()), evaluator.market, evaluator.rates)
+    found = Evaluation.of(plans[0], samples)
     return {name: _baseline(name, found, place) for place, name in enumerate(pools)}
 
 

@@ -1,4 +1,4 @@
-"""The evaluator's traced core, from parameters and window starts to metrics. Pure and differentiable; called under jit."""
+"""The evaluator's traced core, from parameters and window starts to samples. Pure and differentiable; called under jit."""
 
 from __future__ import annotations
 
@@ -12,27 +12,28 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from quantsim.metrics import Sample, bounded, needs_of
-from quantsim.metrics.series import daily_log_returns
-from quantsim.objective import OBJECTIVE, ObjectiveShape, Period, combine
+from quantsim.metrics import Sample, needs_of
+from quantsim.objective import Period
 from quantsim.pools.base import ParameterSchedule, Window
 from quantsim.pools.market import FeeRates, Market
 from quantsim.simulator.bar_path import BarPath, bar_path
 from quantsim.simulator.composite import pool_market
+from quantsim.simulator.measures import objective_periods, reported_periods, values_of
 from quantsim.simulator.plan import Plan
-from quantsim.simulator.samples import Simulated, bar_samples, daily_bars, metrics_of, samples
+from quantsim.simulator.samples import Simulated, bar_samples, daily_bars, samples
 from quantsim.simulator.signals import Signals, chunk_signals, scheduled_signals, window_rates
 
 __all__ = [
     "BenchmarkValues",
     "PoolPlans",
     "SplitPlans",
-    "SplitResults",
+    "SplitSamples",
     "benchmark_values",
-    "evaluate_pools",
-    "evaluate_splits",
     "evaluate_windows",
     "lanes",
+    "sample_pools",
+    "sample_splits",
+    "sample_windows",
     "window_path",
     "window_values",
 ]
@@ -45,8 +46,8 @@ SplitPlans = tuple[tuple[str, Plan, int], ...]
 PoolPlans = tuple[tuple[str, tuple[Plan, ...], int], ...]
 """Name, plans of several pools and first bar of each split."""
 
-SplitResults = dict[str, tuple[dict[str, Array], Array]]
-"""Split → metrics, name → (S,), and daily log returns, (S, D-1)."""
+SplitSamples = dict[str, list[Sample]]
+"""Split → sample of each of :func:`~quantsim.simulator.measures.reported_periods`, with leading axis (S,)."""
 
 
 BenchmarkValues = tuple[Array, ...] | None
@@ -61,29 +62,27 @@ def lanes(function: Callable[[Any], Any], arguments: Any, *, sequential: bool) -
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def evaluate_splits(splits: SplitPlans, sets: dict[str, Array], market: Market, rates: FeeRates) -> SplitResults:
-    """Returns metrics and returns of many parameter sets on every split; ``sets`` maps raw name → (S, m)."""
+def sample_splits(splits: SplitPlans, sets: dict[str, Array], market: Market, rates: FeeRates) -> SplitSamples:
+    """Returns samples of many parameter sets on every split; ``sets`` maps raw name → (S, m)."""
     starts = {name: jnp.asarray([first]) for name, _, first in splits}
     benchmarks = {name: benchmark_values(plan, market, rates, starts[name]) for name, plan, _ in splits}
 
-    def one(params: dict[str, Array]) -> SplitResults:
+    def one(params: dict[str, Array]) -> SplitSamples:
         tables = {}
         for name, plan, _ in splits:
-            results = _each_window(plan, params, market, rates, starts[name], benchmarks[name], _with_returns)
-            tables[name] = jax.tree.map(lambda rows: rows[0], results)
+            found = _each_window(plan, params, market, rates, starts[name], benchmarks[name], _reported_samples)
+            tables[name] = jax.tree.map(lambda rows: rows[0], found)
         return tables
 
     sequential = any(plan.maps_lanes for _, plan, _ in splits)
-    return cast(SplitResults, lanes(one, sets, sequential=sequential))
+    return cast(SplitSamples, lanes(one, sets, sequential=sequential))
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def evaluate_pools(
+def sample_pools(
     splits: PoolPlans, params: tuple[dict[str, Array], ...], market: Market, rates: FeeRates
-) -> SplitResults:
-    """Returns the results of one parameter set of each of several pools, with (P,) in place of (S,).
-
-    The metrics of all pools are one part of the program; they take longer to compile than the pools.
+) -> SplitSamples:
+    """Returns samples of one parameter set of each of several pools, with (P,) in place of (S,).
 
     Args:
         splits: name, plans of all pools, which differ in the pool alone, and first bar of each split.
@@ -99,9 +98,18 @@ def evaluate_pools(
             _each_window(plan, own, market, rates, starts, benchmark, _reported_samples)
             for plan, own in zip(plans, params, strict=True)
         ]
-        stacked = jax.tree.map(lambda *rows: jnp.concatenate(rows), *found)
-        tables[name] = jax.vmap(functools.partial(_results, plans[0]))(stacked)
+        tables[name] = jax.tree.map(lambda *rows: jnp.concatenate(rows), *found)
     return tables
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def sample_windows(plan: Plan, params: Params, market: Market, rates: FeeRates, starts: Array) -> list[Sample]:
+    """Returns samples of one parameter set over several windows of equal length, with leading axis (W,).
+
+    Arguments as in :func:`evaluate_windows`.
+    """
+    benchmark = benchmark_values(plan, market, rates, starts)
+    return cast(list[Sample], _each_window(plan, params, market, rates, starts, benchmark, _reported_samples))
 
 
 def benchmark_values(plan: Plan, market: Market, rates: FeeRates, starts: Array) -> BenchmarkValues:
@@ -114,7 +122,7 @@ def benchmark_values(plan: Plan, market: Market, rates: FeeRates, starts: Array)
     if own is None or benchmark is None:
         return None
     params = {name: jnp.asarray(values) for name, values in benchmark.params}
-    bars = [daily_bars(period, plan.shape.bars_per_day) for period in _reported(plan)]
+    bars = [daily_bars(period, plan.shape.bars_per_day) for period in reported_periods(plan)]
 
     def values(_: Plan, simulated: Simulated) -> tuple[Array, ...]:
         found = simulated.run.value_at(np.concatenate(bars))
@@ -131,7 +139,7 @@ def evaluate_windows(
     starts: Array,
     benchmark: BenchmarkValues = None,
 ) -> dict[str, Array]:
-    """Returns metrics and the objective of one parameter set over several windows of equal length.
+    """Returns metrics and the objective of one parameter set over several windows of equal length, to differentiate.
 
     Args:
         plan: plan of the evaluation; static.
@@ -171,8 +179,8 @@ def _each_window(
 
 def window_path(
     plan: Plan, params: Params, market: Market, rates: FeeRates, start: Array, schedule: ParameterSchedule | None = None
-) -> tuple[BarPath, dict[str, Array]]:
-    """Returns the full path of one window, and its metrics.
+) -> tuple[BarPath, list[Sample]]:
+    """Returns the full path of one window, and the sample of the whole window.
 
     Arguments as in :func:`evaluate_windows`. With a schedule, ``params`` is its first set, and later sets follow while the
     pool goes on.
@@ -183,8 +191,7 @@ def window_path(
     simulated = simulated._replace(benchmark=jax.tree.map(lambda rows: rows[0], benchmark))
     whole = [Period(0, plan.shape.n_bars)]
     path = bar_path(simulated.run, market, simulated.window, whole)
-    found = _compared(bar_samples(plan, path, simulated, whole, needs_of(plan.metrics)), simulated)
-    return path, {name: values[0] for name, values in metrics_of(plan.metrics, found, whole, plan).items()}
+    return path, _compared(bar_samples(plan, path, simulated, whole, needs_of(plan.metrics)), simulated)
 
 
 def window_values(
@@ -223,35 +230,12 @@ def _simulated(
 
 def _values(plan: Plan, simulated: Simulated) -> dict[str, Array]:
     """Returns metrics of the whole window and the objective, from one simulation."""
-    periods = _periods(plan)
-    return _metrics(plan, dict(zip(periods, _samples(plan, simulated, periods), strict=True)))
-
-
-def _with_returns(plan: Plan, simulated: Simulated) -> tuple[dict[str, Array], Array]:
-    """Returns the same, and the daily log returns of the whole window, (D-1,)."""
-    return _results(plan, _reported_samples(plan, simulated))
+    periods = objective_periods(plan)
+    return values_of(plan, dict(zip(periods, _samples(plan, simulated, periods), strict=True)))
 
 
 def _reported_samples(plan: Plan, simulated: Simulated) -> list[Sample]:
-    return _samples(plan, simulated, _reported(plan))
-
-
-def _results(plan: Plan, found: Sequence[Sample]) -> tuple[dict[str, Array], Array]:
-    by_period = dict(zip(_reported(plan), found, strict=True))
-    return _metrics(plan, by_period), daily_log_returns(by_period[Period(0, plan.shape.n_bars)])
-
-
-def _periods(plan: Plan) -> list[Period]:
-    """Returns the parts of a window that its metrics and its objective read."""
-    whole, shape = Period(0, plan.shape.n_bars), plan.objective
-    if shape is None:
-        return [whole]
-    return list(dict.fromkeys([*shape.periods, *([whole] if plan.metrics or shape.constraint_metrics else [])]))
-
-
-def _reported(plan: Plan) -> list[Period]:
-    """Returns the same and the whole window, whose daily returns are reported."""
-    return list(dict.fromkeys([*_periods(plan), Period(0, plan.shape.n_bars)]))
+    return _samples(plan, simulated, reported_periods(plan))
 
 
 def _samples(plan: Plan, simulated: Simulated, periods: Sequence[Period]) -> list[Sample]:
@@ -259,39 +243,10 @@ def _samples(plan: Plan, simulated: Simulated, periods: Sequence[Period]) -> lis
 
 
 def _compared(found: list[Sample], simulated: Simulated) -> list[Sample]:
-    """Returns the samples of the first periods of :func:`_reported`, with the values of the benchmark."""
+    """Returns the samples of the first periods of :func:`reported_periods`, with the values of the benchmark."""
     if simulated.benchmark is None:
         return found
     return [
         sample._replace(benchmark_values=values)
         for sample, values in zip(found, simulated.benchmark, strict=False)  # the last one may not be read
     ]
-
-
-def _metrics(plan: Plan, by_period: Mapping[Period, Sample]) -> dict[str, Array]:
-    """Returns metrics of the whole window and the objective, from the samples of the periods that they read."""
-    whole, shape = Period(0, plan.shape.n_bars), plan.objective
-    names = plan.metrics if shape is None else tuple(dict.fromkeys((*plan.metrics, *shape.constraint_metrics)))
-    of_window = {}
-    if names:
-        of_window = {name: row[0] for name, row in metrics_of(names, [by_period[whole]], [whole], plan).items()}
-    if shape is None:
-        return of_window
-    own = [by_period[period] for period in shape.periods]
-    of_periods = metrics_of(shape.term_metrics, own, shape.periods, plan)
-    values = {name: of_window[name] for name in plan.metrics}
-    if plan.details:
-        values |= _details(shape, of_periods)
-    return {**values, OBJECTIVE: combine(shape, of_periods, of_window)}
-
-
-def _details(shape: ObjectiveShape, of_periods: Mapping[str, Array]) -> dict[str, Array]:
-    """Returns the terms of every period, their mean, standard deviation and worst, under the names in ``shape.period_names``.
-
-    Ratios are bounded in these three, as in the objective, but not in the terms of single periods.
-    """
-    values: dict[str, Array] = {}
-    for term, names in shape.period_names.items():
-        row, kept = of_periods[term], bounded(term, of_periods[term])
-        values |= dict(zip(names, (jnp.mean(kept), jnp.std(kept), jnp.min(kept), *row), strict=True))
-    return values

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from quantsim.simulator.measures import results_of
+
 if TYPE_CHECKING:
-    from quantsim.simulator.evaluate import SplitPlans, SplitResults
+    from quantsim.simulator.evaluate import SplitPlans, SplitSamples
 
 __all__ = ["Evaluation"]
 
@@ -31,11 +33,15 @@ class Evaluation:
     daily_log_returns: Mapping[str, FloatArray] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, splits: SplitPlans, results: SplitResults) -> Self:
-        """Returns the evaluation from the results of the traced core, which are sorted by name there."""
+    def of(cls, splits: SplitPlans, samples: SplitSamples) -> Self:
+        """Returns the evaluation from the samples of the traced core."""
+        results = {split: results_of(plan, samples[split]) for split, plan, _ in splits}
         return cls(
-            {split: {name: np.asarray(results[split][0][name]) for name in plan.names} for split, plan, _ in splits},
-            {split: np.asarray(results[split][1]) for split, _, _ in splits},
+            {
+                split: {name: np.asarray(values) for name, values in found.items()}
+                for split, (found, _) in results.items()
+            },
+            {split: np.asarray(returns) for split, (_, returns) in results.items()},
         )
 
     @classmethod

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -35,9 +34,10 @@ from quantsim.ranking import TIE_METRIC
 from quantsim.scan_mode import ScanMode
 from quantsim.simulator.baselines import baseline_pool, evaluate_baselines
 from quantsim.simulator.calls import call_width, check_resources, cut, run_calls
-from quantsim.simulator.evaluate import evaluate_splits, evaluate_windows
+from quantsim.simulator.evaluate import sample_splits, sample_windows
 from quantsim.simulator.evaluation import Evaluation
 from quantsim.simulator.layout import columns_of, data_notes, lay_out
+from quantsim.simulator.measures import results_of
 from quantsim.simulator.objective import Objective, value_and_grad
 from quantsim.simulator.own_pools import check_own_pools
 from quantsim.simulator.own_rules import check_own_rules
@@ -245,8 +245,8 @@ class Evaluator:
             of_call = {name: jnp.asarray(values[calls[number]]) for name, values in rows.items()}
             return windows, of_call, self.market, self.rates
 
-        results = run_calls(evaluate_splits, arguments, len(calls))
-        return n_sets, (Evaluation.of(windows, result) for result in results)
+        samples = run_calls(sample_splits, arguments, len(calls))
+        return n_sets, (Evaluation.of(windows, found) for found in samples)
 
     @in_float64
     def baselines(self, width: int = 1) -> dict[str, Baseline]:
@@ -290,7 +290,8 @@ class Evaluator:
             )
         shape = self.planner.objective_shape(length, whole=True)
         plan, starts = self.planner.plan(first + block * length, length, (), objective=shape)
-        return float(_evaluate(plan, self.arrays(params, 1), self.market, self.rates, starts)[OBJECTIVE][0])
+        found = sample_windows(plan, self.arrays(params, 1), self.market, self.rates, starts)
+        return float(results_of(plan, found)[0][OBJECTIVE][0])
 
     @in_float64
     def evaluate_at(
@@ -312,7 +313,7 @@ class Evaluator:
             WindowError: a window does not fit into the data.
         """
         plan, firsts = self.planner.plan(starts, n_bars, metrics, path)
-        values = _evaluate(plan, self.arrays(params, 1), self.market, self.rates, firsts)
+        values, _ = results_of(plan, sample_windows(plan, self.arrays(params, 1), self.market, self.rates, firsts))
         return {name: np.asarray(values[name]) for name in plan.metrics}
 
     @in_float64
@@ -394,6 +395,3 @@ class Evaluator:
                 raise ParameterError(f"{name} has shape {array.shape}, but must have shape {expected}")
             arrays[name] = array
         return arrays
-
-
-_evaluate = jax.jit(evaluate_windows, static_argnums=0)

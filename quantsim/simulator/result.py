@@ -21,6 +21,7 @@ from quantsim.prices.trades import Trades
 from quantsim.simulator.carried import schedule_of
 from quantsim.simulator.evaluate import window_path
 from quantsim.simulator.evaluator import Evaluator
+from quantsim.simulator.measures import results_of
 
 __all__ = ["ExecutedTrades", "Result", "simulate"]
 
@@ -141,7 +142,8 @@ def simulate(
         sets = [raw, *(experiment.initial_parameters(params) for _, params in later)]
         stacked = {name: np.stack([each[name] for each in sets]) for name in raw}
         schedule = schedule_of(evaluator, stacked, [first, *(bar for bar, _ in later)], n_bars)
-    run, metrics = _simulate(plan, arrays, evaluator.market, evaluator.rates, starts[0], schedule)
+    run, samples = _simulate(plan, arrays, evaluator.market, evaluator.rates, starts[0], schedule)
+    metrics, _ = results_of(plan, samples)
     trades = _executed(evaluator.series.trades, run.fills)
     return Result(
         times=evaluator.prices.times[first : first + n_bars],

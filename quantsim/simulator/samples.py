@@ -1,24 +1,26 @@
-"""The samples that metrics read, for the periods of a window, computed as cheaply as the metrics allow."""
+"""The samples that metrics read, for the periods of a window, computed as cheaply as the metrics allow.
+
+Quantities that no metric reads are 0, so that a compiled program whose results are samples does not compute them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from quantsim.metrics import Need, Sample, SampleShape, compute
+from quantsim.metrics import Need, Sample
 from quantsim.objective import Period
 from quantsim.pools.base import Run, Window
 from quantsim.pools.market import FeeRates, Market
 from quantsim.simulator.bar_path import BarPath, bar_path
 from quantsim.simulator.plan import Plan
 
-__all__ = ["Simulated", "bar_samples", "daily_bars", "metrics_of", "samples"]
+__all__ = ["Simulated", "bar_samples", "daily_bars", "samples"]
 
 
 class Simulated(NamedTuple):
@@ -40,22 +42,6 @@ class Simulated(NamedTuple):
     benchmark: tuple[Array, ...] | None = None
 
 
-def metrics_of(
-    names: Sequence[str], found: Sequence[Sample], periods: Sequence[Period], plan: Plan
-) -> dict[str, Array]:
-    """Returns metrics of periods, name → (P,). Periods of equal length are computed together."""
-    columns: dict[str, list[Array]] = {name: [jnp.zeros(())] * len(periods) for name in names}
-    for n_bars in dict.fromkeys(period.n_bars for period in periods):
-        members = [index for index, period in enumerate(periods) if period.n_bars == n_bars]
-        shape = SampleShape(n_bars, plan.shape.bars_per_day)
-        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(found[index] for index in members))
-        values = jax.vmap(lambda sample, shape=shape: compute(names, sample, shape))(stacked)
-        for name in names:
-            for place, index in enumerate(members):
-                columns[name][index] = values[name][place]
-    return {name: jnp.stack(column) for name, column in columns.items()}
-
-
 def samples(plan: Plan, simulated: Simulated, periods: Sequence[Period], needs: Need) -> list[Sample]:
     """Returns the sample of each period of a simulated window.
 
@@ -71,7 +57,9 @@ def samples(plan: Plan, simulated: Simulated, periods: Sequence[Period], needs: 
     # A sample that does not need every bar reads the first bar of each day, and the last bar.
     sampled = [np.append(daily_bars(period, plan.shape.bars_per_day), period.end - 1) for period in periods]
     values, shares = run.value_at(np.concatenate(sampled)), run.shares_at(np.array([one[0] for one in sampled]))
-    changes, revenue = run.weight_change(periods), run.fee_revenue(periods)
+    unread = jnp.zeros(len(periods))
+    changes = run.weight_change(periods) if Need.TURNOVER in needs else unread
+    revenue = run.fee_revenue(periods) if Need.FEES in needs else unread
     found = []
     for index, period in enumerate(periods):
         begin = sum(part.size for part in sampled[:index])
@@ -97,7 +85,9 @@ def bar_samples(
 ) -> list[Sample]:
     """Returns the sample of each period, from a path at every bar."""
     run, window, market, rates = simulated.run, simulated.window, simulated.market, simulated.rates
-    changes, found = run.weight_change(periods), []
+    unread, found = jnp.zeros(len(periods)), []
+    changes = run.weight_change(periods) if Need.TURNOVER in needs else unread
+    revenue = path.fee_revenue if Need.FEES in needs else unread
     for index, period in enumerate(periods):
         inside = slice(period.first, period.end)
         value, reserves = path.value[inside], path.reserves[inside]
@@ -114,10 +104,10 @@ def bar_samples(
                 hodl_end_value=value[0] * hodl,
                 uniform_hodl_end_value=value[0] * uniform,
                 weight_change=changes[index],
-                fee_revenue=path.fee_revenue[index],
+                fee_revenue=revenue[index],
                 rebalancing_loss=loss,
                 rebalancing_costs=costs,
-            )
+            )._replace(bar_values=value if Need.BARS in needs else None)
         )
     return found
 

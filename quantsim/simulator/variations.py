@@ -13,11 +13,12 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from quantsim.metrics import get_metric
+from quantsim.metrics import Sample, get_metric
 from quantsim.pools.base import PoolSetup
 from quantsim.pools.market import FeeRates, Market, market
 from quantsim.precision import in_float64
-from quantsim.simulator.evaluate import PoolPlans, evaluate_pools, evaluate_windows, lanes
+from quantsim.simulator.evaluate import PoolPlans, SplitSamples, lanes, sample_pools, sample_windows
+from quantsim.simulator.measures import results_of
 from quantsim.simulator.plan import Plan
 
 if TYPE_CHECKING:
@@ -103,11 +104,11 @@ def evaluate_variations(
     results, done = [], 0
     for block in _blocks(draw, n):
         varied = _stacked(block, tuple(pools.values()))
-        results.append(jax.device_get(_evaluate(plans, params, evaluator.market, evaluator.rates, varied)))
+        samples = _evaluate(plans, params, evaluator.market, evaluator.rates, varied)
+        results.append({split: results_of(of_pools[0], samples[split])[0] for split, of_pools, _ in plans})
         done += len(block)
         advance(min(done, n))
     joined = jax.tree.map(lambda *blocks: np.concatenate(blocks)[:n], *results)
-    # jit returns its tables sorted by key
     return {
         name: {split: {metric: joined[split][metric][:, place] for metric in metrics} for split in evaluator.splits}
         for place, name in enumerate(pools)
@@ -144,32 +145,33 @@ def evaluate_starts(
     }
     params = {name: _arrays(pool.params) for name, pool in pools.items()}
     firsts = next(iter(plans.values()))[1]
-    found = _evaluate_starts(
+    samples = _evaluate_starts(
         tuple((name, plan) for name, (plan, _) in plans.items()), params, evaluator.market, evaluator.rates, firsts
     )
+    found = {name: results_of(plan, samples[name])[0] for name, (plan, _) in plans.items()}
     return {name: {metric: np.asarray(found[name][metric]) for metric in metrics} for name in pools}
 
 
 @functools.partial(jax.jit, static_argnums=0)
 def _evaluate(
     plans: PoolPlans, params: tuple[Params, ...], market: Market, rates: FeeRates, varied: _Varied
-) -> dict[str, dict[str, Array]]:
-    """Returns metrics under every variation: split → name → (V, P) for ``P`` pools."""
+) -> SplitSamples:
+    """Returns samples under every variation, with leading axes (V, P) for ``P`` pools."""
 
-    def one(variation: _Varied) -> dict[str, dict[str, Array]]:
+    def one(variation: _Varied) -> SplitSamples:
         own = tuple({**fixed, **moved} for fixed, moved in zip(params, variation.params, strict=True))
         seen, costs = market._replace(**variation.market), rates._replace(**variation.rates)
-        return {split: metrics for split, (metrics, _) in evaluate_pools(plans, own, seen, costs).items()}
+        return cast(SplitSamples, sample_pools(plans, own, seen, costs))
 
     sequential = any(plan.maps_lanes for _, of_pools, _ in plans for plan in of_pools)
-    return cast(dict[str, dict[str, Array]], lanes(one, varied, sequential=sequential))
+    return cast(SplitSamples, lanes(one, varied, sequential=sequential))
 
 
 @functools.partial(jax.jit, static_argnums=0)
 def _evaluate_starts(
     plans: tuple[tuple[str, Plan], ...], params: dict[str, Params], market: Market, rates: FeeRates, starts: Array
-) -> dict[str, dict[str, Array]]:
-    return {name: evaluate_windows(plan, params[name], market, rates, starts) for name, plan in plans}
+) -> dict[str, list[Sample]]:
+    return {name: sample_windows(plan, params[name], market, rates, starts) for name, plan in plans}
 
 
 def _planned(evaluator: Evaluator, pools: Mapping[str, VariedPool], metrics: Sequence[str]) -> PoolPlans:

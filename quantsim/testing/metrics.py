@@ -55,7 +55,8 @@ def check_metric(metric: Metric | str, shape: SampleShape = SHAPE, *, any_unit: 
     * it reads what ``needs`` says and no more: nan in what it needs makes it nan, and in anything else does nothing;
     * it is no nan on any of the paths, nor on the shortest sample that ``least`` admits (infinities are allowed);
     * its gradient is finite on all paths, and that of finite differences on random ones, away from kinks;
-    * it does not depend on the unit of value; a cost is negated.
+    * it does not depend on the unit of value; a cost is negated;
+    * of many samples, arrays of NumPy with a leading axis, it has the same values.
 
     Args:
         metric: the metric, its name, or ``"path/to/file.py:name"``.
@@ -98,6 +99,7 @@ def check_metric(metric: Metric | str, shape: SampleShape = SHAPE, *, any_unit: 
         f"{called} was traced {program.n_traces} times for samples of one shape, and must be traced once: change no setting of "
         "JAX inside it",
     )
+    _check_many(called, metric, program)
 
 
 class Mapped:
@@ -220,6 +222,23 @@ def _check_values(called: str, metric: Metric, program: Mapped, *, any_unit: boo
         not metric.cost or plain_value <= 0.0,
         "cost",
         f"{called} has cost=True and is {plain_value:g} on a random path: a cost is a positive quantity with a minus built in",
+    )
+
+
+def _check_many(called: str, metric: Metric, program: Mapped) -> None:
+    """The evaluator computes metrics of many samples at once, without compilation."""
+    samples = [_sample(_random(program.shape, seed), program.shape) for seed in range(_SEEDS)]
+    expected, _ = program(samples)
+    stacked: Sample = jax.tree.map(lambda *leaves: np.stack(leaves), *samples)
+    remedy = (
+        "take ends as values[..., 0] and values[..., -1], and reduce along axis=-1, as quantsim.metrics.series does"
+    )
+    with law("many samples", called), np.errstate(all="ignore"):
+        found = np.asarray(metric.function(stacked, program.shape))
+    require(
+        found.shape == expected.shape and np.allclose(found, expected, rtol=1e-9, atol=1e-12),
+        "many samples",
+        f"{called} of {_SEEDS} samples with a leading axis is {found}, and of one after another {expected}: {remedy}",
     )
 
 

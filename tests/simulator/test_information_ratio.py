@@ -14,7 +14,7 @@ from pool_support import FEES, HALF_HOURS, make_experiment, random_params, rando
 
 from quantsim import Evaluator, simulate
 from quantsim.simulator import evaluate
-from quantsim.simulator.evaluate import evaluate_splits
+from quantsim.simulator.evaluate import sample_splits
 from quantsim.simulator.objective import value_and_grad
 
 RATIO = "information_ratio"
@@ -100,7 +100,7 @@ def test_the_benchmark_runs_once_per_window(evaluator: Evaluator, monkeypatch: p
     monkeypatch.setattr(evaluate, "_simulated", marked)
     sets, first = evaluator.arrays(stacked(evaluator, *SETS), 2), evaluator.splits["train"][0]
     splits = evaluator.planner.split_plans(evaluator.metric_names, details=True)
-    on_splits = functools.partial(evaluate_splits.__wrapped__, splits)
+    on_splits = functools.partial(sample_splits.__wrapped__, splits)
     assert executions(jax.make_jaxpr(on_splits)(sets, evaluator.market, evaluator.rates).jaxpr) == len(splits)
     starts = jnp.asarray([first, first + 20, first + 41])
     objective = evaluator.objective(starts, 240)

@@ -86,6 +86,7 @@ BROKEN: dict[str, tuple[Metric, str, str]] = {
         "one program",
         "must be traced once",
     ),
+    "one sample at a time": (of_bars(lambda v: v[-1] / v[0]), "many samples", r"values\[\.\.\., -1\]"),
 }
 
 
@@ -104,7 +105,7 @@ def test_a_metric_that_breaks_a_law_is_an_error_that_names_it(broken: str) -> No
 
 def test_sound_metrics_are_left_alone(tmp_path: Path) -> None:
     check_metric(SOUND, SHAPE)
-    check_metric(of_bars(lambda v: v[-1] - v[0]), SHAPE, any_unit=False)
-    check_metric(of_bars(lambda v: jnp.min(v) / jnp.max(v)), SHAPE)
+    check_metric(of_bars(lambda v: v[..., -1] - v[..., 0]), SHAPE, any_unit=False)
+    check_metric(of_bars(lambda v: v.min(axis=-1) / v.max(axis=-1)), SHAPE)
     (tmp_path / "mine.py").write_text("from quantsim.metrics.returns import METRICS\nMINE = METRICS[0]\n")
     check_metric(f"{tmp_path / 'mine.py'}:MINE", SHAPE)

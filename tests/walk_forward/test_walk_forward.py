@@ -15,7 +15,7 @@ from quantsim import CheckpointStore, Evaluator, Prices
 from quantsim.checkpoints.stored import study_of_run
 from quantsim.drivers.sgd.step import advance
 from quantsim.errors import ConfigError, DriverError, SelectionError, WindowError
-from quantsim.simulator.evaluate import evaluate_splits
+from quantsim.simulator.evaluate import sample_splits
 from quantsim.walk_forward import Schedule, WalkForward, compare_trainers, run_walk_forward
 from quantsim.walk_forward.trainers import budgeted, content_of_task
 
@@ -73,7 +73,7 @@ def trained(both: tuple[dict[str, WalkForward], dict[str, list[Rows]]]) -> dict[
 
 def compiled() -> tuple[int, int]:
     """Programs of evaluations and of gradient steps that are compiled."""
-    return evaluate_splits._cache_size(), advance._cache_size()
+    return sample_splits._cache_size(), advance._cache_size()
 
 
 def test_each_fold_is_a_run_of_its_periods_in_one_group(store: CheckpointStore, prices: Prices):
