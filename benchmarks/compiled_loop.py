@@ -6,11 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-
-try:
-    from numba import njit
-except ImportError:  # numba is optional
-    njit = None
+from numba import njit
 
 __all__ = ["Loop", "fee_recursion"]
 
@@ -28,23 +24,22 @@ class Loop:
     traded: float
 
 
-def fee_recursion(log_prices: np.ndarray, weights: np.ndarray, fee: float) -> Loop | None:
-    """The loop for a window, or None without numba.
+def fee_recursion(log_prices: np.ndarray, weights: np.ndarray, fee: float) -> Loop:
+    """The loop for a window.
 
     Args:
         log_prices: (T, n).
         weights: (T, n).
         fee: swap fee.
     """
-    if njit is None:
-        return None
-    compiled = njit(_two_tokens if weights.shape[1] == 2 else _any_tokens)
+    compiled = _two_tokens if weights.shape[1] == 2 else _any_tokens
     start = np.log(weights[0]) - log_prices[0]
     path = compiled(log_prices, weights, start, fee)
     traded = float(np.mean(np.any(np.diff(path, axis=0) != 0, axis=1)))
     return Loop(lambda: compiled(log_prices, weights, start, fee), traded)
 
 
+@njit(cache=True)
 def _two_tokens(log_prices, weights, start, fee):  # type: ignore[no-untyped-def]
     n_bars = log_prices.shape[0]
     path = np.empty_like(log_prices)
@@ -69,6 +64,7 @@ def _two_tokens(log_prices, weights, start, fee):  # type: ignore[no-untyped-def
     return path
 
 
+@njit(cache=True)
 def _any_tokens(log_prices, weights, start, fee):  # type: ignore[no-untyped-def]
     n_bars, n = log_prices.shape
     path = np.empty_like(log_prices)
