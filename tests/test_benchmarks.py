@@ -158,3 +158,20 @@ def test_the_plain_loop_is_the_product_with_fees(tmp_path: Path):
     reserves = np.exp(found.call())
     np.testing.assert_allclose(reserves / reserves[0], run.reserves / run.reserves[0], rtol=1e-9)
     assert 0.0 < found.traded < 1.0
+
+
+def test_growth_is_the_slope_of_the_logarithms():
+    slope = module("scaling").slope
+    numbers = [1.0, 4.0, 16.0, 64.0]
+    assert slope(numbers, [3.0 * number**1.5 for number in numbers]) == pytest.approx(1.5)
+    assert slope(numbers, [7.0] * 4) == pytest.approx(0.0)
+    assert np.isnan(slope(numbers, [1.0, 2.0, 0.0, 4.0]))
+
+
+def test_growth_is_measured_along_each_number_alone():
+    scaling = module("scaling")
+    every = [scaling.asdict(point) for point in scaling.points()]
+    for axis, numbers in scaling.AXES.items():
+        for fees in (True, False):
+            assert [row[axis] for row in scaling.along(every, axis, fees)] == list(numbers)
+    assert scaling.LARGEST in scaling.points()
