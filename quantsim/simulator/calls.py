@@ -32,26 +32,32 @@ def check_resources() -> None:
     memory_budget()
 
 
-def call_width(plans: Iterable[Plan]) -> int:
+def call_width(plans: Iterable[Plan], least_values: int = 0) -> int:
     """Returns the number of lanes of a full call that evaluates all plans, a power of two.
 
-    Lanes are parameter sets, windows or variations. The width depends on the plans alone: the last bits of results depend on
-    it, so it must not depend on the machine.
+    Lanes are parameter sets, windows or variations. The width depends on the arguments alone: the last bits of results depend
+    on it, so it must not depend on the machine.
+
+    Args:
+        plans: plans that each lane evaluates.
+        least_values: number of values of the largest array that is an argument of one lane.
     """
     plans = list(plans)
     most = _MOST_VALUES_OF_SCANS if all(plan.setup.scan_mode == "associative" for plan in plans) else _MOST_VALUES
-    return _floor(min(max(most // max(sum(plan.n_values for plan in plans), 1), 1), _MOST_LANES))
+    n_values = max(sum(plan.n_values for plan in plans), least_values, 1)
+    return _floor(min(max(most // n_values, 1), _MOST_LANES))
 
 
-def cut(n_lanes: int, width: int) -> list[NDArray[np.int64]]:
+def cut(n_lanes: int, width: int, *, fill: bool = False) -> list[NDArray[np.int64]]:
     """Returns the indices of the lanes of each call. All calls have the same number, so that one compiled program serves them.
 
-    Fewer lanes than ``width`` are one call, filled up to a power of two, so that few programs serve all numbers of lanes.
-    Calls are filled up with the last lane.
+    Calls are filled up with the last lane. Fewer lanes than ``width`` are one call of as many lanes as the next power of two,
+    so that few programs serve all numbers of lanes; with ``fill``, of ``width`` lanes, so that one does.
     """
-    if n_lanes <= 1:
+    if n_lanes <= 1 and not fill:
         return [np.arange(n_lanes)]
-    width = min(width, _floor(2 * n_lanes - 1))
+    if not fill:
+        width = min(width, _floor(2 * n_lanes - 1))
     return [np.minimum(np.arange(begin, begin + width), n_lanes - 1) for begin in range(0, n_lanes, width)]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -17,6 +17,7 @@ from quantsim.metrics import Sample, get_metric
 from quantsim.pools.base import PoolSetup
 from quantsim.pools.market import FeeRates, Market, market
 from quantsim.precision import in_float64
+from quantsim.simulator.calls import call_width, cut, run_calls
 from quantsim.simulator.evaluate import PoolPlans, SplitSamples, lanes, sample_pools, sample_windows
 from quantsim.simulator.measures import results_of
 from quantsim.simulator.plan import Plan
@@ -30,9 +31,8 @@ FloatArray = NDArray[np.float64]
 Table = dict[str, dict[str, FloatArray]]
 Params = dict[str, Array]
 
-_MOST_BYTES = 2**28
-_BLOCK = 8
-"""Variations per call. It is constant, so that all calls share one program."""
+_MOST_VARIATIONS = 8
+"""Largest number of variations per call."""
 
 
 @dataclass(frozen=True)
@@ -83,15 +83,16 @@ def evaluate_variations(
 ) -> dict[str, Table]:
     """Returns metrics of pools on every split, under ``n`` variations that all pools share.
 
-    Variations are drawn and evaluated in blocks, which limits memory.
+    Variations are drawn and evaluated in calls of one compiled program, several at the same time; see
+    :meth:`Evaluator.evaluate_sets`.
 
     Args:
         evaluator: evaluator with the prices, costs and splits.
         pools: name → pool.
-        draw: variation ``i``, for ``i`` below ``n``.
+        draw: variation ``i``, for ``i`` below ``n``; several threads call it.
         n: number of variations.
         metrics: names of metrics.
-        advance: called with the number of variations done after every block.
+        advance: called with the number of variations done after every call.
 
     Returns:
         name of the pool → split → metric → (n,).
@@ -101,13 +102,18 @@ def evaluate_variations(
     """
     plans = _planned(evaluator, pools, metrics)
     params = tuple(_arrays(pool.params) for pool in pools.values())
-    results, done = [], 0
-    for block in _blocks(draw, n):
-        varied = _stacked(block, tuple(pools.values()))
-        samples = _evaluate(plans, params, evaluator.market, evaluator.rates, varied)
+    first = draw(0)
+    calls = cut(n, _width(plans, first), fill=True)
+
+    def arguments(number: int) -> tuple[Any, ...]:
+        drawn = {index: draw(index) if index else first for index in np.unique(calls[number]).tolist()}
+        varied = _stacked([drawn[index] for index in calls[number].tolist()], tuple(pools.values()))
+        return plans, params, evaluator.market, evaluator.rates, varied
+
+    results: list[dict[str, dict[str, Array]]] = []
+    for samples in run_calls(_evaluate, arguments, len(calls)):
         results.append({split: results_of(of_pools[0], samples[split])[0] for split, of_pools, _ in plans})
-        done += len(block)
-        advance(min(done, n))
+        advance(min(len(results) * len(calls[0]), n))
     joined = jax.tree.map(lambda *blocks: np.concatenate(blocks)[:n], *results)
     return {
         name: {split: {metric: joined[split][metric][:, place] for metric in metrics} for split in evaluator.splits}
@@ -144,12 +150,20 @@ def evaluate_starts(
         name: replace(planner, setup=pool.setup).plan(starts, n_bars, tuple(metrics)) for name, pool in pools.items()
     }
     params = {name: _arrays(pool.params) for name, pool in pools.items()}
-    firsts = next(iter(plans.values()))[1]
-    samples = _evaluate_starts(
-        tuple((name, plan) for name, (plan, _) in plans.items()), params, evaluator.market, evaluator.rates, firsts
-    )
-    found = {name: results_of(plan, samples[name])[0] for name, (plan, _) in plans.items()}
-    return {name: {metric: np.asarray(found[name][metric]) for metric in metrics} for name in pools}
+    static = tuple((name, plan) for name, (plan, _) in plans.items())
+    calls = cut(len(starts), call_width(plan for _, plan in static))
+
+    def arguments(number: int) -> tuple[Any, ...]:
+        return static, params, evaluator.market, evaluator.rates, jnp.asarray(starts[calls[number]])
+
+    parts = [
+        {name: results_of(plan, samples[name])[0] for name, plan in static}
+        for samples in run_calls(_evaluate_starts, arguments, len(calls))
+    ]
+    return {
+        name: {metric: np.concatenate([part[name][metric] for part in parts])[: len(starts)] for metric in metrics}
+        for name in pools
+    }
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -202,14 +216,10 @@ def _arrays(params: Mapping[str, FloatArray]) -> Params:
     return {name: jnp.asarray(values, jnp.float64) for name, values in sorted(params.items())}
 
 
-def _blocks(draw: Callable[[int], Variation], n: int) -> Iterator[list[Variation]]:
-    """Yields the variations in blocks of equal size. The last block is filled up with its last variation."""
-    first = draw(0)
-    n_bytes = 1 if first.prices is None else 4 * first.prices.nbytes
-    size = min(_BLOCK, max(1, _MOST_BYTES // n_bytes))
-    for begin in range(0, n, size):
-        block = [first if index == 0 else draw(index) for index in range(begin, min(begin + size, n))]
-        yield block + [block[-1]] * (size - len(block))
+def _width(plans: PoolPlans, variation: Variation) -> int:
+    """Returns the number of variations per call."""
+    n_values = 0 if variation.prices is None else variation.prices.size
+    return min(call_width((plan for _, of_pools, _ in plans for plan in of_pools), n_values), _MOST_VARIATIONS)
 
 
 def _stacked(block: Sequence[Variation], pools: tuple[VariedPool, ...]) -> _Varied:

@@ -20,6 +20,7 @@ from pool_support import FEES, HALF_HOURS, make_experiment, random_params, rando
 from quantsim import Evaluator
 from quantsim.errors import ConfigError, ParameterError
 from quantsim.memory import memory_budget
+from quantsim.simulator import Variation, VariedPool, evaluate_starts, evaluate_variations
 from quantsim.simulator.calls import cut, run_calls
 
 Counting = Callable[[], AbstractContextManager[list[str]]]
@@ -196,3 +197,34 @@ def test_half_of_the_memory_is_the_default_budget() -> None:
     assert 10**8 < memory_budget({}) == memory_budget({"QUANTSIM_MEMORY": ""})
     if hasattr(os, "sysconf"):
         assert memory_budget({}) == os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+
+
+def test_variations_and_starts_do_not_depend_on_the_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    evaluator = evaluator_of("fee")
+    prices = np.asarray(evaluator.market.prices)
+    raw = {name: values[0] for name, values in sets_of("fee").items()}
+    pools = {"set": VariedPool(evaluator.setup, raw)}
+    first, n_bars = evaluator.splits["train"]
+    starts = first + evaluator.chunk_bars * np.arange(6)
+
+    def draw(index: int) -> Variation:
+        return Variation(prices=prices * np.exp(0.001 * np.random.default_rng(index).standard_normal(prices.shape)))
+
+    found = []
+    for threads in ("1", "3"):
+        monkeypatch.setenv("QUANTSIM_THREADS", threads)
+        done: list[int] = []
+        found.append(
+            {
+                **evaluate_variations(evaluator, pools, draw, 9, METRICS, advance=done.append)["set"],
+                "starts": evaluate_starts(evaluator, pools, starts, n_bars - 6 * evaluator.chunk_bars, METRICS)["set"],
+            }
+        )
+        assert done == [4, 8, 9]
+    assert same(*found)
+    one = evaluate_variations(evaluator, pools, lambda _: draw(8), 1, METRICS)["set"]
+    for name in METRICS:
+        assert one["train"][name][0] == found[0]["train"][name][8]
+        assert found[0]["starts"][name].shape == (6,)
+        alone = evaluator.evaluate_at(raw, starts[5:], n_bars - 6 * evaluator.chunk_bars, METRICS)
+        assert found[0]["starts"][name][5] == pytest.approx(alone[name][0], rel=1e-10, abs=1e-13)
