@@ -9,6 +9,8 @@ import sys
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
+from quantsim.threads import THREADS, thread_count
+
 __all__ = ["XLA_FLAGS", "compilation_cache", "keep_freed_memory", "prepare_environment"]
 
 XLA_FLAGS = "--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=1000000000"
@@ -18,11 +20,16 @@ XLA_FLAGS = "--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold
 def prepare_environment(environment: MutableMapping[str, str] = os.environ) -> None:
     """Sets the environment of the command line: float64, XLA flags for fast gradients, and a cache of compiled programs.
 
+    ``QUANTSIM_THREADS``, if it is set, also limits the threads of a compiled program.
+
     Call it before JAX is imported. Variables that are already set are kept, except ``JAX_ENABLE_X64``. For the environment
     of this process, it also calls :func:`keep_freed_memory`.
 
     Args:
         environment: variables of this process, or of one to be started.
+
+    Raises:
+        ConfigError: ``QUANTSIM_THREADS`` is not valid.
 
     Example:
         >>> import quantsim
@@ -33,12 +40,15 @@ def prepare_environment(environment: MutableMapping[str, str] = os.environ) -> N
     environment.setdefault("JAX_COMPILATION_CACHE_DIR", str(compilation_cache(environment)))
     environment.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     environment.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")  # -1: no floor, on no file system
+    if environment.get(THREADS, "").strip():
+        environment.setdefault("PJRT_NPROC", str(thread_count(environment)))
     if environment is os.environ:
         keep_freed_memory()
 
 
-_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of mallopt(3)
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4  # of mallopt(3)
 _NEVER = 2**31 - 1
+_LARGEST_HEAP = 2**26  # of the arena of a thread
 
 
 def keep_freed_memory() -> None:
@@ -54,6 +64,7 @@ def keep_freed_memory() -> None:
         libc = ctypes.CDLL(None)
         libc.mallopt(_M_MMAP_MAX, 0)
         libc.mallopt(_M_TRIM_THRESHOLD, _NEVER)
+        libc.mallopt(_M_TOP_PAD, _LARGEST_HEAP)  # the arena of a thread keeps a heap that this would leave too small
 
 
 def compilation_cache(environment: Mapping[str, str] = os.environ, platform: str = sys.platform) -> Path:

@@ -8,13 +8,18 @@ from __future__ import annotations
 import sys
 
 from quantsim.environment import prepare_environment
+from quantsim.errors import ConfigError
 
 __all__ = ["main"]
 
 
 def main() -> None:
     """Prepares the process (before JAX is imported) and runs the command line."""
-    prepare_environment()
+    try:
+        prepare_environment()
+    except ConfigError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        sys.exit(2)
     try:
         from quantsim.commands.app import app
 

@@ -9,6 +9,7 @@ import pytest
 
 from quantsim import CheckpointStore, Experiment, simulator
 from quantsim.checkpoints import Checkpoint
+from quantsim.commands import main
 from quantsim.config.locate import find_study
 from quantsim.errors import PriceError
 
@@ -129,3 +130,11 @@ def test_a_system_error_is_one_message(cli, monkeypatch):
     result = cli("simulate")
     assert result.exit_code == 2
     assert result.stderr == "Error: No space left on device: somewhere\n"
+
+
+def test_a_wrong_number_of_threads_is_refused_with_the_remedy(monkeypatch, capsys):
+    monkeypatch.setenv("QUANTSIM_THREADS", "all")
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert "Error: QUANTSIM_THREADS = 'all' must be a whole number" in capsys.readouterr().err
