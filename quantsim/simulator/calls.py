@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
@@ -17,6 +17,8 @@ from quantsim.simulator.plan import Plan
 from quantsim.threads import thread_count
 
 __all__ = ["call_width", "check_resources", "cut", "run_calls"]
+
+R = TypeVar("R")
 
 _MOST_LANES = 32
 _MOST_VALUES, _MOST_VALUES_OF_SCANS = 2**19, 2**24
@@ -66,8 +68,10 @@ def _floor(number: int) -> int:
     return 1 << (number.bit_length() - 1)
 
 
-def run_calls(program: Any, arguments: Callable[[int], tuple[Any, ...]], n_calls: int) -> Iterator[Any]:
-    """Yields the results of all calls of a compiled program, in order, as arrays of NumPy.
+def run_calls(
+    program: Any, arguments: Callable[[int], tuple[Any, ...]], n_calls: int, finish: Callable[[Any], R]
+) -> Iterator[R]:
+    """Yields the finished results of all calls of a compiled program, in order.
 
     JAX releases the interpreter while a program runs, so calls run in parallel, on as many threads as
     :func:`~quantsim.threads.thread_count` and :func:`~quantsim.memory.memory_budget` allow. Calls that have not begun are
@@ -75,18 +79,19 @@ def run_calls(program: Any, arguments: Callable[[int], tuple[Any, ...]], n_calls
 
     Args:
         program: a function under ``jax.jit``.
-        arguments: returns the arguments of a call, by its number; called on the threads. Shapes are the same for all calls.
+        arguments: returns the arguments of a call, by its number. Shapes are the same for all calls.
         n_calls: number of calls, at least one.
+        finish: takes the result of a call, as arrays of NumPy. It and ``arguments`` are called on the threads.
     """
     first = arguments(0)
-    if n_calls == 1:
-        yield jax.device_get(program(*first))
-        return
 
     @in_float64
-    def result(number: int) -> Any:
-        return jax.device_get(program(*(arguments(number) if number else first)))
+    def result(number: int) -> R:
+        return finish(jax.device_get(program(*(arguments(number) if number else first))))
 
+    if n_calls == 1:
+        yield result(0)
+        return
     with ThreadPoolExecutor(min(_calls_at_once(program, first), n_calls)) as pool:
         yield from pool.map(result, range(n_calls))
 

@@ -235,18 +235,16 @@ class Evaluator:
         rows = {name: np.asarray(values) for name, values in self.arrays(sets, 2).items()}
         n_sets = len(next(iter(rows.values())))
         if different := [name for name, values in rows.items() if len(values) != n_sets]:
-            raise ParameterError(
-                f"{different[0]} has {len(rows[different[0]])} sets, but {next(iter(rows))} has {n_sets}: give all parameters "
-                "of each set"
-            )
+            sizes = f"{different[0]} has {len(rows[different[0]])} sets, but {next(iter(rows))} has {n_sets}"
+            raise ParameterError(f"{sizes}: give all parameters of each set")
         calls = cut(n_sets, call_width(plan for _, plan, _ in windows))
 
         def arguments(number: int) -> tuple[Any, ...]:
             of_call = {name: jnp.asarray(values[calls[number]]) for name, values in rows.items()}
             return windows, of_call, self.market, self.rates
 
-        samples = run_calls(sample_splits, arguments, len(calls))
-        return n_sets, (Evaluation.of(windows, found) for found in samples)
+        finish = functools.partial(Evaluation.of, windows)
+        return n_sets, run_calls(sample_splits, arguments, len(calls), finish)
 
     @in_float64
     def baselines(self, width: int = 1) -> dict[str, Baseline]:
@@ -313,8 +311,14 @@ class Evaluator:
             WindowError: a window does not fit into the data.
         """
         plan, firsts = self.planner.plan(starts, n_bars, metrics, path)
-        values, _ = results_of(plan, sample_windows(plan, self.arrays(params, 1), self.market, self.rates, firsts))
-        return {name: np.asarray(values[name]) for name in plan.metrics}
+        arrays, rows = self.arrays(params, 1), np.asarray(firsts)
+        calls = cut(rows.size, call_width([plan]))
+
+        def arguments(number: int) -> tuple[Any, ...]:
+            return plan, arrays, self.market, self.rates, jnp.asarray(rows[calls[number]])
+
+        parts = list(run_calls(sample_windows, arguments, len(calls), lambda found: results_of(plan, found)[0]))
+        return {name: np.concatenate([part[name] for part in parts])[: rows.size] for name in plan.metrics}
 
     @in_float64
     @naming_users_files()

@@ -110,9 +110,12 @@ def evaluate_variations(
         varied = _stacked([drawn[index] for index in calls[number].tolist()], tuple(pools.values()))
         return plans, params, evaluator.market, evaluator.rates, varied
 
-    results: list[dict[str, dict[str, Array]]] = []
-    for samples in run_calls(_evaluate, arguments, len(calls)):
-        results.append({split: results_of(of_pools[0], samples[split])[0] for split, of_pools, _ in plans})
+    def metrics_of(samples: SplitSamples) -> dict[str, dict[str, Array]]:
+        return {split: results_of(of_pools[0], samples[split])[0] for split, of_pools, _ in plans}
+
+    results = []
+    for result in run_calls(_evaluate, arguments, len(calls), metrics_of):
+        results.append(result)
         advance(min(len(results) * len(calls[0]), n))
     joined = jax.tree.map(lambda *blocks: np.concatenate(blocks)[:n], *results)
     return {
@@ -156,10 +159,10 @@ def evaluate_starts(
     def arguments(number: int) -> tuple[Any, ...]:
         return static, params, evaluator.market, evaluator.rates, jnp.asarray(starts[calls[number]])
 
-    parts = [
-        {name: results_of(plan, samples[name])[0] for name, plan in static}
-        for samples in run_calls(_evaluate_starts, arguments, len(calls))
-    ]
+    def metrics_of(samples: dict[str, list[Sample]]) -> dict[str, dict[str, Array]]:
+        return {name: results_of(plan, samples[name])[0] for name, plan in static}
+
+    parts = list(run_calls(_evaluate_starts, arguments, len(calls), metrics_of))
     return {
         name: {metric: np.concatenate([part[name][metric] for part in parts])[: len(starts)] for metric in metrics}
         for name in pools

@@ -113,6 +113,11 @@ def square(values: jax.Array) -> jax.Array:
     return values**2
 
 
+def float64(values: np.ndarray) -> np.ndarray:
+    assert isinstance(values, np.ndarray)
+    return values.astype(np.float64)
+
+
 def test_calls_overlap_as_far_as_threads_and_memory_allow(monkeypatch: pytest.MonkeyPatch) -> None:
     def most_at_once(threads: str, memory: str) -> int:
         running, most, lock = 0, 0, threading.Lock()
@@ -133,7 +138,7 @@ def test_calls_overlap_as_far_as_threads_and_memory_allow(monkeypatch: pytest.Mo
 
         monkeypatch.setenv("QUANTSIM_THREADS", threads)
         monkeypatch.setenv("QUANTSIM_MEMORY", memory)
-        results = list(run_calls(square, arguments, 6))
+        results = list(run_calls(square, arguments, 6, float64))
         assert [result[0] for result in results] == [0.0, 1.0, 4.0, 9.0, 16.0, 25.0]
         return most
 
@@ -156,7 +161,7 @@ def test_an_interrupt_drops_the_calls_that_have_not_begun(monkeypatch: pytest.Mo
         return (jnp.ones(4),)
 
     with pytest.raises(KeyboardInterrupt):
-        for _ in run_calls(square, arguments, 100):
+        for _ in run_calls(square, arguments, 100, float64):
             pass
     assert len(begun) < 20
 
@@ -168,7 +173,7 @@ def test_an_error_of_a_call_is_raised() -> None:
         return (jnp.ones(4),)
 
     with pytest.raises(ConfigError, match="the third call"):
-        list(run_calls(square, arguments, 50))
+        list(run_calls(square, arguments, 50, float64))
 
 
 def test_sets_of_different_numbers_are_refused() -> None:
