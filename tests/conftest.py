@@ -34,6 +34,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Shares compiled programs between the test processes, and keeps them for the next run, in pytest's own cache folder."""
     if (cache := getattr(config, "cache", None)) is not None:
         os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache.mkdir("jax")))
+        os.environ.setdefault("NUMBA_CACHE_DIR", str(cache.mkdir("numba")))
         os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
         os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
