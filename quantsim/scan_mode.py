@@ -1,7 +1,11 @@
-"""How a recursion runs: step by step, which is fastest on a CPU, or as an associative scan.
+"""How a recursion runs: as a compiled kernel, as a loop of XLA, or as an associative scan.
 
-On an accelerator, a sequential scan over many tiny steps is very slow. An associative scan composes the steps pairwise and
-needs only ``log2(N)`` rounds. Both modes give the same result; tests compare them for every recursion that has both.
+* ``"kernel"`` is fastest on a CPU. A recursion without a kernel runs as with ``"sequential"``.
+* ``"sequential"`` is a loop of XLA, step by step. It works everywhere, and is the reference.
+* ``"associative"`` is for accelerators, where a loop of many tiny steps is very slow. An associative scan composes the steps
+  pairwise and needs only ``log2(N)`` rounds.
+
+All modes give the same result; tests compare them for every recursion that has several.
 
 The mode is static: it is part of the setup for which a program is compiled.
 """
@@ -12,11 +16,15 @@ from typing import Literal
 
 import jax
 
+from quantsim.kernels import are_available
+
 __all__ = ["ScanMode", "backend_scan_mode"]
 
-ScanMode = Literal["sequential", "associative"]
+ScanMode = Literal["kernel", "sequential", "associative"]
 
 
 def backend_scan_mode() -> ScanMode:
-    """Returns the faster mode on JAX's default backend."""
-    return "sequential" if jax.default_backend() == "cpu" else "associative"
+    """Returns the fastest mode that JAX's default backend supports."""
+    if jax.default_backend() != "cpu":
+        return "associative"
+    return "kernel" if are_available() else "sequential"

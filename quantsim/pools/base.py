@@ -309,6 +309,7 @@ class Pool:
         charges: keys of ``[fees]`` that it supports; a study that sets another one is invalid.
         n_tokens: number of tokens that it needs; None for any.
         takes_swaps: whether it executes exogenous swaps.
+        has_kernel: whether path ``FEES`` without exogenous swaps runs as a compiled kernel with ``scan_mode = "kernel"``.
         follows_schedule: whether parameters may change while it runs: ``run`` takes from ``window.schedule`` all that it
             reads of the parameters, except what only matters at the first bar.
         export_remark: why a parameter set cannot be exported for deployment; None if it can.
@@ -327,6 +328,7 @@ class Pool:
     charges: tuple[str, ...] = ()
     n_tokens: int | None = None
     takes_swaps: bool = False
+    has_kernel: bool = False
     follows_schedule: bool = False
     export_remark: str | None = (
         "quantsim does not know the format of this pool's contract: parameters are listed as they are"

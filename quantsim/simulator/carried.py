@@ -100,7 +100,7 @@ def _of_pools(plan: Plan, sets: dict[str, Array], starts: Array, market: Market,
         schedule = ParameterSchedule(of_pool, starts)
         return window_values(plan, params, market, rates, starts[0], _days(plan), schedule)
 
-    return cast(Array, lanes(one, sets, sequential=plan.maps_lanes))
+    return cast(Array, lanes(one, sets, at_once=plan.lanes_at_once))
 
 
 def _days(plan: Plan) -> NDArray[np.int64]:

@@ -54,11 +54,13 @@ BenchmarkValues = tuple[Array, ...] | None
 """Values of the benchmark at the first bar of each day of every reported period, (W, D) each; None if no metric reads them."""
 
 
-def lanes(function: Callable[[Any], Any], arguments: Any, *, sequential: bool) -> Any:
-    """Maps over the leading axis of a pytree, vectorised or sequentially; see :attr:`Plan.maps_lanes`."""
-    if sequential:
-        return jax.lax.map(function, arguments)
-    return jax.vmap(function)(arguments)
+def lanes(function: Callable[[Any], Any], arguments: Any, *, at_once: int) -> Any:
+    """Maps over the leading axis of a pytree, in equal batches of at most ``at_once``; see :attr:`Plan.lanes_at_once`."""
+    n_lanes = jax.tree.leaves(arguments)[0].shape[0]
+    if n_lanes <= at_once:
+        return jax.vmap(function)(arguments)
+    batch = next(size for size in range(at_once, 0, -1) if n_lanes % size == 0)
+    return jax.lax.map(function, arguments, batch_size=batch if batch > 1 else None)
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -74,8 +76,7 @@ def sample_splits(splits: SplitPlans, sets: dict[str, Array], market: Market, ra
             tables[name] = jax.tree.map(lambda rows: rows[0], found)
         return tables
 
-    sequential = any(plan.maps_lanes for _, plan, _ in splits)
-    return cast(SplitSamples, lanes(one, sets, sequential=sequential))
+    return cast(SplitSamples, lanes(one, sets, at_once=min(plan.lanes_at_once for _, plan, _ in splits)))
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -174,7 +175,7 @@ def _each_window(
         simulated = _simulated(plan, params, market, rates, start, shared)
         return results(plan, simulated._replace(benchmark=values))
 
-    return lanes(one, (starts, benchmark), sequential=plan.maps_lanes)
+    return lanes(one, (starts, benchmark), at_once=plan.lanes_at_once)
 
 
 def window_path(

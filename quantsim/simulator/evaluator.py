@@ -66,7 +66,8 @@ class Evaluator:
         prices: prices for all its periods; by default, those that ``experiment.data`` names.
         series: setting → replacement for the file that ``experiment.series`` names: a value for every bar of
             ``prices``, (T,), or (T, n) for the oracle, or :class:`~quantsim.prices.Trades`.
-        scan_mode: ``"sequential"`` or ``"associative"``; by default, the faster one on the backend.
+        scan_mode: ``"kernel"``, ``"sequential"`` or ``"associative"``, see :mod:`quantsim.scan_mode`; by default, the fastest
+            one on the backend.
 
     Attributes:
         experiment: the experiment.

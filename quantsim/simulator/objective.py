@@ -31,12 +31,15 @@ class Objective:
         markets: prices; for the mean over prices and reversed prices, followed by the reversed ones.
         rates: fees and costs.
         benchmarks: values of the benchmark for each of ``markets``; see :meth:`for_windows`.
+        n_windows: number of windows, if all calls have equally many; static. Several sets run vectorised if all their windows
+            may.
     """
 
     plan: Plan = field(metadata={"static": True})
     markets: tuple[Market, ...]
     rates: FeeRates
     benchmarks: tuple[BenchmarkValues, ...] | None = None
+    n_windows: int = field(default=1, metadata={"static": True})
 
     def __call__(self, params: Mapping[str, Array], starts: Array) -> Array:
         """Returns the value over each window, (W,).
@@ -63,7 +66,7 @@ class Objective:
 
     def map_sets(self, function: Callable[[Any], Any], sets: Any) -> Any:
         """Maps over the leading axis of a pytree of parameter sets, vectorised or sequentially, whichever is faster."""
-        return lanes(function, sets, sequential=self.plan.maps_lanes)
+        return lanes(function, sets, at_once=max(1, self.plan.lanes_at_once // self.n_windows))
 
     def for_windows(self, starts: Array) -> Objective:
         """Returns the same for calls with exactly these windows, (W,), with everything that parameter sets have in common.
@@ -72,7 +75,7 @@ class Objective:
         benchmark.
         """
         found = (benchmark_values(self.plan, market, self.rates, starts) for market in self.markets)
-        return replace(self, benchmarks=tuple(found))
+        return replace(self, benchmarks=tuple(found), n_windows=starts.shape[0])
 
     def with_price_noise(self, scale: float, key: Array) -> Objective:
         """Returns the same with prices times ``exp(scale·ε)``; ``ε`` is independent standard normal for every bar and token."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -87,11 +88,30 @@ class Plan:
 
     @property
     def maps_lanes(self) -> bool:
-        """Whether parameter sets and windows run sequentially, instead of vectorised.
+        """Whether parameter sets and windows are passes over every bar, which gain nothing from ``vmap`` on a CPU."""
+        return self.every_bar and self.setup.scan_mode != "associative"
 
-        A long sequential pass gains nothing from ``vmap`` on a CPU; on an accelerator it does.
+    @property
+    def lanes_at_once(self) -> int:
+        """The largest number of parameter sets or windows that run vectorised; the others follow, batch after batch.
+
+        A kernel spreads its lanes over threads, but the arrays of all lanes take memory.
         """
-        return self.every_bar and self.setup.scan_mode == "sequential"
+        if not self.maps_lanes:
+            return sys.maxsize
+        if self.path is not Path.FEES or not _runs_in_kernel(self.setup):
+            return 1
+        return max(1, _MOST_VALUES // (self.shape.n_bars * self.setup.n_tokens))
+
+
+_MOST_VALUES = 2**22
+"""Of one array with a value per lane, bar and token, 32 MB; a gradient needs about ten such arrays at a time."""
+
+
+def _runs_in_kernel(setup: PoolSetup[Any]) -> bool:
+    """Whether the passes of a pool and of its subsidiaries run as kernels."""
+    own = setup.scan_mode == "kernel" and setup.pool.has_kernel and not setup.has_trades
+    return own and all(_runs_in_kernel(part.setup) for part in setup.subsidiaries)
 
 
 def make_plan(

@@ -22,7 +22,7 @@ def pool_setup(experiment: Experiment, bar_minutes: int, scan_mode: ScanMode | N
     Args:
         experiment: experiment with the pool and its subsidiaries.
         bar_minutes: length of a bar, in minutes.
-        scan_mode: scan mode; by default, the faster one on the backend.
+        scan_mode: scan mode; by default, the fastest one on the backend.
 
     Raises:
         ConfigError: a chunk or a ramp is not a whole number of bars.

@@ -180,8 +180,8 @@ def _evaluate(
         seen, costs = market._replace(**variation.market), rates._replace(**variation.rates)
         return cast(SplitSamples, sample_pools(plans, own, seen, costs))
 
-    sequential = any(plan.maps_lanes for _, of_pools, _ in plans for plan in of_pools)
-    return cast(SplitSamples, lanes(one, varied, sequential=sequential))
+    at_once = min(plan.lanes_at_once for _, of_pools, _ in plans for plan in of_pools)
+    return cast(SplitSamples, lanes(one, varied, at_once=at_once))
 
 
 @functools.partial(jax.jit, static_argnums=0)

@@ -1,4 +1,4 @@
-"""The hand-written adjoint of the fee recursion: against automatic differentiation, and against finite differences."""
+"""The hand-written adjoints of the fee recursion, XLA's and the kernel's: against automatic and finite differences."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from pool_support import FEES, Layout, make_experiment, ramps_of, random_params,
 
 from quantsim.pools import PoolSetup
 from quantsim.pools.market import FeeRates, Market, at_bars, fee_rates, market
+from quantsim.pools.weighted.fee_kernels import kernel_pass
 from quantsim.pools.weighted.fee_path import autodiff_log_reserves, bar_pools, fee_log_reserves
+from quantsim.pools.weighted.fee_run import volume_in
 from quantsim.pools.weighted.interpolation import bar_weights
 from quantsim.pools.weighted.weights import Steering
 from quantsim.simulator.setup import pool_setup
@@ -69,15 +71,49 @@ def case(
     return setup, jax.tree.map(jnp.asarray, arguments)
 
 
+def with_volume(run: Any, setup: PoolSetup[Steering], *arguments: Any) -> tuple[jax.Array, jax.Array]:
+    """The log reserves, and the value of the arbitrageurs' input at every bar."""
+    path, rates = run(setup, *arguments), at_bars(arguments[3], slice(1, None))
+    volume = sum(volume_in(pool, rates, setup) for pool in bar_pools(path, *arguments[1:], setup))
+    return path, jnp.concatenate([jnp.zeros(1), volume])
+
+
+def in_kernel(setup: PoolSetup[Steering], initial: Any, log_prices: Any, weights: Any, rates: Any) -> Any:
+    return kernel_pass(initial, log_prices, weights if setup.own.moves else weights[:1], rates)
+
+
+RUNS = (
+    functools.partial(with_volume, fee_log_reserves),
+    functools.partial(with_volume, autodiff_log_reserves),
+    in_kernel,
+)
+
+
 @functools.partial(jax.jit, static_argnums=0)
-def both_pullbacks(
-    setup: PoolSetup[Steering], arguments: Arguments, cotangent: jax.Array
-) -> list[tuple[jax.Array, Arguments]]:
+def pullbacks(
+    setup: PoolSetup[Steering], arguments: Arguments, cotangents: tuple[jax.Array, jax.Array]
+) -> list[tuple[tuple[jax.Array, jax.Array], Arguments]]:
+    """Results and cotangents: written, automatic, and the kernel's."""
     found = []
-    for function in (fee_log_reserves, autodiff_log_reserves):
-        path, pull = jax.vjp(functools.partial(function, setup), *arguments)
-        found.append((path, pull(cotangent)))
+    for function in RUNS:
+        results, pull = jax.vjp(functools.partial(function, setup), *arguments)
+        found.append((results, pull(cotangents)))
     return found
+
+
+def check_kernel(setup: PoolSetup[Steering], arguments: Arguments, xla: Any, kernel: Any) -> None:
+    """Compares the kernel with XLA's loop: results and cotangents."""
+    (path, volume), cotangents = xla
+    (own_path, own_volume), own = kernel
+    np.testing.assert_allclose(own_path, path, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(own_volume, volume, rtol=0, atol=1e-11 * float(volume.max()) + 1e-9)
+    weights = [np.asarray(found[2]) for found in (own, cotangents)]
+    assert_close("weights", *(by_runs(part, np.asarray(arguments[2])) for part in weights), rtol=1e-12)
+    for name, mine, wanted in zip(("initial", "log_prices"), own, cotangents, strict=False):
+        assert_close(name, mine, wanted, rtol=1e-12)
+    for name in FeeRates._fields:
+        if name != "noise_trader_ratio" or setup.costs.has_noise:
+            assert_close(name, getattr(own[3], name), getattr(cotangents[3], name), rtol=1e-11)  # sums that cancel
 
 
 # Where no fee stays in the pool, a trade leaves it exactly on the edge of the band. A second event at the same weights then
@@ -96,10 +132,14 @@ CASES = [
 def test_the_adjoint_equals_autodiff(rule: str, variant: str, n_tokens: int) -> None:
     for seed in range(2):
         setup, arguments = case(rule, n_tokens, variant, seed)
-        cotangent = np.random.default_rng(seed).standard_normal(arguments[1].shape)
-        for of in (cotangent, np.where(np.arange(LAYOUT.n_bars)[:, None] == LAYOUT.n_bars - 1, cotangent, 0.0)):
-            (path, written), (plain, automatic) = both_pullbacks(setup, arguments, jnp.asarray(of))
-            np.testing.assert_array_equal(path, plain)
+        cotangent, of_volume = drawn_cotangents(arguments, seed)
+        last = np.arange(LAYOUT.n_bars) == LAYOUT.n_bars - 1
+        for of in ((cotangent, of_volume), (cotangent * last[:, None], of_volume * last)):
+            xla, (plain, automatic), kernel = pullbacks(setup, arguments, of)
+            (path, _), written = xla
+            np.testing.assert_array_equal(path, plain[0])
+            if variant not in ON_THE_EDGE:
+                check_kernel(setup, arguments, xla, kernel)
             weights = [np.asarray(found[2]) for found in (written, automatic)]
             if on_the_edge := variant in ON_THE_EDGE and setup.own.moves:
                 weights = [by_runs(part, np.asarray(arguments[2])) for part in weights]
@@ -127,9 +167,10 @@ def test_the_adjoint_equals_autodiff_where_costs_vary(rule: str, variant: str, n
     """The cotangents of costs, too, bar by bar: those of a fee that a rule sets reach its parameters through them."""
     setup, arguments = case(rule, n_tokens, variant, 1, varying=True, every=every)
     assert arguments[3].swap_fee.shape == arguments[1].shape[:1]
-    cotangent = np.random.default_rng(2).standard_normal(arguments[1].shape)
-    (path, written), (plain, automatic) = both_pullbacks(setup, arguments, jnp.asarray(cotangent))
-    np.testing.assert_array_equal(path, plain)
+    xla, (plain, automatic), kernel = pullbacks(setup, arguments, drawn_cotangents(arguments, 2))
+    (path, _), written = xla
+    np.testing.assert_array_equal(path, plain[0])
+    check_kernel(setup, arguments, xla, kernel)
     for name, mine, wanted in zip(("initial", "log_prices", "weights"), written[:3], automatic[:3], strict=True):
         assert_close(name, mine, wanted)
     for name in FeeRates._fields:
@@ -138,15 +179,23 @@ def test_the_adjoint_equals_autodiff_where_costs_vary(rule: str, variant: str, n
     assert np.count_nonzero(written[3].swap_fee) > 3
 
 
+def drawn_cotangents(arguments: Arguments, seed: int) -> tuple[jax.Array, jax.Array]:
+    generator, (n_bars, n_tokens) = np.random.default_rng(seed), arguments[1].shape
+    return jnp.asarray(generator.standard_normal((n_bars, n_tokens))), jnp.asarray(
+        1e-4 * generator.standard_normal(n_bars)
+    )
+
+
 def by_runs(cotangent: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Sums over runs of bars with equal weights."""
     starts = np.flatnonzero(np.r_[True, (np.diff(weights, axis=0) != 0).any(axis=1)])
     return np.add.reduceat(cotangent, starts, axis=0)
 
 
-def assert_close(name: str, mine: Any, wanted: Any) -> None:
+def assert_close(name: str, mine: Any, wanted: Any, rtol: float = 1e-10) -> None:
+    """Compares arrays relative to the largest element."""
     assert np.isfinite(mine).all(), name
-    np.testing.assert_allclose(mine, wanted, rtol=0, atol=1e-10 * max(np.abs(wanted).max(), 1e-3), err_msg=name)
+    np.testing.assert_allclose(mine, wanted, rtol=0, atol=rtol * max(np.abs(wanted).max(), 1e-3), err_msg=name)
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -197,8 +246,9 @@ def test_no_trade_at_all() -> None:
     setup, (_, log_prices, weights, rates) = case("momentum", 3, "noise_gas_protocol")
     still, even = jnp.zeros_like(log_prices), jnp.full_like(weights, 1 / 3)
     initial = jnp.log(setup.initial_value * even[0])
-    cotangent = jnp.ones_like(still)
-    (path, written), _ = both_pullbacks(setup, (initial, still, even, rates), cotangent)
-    np.testing.assert_array_equal(path, jnp.broadcast_to(initial, path.shape))
-    np.testing.assert_array_equal(written[0], np.full(3, LAYOUT.n_bars))
-    assert not any(np.asarray(part).any() for part in jax.tree.leaves(written[1:]))
+    cotangents = jnp.ones_like(still), jnp.ones_like(still[:, 0])
+    xla, _, kernel = pullbacks(setup, (initial, still, even, rates), cotangents)
+    for (path, volume), written in (xla, kernel):
+        np.testing.assert_array_equal(path, jnp.broadcast_to(initial, path.shape))
+        np.testing.assert_array_equal(written[0], np.full(3, LAYOUT.n_bars))
+        assert not any(np.asarray(part).any() for part in jax.tree.leaves((volume, written[1:])))

@@ -15,10 +15,11 @@ from quantsim.pools.base import PoolSetup, Run, Window
 from quantsim.pools.market import FeeRates, Market, Orders, at_bars
 from quantsim.pools.weighted.arbitrage import PoolState, kept_fee, settle
 from quantsim.pools.weighted.exogenous_swaps import Fills, base_prices, fills_of, window_orders
+from quantsim.pools.weighted.fee_kernels import kernel_pass
 from quantsim.pools.weighted.fee_path import event_pools, fee_log_reserves, traded_log_reserves
 from quantsim.pools.weighted.weights import Steering
 
-__all__ = ["FeeRun", "fee_run"]
+__all__ = ["FeeRun", "fee_run", "volume_in"]
 
 Bars = NDArray[np.int64]
 
@@ -38,6 +39,7 @@ class FeeRun(Run):
         orders: exogenous swaps of the window; None if there are none.
         arbitraged: (T, n) log reserves of every bar before its exogenous swaps; None if there are none.
         base: (n,) prices that ``log_prices`` is relative to; None without exogenous swaps.
+        volume: (ceil(T/k),) value of the arbitrageurs' effective input at every visit, if the pass has computed it.
     """
 
     log_reserves: Array
@@ -49,6 +51,7 @@ class FeeRun(Run):
     orders: Orders | None = None
     arbitraged: Array | None = None
     base: Array | None = None
+    volume: Array | None = None
 
     def _values_at(self, bars: Bars) -> Array:
         """Returns the value of each token's reserves at chosen bars, (S, n), in the quote currency; constant between visits."""
@@ -81,10 +84,13 @@ class FeeRun(Run):
         stride = self.setup.arb_frequency
         visited = slice(None, None, stride)
         rates = at_bars(self.rates, visited)
+        if self.volume is not None:
+            earned = kept_fee(rates) * self.volume * (1.0 + rates.noise_trader_ratio)
+            return total + jnp.stack([jnp.sum(earned[period.visits(stride)]) for period in periods])
         before = self.log_reserves[:-1] if self.orders is None else self.log_reserves[stride - 1 : -1 : stride]
         states = event_pools(before, self.log_prices[visited], self.weights[visited], rates, self.setup)
         rates = at_bars(rates, slice(1, None))
-        volume = sum(_volume_in(state, rates, self.setup) for state in states)
+        volume = sum(volume_in(state, rates, self.setup) for state in states)
         earned = kept_fee(rates) * volume * (1.0 + rates.noise_trader_ratio)
         earned = jnp.concatenate([jnp.zeros(1), earned])  # nobody trades at the window's first bar
         return total + jnp.stack([jnp.sum(earned[period.visits(stride)]) for period in periods])
@@ -116,11 +122,15 @@ def fee_run(setup: PoolSetup[Steering], weights: Array, market: Market, rates: F
         swaps = orders, arbitraged, base_prices(market)
         return FeeRun(log_reserves, log_prices, prices, weights, rates, setup, *swaps)
     visited = slice(None, None, setup.arb_frequency)
+    if setup.scan_mode == "kernel":
+        seen = weights[visited] if setup.own.moves else weights[:1]
+        log_reserves, volume = kernel_pass(initial, log_prices[visited], seen, at_bars(rates, visited))
+        return FeeRun(log_reserves, log_prices, prices, weights, rates, setup, volume=volume)
     log_reserves = fee_log_reserves(setup, initial, log_prices[visited], weights[visited], at_bars(rates, visited))
     return FeeRun(log_reserves, log_prices, prices, weights, rates, setup)
 
 
-def _volume_in(state: PoolState, rates: FeeRates, setup: PoolSetup[Steering]) -> Array:
+def volume_in(state: PoolState, rates: FeeRates, setup: PoolSetup[Steering]) -> Array:
     """Returns the value of the arbitrageurs' input per event, before the fee, (T-1,)."""
     values = jnp.exp(state.log_reserves + state.log_prices)
     return jnp.sum(values * jnp.expm1(settle(state, rates, setup.costs).rise), axis=-1)

@@ -145,6 +145,7 @@ POOL = Pool(
     check=check_steering,
     charges=ALL_COSTS,
     takes_swaps=True,
+    has_kernel=True,
     follows_schedule=True,
     export_remark=None,
 )
