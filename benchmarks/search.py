@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import os
 
-from quantsim.environment import XLA_FLAGS
+from quantsim.environment import xla_flags
 
-os.environ.setdefault("XLA_FLAGS", XLA_FLAGS)
+os.environ.setdefault("XLA_FLAGS", xla_flags())
 os.environ.setdefault("JAX_ENABLE_X64", "1")
 
 import argparse

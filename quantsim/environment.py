@@ -11,14 +11,31 @@ from pathlib import Path
 
 from quantsim.threads import THREADS, thread_count
 
-__all__ = ["XLA_FLAGS", "compilation_cache", "keep_freed_memory", "kernel_cache", "prepare_environment"]
+__all__ = ["compilation_cache", "keep_freed_memory", "kernel_cache", "prepare_environment", "xla_flags"]
 
-XLA_FLAGS = "--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=1000000000"
-"""Keeps the bodies of long scans compiled as one loop on the CPU; some gradients are 12 times faster with it."""
+_LONG_LOOPS = "--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=1000000000"
+_FAST_COMPILATION = "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
+_KNOWN = ((0, 7), (0, 10))
+
+
+def xla_flags(jaxlib: tuple[int, ...] | None = None) -> str:
+    """Returns the flags of XLA for programs on the CPU.
+
+    One keeps the bodies of long scans compiled as one loop, with which some gradients are 12 times faster. The others take
+    the older emitters, on one thread a program: compilation takes two thirds of the processor time, and programs run as fast.
+    XLA aborts the process on flags that it does not know, so those are left out for other versions than were tested.
+
+    Args:
+        jaxlib: version of jaxlib; by default, the installed one.
+    """
+    from jaxlib.version import __version_info__ as installed
+
+    tested = _KNOWN[0] <= (jaxlib or installed)[:2] <= _KNOWN[1]
+    return f"{_LONG_LOOPS} {_FAST_COMPILATION}" if tested else _LONG_LOOPS
 
 
 def prepare_environment(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Sets the environment of the command line: float64, XLA flags for fast gradients, and a cache of compiled programs.
+    """Sets the environment of the command line: float64, :func:`xla_flags`, and a cache of compiled programs.
 
     ``QUANTSIM_THREADS``, if it is set, also limits the threads of a compiled program.
 
@@ -36,7 +53,8 @@ def prepare_environment(environment: MutableMapping[str, str] = os.environ) -> N
         >>> quantsim.prepare_environment()  # doctest: +SKIP
     """
     environment["JAX_ENABLE_X64"] = "1"
-    environment.setdefault("XLA_FLAGS", XLA_FLAGS)
+    if "XLA_FLAGS" not in environment:
+        environment["XLA_FLAGS"] = xla_flags()
     environment.setdefault("JAX_COMPILATION_CACHE_DIR", str(compilation_cache(environment)))
     environment.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     environment.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")  # -1: no floor, on no file system

@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from quantsim.environment import XLA_FLAGS
+from quantsim.environment import xla_flags
 
-# Older emitters, and one thread for each program: compilation takes less than half the time of all cores.
-os.environ["XLA_FLAGS"] = f"{XLA_FLAGS} --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
+os.environ["XLA_FLAGS"] = xla_flags()
 os.environ["JAX_ENABLE_X64"] = "1"
 # Without LLVM's optimizations, in half the time: the same operations, but for some roundings. Child processes inherit it.
 os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"

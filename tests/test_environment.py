@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from quantsim.environment import compilation_cache, prepare_environment
+from quantsim.environment import compilation_cache, prepare_environment, xla_flags
 from quantsim.errors import ConfigError
 
 
@@ -29,6 +29,15 @@ def test_variables_that_are_set_are_kept():
     prepare_environment(environment)
     assert environment["JAX_COMPILATION_CACHE_DIR"] == "/mine"
     assert environment["XLA_FLAGS"] == "--xla_mine"
+
+
+def test_versions_of_xla_that_were_not_tested_get_no_flag_that_they_may_not_know():
+    tested, later = xla_flags((0, 7, 0)), xla_flags((0, 11, 0))
+    assert tested.split()[0] == later
+    assert "xla_cpu_use_fusion_emitters=false" in tested
+    environment: dict[str, str] = {}
+    prepare_environment(environment)
+    assert environment["XLA_FLAGS"] == xla_flags()
 
 
 def test_the_number_of_threads_limits_compiled_programs():
