@@ -84,8 +84,7 @@ class Registry(Generic[T]):
 
     def names(self) -> tuple[str, ...]:
         """Returns the names of all objects of quantsim, sorted. Only imports the package, not its modules."""
-        modules = pkgutil.iter_modules(importlib.import_module(self.package).__path__)
-        return tuple(sorted({module.name for module in modules} - self.others))
+        return tuple(name for name in _module_names(self.package) if name not in self.others)
 
     def checked(self, name: str, known: Mapping[str, SourceName] | None = None) -> str:
         """Returns the name after checking that the object exists; a name in a user's file gets the hash of the file.
@@ -119,6 +118,12 @@ class Registry(Generic[T]):
             raise ConfigError(f"unknown {self.called} {name!r}: {remedy}")
         found: T = getattr(importlib.import_module(f"{self.package}.{name}"), self.attribute)
         return found
+
+
+@functools.cache
+def _module_names(package: str) -> tuple[str, ...]:
+    """Returns the names of the modules of a package, sorted."""
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(importlib.import_module(package).__path__)))
 
 
 def names_in_file(path: str | os.PathLike[str], kind: Any) -> tuple[str, ...]:
