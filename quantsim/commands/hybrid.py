@@ -52,7 +52,7 @@ def hybrid(
         typer.Option(
             min=1,
             max=MOST_JOBS,
-            help="Number of trials that are evaluated at the same time; it does not affect results.",
+            help="Number of trials that are evaluated at the same time; it does not affect results. Default: all processors.",
         ),
     ] = None,
     storage: Storage = None,

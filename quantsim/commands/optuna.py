@@ -55,7 +55,7 @@ def optuna(
         typer.Option(
             min=1,
             max=MOST_JOBS,
-            help="Number of trials that are evaluated at the same time; it does not affect results.",
+            help="Number of trials that are evaluated at the same time; it does not affect results. Default: all processors.",
         ),
     ] = None,
     backend: Annotated[

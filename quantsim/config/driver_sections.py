@@ -217,7 +217,8 @@ class Search(Section, decides=Decides.TRIALS):
     """The search driver. ``space`` names a file of ranges; unless set, it is the rule's own.
 
     ``ranges`` are tables as in that file, each in place of that parameter's own. ``batch`` trials are drawn before any of them
-    is known, and ``jobs`` of them are evaluated at the same time; ``jobs`` makes no difference to the trials. ``max_minutes``
+    is known, and ``jobs`` of them are evaluated at the same time, by default as many as there are threads
+    (:func:`~quantsim.threads.thread_count`); ``jobs`` makes no difference to the trials. ``max_minutes``
     ends a session: nothing is evaluated after so long, and the same search goes on in the next. ``fixed`` takes parameters out
     of the search: human-readable name = value. ``objectives`` are several metrics of the training period instead of the one
     objective, maximised, or minimised with a minus before the name. Pruned are trials whose mean over the first blocks of the
@@ -226,7 +227,7 @@ class Search(Section, decides=Decides.TRIALS):
     """
 
     trials: Annotated[Trials, Decides.NOTHING] = 200
-    jobs: Annotated[Jobs, Decides.NOTHING] = 1
+    jobs: Annotated[Jobs | None, Decides.NOTHING] = None
     batch: Annotated[int, Field(ge=1, le=MOST_JOBS)] = 8
     max_minutes: Annotated[Positive | None, Decides.NOTHING] = None
     space: Annotated[str | None, Decides.NOTHING] = None

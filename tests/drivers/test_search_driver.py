@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import socket
 import subprocess
 import sys
+import threading
 
 import optuna
 import pytest
@@ -94,7 +96,7 @@ def test_an_extended_study_has_the_same_trials(tmp_path, store):
 def test_ctrl_c_keeps_finished_trials_and_the_study_resumes(tmp_path, store):
     whole = search(store, storage=tmp_path / "whole.journal")
     with pytest.raises(KeyboardInterrupt):
-        search(store, make_evaluator=Interrupted)
+        search(store, make_evaluator=Interrupted, jobs=1)
     (stored,) = store.find_runs(status="interrupted")
     assert stored.reason == "interrupted by the user"
     assert len(store.checkpoints(run_id=stored.run_id)) == 5
@@ -336,3 +338,16 @@ def test_optunas_log_level_is_restored(store):
 def test_importing_does_not_load_optuna():
     code = "import sys, quantsim, quantsim.drivers.search; assert 'optuna' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_by_default_a_search_uses_all_threads(store, monkeypatch):
+    monkeypatch.setenv("QUANTSIM_THREADS", "3")
+    meeting, numbers = threading.Barrier(3), itertools.count()
+
+    class Meeting(Fake):
+        def evaluate_sets(self, sets):
+            if 1 <= next(numbers) <= 3:  # the first call runs alone, to compile
+                meeting.wait(30)
+            return super().evaluate_sets(sets)
+
+    assert search(store, make_evaluator=Meeting, trials=8).n_failed == 0

@@ -79,7 +79,7 @@ def run_hybrid(
         store: store for the checkpoints.
         series: series in memory instead of files; see :class:`~quantsim.simulator.Evaluator`.
         storage: storage of the study, as in :func:`~quantsim.drivers.search.run_search`.
-        jobs: number of parallel evaluations of the searches; default: that of the experiment.
+        jobs: number of parallel evaluations of the searches; as in :func:`~quantsim.drivers.search.run_search`.
         group: id of the group of a new run of the search in the store, and its position in it; None for none.
         progress: function that is called after every step of a search and every report of gradient training.
         take_over: whether to run a study whose lease a process on another machine holds.

@@ -51,6 +51,7 @@ from quantsim.report.study_note import describe_prices, selection_advice, study_
 from quantsim.search_space import SearchSpace, load_search_space
 from quantsim.storages.location import Location, describe_storage
 from quantsim.storages.opened import opened_storage
+from quantsim.threads import thread_count
 
 __all__ = ["MAX_FAILURES_IN_A_ROW", "Info", "SearchDriver", "State", "check_search"]
 
@@ -144,7 +145,8 @@ class SearchDriver(Driver[State, Info, SearchProgress]):
         """Checks everything, and makes the evaluator. Arguments and errors: :func:`~quantsim.drivers.search.run_search`."""
         self.trials = checked_count("trials", _given(trials, experiment.search.trials), MOST_TRIALS)
         of_cluster = jobs is None and address is not None
-        self._n_jobs = None if of_cluster else checked_count("jobs", _given(jobs, experiment.search.jobs), MOST_JOBS)
+        wanted = _given(_given(jobs, experiment.search.jobs), thread_count())
+        self._n_jobs = None if of_cluster else checked_count("jobs", wanted, MOST_JOBS)
         self.space = check_search(experiment, study_name=study_name, backend=backend, address=address)
         self.experiment = experiment
         self.prices = experiment.load_prices(given_series=series or ()) if prices is None else prices

@@ -95,8 +95,8 @@ def run_search(
             database URL, or ``grpc://host:port``. By default, a journal file beside the store, or the database of a
             store on a server.
         study_name: name of the study; by default, the experiment's name and a hash of everything that distinguishes studies.
-        jobs: number of parallel evaluations; by default, that of the experiment, or all workers of the cluster at
-            ``address``.
+        jobs: number of parallel evaluations; by default, that of the experiment, else
+            :func:`~quantsim.threads.thread_count`, or all workers of the cluster at ``address``.
         trials: number of trials of the study in the end; by default, that of the experiment.
         enqueue: human-readable parameters to try first, such as those of checkpoints. Sets that the study has already are
             skipped.
