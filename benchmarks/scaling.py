@@ -2,22 +2,22 @@
 
     python benchmarks/scaling.py FILE [--only TEXT ...] [--plot docs/images/scaling.png]
 
-Each point is a process of its own on synthetic minutes; its figures are a line of JSON in FILE. Points that FILE has are not
-measured again. From one point, each of the three numbers is varied alone. Time is the shortest of three calls, without
-compilation. Memory is the peak of the resident set during the first call after compilation, above that before the call; the
-peak of the whole process, with Python, JAX, its compiler and the prices, stands beside it. The slope is that of a straight
-line through the logarithms: 1 if time or memory is proportional, 0 if it does not grow.
+Points are measured on synthetic minutes, forward and gradient each in a process of its own; the figures of a point are a line
+of JSON in FILE. Points that FILE has are not measured again. From one point, each of the three numbers is varied alone. Time is
+the shortest of three calls after the first. Memory is the peak of the resident set during the first call, above that before
+it; programs come from the cache of compiled programs, so that the compiler's memory does not count. The peak of the whole
+process, with Python, JAX and the prices, stands beside it. The slope is that of a straight line through the logarithms: 1 if
+time or memory is proportional, 0 if it does not grow.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -91,11 +91,8 @@ class Memory:
         Path("/proc/self/clear_refs").write_text("5")
 
 
-def measure(point: Point) -> dict[str, Any]:
-    """Measures a point in this process."""
-    import quantsim
-
-    quantsim.prepare_environment()
+def calls_of(point: Point) -> dict[str, Callable[[], Any]]:
+    """What is measured at a point: a metric of all sets, and its gradient."""
     from inputs import FEE, METRIC, spread_sets, synthetic_prices
 
     from quantsim import Evaluator, Experiment
@@ -115,35 +112,39 @@ def measure(point: Point) -> dict[str, Any]:
     evaluator = Evaluator(study, prices)
     sets = spread_sets(study, point.n_sets)
     first, n_bars = evaluator.splits["train"]
-    calls = {
+    return {
         "forward": lambda: evaluator.evaluate_sets(sets, [METRIC], splits=["train"]),
         "gradient": lambda: evaluator.value_and_grad(sets, [first], n_bars, METRIC),
     }
-    found: dict[str, Any] = asdict(point) | {"n_bars": n_bars}
-    process = 0.0
-    for kind, call in calls.items():
-        call()  # compiles
-        process = max(process, Memory.megabytes("VmHWM"))
-        Memory.forget_peak()
-        before, times = Memory.megabytes("VmRSS"), []
-        for _ in range(3):
-            begun = time.perf_counter()
-            call()
-            times.append(time.perf_counter() - begun)
-        peak = Memory.megabytes("VmHWM")
-        process = max(process, peak)
-        found |= {f"{kind}_ms": 1e3 * min(times), f"{kind}_mb": peak - before, f"{kind}_process_mb": process}
-    return found
 
 
-def in_process(point: Point) -> dict[str, Any]:
-    """Measures a point in a new process, whose allocator returns freed memory to the system."""
-    command = [sys.executable, __file__, "--point", json.dumps(asdict(point))]
-    environment = {**os.environ, "MALLOC_TRIM_THRESHOLD_": str(2**17)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)  # noqa: S603 - this file
-    if done.returncode:
-        raise RuntimeError(f"{point}: {done.stderr[-500:]}")
-    found: dict[str, Any] = json.loads(done.stdout)
+def measure(point: Point, kind: str) -> dict[str, float]:
+    """Measures one kind of call in this process."""
+    call = calls_of(point)[kind]
+    Memory.forget_peak()
+    before, times = Memory.megabytes("VmRSS"), []
+    call()
+    peak = Memory.megabytes("VmHWM")
+    for _ in range(3):
+        begun = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - begun)
+    return {
+        f"{kind}_ms": 1e3 * min(times),
+        f"{kind}_mb": peak - before,
+        f"{kind}_process_mb": Memory.megabytes("VmHWM"),
+    }
+
+
+def measured(point: Point) -> dict[str, Any]:
+    """Measures a point in new processes, the first of which compiles."""
+    found: dict[str, Any] = asdict(point)
+    for kind in ("compile", *KINDS):
+        command = [sys.executable, __file__, "--point", json.dumps(asdict(point)), "--kind", kind]
+        done = subprocess.run(command, capture_output=True, text=True)  # noqa: S603 - this file
+        if done.returncode:
+            raise RuntimeError(f"{point}: {done.stderr[-500:]}")
+        found |= json.loads(done.stdout)
     return found
 
 
@@ -202,9 +203,17 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", metavar="TEXT", help="only points whose JSON contains one of these texts")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draws the picture")
     parser.add_argument("--point", help=argparse.SUPPRESS)
+    parser.add_argument("--kind", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.point:
-        print(json.dumps(measure(Point(**json.loads(options.point)))))
+        import quantsim
+
+        quantsim.prepare_environment()
+        point = Point(**json.loads(options.point))
+        found = measure(point, options.kind) if options.kind in KINDS else {}
+        for call in calls_of(point).values() if not found else ():
+            call()
+        print(json.dumps(found))
         return
     if options.file is None:
         parser.error("give a file for the measurements")
@@ -215,7 +224,7 @@ def main() -> None:
             text = json.dumps(asdict(point))
             if point in there or (options.only is not None and not any(one in text for one in options.only)):
                 continue
-            rows.append(in_process(point))
+            rows.append(measured(point))
             file.write(json.dumps(rows[-1]) + "\n")
             file.flush()
     console = Console(width=140)

@@ -121,7 +121,7 @@ class Workloads:
 
     def _search(self, jobs: str) -> Workload:
         """A whole search, with study and checkpoint store, whose programs are compiled."""
-        evaluator, n_trials = self._splits_evaluator("2"), 100
+        evaluator, n_trials = self._splits_evaluator("2"), 200
 
         def make(_experiment: Experiment, _prices: Prices, _series: Mapping[str, Any] | None) -> Evaluator:
             return evaluator

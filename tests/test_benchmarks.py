@@ -175,3 +175,12 @@ def test_growth_is_measured_along_each_number_alone():
         for fees in (True, False):
             assert [row[axis] for row in scaling.along(every, axis, fees)] == list(numbers)
     assert scaling.LARGEST in scaling.points()
+
+
+def test_the_driver_bounds_the_trials_a_second():
+    rate = module("cluster").trials_a_second
+    assert rate(0.01, 0.1, 1, 8) == pytest.approx(1.0 / 0.11)
+    assert (
+        rate(0.01, 0.1, 8, 8) == rate(0.01, 0.1, 100, 8) == pytest.approx(8.0 / 0.18)
+    )  # the others have nothing to do
+    assert rate(0.01, 0.1, 100, 10_000) < 1.0 / 0.01
