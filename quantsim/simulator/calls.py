@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -21,11 +21,13 @@ __all__ = ["call_width", "check_resources", "cut", "run_calls"]
 R = TypeVar("R")
 
 _MOST_LANES = 32
-_MOST_VALUES, _MOST_VALUES_OF_SCANS = 2**19, 2**24
+_MOST_VALUES, _MOST_VALUES_OF_SCANS = 2**21, 2**24
 """Values of an array with all lanes of a call: enough that the fixed cost of a call does not show. Calls on the CPU run at the
 same time, so that short ones use the caches of their cores. An accelerator, which has associative scans, runs one at a time."""
 
 _compiling = threading.Lock()
+_bytes: dict[Hashable, int] = {}
+"""Memory of a call by program, its static argument and shapes; JAX keeps the programs as long."""
 
 
 def check_resources() -> None:
@@ -78,7 +80,7 @@ def run_calls(
     dropped after an error or an interrupt.
 
     Args:
-        program: a function under ``jax.jit``.
+        program: a function under ``jax.jit`` whose first argument is static.
         arguments: returns the arguments of a call, by its number. Shapes are the same for all calls.
         n_calls: number of calls, at least one.
         finish: takes the result of a call, as arrays of NumPy. It and ``arguments`` are called on the threads.
@@ -87,7 +89,7 @@ def run_calls(
 
     @in_float64
     def result(number: int) -> R:
-        return finish(jax.device_get(program(*(arguments(number) if number else first))))
+        return finish(jax.tree.map(np.asarray, program(*(arguments(number) if number else first))))
 
     if n_calls == 1:
         yield result(0)
@@ -100,9 +102,10 @@ def _calls_at_once(program: Any, arguments: tuple[Any, ...]) -> int:
     """Returns the number of calls that run at the same time; compiles the program if no call has done that before."""
     if jax.default_backend() != "cpu":
         return 1
+    static, *others = arguments
+    key = (program, static, tuple((leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(others)))
     with _compiling:
-        sizes = program.lower(*arguments).compile().memory_analysis()
-    if sizes is None:  # a backend may not know
-        return 1
-    n_bytes: int = sizes.temp_size_in_bytes + sizes.argument_size_in_bytes + sizes.output_size_in_bytes
-    return max(1, min(thread_count(), memory_budget() // max(n_bytes, 1)))
+        if key not in _bytes:
+            sizes = program.lower(*arguments).compile().memory_analysis()
+            _bytes[key] = sizes.temp_size_in_bytes + sizes.argument_size_in_bytes + sizes.output_size_in_bytes
+    return max(1, min(thread_count(), memory_budget() // max(_bytes[key], 1)))

@@ -233,7 +233,7 @@ class Evaluator:
         windows = self.planner.split_plans(names, details=metrics is None)
         if splits is not None:
             windows = tuple(window for window in windows if window[0] in splits)
-        rows = {name: np.asarray(values) for name, values in self.arrays(sets, 2).items()}
+        rows = self._checked(sets, 2)
         n_sets = len(next(iter(rows.values())))
         if different := [name for name, values in rows.items() if len(values) != n_sets]:
             sizes = f"{different[0]} has {len(rows[different[0]])} sets, but {next(iter(rows))} has {n_sets}"
@@ -241,8 +241,7 @@ class Evaluator:
         calls = cut(n_sets, call_width(plan for _, plan, _ in windows))
 
         def arguments(number: int) -> tuple[Any, ...]:
-            of_call = {name: jnp.asarray(values[calls[number]]) for name, values in rows.items()}
-            return windows, of_call, self.market, self.rates
+            return windows, {name: values[calls[number]] for name, values in rows.items()}, self.market, self.rates
 
         finish = functools.partial(Evaluation.of, windows)
         return n_sets, run_calls(sample_splits, arguments, len(calls), finish)
@@ -316,7 +315,7 @@ class Evaluator:
         calls = cut(rows.size, call_width([plan]))
 
         def arguments(number: int) -> tuple[Any, ...]:
-            return plan, arrays, self.market, self.rates, jnp.asarray(rows[calls[number]])
+            return plan, arrays, self.market, self.rates, rows[calls[number]]
 
         parts = list(run_calls(sample_windows, arguments, len(calls), lambda found: results_of(plan, found)[0]))
         return {name: np.concatenate([part[name] for part in parts])[: rows.size] for name in plan.metrics}
@@ -384,6 +383,10 @@ class Evaluator:
 
     def arrays(self, params: Params, n_axes: int = 1) -> dict[str, Array]:
         """Checks parameters, and returns them as arguments of the compiled program: (m,) each, or (S, m) if ``n_axes = 2``."""
+        return {name: jnp.asarray(values) for name, values in self._checked(params, n_axes).items()}
+
+    def _checked(self, params: Params, n_axes: int) -> dict[str, FloatArray]:
+        """Returns the same as arrays of NumPy."""
         sizes = {parameter.raw_name: parameter.size for parameter in self.experiment.layout}
         for name in params:
             if name not in sizes:
@@ -394,7 +397,7 @@ class Evaluator:
                 raise ParameterError(
                     f"raw parameter {name!r} is missing: Experiment.initial_parameters completes a set"
                 )
-            array = jnp.asarray(params[name], jnp.float64)
+            array = np.asarray(params[name], np.float64)
             if array.ndim != n_axes or array.shape[-1] != size:
                 expected = f"({size},)" if n_axes == 1 else f"(S, {size})"
                 raise ParameterError(f"{name} has shape {array.shape}, but must have shape {expected}")
