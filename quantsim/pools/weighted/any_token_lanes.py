@@ -1,7 +1,7 @@
 """The fee recursion of any number of tokens and its adjoint as compiled loops over bars.
 
 See :mod:`quantsim.pools.weighted.fee_kernels` and :mod:`quantsim.pools.weighted.arbitrage`; the notation is that of
-docs/mathematics.md.
+docs/mathematics.md. Functions take the addresses of rows with a value per token; see :mod:`quantsim.kernels.operands`.
 """
 
 from __future__ import annotations
@@ -9,200 +9,240 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from quantsim.kernels.operands import matrix, vector
+from quantsim.kernels.operands import clear, get, length, put, row, values
 
 __all__ = ["adjoint", "forward"]
 
 _BAND, _GAIN, _NOISE, _SWAP_FEE, _ARB_FEE, _GAS = range(6)  # columns of the costs
+_N_COSTS = 6
 _MOST_ITERATIONS = 100
 
 
-@njit(error_model="numpy")
-def _find_moves(reserves, prices, weights, logs, cost, levels, moves):
-    """Computes the trade of a bar: moves of log reserves, positive for tokens that come in; returns whether there is one."""
-    n, band = reserves.size, cost[_BAND]
-    low, high = np.inf, -np.inf
+@njit(forceinline=True, error_model="numpy")
+def _find_moves(n, state, prices, weights, logs, cost, levels, moves):
+    """Computes a trade: moves of log reserves, positive for tokens that come in; returns whether there is one."""
+    band = get(cost, _BAND)
+    low, high, last, first = np.inf, -np.inf, 0, 0
     for i in range(n):
-        levels[i] = reserves[i] + (prices[i] - logs[i])
-        low, high = min(low, levels[i]), max(high, levels[i])
-    if high - low <= band:
-        return False
-    # The level is a root of a piecewise linear, increasing function. Newton's method finds it in a few steps; bisection
-    # takes over where a step leaves the interval that contains the root.
-    low += band
-    level = 0.5 * (low + high)
-    for _ in range(_MOST_ITERATIONS):
-        total, moment = 0.0, 0.0
+        u = get(state, i) + (get(prices, i) - get(logs, i))
+        put(levels, i, u)
+        if u < low:
+            low, last = u, i
+        if u > high:
+            high, first = u, i
+    trades = high - low > band
+    if trades:
+        # The level is a root of a piecewise linear, increasing function. Newton's method finds it in a few steps, beginning
+        # with the trade between two tokens, and bisection takes over where a step leaves the interval around the root.
+        low += band
+        level = (get(weights, last) * low + get(weights, first) * high) / (get(weights, last) + get(weights, first))
+        better = level
+        for _ in range(_MOST_ITERATIONS):
+            total, moment = 0.0, 0.0
+            for i in range(n):  # without branches, which processors would predict badly
+                u = get(levels, i)
+                weight = get(weights, i) if u + band < level or u > level else 0.0
+                total += weight
+                moment += weight * min(u + band, max(u, level))
+            better = moment / total
+            if better == level:
+                break
+            if total * level > moment:
+                high = level
+            else:
+                low = level
+            level = better if low < better < high else 0.5 * (low + high)
         for i in range(n):
-            if levels[i] + band < level:
-                total += weights[i]
-                moment += weights[i] * (levels[i] + band)
-            elif levels[i] > level:
-                total += weights[i]
-                moment += weights[i] * levels[i]
-        better = moment / total
-        if better == level:
-            break
-        if total * level > moment:
-            high = level
-        else:
-            low = level
-        level = better if low < better < high else 0.5 * (low + high)
-    for i in range(n):
-        if levels[i] + band < level:
-            moves[i] = better - band - levels[i]
-        elif levels[i] > level:
-            moves[i] = better - levels[i]
-        else:
-            moves[i] = 0.0
-    return cost[_GAS] <= 0.0 or _profit(reserves, prices, moves, cost) >= cost[_GAS]
+            u = get(levels, i)
+            put(moves, i, max(better - band - u, 0.0) + min(better - u, 0.0))
+        if get(cost, _GAS) > 0.0:
+            trades = _profit(n, state, prices, cost, moves) >= get(cost, _GAS)
+    return trades
 
 
 @njit(error_model="numpy")
-def _profit(reserves, prices, moves, cost):
+def _profit(n, state, prices, cost, moves):
+    """Returns the arbitrageur's profit before the fixed cost."""
     paid, received = 0.0, 0.0
-    for i in range(reserves.size):
-        value = np.exp(reserves[i] + prices[i]) * np.expm1(moves[i])
-        if moves[i] > 0.0:
-            paid += value / (1.0 - cost[_SWAP_FEE])
+    for i in range(n):
+        value = np.exp(get(state, i) + get(prices, i)) * np.expm1(get(moves, i))
+        if value > 0.0:
+            paid += value / (1.0 - get(cost, _SWAP_FEE))
         else:
             received -= value
-    return received - paid - 0.5 * cost[_ARB_FEE] * (received + paid)
+    return received - paid - 0.5 * get(cost, _ARB_FEE) * (received + paid)
 
 
-@njit(error_model="numpy")
-def _apply(reserves, prices, moves, cost):
+@njit(forceinline=True, error_model="numpy")
+def _apply(n, state, prices, cost, moves):
     """Changes log reserves by a trade and the noise trades that follow it; returns the value of its effective input."""
-    volume, value = 0.0, 0.0
-    for i in range(reserves.size):
-        if moves[i] > 0.0:
-            grown = np.expm1(moves[i])
-            volume += np.exp(reserves[i] + prices[i]) * grown
-            reserves[i] += np.log1p(cost[_GAIN] * grown)
+    volume, gain, noise = 0.0, get(cost, _GAIN), get(cost, _NOISE)
+    for i in range(n):
+        r, move = get(state, i), get(moves, i)
+        if move > 0.0:
+            grown = np.expm1(move)
+            volume += np.exp(r + get(prices, i)) * grown
+            put(state, i, r + np.log1p(gain * grown))
         else:
-            reserves[i] += moves[i]
-    if cost[_NOISE] > 0.0:
-        for i in range(reserves.size):
-            value += np.exp(reserves[i] + prices[i])
-        reserves += np.log1p(cost[_NOISE] * volume / value)
+            put(state, i, r + move)
+    if noise > 0.0:
+        value = 0.0
+        for i in range(n):
+            value += np.exp(get(state, i) + get(prices, i))
+        more = np.log1p(noise * volume / value)
+        for i in range(n):
+            put(state, i, get(state, i) + more)
     return volume
 
 
 def forward(operands):
     """Arguments: initial (n,), log prices (T, n), weights and their logarithms (T or 1, n), costs (T or 1, 6).
 
-    Results: log reserves (T, n), and the value of the arbitrageurs' effective input at every bar, (T,).
+    Results: log reserves (T, n), the value of the arbitrageurs' effective input at every bar, (T,), and scratch space (2, n).
     """
-    initial, prices, weights = vector(operands, 0), matrix(operands, 1), matrix(operands, 2)
-    logs, costs, path, volumes = matrix(operands, 3), matrix(operands, 4), matrix(operands, 5), vector(operands, 6)
-    first_event = 0 if weights.shape[0] > 1 else 1  # weights that never move are traded against once a bar
-    varies = costs.shape[0] > 1
-    levels, moves = np.empty(initial.size), np.empty(initial.size)
-    path[0] = initial
-    volumes[0] = 0.0
-    for t in range(1, prices.shape[0]):
-        path[t] = path[t - 1]
-        cost = costs[t if varies else 0]
+    n, n_bars = length(operands, 0, 0), length(operands, 1, 0)
+    moving, varying = length(operands, 2, 0) > 1, length(operands, 4, 0) > 1
+    initial, prices, weights, logs = values(operands, 0), values(operands, 1), values(operands, 2), values(operands, 3)
+    costs, path, volumes, levels = values(operands, 4), values(operands, 5), values(operands, 6), values(operands, 7)
+    moves = row(levels, 1, n)
+    for i in range(n):
+        put(path, i, get(initial, i))
+    put(volumes, 0, 0.0)
+    for t in range(1, n_bars):
+        state, price = row(path, t, n), row(prices, t, n)
+        cost = row(costs, t if varying else 0, _N_COSTS)
+        for i in range(n):
+            put(state, i, get(state - 8 * n, i))
         volume = 0.0
-        for event in range(first_event, 2):
-            row = 0 if first_event else t - 1 + event
-            if _find_moves(path[t], prices[t], weights[row], logs[row], cost, levels, moves):
-                volume += _apply(path[t], prices[t], moves, cost)
-        volumes[t] = volume
+        for event in range(0 if moving else 1, 2):  # weights that never move are traded against once
+            at = 8 * n * (t - 1 + event) if moving else 0
+            if _find_moves(n, state, price, weights + at, logs + at, cost, levels, moves):
+                volume += _apply(n, state, price, cost, moves)
+        put(volumes, t, volume)
     return 0
 
 
+@njit(forceinline=True, error_model="numpy")
+def _add(address, position, value):
+    put(address, position, get(address, position) + value)
+
+
 @njit(error_model="numpy")
-def _pull(reserves, prices, weights, moves, cost, bars, of_volume, of_prices, of_weights, of_cost):
+def _pull_noise(n, state, prices, cost, moves, bars, of_prices, of_cost):
+    """Does the part of :func:`_pull` for the noise trades; returns what it adds to the cotangent of the volume."""
+    gain, noise = get(cost, _GAIN), get(cost, _NOISE)
+    volume, value, level = 0.0, 0.0, 0.0  # all reserves grow by 1 + noise · volume / value
+    for i in range(n):
+        before, grown = np.exp(get(state, i) + get(prices, i)), np.expm1(get(moves, i))
+        volume += before * max(grown, 0.0)
+        value += before * (1.0 + (gain if grown > 0.0 else 1.0) * grown)
+        level += get(bars, i)
+    level /= value + noise * volume
+    _add(of_cost, _NOISE, level * volume)
+    for i in range(n):
+        before, grown = np.exp(get(state, i) + get(prices, i)), np.expm1(get(moves, i))
+        of_log = -level * noise * volume / value * before * (1.0 + (gain if grown > 0.0 else 1.0) * grown)
+        _add(bars, i, of_log)
+        _add(of_prices, i, of_log)
+    return level * noise
+
+
+@njit(error_model="numpy")
+def _pull(n, state, prices, weights, cost, moves, bars, of_volume, of_prices, of_weights, of_cost):
     """Turns the cotangents of the log reserves after a trade, ``bars``, into those before it, and adds the others."""
-    n, gain, noise = reserves.size, cost[_GAIN], cost[_NOISE]
-    if noise > 0.0:  # all reserves grow by 1 + noise · volume / value
-        volume, value, level = 0.0, 0.0, 0.0
-        for i in range(n):
-            before, grown = np.exp(reserves[i] + prices[i]), np.expm1(moves[i])
-            volume += before * grown if moves[i] > 0.0 else 0.0
-            value += before * (1.0 + (gain if moves[i] > 0.0 else 1.0) * grown)
-            level += bars[i]
-        level /= value + noise * volume
-        of_cost[_NOISE] += level * volume
-        of_volume += level * noise
-        for i in range(n):
-            grown = np.expm1(moves[i])
-            after = np.exp(reserves[i] + prices[i]) * (1.0 + (gain if moves[i] > 0.0 else 1.0) * grown)
-            of_value = -level * noise * volume / value * after
-            bars[i] += of_value
-            of_prices[i] += of_value
+    gain = get(cost, _GAIN)
+    if get(cost, _NOISE) > 0.0:
+        of_volume += _pull_noise(n, state, prices, cost, moves, bars, of_prices, of_cost)
     total, entering, level = 0.0, 0.0, 0.0
     for i in range(n):
-        if moves[i] > 0.0:
-            grown = np.expm1(moves[i])
-            kept = 1.0 + gain * grown
-            of_cost[_GAIN] += bars[i] * grown / kept
-            of_move = bars[i] * gain * (1.0 + grown) / kept
-            if of_volume != 0.0:
-                value = np.exp(reserves[i] + prices[i])
-                of_move += of_volume * value * (1.0 + grown)
-                bars[i] += of_volume * value * grown
-                of_prices[i] += of_volume * value * grown
-            of_cost[_BAND] -= of_move
-            entering += weights[i]
-        elif moves[i] < 0.0:
-            of_move = bars[i]
-        else:
+        move, weight, of_move = get(moves, i), get(weights, i), get(bars, i)
+        if move == 0.0:
             continue
-        total += weights[i]
+        if move > 0.0:
+            grown = np.expm1(move)
+            share = of_move / (1.0 + gain * grown)
+            _add(of_cost, _GAIN, share * grown)
+            of_move = share * gain * (1.0 + grown)
+            if of_volume != 0.0:
+                of_value = of_volume * np.exp(get(state, i) + get(prices, i))
+                of_move += of_value * (1.0 + grown)
+                _add(bars, i, of_value * grown)
+                _add(of_prices, i, of_value * grown)
+            _add(of_cost, _BAND, -of_move)
+            entering += weight
+        total += weight
         level += of_move
         # A move is the level minus that of its token; what follows from the level is added below.
-        bars[i] -= of_move
-        of_prices[i] -= of_move
-        of_weights[i] += of_move / weights[i]
+        _add(bars, i, -of_move)
+        _add(of_prices, i, -of_move)
+        _add(of_weights, i, of_move / weight)
     level /= total
-    of_cost[_BAND] += level * entering
+    _add(of_cost, _BAND, level * entering)
     for i in range(n):
-        if moves[i] != 0.0:
-            bars[i] += level * weights[i]
-            of_prices[i] += level * weights[i]
-            of_weights[i] -= level * (1.0 + moves[i])
+        move = get(moves, i)
+        if move != 0.0:
+            of_level = level * get(weights, i)
+            _add(bars, i, of_level)
+            _add(of_prices, i, of_level)
+            _add(of_weights, i, -level * (1.0 + move))
 
 
 def adjoint(operands):
     """Arguments: log prices, weights, their logarithms and costs as for :func:`forward`; its results; and their cotangents.
 
-    Results: cotangents of the initial log reserves, log prices, weights and costs. Trades are computed again, in bars that
-    have one.
+    Results: cotangents of the initial log reserves, log prices, weights and costs, and scratch space (5, n). Trades are
+    computed again, in bars that have one.
     """
-    prices, weights, logs, costs = matrix(operands, 0), matrix(operands, 1), matrix(operands, 2), matrix(operands, 3)
-    path, of_path, of_volumes = matrix(operands, 4), matrix(operands, 5), vector(operands, 6)
-    bars, of_prices, of_weights = vector(operands, 7), matrix(operands, 8), matrix(operands, 9)
-    of_costs = matrix(operands, 10)
-    first_event, varies = 0 if weights.shape[0] > 1 else 1, costs.shape[0] > 1
-    n, last = bars.size, prices.shape[0] - 1
-    levels, moves, reserves, trades = np.empty(n), np.empty((2, n)), np.empty((2, n)), np.zeros(2)
-    of_prices[:] = 0.0
-    of_weights[:] = 0.0
-    of_costs[:] = 0.0
-    bars[:] = of_path[last]
-    for t in range(last, 0, -1):
+    n_bars, n, n_costs = length(operands, 0, 0), length(operands, 0, 1), length(operands, 3, 0)
+    moving = length(operands, 1, 0) > 1
+    prices, weights, logs, costs = values(operands, 0), values(operands, 1), values(operands, 2), values(operands, 3)
+    path, of_path, of_volumes = values(operands, 4), values(operands, 5), values(operands, 6)
+    bars, of_prices, of_weights, of_costs = (
+        values(operands, 7),
+        values(operands, 8),
+        values(operands, 9),
+        values(operands, 10),
+    )
+    levels = values(operands, 11)
+    state, moves = row(levels, 1, n), row(levels, 3, n)
+    clear(of_prices, n_bars * n)
+    clear(of_weights, length(operands, 1, 0) * n)
+    clear(of_costs, n_costs * _N_COSTS)
+    for i in range(n):
+        put(bars, i, get(row(of_path, n_bars - 1, n), i))
+    for t in range(n_bars - 1, 0, -1):
+        before, price = row(path, t - 1, n), row(prices, t, n)
         traded = False
         for i in range(n):
-            traded |= path[t, i] != path[t - 1, i]
+            r = get(before, i)
+            traded |= get(before, n + i) != r
+            put(state, i, r)
+            put(state, n + i, r)
         if traded:
-            now = t if varies else 0
-            cost = costs[now]
-            reserves[first_event] = path[t - 1]
-            for event in range(first_event, 2):
-                row = 0 if first_event else t - 1 + event
-                at, move = reserves[event], moves[event]
-                trades[event] = _find_moves(at, prices[t], weights[row], logs[row], cost, levels, move)
-                if event == 0:
-                    reserves[1] = at
-                    if trades[0]:
-                        _apply(reserves[1], prices[t], move, cost)
-            for event in range(1, first_event - 1, -1):
-                if trades[event]:
-                    row = 0 if first_event else t - 1 + event
-                    given = (reserves[event], prices[t], weights[row], moves[event], cost)
-                    _pull(*given, bars, of_volumes[t], of_prices[t], of_weights[row], of_costs[now])
+            now = row(0, t if n_costs > 1 else 0, _N_COSTS)
+            done = 0  # bits of the trades that happened
+            for event in range(2 if moving else 1):
+                at, of = row(0, t - 1 + event if moving else 0, n), row(0, event, n)
+                if _find_moves(n, state + of, price, weights + at, logs + at, costs + now, levels, moves + of):
+                    done += 1 + event
+                    if event == 0 and moving:
+                        _apply(n, row(state, 1, n), price, costs + now, moves)
+            for event in range(1, -1, -1):
+                if done & (1 + event):
+                    at, of = row(0, t - 1 + event if moving else 0, n), row(0, event, n)
+                    _pull(
+                        n,
+                        state + of,
+                        price,
+                        weights + at,
+                        costs + now,
+                        moves + of,
+                        bars,
+                        get(of_volumes, t),
+                        row(of_prices, t, n),
+                        of_weights + at,
+                        of_costs + now,
+                    )
         for i in range(n):
-            bars[i] += of_path[t - 1, i]
+            _add(bars, i, get(row(of_path, t - 1, n), i))
     return 0

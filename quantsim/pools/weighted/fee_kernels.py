@@ -44,9 +44,8 @@ def kernel_pass(initial: Array, log_prices: Array, weights: Array, rates: FeeRat
 @jax.custom_vjp
 def _pass(initial: Array, log_prices: Array, weights: Array, costs: Array) -> tuple[Array, Array]:
     forward, _ = _kernels(initial)
-    path, volume = forward(
-        (_like(log_prices), _like(log_prices[:, 0])), initial, log_prices, weights, _logs(weights), costs
-    )
+    results = [*map(_like, (log_prices, log_prices[:, 0])), *_scratch(log_prices, 2)]
+    path, volume, *_ = forward(results, initial, log_prices, weights, _logs(weights), costs)
     return path, volume
 
 
@@ -56,6 +55,12 @@ def _kernels(initial: Array) -> tuple[Kernel, Kernel]:
 
 def _like(array: Array) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(array.shape, array.dtype)  # type: ignore[no-untyped-call]
+
+
+def _scratch(log_prices: Array, n_rows: int) -> list[jax.ShapeDtypeStruct]:
+    """Returns the scratch space of a kernel for any number of tokens, in rows."""
+    n_tokens = log_prices.shape[1]
+    return [] if n_tokens == 2 else [jax.ShapeDtypeStruct((n_rows, n_tokens), log_prices.dtype)]  # type: ignore[no-untyped-call]
 
 
 def _logs(weights: Array) -> Array:
@@ -74,9 +79,9 @@ def _forward(initial: Array, log_prices: Array, weights: Array, costs: Array) ->
 def _backward(residual: _Residual, cotangents: tuple[Array, Array]) -> tuple[Array, Array, Array, Array]:
     log_prices, weights, costs, path = residual
     _, adjoint = _kernels(log_prices[0])
-    of_initial, of_prices, of_weights, of_costs = adjoint(
-        [_like(array) for array in (path[0], log_prices, weights, costs)],
-        *(log_prices, weights, _logs(weights), costs, path, *cotangents),
+    results = [*map(_like, (path[0], log_prices, weights, costs)), *_scratch(log_prices, 5)]
+    of_initial, of_prices, of_weights, of_costs, *_ = adjoint(
+        results, log_prices, weights, _logs(weights), costs, path, *cotangents
     )
     return of_initial, of_prices, of_weights, of_costs
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from quantsim.kernels.operands import matrix, vector
+from quantsim.kernels.operands import clear, get, length, put, row, values
 
 __all__ = ["adjoint", "forward"]
 
 _BAND, _GAIN, _NOISE, _SWAP_FEE, _ARB_FEE, _GAS = range(6)  # columns of the costs
+_N_COSTS = 6
 
 
 @njit(error_model="numpy")
@@ -27,29 +28,29 @@ def _moves(x, band, w_a, w_b):
 @njit(error_model="numpy")
 def _pays(v_in, v_out, rise, fall, cost):
     """Whether the arbitrageur's profit covers the fixed cost of a trade."""
-    paid = v_in * np.expm1(rise) / (1.0 - cost[_SWAP_FEE])
+    paid = v_in * np.expm1(rise) / (1.0 - get(cost, _SWAP_FEE))
     received = -v_out * np.expm1(fall)
-    return received - paid - 0.5 * cost[_ARB_FEE] * (received + paid) >= cost[_GAS]
+    return received - paid - 0.5 * get(cost, _ARB_FEE) * (received + paid) >= get(cost, _GAS)
 
 
 @njit(error_model="numpy")
 def _trade(a, b, p_a, p_b, w_a, w_b, x, cost):
     """Returns the log reserves after a trade outside the band, and the value of its effective input."""
-    rise, fall = _moves(x, cost[_BAND], w_a, w_b)
+    rise, fall = _moves(x, get(cost, _BAND), w_a, w_b)
     out_a = x > 0.0
     v_in = np.exp(b + p_b) if out_a else np.exp(a + p_a)
-    if cost[_GAS] > 0.0:
+    if get(cost, _GAS) > 0.0:
         v_out = np.exp(a + p_a) if out_a else np.exp(b + p_b)
         if not _pays(v_in, v_out, rise, fall, cost):
             return a, b, 0.0
     grown = np.expm1(rise)
     if out_a:
-        a, b = a + fall, b + np.log1p(cost[_GAIN] * grown)
+        a, b = a + fall, b + np.log1p(get(cost, _GAIN) * grown)
     else:
-        a, b = a + np.log1p(cost[_GAIN] * grown), b + fall
+        a, b = a + np.log1p(get(cost, _GAIN) * grown), b + fall
     volume = v_in * grown
-    if cost[_NOISE] > 0.0:
-        more = np.log1p(cost[_NOISE] * volume / (np.exp(a + p_a) + np.exp(b + p_b)))
+    if get(cost, _NOISE) > 0.0:
+        more = np.log1p(get(cost, _NOISE) * volume / (np.exp(a + p_a) + np.exp(b + p_b)))
         a, b = a + more, b + more
     return a, b, volume
 
@@ -59,32 +60,38 @@ def forward(operands):
 
     Results: log reserves (T, 2), and the value of the arbitrageurs' effective input at every bar, (T,).
     """
-    initial, prices, weights = vector(operands, 0), matrix(operands, 1), matrix(operands, 2)
-    ratios, costs = vector(operands, 3), matrix(operands, 4)
-    path, volumes = matrix(operands, 5), vector(operands, 6)
-    moves, varies = weights.shape[0] > 1, costs.shape[0] > 1
-    a, b = initial[0], initial[1]
-    path[0, 0], path[0, 1], volumes[0] = a, b, 0.0
-    cost = costs[0]
-    band, ratio = cost[_BAND], ratios[0]
-    for t in range(1, prices.shape[0]):
-        if varies:
-            cost = costs[t]
-            band = cost[_BAND]
-        p_a, p_b = prices[t, 0], prices[t, 1]
-        d = p_a - p_b
+    n_bars, moving, varying = length(operands, 1, 0), length(operands, 2, 0) > 1, length(operands, 4, 0) > 1
+    initial, prices, weights, ratios = (
+        values(operands, 0),
+        values(operands, 1),
+        values(operands, 2),
+        values(operands, 3),
+    )
+    cost, path, volumes = values(operands, 4), values(operands, 5), values(operands, 6)
+    a, b = get(initial, 0), get(initial, 1)
+    put(path, 0, a)
+    put(path, 1, b)
+    put(volumes, 0, 0.0)
+    band, ratio = get(cost, _BAND), get(ratios, 0)
+    for t in range(1, n_bars):
+        if varying:
+            cost += 8 * _N_COSTS
+            band = get(cost, _BAND)
+        p_a, p_b = get(prices, 2 * t), get(prices, 2 * t + 1)
         volume = 0.0
-        row = t - 1 if moves else 0
-        x = a - b + (d - ratio)
+        x = a - b + (p_a - p_b - ratio)
         if abs(x) > band:
-            a, b, volume = _trade(a, b, p_a, p_b, weights[row, 0], weights[row, 1], x, cost)
-        if moves:
-            ratio = ratios[t]
-            x = a - b + (d - ratio)
+            weight = row(weights, t - 1 if moving else 0, 2)
+            a, b, volume = _trade(a, b, p_a, p_b, get(weight, 0), get(weight, 1), x, cost)
+        if moving:
+            ratio = get(ratios, t)
+            x = a - b + (p_a - p_b - ratio)
             if abs(x) > band:
-                a, b, more = _trade(a, b, p_a, p_b, weights[t, 0], weights[t, 1], x, cost)
+                a, b, more = _trade(a, b, p_a, p_b, get(weights, 2 * t), get(weights, 2 * t + 1), x, cost)
                 volume += more
-        path[t, 0], path[t, 1], volumes[t] = a, b, volume
+        put(path, 2 * t, a)
+        put(path, 2 * t + 1, b)
+        put(volumes, t, volume)
     return 0
 
 
@@ -96,14 +103,14 @@ def _pull(a, b, p_a, p_b, w_a, w_b, x, cost, l_a, l_b, l_volume):
     its volume.
     """
     out_a = x > 0.0
-    band, gain, noise = cost[_BAND], cost[_GAIN], cost[_NOISE]
+    band, gain, noise = get(cost, _BAND), get(cost, _GAIN), get(cost, _NOISE)
     rise, fall = _moves(x, band, w_a, w_b)
     v_in, v_out = 0.0, 0.0
-    if noise > 0.0 or cost[_GAS] > 0.0 or l_volume != 0.0:
+    if noise > 0.0 or get(cost, _GAS) > 0.0 or l_volume != 0.0:
         v_in, v_out = np.exp(a + p_a), np.exp(b + p_b)
         if out_a:
             v_in, v_out = v_out, v_in
-        if cost[_GAS] > 0.0 and not _pays(v_in, v_out, rise, fall, cost):
+        if get(cost, _GAS) > 0.0 and not _pays(v_in, v_out, rise, fall, cost):
             return l_a, l_b, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     w_in, w_out, l_in, l_out = w_a, w_b, l_a, l_b
     if out_a:
@@ -135,65 +142,53 @@ def _pull(a, b, p_a, p_b, w_a, w_b, x, cost, l_a, l_b, l_volume):
     return l_in, l_out, p_in, p_out, of_in, of_out, -of_excess, of_gain, of_noise
 
 
+@njit(error_model="numpy")
+def _add_pair(address, of_a, of_b):
+    put(address, 0, get(address, 0) + of_a)
+    put(address, 1, get(address, 1) + of_b)
+
+
 def adjoint(operands):
     """Arguments: log prices, weights, log ratios and costs as for :func:`forward`; its results; and their cotangents.
 
     Results: cotangents of the initial log reserves, log prices, weights and costs. Trades are computed again, in bars that
     have one.
     """
-    prices, weights, ratios, costs = matrix(operands, 0), matrix(operands, 1), vector(operands, 2), matrix(operands, 3)
-    path, of_path, of_volumes = matrix(operands, 4), matrix(operands, 5), vector(operands, 6)
-    of_initial, of_prices, of_weights, of_costs = (
-        vector(operands, 7),
-        matrix(operands, 8),
-        matrix(operands, 9),
-        matrix(operands, 10),
-    )
-    moves, varies = weights.shape[0] > 1, costs.shape[0] > 1
-    of_weights[:] = 0.0
-    of_costs[:] = 0.0
-    last = prices.shape[0] - 1
-    l_a, l_b = of_path[last, 0], of_path[last, 1]
-    for t in range(last, 0, -1):
-        of_prices[t, 0], of_prices[t, 1] = 0.0, 0.0
-        a, b = path[t - 1, 0], path[t - 1, 1]
-        if a != path[t, 0] or b != path[t, 1]:
-            now = t if varies else 0
-            cost = costs[now]
-            band = cost[_BAND]
-            p_a, p_b = prices[t, 0], prices[t, 1]
-            d = p_a - p_b
-            row = t - 1 if moves else 0
-            x = a - b + (d - ratios[row])
-            a_2, b_2 = a, b
-            if abs(x) > band:
-                a_2, b_2, _ = _trade(a, b, p_a, p_b, weights[row, 0], weights[row, 1], x, cost)
-            if moves:
-                x_2 = a_2 - b_2 + (d - ratios[t])
-                if abs(x_2) > band:
+    n_bars, n_costs, moving = length(operands, 0, 0), length(operands, 3, 0), length(operands, 1, 0) > 1
+    prices, weights, ratios, costs = values(operands, 0), values(operands, 1), values(operands, 2), values(operands, 3)
+    path, of_path, of_volumes = values(operands, 4), values(operands, 5), values(operands, 6)
+    of_initial, of_prices, of_weights = values(operands, 7), values(operands, 8), values(operands, 9)
+    of_costs = values(operands, 10)
+    clear(of_prices, 2 * n_bars)
+    clear(of_weights, 2 * length(operands, 1, 0))
+    clear(of_costs, _N_COSTS * n_costs)
+    l_a, l_b = get(of_path, 2 * n_bars - 2), get(of_path, 2 * n_bars - 1)
+    for t in range(n_bars - 1, 0, -1):
+        a, b = get(path, 2 * t - 2), get(path, 2 * t - 1)
+        if a != get(path, 2 * t) or b != get(path, 2 * t + 1):
+            now = row(0, t if n_costs > 1 else 0, _N_COSTS)
+            cost, of_cost, of_price = costs + now, of_costs + now, row(of_prices, t, 2)
+            p_a, p_b, first = get(prices, 2 * t), get(prices, 2 * t + 1), t - 1 if moving else 0
+            for event in range(1 if moving else 0, -1, -1):  # the second trade, then the first one
+                at = row(0, first + event, 2)
+                w_a, w_b = get(weights + at, 0), get(weights + at, 1)
+                r_a, r_b = a, b
+                if event == 1:
+                    x = a - b + (p_a - p_b - get(ratios, first))
+                    if abs(x) > get(cost, _BAND):
+                        v_a, v_b = get(weights, 2 * first), get(weights, 2 * first + 1)
+                        r_a, r_b, _ = _trade(a, b, p_a, p_b, v_a, v_b, x, cost)
+                x = r_a - r_b + (p_a - p_b - get(ratios, first + event))
+                if abs(x) > get(cost, _BAND):
                     l_a, l_b, q_a, q_b, v_a, v_b, of_band, of_gain, of_noise = _pull(
-                        a_2, b_2, p_a, p_b, weights[t, 0], weights[t, 1], x_2, cost, l_a, l_b, of_volumes[t]
+                        r_a, r_b, p_a, p_b, w_a, w_b, x, cost, l_a, l_b, get(of_volumes, t)
                     )
-                    of_prices[t, 0] += q_a
-                    of_prices[t, 1] += q_b
-                    of_weights[t, 0] += v_a
-                    of_weights[t, 1] += v_b
-                    of_costs[now, _BAND] += of_band
-                    of_costs[now, _GAIN] += of_gain
-                    of_costs[now, _NOISE] += of_noise
-            if abs(x) > band:
-                l_a, l_b, q_a, q_b, v_a, v_b, of_band, of_gain, of_noise = _pull(
-                    a, b, p_a, p_b, weights[row, 0], weights[row, 1], x, cost, l_a, l_b, of_volumes[t]
-                )
-                of_prices[t, 0] += q_a
-                of_prices[t, 1] += q_b
-                of_weights[row, 0] += v_a
-                of_weights[row, 1] += v_b
-                of_costs[now, _BAND] += of_band
-                of_costs[now, _GAIN] += of_gain
-                of_costs[now, _NOISE] += of_noise
-        l_a += of_path[t - 1, 0]
-        l_b += of_path[t - 1, 1]
-    of_initial[0], of_initial[1] = l_a, l_b
-    of_prices[0, 0], of_prices[0, 1] = 0.0, 0.0
+                    _add_pair(of_price, q_a, q_b)
+                    _add_pair(of_weights + at, v_a, v_b)
+                    _add_pair(of_cost, of_band, of_gain)
+                    put(of_cost, _NOISE, get(of_cost, _NOISE) + of_noise)
+        l_a += get(of_path, 2 * t - 2)
+        l_b += get(of_path, 2 * t - 1)
+    put(of_initial, 0, l_a)
+    put(of_initial, 1, l_b)
     return 0
