@@ -77,7 +77,12 @@ class Kernel:
 
 @functools.cache
 def are_available() -> bool:
-    """Whether kernels can be registered in this process: the platform, numba and the version of XLA's interface support it."""
+    """Whether kernels can be registered in this process: the platform, numba and the version of XLA's interface support it.
+
+    Raises:
+        ConfigError: the number of threads is invalid; see :func:`~quantsim.threads.thread_count`.
+    """
+    thread_count()
     try:
         with _compiling:
             _register()

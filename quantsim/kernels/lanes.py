@@ -149,6 +149,8 @@ def handle(frame: int) -> int:
         n_lanes *= word(full, axis)
     n_threads = max(1, min(_entry(THREADS), n_lanes))
     memory = call(_entry(_ALLOCATE), 8 * (_HEADER + 3 * n_operands + 2 * n_operands * n_threads))
+    if memory == 0:
+        return xla.error(frame, "quantsim: there is no memory left for a kernel")
     for position, value in (
         (_NEXT, 0),
         (_DONE, 0),
