@@ -37,14 +37,22 @@ def check_own_rules(
     Raises:
         ConfigError: a rule fails, returns a wrong type, or looks ahead.
     """
-    said, (n_bars, n_data) = [], prices.shape
+    setups = [*(part.setup for part in setup.subsidiaries), setup]
+    subjects = [
+        (subject, own)
+        for view, own in zip(experiment.pools, setups, strict=True)
+        for subject in _subjects(experiment, view, own, has_oracle=has_oracle and not view.group)
+    ]
+    if not subjects:
+        return []
+    n_bars, n_data = prices.shape
     shares = np.ones(len(setup.subsidiaries))  # a share of a subsidiary costs 1 at first
     # To two digits, so that windows of the same data share one check.
     levels = [float(f"{level:.1e}") for level in [*np.exp(np.log(prices).mean(axis=0)), *shares]]
-    for view, own in zip(experiment.pools, [*(part.setup for part in setup.subsidiaries), setup], strict=True):
+    said = []
+    for subject, own in subjects:
         of_pool = tuple(levels[at] for at in own.columns or range(n_data))
-        for subject in _subjects(experiment, view, own, has_oracle=has_oracle and not view.group):
-            said.append(conform(replace(subject, levels=of_pool), -(-n_bars // own.chunk_bars)))
+        said.append(conform(replace(subject, levels=of_pool), -(-n_bars // own.chunk_bars)))
     return [sentence for sentence in said if sentence is not None]
 
 
