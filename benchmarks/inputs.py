@@ -125,12 +125,12 @@ class Programs:
 
     def __init__(self, evaluator: Evaluator, n_sets: int) -> None:
         first, n_bars = evaluator.splits["train"]
-        starts = jnp.asarray([first])
         self.objective = evaluator.objective([first], n_bars, metric=METRIC)
+        self.starts = jnp.asarray([first])
         self.sets = {name: jnp.asarray(rows) for name, rows in spread_sets(evaluator.experiment, n_sets).items()}
 
         def lanes(of: Callable[..., Any]) -> Callable[..., Any]:
-            def run(objective: Any, sets: Mapping[str, jax.Array]) -> Any:
+            def run(objective: Any, sets: Mapping[str, jax.Array], starts: jax.Array) -> Any:
                 return objective.map_sets(of(lambda params: jnp.mean(objective(params, starts))), sets)
 
             return jax.jit(run)
@@ -139,8 +139,8 @@ class Programs:
 
     def value(self) -> Any:
         """The metric of every set, (S,)."""
-        return self._value(self.objective, self.sets)
+        return self._value(self.objective, self.sets, self.starts)
 
     def gradient(self) -> Any:
         """The same, and its gradient, raw name → (S, m)."""
-        return self._gradient(self.objective, self.sets)
+        return self._gradient(self.objective, self.sets, self.starts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Callable
@@ -18,7 +19,16 @@ def timed(call: Callable[[], Any], n_calls: int = 1) -> float:
     return (time.perf_counter() - begun) / n_calls
 
 
-def median_ms(call: Callable[[], Any], repeats: int) -> float:
-    """Median milliseconds of a call; the first one, which compiles, is not counted."""
+def median_ms(call: Callable[[], Any], repeats: int, seconds: float = math.inf) -> float:
+    """Median milliseconds of a call; the first one, which compiles, is not counted.
+
+    Args:
+        call: the call.
+        repeats: number of calls that are counted.
+        seconds: time after which no further call is counted.
+    """
     timed(call)
-    return 1e3 * statistics.median(timed(call) for _ in range(repeats))
+    times = [timed(call)]
+    while len(times) < repeats and sum(times) < seconds:
+        times.append(timed(call))
+    return 1e3 * statistics.median(times)

@@ -184,3 +184,18 @@ def test_the_driver_bounds_the_trials_a_second():
         rate(0.01, 0.1, 8, 8) == rate(0.01, 0.1, 100, 8) == pytest.approx(8.0 / 0.18)
     )  # the others have nothing to do
     assert rate(0.01, 0.1, 100, 10_000) < 1.0 / 0.01
+
+
+def test_slow_calls_are_repeated_less(monkeypatch: pytest.MonkeyPatch):
+    timing, calls = module("timing"), iter([9.0, 2.0, 1.0, 3.0, 4.0, 5.0])  # the first one compiles
+    monkeypatch.setattr(timing, "timed", lambda call: next(calls))
+    assert timing.median_ms(lambda: None, 5, 5.0) == 2000.0
+    assert next(calls) == 4.0
+
+
+def test_every_float32_case_of_an_accelerator_follows_that_in_float64():
+    cases = module("gpu").cases()
+    assert len(cases) == len(set(cases)) == 16
+    for first, second in zip(cases[::2], cases[1::2], strict=True):
+        assert (first.dtype, second.dtype) == ("float64", "float32")
+        assert (first.fees, first.n_tokens, first.n_sets) == (second.fees, second.n_tokens, second.n_sets)
