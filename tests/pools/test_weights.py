@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pool_support import HALF_HOURS, make_experiment, steering_of
 
 from quantsim.pools.weighted.interpolation import bar_weights
-from quantsim.pools.weighted.weights import Ramps, Steering, chunk_ramps, guardrail
+from quantsim.pools.weighted.weights import Ramps, Steering, chunk_ramps, guardrail, within_bounds
 
 SEEDS = st.integers(0, 2**32 - 1)
 CHUNKS = 12
@@ -62,6 +62,41 @@ def test_a_token_that_rescaling_pushes_below_the_minimum() -> None:
     assert once[1] < minimum
     np.testing.assert_allclose(found[:2], minimum, rtol=1e-15)
     assert found.sum() == pytest.approx(1.0, abs=1e-15)
+
+
+@jax.jit
+def pullbacks(target: jax.Array, lower: jax.Array, upper: jax.Array, seen: jax.Array) -> list[tuple]:
+    """Of the projection onto bounds as it is, and as its result says: these tokens are at a bound, and the rest is shared."""
+    found = within_bounds(target, lower, upper)
+    low, high = found <= lower * (1 + 1e-12), found >= upper * (1 - 1e-12)
+
+    def plain(target: jax.Array, lower: jax.Array, upper: jax.Array) -> jax.Array:
+        fixed = jnp.where(low, lower, jnp.where(high, upper, 0.0))
+        free = jnp.where(low | high, 0.0, jnp.maximum(target, 1e-9))
+        return fixed + free * (1 - jnp.sum(fixed)) / jnp.where(jnp.all(low | high), 1.0, jnp.sum(free))
+
+    return [jax.vjp(function, target, lower, upper)[1](seen) for function in (within_bounds, plain)]
+
+
+@settings(max_examples=60)
+@given(seed=SEEDS, reach=st.sampled_from([0.05, 0.3, 3.0]))
+def test_the_adjoint_of_bounds_is_that_of_autodiff(seed: int, reach: float) -> None:
+    generator = np.random.default_rng(seed)
+    lower, upper = generator.uniform(0.01, 0.15, 5), generator.uniform(0.25, 0.6, 5)
+    change = reach * generator.standard_normal(5)
+    written, automatic = pullbacks(0.2 + change - change.mean(), lower, upper, generator.standard_normal(5))
+    for mine, wanted in zip(written, automatic, strict=True):
+        np.testing.assert_allclose(mine, wanted, rtol=1e-11, atol=1e-11)
+
+
+def test_the_gradient_where_the_guardrail_pins_one_token_after_another() -> None:
+    target, minimum = jnp.array([-0.3, 0.101, 0.2, 0.999]), 0.1  # the first, then the second; the others share 0.8
+    # The fourth stays at its largest, 0.7, so that all changes are those of the third: normalised, then of its share.
+    third = np.array([0.0, 0.0, 1.0, 0.0])
+    normalised = third - 0.2
+    shared = 0.8 / 0.9 * (third - np.array([0.0, 0.0, 0.2, 0.7]) / 0.9)
+    jacobian = np.outer(shared, normalised)
+    np.testing.assert_allclose(jax.jacrev(guardrail)(target, minimum), jacobian, rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.parametrize("interpolation", ["linear", "optimal", "published_optimal"])

@@ -85,10 +85,12 @@ def log_values_at(ramps: Ramps, market: Market, start: Array, bars: NDArray[np.i
     grid = _Grid(bars // steering.chunk_bars, bars % steering.chunk_bars)
     n_whole = int(grid.chunk.max(initial=0))
     whole = _Grid(np.arange(n_whole), np.full(n_whole, steering.chunk_bars))
-    total = jnp.concatenate([jnp.zeros(1), jnp.cumsum(_increments(ramps, market, start, whole, steering))])[grid.chunk]
-    if not grid.inside.any():
+    total = jnp.pad(jnp.cumsum(_increments(ramps, market, start, whole, steering)), (1, 0))[grid.chunk]
+    (inside,) = np.nonzero(grid.inside)  # of daily samples, often the last one alone
+    if not inside.size:
         return total
-    return total + _increments(ramps, market, start, grid, steering)
+    part = _Grid(grid.chunk[inside], grid.inside[inside])
+    return total.at[inside].add(_increments(ramps, market, start, part, steering))
 
 
 def _increments(ramps: Ramps, market: Market, start: Array, grid: _Grid, steering: Steering) -> Array:
@@ -96,13 +98,17 @@ def _increments(ramps: Ramps, market: Market, start: Array, grid: _Grid, steerin
     moved = np.minimum(grid.inside, steering.ramp_bars)
     first = start + grid.chunk * steering.chunk_bars
     begin, ramped = market.log_prices[first], market.log_prices[first + moved]
-    weights, step = ramps.start[grid.chunk], ramps.step[grid.chunk]
+    # The adjoint of a slice is a copy, that of an index a slow scatter.
+    chunks = slice(0, grid.chunk.size) if np.array_equal(grid.chunk, np.arange(grid.chunk.size)) else grid.chunk
+    weights, step = ramps.start[chunks], ramps.step[chunks]
     count = jnp.asarray(moved, weights.dtype)[:, None]
     between = market.summed[first + moved] - market.summed[first]
     gain = weights * (ramped - begin) + step * (count * ramped - between)
     if steering.ramp_bars < steering.chunk_bars:
         gain += (weights + count * step) * (market.log_prices[first + grid.inside] - ramped)
-    return jnp.sum(gain - _loss(weights, step, count, steering), axis=-1)
+    each = gain - _loss(weights, step, count, steering)
+    # As a product, because XLA's sums over a short last axis take several times as long on a CPU.
+    return jnp.matmul(each, jnp.ones(steering.n_tokens), precision="highest")
 
 
 def _loss(weights: Array, step: Array, count: Array, steering: Steering) -> Array:

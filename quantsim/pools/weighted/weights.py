@@ -102,13 +102,13 @@ def guardrail(weights: Array, minimum: float) -> Array:
     total = jnp.sum(weights)
     # It is 1 but for rounding, which for a target of 1e18 can be anything; then its clipped parts still say where to go.
     sound = jnp.abs(total - 1.0) < 0.5
-    bounded = jnp.clip(weights / jnp.where(sound, total, 1.0), minimum, 1.0 - (n_tokens - 1) * minimum)
-    for _ in range(max(1, n_tokens - 2)):
+    clipped = jnp.clip(weights / jnp.where(sound, total, 1.0), minimum, 1.0 - (n_tokens - 1) * minimum)
+    bounded = jax.lax.stop_gradient(clipped)
+    pinned = bounded <= minimum
+    for _ in range(n_tokens - 3):
+        bounded = _share_rest(bounded, pinned, jnp.full_like(bounded, minimum))
         pinned = bounded <= minimum
-        share = 1.0 - minimum * jnp.sum(pinned)
-        free = jnp.sum(jnp.where(pinned, 0.0, bounded))  # nothing is, where minimum = 1/n
-        bounded = jnp.where(pinned, minimum, bounded * (share / jnp.where(free > 0.0, free, 1.0)))
-    return bounded
+    return _share_rest(clipped, pinned, jnp.full_like(clipped, minimum))
 
 
 _NEXT_TO_NOTHING = 1e-9  # relative to weights of about 1, in place of targets that are not positive
@@ -136,10 +136,39 @@ def within_bounds(weights: Array, lower: Array, upper: Array) -> Array:
     above = jnp.min(jnp.where(sums > 1.0, points, jnp.inf))
     factor = jnp.where(jnp.isfinite(above), 0.5 * (below + above), below)
     low, high = factor * weights <= lower, factor * weights >= upper
-    pinned = jnp.where(low, lower, upper)
-    rest = 1.0 - jnp.sum(jnp.where(low | high, pinned, 0.0))
-    total = jnp.sum(jnp.where(low | high, 0.0, weights))
-    return jnp.where(low | high, pinned, weights * (rest / jnp.where(total > 0.0, total, 1.0)))
+    return _share_rest(weights, low | high, jnp.where(low, lower, upper))
+
+
+@jax.custom_vjp
+def _share_rest(weights: Array, pinned: Array, bounds: Array) -> Array:
+    """Sets pinned tokens to their bounds and scales the others by one factor, so that the sum is 1.
+
+    The adjoint is written by hand: it is part of every step of a loop over chunks, and that of autodiff is slower.
+
+    Args:
+        weights: (n,) positive weights.
+        pinned: (n,) tokens that end at a bound.
+        bounds: (n,) that bound.
+    """
+    return _share_forward(weights, pinned, bounds)[0]
+
+
+def _share_forward(weights: Array, pinned: Array, bounds: Array) -> tuple[Array, tuple[Array, Array, Array]]:
+    rest = 1.0 - jnp.sum(jnp.where(pinned, bounds, 0.0))
+    free = jnp.where(pinned, 0.0, weights)
+    total = jnp.sum(free)  # zero, where all are pinned
+    total = jnp.where(total > 0.0, total, 1.0)
+    factor = rest / total
+    return jnp.where(pinned, bounds, weights * factor), (pinned, free / total, jnp.where(pinned, 0.0, factor))
+
+
+def _share_backward(residual: tuple[Array, Array, Array], cotangent: Array) -> tuple[Array, None, Array]:
+    pinned, shares, factor = residual
+    moved = cotangent - jnp.sum(shares * cotangent)
+    return factor * moved, None, jnp.where(pinned, moved, 0.0)
+
+
+_share_rest.defvjp(_share_forward, _share_backward)
 
 
 def token_bounds(params: Mapping[str, Array], steering: Steering) -> Bounds | None:
@@ -201,6 +230,7 @@ def chunk_ramps(
             return guardrail(weights, steering.minimum_weight)
         return within_bounds(weights, *bounds)
 
+    @jax.checkpoint  # a decision costs less than storing what its adjoint reads
     def decide(weights: Array, chunk: tuple[Array, list[Array | None]]) -> tuple[Array, Ramps]:
         output, of_chunk = chunk
         bounds, persistence = jax.tree.unflatten(form, _now(limits, of_chunk))
@@ -214,7 +244,8 @@ def chunk_ramps(
     upper = None if bounds is None else bounds.upper
     first, _ = jax.tree.unflatten(form, [each if each.ndim == 1 else each[0] for each in limits])
     if steering.starts_at_target:
-        return jax.lax.scan(decide, limit(outputs[0], first), (outputs[:n_chunks], varying))[1]._replace(upper=upper)
+        found: Ramps = jax.lax.scan(decide, limit(outputs[0], first), (outputs[:n_chunks], varying))[1]
+        return found._replace(upper=upper)
     initial = initial if bounds is None else limit(initial, first)
     constant = all(each is None for each in varying)
     if steering.settings.scan_mode == "associative" and _has_clip_maps(steering) and constant:
