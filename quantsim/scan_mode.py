@@ -23,8 +23,12 @@ __all__ = ["ScanMode", "backend_scan_mode"]
 ScanMode = Literal["kernel", "sequential", "associative"]
 
 
-def backend_scan_mode() -> ScanMode:
-    """Returns the fastest mode that JAX's default backend supports."""
+def backend_scan_mode(*, kernels: bool = True) -> ScanMode:
+    """Returns the fastest mode that JAX's default backend supports.
+
+    Args:
+        kernels: whether a recursion has a kernel. Without one, numba is not imported, which takes longer than many programs.
+    """
     if jax.default_backend() != "cpu":
         return "associative"
-    return "kernel" if are_available() else "sequential"
+    return "kernel" if kernels and are_available() else "sequential"

@@ -15,6 +15,7 @@ from quantsim.pools.base import PoolSetup
 from quantsim.pools.market import FeeRates
 from quantsim.prices.synthetic.arithmetic import stream
 from quantsim.robustness.variations import Variations
+from quantsim.scan_mode import backend_scan_mode
 
 __all__ = ["charged", "cost_names", "described", "varied_costs"]
 
@@ -41,7 +42,10 @@ def cost_names(experiment: Experiment, rates: FeeRates, variations: Variations) 
 def charged(setup: PoolSetup[Any], names: tuple[str, ...]) -> PoolSetup[Any]:
     """Returns the setup of the same pool whose program has these costs, even if they are zero in the study."""
     costs = replace(setup.costs, charges=True, has_gas=setup.costs.has_gas or "gas_cost_usd" in names)
-    return replace(setup, costs=costs)
+    settings = setup.settings
+    if not setup.costs.charges and setup.scan_mode == "sequential":
+        settings = replace(settings, scan_mode=backend_scan_mode(kernels=setup.pool.has_kernel))
+    return replace(setup, costs=costs, settings=settings)
 
 
 def described(names: tuple[str, ...], rates: FeeRates, variations: Variations) -> str:

@@ -22,13 +22,17 @@ def pool_setup(experiment: Experiment, bar_minutes: int, scan_mode: ScanMode | N
     Args:
         experiment: experiment with the pool and its subsidiaries.
         bar_minutes: length of a bar, in minutes.
-        scan_mode: scan mode; by default, the fastest one on the backend.
+        scan_mode: scan mode; by default, the fastest one on the backend for these pools.
 
     Raises:
         ConfigError: a chunk or a ramp is not a whole number of bars.
     """
-    scan_mode = scan_mode or backend_scan_mode()
     *subsidiary_views, main = experiment.pools
+    varying = experiment.series.costs
+    if scan_mode is None:
+        charging = [view for view in subsidiary_views if _costs(view, ()).charges]
+        charging += [main] if _costs(main, varying).charges else []
+        scan_mode = backend_scan_mode(kernels=any(pool_of(view).has_kernel for view in charging))
     positions = {token: column for column, token in enumerate(experiment.data.tokens)}
     subsidiaries = []
     for view in subsidiary_views:
@@ -42,7 +46,7 @@ def pool_setup(experiment: Experiment, bar_minutes: int, scan_mode: ScanMode | N
         initial_value=experiment.pool.initial_value_usd,
         columns=_columns(main, positions),
         subsidiaries=tuple(subsidiaries),
-        varying=experiment.series.costs,
+        varying=varying,
         has_trades=experiment.series.trades is not None,
     )
 

@@ -212,7 +212,8 @@ def _with_costs_of_benchmark(plan: Plan) -> Plan:
         charges=setup.costs.charges or costs.charges,
         has_gas=setup.costs.has_gas or costs.has_gas,
     )
-    return replace(plan, benchmark=replace(plan.benchmark, setup=replace(setup, costs=paid)))
+    settings = replace(setup.settings, scan_mode=plan.setup.scan_mode)
+    return replace(plan, benchmark=replace(plan.benchmark, setup=replace(setup, costs=paid, settings=settings)))
 
 
 def _arrays(params: Mapping[str, FloatArray]) -> Params:

@@ -37,7 +37,10 @@ def test_the_backend_chooses_and_the_choice_can_be_overridden() -> None:
     chosen = "kernel" if jax.default_backend() == "cpu" else "associative"
     assert backend_scan_mode() == chosen
     experiment, prices = make_experiment("momentum", 2, SHORT), random_prices(SHORT, 2, 5)
-    assert Evaluator(experiment, prices).setup.scan_mode == chosen
+    with_fees = experiment.override(["fees.swap_fee=0.003"])
+    assert Evaluator(with_fees, prices).setup.scan_mode == chosen
+    without = "sequential" if chosen == "kernel" else chosen
+    assert Evaluator(experiment, prices).setup.scan_mode == without, "numba takes long to import, and nothing uses it"
     assert [Evaluator(experiment, prices, scan_mode=mode).setup.scan_mode for mode in MODES] == list(MODES)
 
 
