@@ -11,6 +11,8 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
+from quantsim.device import device_array
+
 if TYPE_CHECKING:
     from quantsim.config import Experiment
 
@@ -83,8 +85,8 @@ def market(
     """Makes the market from prices, (T, n). The prefix sums are computed here, once per data set."""
     log_prices = np.log(prices / prices[0])
     summed = np.cumsum(log_prices, axis=0, dtype=np.longdouble).astype(np.float64)
-    seen = None if oracle is None else jnp.asarray(oracle)
-    return Market(jnp.asarray(prices), jnp.asarray(log_prices), jnp.asarray(summed), seen, orders)
+    seen = None if oracle is None else device_array(oracle)
+    return Market(device_array(prices), device_array(log_prices), device_array(summed), seen, orders)
 
 
 def with_noise(seen: Market, noise: float, key: Array) -> Market:
@@ -101,9 +103,9 @@ def fee_rates(experiment: Experiment, varying: Mapping[str, NDArray[np.float64]]
         experiment: experiment with the constant fees.
         varying: those of ``swap_fee``, ``arb_fee`` and ``gas_cost_usd`` that vary in time, (T,) each.
     """
-    rates = FeeRates(*(jnp.asarray(rate, jnp.float64) for rate in experiment.fees.rates))
+    rates = FeeRates(*(device_array(np.asarray(rate, np.float64)) for rate in experiment.fees.rates))
     fields = {"gas_cost" if name == "gas_cost_usd" else name: rate for name, rate in (varying or {}).items()}
-    return rates._replace(**{name: jnp.asarray(rate, jnp.float64) for name, rate in fields.items()})
+    return rates._replace(**{name: device_array(np.asarray(rate, np.float64)) for name, rate in fields.items()})
 
 
 def at_bars(rates: FeeRates, bars: slice) -> FeeRates:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from quantsim.baseline import BASELINES, Baseline
 from quantsim.config import Experiment
 from quantsim.config.baselines import baseline_experiment, has_initial_weights
+from quantsim.device import device_array
 from quantsim.pools.base import PoolSetup
 from quantsim.precision import in_float64
 from quantsim.simulator.evaluate import sample_pools, window_path
@@ -53,7 +53,7 @@ def baseline_pool(evaluator: Evaluator, name: str) -> BaselinePool:
     weights = () if has_initial_weights(evaluator.experiment.pools[-1]) else tuple(_first_shares(evaluator).tolist())
     experiment = baseline_experiment(evaluator.experiment, name, weights)
     setup = pool_setup(experiment, evaluator.prices.bar_minutes, evaluator.setup.scan_mode)
-    params = {raw: jnp.asarray(values) for raw, values in sorted(experiment.initial_parameters().items())}
+    params = {raw: device_array(values) for raw, values in sorted(experiment.initial_parameters().items())}
     return BaselinePool(experiment, setup, params)
 
 
@@ -93,9 +93,9 @@ def _baseline(name: str, found: Evaluation, index: int) -> Baseline:
 def _first_shares(evaluator: Evaluator) -> FloatArray:
     """Returns the shares of value of the reserves that the pool starts training with, (n,)."""
     first, n_bars = evaluator.splits["train"]
-    plan, starts = evaluator.planner.plan(first, min(n_bars, 2), ("returns",))
+    plan, _ = evaluator.planner.plan(first, min(n_bars, 2), ("returns",))
     params = evaluator.arrays(evaluator.experiment.initial_parameters())
-    path, _ = _window_path(plan, params, evaluator.market, evaluator.rates, starts[0])
+    path, _ = _window_path(plan, params, evaluator.market, evaluator.rates, np.int64(first))
     shares = np.maximum(np.asarray(path.reserves[0] * path.prices[0] / path.value[0]), _LEAST_SHARE)
     return np.asarray(shares / shares.sum(), np.float64)
 

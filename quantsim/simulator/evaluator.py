@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from numpy.typing import ArrayLike, NDArray
 
 from quantsim.baseline import BENCHMARK, Baseline
 from quantsim.config import Experiment
+from quantsim.device import device_array
 from quantsim.discovery import naming_users_files
 from quantsim.errors import ParameterError, PriceError, WindowError, nearest
 from quantsim.metrics import metric_names
@@ -340,7 +340,7 @@ class Evaluator:
             The means, (S,), and raw name → gradient (S, m).
         """
         objective = self.objective(starts, n_bars, metric=metric, path=path)
-        values, gradients = value_and_grad(objective, self.arrays(sets, 2), jnp.atleast_1d(jnp.asarray(starts)))
+        values, gradients = value_and_grad(objective, self.arrays(sets, 2), device_array(np.atleast_1d(starts)))
         return np.asarray(values), {name: np.asarray(gradient) for name, gradient in gradients.items()}
 
     @in_float64
@@ -383,7 +383,7 @@ class Evaluator:
 
     def arrays(self, params: Params, n_axes: int = 1) -> dict[str, Array]:
         """Checks parameters, and returns them as arguments of the compiled program: (m,) each, or (S, m) if ``n_axes = 2``."""
-        return {name: jnp.asarray(values) for name, values in self._checked(params, n_axes).items()}
+        return {name: device_array(values) for name, values in self._checked(params, n_axes).items()}
 
     def _checked(self, params: Params, n_axes: int) -> dict[str, FloatArray]:
         """Returns the same as arrays of NumPy."""

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from numpy.typing import ArrayLike
 
 from quantsim.config import Experiment
+from quantsim.device import device_array
 from quantsim.errors import WindowError
 from quantsim.metrics import SampleShape, get_metric
 from quantsim.objective import OBJECTIVE, ObjectiveShape, objective_shape
@@ -113,7 +113,7 @@ class Planner:
             details=details,
             benchmark=self.benchmark,
         )
-        return plan, jnp.asarray(firsts)
+        return plan, device_array(firsts)
 
     def split_plans(self, names: tuple[str, ...], *, details: bool) -> SplitPlans:
         """Returns the plans of all splits for these metrics, which may include "objective"."""

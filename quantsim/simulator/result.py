@@ -135,14 +135,14 @@ def simulate(
     raw = experiment.initial_parameters(params)
     evaluator = Evaluator(experiment, prices, series)
     first, n_bars = _period(evaluator, split)
-    plan, starts = evaluator.planner.plan(first, n_bars, metric_names(), path)
+    plan, _ = evaluator.planner.plan(first, n_bars, metric_names(), path)
     arrays, schedule = evaluator.arrays(raw), None
     if changes:
         later = sorted((evaluator.prices.index_of(time), params) for time, params in changes.items())
         sets = [raw, *(experiment.initial_parameters(params) for _, params in later)]
         stacked = {name: np.stack([each[name] for each in sets]) for name in raw}
         schedule = schedule_of(evaluator, stacked, [first, *(bar for bar, _ in later)], n_bars)
-    run, samples = _simulate(plan, arrays, evaluator.market, evaluator.rates, starts[0], schedule)
+    run, samples = _simulate(plan, arrays, evaluator.market, evaluator.rates, np.int64(first), schedule)
     metrics, _ = results_of(plan, samples)
     trades = _executed(evaluator.series.trades, run.fills)
     return Result(
@@ -152,7 +152,7 @@ def simulate(
         weights=np.asarray(run.weights),
         prices=np.asarray(run.prices),
         metrics={name: float(metrics[name]) for name in metric_names()},
-        fee_revenue=float(run.fee_revenue[0]),
+        fee_revenue=float(np.asarray(run.fee_revenue)[0]),
         tokens=experiment.tokens,
         params=raw,
         split=split,

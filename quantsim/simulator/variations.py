@@ -13,6 +13,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
+from quantsim.device import device_array
 from quantsim.metrics import Sample, get_metric
 from quantsim.pools.base import PoolSetup
 from quantsim.pools.market import FeeRates, Market, market
@@ -157,7 +158,7 @@ def evaluate_starts(
     calls = cut(len(starts), call_width(plan for _, plan in static))
 
     def arguments(number: int) -> tuple[Any, ...]:
-        return static, params, evaluator.market, evaluator.rates, jnp.asarray(starts[calls[number]])
+        return static, params, evaluator.market, evaluator.rates, device_array(starts[calls[number]])
 
     def metrics_of(samples: dict[str, list[Sample]]) -> dict[str, dict[str, Array]]:
         return {name: results_of(plan, samples[name])[0] for name, plan in static}
@@ -217,7 +218,7 @@ def _with_costs_of_benchmark(plan: Plan) -> Plan:
 
 
 def _arrays(params: Mapping[str, FloatArray]) -> Params:
-    return {name: jnp.asarray(values, jnp.float64) for name, values in sorted(params.items())}
+    return {name: device_array(np.asarray(values, np.float64)) for name, values in sorted(params.items())}
 
 
 def _width(plans: PoolPlans, variation: Variation) -> int:
@@ -241,4 +242,4 @@ def _stacked(block: Sequence[Variation], pools: tuple[VariedPool, ...]) -> _Vari
 
 
 def _stack(values: Sequence[Any]) -> Array:
-    return jnp.asarray(np.stack([np.asarray(value, np.float64) for value in values]))
+    return device_array(np.stack([np.asarray(value, np.float64) for value in values]))

@@ -6,6 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
@@ -18,6 +19,7 @@ from quantsim.checkpoints import Baseline, Checkpoint, CheckpointStore, Run
 from quantsim.checkpoints.stored import of_same_study
 from quantsim.config import Experiment
 from quantsim.config.identity import GRADIENTS
+from quantsim.device import device_array
 from quantsim.drivers.best import Best
 from quantsim.drivers.driver import Driver, NewRun, Resumed, StepReport
 from quantsim.drivers.evaluated import evaluated
@@ -29,6 +31,7 @@ from quantsim.drivers.sgd.step import StepInfo, TrainState, advance, flatness, i
 from quantsim.drivers.sgd.training import Training
 from quantsim.errors import DriverError
 from quantsim.objective import nan_reason
+from quantsim.precision import in_float64
 from quantsim.prices import Prices
 from quantsim.ranking import TIE_METRIC, best_index
 from quantsim.simulator import Evaluation
@@ -219,14 +222,23 @@ class GradientDriver(Driver[State, Info, Progress]):
         start: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         self.training = Training(experiment, prices, start, series=series)
+        self._compiling: Future[None] | None = None
 
     def new_run(self) -> NewRun:
         """Returns the entry of a new run in the store."""
         return NewRun.of(self.training.evaluator, GRADIENTS, {"start": self.training.start_digest})
 
     def baselines(self) -> Mapping[str, Baseline]:
-        """Returns the baselines of the experiment."""
+        """Returns the baselines of the experiment. Compiles the program of :meth:`step` at the same time."""
+        beside = ThreadPoolExecutor(1)
+        self._compiling = beside.submit(self._compile)
+        beside.shutdown(wait=False)
         return self.training.evaluator.baselines(self.training.n_sets)
+
+    @in_float64
+    def _compile(self) -> None:
+        train = init(self.training.program, self.training.initial)
+        advance.lower(self.training.program, train, self.training.inputs, device_array(np.int64(0))).compile()
 
     def runs(self, store: CheckpointStore) -> list[Run]:
         """Returns the stored runs with the same steps, starting sets and data, the newest first."""
@@ -260,10 +272,13 @@ class GradientDriver(Driver[State, Info, Progress]):
         """Takes gradient steps up to the next report, and evaluates all sets."""
         settings, done = self.training.experiment.sgd, int(state.train.step)
         n_steps = min(settings.report_every - done % settings.report_every, settings.steps - done)
-        inputs = self.training.inputs._replace(active=jnp.asarray(state.patience.active(settings)))
-        train, last = advance(self.training.program, state.train, inputs, jnp.asarray(n_steps))
+        inputs = self.training.inputs._replace(active=device_array(state.patience.active(settings)))
+        if self._compiling is not None:
+            self._compiling.result()
+            self._compiling = None
+        train, last = advance(self.training.program, state.train, inputs, device_array(np.int64(n_steps)))
         session = state.session
-        if refused := int(last.skipped.sum()):
+        if refused := int(np.asarray(last.skipped).sum()):
             logger.warning("steps %d to %d: %d updates rejected, not finite", done, done + n_steps, refused)
             session = replace(session, skipped=session.skipped + refused)
         return self._evaluated(State(train, state.patience, session), last)
@@ -359,7 +374,7 @@ class GradientDriver(Driver[State, Info, Progress]):
             median=float(np.median(objective)),
             best=state.patience.best,
             decides=self.training.decides,
-            learning_rate=math.nan if last is None else float(last.learning_rate.max()),
+            learning_rate=math.nan if last is None else float(np.asarray(last.learning_rate).max()),
             gradient_norm=math.nan if last is None else float(np.median(last.gradient_norm)),
             alive=int(alive.sum()),
             steps_per_second=pace,

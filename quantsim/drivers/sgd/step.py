@@ -91,6 +91,7 @@ class StepInfo(NamedTuple):
     skipped: Array
 
 
+@functools.partial(jax.jit, static_argnums=0)
 def init(program: Program, params: Params) -> TrainState:
     """Returns the state before the first step; ``params`` maps raw name → (S, m)."""
     settings = program.settings

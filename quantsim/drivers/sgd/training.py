@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
 from quantsim.config import Experiment
+from quantsim.device import device_array
 from quantsim.drivers.sgd.step import Inputs, Program
 from quantsim.drivers.windows import TrainingWindows, training_windows
 from quantsim.errors import ConfigError
@@ -73,12 +73,12 @@ class Training:
         self.program = _program(self.evaluator)
         sets = _starting_sets(experiment, start)
         n_sets = next(iter(sets.values())).shape[0]
-        self.initial = {name: jnp.asarray(rows) for name, rows in sets.items() if name in trainable}
+        self.initial = {name: device_array(rows) for name, rows in sets.items() if name in trainable}
         self.inputs = Inputs(
             objective=_objective(self.evaluator, self.program.windows),
-            frozen={name: jnp.asarray(rows) for name, rows in sets.items() if name not in trainable},
+            frozen={name: device_array(rows) for name, rows in sets.items() if name not in trainable},
             restart_pool=_restart_pool(experiment, sets),
-            active=jnp.ones(n_sets, bool),
+            active=device_array(np.ones(n_sets, bool)),
             key=jax.random.key(experiment.seed),
         )
         self.decides = "validation" if "validation" in self.evaluator.splits else "train"
@@ -158,7 +158,7 @@ def _restart_pool(experiment: Experiment, sets: Sets) -> dict[str, Array]:
         )
         for index in range(n_sets)
     ]
-    return {name: jnp.asarray(np.stack([pool[name][1:] for pool in pools])) for name in moved}
+    return {name: device_array(np.stack([pool[name][1:] for pool in pools])) for name in moved}
 
 
 def _digest(sets: Sets) -> str:

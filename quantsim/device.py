@@ -1,0 +1,20 @@
+"""Arrays of NumPy as arguments of compiled programs."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import jax
+import numpy as np
+from jax import Array
+from numpy.typing import ArrayLike
+
+__all__ = ["device_array"]
+
+
+def device_array(values: ArrayLike) -> Array:
+    """Copies values to JAX's default device.
+
+    ``jax.numpy.asarray`` would compile a program for each shape, and ``jax.device_put`` may share memory with its argument.
+    """
+    return cast(Array, jax.device_put(np.array(values)))
