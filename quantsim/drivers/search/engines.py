@@ -61,10 +61,10 @@ class Threads:
     """Threads of this process, which share one compiled evaluator. They run in parallel, because JAX releases the GIL."""
 
     def __init__(self, evaluator: Evaluates, n_threads: int) -> None:
-        """With one thread, evaluations run in the thread of the caller, where Ctrl-C interrupts them at once."""
+        """With one thread, too, trials are asked for and stored in the thread of the caller while others are evaluated."""
         self._evaluate = functools.partial(run, evaluator)
         self._n_threads = n_threads
-        self._pool = ThreadPoolExecutor(n_threads) if n_threads > 1 else None  # starts threads when it needs them
+        self._pool = ThreadPoolExecutor(n_threads)  # starts threads when it needs them
         self._compiled: set[tuple[int, bool]] = set()
 
     def map(self, calls: Iterable[Call]) -> Iterator[tuple[Result, ...]]:
@@ -72,20 +72,20 @@ class Threads:
         left = iter(calls)
         for call in left:
             kind = (call.width, call.block is not None)
-            if self._pool is not None and kind in self._compiled:
-                yield from self._spread(itertools.chain([call], left), self._pool)
+            if kind in self._compiled:
+                yield from self._spread(itertools.chain([call], left))
                 return
             yield self._evaluate(call)
             self._compiled.add(kind)
 
-    def _spread(self, calls: Iterator[Call], pool: ThreadPoolExecutor) -> Iterator[tuple[Result, ...]]:
+    def _spread(self, calls: Iterator[Call]) -> Iterator[tuple[Result, ...]]:
         """Yields the results of the calls, which the threads evaluate. A call is taken while few wait for a thread."""
         pending: deque[Future[tuple[Result, ...]]] = deque()
         try:
             while True:
                 running = [future for future in pending if not future.done()]
                 if len(running) < self._n_threads + _WAITING and (call := next(calls, None)) is not None:
-                    pending.append(pool.submit(self._evaluate, call))
+                    pending.append(self._pool.submit(self._evaluate, call))
                 elif not pending:
                     return
                 elif pending[0].done():
@@ -98,5 +98,4 @@ class Threads:
 
     def close(self) -> None:
         """Ends the threads. Calls that are being evaluated are not waited for."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
+        self._pool.shutdown(wait=False, cancel_futures=True)
