@@ -96,7 +96,9 @@ def git(*arguments: str) -> str:
     return done.stdout.strip()
 
 
-def session(names: Iterable[str], base: Worker, this: Worker, n_pairs: int, seconds: float) -> dict[str, list[float]]:
+def session(
+    names: Iterable[str], base: Worker, this: Worker, n_pairs: int, seconds: float, of: str = "wall"
+) -> dict[str, list[float]]:
     """Times all work in turns, and returns name → ratios of pairs. Work that one of the trees cannot do has none.
 
     Half of the pairs begin with the base.
@@ -109,7 +111,7 @@ def session(names: Iterable[str], base: Worker, this: Worker, n_pairs: int, seco
             for order in itertools.cycle(((base, this), (this, base))):
                 if len(pairs) == 1:
                     begun = time.perf_counter()  # the first pair made the work
-                times = {worker: worker.seconds(name) for worker in order}
+                times = {worker: getattr(worker.seconds(name), of) for worker in order}
                 pairs.append(times[this] / times[base])
                 if len(pairs) % 2 == 0 and (len(pairs) >= n_pairs or time.perf_counter() - begun > seconds):
                     break
@@ -120,7 +122,7 @@ def session(names: Iterable[str], base: Worker, this: Worker, n_pairs: int, seco
 
 
 def compared(
-    work: Mapping[str, str], base: Path, folder: Path, n_sessions: int, n_pairs: int, seconds: float
+    work: Mapping[str, str], base: Path, folder: Path, n_sessions: int, n_pairs: int, seconds: float, of: str
 ) -> dict[str, list[float]]:
     """Returns title → median ratio of each session.
 
@@ -131,11 +133,12 @@ def compared(
         n_sessions: number of sessions.
         n_pairs: pairs of a session.
         seconds: time for each piece of work of a session, in which slow work gets fewer pairs, but at least two.
+        of: ``wall`` or ``processor``, the seconds to compare.
     """
     ratios: dict[str, list[float]] = {title: [] for title in work}
     for _ in range(n_sessions):
         with Worker(folder, N_CORES, base) as before, Worker(folder, N_CORES) as after:
-            pairs = session(work.values(), before, after, n_pairs, seconds)
+            pairs = session(work.values(), before, after, n_pairs, seconds, of)
         for title, name in work.items():
             ratios[title] += [statistics.median(pairs[name])] if pairs[name] else []
     return ratios
@@ -174,13 +177,17 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=8, help="pairs of times per session (default: 8)")
     parser.add_argument("--seconds", type=float, default=1.0, help="time per row and session (default: 1)")
     parser.add_argument("--floor", type=float, default=0.05, help="smallest change to mark (default: 0.05)")
+    parser.add_argument(
+        "--processor", action="store_true", help="compares processor seconds, which depend less on load"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="writes the ratios of all sessions")
     options = parser.parse_args()
     if options.sessions < LEAST_SESSIONS:
         parser.error(f"--sessions {options.sessions}: give at least {LEAST_SESSIONS}")
     commit, work = git("rev-parse", "--verify", f"{options.base}^{{commit}}"), work_of(options.rows)
     with worktree(commit) as base, price_files(options.prices) as folder:
-        ratios = compared(work, base, folder, options.sessions, options.pairs, options.seconds)
+        of = "processor" if options.processor else "wall"
+        ratios = compared(work, base, folder, options.sessions, options.pairs, options.seconds, of)
     verdicts = {
         title: judged(found, options.floor) if len(found) == options.sessions else None
         for title, found in ratios.items()

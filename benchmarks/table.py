@@ -4,7 +4,7 @@
 
 Times are medians. Most are ratios over the same fee recursion as one plain compiled loop (``compiled_loop.py``, one thread),
 or of one core over two; a ratio is the median over pairs that are timed one after the other. All rows take turns, so that they
-meet the same load. Times are those of two cores; compilation is not counted, except in rows of whole processes, which start
+meet the same load. Work runs on two cores; compilation is not counted, except in rows of whole processes, which start
 with an empty cache.
 
 ``--prices`` is a folder of 1-minute closes of BTC, ETH and SUI from 2023-05-04 to 2024-09-01; missing tokens are synthetic.
@@ -26,10 +26,11 @@ from typing import Any, Literal
 
 from rich.console import Console
 from rich.table import Table
+from timing import Timed
 from worker import Missing, Worker, price_files
 
 Unit = Literal["× loop", "× one core", "a second", "ms", "s"]
-Samples = Mapping[str, Sequence[float]]
+Samples = Mapping[str, Sequence[Timed]]
 
 N_CORES = 2
 ONE_CORE = " on one core"
@@ -56,12 +57,12 @@ class Row:
 
     def value(self, samples: Samples) -> float:
         """Returns the value of the row, from the seconds of each piece of work."""
-        own = samples[self.work]
+        own = [sample.wall for sample in samples[self.work]]
         if self.reference is None:
             median = statistics.median(own)
             return {"ms": 1e3 * median, "s": median}.get(self.unit, 1.0 / median)
         pairs = zip(own, samples[self.reference], strict=False)
-        ratio = statistics.median(mine / other for mine, other in pairs)
+        ratio = statistics.median(mine / other.wall for mine, other in pairs)
         return 1.0 / ratio if self.unit == "× one core" else ratio
 
     def meets(self, value: float) -> bool | None:
@@ -115,8 +116,8 @@ def chosen(texts: Iterable[str]) -> list[Row]:
 
 
 def measured(
-    time_of: Mapping[str, Callable[[], float]], n_samples: int, seconds: float
-) -> tuple[dict[str, list[float]], dict[str, str]]:
+    time_of: Mapping[str, Callable[[], Timed]], n_samples: int, seconds: float
+) -> tuple[dict[str, list[Timed]], dict[str, str]]:
     """Times pieces of work in turns.
 
     Args:
@@ -127,7 +128,7 @@ def measured(
     Returns:
         Name → seconds of each sample, and name → reason for work that failed.
     """
-    samples: dict[str, list[float]] = {name: [] for name in time_of}
+    samples: dict[str, list[Timed]] = {name: [] for name in time_of}
     spent, failed = dict.fromkeys(time_of, 0.0), {}
     for number in range(n_samples):
         for name, measure in time_of.items():
@@ -142,7 +143,7 @@ def measured(
     return samples, failed
 
 
-def timers(rows: Iterable[Row], both: Worker, single: Worker) -> dict[str, Callable[[], float]]:
+def timers(rows: Iterable[Row], both: Worker, single: Worker) -> dict[str, Callable[[], Timed]]:
     """Name of the work → function that times it; work and its reference follow each other."""
     names = dict.fromkeys(name for row in rows for name in (row.work, row.reference) if name)
     return {
@@ -162,24 +163,34 @@ def report(rows: Iterable[Row], samples: Samples, failed: Mapping[str, str]) -> 
         else:
             value = row.value(samples)
             entry |= {"value": value, "met": row.meets(value)}
-            entry["median_ms"] = {name: 1e3 * statistics.median(samples[name]) for name in names}
-            entry["seconds"] = {name: list(samples[name]) for name in names}
+            for field in Timed._fields:
+                entry[f"{field}_s"] = {name: [getattr(sample, field) for sample in samples[name]] for name in names}
         found.append(entry)
     return found
 
 
 def shown(entries: Iterable[Mapping[str, Any]], title: str) -> Table:
-    table = Table("work", "median ms", "of the reference", "value", "unit", "target", "", title=title)
+    table = Table("work", "ms", "processor ms", "reference ms", "value", "unit", "target", "", title=title)
     for entry in entries:
         if entry["value"] is None:
-            table.add_row(entry["title"], "–", "", "–", entry["unit"], "", entry["error"])
+            table.add_row(entry["title"], "–", "", "", "–", entry["unit"], "", entry["error"])
             continue
-        own, *other = entry["median_ms"].values()
+        own, *other = (1e3 * statistics.median(seconds) for seconds in entry["wall_s"].values())
+        processor = 1e3 * statistics.median(entry["processor_s"][entry["work"]])
         bound = "≥" if entry["unit"] in ("× one core", "a second") else "≤"
         target = "" if entry["target"] is None else f"{bound} {entry['target']:g}"
         mark = {None: "", True: "met", False: "missed"}[entry["met"]]
         reference = f"{other[0]:.2f}" if other else ""
-        table.add_row(entry["title"], f"{own:.2f}", reference, f"{entry['value']:.3g}", entry["unit"], target, mark)
+        table.add_row(
+            entry["title"],
+            f"{own:.2f}",
+            f"{processor:.2f}",
+            reference,
+            f"{entry['value']:.3g}",
+            entry["unit"],
+            target,
+            mark,
+        )
     return table
 
 

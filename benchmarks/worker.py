@@ -20,6 +20,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TextIO, cast
 
+from timing import Timed, timed
+
 TREE = Path(__file__).resolve().parents[1]
 SHORTEST = 0.02
 """Seconds. Work that takes less is repeated within a measurement."""
@@ -62,8 +64,8 @@ class Worker:
         self._process.wait()
         self._answers.close()
 
-    def seconds(self, name: str) -> float:
-        """Returns the time of a piece of work by name; see ``workloads.py``. The first call also makes it and warms up.
+    def seconds(self, name: str) -> Timed:
+        """Returns the seconds of a piece of work by name; see ``workloads.py``. The first call also makes it and warms up.
 
         Raises:
             Missing: it failed.
@@ -75,7 +77,7 @@ class Worker:
         found: dict[str, Any] = json.loads(answer)
         if "error" in found:
             raise Missing(f"{name!r}: {found['error']}")
-        return float(found["seconds"])
+        return Timed(*found["seconds"])
 
 
 def processors(n_cores: int) -> Sequence[int]:
@@ -97,7 +99,6 @@ def price_files(given: Path | None) -> Iterator[Path]:
 def serve(folder: Path) -> None:
     """Reads names of work from the standard input, and answers with the seconds of each as a line of JSON."""
     answers, sys.stdout = sys.stdout, sys.stderr
-    from timing import timed
     from workloads import Workload, Workloads
 
     workloads = Workloads(folder)
@@ -110,11 +111,11 @@ def serve(folder: Path) -> None:
                 n_calls = 1
                 if not work.cold:
                     timed(work.call)
-                    n_calls = math.ceil(SHORTEST / min(timed(work.call), SHORTEST))
+                    n_calls = math.ceil(SHORTEST / min(timed(work.call).wall, SHORTEST))
                 ready[name] = (work, n_calls)
             work, n_calls = ready[name]
             gc.collect()
-            found: dict[str, Any] = {"seconds": timed(work.call, n_calls) / work.units}
+            found: dict[str, Any] = {"seconds": [seconds / work.units for seconds in timed(work.call, n_calls)]}
         except Exception as error:
             traceback.print_exc()
             found = {"error": f"{type(error).__name__}: {error}"}

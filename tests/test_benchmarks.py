@@ -39,9 +39,13 @@ def test_every_row_of_the_table_names_work_that_exists():
             assert hasattr(workloads.Workloads, f"_{name.split()[0]}"), name
 
 
+def walls(*seconds: float) -> list[Any]:
+    return [module("timing").Timed(wall, 0.0) for wall in seconds]
+
+
 def test_a_ratio_is_the_median_over_pairs():
     row = module("table").Row("work", "own", "× loop", 2.0, "loop")
-    assert row.value({"own": [2.0, 9.0, 8.0], "loop": [1.0, 3.0, 2.0]}) == 3.0
+    assert row.value({"own": walls(2.0, 9.0, 8.0), "loop": walls(1.0, 3.0, 2.0)}) == 3.0
     assert row.meets(2.0)
     assert not row.meets(2.1)
 
@@ -52,7 +56,7 @@ def test_a_ratio_is_the_median_over_pairs():
 )
 def test_values_have_the_unit_of_their_row(unit: str, value: float, enough: float):
     reference = "single" if unit == "× one core" else None
-    samples = {"own": [0.1, 0.5, 0.7], "single": [0.2, 1.0, 1.4]}
+    samples = {"own": walls(0.1, 0.5, 0.7), "single": walls(0.2, 1.0, 1.4)}
     row = module("table").Row("work", "own", unit, value, reference)
     assert row.value(samples) == value
     assert row.meets(value)
@@ -64,14 +68,14 @@ def test_slow_work_gets_fewer_samples_and_failures_do_not_stop_the_others(monkey
     clock = SimpleNamespace(now=0.0)
     monkeypatch.setattr(table.time, "perf_counter", lambda: clock.now)
 
-    def slow() -> float:
+    def slow() -> Any:
         clock.now += 2.0
-        return 2.0
+        return walls(2.0)[0]
 
-    def absent() -> float:
+    def absent() -> Any:
         raise missing("no such function")
 
-    samples, failed = table.measured({"slow": slow, "absent": absent, "quick": lambda: 0.1}, 7, 5.0)
+    samples, failed = table.measured({"slow": slow, "absent": absent, "quick": lambda: walls(0.1)[0]}, 7, 5.0)
     assert [len(samples[name]) for name in ("slow", "absent", "quick")] == [4, 0, 7]
     assert failed == {"absent": "no such function"}
     rows = [table.Row("a", "absent", "ms"), table.Row("q", "quick", "ms", 200.0)]
@@ -105,11 +109,11 @@ def test_pairs_of_a_session_begin_with_either_tree_and_work_that_one_lacks_is_le
         def __init__(self, name: str, seconds: float) -> None:
             self.name, self.time = name, seconds
 
-        def seconds(self, work: str) -> float:
+        def seconds(self, work: str) -> Any:
             if work == "new" and self.name == "base":
                 raise missing("no such work")
             order.append(self.name)
-            return self.time
+            return walls(self.time)[0]
 
     found = compare.session(["old", "new"], Fake("base", 1.0), Fake("this", 2.0), 4, 60.0)
     assert found == {"old": [2.0] * 4, "new": []}
@@ -187,10 +191,10 @@ def test_the_driver_bounds_the_trials_a_second():
 
 
 def test_slow_calls_are_repeated_less(monkeypatch: pytest.MonkeyPatch):
-    timing, calls = module("timing"), iter([9.0, 2.0, 1.0, 3.0, 4.0, 5.0])  # the first one compiles
+    timing, calls = module("timing"), iter(walls(9.0, 2.0, 1.0, 3.0, 4.0, 5.0))  # the first one compiles
     monkeypatch.setattr(timing, "timed", lambda call: next(calls))
     assert timing.median_ms(lambda: None, 5, 5.0) == 2000.0
-    assert next(calls) == 4.0
+    assert next(calls).wall == 4.0
 
 
 def test_every_float32_case_of_an_accelerator_follows_that_in_float64():
