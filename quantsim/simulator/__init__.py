@@ -1,7 +1,8 @@
 """From prices and parameters to pool values and metrics.
 
-``evaluate.py`` is the traced core, ``evaluator.py`` its interface on the host, ``result.py`` simulates the full path of one
-pool, ``carried.py`` pools whose parameters change, and ``grid.py`` evaluates grids of parameters.
+``evaluate.py`` is the traced core, ``evaluator.py`` its interface on the host, ``calls.py`` runs many calls on all processors,
+``result.py`` simulates the full path of one pool, ``carried.py`` pools whose parameters change, and ``grid.py`` evaluates grids
+of parameters.
 """
 
 from quantsim.simulator.baselines import baseline_pool
