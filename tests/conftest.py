@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from quantsim.environment import xla_flags
+from quantsim.environment import collect_less_often, xla_flags
 
 os.environ["XLA_FLAGS"] = xla_flags()
 os.environ["JAX_ENABLE_X64"] = "1"
 # Without LLVM's optimizations, in half the time: the same operations, but for some roundings. Child processes inherit it.
 os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
+collect_less_often()
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # workers have a core each; waiting threads of NumPy would take it
 
 # Compilation falls into the first example, so a deadline means nothing. The same examples on every run, so that a failure

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import platform
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from quantsim.environment import compilation_cache, prepare_environment, xla_flags
+from quantsim.environment import collect_less_often, compilation_cache, prepare_environment, xla_flags
 from quantsim.errors import ConfigError
 
 
@@ -49,6 +50,19 @@ def test_the_number_of_threads_limits_compiled_programs():
     assert "PJRT_NPROC" not in unlimited
     with pytest.raises(ConfigError, match="QUANTSIM_THREADS = 'all'"):
         prepare_environment({"QUANTSIM_THREADS": "all"})
+
+
+def test_cycles_are_looked_for_less_often_unless_the_user_decides():
+    before = gc.get_threshold()
+    try:
+        gc.set_threshold(700, *before[1:])
+        collect_less_often()
+        assert gc.get_threshold() == (10_000, *before[1:])
+        gc.set_threshold(50)
+        collect_less_often()
+        assert gc.get_threshold()[0] == 50
+    finally:
+        gc.set_threshold(*before)
 
 
 def test_cache_folder_of_each_platform():
