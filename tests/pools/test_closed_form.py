@@ -111,6 +111,29 @@ def test_constant_prices_and_steps_of_exactly_zero() -> None:
             np.testing.assert_array_equal(part, 0.0, err_msg=name)
 
 
+def test_the_gradient_with_respect_to_prices() -> None:
+    """Prices of subsidiary pools depend on parameters."""
+    layout, setup = SHAPES["minute_short_ramp"][0], setup_of("minute_short_ramp").own
+    data = market(random_prices(layout, 3, 3).prices)
+    ramps = _steepest_ramps(setup, -(-layout.n_bars // setup.chunk_bars))
+    bars = np.array([0, 30, 100, layout.n_bars - 1])
+
+    def of(log_prices: jax.Array, *, closed: bool) -> jax.Array:
+        seen = data._replace(log_prices=log_prices, summed=jnp.cumsum(log_prices, axis=0))
+        if closed:
+            return log_values_at(ramps, seen, 0, bars, setup)
+        weights = bar_weights(ramps, layout.n_bars, setup)
+        return bar_log_values(weights, log_prices[: layout.n_bars])[bars]
+
+    @jax.jit
+    def pullbacks(log_prices: jax.Array, seen: jax.Array) -> list[jax.Array]:
+        return [jax.vjp(functools.partial(of, closed=closed), log_prices)[1](seen)[0] for closed in (True, False)]
+
+    written, plain = pullbacks(data.log_prices, np.array([1.0, -2.0, 0.5, 1.0]))
+    assert np.abs(plain).max() > 0.1
+    np.testing.assert_allclose(written, plain, rtol=0, atol=1e-12)
+
+
 def _threshold(setup: Steering) -> tuple[Steering, Steering]:
     """The fastest weights that the series still serves, and slightly faster ones that it does not."""
     low, high = 1e-6, setup.minimum_weight

@@ -17,8 +17,10 @@ terms is exact enough (coarse bars, small weights), the loss is summed over the 
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -97,46 +99,94 @@ def _increments(ramps: Ramps, market: Market, start: Array, grid: _Grid, steerin
     """Returns the change in log value over the first ``grid.inside`` bars of ``grid.chunk``, (S,)."""
     moved = np.minimum(grid.inside, steering.ramp_bars)
     first = start + grid.chunk * steering.chunk_bars
-    begin, ramped = market.log_prices[first], market.log_prices[first + moved]
+    begin, end = market.log_prices[first], market.log_prices[first + grid.inside]
     # The adjoint of a slice is a copy, that of an index a slow scatter.
     chunks = slice(0, grid.chunk.size) if np.array_equal(grid.chunk, np.arange(grid.chunk.size)) else grid.chunk
-    weights, step = ramps.start[chunks], ramps.step[chunks]
-    count = jnp.asarray(moved, weights.dtype)[:, None]
-    between = market.summed[first + moved] - market.summed[first]
-    gain = weights * (ramped - begin) + step * (count * ramped - between)
-    if steering.ramp_bars < steering.chunk_bars:
-        gain += (weights + count * step) * (market.log_prices[first + grid.inside] - ramped)
-    each = gain - _loss(weights, step, count, steering)
-    # As a product, because XLA's sums over a short last axis take several times as long on a CPU.
-    return jnp.matmul(each, jnp.ones(steering.n_tokens), precision="highest")
+    moves = jnp.asarray(moved, ramps.start.dtype)[:, None]
+    lag = moves * end - (market.summed[first + moved] - market.summed[first])
+    ramp = _Ramp(ramps.start[chunks], ramps.step[chunks], moves, end - begin, lag)
+    terms = series_terms(steering) if steering.moves else None
+    if terms is not None:
+        return _growth_by_series(ramp, terms)
+    loss = _direct_loss(ramp, steering.ramp_bars) if steering.moves else 0.0
+    return jnp.sum(ramp.weights * ramp.rise + ramp.step * ramp.lag - loss, axis=-1)
 
 
-def _loss(weights: Array, step: Array, count: Array, steering: Steering) -> Array:
-    """Returns ``Σ_j w[j] log(w[j]/w[j-1])`` over a ramp, per token, up to terms that cancel between tokens, (S, n)."""
-    if not steering.moves:
-        return jnp.zeros_like(weights)
-    terms = series_terms(steering)
-    if terms is None:
-        return _direct_loss(weights, step, count, steering)
-    end = weights + count * step
-    loss = 0.5 * step * jnp.log(end / weights)
-    if terms:
-        loss -= step * (_series(step / end, terms) - _series(step / weights, terms))
-    return loss
+class _Ramp(NamedTuple):
+    """The first bars of some chunks.
+
+    Attributes:
+        weights: (S, n) weights at the first bar.
+        step: (S, n) change per bar.
+        moves: (S, 1) number of changes, ``m``.
+        rise: (S, n) ``L[end] - L[0]``, between the first and the last bar.
+        lag: (S, n) ``m L[end] - Σ_{j=1..m} L[j]``.
+    """
+
+    weights: Array
+    step: Array
+    moves: Array
+    rise: Array
+    lag: Array
 
 
-def _series(ratio: Array, terms: int) -> Array:
-    """Returns ``Σ_{k=1..terms} c_k r^(2k-1)``, by Horner's rule."""
+@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
+def _growth_by_series(ramp: _Ramp, terms: int) -> Array:
+    """Returns the change in log value over each ramp, (S,), with that many terms of the series.
+
+    The adjoint is written by hand: that of autodiff stores half a dozen arrays for it.
+    """
+    _, log_ratio, (at_start, _), (at_end, _) = _ends(ramp, terms)
+    loss = ramp.step * (0.5 * log_ratio - at_end + at_start)
+    each = ramp.weights * ramp.rise + ramp.step * ramp.lag - loss
+    # One by one, because XLA's sums over a short last axis take several times as long on a CPU.
+    return sum((each[:, token] for token in range(1, each.shape[1])), each[:, 0])
+
+
+def _growth_forward(ramp: _Ramp, terms: int) -> tuple[Array, _Ramp]:
+    return _growth_by_series(ramp, terms), ramp
+
+
+def _growth_backward(terms: int, ramp: _Ramp, cotangent: Array) -> tuple[_Ramp]:
+    end, log_ratio, (at_start, slope_at_start), (at_end, slope_at_end) = _ends(ramp, terms)
+    seen = cotangent[:, None]
+    of_end = -(ramp.step / end) * (0.5 + slope_at_end)
+    of_start = (ramp.step / ramp.weights) * (0.5 + slope_at_start)
+    of_step = ramp.lag - 0.5 * log_ratio + (at_end - at_start) + (slope_at_end - slope_at_start)
+    return (
+        _Ramp(
+            seen * (ramp.rise + of_start + of_end),
+            seen * (of_step + ramp.moves * of_end),
+            jnp.zeros_like(ramp.moves),
+            seen * ramp.weights,
+            seen * ramp.step,
+        ),
+    )
+
+
+_growth_by_series.defvjp(_growth_forward, _growth_backward)
+
+
+def _ends(ramp: _Ramp, terms: int) -> tuple[Array, Array, tuple[Array, Array], tuple[Array, Array]]:
+    """Returns the weights at the end of a ramp, the log of their ratio to the first, and the series at both ends."""
+    end = ramp.weights + ramp.moves * ramp.step
+    log_ratio = jnp.log(end / ramp.weights)
+    return end, log_ratio, _series(ramp.step / ramp.weights, terms), _series(ramp.step / end, terms)
+
+
+def _series(ratio: Array, terms: int) -> tuple[Array, Array]:
+    """Returns ``S(r) = Σ_{k=1..terms} c_k r^(2k-1)`` and ``r S'(r)``, by Horner's rule."""
     square = ratio * ratio
-    total = jnp.zeros_like(ratio)
-    for coefficient in reversed(_STIRLING[:terms]):
-        total = total * square + coefficient
-    return total * ratio
+    total = slope = jnp.zeros_like(ratio)
+    for k in range(terms, 0, -1):
+        total = total * square + _STIRLING[k - 1]
+        slope = slope * square + (2 * k - 1) * _STIRLING[k - 1]
+    return total * ratio, slope * ratio
 
 
-def _direct_loss(weights: Array, step: Array, count: Array, steering: Steering) -> Array:
-    """Returns the same loss, summed over the bars of the ramp."""
-    bar = jnp.arange(steering.ramp_bars, dtype=weights.dtype)[:, None, None]
-    before = weights + bar * step
-    each = (before + step) * jnp.log1p(step / before)
-    return jnp.sum(jnp.where(bar < count, each, 0.0), axis=0)
+def _direct_loss(ramp: _Ramp, ramp_bars: int) -> Array:
+    """Returns ``Σ_j w[j] log(w[j]/w[j-1])`` over each ramp, per token, summed over its bars, (S, n)."""
+    bar = jnp.arange(ramp_bars, dtype=ramp.weights.dtype)[:, None, None]
+    before = ramp.weights + bar * ramp.step
+    each = (before + ramp.step) * jnp.log1p(ramp.step / before)
+    return jnp.sum(jnp.where(bar < ramp.moves, each, 0.0), axis=0)
