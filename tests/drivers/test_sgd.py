@@ -24,6 +24,7 @@ from quantsim.config.driver_sections import Sgd
 from quantsim.config.sections import Periods
 from quantsim.drivers.best import Best
 from quantsim.drivers.sgd import Progress, run_sgd
+from quantsim.drivers.sgd.driver import GradientDriver
 from quantsim.drivers.sgd.patience import Patience
 from quantsim.drivers.sgd.state_io import dump_state, restore_state
 from quantsim.drivers.sgd.step import TrainState, advance, init
@@ -224,6 +225,18 @@ def test_steps_between_reports_compile_once_whatever_their_number() -> None:
         state, _ = advance(training.program, state, training.inputs, jnp.asarray(n_steps))
     assert advance._cache_size() == compiled
     assert int(state.step) == 10
+
+
+def test_the_steps_are_compiled_beside_the_baselines(caplog: pytest.LogCaptureFixture) -> None:
+    driver = GradientDriver(
+        make_experiment(learning_rate=0.0173), make_prices()
+    )  # a rate of its own: a program of its own
+    with jax.enable_x64(True), jax.log_compiles():  # of this thread
+        driver.baselines()
+        state, _ = driver.init()
+        after, _ = driver.step(state)
+    assert int(after.train.step) == 4
+    assert "jit(advance)" not in caplog.text
 
 
 def test_state_round_trips_and_damage_is_named() -> None:
