@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import warnings
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +22,7 @@ from optuna.samplers import BaseGASampler, BaseSampler, NSGAIIISampler, NSGAIISa
 from optuna.samplers._tpe.parzen_estimator import _ParzenEstimator
 from optuna.samplers._tpe.sampler import _split_trials, default_gamma, default_gamma_multiobjective
 from optuna.storages import BaseStorage, RDBStorage, _CachedStorage
+from optuna.storages._rdb.storage import _create_scoped_session
 from optuna.storages.journal._storage import JournalOperation
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
@@ -29,6 +30,7 @@ from optuna.trial import FrozenTrial, TrialState
 __all__ = [
     "BatchTPESampler",
     "IndexedQMCSampler",
+    "PartOfTrial",
     "StudyView",
     "UnitCube",
     "begin_waiting",
@@ -37,6 +39,7 @@ __all__ = [
     "generation_key",
     "is_within_trial",
     "reseed",
+    "set_parts",
     "set_study_attribute",
     "set_trial_attribute",
     "study_attributes",
@@ -93,6 +96,29 @@ def writing_together(study: Study) -> AbstractContextManager[None]:
     """
     together: Callable[[], AbstractContextManager[None]] = getattr(study._storage, "together", contextlib.nullcontext)
     return together()
+
+
+PartOfTrial = tuple[str, tuple[Any, ...]]
+"""Method of a storage that sets a part of a running trial, and its arguments."""
+
+
+def set_parts(storage: BaseStorage, parts: Iterable[PartOfTrial]) -> None:
+    """Sets parts of running trials, in one transaction of a database; in another storage, one after the other."""
+    backend = storage._backend if isinstance(storage, _CachedStorage) else None
+    if not isinstance(backend, RDBStorage):
+        for method, arguments in parts:
+            getattr(storage, method)(*arguments)
+        return
+    from optuna.storages._rdb import models  # loads SQLAlchemy's object mapper
+
+    with _create_scoped_session(backend.scoped_session) as session:
+        for method, arguments in parts:
+            if method == "set_trial_intermediate_value":
+                backend._set_trial_intermediate_value_without_commit(session, *arguments)
+            else:
+                of_user = method == "set_trial_user_attr"
+                table = models.TrialUserAttributeModel if of_user else models.TrialSystemAttributeModel
+                backend._set_trial_attr_without_commit(session, table, *arguments)
 
 
 def trial_id(trial: FrozenTrial) -> int:

@@ -18,6 +18,7 @@ import pytest
 from optuna.storages import InMemoryStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock, JournalFileSymlinkLock
 from optuna.trial import TrialState
+from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from quantsim.errors import DriverError
@@ -301,7 +302,34 @@ def test_what_is_written_together_is_written_as_a_whole_or_not_at_all(tmp_path):
     with opened_storage(path) as storage:
         (study,) = storage.get_all_studies()
         assert storage.get_all_trials(study._study_id)[0].user_attrs == {"b": 2, "c": 3}
-    with writing_together(optuna.create_study()):  # another storage writes at once
+
+
+def test_parts_of_a_trial_are_one_transaction_of_a_database(tmp_path):
+    commits = []
+    with opened_storage(tmp_path / "study.db") as storage:
+        study = optuna.create_study(storage=storage)
+        trial = study.ask()
+        event.listen(storage._storage._backend.engine, "commit", commits.append)
+        with writing_together(study):
+            trial.set_user_attr("a", 1)
+            trial.set_constraint("c", -1.0)
+            trial.report(0.5, 0)
+            before = len(commits)
+        assert len(commits) == before + 1
+        (stored,) = study.trials
+        assert (stored.user_attrs, stored.constraints, stored.intermediate_values) == ({"a": 1}, {"c": -1.0}, {0: 0.5})
+        trial.set_user_attr("a", 2)
+        assert study.trials[0].user_attrs == {"a": 2}
+
+
+def test_other_storages_store_parts_of_a_trial_as_well():
+    study = optuna.create_study(storage=PatientStorage(InMemoryStorage(), "memory"))
+    trial = study.ask()
+    with writing_together(study):
+        trial.set_user_attr("a", 1)
+        trial.set_user_attr("b", 2)
+    assert study.trials[0].user_attrs == {"a": 1, "b": 2}
+    with writing_together(optuna.create_study()):  # has no block of its own
         pass
 
 

@@ -129,22 +129,23 @@ class Asking:
 
     def _ask(self) -> tuple[int, FrozenTrial]:
         """Asks for the next trial: the first one in the queue, or a new one."""
-        trials = self._trials()
+        stored = self.study.get_trials(deepcopy=False)
+        trials = [trial for trial in stored if not is_void(trial)]
         for place, trial in enumerate(trials):
             if trial.state is TrialState.WAITING:
                 begin_waiting(self.study, trial)
                 return place, self._completed(trials, place)
-        return len(trials), self._new(trials)
+        return len(trials), self._new(trials, len(stored))
 
-    def _new(self, trials: Sequence[FrozenTrial]) -> FrozenTrial:
-        """Returns a new trial, which is stored with all its parameters at once."""
+    def _new(self, trials: Sequence[FrozenTrial], number: int) -> FrozenTrial:
+        """Returns a new trial of a number, which is stored with all its parameters at once."""
         running = create_trial(state=TrialState.RUNNING)
-        running.number = len(self.study.get_trials(deepcopy=False))
+        running.number = number
         params, attrs = self._drawn(trials, len(trials), running)
         self.study.add_trial(
             create_trial(state=TrialState.RUNNING, params=params, distributions=self.distributions, system_attrs=attrs)
         )
-        return self.study.get_trials(deepcopy=False)[running.number]
+        return self.study.get_trials(deepcopy=False)[number]
 
     def _completed(self, trials: Sequence[FrozenTrial], place: int) -> FrozenTrial:
         """Returns a running trial with all its parameters: enqueued ones, and drawn ones for the rest."""
