@@ -252,3 +252,17 @@ def test_no_trade_at_all() -> None:
         np.testing.assert_array_equal(path, jnp.broadcast_to(initial, path.shape))
         np.testing.assert_array_equal(written[0], np.full(3, LAYOUT.n_bars))
         assert not any(np.asarray(part).any() for part in jax.tree.leaves((volume, written[1:])))
+
+
+@pytest.mark.parametrize("variant", ["fee", "noise_gas_protocol"])
+@pytest.mark.parametrize("n_tokens", [2, 3])
+def test_the_kernel_does_not_take_what_is_not_a_number_for_no_trade(n_tokens: int, variant: str) -> None:
+    _, (initial, log_prices, weights, rates) = case("momentum", n_tokens, variant)
+    costs = rates._replace(swap_fee=jnp.full(LAYOUT.n_bars, rates.swap_fee))
+    for broken in (
+        (log_prices.at[60, 1].set(jnp.nan), weights, costs),
+        (log_prices, weights.at[60, 0].set(jnp.nan), costs),
+        (log_prices, weights, costs._replace(swap_fee=costs.swap_fee.at[60].set(jnp.nan))),
+    ):
+        path, _ = kernel_pass(initial, *broken)
+        np.testing.assert_array_equal(np.isnan(path).any(axis=1), np.arange(LAYOUT.n_bars) >= 60)

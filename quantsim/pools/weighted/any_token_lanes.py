@@ -22,14 +22,19 @@ _MOST_ITERATIONS = 100
 def _find_moves(n, state, prices, weights, logs, cost, levels, moves):
     """Computes a trade: moves of log reserves, positive for tokens that come in; returns whether there is one."""
     band = get(cost, _BAND)
-    low, high, last, first = np.inf, -np.inf, 0, 0
+    low, high, last, first, total = np.inf, -np.inf, 0, 0, band
     for i in range(n):
         u = get(state, i) + (get(prices, i) - get(logs, i))
         put(levels, i, u)
+        total += u
         if u < low:
             low, last = u, i
         if u > high:
             high, first = u, i
+    if np.isnan(total):  # of which comparisons say nothing
+        for i in range(n):
+            put(moves, i, np.nan)
+        return True
     trades = high - low > band
     if trades:
         # The level is a root of a piecewise linear, increasing function. Newton's method finds it in a few steps, beginning

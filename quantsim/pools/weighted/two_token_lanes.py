@@ -30,7 +30,7 @@ def _pays(v_in, v_out, rise, fall, cost):
     """Whether the arbitrageur's profit covers the fixed cost of a trade."""
     paid = v_in * np.expm1(rise) / (1.0 - get(cost, _SWAP_FEE))
     received = -v_out * np.expm1(fall)
-    return received - paid - 0.5 * get(cost, _ARB_FEE) * (received + paid) >= get(cost, _GAS)
+    return not received - paid - 0.5 * get(cost, _ARB_FEE) * (received + paid) < get(cost, _GAS)  # nor if it is nan
 
 
 @njit(error_model="numpy")
@@ -80,13 +80,13 @@ def forward(operands):
         p_a, p_b = get(prices, 2 * t), get(prices, 2 * t + 1)
         volume = 0.0
         x = a - b + (p_a - p_b - ratio)
-        if abs(x) > band:
+        if not abs(x) <= band:  # nor if it is nan
             weight = row(weights, t - 1 if moving else 0, 2)
             a, b, volume = _trade(a, b, p_a, p_b, get(weight, 0), get(weight, 1), x, cost)
         if moving:
             ratio = get(ratios, t)
             x = a - b + (p_a - p_b - ratio)
-            if abs(x) > band:
+            if not abs(x) <= band:
                 a, b, more = _trade(a, b, p_a, p_b, get(weights, 2 * t), get(weights, 2 * t + 1), x, cost)
                 volume += more
         put(path, 2 * t, a)
@@ -175,11 +175,11 @@ def adjoint(operands):
                 r_a, r_b = a, b
                 if event == 1:
                     x = a - b + (p_a - p_b - get(ratios, first))
-                    if abs(x) > get(cost, _BAND):
+                    if not abs(x) <= get(cost, _BAND):
                         v_a, v_b = get(weights, 2 * first), get(weights, 2 * first + 1)
                         r_a, r_b, _ = _trade(a, b, p_a, p_b, v_a, v_b, x, cost)
                 x = r_a - r_b + (p_a - p_b - get(ratios, first + event))
-                if abs(x) > get(cost, _BAND):
+                if not abs(x) <= get(cost, _BAND):
                     l_a, l_b, q_a, q_b, v_a, v_b, of_band, of_gain, of_noise = _pull(
                         r_a, r_b, p_a, p_b, w_a, w_b, x, cost, l_a, l_b, get(of_volumes, t)
                     )
