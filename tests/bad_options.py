@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import typing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +63,10 @@ _TEXTS: dict[str, tuple[str, ...]] = {
     "--source": _texts(" | nonsense | {inputs}/text.txt | LONG | http://host/prices"),
     "--rule-file": _texts(" | missing.py | {inputs} | {inputs}/text.txt | LONG"),
     "--compare": _texts(" | nonsense | search,search | search,,sgd | search sgd | ,"),
+    "--to": _texts(" | {inputs}/text.txt | {inputs}/text.txt/prices | LONG"),
+    "--tokens": _texts(" | BTC,BTC | BTC,,ETH | ,"),
+    "--token": _texts(""),
+    "--bar": _texts(" | nonsense | 7m | 1w | 0m | -1m | 2d"),
     "--address": _texts(" | nonsense | localhost:port | localhost:99999999"),
 }
 """Options of free text → wrong values; ``{inputs}`` is a folder of faulty files. An option that is missing here fails."""
@@ -96,6 +100,7 @@ _ARGUMENTS = {
     "run": ("momentum_fees", "--set", "driver=search"),
     "convert": ("{inputs}/fingerprint.json",),
     "import": ("{inputs}/text.txt",),
+    "prices import": ("{inputs}/text.txt",),
 }
 """Command → what it cannot do without."""
 
@@ -121,14 +126,28 @@ class Option:
 
 def options() -> Iterator[Option]:
     """All options of all commands, ``--verbose`` aside."""
-    for registered in app.registered_commands:
-        assert registered.callback is not None
-        flags = {one.name: one.opts[0] for one in TREE.commands[str(registered.name)].params}
-        for name, hint in typing.get_type_hints(registered.callback, include_extras=True).items():
+    for command, function, parsed in _commands():
+        flags = {one.name: one.opts[0] for one in parsed.params}
+        for name, hint in typing.get_type_hints(function, include_extras=True).items():
             info = next((one for one in getattr(hint, "__metadata__", ()) if isinstance(one, OptionInfo)), None)
             if info is not None and name != "verbose":
-                kinds = tuple(_kinds(typing.get_args(hint)[0]))
-                yield Option(str(registered.name), flags[name], kinds, info.min, info.max)
+                yield Option(command, flags[name], tuple(_kinds(typing.get_args(hint)[0])), info.min, info.max)
+
+
+def _commands() -> Iterator[tuple[str, Callable[..., Any], Any]]:
+    """The words of each command, its function, and what parses it; also of groups of commands, and of those inside."""
+    for registered in app.registered_commands:
+        assert registered.callback is not None
+        yield str(registered.name), registered.callback, TREE.commands[str(registered.name)]
+    for group in app.registered_groups:
+        tree, inside = TREE.commands[str(group.name)], group.typer_instance
+        assert inside is not None
+        assert inside.registered_callback is not None
+        assert inside.registered_callback.callback is not None
+        yield str(group.name), inside.registered_callback.callback, tree
+        for one in inside.registered_commands:
+            assert one.callback is not None
+            yield f"{group.name} {one.name}", one.callback, tree.commands[str(one.name)]
 
 
 def _kinds(hint: Any) -> Iterator[Any]:
@@ -145,15 +164,17 @@ def option_cases() -> Iterator[Case]:
     for one in options():
         command, flag = one.command, one.flag
         if one.kinds == (bool,):
-            yield Case(f"{command} {flag}=5", (command, f"{flag}=5"), (flag,))
+            yield Case(f"{command} {flag}=5", (*command.split(), f"{flag}=5"), (flag,))
             continue
-        yield Case(f"{command} {flag} without a value", (command, flag), (flag,))
+        yield Case(f"{command} {flag} without a value", (*command.split(), flag), (flag,))
         for value in () if (command, flag) in _COUNTS_LATER else _wrong_options(one):
             around = (*_ARGUMENTS.get(command, ()), *_CONTEXT.get((command, flag), ()))
             if not around and flag in _NEEDS_STORE and command != "grid":
                 around = ("--store", "{store}/checkpoints.db")
             shown = value if len(value) < 60 else f"{value[:60]}..."
-            yield Case(f"{command} {flag}={shown!r}", (command, *around, f"{flag}={value}"), _told(flag, value))
+            yield Case(
+                f"{command} {flag}={shown!r}", (*command.split(), *around, f"{flag}={value}"), _told(flag, value)
+            )
     for command in sorted(TREE.commands):
         yield Case(f"{command} --nonsense", (command, "--nonsense"), ("--nonsense",))
         around = _CONTEXT.get((command, ""), ())
@@ -198,6 +219,7 @@ _KINDS = {
     "--plots": ("pages",),
     "--from": ("checkpoint",),
     "--source": ("price source",),
+    "--tokens": ("token",),
     "--metric": ("metric",),
     "--method": ("method",),
     "--run": ("run id",),

@@ -34,6 +34,7 @@ FREE_TEXT: dict[str, tuple[str, ...]] = {
     "name": ('""', f'"{LONG}"', '"two\\nlines"'),
     "description": (),
     "data.source": ('"no/such/folder"', '"prices.xlsx"', '"~nobody_here/prices"', '"http://ann:s3cret@host/prices"'),
+    "data.sha256": ('""', '"abc"', f'"{"0" * 63}g"'),
     "data.synthetic": ('{ kind = "gbm" }', '"gbm"', "{ volatility = 1.0 }"),
     "data.tokens": ('["BTC", "BTC"]', '["BTC", "XYZ"]', '["BTC", ""]', '["BTC"]'),
     "pool.type": ('"nonsense"', '"no_file.py:pool"', '"batch"'),

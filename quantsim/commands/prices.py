@@ -1,18 +1,33 @@
-"""``quantsim prices``: lists price data."""
+"""``quantsim prices``: lists price data, and imports files."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from quantsim.commands.options import Verbose
-from quantsim.commands.session import say, show
+from quantsim.commands.options import Quiet, Verbose
+from quantsim.commands.progress import ProgressLine, watching
+from quantsim.commands.session import note, say, show
 
-__all__ = ["prices"]
+if TYPE_CHECKING:
+    from quantsim.prices.importing import ImportReport
+
+__all__ = ["app"]
+
+app = typer.Typer(rich_markup_mode="markdown", add_completion=False, pretty_exceptions_enable=False)
+
+_Folder = Annotated[
+    Path,
+    typer.Option("--to", metavar="FOLDER", help="Folder for one Parquet file per token. It is a price source."),
+]
+_Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
 
 
+@app.callback(invoke_without_command=True)
 def prices(
+    context: typer.Context,
     source: Annotated[
         str,
         typer.Option(
@@ -28,7 +43,9 @@ def prices(
     ] = "end",
     verbose: Verbose = False,
 ) -> None:
-    """Lists tokens, range, bar length, and every gap with its place and length."""
+    """Lists tokens, range, bar length, and every gap with its place and length; or imports files."""
+    if context.invoked_subcommand is not None:
+        return
     from quantsim.prices import available
     from quantsim.report import coverage_table, gaps_table
 
@@ -39,3 +56,78 @@ def prices(
         show(gaps_table(gaps))
     else:
         say("No gaps.")
+
+
+@app.command("import")
+def import_files(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="PATH...",
+            show_default=False,
+            help="Files, folders or archives; the first that has a price for a bar counts.",
+        ),
+    ],
+    folder: _Folder = Path("prices"),
+    tokens: Annotated[
+        str | None, typer.Option(metavar="A,B,...", help="Tokens to import. Default: all that are found.")
+    ] = None,
+    token: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Token of all files, if their names do not say it.")
+    ] = None,
+    stamps: Annotated[
+        Literal["end", "start"] | None,
+        typer.Option(help="What stamps mark in files that do not state it: the end of a bar, or its start."),
+    ] = None,
+    bar: Annotated[
+        str | None,
+        typer.Option(metavar="LENGTH", help="Import files with this bar length only: 1m, 30m, 1h, 1d."),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files of the same tokens.")] = False,
+    as_json: _Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Imports downloaded price files: checks and merges them, and writes one file per token.
+
+    Reads CSV, also compressed, Parquet, Feather, and the JSON of ccxt: Binance's klines, Kraken's OHLCVT, data of freqtrade and
+    others, in any number of pieces. Reports stamps, gaps, repeated bars, bars on which sources disagree, and the hash that pins
+    the prices in a study.
+    """
+    from quantsim.prices.importing import import_prices
+    from quantsim.prices.time_grid import minutes_of
+
+    with watching("file", quiet=quiet or as_json) as watch:
+        report = import_prices(
+            paths,
+            folder,
+            tokens=None if tokens is None else _listed(tokens),
+            token=token,
+            stamps=stamps,
+            bar_minutes=None if bar is None else minutes_of(bar),
+            overwrite=overwrite,
+            progress=lambda done, total, name: watch(ProgressLine(done, total, name)),
+        )
+    _show_report(report, as_json=as_json)
+
+
+def _listed(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",")]
+
+
+def _show_report(report: ImportReport, *, as_json: bool) -> None:
+    import json
+
+    from quantsim.report import coverage_table
+    from quantsim.report.import_tables import disagreements_table, files_table, notes_on
+
+    if as_json:
+        say(json.dumps(report.as_json(), indent=2))
+        return
+    show(files_table(report))
+    show(coverage_table([one.coverage for one in report.tokens], f"Prices: {report.folder}"))
+    if any(one.disagreements for one in report.tokens):
+        show(disagreements_table(report))
+    for line in notes_on(report):
+        note(line)
+    say(report.study_table())

@@ -31,11 +31,13 @@ def load(experiment: Experiment, given_series: Collection[str]) -> Prices:
         if source is not None and name not in given_series:
             check_source(name, source)
     try:
-        return load_prices(data.tokens, data.place, **_options(data))
+        prices = load_prices(data.tokens, data.place, **_options(data))
     except PriceError as error:
         if data.source == BUNDLED:
             error.add_note(f"data.source = {BUNDLED!r} has few tokens: set it to a folder or a file with the prices")
         raise
+    _check_hash(data, prices)
+    return prices
 
 
 def note(data: Data, prices: Prices) -> str | None:
@@ -44,6 +46,16 @@ def note(data: Data, prices: Prices) -> str | None:
         return f"in memory ({prices.source}), not loaded from [data] of the study"
     others = prices.origin.differences(origin_of(data.place, **_options(data)))
     return f"loaded with other settings than [data] of the study: {others}" if others else None
+
+
+def _check_hash(data: Data, prices: Prices) -> None:
+    """Raises PriceError unless the prices are those that the study pins."""
+    if data.sha256 not in (None, prices.identity):
+        raise PriceError(
+            f"the prices of {data.source} are not those that the study pins: data.sha256 is {data.sha256}, and the hash of "
+            f"{prices!r} is {prices.identity}. Restore the files, tokens, bar_minutes and forward_fill_bars that were pinned; "
+            "if the change is meant, set data.sha256 to the new hash, or remove it"
+        )
 
 
 def _options(data: Data) -> dict[str, Any]:

@@ -27,6 +27,8 @@ class Data(Section, decides=Decides.VALUE):
 
     ``stamps`` is the stamp convention of all files, including those of ``series``: stamps mark the end of a bar, when its close
     is known, or its start.
+
+    ``sha256`` pins the prices: it is their :attr:`~quantsim.prices.Prices.identity`, and other prices are an error.
     """
 
     source: Annotated[str, Field(min_length=1), Decides.NOTHING] = "bundled"
@@ -34,6 +36,7 @@ class Data(Section, decides=Decides.VALUE):
     bar_minutes: Annotated[int, Field(ge=1, le=1440)] | None = None
     forward_fill_bars: Natural | None = None
     stamps: Literal["end", "start"] = "end"
+    sha256: Annotated[Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None, Decides.NOTHING] = None
     synthetic: Annotated[tuple[tuple[str, SyntheticValue], ...], Table(flat_table)] = ()
 
     @model_validator(mode="before")

@@ -33,6 +33,7 @@ class RawSeries:
         prices: ``(N,)`` prices; NaN stands for a missing bar.
         rows: ``(N,)`` data row of each entry counted from 0, or ``None`` for ``0 … N-1``.
         convention: stamp convention that the source states; ``None`` if it states none.
+        unit: how the source writes its stamps, such as ``"epoch milliseconds"``.
     """
 
     token: str
@@ -41,6 +42,7 @@ class RawSeries:
     prices: NDArray[np.float64]
     rows: NDArray[np.int64] | None = None
     convention: StampConvention | None = None
+    unit: str = ""
 
     def at(self, position: int) -> str:
         """Describes the place of one entry, for messages."""

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quantsim.errors import PriceError
-from quantsim.prices.instants import MINUTE_US, microseconds_of, row_text, shown
+from quantsim.prices.instants import MINUTE_US, microseconds_of, row_text, shown, unit_of
 
-__all__ = ["ends_of_bars", "numbers_of", "texts_of", "times_of"]
+__all__ = ["ends_of_bars", "numbers_of", "texts_of", "times_of", "unit_text"]
 
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$|^[+-]?inf(inity)?$"
 _EMPTY = ("", "nan", "na", "n/a", "null", "none", "-")
@@ -52,6 +52,16 @@ def times_of(column: Any, where: str) -> NDArray[np.int64]:
         if pa.types.is_timestamp(column.type):
             return times_of(column, where)
     return microseconds_of(np.array(column.to_pylist(), dtype=object), where)
+
+
+def unit_text(column: Any) -> str:
+    """Describes how a column writes its times, for reports: ``"epoch milliseconds"``, ``"dates"``, ``"text"``."""
+    import pyarrow as pa
+
+    kind = column.type
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        return unit_of(column.to_numpy())
+    return "dates" if pa.types.is_temporal(kind) else "text"
 
 
 def _parsed(column: Any) -> Any:

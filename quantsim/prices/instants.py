@@ -27,6 +27,7 @@ __all__ = [
     "row_text",
     "shown",
     "text",
+    "unit_of",
 ]
 
 logger = logging.getLogger(__name__)
@@ -169,6 +170,15 @@ def _from_epoch(values: NDArray[Any], where: str) -> NDArray[np.int64]:
         return np.rint(values * (1e6 / _PER_SECOND[unit])).astype(np.int64)
     whole = values.astype(np.int64)
     return np.where(unit == 3, whole // 1000, whole * _TO_MICROSECONDS[unit])
+
+
+def unit_of(values: NDArray[Any]) -> str:
+    """Describes how a column ``(N,)`` of epoch numbers counts time: ``"epoch milliseconds"``."""
+    if values.size == 0:
+        return "epoch"
+    smallest, largest = np.searchsorted(_EPOCH_BOUNDS, [np.nanmin(values), np.nanmax(values)], side="right")
+    coarse, fine = _UNIT_NAMES[smallest], _UNIT_NAMES[largest]
+    return f"epoch {coarse}" if coarse == fine else f"epoch {coarse} and {fine}"
 
 
 def _from_objects(values: NDArray[Any], where: str) -> NDArray[np.int64]:

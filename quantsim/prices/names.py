@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from quantsim.errors import PriceError, nearest
 
 __all__ = [
+    "base_of",
     "check_tokens",
     "find_name",
     "find_names",
@@ -149,6 +150,25 @@ def find_names(tokens: Iterable[str], names: Iterable[str], where: str) -> dict[
 def token_of(name: str) -> str:
     """Returns the token of a file, column or symbol: its name without a separated quote currency."""
     return re.sub(rf"(?<=.){_SEPARATOR}({_DOLLAR})$", "", name.strip(), flags=re.IGNORECASE)
+
+
+def base_of(name: str) -> str:
+    """Returns the token whose price in dollars a name stands for, or the name itself if it is not such a pair.
+
+    Example:
+        >>> base_of("BTCUSDT"), base_of("XBT/USD"), base_of("BINANCE:ethusdt"), base_of("crvUSD")
+        ('BTC', 'BTC', 'ETH', 'crvUSD')
+    """
+    name = name.strip()
+    exchange, colon, pair = name.partition(":")
+    name = pair if colon and re.fullmatch(r"[A-Za-z]+", exchange) else name
+    base = token_of(name)
+    joined = _JOINED.fullmatch(base)
+    if base == name and joined and not _is_own_name(name, joined, joined["base"].upper()):
+        base = joined["base"]
+    base = base.upper() if base.islower() else base
+    alias = _ALIASES.get(base.casefold())
+    return base if alias is None else alias.upper()
 
 
 def tokens_of(names: Iterable[str], where: str) -> dict[str, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from quantsim.errors import PriceError
 from quantsim.prices.align import RawSeries
-from quantsim.prices.cells import ends_of_bars, numbers_of, texts_of, times_of
+from quantsim.prices.cells import ends_of_bars, numbers_of, texts_of, times_of, unit_text
 from quantsim.prices.files import Sheet, member_of, open_sheet, stem_of
 from quantsim.prices.header import PRICE_NAMES, TIME_NAMES, normal
 from quantsim.prices.instants import StampConvention, row_text, text
@@ -97,6 +97,15 @@ class Named:
     columns: dict[str, NDArray[Any]]
 
 
+@dataclass(frozen=True, eq=False)
+class _Times:
+    """The time column of a file: UTC microseconds ``(N,)``, the convention that the file states, and the unit."""
+
+    us: NDArray[np.int64]
+    convention: StampConvention | None
+    unit: str
+
+
 def read_single(path: Path, token: str) -> RawSeries:
     """Returns the prices of a file that holds one token.
 
@@ -113,16 +122,19 @@ def read_single(path: Path, token: str) -> RawSeries:
         raise _no_price(layout.sheet)
     _check_labels(layout, token)
     _check_member(path, token)
-    times, convention, (prices,) = _read(layout, [layout.price])
-    return RawSeries(token, str(path), times, prices, convention=convention)
+    times, (prices,) = _read(layout, [layout.price])
+    return RawSeries(token, str(path), times.us, prices, convention=times.convention, unit=times.unit)
 
 
-def read_columns(path: Path, tokens: Sequence[str] | None) -> list[RawSeries]:
+def read_columns(
+    path: Path, tokens: Sequence[str] | None, *, token_of_stem: Callable[[str], str] = token_of
+) -> list[RawSeries]:
     """Returns the prices of several tokens from one file, in the given order.
 
     Args:
         path: a file of any of the three layouts.
         tokens: the tokens; ``None`` for all tokens of the file, named by :func:`token_of`.
+        token_of_stem: names the token of a file that holds one, from the name of the file, if ``tokens`` is ``None``.
 
     Raises:
         PriceError: the file is malformed, or a token is not in it.
@@ -136,7 +148,7 @@ def read_columns(path: Path, tokens: Sequence[str] | None) -> list[RawSeries]:
     if named:
         return _read_long(layout, tokens)
     stem = stem_of(path)
-    chosen = [token_of(stem)] if tokens is None else list(find_names(tokens, [stem], str(path)))
+    chosen = [token_of_stem(stem)] if tokens is None else list(find_names(tokens, [stem], str(path)))
     return [read_single(path, token) for token in chosen]
 
 
@@ -161,16 +173,16 @@ def read_named(
     if missing:
         raise PriceError(f"{path} has no column {missing[0]!r}: its columns are {_listed(sheet)}; name one of them so")
     held = {name: column for name, column in found.items() if column is not None}
-    times, convention, values = _read(layout, [held[name] for name in numbers if name in held], of_bars=False)
+    times, values = _read(layout, [held[name] for name in numbers if name in held], of_bars=False)
     columns: dict[str, NDArray[Any]] = dict(zip((name for name in numbers if name in held), values, strict=True))
     for name in texts:
         if name in held:
             cells = texts_of(sheet.read({held[name]: "text"})[0], layout.where(held[name]))
             columns[name] = np.array(cells.fill_null("").to_pylist(), object)
     for name in (*numbers, *texts):
-        empty = np.full(times.size, np.nan) if name in numbers else np.full(times.size, "", object)
+        empty = np.full(times.us.size, np.nan) if name in numbers else np.full(times.us.size, "", object)
         columns.setdefault(name, empty)
-    return Named(times, convention, columns)
+    return Named(times.us, times.convention, columns)
 
 
 def _layout_of(path: Path) -> _Layout:
@@ -240,8 +252,8 @@ def _first_of(wanted: Iterable[str], sheet: Sheet, *, text: bool = False) -> int
 
 def _read(
     layout: _Layout, positions: Sequence[int], *, of_bars: bool = True
-) -> tuple[NDArray[np.int64], StampConvention | None, list[NDArray[np.float64]]]:
-    """Returns the times of a file, their convention if the file states one, and columns of numbers.
+) -> tuple[_Times, list[NDArray[np.float64]]]:
+    """Returns the times of a file, and columns of numbers.
 
     ``of_bars`` says that each row is a bar.
     """
@@ -262,7 +274,8 @@ def _read(
     ends = ends_of_bars(times) if of_bars and stamps != "start" else None
     if ends is not None:
         times, convention = ends, StampConvention("end", f"a time such as {text(int(times[0]))}")
-    return times, convention, [numbers[at] for at in positions]
+    unit = unit_text(columns[layout.time])
+    return _Times(times, convention, unit), [numbers[at] for at in positions]
 
 
 def _check_bars(path: Path, opens: Any, highs: Any, lows: Any, closes: Any) -> None:
@@ -284,9 +297,9 @@ def _read_wide(layout: _Layout, tokens: Sequence[str] | None) -> list[RawSeries]
         )
     names, where = layout.columns, str(path)
     chosen = tokens_of(names, where) if tokens is None else find_names(tokens, names, where)
-    times, convention, prices = _read(layout, [layout.columns[name] for name in chosen.values()])
+    times, prices = _read(layout, [layout.columns[name] for name in chosen.values()])
     return [
-        RawSeries(token, str(path), times, column, convention=convention)
+        RawSeries(token, str(path), times.us, column, convention=times.convention, unit=times.unit)
         for token, column in zip(chosen, prices, strict=True)
     ]
 
@@ -298,11 +311,11 @@ def _read_long(layout: _Layout, tokens: Sequence[str] | None) -> list[RawSeries]
     symbols = _symbols(layout)
     names = symbols.unique().to_pylist()
     chosen = tokens_of(names, str(path)) if tokens is None else find_names(tokens, names, str(path))
-    times, convention, (prices,) = _read(layout, [layout.price or 0])
+    times, (prices,) = _read(layout, [layout.price or 0])
     series = []
     for token, name in chosen.items():
         rows = np.flatnonzero(pc.equal(symbols, name).to_numpy(zero_copy_only=False))
-        series.append(RawSeries(token, str(path), times[rows], prices[rows], rows, convention))
+        series.append(RawSeries(token, str(path), times.us[rows], prices[rows], rows, times.convention, times.unit))
     return series
 
 

@@ -6,6 +6,7 @@ and midnight is a stamp.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from quantsim.errors import PriceError
 from quantsim.prices.instants import MINUTE_US, Time, microseconds, text
 
-__all__ = ["DAY_MINUTES", "TimeGrid", "check_bar_minutes"]
+__all__ = ["DAY_MINUTES", "TimeGrid", "check_bar_minutes", "minutes_of"]
 
 DAY_MINUTES = 1440
 
@@ -32,6 +33,24 @@ def check_bar_minutes(bar_minutes: object, what: str = "bar_minutes") -> int:
             "1, 5, 15, 30, 60, 240, 1440 and so on"
         )
     return int(bar_minutes)  # type: ignore[call-overload, no-any-return]
+
+
+def minutes_of(bar: str) -> int:
+    """Returns the minutes of a bar length as people write it.
+
+    Raises:
+        PriceError: the text is not a number of minutes, hours or days, or the bar does not divide a day.
+
+    Example:
+        >>> minutes_of("1m"), minutes_of("4h"), minutes_of("1d"), minutes_of("30")
+        (1, 240, 1440, 30)
+    """
+    found = re.fullmatch(r"(\d{1,4})(m|min|h|d)?", bar.strip())
+    if found is None:
+        raise PriceError(f"the bar length {bar!r} is not a number of minutes, hours or days; write 1m, 30m, 1h or 1d")
+    return check_bar_minutes(
+        int(found[1]) * {"h": 60, "d": DAY_MINUTES}.get(found[2] or "", 1), f"the bar length {bar!r}"
+    )
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,9 @@ __all__ = [
     "gains_table",
     "gaps_table",
     "parameters_table",
+    "plain_table",
     "space_table",
+    "stamp_text",
 ]
 
 Metrics = Mapping[str, Mapping[str, float]]
@@ -45,7 +47,7 @@ def parameters_table(
         tokens: tokens of the pool, (n,).
         title: title of the table.
     """
-    table = _table(title)
+    table = plain_table(title)
     table.add_column("parameter")
     for token in tokens:
         table.add_column(token, justify="right")
@@ -77,7 +79,7 @@ def gains_table(phases: Sequence[Phase], objective: str, unit: str, errors: Mapp
         errors: split → standard error of the objective, which limits the digits.
     """
     shown = f"{objective}, {unit_text(unit)}" if unit else objective
-    table = _table(f"What each phase gained; {shown}")
+    table = plain_table(f"What each phase gained; {shown}")
     table.add_column("phase")
     table.add_column("evaluations", justify="right")
     table.add_column("s", justify="right")
@@ -108,7 +110,7 @@ def front_table(front: Sequence[tuple[int, Sequence[float]]], objectives: Sequen
         objectives: names of the values. A value whose name has a minus is minimised, and shown without the minus.
         balanced: number of the balanced trial.
     """
-    table = _table("Pareto front")
+    table = plain_table("Pareto front")
     table.add_column("trial", justify="right")
     for name in objectives:
         table.add_column(f"{name.removeprefix('-')} (low)" if name.startswith("-") else name, justify="right")
@@ -126,7 +128,7 @@ def space_table(space: SearchSpace, units: Mapping[str, str], title: str) -> Tab
         units: human-readable parameter name → unit.
         title: title of the table.
     """
-    table = _table(title)
+    table = plain_table(title)
     table.add_column("parameter")
     table.add_column("from", justify="right")
     table.add_column("to", justify="right")
@@ -148,7 +150,7 @@ def space_table(space: SearchSpace, units: Mapping[str, str], title: str) -> Tab
 
 def coverage_table(covered: Sequence[Coverage], title: str) -> Table:
     """Returns one row per token of a price source."""
-    table = _table(title)
+    table = plain_table(title)
     table.add_column("token")
     table.add_column("first (UTC)", no_wrap=True)
     table.add_column("last (UTC)", no_wrap=True)
@@ -161,8 +163,8 @@ def coverage_table(covered: Sequence[Coverage], title: str) -> Table:
         lengths = [gap.n_bars for gap in token.gaps]
         table.add_row(
             token.token,
-            _stamp(token.first),
-            _stamp(token.last),
+            stamp_text(token.first),
+            stamp_text(token.last),
             f"{token.bar_minutes}",
             f"{token.n_bars:,}",
             f"{len(lengths)}",
@@ -174,20 +176,22 @@ def coverage_table(covered: Sequence[Coverage], title: str) -> Table:
 
 def gaps_table(gaps: Sequence[Gap], title: str = "Gaps") -> Table:
     """Returns one row per gap, with its place and length."""
-    table = _table(title)
+    table = plain_table(title)
     table.add_column("token")
     table.add_column("first missing bar (UTC)")
     table.add_column("last missing bar (UTC)")
     table.add_column("bars", justify="right")
     table.add_column("minutes", justify="right")
     for gap in gaps:
-        table.add_row(gap.token, _stamp(gap.first), _stamp(gap.last), f"{gap.n_bars}", f"{gap.minutes:,}")
+        table.add_row(gap.token, stamp_text(gap.first), stamp_text(gap.last), f"{gap.n_bars}", f"{gap.minutes:,}")
     return table
 
 
-def _table(title: str) -> Table:
+def plain_table(title: str) -> Table:
+    """Returns an empty table in the style of all tables."""
     return Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
 
 
-def _stamp(time: object) -> str:
+def stamp_text(time: object) -> str:
+    """Returns a time as tables show it: ``2024-01-31 12:30``."""
     return str(time).replace("T", " ").removesuffix(":00")

@@ -70,7 +70,7 @@ def test_every_key_declares_what_it_decides() -> None:
     nothing = {".".join(path) for path, (decides, _) in KEYS.items() if decides is Decides.NOTHING}
     search = "trials jobs max_minutes space ranges patience min_gain"
     assert nothing == {
-        *("name", "description", "driver", "data.source"),
+        *("name", "description", "driver", "data.source", "data.sha256"),
         *(f"search.{key}" for key in search.split()),
         *(f"hybrid.{key}" for key in ("rounds", "min_gain", "max_evaluations", "max_minutes")),
     }
