@@ -28,10 +28,10 @@ from rich.table import Table
 from quantsim import CheckpointStore, Experiment, Prices, load_prices
 from quantsim.checkpoints.picking import pick
 from quantsim.drivers.sgd.step import advance
+from quantsim.out_of_sample import Schedule, run_walk_forward
+from quantsim.out_of_sample.schedule import fold_experiment
+from quantsim.out_of_sample.trainers import Resources, budgeted, train
 from quantsim.simulator.evaluate import sample_splits
-from quantsim.walk_forward import Schedule, run_walk_forward
-from quantsim.walk_forward.schedule import fold_experiment
-from quantsim.walk_forward.trainers import Resources, budgeted, train
 
 
 @contextmanager

@@ -19,8 +19,8 @@ from quantsim.limits import MOST_FOLDS, MOST_JOBS, MOST_TRIALS
 if TYPE_CHECKING:
     from quantsim.checkpoints import CheckpointStore
     from quantsim.config import Experiment
+    from quantsim.out_of_sample import FoldProgress, Grouping, Schedule, WalkForwardOutcome
     from quantsim.prices import Prices
-    from quantsim.walk_forward import FoldProgress, Grouping, Schedule, WalkForwardOutcome
 
 __all__ = ["walk_forward"]
 
@@ -115,7 +115,7 @@ def walk_forward(
     periods of the study, from the start of training to the end of the last one.
     """
     from quantsim.commands.files import check_files
-    from quantsim.walk_forward import Grouping, Resources, Schedule, check_cross_validation, check_walk_forward
+    from quantsim.out_of_sample import Grouping, Resources, Schedule, check_cross_validation, check_walk_forward
 
     check_files(plot=plot)
     lengths = _given(
@@ -174,7 +174,7 @@ def _walk(
     options: dict[str, Any],
     quiet: bool,
 ) -> list[WalkForwardOutcome]:
-    from quantsim.walk_forward import compare_trainers, run_walk_forward, walk_forward_outcome
+    from quantsim.out_of_sample import compare_trainers, run_walk_forward, walk_forward_outcome
 
     with _watching(store, quiet=quiet) as report:
         if len(trainers) > 1:
@@ -187,8 +187,8 @@ def _walk(
 
 
 def _show_folds(found: list[WalkForwardOutcome], *, as_json: bool, plot: Path | None) -> None:
+    from quantsim.out_of_sample import compare_outcomes
     from quantsim.report.walk_forward import comparison_table, curves_table, folds_table, stability_table
-    from quantsim.walk_forward import compare_outcomes
 
     (first, *others) = found
     if plot is not None:
@@ -225,8 +225,8 @@ def _cross_validate(
     quiet: bool,
     as_json: bool,
 ) -> None:
+    from quantsim.out_of_sample import paths_outcome, run_cross_validation
     from quantsim.report.walk_forward import paths_table, stability_table
-    from quantsim.walk_forward import paths_outcome, run_cross_validation
 
     with _watching(store, quiet=quiet) as report:
         found = run_cross_validation(experiment, prices, store, grouping, trainer=driver, progress=report, **options)

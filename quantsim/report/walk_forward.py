@@ -15,12 +15,12 @@ from quantsim.metrics.sample import DAYS_PER_YEAR
 from quantsim.report.formats import certain_text, number_text
 
 if TYPE_CHECKING:
+    from quantsim.out_of_sample.comparison import Comparison
+    from quantsim.out_of_sample.curves import Curve, Difference
+    from quantsim.out_of_sample.outcome import FoldOutcome, WalkForwardOutcome
+    from quantsim.out_of_sample.paths import PathsOutcome
+    from quantsim.out_of_sample.stability import Stability
     from quantsim.statistics import Interval
-    from quantsim.walk_forward.comparison import Comparison
-    from quantsim.walk_forward.curves import Curve, Difference
-    from quantsim.walk_forward.outcome import FoldOutcome, WalkForwardOutcome
-    from quantsim.walk_forward.paths import PathsOutcome
-    from quantsim.walk_forward.stability import Stability
 
 __all__ = ["CURVES", "comparison_table", "curves_table", "folds_table", "paths_table", "stability_table"]
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from quantsim.walk_forward.outcome import WalkForwardOutcome
-    from quantsim.walk_forward.stability import Stability
+    from quantsim.out_of_sample.outcome import WalkForwardOutcome
+    from quantsim.out_of_sample.stability import Stability
 
 __all__ = ["walk_forward_figure"]
 

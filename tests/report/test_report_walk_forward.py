@@ -14,13 +14,13 @@ from rich.console import Console
 from rich.table import Table
 
 from quantsim.folds import Span, walk_forward
+from quantsim.out_of_sample import PathsOutcome, Resampling, WalkForwardOutcome, compare_outcomes
+from quantsim.out_of_sample.curves import curve_of, difference, joined
+from quantsim.out_of_sample.outcome import FoldOutcome
+from quantsim.out_of_sample.stability import Stability
 from quantsim.report.plots import save_figure
 from quantsim.report.walk_forward import comparison_table, curves_table, folds_table, paths_table, stability_table
 from quantsim.report.walk_forward_plot import walk_forward_figure
-from quantsim.walk_forward import PathsOutcome, Resampling, WalkForwardOutcome, compare_outcomes
-from quantsim.walk_forward.curves import curve_of, difference, joined
-from quantsim.walk_forward.outcome import FoldOutcome
-from quantsim.walk_forward.stability import Stability
 
 FEW = Resampling(n_resamples=100)
 START, DAYS = datetime(2021, 1, 1, tzinfo=UTC), 120

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from quantsim.baseline import BASELINES
 from quantsim.config import Experiment
 from quantsim.folds import Span
+from quantsim.out_of_sample.curves import Curve, Resampling, curve_of
+from quantsim.out_of_sample.schedule import with_periods
 from quantsim.prices import Prices
 from quantsim.simulator import Evaluator, baseline_values, cannot_carry, carried_values
-from quantsim.walk_forward.curves import Curve, Resampling, curve_of
-from quantsim.walk_forward.schedule import with_periods
 
 __all__ = ["Carrier"]
 

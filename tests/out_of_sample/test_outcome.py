@@ -29,9 +29,7 @@ from quantsim import simulate
 from quantsim.baseline import BASELINES
 from quantsim.errors import ConfigError
 from quantsim.folds import Fold, PurgedSplit, combinatorial
-from quantsim.simulator import baseline_values
-from quantsim.statistics import Interval, sharpe
-from quantsim.walk_forward import (
+from quantsim.out_of_sample import (
     CrossValidation,
     FoldResult,
     WalkForward,
@@ -40,10 +38,12 @@ from quantsim.walk_forward import (
     paths_outcome,
     walk_forward_outcome,
 )
-from quantsim.walk_forward.curves import Resampling, annual_sharpe, curve_of, difference, joined
-from quantsim.walk_forward.schedule import fold_experiment, with_periods
-from quantsim.walk_forward.spans import Carrier
-from quantsim.walk_forward.stability import stability_of
+from quantsim.out_of_sample.curves import Resampling, annual_sharpe, curve_of, difference, joined
+from quantsim.out_of_sample.schedule import fold_experiment, with_periods
+from quantsim.out_of_sample.spans import Carrier
+from quantsim.out_of_sample.stability import stability_of
+from quantsim.simulator import baseline_values
+from quantsim.statistics import Interval, sharpe
 
 FEW = Resampling(n_resamples=50)
 FIRST_TEST = START + TRAIN * DAY

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from quantsim.errors import ConfigError
-from quantsim.walk_forward.curves import Difference, difference
-from quantsim.walk_forward.outcome import WalkForwardOutcome
+from quantsim.out_of_sample.curves import Difference, difference
+from quantsim.out_of_sample.outcome import WalkForwardOutcome
 
 __all__ = ["Compared", "Comparison", "compare_outcomes"]
 
@@ -39,13 +39,13 @@ class Comparison:
     @property
     def judgement(self) -> str:
         """A sentence on significant differences."""
-        from quantsim.walk_forward.judgement import judge_comparison
+        from quantsim.out_of_sample.judgement import judge_comparison
 
         return judge_comparison(self)
 
     def to_json(self) -> dict[str, Any]:
         """Returns JSON values: ratios annualised, growth in logs a year, undefined figures None."""
-        from quantsim.walk_forward.as_json import comparison_as_json
+        from quantsim.out_of_sample.as_json import comparison_as_json
 
         return comparison_as_json(self)
 

@@ -12,8 +12,8 @@ from quantsim.checkpoints import CheckpointStore
 from quantsim.config import Experiment
 from quantsim.drivers.search.study import quiet_optuna
 from quantsim.errors import QuantsimError
+from quantsim.out_of_sample.trainers import Resources, train
 from quantsim.prices import Prices
-from quantsim.walk_forward.trainers import Resources, train
 
 __all__ = ["FoldProgress", "Task", "train_all"]
 
@@ -71,7 +71,7 @@ def train_all(
     and prices, so the number of jobs changes no result.
 
     Args:
-        trainer: name of the trainer; see :data:`~quantsim.walk_forward.trainers.TRAINERS`.
+        trainer: name of the trainer; see :data:`~quantsim.out_of_sample.trainers.TRAINERS`.
         tasks: the folds.
         store: store of the runs.
         resources: resources for training. Jobs are distributed over the folds.

@@ -20,7 +20,7 @@ def memory_days(experiment: Experiment, trainer: str) -> float:
 
     Args:
         experiment: the study.
-        trainer: one of :data:`~quantsim.walk_forward.TRAINERS`.
+        trainer: one of :data:`~quantsim.out_of_sample.TRAINERS`.
 
     Raises:
         ConfigError: the search space is not valid.

@@ -14,13 +14,13 @@ from quantsim.config.identity import digest
 from quantsim.drivers.search.engines import Backend
 from quantsim.errors import ConfigError
 from quantsim.folds import Fold
+from quantsim.out_of_sample.fold_result import FoldResult, FoldT
+from quantsim.out_of_sample.schedule import Schedule, check_causal, fold_experiment, span_of, with_periods
+from quantsim.out_of_sample.trainers import Resources, budgeted, check_selection, check_trainer, content_of_task
+from quantsim.out_of_sample.training import FoldProgress, Task, train_all
 from quantsim.prices import Prices
 from quantsim.simulator import Evaluator
 from quantsim.storages.location import Location
-from quantsim.walk_forward.fold_result import FoldResult, FoldT
-from quantsim.walk_forward.schedule import Schedule, check_causal, fold_experiment, span_of, with_periods
-from quantsim.walk_forward.trainers import Resources, budgeted, check_selection, check_trainer, content_of_task
-from quantsim.walk_forward.training import FoldProgress, Task, train_all
 
 __all__ = [
     "WalkForward",
@@ -38,7 +38,7 @@ class WalkForward:
 
     Attributes:
         experiment: the study, with the budget of the trainer.
-        trainer: name of the trainer; see :data:`~quantsim.walk_forward.TRAINERS`.
+        trainer: name of the trainer; see :data:`~quantsim.out_of_sample.TRAINERS`.
         group_id: id of the group of runs in the store, one for each fold.
         results: results of the folds, in chronological order.
     """

@@ -8,13 +8,13 @@ import numpy as np
 
 from quantsim.folds import Span
 from quantsim.json_values import json_number, json_numbers
-from quantsim.walk_forward.curves import Curve, Difference
-from quantsim.walk_forward.stability import Stability
+from quantsim.out_of_sample.curves import Curve, Difference
+from quantsim.out_of_sample.stability import Stability
 
 if TYPE_CHECKING:
-    from quantsim.walk_forward.comparison import Comparison
-    from quantsim.walk_forward.outcome import Efficiency, FoldOutcome, WalkForwardOutcome
-    from quantsim.walk_forward.paths import PathsOutcome
+    from quantsim.out_of_sample.comparison import Comparison
+    from quantsim.out_of_sample.outcome import Efficiency, FoldOutcome, WalkForwardOutcome
+    from quantsim.out_of_sample.paths import PathsOutcome
 
 __all__ = ["comparison_as_json", "outcome_as_json", "paths_as_json"]
 

@@ -14,8 +14,8 @@ from quantsim import Evaluator, Experiment, Prices
 from quantsim.baseline import Baseline
 from quantsim.checkpoints import Checkpoint
 from quantsim.folds import Fold, Span, walk_forward
-from quantsim.walk_forward import FoldResult
-from quantsim.walk_forward.schedule import fold_experiment
+from quantsim.out_of_sample import FoldResult
+from quantsim.out_of_sample.schedule import fold_experiment
 
 START, DAY = datetime(2021, 1, 1, tzinfo=UTC), timedelta(days=1)
 HISTORY, TRAIN, TEST, FOLDS = 10, 24, 16, 3

@@ -13,9 +13,9 @@ from quantsim import CheckpointStore, Evaluator, Prices
 from quantsim.checkpoints.stored import study_of_run
 from quantsim.errors import ConfigError
 from quantsim.folds import Span
-from quantsim.walk_forward import CrossValidation, Grouping, run_cross_validation
-from quantsim.walk_forward.bridged import bridged
-from quantsim.walk_forward.memory import memory_days
+from quantsim.out_of_sample import CrossValidation, Grouping, run_cross_validation
+from quantsim.out_of_sample.bridged import bridged
+from quantsim.out_of_sample.memory import memory_days
 
 DAY = timedelta(days=1)
 START = datetime(2023, 1, 21, tzinfo=UTC)

@@ -21,15 +21,15 @@ from quantsim.folds import Combinatorial, PurgedSplit, Span, combinatorial
 from quantsim.folds.purged import Block
 from quantsim.limits import LONGEST_DAYS
 from quantsim.objective.short import FEWEST_RETURNS
+from quantsim.out_of_sample.bridged import bridged
+from quantsim.out_of_sample.fold_result import FoldResult
+from quantsim.out_of_sample.memory import memory_days
+from quantsim.out_of_sample.run import data_identity, selected
+from quantsim.out_of_sample.schedule import check_causal, span_of, with_periods
+from quantsim.out_of_sample.trainers import Resources, budgeted, check_selection, check_trainer, content_of_task
+from quantsim.out_of_sample.training import FoldProgress, Task, train_all
 from quantsim.prices import Prices
 from quantsim.storages.location import Location
-from quantsim.walk_forward.bridged import bridged
-from quantsim.walk_forward.fold_result import FoldResult
-from quantsim.walk_forward.memory import memory_days
-from quantsim.walk_forward.run import data_identity, selected
-from quantsim.walk_forward.schedule import check_causal, span_of, with_periods
-from quantsim.walk_forward.trainers import Resources, budgeted, check_selection, check_trainer, content_of_task
-from quantsim.walk_forward.training import FoldProgress, Task, train_all
 
 __all__ = ["CrossValidation", "Grouping", "check_cross_validation", "run_cross_validation"]
 
@@ -96,21 +96,21 @@ def run_cross_validation(
 
     A split is trained on one simulation from its first to its last training day, whose objective is that of the training
     blocks, aggregated as ``objective.aggregate`` says. Prices of test groups, purged and embargoed days are interpolated (see
-    :func:`~quantsim.walk_forward.bridged.bridged`), so that no estimator sees them, even with unlimited memory.
+    :func:`~quantsim.out_of_sample.bridged.bridged`), so that no estimator sees them, even with unlimited memory.
 
     Args:
         experiment: the study. Groups cover its periods, from the start of training to the end of the last one.
         prices: prices that cover all periods; None to load those of ``experiment.data``.
         store: store of the runs.
         grouping: number of groups, purging and embargo; default: 6 groups with 2 for test.
-        trainer: as in :func:`~quantsim.walk_forward.run_walk_forward`.
-        evaluations: as in :func:`~quantsim.walk_forward.run_walk_forward`.
+        trainer: as in :func:`~quantsim.out_of_sample.run_walk_forward`.
+        evaluations: as in :func:`~quantsim.out_of_sample.run_walk_forward`.
         method: selection method on training data; default: ``best_train``.
-        storage: as in :func:`~quantsim.walk_forward.run_walk_forward`.
-        jobs: as in :func:`~quantsim.walk_forward.run_walk_forward`.
-        backend: as in :func:`~quantsim.walk_forward.run_walk_forward`.
-        address: as in :func:`~quantsim.walk_forward.run_walk_forward`.
-        progress: as in :func:`~quantsim.walk_forward.run_walk_forward`.
+        storage: as in :func:`~quantsim.out_of_sample.run_walk_forward`.
+        jobs: as in :func:`~quantsim.out_of_sample.run_walk_forward`.
+        backend: as in :func:`~quantsim.out_of_sample.run_walk_forward`.
+        address: as in :func:`~quantsim.out_of_sample.run_walk_forward`.
+        progress: as in :func:`~quantsim.out_of_sample.run_walk_forward`.
 
     Raises:
         ConfigError: the groups do not fit, an embargo leaves no training data, the study has series or looks beyond its groups,

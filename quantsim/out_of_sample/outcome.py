@@ -15,12 +15,12 @@ from quantsim.baseline import BENCHMARK
 from quantsim.checkpoints import CheckpointStore
 from quantsim.errors import ConfigError
 from quantsim.folds import Fold, Span
+from quantsim.out_of_sample.curves import Curve, Difference, Resampling, annual_sharpe, curve_of, difference, joined
+from quantsim.out_of_sample.fold_result import FoldResult
+from quantsim.out_of_sample.run import WalkForward
+from quantsim.out_of_sample.spans import Carrier
+from quantsim.out_of_sample.stability import Stability, stability_of
 from quantsim.prices import Prices
-from quantsim.walk_forward.curves import Curve, Difference, Resampling, annual_sharpe, curve_of, difference, joined
-from quantsim.walk_forward.fold_result import FoldResult
-from quantsim.walk_forward.run import WalkForward
-from quantsim.walk_forward.spans import Carrier
-from quantsim.walk_forward.stability import Stability, stability_of
 
 __all__ = ["Efficiency", "FoldOutcome", "WalkForwardOutcome", "walk_forward_outcome"]
 
@@ -150,13 +150,13 @@ class WalkForwardOutcome:
     @property
     def judgement(self) -> str:
         """One or two sentences on the comparison with baselines."""
-        from quantsim.walk_forward.judgement import judge
+        from quantsim.out_of_sample.judgement import judge
 
         return judge(self)
 
     def to_json(self) -> dict[str, Any]:
         """Returns JSON values: ratios annualised, growth in logs a year, undefined figures None."""
-        from quantsim.walk_forward.as_json import outcome_as_json
+        from quantsim.out_of_sample.as_json import outcome_as_json
 
         return outcome_as_json(self)
 

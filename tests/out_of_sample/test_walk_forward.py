@@ -15,9 +15,9 @@ from quantsim import CheckpointStore, Evaluator, Prices
 from quantsim.checkpoints.stored import study_of_run
 from quantsim.drivers.sgd.step import advance
 from quantsim.errors import ConfigError, DriverError, SelectionError, WindowError
+from quantsim.out_of_sample import Schedule, WalkForward, compare_trainers, run_walk_forward
+from quantsim.out_of_sample.trainers import budgeted, content_of_task
 from quantsim.simulator.evaluate import sample_splits
-from quantsim.walk_forward import Schedule, WalkForward, compare_trainers, run_walk_forward
-from quantsim.walk_forward.trainers import budgeted, content_of_task
 
 TRAINERS = ("search", "sgd", "hybrid")
 

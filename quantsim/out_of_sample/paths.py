@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from quantsim.baseline import BENCHMARK
 from quantsim.errors import ConfigError
 from quantsim.folds import Span
+from quantsim.out_of_sample.cross_validation import CrossValidation
+from quantsim.out_of_sample.curves import Curve, Resampling, annual_growth, annual_sharpe
+from quantsim.out_of_sample.spans import Carrier
+from quantsim.out_of_sample.stability import Stability, stability_of
 from quantsim.prices import Prices
-from quantsim.walk_forward.cross_validation import CrossValidation
-from quantsim.walk_forward.curves import Curve, Resampling, annual_growth, annual_sharpe
-from quantsim.walk_forward.spans import Carrier
-from quantsim.walk_forward.stability import Stability, stability_of
 
 __all__ = ["PathsOutcome", "paths_outcome"]
 
@@ -75,13 +75,13 @@ class PathsOutcome:
     @property
     def judgement(self) -> str:
         """Two sentences on the distribution."""
-        from quantsim.walk_forward.judgement import judge_paths
+        from quantsim.out_of_sample.judgement import judge_paths
 
         return judge_paths(self)
 
     def to_json(self) -> dict[str, Any]:
         """Returns JSON values: ratios annualised, growth in logs a year, undefined figures None."""
-        from quantsim.walk_forward.as_json import paths_as_json
+        from quantsim.out_of_sample.as_json import paths_as_json
 
         return paths_as_json(self)
 

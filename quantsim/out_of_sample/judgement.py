@@ -11,13 +11,13 @@ import math
 from typing import TYPE_CHECKING
 
 from quantsim.baseline import BENCHMARK, TITLES
+from quantsim.out_of_sample.curves import yearly
 from quantsim.statistics import Interval
-from quantsim.walk_forward.curves import yearly
 
 if TYPE_CHECKING:
-    from quantsim.walk_forward.comparison import Comparison
-    from quantsim.walk_forward.outcome import WalkForwardOutcome
-    from quantsim.walk_forward.paths import PathsOutcome
+    from quantsim.out_of_sample.comparison import Comparison
+    from quantsim.out_of_sample.outcome import WalkForwardOutcome
+    from quantsim.out_of_sample.paths import PathsOutcome
 
 __all__ = ["judge", "judge_comparison", "judge_paths"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from quantsim import Experiment, Prices
-from quantsim.walk_forward import Schedule
+from quantsim.out_of_sample import Schedule
 
 SCHEDULE = Schedule(train_days=40, validation_days=12, test_days=15)
 
