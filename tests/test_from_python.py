@@ -87,7 +87,7 @@ def test_prices_that_were_changed_after_loading_are_in_memory(study: quantsim.Ex
 
 
 def test_arguments_of_a_wrong_type_are_refused_in_one_message(study: quantsim.Experiment) -> None:
-    with pytest.raises(PriceError, match="prices must be Prices, not str: load_prices"):
+    with pytest.raises(PriceError, match=r"prices must be Prices, a data frame, .* not str: load_prices"):
         quantsim.simulate(study, None, "prices.csv")  # type: ignore[arg-type]
     with pytest.raises(ParameterError, match="parameters must be a table of names and values, not list"):
         quantsim.simulate(study, [15.0, 3.0])  # type: ignore[arg-type]

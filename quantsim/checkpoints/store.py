@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from sqlalchemy import Connection
 
@@ -35,6 +35,9 @@ from quantsim.checkpoints.database.schema import create_schema, ensure_schema
 from quantsim.checkpoints.redact import redact
 from quantsim.checkpoints.returns import ReturnsTable
 from quantsim.errors import CheckpointError, nearest
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["CheckpointStore"]
 
@@ -370,6 +373,25 @@ class CheckpointStore:
             CheckpointError: ``run_id`` is given and there is no such run.
         """
         return self._database.read(checkpoint_table.find, run_id, experiment_id, data_id, driver, metrics)
+
+    def to_frame(self, *, run_id: str | None = None, metrics: Collection[str] | None = None) -> pd.DataFrame:
+        """Returns a row per checkpoint of one run or of all runs; parameters in human units.
+
+        Args:
+            run_id: id of a run; its first characters suffice.
+            metrics: names of the metrics to load, on all splits; None loads all.
+
+        Raises:
+            CheckpointError: there is no such run.
+
+        Example:
+            >>> with CheckpointStore("quantsim-results/checkpoints.db") as store:  # doctest: +SKIP
+            ...     store.to_frame().sort_values("validation.daily_log_sharpe", ascending=False)
+        """
+        from quantsim.checkpoints.frames import checkpoints_frame
+
+        whole = None if run_id is None else self.run(run_id).run_id
+        return checkpoints_frame(self.checkpoints(run_id=whole, metrics=metrics))
 
     def equal_checkpoints(self, checkpoint: Checkpoint, *, data_id: str) -> list[Checkpoint]:
         """Returns the checkpoints with the same raw parameters up to rounding, oldest first, without metrics.

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from quantsim.defaults import DEFAULT_STORE
+
 __all__ = [
     "DEFAULT_STORE",
     "VERBOSE",
@@ -23,8 +25,6 @@ __all__ = [
     "TakeOver",
     "Verbose",
 ]
-
-DEFAULT_STORE = "quantsim-results/checkpoints.db"
 
 VERBOSE = "quantsim.verbose"
 """Key of the context's ``meta`` for -v, before or after the name of the command."""

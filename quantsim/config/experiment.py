@@ -33,7 +33,7 @@ from quantsim.settings.kinds import Frozen, GroupName, StudyName, Table, flat_ta
 
 if TYPE_CHECKING:
     from quantsim.config.fingerprint import Translation
-    from quantsim.prices import Prices
+    from quantsim.prices import PriceData, Prices
 
 __all__ = ["Experiment"]
 
@@ -205,6 +205,23 @@ class Experiment(Section, decides=Decides.TRIALS | Decides.STEPS):
         from quantsim.config.price_source import load
 
         return load(self, given_series)
+
+    def prices(self, given: PriceData | None = None, *, given_series: Collection[str] = ()) -> Prices:
+        """Returns the given prices as :class:`~quantsim.Prices`, or those of the table ``data`` if none are given.
+
+        A data frame is read as a file of these prices would be: ``data.bar_minutes``, ``data.forward_fill_bars`` and, for a
+        frame with a column per token, ``data.stamps`` apply.
+
+        Args:
+            given: prices, a frame indexed by time with a column per token, or a dictionary of OHLCV frames by token.
+            given_series: as in :meth:`load_prices`.
+
+        Raises:
+            PriceError: a token is missing, or the data is invalid; or as :meth:`load_prices`.
+        """
+        from quantsim.config.price_source import given as given_prices
+
+        return self.load_prices(given_series=given_series) if given is None else given_prices(self, given)
 
     def prices_note(self, prices: Prices) -> str | None:
         """Returns a note on prices that differ from those of the table ``data``, such as prices in memory; else None."""

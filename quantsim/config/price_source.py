@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 from quantsim.config.paths import MEMORY
 from quantsim.errors import PriceError
 from quantsim.prices import load_prices
+from quantsim.prices.frames import as_prices
 from quantsim.prices.load import BUNDLED, origin_of
 from quantsim.prices.series import check_source
 
 if TYPE_CHECKING:
     from quantsim.config.experiment import Experiment
     from quantsim.config.sections import Data
-    from quantsim.prices import Prices
+    from quantsim.prices import PriceData, Prices
 
-__all__ = ["load", "note"]
+__all__ = ["given", "load", "note"]
 
 
 def load(experiment: Experiment, given_series: Collection[str]) -> Prices:
@@ -38,6 +39,18 @@ def load(experiment: Experiment, given_series: Collection[str]) -> Prices:
         raise
     _check_hash(data, prices)
     return prices
+
+
+def given(experiment: Experiment, prices: PriceData) -> Prices:
+    """As :meth:`Experiment.prices`."""
+    data = experiment.data
+    return as_prices(
+        prices,
+        tokens=data.tokens,
+        bar_minutes=data.bar_minutes,
+        forward_fill_bars=data.forward_fill_bars or 0,
+        stamps=data.stamps,
+    )
 
 
 def note(data: Data, prices: Prices) -> str | None:

@@ -13,7 +13,7 @@ from quantsim.drivers.driver import Driver, NewRun, Resumed, StepReport
 from quantsim.drivers.evaluated import evaluated
 from quantsim.drivers.liveness import unfinished_runs
 from quantsim.drivers.loop import run_driver
-from quantsim.prices import Prices
+from quantsim.prices import PriceData
 from quantsim.simulator import Evaluation, Evaluator
 
 __all__ = ["FixedDriver", "run_fixed"]
@@ -38,7 +38,7 @@ class FixedDriver(Driver[State, Evaluation, float]):
     name: ClassVar[str] = "fixed"
 
     def __init__(
-        self, experiment: Experiment, prices: Prices | None = None, series: Mapping[str, Any] | None = None
+        self, experiment: Experiment, prices: PriceData | None = None, series: Mapping[str, Any] | None = None
     ) -> None:
         self._experiment = experiment
         self._evaluator = Evaluator(experiment, prices, series)
@@ -80,7 +80,7 @@ class FixedDriver(Driver[State, Evaluation, float]):
 
 def run_fixed(
     experiment: Experiment,
-    prices: Prices | None,
+    prices: PriceData | None,
     store: CheckpointStore,
     *,
     series: Mapping[str, Any] | None = None,

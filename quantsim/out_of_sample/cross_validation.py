@@ -28,7 +28,7 @@ from quantsim.out_of_sample.run import data_identity, selected
 from quantsim.out_of_sample.schedule import check_causal, span_of, with_periods
 from quantsim.out_of_sample.trainers import Resources, budgeted, check_selection, check_trainer, content_of_task
 from quantsim.out_of_sample.training import FoldProgress, Task, train_all
-from quantsim.prices import Prices
+from quantsim.prices import PriceData
 from quantsim.storages.location import Location
 
 __all__ = ["CrossValidation", "Grouping", "check_cross_validation", "run_cross_validation"]
@@ -79,7 +79,7 @@ class CrossValidation:
 
 def run_cross_validation(
     experiment: Experiment,
-    prices: Prices | None,
+    prices: PriceData | None,
     store: CheckpointStore,
     grouping: Grouping | None = None,
     *,
@@ -124,7 +124,7 @@ def run_cross_validation(
     experiment = budgeted(experiment, trainer, evaluations)
     unit, splits, embargo = _splits(experiment, grouping, trainer)
     start, end = whole = span_of(experiment)
-    prices = experiment.load_prices() if prices is None else prices
+    prices = experiment.prices(prices)
     data_id = data_identity(experiment, prices)
     content = content_of_task(experiment, trainer)
     blocks = [[split.train, split.test] for split in splits.splits]

@@ -18,7 +18,7 @@ from quantsim.out_of_sample.fold_result import FoldResult, FoldT
 from quantsim.out_of_sample.schedule import Schedule, check_causal, fold_experiment, span_of, with_periods
 from quantsim.out_of_sample.trainers import Resources, budgeted, check_selection, check_trainer, content_of_task
 from quantsim.out_of_sample.training import FoldProgress, Task, train_all
-from quantsim.prices import Prices
+from quantsim.prices import PriceData, Prices
 from quantsim.simulator import Evaluator
 from quantsim.storages.location import Location
 
@@ -51,7 +51,7 @@ class WalkForward:
 
 def run_walk_forward(
     experiment: Experiment,
-    prices: Prices | None,
+    prices: PriceData | None,
     store: CheckpointStore,
     schedule: Schedule | None = None,
     *,
@@ -100,7 +100,7 @@ def run_walk_forward(
     check_walk_forward(experiment, schedule, (trainer,), evaluations, method, resources)
     experiment = budgeted(experiment, trainer, evaluations)
     folds = schedule.folds(experiment)
-    prices = experiment.load_prices(given_series=series or ()) if prices is None else prices
+    prices = experiment.prices(prices, given_series=series or ())
     group_id = _group_id(experiment, trainer, folds, data_identity(experiment, prices, series))
     tasks = [Task(fold.position, fold_experiment(experiment, fold), lambda: prices) for fold in folds]
     run_ids = train_all(trainer, tasks, store, resources, group_id=group_id, progress=progress)
@@ -113,7 +113,7 @@ def run_walk_forward(
 
 def compare_trainers(
     experiment: Experiment,
-    prices: Prices | None,
+    prices: PriceData | None,
     store: CheckpointStore,
     schedule: Schedule | None = None,
     *,
@@ -140,7 +140,7 @@ def compare_trainers(
     """
     budget = experiment.search.trials if evaluations is None else evaluations
     check_walk_forward(experiment, schedule or Schedule(), trainers, budget, options.get("method"))
-    prices = experiment.load_prices(given_series=options.get("series") or ()) if prices is None else prices
+    prices = experiment.prices(prices, given_series=options.get("series") or ())
     given: dict[str, Any] = {"evaluations": budget, **options}
     return {name: run_walk_forward(experiment, prices, store, schedule, trainer=name, **given) for name in trainers}
 

@@ -219,6 +219,10 @@ class Run(abc.ABC):
         """Returns the fees that stay in the pool in each period, (P,), in the quote currency."""
         return jnp.zeros(len(periods))
 
+    def fees_by_bar(self, n_bars: int) -> Array | None:
+        """Returns the fees that stay in the pool at each bar of the window, (T,), in the quote currency; None if unknown."""
+        return None
+
     def fills(self) -> Fills | None:
         """Returns the results of exogenous swaps; None if there are none."""
         return None
@@ -267,6 +271,10 @@ class ReserveRun(Run):
         if self.earned is None:
             return jnp.zeros(len(periods))
         return jnp.stack([jnp.sum(self.earned[period.visits(self.stride)]) for period in periods])
+
+    def fees_by_bar(self, n_bars: int) -> Array | None:
+        fees = jnp.zeros(n_bars)
+        return fees if self.earned is None else fees.at[:: self.stride].set(self.earned)
 
     def _prices_at(self, bars: Bars) -> Array:
         return self.prices if self._are_all(bars) else self.prices[bars]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,16 +64,25 @@ def require_matplotlib() -> None:
 def blank_figure() -> Figure:
     """Returns an empty white figure. Call it, and draw, inside a context with ``STYLE``.
 
+    As the last line of a notebook's cell it shows itself, without any set-up of matplotlib.
+
     Raises:
         ConfigError: matplotlib is not installed.
     """
     require_matplotlib()
+    import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+    class Shown(Figure):
+        def _repr_png_(self) -> bytes:
+            with io.BytesIO() as file, matplotlib.rc_context(STYLE):
+                self.savefig(file, format="png", dpi=_DOTS_PER_INCH)
+                return file.getvalue()
+
     layout = ConstrainedLayoutEngine(w_pad=0.15, h_pad=0.15)  # inches
-    figure = Figure(figsize=_INCHES, dpi=_DOTS_PER_INCH, facecolor="white", layout=layout)
+    figure = Shown(figsize=_INCHES, dpi=_DOTS_PER_INCH, facecolor="white", layout=layout)
     FigureCanvasAgg(figure)  # draws without a display; savefig picks others by suffix
     return figure
 

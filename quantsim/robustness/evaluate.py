@@ -15,7 +15,7 @@ from quantsim.config import Experiment
 from quantsim.errors import ConfigError, nearest
 from quantsim.metrics import get_metric
 from quantsim.precision import in_float64
-from quantsim.prices import Prices
+from quantsim.prices import PriceData
 from quantsim.ranking import TIE_METRIC
 from quantsim.robustness.costs import charged, cost_names, described, varied_costs
 from quantsim.robustness.neighbours import neighbours, raw_bounds
@@ -77,7 +77,7 @@ class _Task:
 def evaluate_robustness(
     experiment: Experiment,
     params: Mapping[str, Any] | None = None,
-    prices: Prices | None = None,
+    prices: PriceData | None = None,
     *,
     variations: Variations | None = None,
     kinds: Sequence[str] = KINDS,

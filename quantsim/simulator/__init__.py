@@ -12,7 +12,7 @@ from quantsim.simulator.evaluator import Evaluator
 from quantsim.simulator.grid import Axis, Grid, evaluate_grid
 from quantsim.simulator.objective import Objective
 from quantsim.simulator.plan import Path, Plan
-from quantsim.simulator.result import Result, simulate
+from quantsim.simulator.result import Result, Split, simulate
 from quantsim.simulator.variations import Variation, VariedPool, evaluate_starts, evaluate_variations
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "Path",
     "Plan",
     "Result",
+    "Split",
     "Variation",
     "VariedPool",
     "baseline_pool",

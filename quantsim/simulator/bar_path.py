@@ -26,6 +26,7 @@ class BarPath(NamedTuple):
         prices: (T, n) prices of the pool's assets, in the quote currency.
         fee_revenue: (P,) fees that stay in the pool in each period, in the quote currency.
         fills: results of exogenous swaps, (N,); None if there are none.
+        fees: (T,) fees that stay in the pool at each bar, in the quote currency; None if the pool does not say.
     """
 
     value: Array
@@ -34,6 +35,7 @@ class BarPath(NamedTuple):
     prices: Array
     fee_revenue: Array
     fills: Fills | None = None
+    fees: Array | None = None
 
 
 def bar_path(run: Run, market: Market, window: Window, periods: Sequence[Period]) -> BarPath:
@@ -46,4 +48,5 @@ def bar_path(run: Run, market: Market, window: Window, periods: Sequence[Period]
         window.cut(market.prices),
         run.fee_revenue(periods),
         run.fills(),
+        run.fees_by_bar(window.n_bars),
     )

@@ -17,7 +17,7 @@ from quantsim.baseline import BENCHMARK, Baseline
 from quantsim.config import Experiment
 from quantsim.device import device_array
 from quantsim.discovery import naming_users_files
-from quantsim.errors import ParameterError, PriceError, WindowError, nearest
+from quantsim.errors import ParameterError, WindowError, nearest
 from quantsim.metrics import metric_names
 from quantsim.objective import (
     OBJECTIVE,
@@ -29,7 +29,7 @@ from quantsim.objective import (
 from quantsim.pools.market import FeeRates, Market, fee_rates, market
 from quantsim.pools.weighted.exogenous_swaps import orders_of
 from quantsim.precision import in_float64
-from quantsim.prices import Prices
+from quantsim.prices import PriceData, Prices
 from quantsim.ranking import TIE_METRIC
 from quantsim.scan_mode import ScanMode
 from quantsim.simulator.baselines import baseline_pool, evaluate_baselines
@@ -90,19 +90,14 @@ class Evaluator:
     def __init__(
         self,
         experiment: Experiment,
-        prices: Prices | None = None,
+        prices: PriceData | None = None,
         series: Mapping[str, Any] | None = None,
         *,
         scan_mode: ScanMode | None = None,
     ) -> None:
         check_resources()
         self.experiment = experiment
-        prices = experiment.load_prices(given_series=series or ()) if prices is None else prices
-        if not isinstance(prices, Prices):
-            raise PriceError(
-                f"prices must be Prices, not {type(prices).__name__}: load_prices(tokens, source) reads files, and "
-                "Prices.from_frame takes a frame"
-            )
+        prices = experiment.prices(prices, given_series=series or ())
         self.setup = pool_setup(experiment, prices.bar_minutes, scan_mode)
         begin, splits = lay_out(experiment, prices)
         end = max(first + n_bars for first, n_bars in splits.values())

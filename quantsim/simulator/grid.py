@@ -17,7 +17,7 @@ from quantsim.metrics import get_metric
 from quantsim.objective import SHORT, warn_once
 from quantsim.parameters import Parameter, common, scoped, to_human
 from quantsim.parameters.spec import SIMPLEX
-from quantsim.prices import Prices
+from quantsim.prices import PriceData
 from quantsim.ranking import TIE_METRIC, best_index
 from quantsim.simulator.evaluator import Evaluator
 
@@ -168,7 +168,7 @@ class Grid:
 def evaluate_grid(
     experiment: Experiment,
     axes: Sequence[Axis],
-    prices: Prices | None = None,
+    prices: PriceData | None = None,
     *,
     params: Mapping[str, Any] | None = None,
     metrics: Sequence[str] | None = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import numpy as np
@@ -15,15 +15,19 @@ from quantsim.errors import ConfigError, nearest
 from quantsim.metrics import metric_names
 from quantsim.pools.weighted.exogenous_swaps import Fills, Outcome
 from quantsim.precision import in_float64
-from quantsim.prices import Prices
+from quantsim.prices import PriceData
 from quantsim.prices.instants import Time
 from quantsim.prices.trades import Trades
 from quantsim.simulator.carried import schedule_of
 from quantsim.simulator.evaluate import window_path
 from quantsim.simulator.evaluator import Evaluator
 from quantsim.simulator.measures import results_of
+from quantsim.simulator.plan import Path
 
-__all__ = ["ExecutedTrades", "Result", "simulate"]
+__all__ = ["ExecutedTrades", "Result", "Split", "simulate"]
+
+Split = Literal["train", "validation", "test", "all"]
+"""A split of the study, or ``all`` for one uninterrupted simulation of all of them."""
 
 WHOLE = "all"
 
@@ -73,6 +77,7 @@ class Result:
         notes: notes for readers: warm-up, filled gaps, prices in memory, number of executed exogenous swaps.
         trades: results of exogenous swaps; None if there are none.
         data_id: identity of the prices and series, as runs store it.
+        fees: (T,) fees that stay in the pool at each bar, in the quote currency; None if a user's pool does not say.
     """
 
     times: NDArray[np.datetime64]
@@ -88,6 +93,7 @@ class Result:
     notes: dict[str, Any]
     trades: ExecutedTrades | None = None
     data_id: str = ""
+    fees: NDArray[np.float64] | None = None
 
     @property
     def daily_log_returns(self) -> NDArray[np.float64]:
@@ -101,10 +107,10 @@ class Result:
 def simulate(
     experiment: Experiment,
     params: Mapping[str, Any] | None = None,
-    prices: Prices | None = None,
+    prices: PriceData | None = None,
     *,
-    split: str = "train",
-    path: str | None = None,
+    split: Split = "train",
+    path: Path | str | None = None,
     series: Mapping[str, Any] | None = None,
     changes: Mapping[Time, Mapping[str, Any]] | None = None,
 ) -> Result:
@@ -159,6 +165,7 @@ def simulate(
         notes=evaluator.notes if trades is None else {**evaluator.notes, "trades": trades.count()},
         trades=trades,
         data_id=evaluator.data_id,
+        fees=None if run.fees is None else np.asarray(run.fees),
     )
 
 

@@ -17,7 +17,7 @@ from quantsim.drivers.search import SearchDriver
 from quantsim.drivers.search.evaluation import default_evaluator
 from quantsim.drivers.search.study import default_name, identify, quiet_optuna
 from quantsim.errors import ConfigError
-from quantsim.prices import Prices
+from quantsim.prices import PriceData
 from quantsim.search_space import load_search_space
 from quantsim.storages.location import Location, default_storage, describe_storage
 
@@ -55,7 +55,7 @@ class HybridRun:
 
 def run_hybrid(
     experiment: Experiment,
-    prices: Prices | None,
+    prices: PriceData | None,
     store: CheckpointStore,
     *,
     series: Mapping[str, Any] | None = None,
@@ -99,7 +99,7 @@ def run_hybrid(
     experiment, series = _searched(experiment), series or {}
     space = load_search_space(experiment)
     gradients = gradient_experiment(experiment, space)
-    prices = experiment.load_prices(given_series=series) if prices is None else prices
+    prices = experiment.prices(prices, given_series=series)
     evaluator = default_evaluator(experiment, prices, series)
     with quiet_optuna():
         identity = identify(experiment, evaluator.data_id, space, HYBRID)

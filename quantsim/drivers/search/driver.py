@@ -46,7 +46,7 @@ from quantsim.drivers.search.values import check_objectives
 from quantsim.errors import DriverError
 from quantsim.limits import MOST_JOBS, MOST_TRIALS
 from quantsim.objective import SHORT, warn_once
-from quantsim.prices import Prices
+from quantsim.prices import PriceData
 from quantsim.report.study_note import describe_prices, selection_advice, study_note
 from quantsim.search_space import SearchSpace, load_search_space
 from quantsim.storages.location import Location, describe_storage
@@ -130,7 +130,7 @@ class SearchDriver(Driver[State, Info, SearchProgress]):
     def __init__(
         self,
         experiment: Experiment,
-        prices: Prices | None = None,
+        prices: PriceData | None = None,
         *,
         storage: Location,
         study_name: str | None = None,
@@ -149,7 +149,7 @@ class SearchDriver(Driver[State, Info, SearchProgress]):
         self._n_jobs = None if of_cluster else checked_count("jobs", wanted, MOST_JOBS)
         self.space = check_search(experiment, study_name=study_name, backend=backend, address=address)
         self.experiment = experiment
-        self.prices = experiment.load_prices(given_series=series or ()) if prices is None else prices
+        self.prices = experiment.prices(prices, given_series=series or ())
         self._backend, self._address, self._take_over = backend, address, take_over
         self.storage = storage
         make = make_evaluator or default_evaluator

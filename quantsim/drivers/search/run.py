@@ -19,7 +19,7 @@ from quantsim.drivers.search.evaluation import MakeEvaluator
 from quantsim.drivers.search.study import settled_trials
 from quantsim.drivers.search.tally import SearchProgress
 from quantsim.drivers.search.values import best_trials, kept_trials
-from quantsim.prices import Prices
+from quantsim.prices import PriceData
 from quantsim.storages.location import Location, default_storage, describe_storage
 
 __all__ = ["SearchRun", "run_search"]
@@ -65,7 +65,7 @@ class SearchRun:
 
 def run_search(
     experiment: Experiment,
-    prices: Prices | None,
+    prices: PriceData | None,
     store: CheckpointStore,
     *,
     series: Mapping[str, Any] | None = None,

@@ -32,7 +32,7 @@ from quantsim.drivers.sgd.training import Training
 from quantsim.errors import DriverError
 from quantsim.objective import nan_reason
 from quantsim.precision import in_float64
-from quantsim.prices import Prices
+from quantsim.prices import PriceData
 from quantsim.ranking import TIE_METRIC, best_index
 from quantsim.simulator import Evaluation
 
@@ -102,7 +102,7 @@ class SgdRun:
 
 def run_sgd(
     experiment: Experiment,
-    prices: Prices | None,
+    prices: PriceData | None,
     store: CheckpointStore,
     *,
     series: Mapping[str, Any] | None = None,
@@ -216,7 +216,7 @@ class GradientDriver(Driver[State, Info, Progress]):
     def __init__(
         self,
         experiment: Experiment,
-        prices: Prices | None = None,
+        prices: PriceData | None = None,
         *,
         series: Mapping[str, Any] | None = None,
         start: Sequence[Mapping[str, Any]] = (),

@@ -21,7 +21,7 @@ from quantsim.errors import ConfigError
 from quantsim.objective import SHORT, short_periods, warn_once
 from quantsim.parameters import gaussian_sets, range_sets
 from quantsim.precision import in_float64
-from quantsim.prices import Prices
+from quantsim.prices import PriceData
 from quantsim.simulator import Evaluator, Objective
 
 __all__ = ["Training"]
@@ -60,7 +60,7 @@ class Training:
     def __init__(
         self,
         experiment: Experiment,
-        prices: Prices | None = None,
+        prices: PriceData | None = None,
         start: Sequence[Mapping[str, Any]] = (),
         *,
         series: Mapping[str, Any] | None = None,

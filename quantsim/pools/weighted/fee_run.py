@@ -81,19 +81,29 @@ class FeeRun(Run):
             total += jnp.stack([jnp.sum(jnp.where(within, fills.fee, 0.0)) for within in inside])
         if not self.setup.do_arb:
             return total
+        earned, stride = self._earned(), self.setup.arb_frequency
+        return total + jnp.stack([jnp.sum(earned[period.visits(stride)]) for period in periods])
+
+    def fees_by_bar(self, n_bars: int) -> Array | None:
+        fees, fills = jnp.zeros(n_bars), self.fills()
+        if fills is not None:
+            inside = (fills.bar > 0) & (fills.bar < n_bars)
+            fees = fees.at[jnp.where(inside, fills.bar, 0)].add(jnp.where(inside, fills.fee, 0.0))
+        return fees.at[:: self.setup.arb_frequency].add(self._earned()) if self.setup.do_arb else fees
+
+    def _earned(self) -> Array:
+        """Returns the fees from arbitrage and noise trades that stay in the pool at each visit, (V,)."""
         stride = self.setup.arb_frequency
         visited = slice(None, None, stride)
         rates = at_bars(self.rates, visited)
         if self.volume is not None:
-            earned = kept_fee(rates) * self.volume * (1.0 + rates.noise_trader_ratio)
-            return total + jnp.stack([jnp.sum(earned[period.visits(stride)]) for period in periods])
+            return kept_fee(rates) * self.volume * (1.0 + rates.noise_trader_ratio)
         before = self.log_reserves[:-1] if self.orders is None else self.log_reserves[stride - 1 : -1 : stride]
         states = event_pools(before, self.log_prices[visited], self.weights[visited], rates, self.setup)
         rates = at_bars(rates, slice(1, None))
         volume = sum(volume_in(state, rates, self.setup) for state in states)
         earned = kept_fee(rates) * volume * (1.0 + rates.noise_trader_ratio)
-        earned = jnp.concatenate([jnp.zeros(1), earned])  # nobody trades at the window's first bar
-        return total + jnp.stack([jnp.sum(earned[period.visits(stride)]) for period in periods])
+        return jnp.concatenate([jnp.zeros(1), earned])  # nobody trades at the window's first bar
 
     def _are_all(self, bars: Bars) -> bool:
         return np.array_equal(bars, np.arange(self.log_prices.shape[0]))

@@ -85,6 +85,9 @@ class _Weighted(Run):
     def fee_revenue(self, periods: Sequence[Period]) -> Array:
         return self.held.fee_revenue(periods)
 
+    def fees_by_bar(self, n_bars: int) -> Array | None:
+        return self.held.fees_by_bar(n_bars)
+
     def fills(self) -> Fills | None:
         return self.held.fills()
 

@@ -1,0 +1,193 @@
+"""Simulates one parameter set, and returns a result with tables and figures."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quantsim.api.display import as_html
+from quantsim.baseline import Baseline
+from quantsim.config import Experiment
+from quantsim.errors import ConfigError
+from quantsim.prices import PriceData
+from quantsim.prices.instants import Time
+from quantsim.simulator import Path, Result, Split
+from quantsim.simulator import simulate as simulated
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+__all__ = ["Simulation", "simulate"]
+
+_FLOWS = ("fees", "volume", "lvr", "gas")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Simulation(Result):
+    """The result of :func:`simulate`: a :class:`~quantsim.Result` with its experiment, tables and figures.
+
+    Attributes:
+        experiment: the simulated experiment.
+    """
+
+    experiment: Experiment = field(kw_only=True)
+
+    @functools.cached_property
+    def frame(self) -> pd.DataFrame:
+        """A row per bar, indexed by ``time`` (UTC), with the columns of :meth:`to_frame`."""
+        from quantsim.report.paths import path_frame
+
+        frame = path_frame(self).set_index("time")
+        before = {f"price_{token}": self.prices[:, index] for index, token in enumerate(self.tokens)}
+        frame = frame.assign(**before)
+        # What entered (positive) or left the pool at each bar, at the bar's prices; nothing at the first one.
+        moved = np.diff(self.reserves, axis=0, prepend=self.reserves[:1]) * self.prices
+        frame["fees"] = np.full(self.value.size, np.nan) if self.fees is None else self.fees
+        frame["volume"] = 0.5 * np.abs(moved).sum(axis=1)
+        frame["lvr"] = moved.sum(axis=1)
+        frame["gas"] = self._gas(moved)
+        return frame
+
+    def _gas(self, moved: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Returns the cost of gas at each bar, (T,): one trade at each bar that changes reserves; nan if gas is a series."""
+        if self.experiment.series.gas_cost_usd is not None:
+            return np.full(self.value.size, np.nan)
+        return np.where((moved != 0.0).any(axis=1), self.experiment.fees.gas_cost_usd, 0.0)
+
+    def to_frame(self, per: Literal["bar", "day"] = "bar") -> pd.DataFrame:
+        """Returns a row per bar or per day, indexed by ``time`` (UTC). Amounts of money are in the quote currency.
+
+        * ``value``: pool value; ``hodl_value``: value of holding the first bar's reserves.
+        * ``weight_*``, ``reserve_*``, ``price_*``: weights, token amounts and prices of each token.
+        * ``fees``: fees that stay in the pool; nan if a pool of your own does not say.
+        * ``volume``: value that was traded, ``½ Σ_i |R[t,i] - R[t-1,i]| p[t,i]``: by arbitrageurs and, where there are
+          any, in exogenous swaps.
+        * ``lvr``: result of these trades at market prices, ``Σ_i (R[t,i] - R[t-1,i]) p[t,i]``, the bar's part of the metric
+          ``lvr``: negative where the pool loses to arbitrageurs, fees included.
+        * ``gas``: what traders pay for gas, one trade at each bar that changes reserves; nan if a series sets the cost.
+
+        A day has the values, weights, reserves and prices of its first bar, as the daily returns have, and the sums of the
+        last four columns.
+
+        Example:
+            >>> import quantsim
+            >>> study = quantsim.Experiment.load("momentum_fees").override(["data.bar_minutes=1440"])
+            >>> list(quantsim.simulate(study, split="test").to_frame("day").columns)[:4]
+            ['value', 'hodl_value', 'weight_BTC', 'weight_ETH']
+        """
+        if per == "bar":
+            return self.frame
+        if per != "day":
+            raise ConfigError(f"per = {per!r}: give 'bar' or 'day'")
+        days = self.frame.groupby(self.frame.index.floor("D"))  # type: ignore[attr-defined]
+        daily = days.first()
+        daily[list(_FLOWS)] = days[list(_FLOWS)].sum(min_count=1)
+        return daily
+
+    def plot(self) -> Figure:
+        """Returns a figure of value, HODL and weights. As the last line of a cell it shows itself.
+
+        Raises:
+            ConfigError: matplotlib is not installed.
+        """
+        from quantsim.report.paths import hodl_values
+        from quantsim.report.plots import pool_figure
+
+        return pool_figure(self.experiment, self, hodl_values(self), {self.split: self.metrics})
+
+    def compare(self, other: Result, metrics: Sequence[str] | None = None) -> pd.DataFrame:
+        """Returns a row per metric: this value, the other one, their difference, and its 90 % interval.
+
+        Intervals are from a paired stationary bootstrap over days; metrics that are not functions of daily values have none.
+
+        Args:
+            other: a simulation of the same split on the same prices.
+            metrics: names of metrics; by default, the objective and the metrics that the study reports.
+
+        Raises:
+            ConfigError: the simulations are of different splits or prices.
+
+        Example:
+            >>> import quantsim
+            >>> study = quantsim.Experiment.load("momentum_fees").override(["data.bar_minutes=1440"])
+            >>> slow, fast = (quantsim.simulate(study, {"memory_days": days}) for days in (60.0, 5.0))
+            >>> list(slow.compare(fast).columns)
+            ['this', 'other', 'difference', 'lower', 'upper']
+        """
+        import pandas as pd
+
+        from quantsim.report.comparison import SELECTED, compare, reported
+
+        if self.split != other.split or self.times[0] != other.times[0] or self.times.size != other.times.size:
+            raise ConfigError(f"{self.split} and {other.split} are different periods: simulate both on the same split")
+        if self.data_id != other.data_id:
+            raise ConfigError("the simulations are on different prices: simulate both on the same ones")
+        objective = self.experiment.objective
+        names = reported(objective) if metrics is None else tuple(metrics)
+        pools = [Baseline(name, {one.split: one.metrics}, {one.split: one.daily_log_returns}) for name, one in (
+            (SELECTED, self), ("other", other))]  # fmt: skip
+        (split,) = compare(objective, pools[0], {"other": pools[1]}, names=names).splits
+        rows = {}
+        for row in split.rows:
+            interval = row.differences.get("other")
+            rows[row.metric] = (
+                row.values[SELECTED],
+                row.values.get("other"),
+                row.difference("other"),
+                None if interval is None else interval.lower,
+                None if interval is None else interval.upper,
+            )
+        columns = ["this", "other", "difference", "lower", "upper"]
+        return pd.DataFrame.from_dict(rows, "index", np.float64, columns).rename_axis("metric")
+
+    def __repr__(self) -> str:
+        days = int(np.ceil((self.times[-1] - self.times[0] + np.timedelta64(1, "s")) / np.timedelta64(1, "D")))
+        growth = self.value[-1] / self.value[0] - 1.0
+        over = self.metrics["returns_over_hodl"]
+        return (
+            f"Simulation({self.experiment.name!r}, {self.split}: {days} days, value {self.value[0]:,.0f} to "
+            f"{self.value[-1]:,.0f}, {100 * growth:+.1f} %, over HODL {100 * over:+.1f} %)"
+        )
+
+    def _repr_html_(self) -> str:
+        import pandas as pd
+
+        from quantsim.report.comparison import reported
+
+        names = [name for name in reported(self.experiment.objective) if name in self.metrics]
+        return as_html(repr(self), pd.DataFrame({self.split: {name: self.metrics[name] for name in names}}))
+
+
+def simulate(
+    experiment: Experiment,
+    params: Mapping[str, Any] | None = None,
+    prices: PriceData | None = None,
+    *,
+    split: Split = "train",
+    path: Path | str | None = None,
+    series: Mapping[str, Any] | None = None,
+    changes: Mapping[Time, Mapping[str, Any]] | None = None,
+) -> Simulation:
+    """Simulates an experiment's pool with one parameter set, bar by bar, as ``quantsim simulate`` does.
+
+    Arguments and errors are those of :func:`quantsim.simulator.simulate`. Prices may be :class:`~quantsim.Prices`, a data
+    frame indexed by time with a column per token, or a dictionary of OHLCV frames by token; see docs/python.md.
+
+    Example:
+        >>> import quantsim
+        >>> study = quantsim.Experiment.load("momentum_fees").override(["data.bar_minutes=1440"])
+        >>> result = quantsim.simulate(study, {"memory_days": 20.0, "k_per_day": 5.0}, split="test")
+        >>> bool(result.frame["value"].iloc[-1] == result.value[-1])
+        True
+    """
+    found = simulated(experiment, params, prices, split=split, path=path, series=series, changes=changes)
+    return Simulation(
+        **{one.name: getattr(found, one.name) for one in dataclasses.fields(found)}, experiment=experiment
+    )
