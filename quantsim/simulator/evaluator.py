@@ -77,7 +77,6 @@ class Evaluator:
         setup: static properties of the pool.
         series: series of the experiment.
         planner: makes plans of windows.
-        data_id: identity of the prices and of the series.
 
     Raises:
         PriceError: tokens are missing, the prices do not cover a period, or a series is wrong or begins too late.
@@ -109,7 +108,6 @@ class Evaluator:
         )
         self.notes = data_notes(experiment, self.prices, self.splits["train"][0], series or {})
         self.notes |= self._short()
-        self.data_id = self.series.data_id(self.prices)
         trades = self.series.trades
         orders = None if trades is None else orders_of(trades, experiment.tokens, self.prices.grid)
         self.market: Market = market(self._seen(prices, begin, end), self.series.oracle, orders)
@@ -122,8 +120,9 @@ class Evaluator:
 
     def _seen(self, prices: Prices, begin: int, end: int) -> FloatArray:
         """Returns the cut prices, (T, n); with ``published_look_ahead``, followed by the next bar if the data has one."""
-        last = min(end + 1, prices.n_bars) if self.setup.look_ahead else end
-        return columns_of(prices, self.experiment.data.tokens).slice(begin, last).prices
+        if not self.setup.look_ahead or end == prices.n_bars:
+            return self.prices.prices
+        return columns_of(prices, self.experiment.data.tokens).slice(begin, end + 1).prices
 
     def check_objective(self, n_bars: int | None = None) -> None:
         """Checks that the objective is defined over windows of ``n_bars`` bars; by default, over the training period.
@@ -143,6 +142,11 @@ class Evaluator:
         found += [short_split(objective, split, n_bars, bars_per_day) for split, (_, n_bars) in self.splits.items()]
         text = "; ".join(each for each in found if each is not None)
         return {SHORT: text} if text else {}
+
+    @functools.cached_property
+    def data_id(self) -> str:
+        """Identity of the prices and of the series."""
+        return self.series.data_id(self.prices)
 
     @property
     def chunk_bars(self) -> int:
