@@ -2,8 +2,9 @@
 
 Six parameters, 27 metrics a trial, an evaluator that costs nothing. The storages take turns within each round, so that a busy
 disk or machine meets all of them. Shown are the medians over all trials of the time per trial, what that is above the
-sampler alone (a study in memory), and the ratio to the journal file. The last two lines are whole searches, with a copy of each
-trial into the checkpoint store: mean time per trial, opening and closing included, median of the rounds.
+sampler alone (a study in memory), and the ratio to the journal file. The next two lines are whole searches, with a copy of each
+trial into the checkpoint store: mean time per trial, opening and closing included, median of the rounds. The last lines are
+searches whose evaluations take 10 ms without the interpreter's lock, with 1, 2 and 4 jobs.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from quantsim import CheckpointStore, Experiment, Prices
 from quantsim.checkpoints import Baseline
 from quantsim.drivers.search import run_search
 from quantsim.drivers.search.asking import Asking
+from quantsim.drivers.search.evaluation import MakeEvaluator
 from quantsim.drivers.search.telling import Outcome, parameters_of, tell
 from quantsim.search_space import load_search_space
 from quantsim.simulator import Evaluation
@@ -41,6 +43,7 @@ EXPERIMENT = Experiment.from_dict(
 PRICES = Prices.from_arrays(["2024-01-01", "2024-01-02"], np.ones((2, 3)), EXPERIMENT.data.tokens)
 SPLITS = ("train", "validation", "test")
 METRICS = EXPERIMENT.objective.report
+EVALUATION_S = 0.01
 
 
 class FreeEvaluator:
@@ -105,7 +108,15 @@ def time_trials(opened: Callable[[Path], Any], n_trials: int, seconds: list[floa
             seconds += [(time.perf_counter() - begun) / len(asked)] * len(asked)
 
 
-def time_search(suffix: str, n_trials: int) -> float:
+class SleepingEvaluator(FreeEvaluator):
+    """Answers after a while, without the interpreter's lock."""
+
+    def evaluate_sets(self, sets: Mapping[str, Any]) -> Evaluation:
+        time.sleep(EVALUATION_S)
+        return super().evaluate_sets(sets)
+
+
+def time_search(suffix: str, n_trials: int, evaluator: MakeEvaluator = FreeEvaluator, jobs: int = 1) -> float:
     with tempfile.TemporaryDirectory() as folder, CheckpointStore(Path(folder) / "checkpoints.db") as store:
         begun = time.perf_counter()
         run_search(
@@ -114,7 +125,8 @@ def time_search(suffix: str, n_trials: int) -> float:
             store,
             storage=Path(folder) / f"study{suffix}",
             trials=n_trials,
-            make_evaluator=FreeEvaluator,
+            jobs=jobs,
+            make_evaluator=evaluator,
         )
         return (time.perf_counter() - begun) / n_trials
 
@@ -127,11 +139,14 @@ def main() -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     times: dict[str, list[float]] = {name: [] for name in STORAGES}
     searches: dict[str, list[float]] = {".journal": [], ".db": []}
+    spread: dict[int, list[float]] = {1: [], 2: [], 4: []}
     for _ in range(arguments.rounds):
         for name, opened in STORAGES.items():
             time_trials(opened, arguments.trials, times[name])
         for suffix, measured in searches.items():
             measured.append(time_search(suffix, arguments.trials))
+        for jobs, measured in spread.items():
+            measured.append(time_search(".journal", arguments.trials, SleepingEvaluator, jobs))
     medians = {name: 1e3 * statistics.median(measured) for name, measured in times.items()}
     memory, journal = medians["in memory (sampler alone)"], medians["journal file"]
     print(f"{'storage':38}{'ms/trial':>10}{'above':>10}{'ratio':>8}")
@@ -140,6 +155,10 @@ def main() -> None:
     for suffix, measured in searches.items():
         mean = 1e3 * statistics.median(measured)
         print(f"{'search with store, study in ' + suffix:38}{mean:10.2f}{mean - memory:10.2f}{mean / journal:8.2f}")
+    for jobs, measured in spread.items():
+        print(
+            f"evaluations of {1e3 * EVALUATION_S:g} ms, {jobs} jobs: {1 / statistics.median(measured):.0f} trials per second"
+        )
 
 
 if __name__ == "__main__":
