@@ -57,6 +57,9 @@ BenchmarkValues = tuple[Array, ...] | None
 def lanes(function: Callable[[Any], Any], arguments: Any, *, at_once: int) -> Any:
     """Maps over the leading axis of a pytree, in equal batches of at most ``at_once``; see :attr:`Plan.lanes_at_once`."""
     n_lanes = jax.tree.leaves(arguments)[0].shape[0]
+    if n_lanes == 1:  # the same without a batch axis, which takes longer to trace and to compile
+        only = function(jax.tree.map(lambda rows: rows[0], arguments))
+        return jax.tree.map(lambda value: value[None], only)
     if n_lanes <= at_once:
         return jax.vmap(function)(arguments)
     batch = next(size for size in range(at_once, 0, -1) if n_lanes % size == 0)
