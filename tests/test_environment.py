@@ -36,6 +36,8 @@ def test_versions_of_xla_that_were_not_tested_get_no_flag_that_they_may_not_know
     tested, later = xla_flags((0, 7, 0)), xla_flags((0, 11, 0))
     assert tested.split()[0] == later
     assert "xla_cpu_use_fusion_emitters=false" in tested
+    assert "ynn" not in tested
+    assert "ynn" in xla_flags((0, 10, 2))
     environment: dict[str, str] = {}
     prepare_environment(environment)
     assert environment["XLA_FLAGS"] == xla_flags()
