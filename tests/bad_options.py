@@ -66,6 +66,10 @@ _TEXTS: dict[str, tuple[str, ...]] = {
     "--to": _texts(" | {inputs}/text.txt | {inputs}/text.txt/prices | LONG"),
     "--tokens": _texts(" | BTC,BTC | BTC,,ETH | ,"),
     "--token": _texts(""),
+    "--exchange": _texts(" | nonsense"),
+    "--since": _texts(" | nonsense | 2023-13-01"),
+    "--until": _texts(" | nonsense | 2023-13-01"),
+    "--quote": _texts(" | EUR"),
     "--bar": _texts(" | nonsense | 7m | 1w | 0m | -1m | 2d"),
     "--address": _texts(" | nonsense | localhost:port | localhost:99999999"),
 }
@@ -101,6 +105,7 @@ _ARGUMENTS = {
     "convert": ("{inputs}/fingerprint.json",),
     "import": ("{inputs}/text.txt",),
     "prices import": ("{inputs}/text.txt",),
+    "prices download": ("--tokens", "BTC", "--since", "2023-01-01"),
 }
 """Command → what it cannot do without."""
 

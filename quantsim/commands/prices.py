@@ -1,4 +1,4 @@
-"""``quantsim prices``: lists price data, and imports files."""
+"""``quantsim prices``: lists price data, imports files, and downloads from exchanges."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def import_files(
     from quantsim.prices.importing import import_prices
     from quantsim.prices.time_grid import minutes_of
 
-    with watching("file", quiet=quiet or as_json) as watch:
+    with watching("file", quiet=quiet or as_json, begin="reading ...") as watch:
         report = import_prices(
             paths,
             folder,
@@ -107,6 +107,46 @@ def import_files(
             bar_minutes=None if bar is None else minutes_of(bar),
             overwrite=overwrite,
             progress=lambda done, total, name: watch(ProgressLine(done, total, name)),
+        )
+    _show_report(report, as_json=as_json)
+
+
+@app.command("download")
+def download(
+    tokens: Annotated[str, typer.Option(metavar="A,B,...", show_default=False, help="Tokens to download.")],
+    since: Annotated[
+        str, typer.Option(metavar="TIME", show_default=False, help="Start of the first bar, in UTC: 2023-01-01.")
+    ],
+    exchange: Annotated[str, typer.Option(metavar="NAME", help="An exchange of ccxt.")] = "binance",
+    bar: Annotated[str, typer.Option(metavar="LENGTH", help="Bar length: 1m, 30m, 1h, 1d.")] = "1m",
+    until: Annotated[
+        str | None, typer.Option(metavar="TIME", help="End of the last bar, in UTC. Default: now.")
+    ] = None,
+    quote: Annotated[
+        str, typer.Option(metavar="CURRENCY", help="The dollar currency of the markets: USDT, USDC, USD, ...")
+    ] = "USDT",
+    folder: _Folder = Path("prices"),
+    as_json: _Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Downloads prices from an exchange, one file per token (extra `download`).
+
+    The same command goes on after an interrupt. Later, it adds newer bars, and asks again for missing ones.
+    """
+    from quantsim.prices.downloading import download_prices
+    from quantsim.prices.time_grid import minutes_of
+
+    with watching("bar", quiet=quiet or as_json, begin="asking ...") as watch:
+        report = download_prices(
+            _listed(tokens),
+            since,
+            exchange=exchange,
+            until=until,
+            bar_minutes=minutes_of(bar),
+            quote=quote,
+            folder=folder,
+            progress=lambda done, total, token: watch(ProgressLine(done, total, token)),
         )
     _show_report(report, as_json=as_json)
 

@@ -38,12 +38,13 @@ Watcher = Callable[[ProgressLine], None]
 
 
 @contextlib.contextmanager
-def watching(what: str, *, quiet: bool) -> Iterator[Watcher]:
+def watching(what: str, *, quiet: bool, begin: str = "compiling ...") -> Iterator[Watcher]:
     """Yields a function to call with a driver's reports.
 
     Args:
         what: name of a unit: "step", "trial".
         quiet: whether to show nothing.
+        begin: what is done before the first report.
     """
     if quiet:
         yield lambda _: raise_if_stopped()
@@ -57,7 +58,7 @@ def watching(what: str, *, quiet: bool) -> Iterator[Watcher]:
             TimeRemainingColumn(),
         )
         with Progress(*columns, console=ERR, transient=True, expand=True) as progress:
-            bar = progress.add_task(what, total=None, text="compiling ...")
+            bar = progress.add_task(what, total=None, text=begin)
 
             def update(report: ProgressLine) -> None:
                 raise_if_stopped()

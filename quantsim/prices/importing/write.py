@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +15,9 @@ from quantsim.prices.align import RegularSeries
 from quantsim.prices.files import is_price_file, stem_of
 from quantsim.prices.names import stands_for
 
-__all__ = ["check_folder", "check_token", "path_for", "write_prices"]
+__all__ = ["check_folder", "check_token", "note_of", "path_for", "write_prices"]
+
+_NOTE = b"quantsim"  # key of the metadata of the file
 
 
 def path_for(token: str, folder: Path) -> Path:
@@ -43,10 +48,27 @@ def check_token(token: str, folder: Path, *, overwrite: bool) -> None:
             raise PriceError(f"{path} holds prices of {token} already: {remedy}write to another folder")
 
 
-def write_prices(series: RegularSeries, folder: Path) -> Path:
+def note_of(path: Path) -> dict[str, Any]:
+    """Returns the note of a file of :func:`write_prices`; empty if it has none."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        note = json.loads((pq.read_schema(path).metadata or {}).get(_NOTE, b"{}"))
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise PriceError(f"{path} cannot be read: {reason_of(error)}") from error
+    return note if isinstance(note, dict) else {}
+
+
+def write_prices(series: RegularSeries, folder: Path, note: Mapping[str, Any] | None = None) -> Path:
     """Writes a token's prices as Parquet, with columns ``close_time`` (UTC, the end of the bar) and ``close``.
 
     A missing bar has no row. The file replaces an existing one at once, when it is complete.
+
+    Args:
+        series: the prices, with NaN at missing bars.
+        folder: the folder, which is made if needed.
+        note: JSON values to store in the file beside the prices.
 
     Raises:
         PriceError: the file cannot be written.
@@ -57,11 +79,12 @@ def write_prices(series: RegularSeries, folder: Path) -> Path:
     there = ~np.isnan(series.prices)
     times = series.grid.times()[there].astype("datetime64[ms]")
     columns = {"close_time": pa.array(times, pa.timestamp("ms", "UTC")), "close": pa.array(series.prices[there])}
+    metadata = None if note is None else {_NOTE: json.dumps(dict(note))}
     path = path_for(series.token, folder)
     partial = path.with_name(f".{path.name}.part")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        pq.write_table(pa.table(columns), partial, compression="zstd")
+        pq.write_table(pa.table(columns, metadata=metadata), partial, compression="zstd")
         partial.replace(path)
     except (OSError, pa.ArrowException) as error:
         partial.unlink(missing_ok=True)
