@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -17,7 +16,7 @@ from quantsim.baseline import BENCHMARK, Baseline
 from quantsim.config import Experiment
 from quantsim.device import device_array
 from quantsim.discovery import naming_users_files
-from quantsim.errors import ParameterError, WindowError, nearest
+from quantsim.errors import WindowError
 from quantsim.metrics import metric_names
 from quantsim.objective import (
     OBJECTIVE,
@@ -34,13 +33,14 @@ from quantsim.ranking import TIE_METRIC
 from quantsim.scan_mode import ScanMode
 from quantsim.simulator.baselines import baseline_pool, evaluate_baselines
 from quantsim.simulator.calls import call_width, check_resources, cut, run_calls
-from quantsim.simulator.evaluate import sample_splits, sample_windows
+from quantsim.simulator.evaluate import SplitPlans, sample_splits, sample_windows
 from quantsim.simulator.evaluation import Evaluation
 from quantsim.simulator.layout import columns_of, data_notes, lay_out
 from quantsim.simulator.measures import results_of
 from quantsim.simulator.objective import Objective, value_and_grad
 from quantsim.simulator.own_pools import check_own_pools
 from quantsim.simulator.own_rules import check_own_rules
+from quantsim.simulator.parameter_sets import checked_sets
 from quantsim.simulator.plan import Benchmark, Path
 from quantsim.simulator.planner import Planner
 from quantsim.simulator.setup import pool_setup
@@ -48,7 +48,6 @@ from quantsim.simulator.varying import Varying, load_varying
 
 __all__ = ["Evaluator"]
 
-logger = logging.getLogger(__name__)
 
 FloatArray = NDArray[np.float64]
 Params = Mapping[str, ArrayLike]
@@ -113,6 +112,7 @@ class Evaluator:
         self.market: Market = market(self._seen(prices, begin, end), self.series.oracle, orders)
         self.rates: FeeRates = fee_rates(experiment, self.series.costs)
         self._baselines: dict[str, Baseline] | None = None
+        self._plans: dict[tuple[str, ...] | None, SplitPlans] = {}
         has_oracle = self.market.oracle is not None
         check_own_pools(experiment, self.setup, self.rates)
         if said := check_own_rules(experiment, self.setup, self.prices.prices, has_oracle=has_oracle):
@@ -186,7 +186,7 @@ class Evaluator:
 
         It depends only on the experiment and its prices, not on the machine, so results are equal bit for bit.
         """
-        return call_width(plan for _, plan, _ in self.planner.split_plans(self.metric_names, details=True))
+        return call_width(plan for _, plan, _ in self._split_plans(None))
 
     @in_float64
     def evaluate_many(
@@ -228,15 +228,11 @@ class Evaluator:
         self, sets: Params, metrics: Sequence[str] | None, splits: Sequence[str] | None
     ) -> tuple[int, Iterator[Evaluation]]:
         """Returns the number of sets, and the evaluations of all calls in order; the last ones may be of filled-up sets."""
-        names = tuple(metrics) if metrics is not None else self.metric_names
-        windows = self.planner.split_plans(names, details=metrics is None)
+        windows = self._split_plans(None if metrics is None else tuple(metrics))
         if splits is not None:
             windows = tuple(window for window in windows if window[0] in splits)
-        rows = self._checked(sets, 2)
+        rows = checked_sets(self.experiment.layout, sets, 2)
         n_sets = len(next(iter(rows.values())))
-        if different := [name for name, values in rows.items() if len(values) != n_sets]:
-            sizes = f"{different[0]} has {len(rows[different[0]])} sets, but {next(iter(rows))} has {n_sets}"
-            raise ParameterError(f"{sizes}: give all parameters of each set")
         calls = cut(n_sets, call_width(plan for _, plan, _ in windows))
 
         def arguments(number: int) -> tuple[Any, ...]:
@@ -244,6 +240,13 @@ class Evaluator:
 
         finish = functools.partial(Evaluation.of, windows)
         return n_sets, run_calls(sample_splits, arguments, len(calls), finish)
+
+    def _split_plans(self, metrics: tuple[str, ...] | None) -> SplitPlans:
+        """Returns the plans of all splits for these metrics, or for those of the experiment; made once."""
+        if metrics not in self._plans:
+            names = self.metric_names if metrics is None else metrics
+            self._plans[metrics] = self.planner.split_plans(names, details=metrics is None)
+        return self._plans[metrics]
 
     @in_float64
     def baselines(self, width: int = 1) -> dict[str, Baseline]:
@@ -382,23 +385,5 @@ class Evaluator:
 
     def arrays(self, params: Params, n_axes: int = 1) -> dict[str, Array]:
         """Checks parameters, and returns them as arguments of the compiled program: (m,) each, or (S, m) if ``n_axes = 2``."""
-        return {name: device_array(values) for name, values in self._checked(params, n_axes).items()}
-
-    def _checked(self, params: Params, n_axes: int) -> dict[str, FloatArray]:
-        """Returns the same as arrays of NumPy."""
-        sizes = {parameter.raw_name: parameter.size for parameter in self.experiment.layout}
-        for name in params:
-            if name not in sizes:
-                raise ParameterError(f"unknown raw parameter {name!r}: {nearest(name, sizes)}")
-        arrays = {}
-        for name, size in sorted(sizes.items()):
-            if name not in params:
-                raise ParameterError(
-                    f"raw parameter {name!r} is missing: Experiment.initial_parameters completes a set"
-                )
-            array = np.asarray(params[name], np.float64)
-            if array.ndim != n_axes or array.shape[-1] != size:
-                expected = f"({size},)" if n_axes == 1 else f"(S, {size})"
-                raise ParameterError(f"{name} has shape {array.shape}, but must have shape {expected}")
-            arrays[name] = array
-        return arrays
+        checked = checked_sets(self.experiment.layout, params, n_axes)
+        return {name: device_array(values) for name, values in checked.items()}
