@@ -25,6 +25,7 @@ from types import CodeType, ModuleType
 from typing import Any, Generic, Self, TypeVar, cast, get_args
 
 from quantsim.errors import ConfigError, QuantsimError, nearest, reason_of
+from quantsim.objects import given_object, is_object, object_digest, object_name
 
 __all__ = [
     "Registry",
@@ -33,6 +34,7 @@ __all__ = [
     "exception_text",
     "is_in_file",
     "is_loadable",
+    "is_own",
     "names_in_file",
     "naming_users_files",
     "short_name",
@@ -98,6 +100,8 @@ class Registry(Generic[T]):
         """
         if known and name in known:
             return known[name]
+        if is_object(name):
+            name = SourceName(name, object_digest(name))
         if is_in_file(name):
             path, _ = _split(name)
             name = SourceName(name, _digest(_read(path)))
@@ -112,11 +116,27 @@ class Registry(Generic[T]):
         """
         if is_in_file(name):
             return _from_file(name, self.kind)
+        if is_object(name):
+            return self._given(name)
         names = self.names()
         if name not in names:
             remedy = f"{nearest(name, names)}, or path/to/file.py:name for your own"
             raise ConfigError(f"unknown {self.called} {name!r}: {remedy}")
         found: T = getattr(importlib.import_module(f"{self.package}.{name}"), self.attribute)
+        return found
+
+    def name_of(self, found: T) -> str:
+        """Returns the name of an object of this kind: that of quantsim, or one that stands for a given object."""
+        own = str(getattr(found, "name", ""))
+        if own in self.names() and self.get(own) is found:
+            return own
+        name = object_name(found)
+        return SourceName(name, object_digest(name))
+
+    def _given(self, name: str) -> T:
+        found = given_object(name)
+        if not isinstance(found, self.kind):
+            raise ConfigError(f"{name} is a {type(found).__name__}, and not a {self.called}")
         return found
 
 
@@ -141,9 +161,16 @@ def is_in_file(name: str) -> bool:
     return name.rpartition(":")[0].endswith(_SUFFIX)
 
 
+def is_own(name: str) -> bool:
+    """Whether a name is that of a user's object: in a file, or given in Python."""
+    return is_in_file(name) or is_object(name)
+
+
 def short_name(name: str) -> str:
-    """Returns the name without the folder of a user's file."""
+    """Returns the name without the folder of a user's file, or without the hash of an object."""
     path, attribute = _split(name)
+    if is_object(name):
+        return attribute.partition("@")[0]
     return f"{path.name}:{attribute}" if is_in_file(name) else name
 
 
@@ -155,7 +182,7 @@ def is_loadable(name: str) -> bool:
 def stored_names(
     values: Any,
     digests: Mapping[str, str],
-    files: Iterable[str | os.PathLike[str]] = (),
+    files: Iterable[str | os.PathLike[str] | object] = (),
     source: str = "the stored study",
 ) -> dict[str, SourceName]:
     """Returns the names of users' objects in a stored configuration. No file is run.
@@ -163,7 +190,7 @@ def stored_names(
     Args:
         values: nested JSON values.
         digests: name → SHA-256 of its file, as stored with the configuration.
-        files: files that the user allows to run, at any location; each must have one of the stored hashes.
+        files: files that the user allows to run, at any location, and objects; each must have one of the stored hashes.
         source: name of the configuration, for messages.
 
     Returns:
@@ -172,13 +199,23 @@ def stored_names(
     Raises:
         ConfigError: a file cannot be read, or its hash is not a stored one.
     """
-    given = {_digest(_read(path)): path for path in map(Path, files)}
+    files = tuple(files)
+    given = {
+        _digest(_read(path)): path for path in (Path(file) for file in files if isinstance(file, str | os.PathLike))
+    }
+    objects = [object_name(one) for one in files if not isinstance(one, str | os.PathLike)]
     names = {}
     for text in sorted(set(_names_in(values))):
         digest = digests.get(text)
+        if is_object(text):
+            names[text] = SourceName(text, digest, loadable=digest is not None and object_digest(text) == digest)
+            continue
         path = None if digest is None else given.get(digest)
         shown = text if path is None else f"{os.path.abspath(os.path.expanduser(path))}:{_split(text)[1]}"
         names[text] = SourceName(shown, digest, loadable=path is not None)
+    if others := [name for name in objects if name not in names]:
+        there = ", ".join(filter(is_object, names)) or "none"
+        raise ConfigError(f"{others[0]} is not of {source}, which has {there}: give the object as it was then")
     used = {name.digest for name in names.values()}
     for digest, path in given.items():
         if digest not in used:
@@ -200,7 +237,7 @@ def _why_not(digest: str, names: Mapping[str, SourceName]) -> str:
 
 def _names_in(values: Any) -> Iterable[str]:
     if isinstance(values, str):
-        if is_in_file(values):
+        if is_own(values):
             yield values
     elif isinstance(values, Mapping | list | tuple):
         for value in values.values() if isinstance(values, Mapping) else values:

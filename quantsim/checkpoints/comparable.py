@@ -9,7 +9,7 @@ from quantsim.checkpoints.checkpoint import IMPORTED, Run
 from quantsim.checkpoints.stored import content_of, of_same_study
 from quantsim.config import Experiment
 from quantsim.config.identity import GRADIENTS, Decides, differences
-from quantsim.discovery import is_in_file
+from quantsim.discovery import is_own
 from quantsim.errors import ConfigError, SelectionError
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def _strategy(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _rules(pool: Mapping[str, Any]) -> tuple[Any, Any]:
     def anywhere(name: str | None) -> str | None:
-        return f"file:{name.rpartition(':')[2]}" if name and is_in_file(name) else name
+        return f"file:{name.rpartition(':')[2].partition('@')[0]}" if name and is_own(name) else name
 
     return anywhere(pool.get("rule")), {name: anywhere(rule) for name, rule in (pool.get("ensemble") or {}).items()}
 

@@ -11,6 +11,7 @@ from quantsim.checkpoints.redact import redact
 from quantsim.commands.options import DEFAULT_STORE
 from quantsim.commands.session import note, say, show
 from quantsim.config import Experiment
+from quantsim.discovery import is_in_file
 from quantsim.report import beaten_text, comparison_notes, comparison_table, parameters_table
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def show_notes(notes: Mapping[str, Any]) -> None:
 
 def simulating(experiment: Experiment, key: str) -> str:
     """Returns the command that simulates a checkpoint, with the files of users' rules."""
-    files = dict.fromkeys(name.rpartition(":")[0] for name in experiment.own_rules)
+    files = dict.fromkeys(name.rpartition(":")[0] for name in experiment.own_rules if is_in_file(name))
     return f"simulate --from {key} --plot pool.png" + "".join(f" --rule-file {shlex.quote(file)}" for file in files)
 
 

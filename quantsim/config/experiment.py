@@ -14,6 +14,7 @@ from pydantic import Field, SerializeAsAny, ValidationError, model_validator
 
 from quantsim.config.consistency import check_consistent
 from quantsim.config.driver_sections import DriverName, Hybrid, Objective, Search, Sgd
+from quantsim.config.given_objects import with_names
 from quantsim.config.identity import Decides, content, digest
 from quantsim.config.locate import find_study
 from quantsim.config.overrides import assigned, merged
@@ -250,7 +251,7 @@ class Experiment(Section, decides=Decides.TRIALS | Decides.STEPS):
         """Builds an experiment from nested tables, as in a study file.
 
         Args:
-            values: the tables.
+            values: the tables. Rules, fee rules and pools may be objects.
             source: name of the source, for messages.
             base: folder of relative paths; None for the working directory.
             own_rules: names of users' rules that are already loaded, such as :attr:`own_rules` of the experiment that the
@@ -259,7 +260,9 @@ class Experiment(Section, decides=Decides.TRIALS | Decides.STEPS):
         if not isinstance(values, Mapping):
             raise ConfigError(f"{source} is not valid: it must be a table of tables, not {type(values).__name__}")
         check_depth(values, source)
-        values = absolute_paths(values, Path.cwd() if base is None else base, own_rules or ())
+        values, given = with_names(values)
+        own_rules = {**(own_rules or {}), **given}
+        values = absolute_paths(values, Path.cwd() if base is None else base, own_rules)
         try:
             return cls.model_validate(values, context=own_rules)
         except ValidationError as error:
@@ -340,6 +343,26 @@ class Experiment(Section, decides=Decides.TRIALS | Decides.STEPS):
             return cls.from_dict(tables, translation.source)
         except ConfigError as error:
             raise translation.explained(error) from error
+
+    def replace(self, **tables: Any) -> Self:
+        """Returns a copy with keys of tables replaced. Rules, fee rules and pools may be objects.
+
+        Args:
+            **tables: table → its keys to replace; ``parameters`` is replaced as a whole.
+
+        Raises:
+            ConfigError: a key or value is not valid.
+
+        Example:
+            >>> study = Experiment.load("momentum_fees").replace(fees={"swap_fee": 0.001}, search={"trials": 50})
+            >>> study.fees.swap_fee, study.search.trials
+            (0.001, 50)
+        """
+        values = self.model_dump(mode="json")
+        if "source" in tables.get("data", {}):
+            values["data"].pop("synthetic")  # the parameters of the source before
+        values |= {name: {} for name in ("parameters",) if name in tables}
+        return self.from_dict(merged(values, tables), "the study with its changes", own_rules=self.own_rules)
 
     def override(self, assignments: Iterable[str]) -> Self:
         """Returns a copy with ``section.key=value`` assignments applied, each value written as in TOML.

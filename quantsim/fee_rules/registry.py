@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from quantsim.discovery import Registry, SourceName
 from quantsim.fee_rules.base import FeeRule
 
-__all__ = ["checked_fee_rule_name", "fee_rule_names", "get_fee_rule"]
+__all__ = ["checked_fee_rule_name", "fee_rule_name", "fee_rule_names", "get_fee_rule"]
 
 _FEE_RULES = Registry("quantsim.fee_rules", "FEE_RULE", FeeRule, "fee rule", frozenset({"base", "registry"}))
 
@@ -22,6 +22,11 @@ def fee_rule_names() -> tuple[str, ...]:
 def get_fee_rule(name: str) -> FeeRule:
     """Returns the fee rule with this name, or the one at ``path/to/file.py:name``; ConfigError if there is none."""
     return _FEE_RULES.get(name)
+
+
+def fee_rule_name(found: FeeRule) -> str:
+    """Returns the name of a fee rule object in studies; see :meth:`quantsim.discovery.Registry.name_of`."""
+    return _FEE_RULES.name_of(found)
 
 
 def checked_fee_rule_name(name: str, known: Mapping[str, SourceName] | None = None) -> str:

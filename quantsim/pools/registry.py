@@ -9,7 +9,7 @@ from typing import Any
 from quantsim.discovery import Registry, SourceName
 from quantsim.pools.base import Pool
 
-__all__ = ["checked_pool_name", "get_pool", "pool_names", "pool_type"]
+__all__ = ["checked_pool_name", "get_pool", "pool_name", "pool_names", "pool_type"]
 
 _OTHERS = frozenset({"base", "market", "registry", "settings"})
 _POOLS = Registry("quantsim.pools", "POOL", Pool, "pool type", _OTHERS)
@@ -27,6 +27,11 @@ def pool_names() -> tuple[str, ...]:
 def get_pool(name: str) -> Pool:
     """Returns the pool with this name, or the one at ``path/to/file.py:name``; raises ConfigError if there is none."""
     return _POOLS.get(name)
+
+
+def pool_name(found: Pool) -> str:
+    """Returns the name of a pool object in studies; see :meth:`quantsim.discovery.Registry.name_of`."""
+    return _POOLS.name_of(found)
 
 
 def checked_pool_name(name: str, known: Mapping[str, SourceName] | None = None) -> str:

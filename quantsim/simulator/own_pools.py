@@ -13,7 +13,7 @@ from jax import Array
 from numpy.typing import NDArray
 
 from quantsim.config import Experiment
-from quantsim.discovery import exception_text, is_in_file
+from quantsim.discovery import exception_text, is_own
 from quantsim.errors import ConfigError, QuantsimError
 from quantsim.parameters import scoped
 from quantsim.pools.base import Path, PoolSetup, Window
@@ -38,7 +38,7 @@ def check_own_pools(experiment: Experiment, setup: PoolSetup[Any], rates: FeeRat
     """
     raw = experiment.initial_parameters()
     for view, own in zip(experiment.pools, [*(part.setup for part in setup.subsidiaries), setup], strict=True):
-        if view.pool.type is not None and is_in_file(view.pool.type):
+        if view.pool.type is not None and is_own(view.pool.type):
             table = f"subsidiaries.{view.group}" if view.group else "pool"
             charged = rates if not view.group else FeeRates(*map(jnp.asarray, view.fees.rates))
             constant = tuple(float(np.nanmean(rate)) for rate in charged)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from quantsim.config import Experiment
 from quantsim.config.pools import FEE_GROUP, pool_parameters
-from quantsim.discovery import is_in_file
+from quantsim.discovery import is_own
 from quantsim.parameters.parameter import in_group
 from quantsim.pools.base import PoolSetup
 from quantsim.pools.settings import PoolView
@@ -61,7 +61,7 @@ def _subjects(experiment: Experiment, view: PoolView, setup: PoolSetup[Any], *, 
     own = frozen({parameter.raw_name: raw[parameter.raw_name] for parameter in parameters})
     table = f"subsidiaries.{view.group}." if view.group else ""
     for (member, rule), name in zip(view.pool.members(), view.pool.rule_names, strict=True):
-        if is_in_file(name) and rule.outputs is not None:
+        if is_own(name) and rule.outputs is not None:
             key = f"{table or 'pool.'}ensemble.{member}" if member else f"{table or 'pool.'}rule"
             group = in_group(view.group, member) if member else view.group
             yield Subject(
@@ -75,7 +75,7 @@ def _subjects(experiment: Experiment, view: PoolView, setup: PoolSetup[Any], *, 
                 has_oracle,
                 rule,
             )
-    if setup.costs.fee_rule is not None and is_in_file(str(view.fees.rule)):
+    if setup.costs.fee_rule is not None and is_own(str(view.fees.rule)):
         called, group = f"{table}fees.rule = '{view.fees.rule}'", in_group(view.group, FEE_GROUP)
         yield Subject(
             called, setup.costs.fee_rule.fees, setup.settings, setup.n_tokens, parameters, own, group, has_oracle

@@ -1,0 +1,127 @@
+"""Rules and pools that are given as objects: their names, the hash of their source, and what a stored study does with them."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+import quantsim
+from quantsim.errors import ConfigError
+from quantsim.objects import digest_of_object
+from quantsim.parameters import common
+from quantsim.rules import Output, Rule, centre
+from quantsim.rules.momentum import RULE
+
+BOUND = 0.02
+
+
+def bounded(slope: Any) -> Any:
+    return BOUND * jnp.tanh(slope / BOUND)
+
+
+def rule(outputs: Callable[..., Any], **changes: Any) -> Rule:
+    values = {"name": "calm", "description": "", "parameters": (common.k_per_day,), "output": Output.CHANGE, **changes}
+    return Rule(outputs=outputs, **values)
+
+
+def scaled(factor: Any) -> Callable[..., Any]:
+    def outputs(params: Any, observed: Any, settings: Any) -> Any:
+        slope = jnp.diff(jnp.log(observed.prices), axis=0, prepend=jnp.log(observed.prices[:1]))
+        return centre(factor * bounded(slope), jnp.exp2(params["log_k"]))
+
+    return outputs
+
+
+@pytest.fixture(scope="module")
+def study() -> quantsim.Experiment:
+    return quantsim.Experiment.from_dict(
+        {
+            "data": {"tokens": ["ETH", "BTC"], "bar_minutes": 1440, "forward_fill_bars": 8},
+            "periods": {"train_start": "2018-04-01", "train_end": "2018-05-01"},
+            "pool": {"rule": rule(scaled(1.0))},
+            "update": {"max_memory_days": 5.0},
+        }
+    )
+
+
+def test_a_study_with_an_object_runs(study: quantsim.Experiment) -> None:
+    assert study.rule is not None
+    assert study.pool.strategy_name == "calm"
+    result = quantsim.simulate(study, {"k_per_day": 1.0})
+    assert result.weights[-1] != pytest.approx(result.weights[0])
+
+
+def test_the_hash_covers_all_that_decides_the_outputs(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = digest_of_object(rule(scaled(1.0)))
+    assert digest_of_object(rule(scaled(1.0))) == own
+    others = [
+        rule(scaled(2.0)),
+        rule(scaled(jnp.ones(2))),
+        rule(scaled(jnp.zeros(2))),
+        rule(lambda params, observed, settings: observed.prices),
+        rule(jax.jit(scaled(1.0)), parameters=()),
+        rule(functools.partial(scaled(1.0), settings=None)),
+        rule(scaled(1.0), parameters=(dataclasses.replace(common.k_per_day, default=3.0),)),
+    ]
+    digests = {digest_of_object(one) for one in others}
+    monkeypatch.setitem(globals(), "BOUND", 0.03)
+    digests.add(digest_of_object(rule(scaled(1.0))))
+    assert len({own, *digests}) == 1 + len(others) + 1
+
+
+def test_what_has_no_hash_is_refused() -> None:
+    with pytest.raises(ConfigError, match="'calm' uses a value of type object, which has no hash"):
+        digest_of_object(rule(scaled(object())))
+    spaces: dict[str, Any] = {}
+    exec("def outputs(params, observed, settings): return observed.prices", spaces)  # noqa: S102 - without source
+    with pytest.raises(ConfigError, match="the source of outputs of 'calm' is not available"):
+        digest_of_object(rule(spaces["outputs"]))
+
+
+def test_an_object_of_quantsim_is_its_name(study: quantsim.Experiment) -> None:
+    assert study.replace(pool={"rule": RULE}).identity == study.replace(pool={"rule": "momentum"}).identity
+
+
+def test_identities_follow_the_source(study: quantsim.Experiment) -> None:
+    assert study.replace(pool={"rule": rule(scaled(1.0))}).identity == study.identity
+    other = study.replace(pool={"rule": rule(scaled(2.0))})
+    assert other.identity != study.identity
+    assert other.pool.rule != study.pool.rule
+    assert study.override(["seed=1"]).rule is study.rule
+
+
+def test_a_stored_study_imports_nothing(study: quantsim.Experiment) -> None:
+    config, sources = study.model_dump(mode="json"), study.rule_sources
+    name = str(study.pool.rule)
+    elsewhere = {"pool": {**config["pool"], "rule": f"{name[:-12]}{'0' * 12}"}}
+    read = quantsim.Experiment.from_stored({**config, **elsewhere}, {elsewhere["pool"]["rule"]: "0" * 64})
+    assert read.is_only_read
+    with pytest.raises(ConfigError, match="give the object again"):
+        quantsim.simulate(read)
+    again = quantsim.Experiment.from_stored(config, sources, [rule(scaled(1.0))])
+    assert again.identity == study.identity
+    assert not again.is_only_read
+    with pytest.raises(ConfigError, match="is not of the stored study, which has object:calm@"):
+        quantsim.Experiment.from_stored(config, sources, [rule(scaled(3.0))])
+
+
+def test_a_pool_may_be_an_object(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = Path(__file__).resolve().parents[1] / "examples" / "own_pool.py"
+    monkeypatch.syspath_prepend(file.parent)
+    pool = importlib.import_module("own_pool").band_pool
+    tables = {
+        "data": {"tokens": ["ETH", "BTC"], "bar_minutes": 1440},
+        "periods": {"train_start": "2018-04-01", "train_end": "2018-05-01"},
+    }
+    own = quantsim.Experiment.from_dict({**tables, "pool": {"type": pool}})
+    named = quantsim.Experiment.from_dict({**tables, "pool": {"type": f"{file}:{pool.name}"}})
+    assert str(own.pool.type).startswith(f"object:{pool.name}@")
+    assert [one.raw_name for one in own.layout] == [one.raw_name for one in named.layout]
