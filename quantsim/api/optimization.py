@@ -6,7 +6,7 @@ import functools
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_STORE", "Optimization", "hybrid", "search", "train"]
 
+RunT = TypeVar("RunT", "SearchRun", "SgdRun", "HybridRun", covariant=True)
+
 StoreLike = CheckpointStore | str | os.PathLike[str]
 """A checkpoint store, or its location."""
 
@@ -45,7 +47,7 @@ StartLike = Start | Checkpoint | Mapping[str, Any]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Optimization:
+class Optimization(Generic[RunT]):
     """The result of :func:`search`, :func:`train` or :func:`hybrid`.
 
     Attributes:
@@ -60,7 +62,7 @@ class Optimization:
     experiment: Experiment
     prices: Prices
     store: CheckpointStore
-    run: SearchRun | SgdRun | HybridRun
+    run: RunT
     series: Mapping[str, Any] | None = None
     starts: tuple[Checkpoint, ...] = field(default=())
 
@@ -138,7 +140,9 @@ class Optimization:
         """Returns a figure of the selected set on all splits: value, HODL and weights."""
         return self.simulate().plot()
 
-    def compare(self, other: Optimization | Result, split: Split = "test", metrics: Sequence[str] | None = None) -> Any:
+    def compare(
+        self, other: Optimization[Any] | Result, split: Split = "test", metrics: Sequence[str] | None = None
+    ) -> Any:
         """Compares the selected set with that of another run, or with a simulation; see :meth:`Simulation.compare`.
 
         Args:
@@ -187,7 +191,7 @@ def search(
     take_over: bool = False,
     series: Mapping[str, Any] | None = None,
     progress: Progress[SearchProgress] = True,
-) -> Optimization:
+) -> Optimization[SearchRun]:
     """Finds parameters by search, with Optuna, as ``quantsim optuna`` does. The same call resumes an interrupted search.
 
     Args:
@@ -246,7 +250,7 @@ def train(
     resume: bool = True,
     series: Mapping[str, Any] | None = None,
     progress: Progress[SgdProgress] = True,
-) -> Optimization:
+) -> Optimization[SgdRun]:
     """Finds parameters by gradient ascent, as ``quantsim sgd`` does. The same call resumes an interrupted run.
 
     Args:
@@ -295,7 +299,7 @@ def hybrid(
     take_over: bool = False,
     series: Mapping[str, Any] | None = None,
     progress: Progress[HybridProgress] = True,
-) -> Optimization:
+) -> Optimization[HybridRun]:
     """Alternates a search and gradient training of its best trials, as ``quantsim hybrid`` does.
 
     The same call resumes an interrupted run. Arguments as in :func:`search`; the budgets are keys of the table ``hybrid``.

@@ -10,6 +10,7 @@ from quantsim.api.display import as_html
 from quantsim.api.optimization import DEFAULT_STORE, StoreLike, opened
 from quantsim.api.progress import Progress, showing
 from quantsim.checkpoints import CheckpointStore
+from quantsim.checkpoints.methods import SelectionMethod
 from quantsim.config import Experiment
 from quantsim.out_of_sample import (
     Comparison,
@@ -127,7 +128,7 @@ def walk_forward(
     step_days: float | None = None,
     validation_days: float | None = None,
     evaluations: int | None = None,
-    method: str | None = None,
+    method: SelectionMethod | None = None,
     jobs: int = 1,
     backend: Backend = "threads",
     address: str | None = None,

@@ -17,7 +17,14 @@ import numpy as np
 from quantsim.baseline import BENCHMARK, Baseline
 from quantsim.checkpoints.checkpoint import ROUNDING, Checkpoint, Run
 from quantsim.checkpoints.comparable import comparable_runs, same_prices, without_folds
-from quantsim.checkpoints.methods import FRONT_METHODS, METHODS, default_metrics, method_of, needs_one_run
+from quantsim.checkpoints.methods import (
+    FRONT_METHODS,
+    METHODS,
+    SelectionMethod,
+    default_metrics,
+    method_of,
+    needs_one_run,
+)
 from quantsim.checkpoints.pareto import signed
 from quantsim.checkpoints.reevaluation import evaluation_of
 from quantsim.checkpoints.returns import constant_weights_of, with_returns
@@ -98,7 +105,7 @@ def check_method(name: str) -> None:
 
 def pick(
     store: CheckpointStore,
-    method: str | None = None,
+    method: SelectionMethod | str | None = None,
     *,
     study: Experiment | None = None,
     run: str | None = None,

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ from quantsim.checkpoints.methods import (
     METHODS,
     Method,
     Score,
+    SelectionMethod,
     checked_metrics,
     checked_minimum,
     on_stored_splits,
@@ -32,10 +34,13 @@ from quantsim.checkpoints.scores import N_CANDIDATES, Evaluate, Returns, descrip
 from quantsim.errors import SelectionError, nearest
 from quantsim.ranking import TIE_METRIC
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 __all__ = ["Selection", "select", "top"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Selection:
     """The result of a selection.
 
@@ -80,6 +85,16 @@ class Selection:
         """
         return self.checkpoint.params
 
+    def to_frame(self) -> pd.DataFrame:
+        """Returns a row per selected checkpoint; see :meth:`quantsim.CheckpointStore.to_frame`."""
+        from quantsim.checkpoints.frames import checkpoints_frame
+
+        return checkpoints_frame(self.checkpoints)
+
+    def __repr__(self) -> str:
+        keys = ", ".join(checkpoint.key for checkpoint in self.checkpoints)
+        return f"Selection({self.method} by {self.metric}: {keys})"
+
     def describe(self) -> str:
         """Describes the selection in one line for reports, and whether test data was used.
 
@@ -109,7 +124,7 @@ class Selection:
 
 def select(
     checkpoints: Iterable[Checkpoint],
-    method: str = "best_validation",
+    method: SelectionMethod | str = "best_validation",
     metric: str | Sequence[str] | None = None,
     *,
     minimum: float | None = None,
@@ -218,7 +233,10 @@ _OF_FILE = (
 
 
 def top(
-    checkpoints: Iterable[Checkpoint], n: int, split: str = "train", metric: str = "daily_log_sharpe"
+    checkpoints: Iterable[Checkpoint],
+    n: int,
+    split: Literal["train", "validation", "test"] = "train",
+    metric: str = "daily_log_sharpe",
 ) -> tuple[Checkpoint, ...]:
     """Returns the n best rows with different raw parameters, the best first; fewer if there are no more.
 

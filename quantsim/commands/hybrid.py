@@ -12,6 +12,7 @@ from quantsim.commands.session import load_experiment, open_store, place_of, say
 from quantsim.limits import MOST_JOBS
 
 if TYPE_CHECKING:
+    from quantsim.api.optimization import Optimization
     from quantsim.checkpoints import CheckpointStore
     from quantsim.config import Experiment
     from quantsim.drivers.hybrid import HybridProgress, HybridRun
@@ -72,7 +73,7 @@ def hybrid(
     from quantsim.commands.study_display import describe_in_dashboard, show_places
     from quantsim.commands.validating import show_validation
     from quantsim.objective import unit_of
-    from quantsim.report import gains_table, result_of_run
+    from quantsim.report import gains_table
 
     given = {
         "rounds": rounds,
@@ -88,8 +89,8 @@ def hybrid(
     prices = experiment.load_prices()  # errors come before a store is made
     with open_store(store) as results:
         options = {"storage": place, "jobs": jobs, "take_over": take_over}
-        run = _run(experiment, prices, results, options, quiet)
-        found = result_of_run(results, experiment, run.run_id)
+        done = _run(experiment, prices, results, options, quiet)
+        run, found = done.run, done.best
         show_beaten(found.comparison)
         show_notes(results.run(run.run_id).notes)
         say(_summary(experiment, run))
@@ -106,9 +107,9 @@ def hybrid(
 
 def _run(
     experiment: Experiment, prices: Prices, store: CheckpointStore, options: dict[str, Any], quiet: bool
-) -> HybridRun:
+) -> Optimization[HybridRun]:
+    from quantsim.api import optimization
     from quantsim.commands.study_display import naming_take_over
-    from quantsim.drivers.hybrid import run_hybrid
 
     last: HybridProgress | None = None
 
@@ -120,7 +121,7 @@ def _run(
     watch: Watcher
     try:
         with watching("evaluation", quiet=quiet) as watch, naming_take_over():
-            return run_hybrid(experiment, prices, store, progress=report, **options)
+            return optimization.hybrid(experiment, prices, store=store, progress=report, **options)
     except KeyboardInterrupt as interrupt:
         if last is not None:
             interrupt.add_note(

@@ -27,6 +27,7 @@ from quantsim.commands.starting import StudyOptions, beginning, note_other_price
 from quantsim.limits import MOST_JOBS, MOST_TRIALS
 
 if TYPE_CHECKING:
+    from quantsim.api.optimization import Optimization
     from quantsim.checkpoints import CheckpointStore
     from quantsim.config import Experiment
     from quantsim.drivers.search import SearchProgress, SearchRun
@@ -101,7 +102,6 @@ def optuna(
     from quantsim.commands.study_display import attach_pictures, describe_in_dashboard, show_places, show_study
     from quantsim.commands.validating import show_validation
     from quantsim.drivers.search import check_search
-    from quantsim.report import result_of_run
     from quantsim.report.study_pages import check_pages
 
     extra = [f"search.fixed.{one}" for one in fix or ()]
@@ -122,14 +122,13 @@ def optuna(
             "storage": place,
             "jobs": jobs,
             "trials": trials,
-            "enqueue": [one.human for one in starts],
+            "start": starts,
             "take_over": take_over,
             **given,
         }
-        done = _search(experiment, prices, results, options, quiet)
+        searched = _search(experiment, prices, results, options, quiet)
+        done, found = searched.run, searched.best
         stored = results.run(done.run_id)
-        balanced = done.best_trial if experiment.search.objectives else None
-        found = result_of_run(results, experiment, done.run_id, balanced)
         show_beaten(found.comparison)
         show_notes(stored.notes)
         note_other_prices(comparable_starts(starts, stored.data_id)[1])
@@ -147,9 +146,9 @@ def optuna(
 
 def _search(
     experiment: Experiment, prices: Prices, store: CheckpointStore, options: dict[str, Any], quiet: bool
-) -> SearchRun:
+) -> Optimization[SearchRun]:
+    from quantsim.api.optimization import search
     from quantsim.commands.study_display import naming_take_over
-    from quantsim.drivers.search import run_search
 
     last: SearchProgress | None = None
 
@@ -161,7 +160,7 @@ def _search(
     watch: Watcher
     try:
         with watching("trial", quiet=quiet) as watch, naming_take_over():
-            return run_search(experiment, prices, store, progress=report, **options)
+            return search(experiment, prices, store=store, progress=report, **options)
     except KeyboardInterrupt as interrupt:
         if last is not None:
             interrupt.add_note(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,7 +15,9 @@ from quantsim.errors import ConfigError
 from quantsim.limits import MOST_SETS
 
 if TYPE_CHECKING:
+    from quantsim.api.optimization import Optimization
     from quantsim.checkpoints import CheckpointStore
+    from quantsim.checkpoints.starts import Start
     from quantsim.config import Experiment
     from quantsim.drivers.sgd import Progress, SgdRun
     from quantsim.prices import Prices
@@ -68,7 +70,6 @@ def sgd(
     from quantsim.commands.display import show_beaten, show_next, show_notes, show_run, simulating
     from quantsim.commands.gains import show_gain
     from quantsim.commands.validating import show_validation
-    from quantsim.report import result_of_run
 
     if from_study is not None and start:
         raise ConfigError(f"--from {start[0]} and --from-study {from_study} both set the start: give one of them")
@@ -78,10 +79,10 @@ def sgd(
     options = StudyOptions(study, (*(settings or ()), *extra), run, tuple(rule_files or ()))
     named = start if from_study is None else of_search(options, from_study, top or DEFAULT_TOP)
     with beginning(options, DEFAULT_STUDY, store, named) as (results, experiment, prices, starts):
-        done = _train(experiment, prices, results, [one.params for one in starts], fresh, quiet)
+        trained = _train(experiment, prices, results, starts, fresh, quiet)
+        done, found = trained.run, trained.best
         stored = results.run(done.run_id)
-        alike, others = comparable_starts(starts, stored.data_id)
-        found = result_of_run(results, experiment, done.run_id, also=alike)
+        _, others = comparable_starts(starts, stored.data_id)
         show_beaten(found.comparison)
         show_notes(stored.notes)
         say(_summary(experiment, done))
@@ -98,11 +99,11 @@ def _train(
     experiment: Experiment,
     prices: Prices,
     store: CheckpointStore,
-    start: Sequence[Mapping[str, Any]],
+    start: Sequence[Start],
     fresh: bool,
     quiet: bool,
-) -> SgdRun:
-    from quantsim.drivers.sgd import run_sgd
+) -> Optimization[SgdRun]:
+    from quantsim.api.optimization import train
 
     done: int | None = None
 
@@ -114,7 +115,7 @@ def _train(
     watch: Watcher
     try:
         with watching("step", quiet=quiet) as watch:
-            return run_sgd(experiment, prices, store, start=start, resume=not fresh, progress=report)
+            return train(experiment, prices, store=store, start=start, resume=not fresh, progress=report)
     except KeyboardInterrupt as interrupt:
         if done is not None:
             interrupt.add_note(

@@ -89,10 +89,10 @@ def simulate(
     if split is not Split.all and split not in experiment.periods.splits():
         known = (*experiment.periods.splits(), Split.all.value)
         raise ConfigError(f"study {experiment.name!r} has no {split} period; there are {', '.join(known)}")
+    from quantsim.api.simulation import simulate as simulated
     from quantsim.commands.display import show_beaten, show_changed, show_comparison, show_notes, show_parameters
     from quantsim.report import compare_simulation, simulated_pool
     from quantsim.simulator import Evaluator
-    from quantsim.simulator import simulate as simulated
 
     prices = experiment.load_prices()
     evaluator = Evaluator(experiment, prices)

@@ -174,15 +174,17 @@ def _walk(
     options: dict[str, Any],
     quiet: bool,
 ) -> list[WalkForwardOutcome]:
-    from quantsim.out_of_sample import compare_trainers, run_walk_forward, walk_forward_outcome
+    from quantsim.api import out_of_sample
+    from quantsim.out_of_sample import compare_trainers, walk_forward_outcome
 
     with _watching(store, quiet=quiet) as report:
         if len(trainers) > 1:
             given = {"trainers": trainers, "progress": report, **options}
             found = list(compare_trainers(experiment, prices, store, schedule, **given).values())
         else:
-            given = {"trainer": trainers[0], "progress": report, **options}
-            found = [run_walk_forward(experiment, prices, store, schedule, **given)]
+            lengths = {"folds" if name == "n_folds" else name: value for name, value in vars(schedule).items()}
+            given = {"driver": trainers[0], "progress": report, **options, **lengths}
+            return [out_of_sample.walk_forward(experiment, prices, store=store, **given).outcome]
     return [walk_forward_outcome(one, prices, store) for one in found]
 
 

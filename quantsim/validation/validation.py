@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
+import html
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from quantsim.checkpoints.checkpoint import Checkpoint
-from quantsim.checkpoints.methods import METHODS
+from quantsim.checkpoints.methods import METHODS, SelectionMethod
 from quantsim.checkpoints.picking import Pick, method_named, pick, pick_among
 from quantsim.checkpoints.stored import study_of_run
 from quantsim.statistics import cluster_count
@@ -30,7 +31,7 @@ __all__ = ["Validation", "validate", "validate_pick"]
 _MOST_CLUSTERED = 3000  # clustering takes memory for every pair
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Validation:
     """The validation of a selected set.
 
@@ -70,6 +71,12 @@ class Validation:
             return None
         return cluster_count(self.trials.excess(self.evidence.searched))
 
+    def __repr__(self) -> str:
+        return f"Validation({self.study!r}, {self.checkpoint.key}: {self.verdict}, {self.trials.count} trials)"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(repr(self))}</p><p>{html.escape(self.judgement.text)}</p>"
+
     def to_json(self) -> dict[str, Any]:
         """Returns the figures as JSON values: ratios annualised, returns in logs a year, undefined figures None."""
         from quantsim.validation.as_json import as_json
@@ -82,7 +89,7 @@ def validate(
     runs: Sequence[str] = (),
     *,
     study: Experiment | None = None,
-    method: str | None = None,
+    method: SelectionMethod | str | None = None,
     metrics: Sequence[str] = (),
     selected: Checkpoint | None = None,
     evaluate: bool = False,
