@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from quantsim.checkpoints.checkpoint import Run
 from quantsim.checkpoints.comparable import check_strategy, comparable_runs, runs_to_pick_from
@@ -189,7 +189,9 @@ def best_of_search(
             f"the search {name!r} did not store {metric}, the objective of study {experiment.name!r}: search with it in "
             f"objective.report, or fine-tune with objective.metric = {maximised!r}"
         )
-    split = "validation" if any(row.value("validation", metric) is not None for row in rows) else "train"
+    split: Literal["train", "validation"] = (
+        "validation" if any(row.value("validation", metric) is not None for row in rows) else "train"
+    )
     others = len(named) - len(alike)
     which = f", of the newest study of that name; {others} other searches are not comparable" if others else ""
     found = [

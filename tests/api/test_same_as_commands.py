@@ -1,8 +1,10 @@
-"""The command line and Python give the same numbers, for every command that gives any."""
+"""The command line and Python give the same numbers, for every command that gives any. One tiny study, and two stores."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -10,6 +12,9 @@ from typer.testing import CliRunner
 
 import quantsim
 from quantsim.commands.app import app
+from quantsim.prices import available
+from quantsim.robustness import Variations
+from quantsim.search_space import load_search_space
 
 STUDY = """
 [data]
@@ -39,24 +44,37 @@ batch_size = 2
 [hybrid]
 rounds = 1
 trials = 3
-steps = 2
-top = 1
+steps = 1
+top = 2
 """
 
 
 class Same:
-    """One study, and two stores: of the command line, and of Python."""
+    """One study, and the stores of the command line and of Python."""
 
     def __init__(self, folder: Path) -> None:
         self.file = folder / "tiny.toml"
         self.file.write_text(STUDY)
         self.study = quantsim.Experiment.load(self.file)
-        self.ours, self.theirs = folder / "python.db", folder / "commands.db"
+        self.said = ""
+        self.python, self.commands = (quantsim.CheckpointStore(folder / name) for name in ("p.db", "c.db"))
 
-    def invoke(self, *arguments: str) -> str:
-        result = CliRunner().invoke(app, [*arguments, "--study", str(self.file), "--store", str(self.theirs)])
+    def say(self, command: str, *arguments: str | Path, store: bool = True) -> str:
+        """Runs a command on the study and its store, and returns what it prints."""
+        place = ("--store", str(self.commands.url).removeprefix("sqlite:///")) if store else ()
+        given = [command, *map(str, arguments), "--study", str(self.file), *place]
+        result = CliRunner().invoke(app, given)
         assert result.exit_code == 0, result.output
         return result.stdout
+
+    def same_rows(self, found: quantsim.Optimization[Any]) -> None:
+        """Checks that the newest runs of both stores have equal rows, bit for bit."""
+        frames = [
+            store.to_frame(run_id=store.find_runs(driver=found.store.run(found.run_id).driver)[0].run_id)
+            for store in (self.python, self.commands)
+        ]
+        ours, theirs = (frame.drop(columns=["run_id", "created_at"]).reset_index(drop=True) for frame in frames)
+        pd.testing.assert_frame_equal(ours, theirs, check_exact=True)
 
 
 @pytest.fixture(scope="module")
@@ -64,22 +82,85 @@ def same(tmp_path_factory: pytest.TempPathFactory) -> Same:
     return Same(tmp_path_factory.mktemp("same"))
 
 
-def rows(location: Path, driver: str) -> pd.DataFrame:
-    with quantsim.CheckpointStore(location) as store:
-        (run,) = store.find_runs(driver=driver, in_groups=False)
-        frame = store.to_frame(run_id=run.run_id)
-    return frame.drop(columns=["run_id", "created_at"]).reset_index(drop=True)
+@pytest.fixture(scope="module")
+def searched(same: Same) -> quantsim.Optimization[Any]:
+    same.said = same.say("optuna", "--quiet")
+    return quantsim.search(same.study, store=same.python)
 
 
-def test_search(same: Same) -> None:
-    shown = same.invoke("optuna", "--quiet")
-    found = quantsim.search(same.study, store=same.ours)
-    pd.testing.assert_frame_equal(rows(same.ours, "search"), rows(same.theirs, "search"), check_exact=True)
-    assert f":{found.checkpoint.step}:0, chosen by validation data" in shown
+def selected(said: str) -> str:
+    """The step and the set of the selected checkpoint."""
+    return said.partition("Selected ")[2].split(",")[0].split(":", 1)[1]
 
 
-def test_train(same: Same) -> None:
-    shown = same.invoke("sgd", "--quiet")
-    found = quantsim.train(same.study, store=same.ours)
-    pd.testing.assert_frame_equal(rows(same.ours, "sgd"), rows(same.theirs, "sgd"), check_exact=True)
-    assert f":{found.checkpoint.step}:{found.checkpoint.parameter_set}, chosen by" in shown
+def test_optuna_and_run(same: Same, searched: quantsim.Optimization[Any]) -> None:
+    same.same_rows(searched)
+    assert selected(same.said) == searched.checkpoint.key.split(":", 1)[1]
+    assert list(searched.to_frame()["step"]) == [0, 1, 2]
+    assert searched.frame["value"].iloc[-1] == searched.simulate().value[-1]
+
+
+def test_select_validate_and_export(same: Same, searched: quantsim.Optimization[Any]) -> None:
+    shown = json.loads(same.say("select", "--method", "best_train", "--json"))
+    picked = quantsim.pick(same.python, "best_train", study=same.study)
+    assert shown["checkpoints"][0]["metrics"] == picked.checkpoint.metrics
+    rows = same.python.checkpoints(run_id=searched.run_id)
+    assert quantsim.select(rows, "best_train", same.study.objective.name).checkpoint == picked.checkpoint
+    assert quantsim.top(rows, 1, metric=same.study.objective.name) == (picked.checkpoint,)
+    judged = json.loads(same.say("validate", "--json"))
+    ours = quantsim.validate(same.python, study=same.study).to_json()
+    assert judged.keys() == ours.keys()
+    for found in (judged, ours):
+        del found["runs"], found["selected"], found["origin"], found["best"]["trial"]
+    assert judged == json.loads(json.dumps(ours))
+    exported = json.loads(same.say("export", "best_train"))
+    own = quantsim.deployment(same.study, quantsim.start_from(same.python, "best_train", study=same.study))
+    assert exported["pools"] == json.loads(json.dumps(own["pools"]))
+
+
+def test_sgd_and_hybrid(same: Same) -> None:
+    said = same.say("sgd", "--quiet")
+    trained = quantsim.train(same.study, store=same.python)
+    same.same_rows(trained)
+    assert selected(said) == trained.checkpoint.key.split(":", 1)[1]
+    same.say("hybrid", "--quiet")
+    same.same_rows(quantsim.hybrid(same.study, store=same.python))
+
+
+def test_walk_forward(same: Same) -> None:
+    options = ("--driver", "fixed", "--folds", "2", "--validation-days", "0", "--json", "--quiet")
+    shown = json.loads(same.say("walk-forward", *options))
+    found = quantsim.walk_forward(same.study, store=same.python, driver="fixed", folds=2, validation_days=0)
+    ours = json.loads(json.dumps(found.outcome.to_json()))
+    for fold in (*shown["folds"], *ours["folds"]):
+        del fold["run"], fold["checkpoint"]
+    assert shown == ours
+    assert len(found.to_frame()) == 2
+    assert found.frame["value"].iloc[0] == 1.0
+
+
+def test_simulate_and_grid(same: Same, tmp_path: Path) -> None:
+    same.say("simulate", "--param", "memory_days=5", "--csv", tmp_path / "path.parquet")
+    shown = pd.read_parquet(tmp_path / "path.parquet").set_index("time")
+    frame = quantsim.simulate(same.study, {"memory_days": 5.0}, split="all").frame
+    assert list(frame.index) == list(shown.index)
+    pd.testing.assert_frame_equal(frame[list(shown.columns)].set_index(shown.index), shown, check_exact=True)
+    same.say("grid", "--axis", "memory_days=5:20:2", "--csv", tmp_path / "cells.parquet", store=False)
+    grid = quantsim.evaluate_grid(same.study, [quantsim.Axis("memory_days", 5.0, 20.0, 2)])
+    cells = pd.read_parquet(tmp_path / "cells.parquet")
+    for metric, values in grid.metrics["test"].items():
+        assert list(cells[f"test_{metric}"]) == list(values)
+
+
+def test_robust(same: Same) -> None:
+    shown = json.loads(
+        same.say("robust", "--kind", "neighbours", "--variations", "2", "--json", "--quiet", store=False)
+    )
+    ours = quantsim.evaluate_robustness(same.study, variations=Variations(n=2), kinds=["neighbours"]).to_json()
+    assert shown == json.loads(json.dumps(ours))
+
+
+def test_space_and_prices(same: Same) -> None:
+    assert f"{len(load_search_space(same.study).draws)} values to search" in same.say("space", store=False)
+    listed = CliRunner().invoke(app, ["prices"]).stdout
+    assert all(covered.token in listed and f"{covered.n_bars:,}" in listed for covered in available())
