@@ -120,10 +120,11 @@ def regularize(raw: RawSeries, *, only_bar_minutes: int | None = None, stamps: S
     present = ~np.isnan(raw.prices)
     if not present.any():
         raise PriceError(f"{raw.token} in {raw.where} has no price: all {raw.prices.size} of its rows are empty")
+    whole = bool(present.all())
     return on_grid(
         raw,
-        minutes[present],
-        raw.prices[present],
+        minutes if whole else minutes[present],
+        raw.prices if whole else raw.prices[present],
         bar_minutes,
         shift=bar_minutes if stamps_of(raw, stamps) == "start" else 0,
     )
@@ -132,9 +133,14 @@ def regularize(raw: RawSeries, *, only_bar_minutes: int | None = None, stamps: S
 def on_grid(
     raw: RawSeries, minutes: NDArray[np.int64], prices: NDArray[np.float64], bar_minutes: int, *, shift: int
 ) -> RegularSeries:
-    """Places prices ``(N,)`` at increasing on-grid ``minutes`` ``(N,)`` on a regular grid, with NaN elsewhere."""
+    """Places prices ``(N,)`` at increasing on-grid ``minutes`` ``(N,)`` on a regular grid, with NaN elsewhere.
+
+    Prices without gaps are not copied.
+    """
     steps = (minutes - minutes[0]) // bar_minutes
     grid = TimeGrid(int(minutes[0]) + shift, int(steps[-1]) + 1, bar_minutes)
+    if steps.size == grid.n_bars:
+        return RegularSeries(raw.token, raw.where, grid, prices)
     laid = np.full(grid.n_bars, np.nan)
     laid[steps] = prices
     return RegularSeries(raw.token, raw.where, grid, laid)
@@ -181,6 +187,7 @@ def align(
         own = one.grid
         offset = (grid.first_minute - own.first_minute) // own.bar_minutes
         prices[:, column] = one.filled()[offset :: target // own.bar_minutes][: grid.n_bars]
+    prices.setflags(write=False)  # so that Prices need not copy it
     gaps = (gap.on(grid.first_minute, grid.last_minute, target) for gap in seen)
     return Aligned(grid, prices, tuple(gap for gap in gaps if gap is not None))
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from quantsim.errors import PriceError
 from quantsim.prices.align import RawSeries, align, regularize
+from quantsim.prices.arrow_frames import ArrowFrame, is_frame, pandas_frame
 from quantsim.prices.header import PRICE_NAMES, TIME_NAMES, normal
 from quantsim.prices.instants import Stamps, check_stamps, microseconds_of
 from quantsim.prices.names import check_tokens, find_name
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
 
 __all__ = ["PriceData", "as_prices", "from_ohlcv"]
 
-PriceData: TypeAlias = Union[Prices, "pd.DataFrame", Mapping[str, "pd.DataFrame"]]
-"""Prices, a frame with a ``DatetimeIndex`` and a column per token, or token → frame of OHLCV candles."""
+PriceData: TypeAlias = Union[Prices, "pd.DataFrame", ArrowFrame, Mapping[str, Union["pd.DataFrame", ArrowFrame]]]
+"""Prices, a frame with times and a column per token, or token → frame of OHLCV candles.
+
+Frames are those of pandas, or of any library that exports Arrow, such as polars, with a time column."""
 
 
 def as_prices(
@@ -46,11 +49,10 @@ def as_prices(
     """
     if isinstance(given, Prices):
         return given
-    import pandas as pd
-
-    if isinstance(given, pd.DataFrame):
-        columns = [str(column) for column in given.columns]
-        named = given.set_axis(columns, axis=1)[[find_name(token, columns, "the frame") for token in tokens]]
+    if not isinstance(given, Mapping) and is_frame(given):
+        frame = pandas_frame(given, "the frame")
+        columns = [str(column) for column in frame.columns]
+        named = frame.set_axis(columns, axis=1)[[find_name(token, columns, "the frame") for token in tokens]]
         return Prices.from_frame(
             named.set_axis(list(tokens), axis=1),
             tokens=tokens,
@@ -58,7 +60,7 @@ def as_prices(
             forward_fill_bars=forward_fill_bars,
             stamps=stamps,
         )
-    if isinstance(given, Mapping) and all(isinstance(frame, pd.DataFrame) for frame in given.values()):
+    if isinstance(given, Mapping):
         return from_ohlcv(given, tokens=tokens, bar_minutes=bar_minutes, forward_fill_bars=forward_fill_bars)
     raise PriceError(
         f"prices must be Prices, a data frame, or a dictionary of OHLCV frames by token, not {type(given).__name__}: "
@@ -67,7 +69,7 @@ def as_prices(
 
 
 def from_ohlcv(
-    frames: Mapping[str, pd.DataFrame],
+    frames: Mapping[str, pd.DataFrame | ArrowFrame],
     *,
     tokens: Sequence[str] | None = None,
     bar_minutes: int | None = None,
@@ -103,7 +105,8 @@ def from_ohlcv(
     series = []
     for token in names:
         key = find_name(token, frames, "the frames")
-        times, values, own = _candles(frames[key], f"the frame of {key}")
+        frame = pandas_frame(frames[key], f"the frame of {key}")
+        times, values, own = _candles(frame, f"the frame of {key}")
         raw = RawSeries(token, f"the frame of {key}", times, values)
         series.append(regularize(raw, only_bar_minutes=only_bar, stamps=own or stamps))
     table = align(series, bar_minutes=bar_minutes, start=None, end=None, forward_fill_bars=forward_fill_bars)

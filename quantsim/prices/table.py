@@ -24,6 +24,8 @@ from quantsim.prices.time_grid import DAY_MINUTES, TimeGrid, check_bar_minutes
 if TYPE_CHECKING:
     import pandas as pd
 
+    from quantsim.prices.arrow_frames import ArrowFrame
+
 __all__ = ["Origin", "Prices"]
 
 
@@ -154,29 +156,19 @@ class Prices:
             (1440, 2)
         """
         names = check_tokens(tokens)
-        check_stamps(stamps)
-        try:
-            values = np.asarray(prices, dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise PriceError(f"the prices of {source} are not numbers: {error}") from error
-        times_us = microseconds_of(np.asarray(times), source)
-        if values.shape != (times_us.size, len(names)):
+        values = _numbers(prices, source)
+        stamps_us = microseconds_of(np.asarray(times), source)
+        if values.shape != (stamps_us.size, len(names)):
             raise PriceError(
-                f"prices of {source} have shape {values.shape}; {times_us.size} times and {len(names)} tokens need "
-                f"{(times_us.size, len(names))}"
+                f"prices of {source} have shape {values.shape}; {stamps_us.size} times and {len(names)} tokens need "
+                f"{(stamps_us.size, len(names))}"
             )
-        only_bar = None if bar_minutes is None else check_bar_minutes(bar_minutes)
-        series = [
-            regularize(RawSeries(name, source, times_us, values[:, column]), only_bar_minutes=only_bar, stamps=stamps)
-            for column, name in enumerate(names)
-        ]
-        table = align(series, bar_minutes=bar_minutes, start=None, end=None, forward_fill_bars=forward_fill_bars)
-        return cls(table.grid.times(), table.prices, names, table.grid.bar_minutes, table.gaps, source)
+        return cls._of_columns(stamps_us, list(values.T), names, bar_minutes, forward_fill_bars, stamps, source)
 
     @classmethod
     def from_frame(
         cls,
-        frame: pd.DataFrame,
+        frame: pd.DataFrame | ArrowFrame,
         *,
         tokens: Sequence[str] | None = None,
         bar_minutes: int | None = None,
@@ -184,10 +176,13 @@ class Prices:
         stamps: Stamps = "end",
         source: str = "frame",
     ) -> Prices:
-        """Makes a table from a data frame that is indexed by time and has one column per token.
+        """Makes a table from a data frame that has one column per token.
+
+        The prices are copied once, into the table.
 
         Args:
-            frame: a frame with a ``DatetimeIndex``; without a zone it is UTC.
+            frame: a frame of pandas with a ``DatetimeIndex`` (without a zone it is UTC); or one of polars, or another library
+                that exports Arrow, with a time column such as ``timestamp``.
             tokens: the columns to use, in this order; ``None`` for all except a row index.
             bar_minutes: as in :meth:`from_arrays`.
             forward_fill_bars: as in :meth:`from_arrays`.
@@ -199,6 +194,9 @@ class Prices:
         """
         import pandas as pd
 
+        from quantsim.prices.arrow_frames import pandas_frame
+
+        frame = pandas_frame(frame, source)
         if not isinstance(frame.index, pd.DatetimeIndex):
             raise PriceError(f"the index of {source} is a {type(frame.index).__name__}; it must be a DatetimeIndex")
         held = [str(column) for column in frame.columns]
@@ -206,17 +204,35 @@ class Prices:
         missing = [name for name in names if tokens is not None and name not in frame.columns]
         if missing:
             raise PriceError(f"{source} has no column {missing[0]!r}; it has {', '.join(map(str, frame.columns))}")
+        twice = [name for name in names if held.count(name) > 1]
+        if twice:
+            raise PriceError(f"{source} has two columns named {twice[0]!r}; rename or remove one")
         index = frame.index if frame.index.tz is None else frame.index.tz_convert("UTC").tz_localize(None)
-        chosen = frame.loc[:, [name in names for name in held]] if tokens is None else frame[list(names)]
-        return cls.from_arrays(
-            index.to_numpy(),
-            chosen.to_numpy(),
-            names,
-            bar_minutes=bar_minutes,
-            forward_fill_bars=forward_fill_bars,
-            stamps=stamps,
-            source=source,
-        )
+        places = [held.index(name) for name in names]
+        columns = [_numbers(frame.iloc[:, place], source) for place in places]
+        stamps_us = microseconds_of(index.to_numpy(), source)
+        return cls._of_columns(stamps_us, columns, names, bar_minutes, forward_fill_bars, stamps, source)
+
+    @classmethod
+    def _of_columns(
+        cls,
+        times_us: NDArray[np.int64],
+        columns: Sequence[NDArray[np.float64]],
+        names: tuple[str, ...],
+        bar_minutes: int | None,
+        forward_fill_bars: int,
+        stamps: Stamps,
+        source: str,
+    ) -> Prices:
+        """Makes a table from a column ``(N,)`` per token; the columns are copied once."""
+        check_stamps(stamps)
+        only_bar = None if bar_minutes is None else check_bar_minutes(bar_minutes)
+        series = [
+            regularize(RawSeries(name, source, times_us, column), only_bar_minutes=only_bar, stamps=stamps)
+            for name, column in zip(names, columns, strict=True)
+        ]
+        table = align(series, bar_minutes=bar_minutes, start=None, end=None, forward_fill_bars=forward_fill_bars)
+        return cls(table.grid.times(), table.prices, names, table.grid.bar_minutes, table.gaps, source)
 
     @property
     def n_bars(self) -> int:
@@ -315,6 +331,13 @@ def _rebuilt(values: tuple[Any, ...], origin: Origin | None) -> Prices:
     prices = Prices(*values)
     object.__setattr__(prices, "origin", origin)
     return prices
+
+
+def _numbers(values: ArrayLike, source: str) -> NDArray[np.float64]:
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise PriceError(f"the prices of {source} are not numbers: {error}") from error
 
 
 def _read_only(array: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:

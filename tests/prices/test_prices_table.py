@@ -6,12 +6,15 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from quantsim.errors import PriceError
 from quantsim.prices import Gap, Prices
+from quantsim.prices.align import RawSeries, align, regularize
+from quantsim.prices.frames import as_prices
 
 
 def make(n_bars: int = 96, bar_minutes: int = 30, tokens: tuple[str, ...] = ("ETH", "BTC")) -> Prices:
@@ -357,7 +360,36 @@ class TestFromMemory:
         np.testing.assert_array_equal(chosen.prices, prices.prices[:, ::-1])
         assert Prices.from_frame(frame.tz_convert("UTC").tz_localize(None)).identity == prices.identity
 
+    def test_from_a_frame_that_exports_arrow(self) -> None:
+        """As frames of polars do; times are in a column."""
+        index = pd.date_range("2024-01-01", periods=3, freq="h")
+        expected = Prices.from_frame(pd.DataFrame({"BTC": [1.0, 2.0, 3.0], "ETH": [4.0, 5.0, 6.0]}, index=index))
+        table = pa.table({"ETH": [4, 5, 6], "time": index, "BTC": [1.0, 2.0, 3.0]})
+        assert Prices.from_frame(table, tokens=["BTC", "ETH"]).identity == expected.identity
+        epochs = table.set_column(1, "unix", pa.array(1_704_067_200 + 3600 * np.arange(3)))
+        pairs = epochs.rename_columns(["ETH/USDT", "unix", "BTC/USDT"])
+        assert as_prices(pairs, tokens=["BTC", "ETH"]).identity == expected.identity
+        candles = {name: pa.table({"close_time": index, "close": table[name]}) for name in ("BTC", "ETH")}
+        assert as_prices(candles, tokens=["BTC", "ETH"]).identity == expected.identity
+        with pytest.raises(PriceError, match="frame has no times: give it a column timestamp"):
+            Prices.from_frame(table.drop_columns(["time"]))
+        with pytest.raises(PriceError, match="frame is a list; it must be a data frame of pandas or polars"):
+            Prices.from_frame([1.0])
+
+    def test_prices_without_gaps_are_copied_once(self) -> None:
+        times = np.arange(3, dtype=np.int64) * 3_600_000_000
+        raw = RawSeries("A", "here", times, np.array([1.0, 2.0, 3.0]))
+        series = regularize(raw)
+        assert np.shares_memory(series.prices, raw.prices)
+        table = align([series], bar_minutes=None, start=None, end=None, forward_fill_bars=0)
+        made = Prices(table.grid.times(), table.prices, ("A",), 60)
+        assert np.shares_memory(made.prices, table.prices)
+        assert not np.shares_memory(made.prices, raw.prices)  # which its owner may change
+
     def test_from_frame_errors(self) -> None:
+        twice = pd.DataFrame([[1.0, 2.0]], columns=["BTC", "BTC"], index=pd.to_datetime(["2024-01-01"]))
+        with pytest.raises(PriceError, match="two columns named 'BTC'"):
+            Prices.from_frame(twice, tokens=["BTC"])
         with pytest.raises(PriceError, match="index of frame is a RangeIndex; it must be a DatetimeIndex"):
             Prices.from_frame(pd.DataFrame({"BTC": [1.0]}))
         frame = pd.DataFrame({"BTC": [1.0, 2.0]}, index=pd.to_datetime(["2024-01-01", "2024-01-02"]))
