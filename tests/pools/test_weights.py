@@ -80,7 +80,7 @@ def pullbacks(target: jax.Array, lower: jax.Array, upper: jax.Array, seen: jax.A
 
 @settings(max_examples=60)
 @given(seed=SEEDS, reach=st.sampled_from([0.05, 0.3, 3.0]))
-def test_the_adjoint_of_bounds_is_that_of_autodiff(seed: int, reach: float) -> None:
+def test_the_gradient_of_bounds_is_that_of_its_result(seed: int, reach: float) -> None:
     generator = np.random.default_rng(seed)
     lower, upper = generator.uniform(0.01, 0.15, 5), generator.uniform(0.25, 0.6, 5)
     change = reach * generator.standard_normal(5)

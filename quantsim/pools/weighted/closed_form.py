@@ -134,13 +134,12 @@ class _Ramp(NamedTuple):
 def _growth_by_series(ramp: _Ramp, terms: int) -> Array:
     """Returns the change in log value over each ramp, (S,), with that many terms of the series.
 
-    The adjoint is written by hand: that of autodiff stores half a dozen arrays for it.
+    The adjoint is written by hand: that of autodiff stores half a dozen arrays, and a step of training takes a fifth longer.
     """
     _, log_ratio, (at_start, _), (at_end, _) = _ends(ramp, terms)
     loss = ramp.step * (0.5 * log_ratio - at_end + at_start)
     each = ramp.weights * ramp.rise + ramp.step * ramp.lag - loss
-    # One by one, because XLA's sums over a short last axis take several times as long on a CPU.
-    return sum((each[:, token] for token in range(1, each.shape[1])), each[:, 0])
+    return jnp.sum(each, axis=-1)
 
 
 def _growth_forward(ramp: _Ramp, terms: int) -> tuple[Array, _Ramp]:

@@ -106,9 +106,9 @@ def guardrail(weights: Array, minimum: float) -> Array:
     bounded = jax.lax.stop_gradient(clipped)
     pinned = bounded <= minimum
     for _ in range(n_tokens - 3):
-        bounded = _share_rest(bounded, pinned, jnp.full_like(bounded, minimum))
+        bounded = _share_rest(bounded, pinned, minimum)
         pinned = bounded <= minimum
-    return _share_rest(clipped, pinned, jnp.full_like(clipped, minimum))
+    return _share_rest(clipped, pinned, minimum)
 
 
 _NEXT_TO_NOTHING = 1e-9  # relative to weights of about 1, in place of targets that are not positive
@@ -139,36 +139,17 @@ def within_bounds(weights: Array, lower: Array, upper: Array) -> Array:
     return _share_rest(weights, low | high, jnp.where(low, lower, upper))
 
 
-@jax.custom_vjp
-def _share_rest(weights: Array, pinned: Array, bounds: Array) -> Array:
+def _share_rest(weights: Array, pinned: Array, bounds: Array | float) -> Array:
     """Sets pinned tokens to their bounds and scales the others by one factor, so that the sum is 1.
-
-    The adjoint is written by hand: it is part of every step of a loop over chunks, and that of autodiff is slower.
 
     Args:
         weights: (n,) positive weights.
         pinned: (n,) tokens that end at a bound.
-        bounds: (n,) that bound.
+        bounds: (n,) that bound; one number for all.
     """
-    return _share_forward(weights, pinned, bounds)[0]
-
-
-def _share_forward(weights: Array, pinned: Array, bounds: Array) -> tuple[Array, tuple[Array, Array, Array]]:
     rest = 1.0 - jnp.sum(jnp.where(pinned, bounds, 0.0))
-    free = jnp.where(pinned, 0.0, weights)
-    total = jnp.sum(free)  # zero, where all are pinned
-    total = jnp.where(total > 0.0, total, 1.0)
-    factor = rest / total
-    return jnp.where(pinned, bounds, weights * factor), (pinned, free / total, jnp.where(pinned, 0.0, factor))
-
-
-def _share_backward(residual: tuple[Array, Array, Array], cotangent: Array) -> tuple[Array, None, Array]:
-    pinned, shares, factor = residual
-    moved = cotangent - jnp.sum(shares * cotangent)
-    return factor * moved, None, jnp.where(pinned, moved, 0.0)
-
-
-_share_rest.defvjp(_share_forward, _share_backward)
+    total = jnp.sum(jnp.where(pinned, 0.0, weights))  # zero, where all are pinned
+    return jnp.where(pinned, bounds, weights * (rest / jnp.where(total > 0.0, total, 1.0)))
 
 
 def token_bounds(params: Mapping[str, Array], steering: Steering) -> Bounds | None:
