@@ -39,7 +39,7 @@ def showing(
         warnings.simplefilter("ignore")  # in a notebook without ipywidgets the bar is text
         from tqdm.auto import tqdm
 
-    with tqdm(unit=what, leave=False) as bar:
+    with tqdm(unit=what) as bar:
 
         def update(report: T) -> None:
             done, total, text = of(report)

@@ -117,7 +117,7 @@ class Simulation(Result):
         Example:
             >>> import quantsim
             >>> study = quantsim.Experiment.load("momentum_fees").override(["data.bar_minutes=1440"])
-            >>> slow, fast = (quantsim.simulate(study, {"memory_days": days}) for days in (60.0, 5.0))
+            >>> slow, fast = (quantsim.simulate(study, {"memory_days": days}, split="test") for days in (60.0, 5.0))
             >>> list(slow.compare(fast).columns)
             ['this', 'other', 'difference', 'lower', 'upper']
         """

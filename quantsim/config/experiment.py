@@ -74,6 +74,10 @@ class Experiment(Section, decides=Decides.TRIALS | Decides.STEPS):
         check_consistent(self)
         return self
 
+    def __repr__(self) -> str:
+        splits = ", ".join(f"{name} from {start:%Y-%m-%d}" for name, (start, _) in self.periods.splits().items())
+        return f"Experiment({self.name!r}: {self.pool.strategy_name} on {', '.join(self.tokens)}; {splits})"
+
     def __getstate__(self) -> dict[Any, Any]:
         """The fields alone. Derived values are cheap to compute again, and rules cannot be pickled."""
         state = super().__getstate__()

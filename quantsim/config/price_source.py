@@ -44,13 +44,16 @@ def load(experiment: Experiment, given_series: Collection[str]) -> Prices:
 def given(experiment: Experiment, prices: PriceData) -> Prices:
     """As :meth:`Experiment.prices`."""
     data = experiment.data
-    return as_prices(
+    table = as_prices(
         prices,
         tokens=data.tokens,
         bar_minutes=data.bar_minutes,
         forward_fill_bars=data.forward_fill_bars or 0,
         stamps=data.stamps,
     )
+    if table is not prices:
+        _check_hash(data, table)
+    return table
 
 
 def note(data: Data, prices: Prices) -> str | None:

@@ -96,8 +96,8 @@ def from_ohlcv(
         >>> import pandas as pd
         >>> candles = pd.DataFrame({"timestamp": [0, 86_400_000], "open": [1.0, 2.0], "close": [2.0, 3.0]})
         >>> candles["timestamp"] += 1_704_067_200_000  # 2024-01-01
-        >>> from_ohlcv({"BTC/USDT": candles}, tokens=["BTC"]).times
-        array(['2024-01-02T00:00:00', '2024-01-03T00:00:00'], dtype='datetime64[s]')
+        >>> str(from_ohlcv({"BTC/USDT": candles}, tokens=["BTC"]).times[0])
+        '2024-01-02T00:00:00'
     """
     names = check_tokens(tuple(frames) if tokens is None else tokens)
     check_stamps(stamps)
