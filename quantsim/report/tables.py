@@ -152,13 +152,11 @@ def coverage_table(covered: Sequence[Coverage], title: str) -> Table:
     """Returns one row per token of a price source."""
     table = plain_table(title)
     table.add_column("token")
-    table.add_column("first (UTC)", no_wrap=True)
-    table.add_column("last (UTC)", no_wrap=True)
+    table.add_column("first (UTC)", min_width=10)  # a date; narrow consoles show the time below it
+    table.add_column("last (UTC)", min_width=10)
     table.add_column("bar, min", justify="right")
-    table.add_column("bars", justify="right")
-    table.add_column("gaps", justify="right")
-    table.add_column("missing", justify="right")
-    table.add_column("longest", justify="right")
+    for name in ("bars", "gaps", "missing", "longest"):
+        table.add_column(name, justify="right", no_wrap=True)
     for token in covered:
         lengths = [gap.n_bars for gap in token.gaps]
         table.add_row(

@@ -163,8 +163,12 @@ def test_pages_refusals_and_broken_connections(server: Server, exchange: Any, tm
 @with_ccxt
 def test_missing_bars_are_asked_for_again(server: Server, exchange: Any, tmp_path: Path):
     server.holes, server.late = {7, 8}, {2, 3}
-    report = download_prices(["BTC"], SINCE, exchange=exchange, folder=tmp_path)
+    done: list[int] = []
+    report = download_prices(
+        ["BTC"], SINCE, exchange=exchange, folder=tmp_path, progress=lambda *one: done.append(one[0])
+    )
     assert bars(tmp_path) == [0, 1, 2, 3, 4, 5, 6, 9, 10, 11]
+    assert done == sorted(done)
     assert [(gap.first, gap.n_bars) for gap in report.tokens[0].coverage.gaps] == [(SINCE + 8, 2)]
     server.holes.clear()
     server.asked.clear()

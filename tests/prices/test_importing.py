@@ -224,6 +224,18 @@ def test_names_of_files(stem: str, token: str):
     assert token_of_file(stem) == token
 
 
+def test_files_that_name_another_token_are_not_read(tmp_path: Path):
+    archive(tmp_path / "damaged.zip", {"BTCUSDT-1m.csv": kraken(OPENS, CLOSES), "ETHUSDT-1m.csv": "?" * 200})
+    packed = (tmp_path / "damaged.zip").read_bytes()
+    (tmp_path / "damaged.zip").write_bytes(packed.replace(b"?" * 200, b"!" * 200))
+    (tmp_path / "SOL.csv").write_text("?")
+    (tmp_path / "closes.json").write_text(json.dumps({"SUI/USDT": candles(OPENS, CLOSES)}))
+    report = import_prices([tmp_path], tmp_path / "prices", tokens=["SUI", "BTC"])
+    assert report.names == ("SUI", "BTC")
+    with pytest.raises(PriceError, match=r"damaged.zip:ETHUSDT-1m.csv cannot be unpacked: Bad CRC-32"):
+        import_prices([tmp_path], tmp_path / "others", tokens=["ETH"])
+
+
 def test_the_command_imports_once_and_shows_what_it_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     rows = candles(OPENS, CLOSES)

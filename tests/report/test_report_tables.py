@@ -29,8 +29,8 @@ from quantsim.report.hodl import annualised_hodl_returns
 from quantsim.rules import get_rule
 
 
-def text_of(table) -> str:
-    console = Console(width=200, force_terminal=False)
+def text_of(table, width: int = 200) -> str:
+    console = Console(width=width, force_terminal=False)
     with console.capture() as capture:
         console.print(table)
     return capture.get()
@@ -154,4 +154,7 @@ def test_price_tables_show_place_and_length():
     assert "2019-01-07 11:00" in (text := text_of(gaps_table([gap])))
     assert "2019-01-07 13:00" in text
     assert "150" in text
-    assert "35,019" in text_of(coverage_table(available(), "Prices"))
+    for width in (200, 80):
+        text = text_of(coverage_table(available(), "Prices"), width)
+        assert all(shown in text for shown in ("35,019", "2017-10-01", "2019-10-01"))
+        assert "…" not in text

@@ -103,6 +103,7 @@ class _Download:
         self._note = {"exchange": candles.exchange, "symbol": candles.symbol, "bar_minutes": bar}
         self._starts, self._closes = np.empty(0, np.int64), np.empty(0)
         self._asked_from = stop  # from here on, the exchange was asked for all bars up to the first one held
+        self._changed = False
         self._resume()
 
     @property
@@ -111,16 +112,18 @@ class _Download:
 
     def run(self) -> Generator[int, None, None]:
         """Downloads what is missing. Yields the number of bars of the range that are done."""
-        written = time.monotonic()
+        written, done = time.monotonic(), 0
         try:
             for _ in range(_PASSES):
                 for begin, end in self._missing():
                     for reached in self._fetch(begin, end):
-                        yield (reached - self._first) // self._bar
+                        done = max(done, (reached - self._first) // self._bar)
+                        yield done
                         if time.monotonic() - written > _SECONDS_BETWEEN_WRITES:
                             self._write()
                             written = time.monotonic()
-                self._asked_from = min(self._asked_from, self._first)
+                if self._asked_from > self._first:
+                    self._asked_from, self._changed = self._first, True
         finally:
             self._write()
         if not self._starts.size:
@@ -152,6 +155,7 @@ class _Download:
             yield min(begin, end)
 
     def _add(self, starts: NDArray[np.int64], closes: NDArray[np.float64]) -> None:
+        self._changed = True
         inside = (starts >= self._first) & (starts < self._stop)
         whole = np.concatenate([starts[inside], self._starts])  # of equal ones, the first: the new one
         self._starts, places = np.unique(whole, return_index=True)
@@ -196,8 +200,10 @@ class _Download:
         self._asked_from = int(note["asked_from"])
 
     def _write(self) -> None:
-        if self._starts.size:
+        """Writes what is held, if that has changed since it was read or written."""
+        if self._starts.size and self._changed:
             write_prices(self._series(), self._folder, {**self._note, "asked_from": self._asked_from})
+            self._changed = False
 
     def _series(self) -> RegularSeries:
         grid = TimeGrid(

@@ -7,7 +7,8 @@ import re
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -15,7 +16,7 @@ from quantsim.errors import PriceError, reason_of
 from quantsim.prices.files import is_price_file, stem_of
 from quantsim.prices.names import base_of, is_dollar
 
-__all__ = ["Found", "find_files", "token_of_file"]
+__all__ = ["Found", "find_files", "says_another_token", "token_of_file"]
 
 _EXCHANGES = (
     *("binance", "binanceus", "bitfinex", "bitget", "bitstamp", "bittrex", "bybit", "coinbase", "coinbasepro"),
@@ -37,6 +38,7 @@ _EXCHANGES = (
 )
 _WORDS = (*_EXCHANGES, "candles", "klines", "ohlc", "ohlcv", "ohlcvt", "prices", "spot", "daily", "hourly", "minute")
 _INTERVAL_OR_DATE = re.compile(r"\d+(s|m|min|minute|minutes|h|hour|d|day|w)?", re.IGNORECASE)
+_MOST_BYTES = 4 * 2**30  # of a member of an archive
 _SUFFIXES = ".csv, .csv.gz, .zip, .feather, .parquet or .json"
 
 
@@ -69,8 +71,15 @@ class Found:
             return
         with tempfile.TemporaryDirectory(prefix="quantsim-") as folder, zipfile.ZipFile(self.path) as archive:
             target = Path(folder) / PurePosixPath(self.member).name
-            with archive.open(self.member) as packed, target.open("wb") as file:
-                shutil.copyfileobj(packed, file)
+            if archive.getinfo(self.member).file_size > _MOST_BYTES:
+                raise PriceError(
+                    f"{self} holds more than {_MOST_BYTES // 2**30} GiB; unpack it, and keep time and close only"
+                )
+            try:
+                with archive.open(self.member) as packed, target.open("wb") as file:
+                    shutil.copyfileobj(packed, file)  # reads no more than the stated size
+            except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+                raise PriceError(f"{self} cannot be unpacked: {reason_of(error)}") from error
             yield target
 
 
@@ -107,8 +116,7 @@ def token_of_file(stem: str) -> str:
     Raises:
         PriceError: the name says no token, several, or a price that is not in dollars.
     """
-    parts = [part for part in re.split(r"[_\-. ]+", stem) if part and not _INTERVAL_OR_DATE.fullmatch(part)]
-    parts = [part for part in parts if part.casefold() not in _WORDS] or parts[:1]
+    parts = _parts(stem)
     if len(parts) == 2 and is_dollar(parts[1]):
         return base_of("_".join(parts))
     if len(parts) == 1:
@@ -117,6 +125,20 @@ def token_of_file(stem: str) -> str:
         f"the name {stem!r} does not say which token's price in dollars the file holds: name it like BTC_USDT-1m.csv, or name "
         "the token with --token (in Python token=)"
     )
+
+
+def says_another_token(stem: str, tokens: Collection[str]) -> bool:
+    """Whether the name of a file clearly says a token that is none of these: ``ETHUSDT-1m`` or ``SOL``, but not ``closes``."""
+    parts = _parts(stem)
+    ticker = len(parts) == 1 and parts[0].isupper()
+    pair = len(parts) == 2 and is_dollar(parts[1])
+    return (ticker or pair) and token_of_file(stem).casefold() not in {token.casefold() for token in tokens}
+
+
+def _parts(stem: str) -> list[str]:
+    """The parts of a name that may be a token or a currency."""
+    parts = [part for part in re.split(r"[_\-. ]+", stem) if part and not _INTERVAL_OR_DATE.fullmatch(part)]
+    return [part for part in parts if part.casefold() not in _WORDS] or parts[:1]
 
 
 def _is_data(path: Path) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from quantsim.errors import PriceError
 from quantsim.prices.align import RawSeries, RegularSeries, regularize
-from quantsim.prices.importing.find import Found, find_files, token_of_file
+from quantsim.prices.importing.find import Found, find_files, says_another_token, token_of_file
 from quantsim.prices.importing.merge import Thinned, merge, thinned
 from quantsim.prices.importing.ohlcv_json import read_ohlcv_json
 from quantsim.prices.importing.report import ImportedFile, ImportedToken, ImportReport, covered, report_of
@@ -72,7 +72,7 @@ def import_prices(
     Args:
         paths: files, folders and archives, in order of preference.
         folder: where ``BTC.parquet`` and so on are written. Its stamps are the ends of bars, whatever the files' are.
-        tokens: the tokens to import; None for all. Members of archives whose names say another token are not read.
+        tokens: the tokens to import; None for all. Files whose names say another token are not read.
         token: the token of all files, if their names do not say it.
         stamps: what the stamps of files mark that do not state it: the ``"start"`` or the ``"end"`` of bars.
         bar_minutes: bar length of the files to import, in minutes. Files of other bar lengths are skipped.
@@ -118,7 +118,7 @@ def _pieces(
     spelt = {name.casefold(): name for name in wanted or ()}
     pieces: dict[str, list[_Piece]] = {}
     for done, file in enumerate(files, 1):
-        if file.member is not None and wanted is not None and token is None and _is_of_another(file, spelt):
+        if wanted is not None and token is None and says_another_token(file.stem, wanted):
             continue
         for raw in _read(file, token):
             name = spelt.get(raw.token.casefold(), raw.token)
@@ -126,13 +126,6 @@ def _pieces(
                 pieces.setdefault(name, []).append(_piece(replace(raw, token=name), stamps))
         progress(done, len(files), str(file))
     return pieces
-
-
-def _is_of_another(file: Found, wanted: dict[str, str]) -> bool:
-    try:
-        return token_of_file(file.stem).casefold() not in wanted
-    except PriceError:
-        return False
 
 
 def _read(file: Found, token: str | None) -> list[RawSeries]:
