@@ -19,6 +19,7 @@ from quantsim.checkpoints.checkpoint import chronological
 from quantsim.checkpoints.starts import Start
 from quantsim.config import Experiment
 from quantsim.defaults import DEFAULT_STORE
+from quantsim.errors import SelectionError
 from quantsim.prices import PriceData, Prices
 from quantsim.simulator import Result, Split
 
@@ -160,14 +161,20 @@ class Optimization(Generic[RunT]):
         return validate(self.store, [self.run_id], study=self.experiment, selected=self.checkpoint, **options)
 
     def __repr__(self) -> str:
+        kind = type(self.run).__name__.removesuffix("Run").lower()
+        try:
+            key = self.checkpoint.key
+        except SelectionError as error:
+            return f"Optimization({self.experiment.name!r}, {kind}, run {self.run_id[:8]}: {error})"
         name = self.experiment.objective.name
+        if self.best.selection is None:  # the balanced choice of several objectives
+            name = self.experiment.search_objectives[0].removeprefix("-")
         values = (
             f"{split} {self.metrics[split][name]:.4g}"
             for split in chronological(self.metrics)
             if name in self.metrics[split]
         )
-        kind = type(self.run).__name__.removesuffix("Run").lower()
-        return f"Optimization({self.experiment.name!r}, {kind}, {self.checkpoint.key}: {name} {', '.join(values)})"
+        return f"Optimization({self.experiment.name!r}, {kind}, {key}: {name} {', '.join(values)})"
 
     def _repr_html_(self) -> str:
         import pandas as pd

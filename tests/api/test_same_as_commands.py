@@ -97,6 +97,9 @@ def test_optuna_and_run(same: Same, searched: quantsim.Optimization[Any]) -> Non
     same.same_rows(searched)
     assert selected(same.said) == searched.checkpoint.key.split(":", 1)[1]
     assert list(searched.to_frame()["step"]) == [0, 1, 2]
+    place = str(same.commands.url).removeprefix("sqlite:///")
+    again = CliRunner().invoke(app, ["run", str(same.file), "--set", 'driver="search"', "--store", place, "--quiet"])
+    assert selected(again.stdout) == selected(same.said)
     assert searched.frame["value"].iloc[-1] == searched.simulate().value[-1]
 
 

@@ -150,6 +150,8 @@ def test_amounts_of_a_pool_of_equal_weights() -> None:
     fees = 0.003 * np.array([a * prices.prices[START + 1, 0], paid * prices.prices[START + 5, 1]])
     np.testing.assert_allclose(result.trades.fee, fees, rtol=1e-13)
     assert result.fee_revenue == pytest.approx(fees.sum(), rel=1e-13)
+    assert result.fees is not None
+    assert result.fees.sum() == pytest.approx(fees.sum(), rel=1e-12)
     assert result.metrics["fee_revenue_over_value"] == pytest.approx(fees.sum() / 1e6, rel=1e-13)
     np.testing.assert_allclose(result.reserves[5], [x - 0.01 * (x - a), y + paid], rtol=1e-13)
     assert bars_of_change(result.reserves) == [1, 5]

@@ -113,6 +113,9 @@ def test_simulate_shows_the_same_path() -> None:
     hodl = (wanted.reserves[0] * prices.prices[-1]).sum()
     assert result.metrics["returns"] == pytest.approx(wanted.value[-1] / wanted.value[0] - 1, rel=1e-10)
     assert result.metrics["returns_over_hodl"] == pytest.approx(wanted.value[-1] / hodl - 1, rel=1e-9)
+    assert result.fees is not None
+    assert result.fees.shape == result.value.shape
+    assert result.fees.sum() == pytest.approx(result.fee_revenue, rel=1e-9)
     assert result.metrics["fee_revenue_over_value"] == pytest.approx(wanted.fee_revenue / wanted.value[0], rel=1e-9)
     turnover = -0.5 * np.abs(np.diff(wanted.weights, axis=0)).sum() / (HALF_HOURS.n_bars / 48)
     assert result.metrics["turnover"] == pytest.approx(turnover, rel=1e-10)

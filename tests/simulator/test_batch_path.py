@@ -285,6 +285,8 @@ def test_metrics_read_the_same_path() -> None:
     sampled = evaluator.evaluate_at(raw, [first], n_bars, names)
     result = simulate(experiment, of(0.3), prices)
     assert result.fee_revenue > 0.0
+    assert result.fees is not None
+    assert result.fees.sum() == pytest.approx(result.fee_revenue, rel=1e-9)
     for name in names:
         assert sampled[name][0] == pytest.approx(result.metrics[name], rel=1e-10), name
     assert result.metrics["returns"] == pytest.approx(result.value[-1] / result.value[0] - 1.0, rel=1e-12)
