@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit
 
 from quantsim.kernels.operands import clear, get, length, put, row, values
+from quantsim.pools.weighted.growth_lanes import growth, log_growth
 
 __all__ = ["adjoint", "forward"]
 
@@ -85,9 +86,8 @@ def _apply(n, state, prices, cost, moves):
     for i in range(n):
         r, move = get(state, i), get(moves, i)
         if move > 0.0:
-            grown = np.expm1(move)
-            volume += np.exp(r + get(prices, i)) * grown
-            put(state, i, r + np.log1p(gain * grown))
+            volume += np.exp(r + get(prices, i)) * growth(move)
+            put(state, i, r + log_growth(move, gain))
         else:
             put(state, i, r + move)
     if noise > 0.0:
@@ -164,7 +164,7 @@ def _pull(n, state, prices, weights, cost, moves, bars, of_volume, of_prices, of
         if move == 0.0:
             continue
         if move > 0.0:
-            grown = np.expm1(move)
+            grown = growth(move)
             share = of_move / (1.0 + gain * grown)
             _add(of_cost, _GAIN, share * grown)
             of_move = share * gain * (1.0 + grown)

@@ -9,6 +9,7 @@ import numpy as np
 from numba import njit
 
 from quantsim.kernels.operands import clear, get, length, put, row, values
+from quantsim.pools.weighted.growth_lanes import growth, log_growth
 
 __all__ = ["adjoint", "forward"]
 
@@ -43,12 +44,12 @@ def _trade(a, b, p_a, p_b, w_a, w_b, x, cost):
         v_out = np.exp(a + p_a) if out_a else np.exp(b + p_b)
         if not _pays(v_in, v_out, rise, fall, cost):
             return a, b, 0.0
-    grown = np.expm1(rise)
+    more = log_growth(rise, get(cost, _GAIN))
     if out_a:
-        a, b = a + fall, b + np.log1p(get(cost, _GAIN) * grown)
+        a, b = a + fall, b + more
     else:
-        a, b = a + np.log1p(get(cost, _GAIN) * grown), b + fall
-    volume = v_in * grown
+        a, b = a + more, b + fall
+    volume = v_in * growth(rise)
     if get(cost, _NOISE) > 0.0:
         more = np.log1p(get(cost, _NOISE) * volume / (np.exp(a + p_a) + np.exp(b + p_b)))
         a, b = a + more, b + more
@@ -115,7 +116,7 @@ def _pull(a, b, p_a, p_b, w_a, w_b, x, cost, l_a, l_b, l_volume):
     w_in, w_out, l_in, l_out = w_a, w_b, l_a, l_b
     if out_a:
         w_in, w_out, l_in, l_out = w_b, w_a, l_b, l_a
-    grown = np.expm1(rise)
+    grown = growth(rise)
     kept = 1.0 + gain * grown
     p_in, p_out, of_noise = 0.0, 0.0, 0.0  # cotangents of the log prices
     if noise > 0.0:  # all reserves grow by 1 + noise · volume / value
