@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import tempfile
 
-from quantsim import CheckpointStore, Experiment, select
-from quantsim.drivers.sgd import run_sgd
+from quantsim import CheckpointStore, Experiment, select, train
 
 # The study of `quantsim sgd`, made small.
 settings = [
@@ -19,13 +18,12 @@ settings = [
 experiment = Experiment.load("momentum_zero_fee").override(settings)
 
 with tempfile.TemporaryDirectory() as folder, CheckpointStore(f"{folder}/checkpoints.db") as store:
-    run = run_sgd(
+    found = train(
         experiment,
-        None,  # the prices that the study names
-        store,
+        store=store,
         progress=lambda now: print(f"step {now.step}: {now.objective:.3f}, best in validation {now.best:.3f}"),
     )
-    rows = store.checkpoints(run_id=run.run_id)
+    rows = store.checkpoints(run_id=found.run_id)
 
 picked = select(rows, "best_validation", experiment.objective.metric)
 print(picked.describe())

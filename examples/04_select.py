@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import tempfile
 
-from quantsim import CheckpointStore, Experiment, select
-from quantsim.drivers.search import run_search
+from quantsim import CheckpointStore, Experiment, search, select
 
 experiment = Experiment.load("momentum_zero_fee").override(["data.bar_minutes=60", "search.n_startup_trials=10"])
 
 with tempfile.TemporaryDirectory() as folder, CheckpointStore(f"{folder}/checkpoints.db") as store:
-    run = run_search(experiment, None, store, trials=20)
-    rows = store.checkpoints(run_id=run.run_id)
+    found = search(experiment, store=store, trials=20)
+    rows = store.checkpoints(run_id=found.run_id)
 
 for method in ("best_train", "best_validation", "best_test"):
     picked = select(rows, method, "daily_log_sharpe")

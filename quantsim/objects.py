@@ -96,6 +96,10 @@ def _parts(value: Any, whole: Any, seen: set[int]) -> Iterator[str]:
             yield _source(value, whole)
             if isinstance(value, FunctionType):
                 yield from _parts([value.__defaults__, value.__kwdefaults__, _used(value)], whole, seen)
+            if isinstance(value, type):
+                methods = [getattr(one, "__func__", one) for one in vars(value).values()]
+                own = [one for one in methods if isinstance(one, FunctionType) and one.__module__ == value.__module__]
+                yield from _parts([value.__bases__, own], whole, seen)
     else:
         for name, part in _inside(value, whole):
             yield name

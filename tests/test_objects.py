@@ -27,6 +27,11 @@ def bounded(slope: Any) -> Any:
     return BOUND * jnp.tanh(slope / BOUND)
 
 
+class Bound:
+    def of(self, slope: Any) -> Any:
+        return bounded(slope)
+
+
 def rule(outputs: Callable[..., Any], **changes: Any) -> Rule:
     values = {"name": "calm", "description": "", "parameters": (common.k_per_day,), "output": Output.CHANGE, **changes}
     return Rule(outputs=outputs, **values)
@@ -69,12 +74,13 @@ def test_the_hash_covers_all_that_decides_the_outputs(monkeypatch: pytest.Monkey
         rule(lambda params, observed, settings: observed.prices),
         rule(jax.jit(scaled(1.0)), parameters=()),
         rule(functools.partial(scaled(1.0), settings=None)),
+        rule(lambda params, observed, settings: Bound().of(observed.prices)),
         rule(scaled(1.0), parameters=(dataclasses.replace(common.k_per_day, default=3.0),)),
     ]
     digests = {digest_of_object(one) for one in others}
     monkeypatch.setitem(globals(), "BOUND", 0.03)
-    digests.add(digest_of_object(rule(scaled(1.0))))
-    assert len({own, *digests}) == 1 + len(others) + 1
+    digests |= {digest_of_object(rule(scaled(1.0))), digest_of_object(others[-2])}
+    assert len({own, *digests}) == 1 + len(others) + 2
 
 
 def test_what_has_no_hash_is_refused() -> None:
