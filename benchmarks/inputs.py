@@ -65,15 +65,18 @@ def synthetic_log_prices(n_bars: int, n_tokens: int, common: np.ndarray | None =
     volatility = 5e-4 * np.repeat(daily, 1440)[:n_bars, None]
     if common is None:
         common = volatility * generator.standard_normal((n_bars, 1))
-    own = volatility * generator.standard_normal((n_bars, n_tokens))
-    return np.cumsum(common + own, axis=0)
+    returns = generator.standard_normal((n_bars, n_tokens))
+    returns *= volatility
+    returns += common
+    return np.cumsum(returns, axis=0, out=returns)
 
 
 def synthetic_prices(n_bars: int, n_tokens: int) -> Prices:
     """Minutes of ``n_tokens`` synthetic tokens from 2020 on, in memory."""
     times = np.datetime64("2020-01-01", "s") + 60 * np.arange(n_bars).astype("timedelta64[s]")
     names = tuple(f"SYN{index + 1}" for index in range(n_tokens))
-    return Prices(times, np.exp(synthetic_log_prices(n_bars, n_tokens)), names, 1)
+    prices = synthetic_log_prices(n_bars, n_tokens)
+    return Prices(times, np.exp(prices, out=prices), names, 1)
 
 
 def splits_study(folder: Path, n_tokens: int) -> Experiment:
