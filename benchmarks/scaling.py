@@ -169,7 +169,7 @@ def slopes(rows: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def plot(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Time (above) and memory (below) against bars, tokens and sets, on logarithmic axes."""
+    """Time (above) and memory (below, on a linear axis) against bars, tokens and sets."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 6.4), layout="constrained")
@@ -187,6 +187,7 @@ def plot(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
         axes[1, column].set_xlabel(label)
         axes[1, column].set_xticks(AXES[axis], [str(number) for number in AXES[axis]])
         axes[1, column].minorticks_off()
+        axes[1, column].set(yscale="linear", ylim=(0.0, None))
     axes[0, 0].set_ylabel("processor milliseconds")
     axes[1, 0].set_ylabel("peak of the process, MB")
     axes[0, 0].legend(fontsize=8)
