@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
 from jax import Array
+from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from quantsim.baseline import BASELINES, Baseline
@@ -62,12 +62,11 @@ def evaluate_baselines(evaluator: Evaluator, width: int = 1) -> dict[str, Baseli
     initial = evaluator.experiment.initial_parameters()
     pools = {name: baseline_pool(evaluator, name) for name in BASELINES if name != "study"}
     others = {name: pool for name, pool in pools.items() if pool.setup != evaluator.setup}
-    with ThreadPoolExecutor(1) as beside:  # both are compiled, at the same time
-        waiting = beside.submit(_evaluated, evaluator, others)
-        own = evaluator.evaluate_sets(
-            {name: np.repeat(values[None], width, axis=0) for name, values in initial.items()}
-        )
-        found = waiting.result()
+    sets = {name: np.repeat(values[None], width, axis=0) for name, values in initial.items()}
+    # Both are compiled, at the same time.
+    found, own = Parallel(2, backend="threading")(
+        [delayed(_evaluated)(evaluator, others), delayed(evaluator.evaluate_sets)(sets)]
+    )
     return {name: found.get(name) or _baseline(name, own, 0) for name in BASELINES}
 
 

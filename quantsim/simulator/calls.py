@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import jax
@@ -93,10 +94,8 @@ def run_calls(
     if n_calls == 1:
         yield result(0)
         return
-    from joblib import Parallel, delayed
-
-    threads = Parallel(min(_calls_at_once(program, first), n_calls), backend="threading", return_as="generator")
-    yield from threads(delayed(result)(number) for number in range(n_calls))
+    with ThreadPoolExecutor(min(_calls_at_once(program, first), n_calls)) as pool:
+        yield from pool.map(result, range(n_calls))
 
 
 def _calls_at_once(program: Any, arguments: tuple[Any, ...]) -> int:
