@@ -18,6 +18,7 @@ __all__ = [
     "keep_freed_memory",
     "kernel_cache",
     "prepare_environment",
+    "release_freed_memory",
     "xla_flags",
 ]
 
@@ -114,6 +115,15 @@ def keep_freed_memory() -> None:
         libc.mallopt(_M_MMAP_MAX, 0)
         libc.mallopt(_M_TRIM_THRESHOLD, _NEVER)
         libc.mallopt(_M_TOP_PAD, _LARGEST_HEAP)  # the arena of a thread keeps a heap that this would leave too small
+
+
+def release_freed_memory() -> None:
+    """Returns the freed memory of this process to the operating system, with glibc; does nothing on other systems.
+
+    Preparing prices leaves freed pieces of up to their size, which are kept, but too small for the arrays of a program.
+    """
+    with contextlib.suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def compilation_cache(environment: Mapping[str, str] = os.environ, platform: str = sys.platform) -> Path:

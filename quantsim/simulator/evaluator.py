@@ -16,6 +16,7 @@ from quantsim.baseline import BENCHMARK, Baseline
 from quantsim.config import Experiment
 from quantsim.device import device_array
 from quantsim.discovery import naming_users_files
+from quantsim.environment import release_freed_memory
 from quantsim.errors import WindowError
 from quantsim.metrics import metric_names
 from quantsim.objective import (
@@ -117,6 +118,7 @@ class Evaluator:
         check_own_pools(experiment, self.setup, self.rates)
         if said := check_own_rules(experiment, self.setup, self.prices.prices, has_oracle=has_oracle):
             self.notes["cautions"] = [*self.notes.get("cautions", ()), *said]
+        release_freed_memory()
 
     def _seen(self, prices: Prices, begin: int, end: int) -> FloatArray:
         """Returns the cut prices, (T, n); with ``published_look_ahead``, followed by the next bar if the data has one."""

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from quantsim import CheckpointStore, Experiment, simulator
+from quantsim import CheckpointStore, Experiment
+from quantsim.api import simulation
 from quantsim.checkpoints import Checkpoint
 from quantsim.commands import main
 from quantsim.config.locate import find_study
@@ -104,7 +105,7 @@ def test_notes_are_shown_and_the_traceback_only_when_asked_for(cli, monkeypatch)
         error.add_note("while laying out the test period")
         raise error
 
-    monkeypatch.setattr(simulator, "simulate", fail)
+    monkeypatch.setattr(simulation, "simulate", fail)
     plain, verbose = cli("simulate"), cli("-v", "simulate")
     assert plain.exit_code == verbose.exit_code == 2
     assert plain.stderr == "Error: the price is wrong\n  while laying out the test period\n"
@@ -126,7 +127,7 @@ def test_a_system_error_is_one_message(cli, monkeypatch):
     def fail(*_args, **_options):
         raise OSError(28, "No space left on device", "somewhere")
 
-    monkeypatch.setattr(simulator, "simulate", fail)
+    monkeypatch.setattr(simulation, "simulate", fail)
     result = cli("simulate")
     assert result.exit_code == 2
     assert result.stderr == "Error: No space left on device: somewhere\n"
