@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import gc
 import os
 import sys
@@ -117,10 +118,11 @@ def keep_freed_memory() -> None:
         libc.mallopt(_M_TOP_PAD, _LARGEST_HEAP)  # the arena of a thread keeps a heap that this would leave too small
 
 
+@functools.cache
 def release_freed_memory() -> None:
-    """Returns the freed memory of this process to the operating system, with glibc; does nothing on other systems.
+    """Returns the freed memory of this process to the operating system, once and with glibc; does nothing on other systems.
 
-    Preparing prices leaves freed pieces of up to their size, which are kept, but too small for the arrays of a program.
+    Loading prices leaves freed pieces of up to their size, which are kept, but too small for the arrays of a program.
     """
     with contextlib.suppress(AttributeError, OSError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)

@@ -84,9 +84,24 @@ def market(
 ) -> Market:
     """Makes the market from prices, (T, n). The prefix sums are computed here, once per data set."""
     log_prices = np.log(prices / prices[0])
-    summed = np.cumsum(log_prices, axis=0, dtype=np.longdouble).astype(np.float64)
+    summed = _prefix_sums(log_prices)
     seen = None if oracle is None else device_array(oracle)
     return Market(device_array(prices), device_array(log_prices), device_array(summed), seen, orders)
+
+
+_BLOCK = 2**13  # rows: a small piece of memory that is used again and again
+
+
+def _prefix_sums(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Returns the prefix sums along the first axis, (T, n), with more digits than the result has."""
+    sums = np.empty_like(values)
+    total = np.zeros(values.shape[1:], np.longdouble)
+    for begin in range(0, len(values), _BLOCK):
+        part = values[begin : begin + _BLOCK].astype(np.longdouble)
+        part[0] += total
+        np.cumsum(part, axis=0, out=part)
+        sums[begin : begin + _BLOCK], total = part, part[-1]
+    return sums
 
 
 def with_noise(seen: Market, noise: float, key: Array) -> Market:

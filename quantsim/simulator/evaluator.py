@@ -54,6 +54,9 @@ FloatArray = NDArray[np.float64]
 Params = Mapping[str, ArrayLike]
 
 
+_LARGE_PRICES = 2**26  # bytes
+
+
 class Evaluator:
     """Computes metrics of parameter sets over windows of prices, and their gradients.
 
@@ -118,7 +121,8 @@ class Evaluator:
         check_own_pools(experiment, self.setup, self.rates)
         if said := check_own_rules(experiment, self.setup, self.prices.prices, has_oracle=has_oracle):
             self.notes["cautions"] = [*self.notes.get("cautions", ()), *said]
-        release_freed_memory()
+        if self.prices.prices.nbytes > _LARGE_PRICES:
+            release_freed_memory()
 
     def _seen(self, prices: Prices, begin: int, end: int) -> FloatArray:
         """Returns the cut prices, (T, n); with ``published_look_ahead``, followed by the next bar if the data has one."""
