@@ -62,20 +62,9 @@ class Accelerated:
     """The associative forms of a study, as functions of the number of sets and the precision."""
 
     def __init__(self, n_tokens: int, fees: bool, days: int) -> None:
-        from inputs import FEE, synthetic_prices
+        from inputs import synthetic_study
 
-        prices = synthetic_prices((WARM_UP_DAYS + days) * 1440, n_tokens)
-        begin, end = prices.times[WARM_UP_DAYS * 1440], prices.times[-1] + np.timedelta64(60, "s")
-        study = quantsim.Experiment.from_dict(
-            {
-                "data": {"tokens": list(prices.tokens)},
-                "periods": {"train_start": str(begin), "train_end": str(end)},
-                "pool": {"rule": "momentum"},
-                "update": {"max_memory_days": float(WARM_UP_DAYS)},
-                "fees": {"swap_fee": FEE if fees else 0.0},
-                "parameters": {"memory_days": 10.0, "k_per_day": 20.0},
-            }
-        )
+        study, prices = synthetic_study(n_tokens, days, WARM_UP_DAYS, fees=fees)
         self.evaluator = quantsim.Evaluator(study, prices, scan_mode="associative")
 
     def calls(self, n_sets: int, dtype: str) -> tuple[Callable[[], Any], Callable[[], Any]]:

@@ -79,6 +79,23 @@ def synthetic_prices(n_bars: int, n_tokens: int) -> Prices:
     return Prices(times, np.exp(prices, out=prices), names, 1)
 
 
+def synthetic_study(n_tokens: int, days: int, warm_up_days: int, *, fees: bool) -> tuple[Experiment, Prices]:
+    """Momentum on ``days`` of synthetic minutes after ``warm_up_days``, as a study with its prices."""
+    prices = synthetic_prices((warm_up_days + days) * 1440, n_tokens)
+    begin, end = prices.times[warm_up_days * 1440], prices.times[-1] + np.timedelta64(60, "s")
+    study = Experiment.from_dict(
+        {
+            "data": {"tokens": list(prices.tokens)},
+            "periods": {"train_start": str(begin), "train_end": str(end)},
+            "pool": {"rule": "momentum"},
+            "update": {"max_memory_days": float(warm_up_days)},
+            "fees": {"swap_fee": FEE if fees else 0.0},
+            "parameters": {"memory_days": 10.0, "k_per_day": 20.0},
+        }
+    )
+    return study, prices
+
+
 def splits_study(folder: Path, n_tokens: int) -> Experiment:
     """Four months of training, one of validation, one of test, with fees; 263 520 bars."""
     tokens = ", ".join(f'"{token}"' for token in TOKENS[:n_tokens])

@@ -93,22 +93,11 @@ class Memory:
 
 def calls_of(point: Point) -> dict[str, Callable[[], Any]]:
     """What is measured at a point: a metric of all sets, and its gradient."""
-    from inputs import FEE, METRIC, spread_sets, synthetic_prices
+    from inputs import METRIC, spread_sets, synthetic_study
 
-    from quantsim import Evaluator, Experiment
+    from quantsim import Evaluator
 
-    prices = synthetic_prices((WARM_UP_DAYS + point.days) * 1440, point.n_tokens)
-    begin, end = prices.times[WARM_UP_DAYS * 1440], prices.times[-1] + np.timedelta64(60, "s")
-    study = Experiment.from_dict(
-        {
-            "data": {"tokens": list(prices.tokens)},
-            "periods": {"train_start": str(begin), "train_end": str(end)},
-            "pool": {"rule": "momentum"},
-            "update": {"max_memory_days": float(WARM_UP_DAYS)},
-            "fees": {"swap_fee": FEE if point.fees else 0.0},
-            "parameters": {"memory_days": 10.0, "k_per_day": 20.0},
-        }
-    )
+    study, prices = synthetic_study(point.n_tokens, point.days, WARM_UP_DAYS, fees=point.fees)
     evaluator = Evaluator(study, prices)
     sets = spread_sets(study, point.n_sets)
     first, n_bars = evaluator.splits["train"]

@@ -1,7 +1,7 @@
 """Objects that a study is given in Python instead of a name, and the hash of their source.
 
-A rule, fee rule or pool object has the name ``object:NAME@HASH`` in the study. A stored study has only this name. It runs
-nothing: whoever uses it again must give the object again, and its hash must be the same.
+A rule, fee rule or pool object has the name ``object:NAME@HASH`` in the study. A stored study has only this name. To use it
+again, a program must give the object again, with the same hash.
 """
 
 from __future__ import annotations

@@ -170,7 +170,8 @@ class IndexedQMCSampler(QMCSampler):
 class BatchTPESampler(TPESampler):
     """Optuna's TPE sampler, which computes once what the trials of a batch share. It draws the same values.
 
-    The finished trials must be the same wherever their number and the last of them are. The running ones come after them.
+    Trials are split once for each number of finished trials and number of the last one, so these must determine the finished
+    trials. Running trials must come after them; otherwise Optuna's own code draws.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -179,7 +180,7 @@ class BatchTPESampler(TPESampler):
         self._of_batch: _SplitTrials | None = None
 
     def reseed(self, seed: int) -> None:
-        """Has the sampler draw as a new one of that seed would."""
+        """Seeds the random numbers, so that the sampler draws as a new one with this seed."""
         self._rng.rng.seed(seed)
         self._random_sampler._rng.rng.seed(seed)
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from quantsim.storages.location import Location
     from quantsim.validation import Validation
 
-__all__ = ["DEFAULT_STORE", "Optimization", "hybrid", "search", "train"]
+__all__ = ["Optimization", "StoreLike", "hybrid", "opened", "search", "train"]
 
 RunT = TypeVar("RunT", "SearchRun", "SgdRun", "HybridRun", covariant=True)
 
@@ -337,6 +337,7 @@ def hybrid(
 
 
 def opened(store: StoreLike) -> CheckpointStore:
+    """Returns a checkpoint store as it is, and opens a location; creates the store if there is none."""
     return store if isinstance(store, CheckpointStore) else CheckpointStore(store)
 
 
@@ -344,8 +345,8 @@ def _human(experiment: Experiment, start: StartLike) -> Mapping[str, Any]:
     """Returns a set in human units, which a search space takes."""
     if isinstance(start, Start | Checkpoint):
         return start.human
-    return {name: values.tolist() for name, values in experiment.human_parameters(
-        experiment.initial_parameters(start)).items()}  # fmt: skip
+    human = experiment.human_parameters(experiment.initial_parameters(start))
+    return {name: values.tolist() for name, values in human.items()}
 
 
 def _raw(start: StartLike) -> Mapping[str, Any]:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from quantsim.api.display import as_html
-from quantsim.api.optimization import DEFAULT_STORE, StoreLike, opened
+from quantsim.api.optimization import StoreLike, opened
 from quantsim.api.progress import Progress, showing
 from quantsim.checkpoints import CheckpointStore
 from quantsim.checkpoints.methods import SelectionMethod
 from quantsim.config import Experiment
+from quantsim.defaults import DEFAULT_STORE
 from quantsim.out_of_sample import (
     Comparison,
     FoldProgress,
@@ -101,7 +102,11 @@ class WalkForwardResult:
         return walk_forward_figure(self.outcome)
 
     def compare(self, other: WalkForwardResult) -> Comparison:
-        """Compares two drivers on the same folds."""
+        """Compares two drivers on the same folds.
+
+        Raises:
+            ConfigError: the folds differ.
+        """
         return compare_outcomes({one.outcome.trainer: one.outcome for one in (self, other)})
 
     def __repr__(self) -> str:
@@ -147,10 +152,10 @@ def walk_forward(
         driver: what trains; "random" is a search with the random sampler, "fixed" the study's own parameters.
         scheme: whether the training window moves ("rolling") or grows ("anchored").
         folds: number of folds; default: 4.
-        train_days: length of a training window.
-        test_days: length of a test window.
-        step_days: distance of successive folds; default: ``test_days``.
-        validation_days: length of a validation window; 0 for none.
+        train_days: length of a training window, in days.
+        test_days: length of a test window, in days.
+        step_days: distance between successive folds, in days; default: ``test_days``.
+        validation_days: length of a validation window, in days; 0 for none.
         evaluations: evaluations of the objective in each fold; default: those of the study.
         method: selection method; default: ``best_validation``, or ``best_train`` without validation data.
         jobs: number of folds that are trained at the same time; it does not affect results.

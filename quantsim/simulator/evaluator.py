@@ -49,10 +49,8 @@ from quantsim.simulator.varying import Varying, load_varying
 
 __all__ = ["Evaluator"]
 
-
 FloatArray = NDArray[np.float64]
 Params = Mapping[str, ArrayLike]
-
 
 _LARGE_PRICES = 2**26  # bytes
 
@@ -215,8 +213,8 @@ class Evaluator:
 
         More than :attr:`sets_per_call` sets are cut into calls of that many, which share one compiled program. They run at the
         same time, on :func:`~quantsim.threads.thread_count` threads, or fewer if they would exceed
-        :func:`~quantsim.memory.memory_budget`. Results do not depend on either to the last bit. Several threads may call this
-        method at the same time.
+        :func:`~quantsim.memory.memory_budget`. Neither changes a bit of the results. Several threads may call this method at
+        the same time.
 
         Args:
             sets: raw name → (S, m), complete.

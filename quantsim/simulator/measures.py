@@ -33,7 +33,7 @@ def objective_periods(plan: Plan) -> list[Period]:
 
 
 def reported_periods(plan: Plan) -> list[Period]:
-    """Returns the same and the whole window, whose daily returns are reported."""
+    """Returns :func:`objective_periods`, and the whole window, whose daily returns are reported."""
     return list(dict.fromkeys([*objective_periods(plan), Period(0, plan.shape.n_bars)]))
 
 

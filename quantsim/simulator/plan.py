@@ -87,17 +87,13 @@ class Plan:
         return setup.n_tokens * (self.shape.n_bars if by_bar else -(-self.shape.n_bars // setup.chunk_bars))
 
     @property
-    def maps_lanes(self) -> bool:
-        """Whether parameter sets and windows are passes over every bar, which gain nothing from ``vmap`` on a CPU."""
-        return self.every_bar and self.setup.scan_mode != "associative"
-
-    @property
     def lanes_at_once(self) -> int:
         """The largest number of parameter sets or windows that run vectorised; the others follow, batch after batch.
 
-        A kernel spreads its lanes over threads, but the arrays of all lanes take memory.
+        A loop over every bar gains nothing from ``vmap`` on a CPU. A kernel spreads its lanes over threads, but the arrays of
+        all lanes take memory.
         """
-        if not self.maps_lanes:
+        if not self.every_bar or self.setup.scan_mode == "associative":
             return sys.maxsize
         if self.path is not Path.FEES or not _runs_in_kernel(self.setup):
             return 1

@@ -21,24 +21,6 @@ ONE_STORED = sorted(set(STORED) & set(ONE_METRIC))
 SPLIT_OF = {"best_train": "train", "best_validation": "validation", "best_test": "test"}
 
 
-def test_methods():
-    assert set(SELECTION_METHODS) == {
-        "last",
-        "best_train",
-        "best_validation",
-        "plateau",
-        "validation_lower",
-        "train_and_validation",
-        "consistent",
-        "best_test",
-        "best_train_min_test",
-        "best_test_min_train",
-        "best_train_per_set",
-        "pareto_front",
-        "balanced",
-    }
-
-
 def metric_of(method):
     return ("m", "-m") if method in FRONT_METHODS else "m"
 

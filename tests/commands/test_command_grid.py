@@ -73,7 +73,6 @@ def test_cells_that_fail_are_counted_with_the_reason(cli):
         (("--axis", "memory_days[SUI]=1:5:4"), "memory_days[BTC], memory_days[ETH]"),
         (("--axis", "memory_days=1:5:4", "--axis", "memory_days[ETH]=1:5:4"), "axes memory_days and memory_days[ETH]"),
         (("--metric", "daily_shrpe"), "did you mean 'daily_sharpe'?"),
-        (("--block", "4"), "No such option: --block"),
         (("--csv", "cells.xlsx"), ".csv or .parquet"),
         (("--plot", "nowhere/map.png"), "there is no folder"),
         ((*AXES, "--axis", "k_per_day[BTC]=1:5:2", "--plot", "map.png"), "--plot draws one or two axes, not 3"),

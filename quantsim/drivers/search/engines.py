@@ -61,7 +61,12 @@ class Threads:
     """Threads of this process, which share one compiled evaluator. They run in parallel, because JAX releases the GIL."""
 
     def __init__(self, evaluator: Evaluates, n_threads: int) -> None:
-        """With one thread, too, trials are asked for and stored in the thread of the caller while others are evaluated."""
+        """Makes a pool of threads. The thread of the caller asks for trials and stores them while the pool evaluates others.
+
+        Args:
+            evaluator: evaluates the calls.
+            n_threads: number of threads of the pool, at least one.
+        """
         self._evaluate = functools.partial(run, evaluator)
         self._n_threads = n_threads
         self._pool = ThreadPoolExecutor(n_threads)  # starts threads when it needs them

@@ -58,7 +58,7 @@ class Outcomes:
         """Yields trials with their outcomes, in order, as soon as they are known.
 
         Args:
-            asked: running trials, of which an iterator may only ask when it is asked for them.
+            asked: running trials. An iterator may ask the sampler for each trial when it is taken.
             suspect: whether the process that evaluated them before ended; one of them may be the cause, by a crash or for
                 want of memory. Each is then evaluated alone, and fails when that has ended the process
                 :data:`MOST_ATTEMPTS` times.

@@ -1,4 +1,4 @@
-"""Finds price files: in folders, in archives with many files, and which token the name of a file says."""
+"""Finds price files in folders and archives, and the token in the name of a file."""
 
 from __future__ import annotations
 
@@ -18,24 +18,12 @@ from quantsim.prices.names import base_of, is_dollar
 
 __all__ = ["Found", "find_files", "says_another_token", "token_of_file"]
 
+# fmt: off
 _EXCHANGES = (
-    *("binance", "binanceus", "bitfinex", "bitget", "bitstamp", "bittrex", "bybit", "coinbase", "coinbasepro"),
-    *(
-        "cryptocom",
-        "gate",
-        "gateio",
-        "gemini",
-        "htx",
-        "huobi",
-        "hyperliquid",
-        "kraken",
-        "kucoin",
-        "mexc",
-        "okex",
-        "okx",
-    ),
-    *("poloniex",),
+    "binance", "binanceus", "bitfinex", "bitget", "bitstamp", "bittrex", "bybit", "coinbase", "coinbasepro", "cryptocom",
+    "gate", "gateio", "gemini", "htx", "huobi", "hyperliquid", "kraken", "kucoin", "mexc", "okex", "okx", "poloniex",
 )
+# fmt: on
 _WORDS = (*_EXCHANGES, "candles", "klines", "ohlc", "ohlcv", "ohlcvt", "prices", "spot", "daily", "hourly", "minute")
 _INTERVAL_OR_DATE = re.compile(r"\d+(s|m|min|minute|minutes|h|hour|d|day|w)?", re.IGNORECASE)
 _MOST_BYTES = 4 * 2**30  # of a member of an archive
@@ -108,13 +96,13 @@ def find_files(paths: Sequence[Path]) -> list[Found]:
 
 
 def token_of_file(stem: str) -> str:
-    """Returns the token that the name of a file says.
+    """Returns the token in the name of a file.
 
     Exchanges, bar lengths and dates do not count: ``BTCUSDT-1m-2024-01``, ``XBTUSD_1``, ``BTC_USDT-5m`` and
     ``Binance_BTCUSDT_1h`` are all BTC.
 
     Raises:
-        PriceError: the name says no token, several, or a price that is not in dollars.
+        PriceError: the name has no token, several, or a price that is not in dollars.
     """
     parts = _parts(stem)
     if len(parts) == 2 and is_dollar(parts[1]):
@@ -128,7 +116,7 @@ def token_of_file(stem: str) -> str:
 
 
 def says_another_token(stem: str, tokens: Collection[str]) -> bool:
-    """Whether the name of a file clearly says a token that is none of these: ``ETHUSDT-1m`` or ``SOL``, but not ``closes``."""
+    """Whether the name of a file has a token that is none of these: ``ETHUSDT-1m`` or ``SOL`` has one, ``closes`` has none."""
     parts = _parts(stem)
     ticker = len(parts) == 1 and parts[0].isupper()
     pair = len(parts) == 2 and is_dollar(parts[1])

@@ -71,10 +71,10 @@ def import_prices(
 
     Args:
         paths: files, folders and archives, in order of preference.
-        folder: where ``BTC.parquet`` and so on are written. Its stamps are the ends of bars, whatever the files' are.
-        tokens: the tokens to import; None for all. Files whose names say another token are not read.
-        token: the token of all files, if their names do not say it.
-        stamps: what the stamps of files mark that do not state it: the ``"start"`` or the ``"end"`` of bars.
+        folder: where ``BTC.parquet`` and so on are written, stamped at the ends of bars.
+        tokens: the tokens to import; None for all. Files with another token in their names are not read.
+        token: the token of all files, if it is not in their names.
+        stamps: ``"start"`` or ``"end"`` of bars, for files that do not state what their stamps mark.
         bar_minutes: bar length of the files to import, in minutes. Files of other bar lengths are skipped.
         overwrite: whether to replace files of the same tokens in the folder.
         progress: called after each file.
