@@ -44,7 +44,7 @@ class Row:
     Attributes:
         title: what is timed.
         work: its name in ``workloads.py``.
-        unit: unit of the value. A ratio over the loop is the better the smaller; one of a single core, the larger.
+        unit: unit of the value. A smaller ratio over the loop is better, and a larger ratio over one core.
         target: value to reach; None for none.
         reference: work that a ratio is over; None where the value is no ratio.
     """

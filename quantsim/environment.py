@@ -88,10 +88,10 @@ _COLLECT_AFTER, _DEFAULTS = 10_000, (700, 2_000)  # new objects; the defaults of
 
 
 def collect_less_often() -> None:
-    """Lets Python look for unreachable cycles less often, unless its thresholds are set already.
+    """Makes Python run its garbage collector less often, unless its thresholds are set already.
 
-    Imports and traced programs make more than a million objects, which stay. By default, Python looks through all of them a
-    dozen times before a command has begun to work: a tenth of the processor time of a first run.
+    Imports and traced programs make more than a million objects that stay. By default, the collector goes through all of them
+    a dozen times before a command begins to work, which takes a tenth of the processor time of a first run.
     """
     if gc.get_threshold()[0] in _DEFAULTS:
         gc.set_threshold(_COLLECT_AFTER)

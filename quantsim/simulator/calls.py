@@ -53,10 +53,15 @@ def call_width(plans: Iterable[Plan], least_values: int = 0) -> int:
 
 
 def cut(n_lanes: int, width: int, *, fill: bool = False) -> list[NDArray[np.int64]]:
-    """Returns the indices of the lanes of each call. All calls have the same number, so that one compiled program serves them.
+    """Returns the indices of the lanes of each call, (W,). All calls have as many lanes, so that they share a compiled program.
 
     Calls are filled up with the last lane. Fewer lanes than ``width`` are one call of as many lanes as the next power of two,
-    so that few programs serve all numbers of lanes; with ``fill``, of ``width`` lanes, so that one does.
+    so that few programs serve all numbers of lanes.
+
+    Args:
+        n_lanes: number of lanes.
+        width: number of lanes of a full call.
+        fill: whether to fill up a single call to ``width`` lanes, too, so that one program serves all numbers of lanes.
     """
     if n_lanes <= 1 and not fill:
         return [np.arange(n_lanes)]

@@ -31,8 +31,8 @@ class Objective:
         markets: prices; for the mean over prices and reversed prices, followed by the reversed ones.
         rates: fees and costs.
         benchmarks: values of the benchmark for each of ``markets``; see :meth:`for_windows`.
-        n_windows: number of windows, if all calls have equally many; static. Several sets run vectorised if all their windows
-            may.
+        n_windows: number of windows of a call, if it is the same for all calls; static. It limits the number of sets that run
+            vectorised.
     """
 
     plan: Plan = field(metadata={"static": True})
@@ -65,7 +65,7 @@ class Objective:
         return self.plan.metrics[0] if self.plan.objective is None else OBJECTIVE
 
     def map_sets(self, function: Callable[[Any], Any], sets: Any) -> Any:
-        """Maps over the leading axis of a pytree of parameter sets, vectorised or sequentially, whichever is faster."""
+        """Maps over the leading axis of a pytree of parameter sets, (S, ...), in batches; see :attr:`Plan.lanes_at_once`."""
         return lanes(function, sets, at_once=max(1, self.plan.lanes_at_once // self.n_windows))
 
     def for_windows(self, starts: Array) -> Objective:

@@ -120,7 +120,7 @@ def run(evaluator: Evaluates, call: Call) -> tuple[Result, ...]:
     """Evaluates the sets of a call, in order. Errors become results, so a set that fails does not affect the others.
 
     The lanes of one call do not touch one another, and its width is fixed, so a set has the same metrics to the last bit
-    in whatever call it stands.
+    in any call.
     """
     if call.width > 1:
         try:
