@@ -43,7 +43,7 @@ def prices(
     ] = "end",
     verbose: Verbose = False,
 ) -> None:
-    """Lists tokens, range, bar length, and every gap with its place and length; or imports files."""
+    """Lists tokens, range, bar length, and every gap with its place and length. Also imports and downloads prices."""
     if context.invoked_subcommand is not None:
         return
     from quantsim.prices import available
