@@ -7,6 +7,7 @@ again, a program must give the object again, with the same hash.
 from __future__ import annotations
 
 import dataclasses
+import dis
 import enum
 import functools
 import hashlib
@@ -95,6 +96,7 @@ def _parts(value: Any, whole: Any, seen: set[int]) -> Iterator[str]:
             seen.add(id(value))
             yield _source(value, whole)
             if isinstance(value, FunctionType):
+                yield _place(value.__code__)
                 yield from _parts([value.__defaults__, value.__kwdefaults__, _used(value)], whole, seen)
             if isinstance(value, type):
                 methods = [getattr(one, "__func__", one) for one in vars(value).values()]
@@ -104,6 +106,7 @@ def _parts(value: Any, whole: Any, seen: set[int]) -> Iterator[str]:
         for name, part in _inside(value, whole):
             yield name
             yield from _parts(part, whole, seen)
+        yield "end"  # or ((1,), 2) would be ((1, 2),)
 
 
 def _inside(value: Any, whole: Any) -> Iterator[tuple[str, Any]]:
@@ -142,6 +145,15 @@ def _source(value: Any, whole: Any) -> str:
         ) from error
 
 
+def _place(code: CodeType) -> str:
+    """Says which one of several functions on the same lines code is, by its first column; empty unless it is a lambda."""
+    if code.co_name != "<lambda>":
+        return ""
+    places = [(line, column) for line, _, column, _ in code.co_positions() if line and column]
+    line, column = min(places, default=(code.co_firstlineno, 0))
+    return f"{line - code.co_firstlineno}:{column}"
+
+
 def _used(function: FunctionType) -> dict[str, Any]:
     """Returns the values that a function uses from outside: name → value."""
     names = set(_names(function.__code__))
@@ -154,8 +166,13 @@ def _used(function: FunctionType) -> dict[str, Any]:
     return used
 
 
+_LOADS = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"})
+"""Instructions that read global variables; ``co_names`` also has the names of attributes, such as ``observed.prices``."""
+
+
 def _names(code: CodeType) -> Iterator[str]:
-    yield from code.co_names
+    """Yields the names of the global variables that code reads."""
+    yield from (one.argval for one in dis.get_instructions(code) if one.opname in _LOADS)
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             yield from _names(constant)

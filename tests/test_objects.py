@@ -83,6 +83,18 @@ def test_the_hash_covers_all_that_decides_the_outputs(monkeypatch: pytest.Monkey
     assert len({own, *digests}) == 1 + len(others) + 2
 
 
+def test_the_hash_tells_functions_on_one_line_and_nested_values_apart() -> None:
+    one, other = (lambda params, observed, settings: 1.0 * observed.prices), (lambda *given: 2.0 * given[1].prices)
+    assert digest_of_object(rule(one)) != digest_of_object(rule(other))
+    assert digest_of_object(rule(scaled(((1,), 2)))) != digest_of_object(rule(scaled(((1, 2),))))
+
+
+def test_the_hash_does_not_cover_variables_that_are_named_like_an_attribute(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = digest_of_object(rule(scaled(1.0)))
+    monkeypatch.setitem(globals(), "prices", object())  # scaled reads observed.prices
+    assert digest_of_object(rule(scaled(1.0))) == own
+
+
 def test_what_has_no_hash_is_refused() -> None:
     with pytest.raises(ConfigError, match="'calm' uses a value of type object, which has no hash"):
         digest_of_object(rule(scaled(object())))
