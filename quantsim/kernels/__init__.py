@@ -1,7 +1,7 @@
 """Compiled kernels for sequential computations on the CPU.
 
-XLA runs a loop of many tiny steps at about 90 ns a step, whatever the step does; a compiled loop takes a third of that, and
-lanes on several threads a part of it. A kernel is a plain function that numba compiles. XLA calls it through its foreign
+XLA runs a loop of many tiny steps at about 90 ns a step, even if a step does little. A compiled loop takes a third of that, and
+its lanes run on several threads. A kernel is a plain function that numba compiles. XLA calls it through its foreign
 function interface, so it works inside ``jit``, inside compiled loops and under ``vmap``, without copies.
 """
 

@@ -20,7 +20,6 @@ __all__ = [
     "VERSION",
     "answer_version",
     "asks_for_version",
-    "at_address",
     "attribute",
     "call",
     "error",
@@ -92,16 +91,6 @@ def _half_word(_: Any, address: Any, position: Any) -> Any:
         return builder.sext(builder.load(builder.bitcast(place, _HALF_WORD.as_pointer())), _WORD)
 
     return types.int64(types.int64, types.int64), generate
-
-
-@intrinsic
-def at_address(_: Any, address: Any) -> Any:
-    """Returns an address as a pointer to float64."""
-
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        return builder.inttoptr(values[0], context.get_value_type(signature.return_type))
-
-    return types.CPointer(types.float64)(types.int64), generate
 
 
 @intrinsic

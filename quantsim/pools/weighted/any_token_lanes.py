@@ -10,19 +10,17 @@ import numpy as np
 from numba import njit
 
 from quantsim.kernels.operands import clear, get, length, put, row, values
-from quantsim.pools.weighted.growth_lanes import growth, log_growth
+from quantsim.pools.weighted.trade_lanes import ARB_FEE, BAND, GAIN, GAS, N_COSTS, NOISE, SWAP_FEE, growth, log_growth
 
 __all__ = ["adjoint", "forward"]
 
-_BAND, _GAIN, _NOISE, _SWAP_FEE, _ARB_FEE, _GAS = range(6)  # columns of the costs
-_N_COSTS = 6
 _MOST_ITERATIONS = 100
 
 
 @njit(forceinline=True, error_model="numpy")
 def _find_moves(n, state, prices, weights, logs, cost, levels, moves):
     """Computes a trade: moves of log reserves, positive for tokens that come in; returns whether there is one."""
-    band = get(cost, _BAND)
+    band = get(cost, BAND)
     low, high, last, first, total = np.inf, -np.inf, 0, 0, band
     for i in range(n):
         u = get(state, i) + (get(prices, i) - get(logs, i))
@@ -61,8 +59,8 @@ def _find_moves(n, state, prices, weights, logs, cost, levels, moves):
         for i in range(n):
             u = get(levels, i)
             put(moves, i, max(better - band - u, 0.0) + min(better - u, 0.0))
-        if get(cost, _GAS) > 0.0:
-            trades = _profit(n, state, prices, cost, moves) >= get(cost, _GAS)
+        if get(cost, GAS) > 0.0:
+            trades = _profit(n, state, prices, cost, moves) >= get(cost, GAS)
     return trades
 
 
@@ -73,16 +71,16 @@ def _profit(n, state, prices, cost, moves):
     for i in range(n):
         value = np.exp(get(state, i) + get(prices, i)) * np.expm1(get(moves, i))
         if value > 0.0:
-            paid += value / (1.0 - get(cost, _SWAP_FEE))
+            paid += value / (1.0 - get(cost, SWAP_FEE))
         else:
             received -= value
-    return received - paid - 0.5 * get(cost, _ARB_FEE) * (received + paid)
+    return received - paid - 0.5 * get(cost, ARB_FEE) * (received + paid)
 
 
 @njit(forceinline=True, error_model="numpy")
 def _apply(n, state, prices, cost, moves):
     """Changes log reserves by a trade and the noise trades that follow it; returns the value of its effective input."""
-    volume, gain, noise = 0.0, get(cost, _GAIN), get(cost, _NOISE)
+    volume, gain, noise = 0.0, get(cost, GAIN), get(cost, NOISE)
     for i in range(n):
         r, move = get(state, i), get(moves, i)
         if move > 0.0:
@@ -115,7 +113,7 @@ def forward(operands):
     put(volumes, 0, 0.0)
     for t in range(1, n_bars):
         state, price = row(path, t, n), row(prices, t, n)
-        cost = row(costs, t if varying else 0, _N_COSTS)
+        cost = row(costs, t if varying else 0, N_COSTS)
         for i in range(n):
             put(state, i, get(state - 8 * n, i))
         volume = 0.0
@@ -135,7 +133,7 @@ def _add(address, position, value):
 @njit(error_model="numpy")
 def _pull_noise(n, state, prices, cost, moves, bars, of_prices, of_cost):
     """Does the part of :func:`_pull` for the noise trades; returns what it adds to the cotangent of the volume."""
-    gain, noise = get(cost, _GAIN), get(cost, _NOISE)
+    gain, noise = get(cost, GAIN), get(cost, NOISE)
     volume, value, level = 0.0, 0.0, 0.0  # all reserves grow by 1 + noise · volume / value
     for i in range(n):
         before, grown = np.exp(get(state, i) + get(prices, i)), np.expm1(get(moves, i))
@@ -143,7 +141,7 @@ def _pull_noise(n, state, prices, cost, moves, bars, of_prices, of_cost):
         value += before * (1.0 + (gain if grown > 0.0 else 1.0) * grown)
         level += get(bars, i)
     level /= value + noise * volume
-    _add(of_cost, _NOISE, level * volume)
+    _add(of_cost, NOISE, level * volume)
     for i in range(n):
         before, grown = np.exp(get(state, i) + get(prices, i)), np.expm1(get(moves, i))
         of_log = -level * noise * volume / value * before * (1.0 + (gain if grown > 0.0 else 1.0) * grown)
@@ -155,8 +153,8 @@ def _pull_noise(n, state, prices, cost, moves, bars, of_prices, of_cost):
 @njit(error_model="numpy")
 def _pull(n, state, prices, weights, cost, moves, bars, of_volume, of_prices, of_weights, of_cost):
     """Turns the cotangents of the log reserves after a trade, ``bars``, into those before it, and adds the others."""
-    gain = get(cost, _GAIN)
-    if get(cost, _NOISE) > 0.0:
+    gain = get(cost, GAIN)
+    if get(cost, NOISE) > 0.0:
         of_volume += _pull_noise(n, state, prices, cost, moves, bars, of_prices, of_cost)
     total, entering, level = 0.0, 0.0, 0.0
     for i in range(n):
@@ -166,14 +164,14 @@ def _pull(n, state, prices, weights, cost, moves, bars, of_volume, of_prices, of
         if move > 0.0:
             grown = growth(move)
             share = of_move / (1.0 + gain * grown)
-            _add(of_cost, _GAIN, share * grown)
+            _add(of_cost, GAIN, share * grown)
             of_move = share * gain * (1.0 + grown)
             if of_volume != 0.0:
                 of_value = of_volume * np.exp(get(state, i) + get(prices, i))
                 of_move += of_value * (1.0 + grown)
                 _add(bars, i, of_value * grown)
                 _add(of_prices, i, of_value * grown)
-            _add(of_cost, _BAND, -of_move)
+            _add(of_cost, BAND, -of_move)
             entering += weight
         total += weight
         level += of_move
@@ -182,7 +180,7 @@ def _pull(n, state, prices, weights, cost, moves, bars, of_volume, of_prices, of
         _add(of_prices, i, -of_move)
         _add(of_weights, i, of_move / weight)
     level /= total
-    _add(of_cost, _BAND, level * entering)
+    _add(of_cost, BAND, level * entering)
     for i in range(n):
         move = get(moves, i)
         if move != 0.0:
@@ -212,7 +210,7 @@ def adjoint(operands):
     state, moves = row(levels, 1, n), row(levels, 3, n)
     clear(of_prices, n_bars * n)
     clear(of_weights, length(operands, 1, 0) * n)
-    clear(of_costs, n_costs * _N_COSTS)
+    clear(of_costs, n_costs * N_COSTS)
     for i in range(n):
         put(bars, i, get(row(of_path, n_bars - 1, n), i))
     for t in range(n_bars - 1, 0, -1):
@@ -224,7 +222,7 @@ def adjoint(operands):
             put(state, i, r)
             put(state, n + i, r)
         if traded:
-            now = row(0, t if n_costs > 1 else 0, _N_COSTS)
+            now = row(0, t if n_costs > 1 else 0, N_COSTS)
             done = 0  # bits of the trades that happened
             for event in range(2 if moving else 1):
                 at, of = row(0, t - 1 + event if moving else 0, n), row(0, event, n)

@@ -30,7 +30,7 @@ def kernel_pass(initial: Array, log_prices: Array, weights: Array, rates: FeeRat
         weights: (T, n) weights, or (1, n) if they never move.
         rates: fees and costs, () or (T,).
     """
-    columns = (
+    columns = (  # in the order of trade_lanes.py
         band(rates),
         pool_gain(rates),
         rates.noise_trader_ratio * kept_fee(rates),

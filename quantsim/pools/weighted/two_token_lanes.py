@@ -9,12 +9,9 @@ import numpy as np
 from numba import njit
 
 from quantsim.kernels.operands import clear, get, length, put, row, values
-from quantsim.pools.weighted.growth_lanes import growth, log_growth
+from quantsim.pools.weighted.trade_lanes import ARB_FEE, BAND, GAIN, GAS, N_COSTS, NOISE, SWAP_FEE, growth, log_growth
 
 __all__ = ["adjoint", "forward"]
-
-_BAND, _GAIN, _NOISE, _SWAP_FEE, _ARB_FEE, _GAS = range(6)  # columns of the costs
-_N_COSTS = 6
 
 
 @njit(error_model="numpy")
@@ -29,29 +26,29 @@ def _moves(x, band, w_a, w_b):
 @njit(error_model="numpy")
 def _pays(v_in, v_out, rise, fall, cost):
     """Whether the arbitrageur's profit covers the fixed cost of a trade."""
-    paid = v_in * np.expm1(rise) / (1.0 - get(cost, _SWAP_FEE))
+    paid = v_in * np.expm1(rise) / (1.0 - get(cost, SWAP_FEE))
     received = -v_out * np.expm1(fall)
-    return not received - paid - 0.5 * get(cost, _ARB_FEE) * (received + paid) < get(cost, _GAS)  # nor if it is nan
+    return not received - paid - 0.5 * get(cost, ARB_FEE) * (received + paid) < get(cost, GAS)  # nor if it is nan
 
 
 @njit(error_model="numpy")
 def _trade(a, b, p_a, p_b, w_a, w_b, x, cost):
     """Returns the log reserves after a trade outside the band, and the value of its effective input."""
-    rise, fall = _moves(x, get(cost, _BAND), w_a, w_b)
+    rise, fall = _moves(x, get(cost, BAND), w_a, w_b)
     out_a = x > 0.0
     v_in = np.exp(b + p_b) if out_a else np.exp(a + p_a)
-    if get(cost, _GAS) > 0.0:
+    if get(cost, GAS) > 0.0:
         v_out = np.exp(a + p_a) if out_a else np.exp(b + p_b)
         if not _pays(v_in, v_out, rise, fall, cost):
             return a, b, 0.0
-    more = log_growth(rise, get(cost, _GAIN))
+    more = log_growth(rise, get(cost, GAIN))
     if out_a:
         a, b = a + fall, b + more
     else:
         a, b = a + more, b + fall
     volume = v_in * growth(rise)
-    if get(cost, _NOISE) > 0.0:
-        more = np.log1p(get(cost, _NOISE) * volume / (np.exp(a + p_a) + np.exp(b + p_b)))
+    if get(cost, NOISE) > 0.0:
+        more = np.log1p(get(cost, NOISE) * volume / (np.exp(a + p_a) + np.exp(b + p_b)))
         a, b = a + more, b + more
     return a, b, volume
 
@@ -73,11 +70,11 @@ def forward(operands):
     put(path, 0, a)
     put(path, 1, b)
     put(volumes, 0, 0.0)
-    band, ratio = get(cost, _BAND), get(ratios, 0)
+    band, ratio = get(cost, BAND), get(ratios, 0)
     for t in range(1, n_bars):
         if varying:
-            cost += 8 * _N_COSTS
-            band = get(cost, _BAND)
+            cost += 8 * N_COSTS
+            band = get(cost, BAND)
         p_a, p_b = get(prices, 2 * t), get(prices, 2 * t + 1)
         volume = 0.0
         x = a - b + (p_a - p_b - ratio)
@@ -104,14 +101,14 @@ def _pull(a, b, p_a, p_b, w_a, w_b, x, cost, l_a, l_b, l_volume):
     its volume.
     """
     out_a = x > 0.0
-    band, gain, noise = get(cost, _BAND), get(cost, _GAIN), get(cost, _NOISE)
+    band, gain, noise = get(cost, BAND), get(cost, GAIN), get(cost, NOISE)
     rise, fall = _moves(x, band, w_a, w_b)
     v_in, v_out = 0.0, 0.0
-    if noise > 0.0 or get(cost, _GAS) > 0.0 or l_volume != 0.0:
+    if noise > 0.0 or get(cost, GAS) > 0.0 or l_volume != 0.0:
         v_in, v_out = np.exp(a + p_a), np.exp(b + p_b)
         if out_a:
             v_in, v_out = v_out, v_in
-        if get(cost, _GAS) > 0.0 and not _pays(v_in, v_out, rise, fall, cost):
+        if get(cost, GAS) > 0.0 and not _pays(v_in, v_out, rise, fall, cost):
             return l_a, l_b, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     w_in, w_out, l_in, l_out = w_a, w_b, l_a, l_b
     if out_a:
@@ -162,12 +159,12 @@ def adjoint(operands):
     of_costs = values(operands, 10)
     clear(of_prices, 2 * n_bars)
     clear(of_weights, 2 * length(operands, 1, 0))
-    clear(of_costs, _N_COSTS * n_costs)
+    clear(of_costs, N_COSTS * n_costs)
     l_a, l_b = get(of_path, 2 * n_bars - 2), get(of_path, 2 * n_bars - 1)
     for t in range(n_bars - 1, 0, -1):
         a, b = get(path, 2 * t - 2), get(path, 2 * t - 1)
         if a != get(path, 2 * t) or b != get(path, 2 * t + 1):
-            now = row(0, t if n_costs > 1 else 0, _N_COSTS)
+            now = row(0, t if n_costs > 1 else 0, N_COSTS)
             cost, of_cost, of_price = costs + now, of_costs + now, row(of_prices, t, 2)
             p_a, p_b, first = get(prices, 2 * t), get(prices, 2 * t + 1), t - 1 if moving else 0
             for event in range(1 if moving else 0, -1, -1):  # the second trade, then the first one
@@ -176,18 +173,18 @@ def adjoint(operands):
                 r_a, r_b = a, b
                 if event == 1:
                     x = a - b + (p_a - p_b - get(ratios, first))
-                    if not abs(x) <= get(cost, _BAND):
+                    if not abs(x) <= get(cost, BAND):
                         v_a, v_b = get(weights, 2 * first), get(weights, 2 * first + 1)
                         r_a, r_b, _ = _trade(a, b, p_a, p_b, v_a, v_b, x, cost)
                 x = r_a - r_b + (p_a - p_b - get(ratios, first + event))
-                if not abs(x) <= get(cost, _BAND):
+                if not abs(x) <= get(cost, BAND):
                     l_a, l_b, q_a, q_b, v_a, v_b, of_band, of_gain, of_noise = _pull(
                         r_a, r_b, p_a, p_b, w_a, w_b, x, cost, l_a, l_b, get(of_volumes, t)
                     )
                     _add_pair(of_price, q_a, q_b)
                     _add_pair(of_weights + at, v_a, v_b)
                     _add_pair(of_cost, of_band, of_gain)
-                    put(of_cost, _NOISE, get(of_cost, _NOISE) + of_noise)
+                    put(of_cost, NOISE, get(of_cost, NOISE) + of_noise)
         l_a += get(of_path, 2 * t - 2)
         l_b += get(of_path, 2 * t - 1)
     put(of_initial, 0, l_a)

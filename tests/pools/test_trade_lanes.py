@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from quantsim.pools.weighted.growth_lanes import growth, log_growth
+from quantsim.pools.weighted.trade_lanes import growth, log_growth
 
 MOVES = [0.0, 1e-300, *10.0 ** np.random.default_rng(0).uniform(-12, 1, 300), 0.01, np.nextafter(0.01, 0), 3.0]
 

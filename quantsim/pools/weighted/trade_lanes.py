@@ -1,7 +1,7 @@
-"""Growth of reserves by a trade, for the compiled loops: series for small moves, which almost all are.
+"""What the compiled loops share: the columns of the costs, and the growth of reserves by a trade.
 
 A trade waits for the one before it, and calls of ``expm1`` and ``log1p`` one after the other take longer than all the rest of
-it. Both series have absolute errors below 1e-16.
+it. So small moves, which almost all are, take series. Their absolute errors are below 1e-16.
 """
 
 from __future__ import annotations
@@ -9,7 +9,11 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-__all__ = ["growth", "log_growth"]
+__all__ = ["ARB_FEE", "BAND", "GAIN", "GAS", "NOISE", "N_COSTS", "SWAP_FEE", "growth", "log_growth"]
+
+N_COSTS = 6
+BAND, GAIN, NOISE, SWAP_FEE, ARB_FEE, GAS = range(N_COSTS)
+"""Columns of the costs; :func:`quantsim.pools.weighted.fee_kernels.kernel_pass` computes them."""
 
 _SMALL = 0.01
 
