@@ -97,10 +97,10 @@ class Plan:
             return sys.maxsize
         if self.path is not Path.FEES or not _runs_in_kernel(self.setup):
             return 1
-        return max(1, _MOST_VALUES // (self.shape.n_bars * self.setup.n_tokens))
+        return max(1, _MOST_VALUES_AT_ONCE // (self.shape.n_bars * self.setup.n_tokens))
 
 
-_MOST_VALUES = 2**22
+_MOST_VALUES_AT_ONCE = 2**22
 """Of one array with a value per lane, bar and token, 32 MB; a gradient needs about ten such arrays at a time."""
 
 
