@@ -254,6 +254,24 @@ def test_no_trade_at_all() -> None:
         assert not any(np.asarray(part).any() for part in jax.tree.leaves((volume, written[1:])))
 
 
+def test_the_kernel_does_not_trade_what_rounding_puts_outside_the_band() -> None:
+    # Without a fee that stays in the pool, every trade ends on the edge of the band, and weights hold after their ramps. The
+    # width of the band decides how rounding goes, so there are many.
+    setup, (initial, log_prices, weights, rates) = case("momentum", 3, "arb_fee_alone")
+    fees = jnp.linspace(0.0005, 0.005, 40)
+
+    @jax.jit
+    def paths(fees: jax.Array) -> list[jax.Array]:
+        costs = jax.vmap(lambda fee: rates._replace(arb_fee=fee))(fees)
+        return [
+            jax.vmap(lambda cost, run=run: run(initial, log_prices, weights, cost))(costs)
+            for run in (functools.partial(fee_log_reserves, setup), lambda *given: kernel_pass(*given)[0])
+        ]
+
+    wanted, found = paths(fees)
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-12)
+
+
 @pytest.mark.parametrize("variant", ["fee", "noise_gas_protocol"])
 @pytest.mark.parametrize("n_tokens", [2, 3])
 def test_the_kernel_does_not_take_what_is_not_a_number_for_no_trade(n_tokens: int, variant: str) -> None:

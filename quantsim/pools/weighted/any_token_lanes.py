@@ -34,11 +34,11 @@ def _find_moves(n, state, prices, weights, logs, cost, levels, moves):
         for i in range(n):
             put(moves, i, np.nan)
         return True
-    trades = high - low > band
+    low += band
+    trades = low < high  # not high - low > band, which rounding can make true where no token is outside the band
     if trades:
         # The level is a root of a piecewise linear, increasing function. Newton's method finds it in a few steps, beginning
         # with the trade between two tokens, and bisection takes over where a step leaves the interval around the root.
-        low += band
         level = (get(weights, last) * low + get(weights, first) * high) / (get(weights, last) + get(weights, first))
         better = level
         for _ in range(_MOST_ITERATIONS):
@@ -55,7 +55,9 @@ def _find_moves(n, state, prices, weights, logs, cost, levels, moves):
                 high = level
             else:
                 low = level
-            level = better if low < better < high else 0.5 * (low + high)
+            before, level = level, better if low < better < high else 0.5 * (low + high)
+            if level == before:  # no number is left between the ends of the interval
+                break
         for i in range(n):
             u = get(levels, i)
             put(moves, i, max(better - band - u, 0.0) + min(better - u, 0.0))
