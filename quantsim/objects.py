@@ -135,9 +135,19 @@ def _inside(value: Any, whole: Any) -> Iterator[tuple[str, Any]]:
         )
 
 
+_sources: dict[Any, str] = {}
+"""Source of functions, by file and code, and of classes, as it was when they were hashed first.
+
+A file that was edited after its import has the source of other functions than those that run.
+"""
+
+
 def _source(value: Any, whole: Any) -> str:
+    key = (value.__code__.co_filename, value.__code__) if isinstance(value, FunctionType) else value
     try:
-        return inspect.getsource(value)
+        if key not in _sources or isinstance(value, ModuleType):
+            _sources[key] = inspect.getsource(value)
+        return _sources[key]
     except (OSError, TypeError) as error:
         raise ConfigError(
             f"the source of {value.__name__} of {whole.name!r} is not available, so a run could not say what it ran: "

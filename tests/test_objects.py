@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import functools
 import importlib
+import linecache
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ import pytest
 
 import quantsim
 from quantsim.errors import ConfigError
-from quantsim.objects import digest_of_object
+from quantsim.objects import digest_of_object, given_object, object_name
 from quantsim.parameters import common
 from quantsim.rules import Output, Rule, centre
 from quantsim.rules.momentum import RULE
@@ -93,6 +95,33 @@ def test_the_hash_does_not_cover_variables_that_are_named_like_an_attribute(monk
     own = digest_of_object(rule(scaled(1.0)))
     monkeypatch.setitem(globals(), "prices", object())  # scaled reads observed.prices
     assert digest_of_object(rule(scaled(1.0))) == own
+
+
+OF_FILE = """
+from quantsim.rules import Output, Rule
+
+def outputs(params, observed, settings):
+    return {factor} * observed.prices
+
+RULE = Rule(name="edited", description="", parameters=(), output=Output.CHANGE, outputs=outputs)
+"""
+
+
+def test_an_edited_file_has_a_new_name_when_its_code_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not before: the object that was imported from it runs the old code."""
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    file = tmp_path / "edited_rule.py"
+    file.write_text(OF_FILE.format(factor="1.0"))
+    module = importlib.import_module("edited_rule")
+    first, name = module.RULE, object_name(module.RULE)
+    file.write_text(OF_FILE.format(factor="-10.0"))
+    linecache.checkcache()
+    assert object_name(first) == name
+    importlib.reload(module)
+    assert object_name(module.RULE) != name
+    assert given_object(object_name(module.RULE)) is module.RULE
+    assert given_object(name) is first
 
 
 def test_what_has_no_hash_is_refused() -> None:
