@@ -14,6 +14,8 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from quantsim.kernels.addresses import WORD, set_word, word
+
 __all__ = [
     "FLOAT64",
     "INVALID_ARGUMENT",
@@ -26,8 +28,6 @@ __all__ = [
     "n_operands",
     "operand",
     "schedule",
-    "set_word",
-    "word",
 ]
 
 VERSION = (0, 3)
@@ -58,28 +58,8 @@ _VERSION_IN_METADATA = 1 + 2
 _ERROR_CREATE, _ERROR_DESTROY, _THREAD_POOL_SCHEDULE = 6, 8, 17
 
 
-_WORD, _HALF_WORD = ir.IntType(64), ir.IntType(32)
-
-
-@intrinsic
-def word(_: Any, address: Any, position: Any) -> Any:
-    """Returns a word of the structure at an address."""
-
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        return builder.load(builder.gep(builder.inttoptr(values[0], _WORD.as_pointer()), [values[1]]))
-
-    return types.int64(types.int64, types.int64), generate
-
-
-@intrinsic
-def set_word(_: Any, address: Any, position: Any, value: Any) -> Any:
-    """Sets a word of the structure at an address."""
-
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        builder.store(values[2], builder.gep(builder.inttoptr(values[0], _WORD.as_pointer()), [values[1]]))
-        return context.get_dummy_value()
-
-    return types.void(types.int64, types.int64, types.int64), generate
+_HALF_WORD = ir.IntType(32)
+_FUNCTION = ir.FunctionType(WORD, [WORD])
 
 
 @intrinsic
@@ -87,8 +67,8 @@ def _half_word(_: Any, address: Any, position: Any) -> Any:
     """Returns the first half of a word of the structure at an address."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        place = builder.gep(builder.inttoptr(values[0], _WORD.as_pointer()), [values[1]])
-        return builder.sext(builder.load(builder.bitcast(place, _HALF_WORD.as_pointer())), _WORD)
+        place = builder.gep(builder.inttoptr(values[0], WORD.as_pointer()), [values[1]])
+        return builder.sext(builder.load(builder.bitcast(place, _HALF_WORD.as_pointer())), WORD)
 
     return types.int64(types.int64, types.int64), generate
 
@@ -98,8 +78,7 @@ def call(_: Any, function: Any, argument: Any) -> Any:
     """Calls the C function at an address with one argument of a word; returns its result, a word."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        kind = ir.FunctionType(ir.IntType(64), [ir.IntType(64)])
-        return builder.call(builder.inttoptr(values[0], kind.as_pointer()), [values[1]])
+        return builder.call(builder.inttoptr(values[0], _FUNCTION.as_pointer()), [values[1]])
 
     return types.int64(types.int64, types.int64), generate
 
@@ -109,12 +88,11 @@ def _call_with(_: Any, function: Any, structure: Any) -> Any:
     """Calls the C function at an address with the address of a structure, given as a tuple of words; returns a word."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        kind = ir.FunctionType(ir.IntType(64), [ir.IntType(64)])
-        place = cgutils.alloca_once(builder, ir.ArrayType(ir.IntType(64), len(structure)))
+        place = cgutils.alloca_once(builder, ir.ArrayType(WORD, len(structure)))
         for position, value in enumerate(cgutils.unpack_tuple(builder, values[1])):
             builder.store(value, cgutils.gep_inbounds(builder, place, 0, position))
-        address = builder.ptrtoint(place, ir.IntType(64))
-        return builder.call(builder.inttoptr(values[0], kind.as_pointer()), [address])
+        address = builder.ptrtoint(place, WORD)
+        return builder.call(builder.inttoptr(values[0], _FUNCTION.as_pointer()), [address])
 
     return types.int64(types.int64, structure), generate
 
@@ -126,7 +104,7 @@ def _address_of(_: Any, text: Any) -> Any:
         return None
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        return builder.ptrtoint(context.insert_const_string(builder.module, text.literal_value), ir.IntType(64))
+        return builder.ptrtoint(context.insert_const_string(builder.module, text.literal_value), WORD)
 
     return types.int64(text), generate
 

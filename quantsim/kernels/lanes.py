@@ -21,7 +21,8 @@ from numba import njit, types
 from numba.extending import intrinsic
 
 from quantsim.kernels import call_frame as xla
-from quantsim.kernels.call_frame import call, set_word, word
+from quantsim.kernels.addresses import set_word, word
+from quantsim.kernels.call_frame import call
 from quantsim.kernels.kernel import MOST_KERNELS
 
 __all__ = ["SIGNATURE", "handle", "help_out", "set_entry"]

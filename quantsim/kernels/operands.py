@@ -7,15 +7,11 @@ every call, which would take longer than a step of a recursion.
 
 from __future__ import annotations
 
-from typing import Any
+from numba import njit
 
-from llvmlite import ir
-from numba import njit, types
-from numba.extending import intrinsic
+from quantsim.kernels.addresses import put, word
 
-from quantsim.kernels.call_frame import word
-
-__all__ = ["clear", "get", "length", "put", "row", "values"]
+__all__ = ["clear", "length", "row", "values"]
 
 
 @njit(inline="always", error_model="numpy")
@@ -41,27 +37,3 @@ def clear(address: int, size: int) -> None:
     """Sets values to zero."""
     for position in range(size):
         put(address, position, 0.0)
-
-
-_VALUE = ir.DoubleType()
-
-
-@intrinsic
-def get(_: Any, address: Any, position: Any) -> Any:
-    """Returns a value."""
-
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        return builder.load(builder.gep(builder.inttoptr(values[0], _VALUE.as_pointer()), [values[1]]))
-
-    return types.float64(types.int64, types.int64), generate
-
-
-@intrinsic
-def put(_: Any, address: Any, position: Any, value: Any) -> Any:
-    """Sets a value."""
-
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        builder.store(values[2], builder.gep(builder.inttoptr(values[0], _VALUE.as_pointer()), [values[1]]))
-        return context.get_dummy_value()
-
-    return types.void(types.int64, types.int64, types.float64), generate

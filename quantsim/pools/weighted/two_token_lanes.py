@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from quantsim.kernels.operands import clear, get, length, put, row, values
+from quantsim.kernels.addresses import get, put
+from quantsim.kernels.operands import clear, length, row, values
 from quantsim.pools.weighted.trade_lanes import ARB_FEE, BAND, GAIN, GAS, N_COSTS, NOISE, SWAP_FEE, growth, log_growth
 
 __all__ = ["adjoint", "forward"]
