@@ -22,6 +22,7 @@ import math
 import os
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from optuna.storages.journal import BaseJournalBackend, JournalFileBackend
 from quantsim.checkpoints.database.interrupts import interrupts_delayed
 from quantsim.errors import DriverError, reason_of
 from quantsim.optuna_private import is_within_trial
+from quantsim.storages.collector import Collector
 
 __all__ = ["Journal", "JournalFile"]
 
@@ -67,7 +69,7 @@ class JournalFile(BaseJournalBackend):
         """Creates the file if it does not exist, and removes an incomplete line at its end. The file must be a journal."""
         path.touch()
         self._path, self._reader = path, JournalFileBackend(str(path))
-        self._collected: list[dict[str, Any]] | None = None
+        self._collector: Collector[dict[str, Any]] = Collector()
         self._synced_at, self._is_synced = -math.inf, True
         self._append(b"")
 
@@ -86,8 +88,8 @@ class JournalFile(BaseJournalBackend):
         Raises:
             DriverError: the file cannot be written.
         """
-        if self._collected is not None:
-            self._collected += logs
+        if self._collector.items is not None:
+            self._collector.items += logs
             return
         text = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs)
         with self._explained("written"):
@@ -97,17 +99,9 @@ class JournalFile(BaseJournalBackend):
             if time.monotonic() >= self._synced_at + _SECONDS_BETWEEN_SYNCS:
                 self.sync()
 
-    @contextlib.contextmanager
-    def together(self) -> Iterator[None]:
+    def together(self) -> AbstractContextManager[None]:
         """Collects the records of the block, and writes all of them at its end; none if it raises."""
-        self._collected = []
-        try:
-            yield
-            collected = self._collected
-        finally:
-            self._collected = None
-        if collected:
-            self.append_logs(collected)
+        return self._collector.block(self.append_logs)
 
     def sync(self) -> None:
         """Waits until everything that was written is on the disk.

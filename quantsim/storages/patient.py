@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import logging
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
@@ -20,6 +20,7 @@ from quantsim.checkpoints.database.servers import MYSQL_AWAY, MYSQL_CONTENTION, 
 from quantsim.checkpoints.redact import redact
 from quantsim.errors import DriverError
 from quantsim.optuna_private import PartOfTrial, set_parts, trial_id
+from quantsim.storages.collector import Collector
 
 __all__ = ["PatientStorage", "is_transient"]
 
@@ -49,19 +50,11 @@ class PatientStorage:
     ) -> None:
         """Messages show ``shown`` for the storage, and never ``password``."""
         self._storage, self._shown, self._password, self._patience_s = storage, shown, password, patience_s
-        self._collected: list[PartOfTrial] | None = None
+        self._collector: Collector[PartOfTrial] = Collector()
 
-    @contextlib.contextmanager
-    def together(self) -> Iterator[None]:
+    def together(self) -> AbstractContextManager[None]:
         """Stores the parts of trials that the block sets at its end, in one transaction of a database; none if it raises."""
-        self._collected = []
-        try:
-            yield
-            collected = self._collected
-        finally:
-            self._collected = None
-        if collected:
-            self._call(set_parts, self._storage, collected)
+        return self._collector.block(functools.partial(self._call, set_parts, self._storage))
 
     def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
         """Sets a user attribute of a running trial."""
@@ -76,10 +69,10 @@ class PatientStorage:
         self._set("set_trial_intermediate_value", trial_id, step, intermediate_value)
 
     def _set(self, method: str, *arguments: Any) -> None:
-        if self._collected is None:
+        if self._collector.items is None:
             self._call(getattr(self._storage, method), *arguments)
         else:
-            self._collected.append((method, arguments))
+            self._collector.items.append((method, arguments))
 
     def __getattr__(self, name: str) -> Any:
         """Returns the storage's method of that name, with retries."""
