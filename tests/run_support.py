@@ -10,6 +10,19 @@ from quantsim.checkpoints.stored import rule_notes
 
 DAYS = Experiment.load("momentum_zero_fee").override(["data.bar_minutes=1440"])
 
+FIGURES_OF_A_VALIDATION = {
+    "trials",
+    "effective_trials",
+    "deflated_sharpe",
+    "spa_p_value",
+    "probability_of_loss",
+    "pbo",
+    "rank_correlation",
+    "intervals",
+    "judgement",
+}
+"""Keys that the JSON of a validation has."""
+
 
 def keep(
     store: CheckpointStore,

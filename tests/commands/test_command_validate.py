@@ -12,20 +12,9 @@ import optuna
 import pytest
 from command_support import invoke
 from optuna_dashboard import get_note
+from run_support import FIGURES_OF_A_VALIDATION
 
 from quantsim import CheckpointStore, validate
-
-KEYS = {
-    "trials",
-    "effective_trials",
-    "deflated_sharpe",
-    "spa_p_value",
-    "probability_of_loss",
-    "pbo",
-    "rank_correlation",
-    "intervals",
-    "judgement",
-}
 
 STUDY = """
 [data]
@@ -104,7 +93,7 @@ def test_json_and_picture(cli, noise: tuple[Path, str], tmp_path: Path):
     result = cli("validate", "--store", noise[0], "--json", "--plot", picture)
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)
-    assert found.keys() >= KEYS
+    assert found.keys() >= FIGURES_OF_A_VALIDATION
     assert found["trials"] == 24
     assert found["judgement"].partition(" Out of sample")[0] in noise[1]
     assert "behind constant weights" in picture.read_text()
