@@ -62,19 +62,33 @@ class Objective(Section, decides=Decides.OBJECTIVE):
     """
 
     metric: MetricName = "daily_log_sharpe"
+    """The metric that is maximised."""
     weights: MetricNumbers = ()
+    """Further metrics of a weighted sum: metric = weight."""
     constraints: MetricNumbers = ()
+    """Smallest allowed values of metrics, over the whole window: metric = value."""
     constraint_penalty: Positive = 10.0
+    """Penalty on a violation of 100 %."""
     n_periods: Annotated[Count, Field(le=MOST_PERIODS), Decides.PERIODS] = 1
+    """Number of equal periods of a window."""
     period_overlap: Annotated[float, Field(ge=0.0, lt=1.0), Decides.PERIODS] = 0.0
+    """Overlap of a period with the next one, as a share of its length."""
     n_random_periods: Annotated[Natural, Field(le=MOST_PERIODS), Decides.PERIODS] = 0
+    """Number of further periods of the same length, at random places."""
     periods: Annotated[tuple[tuple[UtcTime, UtcTime], ...], Field(max_length=MOST_PERIODS), Decides.PERIODS] = ()
+    """Periods of training by date, ``[start, end]``, instead of the three keys above."""
     aggregate: Aggregate = "mean"
+    """How the values of the periods become one number."""
     softmin_temperature: Annotated[Positive, Field(ge=1e-9)] = 1.0
+    """Temperature of ``softmin``, in units of the aggregated values."""
     quantile: Annotated[float, Field(ge=0.0, le=1.0)] = 0.25
+    """Level of ``quantile``: the share of the periods that is worse."""
     bout_offset_days: Annotated[float, Field(ge=0.0, le=36_525.0), _LOOKING] = 0.0
+    """Days by which training windows are shorter than the training period; they start anywhere in it."""
     window_grid: Annotated[Literal["chunk", "bar"], _LOOKING] = "chunk"
+    """Where windows may start: at chunk boundaries, or at any bar."""
     report: Annotated[tuple[MetricName, ...], _LOOKING] = DEFAULT_REPORT
+    """Metrics that are stored with each parameter set, for each split."""
 
     @model_validator(mode="after")
     def _periods_one_way(self) -> Self:
@@ -113,37 +127,69 @@ class Sgd(Section, decides=Decides.STEPS | Decides.ROUNDS):
     """
 
     steps: Annotated[Count, Decides.STEPS] = 500
+    """Number of gradient steps."""
     train: tuple[str, ...] | None = None
+    """Names of the trained parameters; by default all that are trainable."""
     batch_size: Sets = 8
+    """Number of windows per step and parameter set."""
     sampling: Literal["uniform", "exponential", "stratified", "exhaustive"] = "uniform"
+    """How the windows of a step are drawn."""
     n_parameter_sets: Annotated[Sets, Decides.STEPS] = 4
+    """Number of parameter sets that are trained side by side; the first starts at ``parameters``."""
     initial: Annotated[InitialKind, Decides.STEPS] = "gaussian"
+    """How the starting points of the other sets are drawn."""
     initial_scale: Annotated[Literal["human", "raw"], Decides.STEPS] = "human"
+    """Units in which methods other than ``gaussian`` draw uniformly."""
     initial_spread: NotNegative = 0.5
+    """Standard deviation of ``gaussian`` starting points, on raw values."""
     starts: Annotated[tuple[Frozen, ...], Decides.STEPS] = ()
+    """Starting parameters by set, one table each, instead of ``initial``."""
     optimiser: Literal["adam", "adamw", "sgd", "lion", "lbfgs"] = "adam"
+    """The optimiser."""
     learning_rate: Positive = 0.05
+    """First learning rate; with ``warmup_cosine``, the largest."""
     momentum: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    """Momentum of the optimiser ``sgd``."""
     weight_decay: NotNegative = 0.0
+    """Weight decay of the optimisers ``adamw`` and ``lion``."""
     clip_norm: Positive | None = 10.0
+    """Largest gradient norm of a set; longer gradients are shortened to it."""
     schedule: Literal["constant", "cosine", "warmup_cosine", "exponential", "plateau"] = "constant"
+    """Schedule of the learning rate."""
     warmup_steps: Natural = 0
+    """Steps until the largest learning rate of ``warmup_cosine``."""
     final_fraction: Annotated[float, Field(gt=0.0, le=1.0)] = 0.01
+    """Last learning rate as a share of the first; the lower limit of ``plateau``."""
     plateau_factor: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.5
+    """Factor by which ``plateau`` reduces the learning rate."""
     plateau_patience: Count = 5
+    """Observations without improvement before ``plateau`` reduces the rate."""
     plateau_tolerance: Positive = 1e-3
+    """Smallest improvement that ``plateau`` counts, in units of the objective."""
     plateau_steps: Count = 10
+    """Steps per observation of ``plateau``."""
     average_from_step: Count | None = None
+    """First step of the average of the parameters; by default there is no average."""
     average_every: Count = 1
+    """Steps between the averaged parameters."""
     price_noise: NotNegative = 0.0
+    """Standard deviation of noise on log prices, drawn anew in each step."""
     time_reversed: bool = False
+    """Whether each step also trains on the prices in reversed time."""
     straight_through: tuple[Literal["maximum_change", "weight_bounds"], ...] = ()
+    """Limits that gradients ignore."""
     hessian_samples: Annotated[Natural, Field(le=MOST_SETS)] = 0
+    """Number of random directions for the trace of the Hessian; 0 for none."""
     hessian_step: Annotated[Positive, Field(ge=1e-9)] = 0.01
+    """Step size of its finite differences, on raw values."""
     hessian_penalty: NotNegative = 0.0
+    """Factor on the trace, which is subtracted from the objective."""
     reinitialise_after: Count | None = 20
+    """Rejected updates in a row before a set restarts near its own start."""
     report_every: Count = 25
+    """Steps between reports; each is stored, and a run resumes from the last one."""
     early_stopping_reports: Count | None = None
+    """Reports without a better validation value before a set stops; by default none stops."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -193,14 +239,23 @@ class Hybrid(Section, decides=Decides.ROUNDS):
     """The hybrid driver, which alternates search and gradients; docs/hybrid.md explains every key."""
 
     rounds: Annotated[Count, Decides.NOTHING] = 3
+    """Largest number of rounds."""
     trials: Trials = 50
+    """New trials of the search in each round."""
     top: Sets = 4
+    """Number of trials that are trained by gradients in each round."""
     steps: Count = 100
+    """Gradient steps per trial."""
     gradients: Literal["auto", "zero_fee", "with_fees"] = "auto"
+    """Whether gradients are those of the pool with its fees or of the pool without."""
     windows: Literal["whole", "study"] = "whole"
+    """Training windows: the whole training period, or those of the study."""
     min_gain: Annotated[NotNegative, Decides.NOTHING] = 1e-3
+    """Smallest gain of the best train objective for which a round counts as a help."""
     max_evaluations: Annotated[Count | None, Decides.NOTHING] = None
+    """Budget: trials, and steps times sets; by default there is none."""
     max_minutes: Annotated[Positive | None, Decides.NOTHING] = None
+    """Time limit of one session, in minutes."""
 
     @model_validator(mode="after")
     def _one_round_fits(self) -> Self:
@@ -227,22 +282,39 @@ class Search(Section, decides=Decides.TRIALS):
     """
 
     trials: Annotated[Trials, Decides.NOTHING] = 200
+    """Total number of trials of the study."""
     jobs: Annotated[Jobs | None, Decides.NOTHING] = None
+    """Trials that are evaluated at the same time; by default one per processor."""
     batch: Annotated[int, Field(ge=1, le=MOST_JOBS)] = 8
+    """Trials that are drawn before any of them is known."""
     max_minutes: Annotated[Positive | None, Decides.NOTHING] = None
+    """Time limit of one session, in minutes; after it no trial begins."""
     space: Annotated[str | None, Decides.NOTHING] = None
+    """File of the ranges; by default the search space of the rule."""
     ranges: Annotated[Ranges, Decides.NOTHING] = ()
+    """Ranges by parameter, in place of those of the space."""
     fixed: Frozen = ()
+    """Parameters that are not searched: name = value."""
     sampler: Literal["tpe", "cmaes", "nsga2", "nsga3", "random", "qmc", "gp"] = "tpe"
+    """How trials are drawn."""
     n_startup_trials: Count = 20
+    """Trials drawn at random before ``tpe`` or ``gp`` model anything."""
     multivariate: bool = True
+    """Whether ``tpe`` models all parameters together."""
     population_size: Annotated[Sets, Field(ge=2)] = 20
+    """Trials per generation of ``nsga2`` and ``nsga3``."""
     objectives: Annotated[tuple[str, ...], AfterValidator(distinct)] = ()
+    """Several train metrics instead of the objective; a minus before a name minimises."""
     overfitting_penalty: NotNegative = 0.0
+    """Factor on train minus validation, where positive, that is subtracted from the value."""
     pruner: Literal["none", "median", "percentile", "hyperband"] = "none"
+    """How trials that begin badly end early."""
     prune_blocks: Annotated[int, Field(ge=2, le=1_000)] = 4
+    """Blocks of the training period after which a pruner looks."""
     patience: Annotated[Count | None, Decides.NOTHING] = None
+    """Trials without a gain of more than ``min_gain`` that end the study."""
     min_gain: Annotated[NotNegative, Decides.NOTHING] = 0.0
+    """Smallest gain of the best value that ``patience`` counts."""
 
     @model_validator(mode="after")
     def _objectives_fit(self) -> Self:

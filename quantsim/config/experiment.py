@@ -53,21 +53,37 @@ class Experiment(Section, decides=Decides.TRIALS | Decides.STEPS):
     """
 
     name: Annotated[StudyName, Decides.NOTHING] = "experiment"
+    """Name of the study in stores and tables; by default that of the file."""
     description: Annotated[str, Decides.NOTHING] = ""
+    """One or two sentences for readers."""
     driver: Annotated[DriverName | None, Decides.NOTHING] = None
+    """The driver of ``quantsim run``."""
     seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of everything that is drawn at random."""
     data: Data
+    """The prices."""
     periods: Periods
+    """Training, validation and test."""
     pool: SerializeAsAny[Pool]
+    """The pool and its rule."""
     subsidiaries: Subsidiaries = ()
+    """Pools whose shares the pool holds: one table per name."""
     update: Update = Update()
+    """When and how fast weights move."""
     fees: Fees = Fees()
+    """Trading costs."""
     series: Series = Series()
+    """Files of values that vary over time."""
     objective: Objective = Objective()
+    """What is maximised, and what is stored."""
     sgd: Sgd = Sgd()
+    """The gradient driver."""
     hybrid: Hybrid = Hybrid()
+    """The hybrid driver."""
     search: Search = Search()
+    """The search driver."""
     parameters: Frozen = ()
+    """Parameters by human-readable or raw name: a number for all tokens, or one per token; groups as tables."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -73,15 +73,20 @@ class Pool(PoolTable):
     """The pool itself. ``tokens`` are those of ``data`` unless set; subsidiary pools may stand among them."""
 
     tokens: Annotated[tuple[str, ...], Field(min_length=2), AfterValidator(distinct)] | None = None
+    """What the pool holds: tokens, and names of subsidiaries; by default the tokens of ``data``."""
     initial_value_usd: Annotated[Positive, Field(ge=1e-6)] = 1_000_000.0
+    """Value of the reserves at the first bar, in USD."""
 
 
 class Subsidiary(PoolTable):
     """A pool whose shares another pool holds. It updates as that one does unless it says otherwise, and has its own fees."""
 
     tokens: Annotated[tuple[str, ...], Field(min_length=2), AfterValidator(distinct)]
+    """What the pool holds: tokens, and names of other subsidiaries."""
     update: Update | None = None
+    """When and how fast its weights move; by default as those of the main pool."""
     fees: Fees = Fees()
+    """Its own trading costs."""
 
 
 class _UnreadSettings(PoolSettings):

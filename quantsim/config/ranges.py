@@ -25,14 +25,23 @@ class Range(Section):
     """
 
     low: Number | None = None
+    """Lower end of the range."""
     high: Number | None = None
+    """Upper end of the range."""
     log: Annotated[bool, Strict()] | None = None
+    """Whether the range is searched on a logarithmic scale."""
     scalar: Annotated[bool, Strict()] | None = None
+    """Whether all tokens share one value."""
     step: Annotated[Number, Field(gt=0.0)] | None = None
+    """Distance between neighbouring values; by default any value is possible."""
     choices: tuple[Number, ...] | None = None
+    """The possible values, instead of a range."""
     value: Number | tuple[Number, ...] | None = None
+    """A fixed value, which is not searched."""
     expand_around: Annotated[Number, Field(gt=0.0)] | None = None
+    """Range around the study's value: a factor on a logarithmic scale, else a distance."""
     units: Literal["human", "raw"] = "human"
+    """Units of all numbers of the table."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -32,12 +32,19 @@ class Data(Section, decides=Decides.VALUE):
     """
 
     source: Annotated[str, Field(min_length=1), Decides.NOTHING] = "bundled"
+    """A folder with one file per token, one file, ``synthetic:`` and a kind, or the bundled prices."""
     tokens: Annotated[tuple[str, ...], Field(min_length=2), AfterValidator(distinct)]
+    """The tokens; lists of values per token follow their order."""
     bar_minutes: Annotated[int, Field(ge=1, le=1440)] | None = None
+    """Length of a bar, in minutes: prices are resampled to it; by default as in the files."""
     forward_fill_bars: Natural | None = None
+    """Longest gap, in bars, that is filled with the last price; longer ones are errors."""
     stamps: Literal["end", "start"] = "end"
+    """What the stamps of files mark: the end or the start of a bar."""
     sha256: Annotated[Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None, Decides.NOTHING] = None
+    """Identity of the prices; other prices are an error. ``quantsim prices import`` prints it."""
     synthetic: Annotated[tuple[tuple[str, SyntheticValue], ...], Table(flat_table)] = ()
+    """Parameters of synthetic prices."""
 
     @model_validator(mode="before")
     @classmethod
@@ -66,10 +73,15 @@ class Periods(Section, decides=Decides.VALUE):
     """
 
     train_start: UtcTime
+    """First moment of training, in UTC."""
     train_end: UtcTime
+    """End of training, and start of what follows."""
     validation_end: UtcTime | None = None
+    """End of validation; without it there is no validation period."""
     test_end: UtcTime | None = None
+    """End of test; without it there is no test period."""
     holdout_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
+    """Share of the training period that is validation, at its end; instead of ``validation_end``."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -126,10 +138,15 @@ class Series(Section, decides=Decides.VALUE):
     """
 
     swap_fee: str | None = None
+    """File of the swap fee over time, instead of ``fees.swap_fee``."""
     arb_fee: str | None = None
+    """File of the arbitrageur's own cost over time, instead of ``fees.arb_fee``."""
     gas_cost_usd: str | None = None
+    """File of the gas cost over time, in USD per trade, instead of ``fees.gas_cost_usd``."""
     oracle: str | None = None
+    """File of a further input of rules, such as market capitalisations: a column per token."""
     trades: str | None = None
+    """File of exogenous swaps."""
 
     @property
     def costs(self) -> tuple[str, ...]:

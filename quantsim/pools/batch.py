@@ -48,7 +48,9 @@ class BatchSettings(ConstantSettings):
     """
 
     arb_quality: Annotated[float, Field(ge=0.0, le=1.0)] = 1.0
+    """1 for perfect competition of arbitrageurs in a batch, 0 for a monopolist."""
     published_band_trades: bool = False
+    """Whether a monopolist also trades inside the no-trade band; only to reproduce published figures."""
 
 
 @dataclass(frozen=True)

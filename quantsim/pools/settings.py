@@ -32,8 +32,11 @@ class PoolSettings(Section, decides=Decides.VALUE):
     """
 
     type: Annotated[str, AfterValidator(_known_pool)] | None = None
+    """Mechanism: how the pool trades; by default what the rule stands for, else ``weighted``."""
     do_arb: bool = True
+    """Whether arbitrageurs trade with the pool."""
     arb_frequency: Count = 1
+    """Bars between the visits of arbitrageurs."""
 
     @property
     def rule_names(self) -> tuple[str, ...]:
@@ -71,13 +74,21 @@ class Update(Section, decides=Decides.VALUE):
     """
 
     chunk_minutes: Minutes = 1440
+    """Minutes between two decisions of the rule."""
     interpolation_minutes: Minutes | None = None
+    """Minutes over which weights move to their new values; by default the whole chunk."""
     interpolation: Literal["linear", "optimal", "published_optimal"] = "linear"
+    """Shape of the move."""
     maximum_change_per_minute: Positive = 3e-4
+    """Largest change of a weight per minute."""
     max_memory_days: Days = 365.0
+    """Upper limit of all memories, in days, and length of the warm-up of estimators before training."""
     use_alt_lamb: bool = False
+    """Whether the divisor of a slope has a memory of its own, ``alt_memory_days``."""
     pre_exp_scaling: Literal["off", "log2", "logistic"] = "log2"
+    """Parameter that scales a slope before the power: a positive one, one between bounds, or none."""
     published_look_ahead: bool = False
+    """Whether a chunk uses the rule's output at its end; only to reproduce published figures."""
 
     @model_validator(mode="after")
     def _ramp_fits(self) -> Self:
@@ -95,12 +106,19 @@ class Fees(Section, decides=Decides.VALUE):
     """
 
     swap_fee: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    """Fee of traders, as a share of the amount in."""
     rule: FeeRuleName | None = None
+    """Fee rule that sets the swap fee in each chunk, instead of ``swap_fee``."""
     arb_fee: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    """Own cost of arbitrageurs, as a share of the value traded, half on each leg."""
     gas_cost_usd: NotNegative = 0.0
+    """Fixed cost of a trade for arbitrageurs, in USD."""
     noise_trader_ratio: NotNegative = 0.0
+    """Volume of noise traders divided by that of arbitrageurs."""
     protocol_fee_split: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
+    """Share of the swap fee that leaves the pool."""
     rebalancing_cost: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0005
+    """Cost per value traded of the benchmark portfolio of the metric ``rvr``; the pool does not pay it."""
 
     @model_validator(mode="after")
     def _one_swap_fee(self) -> Self:

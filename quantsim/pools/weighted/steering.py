@@ -50,9 +50,13 @@ class SteeredSettings(PoolSettings):
     """
 
     rule: RuleName | None = None
+    """The rule that moves the weights: a name, or ``file.py:name``."""
     ensemble: Members = ()
+    """Several rules instead, whose outputs are averaged: member = rule."""
     minimum_weight: Bound | tuple[Bound, ...] | None = None
+    """Smallest weight: one number, or one per token; by default 0.1 divided by the number of tokens."""
     maximum_weight: Bound | tuple[Bound, ...] | None = None
+    """Largest weight: one number, or one per token; by default what the minimum leaves."""
 
     @model_validator(mode="after")
     def _one_strategy(self) -> Self:
