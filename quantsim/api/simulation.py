@@ -19,6 +19,7 @@ from quantsim.prices import PriceData
 from quantsim.prices.instants import Time
 from quantsim.simulator import Path, Result, Split
 from quantsim.simulator import simulate as simulated
+from quantsim.simulator.attribution import attribute
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,14 +53,12 @@ class Simulation(Result):
         frame["fees"] = np.full(self.value.size, np.nan) if self.fees is None else self.fees
         frame["volume"] = 0.5 * np.abs(moved).sum(axis=1)
         frame["lvr"] = moved.sum(axis=1)
-        frame["gas"] = self._gas(moved)
+        frame["gas"] = np.abs(self._terms["gas"])
         return frame
 
-    def _gas(self, moved: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Returns the cost of gas at each bar, (T,): one trade at each bar that changes reserves; nan if gas is a series."""
-        if self.experiment.series.gas_cost_usd is not None:
-            return np.full(self.value.size, np.nan)
-        return np.where((moved != 0.0).any(axis=1), self.experiment.fees.gas_cost_usd, 0.0)
+    @functools.cached_property
+    def _terms(self) -> dict[str, NDArray[np.float64]]:
+        return attribute(self, self.experiment.fees.noise_trader_ratio)
 
     def to_frame(self, per: Literal["bar", "day"] = "bar") -> pd.DataFrame:
         """Returns a row per bar or per day, indexed by ``time`` (UTC). Amounts of money are in the quote currency.
@@ -71,7 +70,7 @@ class Simulation(Result):
           any, in exogenous swaps.
         * ``lvr``: result of these trades at market prices, ``Σ_i (R[t,i] - R[t-1,i]) p[t,i]``, the bar's part of the metric
           ``lvr``: negative where the pool loses to arbitrageurs, fees included.
-        * ``gas``: what traders pay for gas, one trade at each bar that changes reserves; nan if a series sets the cost.
+        * ``gas``: what arbitrageurs pay for gas, one trade at each bar in which they change the reserves.
 
         A day has the values, weights, reserves and prices of its first bar, as the daily returns have, and the sums of the
         last four columns.
@@ -90,6 +89,39 @@ class Simulation(Result):
         daily = days.first()
         daily[list(_FLOWS)] = days[list(_FLOWS)].sum(min_count=1)
         return daily
+
+    def attribution(self, per: Literal["bar", "day", "split"] = "split") -> pd.DataFrame:
+        """Returns what the profit and loss of each bar, day or split comes from, in the quote currency.
+
+        The columns ``held``, ``traded``, ``arbitrage``, ``gas``, ``fees``, ``noise`` and ``swaps`` sum to the column ``total``,
+        the change of the pool's value, and the rows to its change over the simulation.
+        :func:`quantsim.simulator.attribution.attribute` defines them. Bars and days are indexed by ``time`` (UTC). The change
+        from the last bar of a day or split to the next bar counts for the latter.
+
+        Example:
+            >>> import quantsim
+            >>> study = quantsim.Experiment.load("momentum_fees").override(["data.bar_minutes=1440"])
+            >>> result = quantsim.simulate(study, split="all")
+            >>> table = result.attribution()
+            >>> list(table.index), bool(abs(table["total"].sum() + result.value[0] - result.value[-1]) < 1e-6)
+            (['train', 'validation', 'test'], True)
+        """
+        import pandas as pd
+
+        times = pd.DatetimeIndex(self.times, name="time").tz_localize("UTC")
+        frame = pd.DataFrame(self._terms, index=times)
+        frame["total"] = np.diff(self.value, prepend=self.value[:1])
+        if per == "bar":
+            return frame
+        if per == "day":
+            return frame.groupby(times.floor("D")).sum()
+        if per != "split":
+            raise ConfigError(f"per = {per!r}: give 'bar', 'day' or 'split'")
+        spans = self.experiment.periods.splits()
+        starts = times.searchsorted([pd.Timestamp(start) for start, _ in spans.values()])
+        ends = times.searchsorted([pd.Timestamp(end) for _, end in spans.values()])
+        inside = {split: frame.iloc[first:end] for split, first, end in zip(spans, starts, ends, strict=True)}
+        return pd.DataFrame({split: rows.sum() for split, rows in inside.items() if len(rows)}).T.rename_axis("split")
 
     def plot(self) -> Figure:
         """Returns a figure of value, HODL and weights. As the last line of a cell it shows itself.

@@ -43,6 +43,7 @@ class ExecutedTrades:
         amount_in: (N,) incoming amounts in tokens, including the fee.
         amount_out: (N,) outgoing amounts in tokens.
         fee: (N,) fees that stay in the pool, in the quote currency at the swap's bar.
+        protocol_fee: (N,) fees that go to the protocol, likewise.
         outcome: outcome of each swap; ``outcome.reason`` is its description.
     """
 
@@ -52,6 +53,7 @@ class ExecutedTrades:
     amount_in: NDArray[np.float64]
     amount_out: NDArray[np.float64]
     fee: NDArray[np.float64]
+    protocol_fee: NDArray[np.float64]
     outcome: tuple[Outcome, ...]
 
     def count(self) -> dict[str, int]:
@@ -78,6 +80,7 @@ class Result:
         trades: results of exogenous swaps; None if there are none.
         data_id: identity of the prices and series, as runs store it.
         fees: (T,) fees that stay in the pool at each bar, in the quote currency; None if a user's pool does not say.
+        gas_cost: gas of a trade, in the quote currency; (T,) if a series sets it.
     """
 
     times: NDArray[np.datetime64]
@@ -94,6 +97,7 @@ class Result:
     trades: ExecutedTrades | None = None
     data_id: str = ""
     fees: NDArray[np.float64] | None = None
+    gas_cost: float | NDArray[np.float64] = 0.0
 
     @property
     def daily_log_returns(self) -> NDArray[np.float64]:
@@ -166,10 +170,16 @@ def simulate(
         trades=trades,
         data_id=evaluator.data_id,
         fees=None if run.fees is None else np.asarray(run.fees),
+        gas_cost=_gas_cost(evaluator, first, n_bars),
     )
 
 
 _simulate = jax.jit(window_path, static_argnums=0)
+
+
+def _gas_cost(evaluator: Evaluator, first: int, n_bars: int) -> float | NDArray[np.float64]:
+    cost = np.asarray(evaluator.rates.gas_cost)
+    return cost[first : first + n_bars] if cost.ndim else float(cost)
 
 
 def _executed(trades: Trades | None, fills: Fills | None) -> ExecutedTrades | None:
@@ -182,6 +192,7 @@ def _executed(trades: Trades | None, fills: Fills | None) -> ExecutedTrades | No
         amount_in=np.asarray(fills.amount_in),
         amount_out=np.asarray(fills.amount_out),
         fee=np.asarray(fills.fee),
+        protocol_fee=np.asarray(fills.protocol_fee),
         outcome=tuple(Outcome(int(code)) for code in np.asarray(fills.outcome)),
     )
 

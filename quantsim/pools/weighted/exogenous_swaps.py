@@ -76,6 +76,7 @@ class Fills(NamedTuple):
         amount_in: (N,) incoming tokens, including the fee.
         amount_out: (N,) outgoing tokens.
         fee: (N,) fee that stays in the pool, in the quote currency.
+        protocol_fee: (N,) fee that goes to the protocol, in the quote currency.
         outcome: (N,) codes of :class:`Outcome`.
         bar: (N,) bar in the window; 0 for swaps outside it (no swap is executed at bar 0).
     """
@@ -83,6 +84,7 @@ class Fills(NamedTuple):
     amount_in: Array
     amount_out: Array
     fee: Array
+    protocol_fee: Array
     outcome: Array
     bar: Array
 
@@ -210,7 +212,7 @@ def fills_of(
     nothing = jnp.zeros(n_trades)
     outside = jnp.full(n_trades, Outcome.OUTSIDE_WINDOW, jnp.int64)
     if not orders.bars.shape[0]:
-        return Fills(nothing, nothing, nothing, outside, jnp.zeros_like(outside))
+        return Fills(nothing, nothing, nothing, nothing, outside, jnp.zeros_like(outside))
     inside = (orders.bars > 0) & (orders.bars < n_bars)
     at, rows = jnp.clip(orders.bars, 0, n_bars - 1), orders.table[1:]
     then = FeeRates(*(jnp.broadcast_to(rate, (n_bars,))[at] for rate in rates))
@@ -222,6 +224,7 @@ def fills_of(
     here, there = orders.token_in[rows], orders.token_out[rows]
     value = fills.amount_in * jnp.exp(jnp.take_along_axis(log_prices[at], here, axis=-1))
     kept = (then.swap_fee * (1.0 - then.protocol_fee_split))[:, None] * value
+    taken = (then.swap_fee * then.protocol_fee_split)[:, None] * value
     # What pads the table, or lies outside the window, is dropped.
     target = jnp.where(inside[:, None], rows, n_trades).reshape(-1)
 
@@ -232,6 +235,7 @@ def fills_of(
         placed(fills.amount_in / base[here], nothing),
         placed(fills.amount_out / base[there], nothing),
         placed(kept, nothing),
+        placed(taken, nothing),
         placed(fills.outcome, outside),
         placed(jnp.broadcast_to(at[:, None], rows.shape), jnp.zeros_like(outside)),
     )
