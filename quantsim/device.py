@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import cast
 
-import jax
 import numpy as np
-from jax import Array
 from numpy.typing import ArrayLike
+
+from quantsim.lazy_jax import Array, jax
 
 __all__ = ["device_array"]
 

@@ -14,9 +14,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-import jax
-
 from quantsim.kernels import are_available
+from quantsim.lazy_jax import jax
 
 __all__ = ["ScanMode", "backend_scan_mode"]
 

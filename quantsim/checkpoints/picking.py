@@ -255,7 +255,7 @@ def _of_same_benchmark(
 
 
 def _reads_benchmark(experiment: Experiment, names: Iterable[str]) -> bool:
-    from quantsim.metrics import Need, get_metric, metric_names  # imports JAX
+    from quantsim.metrics import Need, get_metric, metric_names
 
     objective, wanted = experiment.objective, set()
     for name in names:

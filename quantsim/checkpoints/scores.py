@@ -106,7 +106,7 @@ def _of_returns(metric: str) -> tuple[Statistic, bool]:
     Raises:
         SelectionError: the metric needs more than daily returns.
     """
-    from quantsim.metrics import Need, get_metric, metric_names  # imports JAX
+    from quantsim.metrics import Need, get_metric, metric_names
     from quantsim.objective.resampling import daily_metrics, is_resampled
 
     def values(name: str, returns: FloatArray) -> FloatArray:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import jax.numpy as jnp
 import numpy as np
-from jax import Array
 
+from quantsim.lazy_jax import Array, jnp
 from quantsim.parameters import transforms
 
 __all__ = ["capped_logit", "capped_memory_days"]

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
-import jax
-import jax.numpy as jnp
-from jax import Array
-
+from quantsim.lazy_jax import Array, jax, jnp
 from quantsim.scan_mode import ScanMode
 
 __all__ = ["linear_recurrence"]
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
 def linear_recurrence(decay: Array, inputs: Array, initial: Array, mode: ScanMode = "sequential") -> Array:
     """``y[t] = decay · y[t-1] + inputs[t]``, with ``y[-1] = initial``.
 
@@ -29,6 +26,17 @@ def linear_recurrence(decay: Array, inputs: Array, initial: Array, mode: ScanMod
     Returns:
         (K, n), the state after each input.
     """
+    return _recurrence()(decay, inputs, initial, mode)
+
+
+@functools.cache
+def _recurrence() -> Callable[[Array, Array, Array, ScanMode], Array]:
+    recurrence = jax.custom_vjp(_states, nondiff_argnums=(3,))
+    recurrence.defvjp(_forward, _backward)
+    return recurrence
+
+
+def _states(decay: Array, inputs: Array, initial: Array, mode: ScanMode) -> Array:
     return _scan(decay, inputs, initial, mode, reverse=False)
 
 
@@ -55,7 +63,7 @@ def _associative(decay: Array, inputs: Array, initial: Array, *, reverse: bool) 
 
 
 def _forward(decay: Array, inputs: Array, initial: Array, mode: ScanMode) -> tuple[Array, tuple[Array, Array, Array]]:
-    states = linear_recurrence(decay, inputs, initial, mode)
+    states = _recurrence()(decay, inputs, initial, mode)
     return states, (decay, states, initial)
 
 
@@ -64,6 +72,3 @@ def _backward(mode: ScanMode, residual: tuple[Array, Array, Array], cotangent: A
     adjoint = _scan(decay, cotangent, jnp.zeros_like(initial), mode, reverse=True)
     before = jnp.concatenate([initial[None], states[:-1]])
     return jnp.sum(adjoint * before, axis=0), adjoint, decay * adjoint[0]
-
-
-linear_recurrence.defvjp(_forward, _backward)

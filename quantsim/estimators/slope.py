@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import jax.numpy as jnp
-from jax import Array
-
 from quantsim.estimators.recurrence import linear_recurrence
+from quantsim.lazy_jax import Array, jnp
 from quantsim.parameters.transforms import sigmoid
 from quantsim.scan_mode import ScanMode
 

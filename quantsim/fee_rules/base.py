@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from jax import Array
-
+from quantsim.lazy_jax import Array
 from quantsim.parameters import ParameterSpec, common
 from quantsim.rules import Observed, RuleSettings
 

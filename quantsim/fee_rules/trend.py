@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-import jax.numpy as jnp
-from jax import Array
-
 from quantsim.estimators import capped_logit, proportional_slope
 from quantsim.fee_rules.base import HIGHEST_FEE, FeeRule, base_fee
+from quantsim.lazy_jax import Array, jnp
 from quantsim.parameters import ParameterSpec, common
 from quantsim.parameters.spec import LOG2
 from quantsim.parameters.transforms import MINUTES_PER_DAY, sigmoid

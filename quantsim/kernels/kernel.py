@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import jax
 import numpy as np
 
 from quantsim.environment import kernel_cache
+from quantsim.lazy_jax import jax
 from quantsim.threads import thread_count
 
 if TYPE_CHECKING:

@@ -7,8 +7,7 @@ starts with the block. Metrics over blocks are nan if there is no complete block
 
 from __future__ import annotations
 
-from jax import Array
-
+from quantsim.lazy_jax import Array
 from quantsim.metrics.sample import RATIO_BOUND, Least, Metric, Need, Sample, SampleShape
 from quantsim.metrics.series import blocks, drawdowns, period_return, ratio, root
 

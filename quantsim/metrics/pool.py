@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from jax import Array
-
+from quantsim.lazy_jax import Array
 from quantsim.metrics.sample import Metric, Need, Sample, SampleShape
 
 __all__ = ["METRICS", "fee_revenue_over_value", "turnover"]

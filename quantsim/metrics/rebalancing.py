@@ -13,8 +13,7 @@ one follows the pool's reserves, so the loss is a sum over bars and does not com
 
 from __future__ import annotations
 
-from jax import Array
-
+from quantsim.lazy_jax import Array
 from quantsim.metrics.sample import Least, Metric, Need, Sample, SampleShape
 
 __all__ = ["METRICS", "lvr", "lvr_per_year", "rvr"]

@@ -5,8 +5,7 @@ All of them read only the ends of the sample.
 
 from __future__ import annotations
 
-from jax import Array
-
+from quantsim.lazy_jax import Array
 from quantsim.metrics.sample import Least, Metric, Need, Sample, SampleShape
 from quantsim.metrics.series import annualised
 

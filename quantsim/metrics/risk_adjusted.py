@@ -14,8 +14,7 @@ import functools
 import math
 from collections.abc import Callable
 
-from jax import Array
-
+from quantsim.lazy_jax import Array
 from quantsim.metrics.returns import annualised_returns
 from quantsim.metrics.sample import DAYS_PER_YEAR, RATIO_BOUND, Least, Metric, Need, Sample, SampleShape
 from quantsim.metrics.series import annualised, blocks, namespace, percentile, period_return, ratio, simple_returns

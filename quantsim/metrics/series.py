@@ -9,11 +9,9 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jax import Array
 
+from quantsim.lazy_jax import Array, jax, jnp
 from quantsim.metrics.sample import Sample, SampleShape
 
 __all__ = [

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import math
 
-from jax import Array
-
+from quantsim.lazy_jax import Array
 from quantsim.metrics.sample import DAYS_PER_YEAR, RATIO_BOUND, Least, Metric, Need, Sample, SampleShape
 from quantsim.metrics.series import daily_log_returns, deviation, log_returns, namespace, ratio, root, simple_returns
 

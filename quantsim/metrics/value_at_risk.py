@@ -14,8 +14,7 @@ from __future__ import annotations
 
 import functools
 
-from jax import Array
-
+from quantsim.lazy_jax import Array
 from quantsim.metrics.sample import Least, Metric, Need, Sample, SampleShape
 from quantsim.metrics.series import blocks, percentile, simple_returns
 

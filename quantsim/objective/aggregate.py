@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from jax import Array
-
+from quantsim.lazy_jax import Array
 from quantsim.metrics.series import constant, namespace
 
 __all__ = ["Aggregate", "aggregate"]

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from jax import Array
-
+from quantsim.lazy_jax import Array
 from quantsim.metrics import bounded, get_metric
 from quantsim.metrics.series import namespace
 from quantsim.objective.aggregate import aggregate

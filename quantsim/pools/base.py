@@ -8,13 +8,11 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jax import Array
 from numpy.typing import NDArray
 
 from quantsim.fee_rules import FeeRule
+from quantsim.lazy_jax import Array, jax, jnp
 from quantsim.objective import Period
 from quantsim.parameters import Parameter, ParameterSpec
 from quantsim.pools.market import FeeRates, Market

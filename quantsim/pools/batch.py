@@ -23,11 +23,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple, cast
 
-import jax
-import jax.numpy as jnp
-from jax import Array
 from pydantic import Field
 
+from quantsim.lazy_jax import Array, jax, jnp
 from quantsim.pools.base import ALL_COSTS, Params, Path, Pool, PoolSetup, ReserveRun, Run, Window
 from quantsim.pools.market import FeeRates, Market, at_bars
 from quantsim.pools.settings import PoolView

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jax import Array
 from numpy.typing import NDArray
 
 from quantsim.device import device_array
+from quantsim.lazy_jax import Array, jax, jnp
 
 if TYPE_CHECKING:
     from quantsim.config import Experiment

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from jax import Array
-
+from quantsim.lazy_jax import Array
 from quantsim.rules import momentum
 from quantsim.rules.base import Observed, Output, Rule, RuleSettings
 

@@ -7,9 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-import jax.numpy as jnp
-from jax import Array
-
+from quantsim.lazy_jax import Array, jnp
 from quantsim.parameters import ParameterSpec
 from quantsim.scan_mode import ScanMode
 

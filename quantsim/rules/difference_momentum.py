@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from jax import Array
-
 from quantsim.estimators import capped_logit, moving_average
+from quantsim.lazy_jax import Array
 from quantsim.parameters import common
 from quantsim.rules.base import Observed, Output, Rule, RuleSettings, centre
 from quantsim.rules.momentum import aggressiveness

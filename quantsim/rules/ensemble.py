@@ -5,9 +5,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 
-from jax import Array
-
 from quantsim.errors import ConfigError
+from quantsim.lazy_jax import Array
 from quantsim.parameters import scoped
 from quantsim.rules.base import Observed, Output, Rule, RuleSettings
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-import jax.numpy as jnp
-from jax import Array
-
 from quantsim.errors import ConfigError
 from quantsim.estimators import capped_logit, moving_average
+from quantsim.lazy_jax import Array, jnp
 from quantsim.parameters import common
 from quantsim.rules.base import Observed, Output, Rule, RuleSettings
 

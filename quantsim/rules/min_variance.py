@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-import jax.numpy as jnp
-from jax import Array
-
 from quantsim.estimators import capped_logit, return_variance
+from quantsim.lazy_jax import Array, jnp
 from quantsim.parameters import common
 from quantsim.parameters.transforms import sigmoid
 from quantsim.rules.base import Observed, Output, Rule, RuleSettings

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import jax.numpy as jnp
-from jax import Array
-
 from quantsim.estimators import capped_logit, capped_memory_days, proportional_slope
+from quantsim.lazy_jax import Array, jnp
 from quantsim.parameters import common
 from quantsim.rules.base import Observed, Output, Rule, RuleSettings, centre
 

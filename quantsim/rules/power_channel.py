@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import jax.numpy as jnp
-from jax import Array
-
+from quantsim.lazy_jax import Array, jnp
 from quantsim.parameters import common
 from quantsim.parameters.transforms import sigmoid, squareplus
 from quantsim.rules.base import Observed, Output, Rule, RuleSettings, centre

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-import jax.numpy as jnp
-from jax import Array
-
+from quantsim.lazy_jax import Array, jnp
 from quantsim.parameters import ParameterSpec, common
 from quantsim.parameters.spec import LOG2
 from quantsim.parameters.transforms import squareplus

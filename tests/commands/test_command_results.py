@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -294,3 +296,23 @@ def test_prices_of_a_folder(cli, tmp_path: Path):
     assert result.exit_code == 0, result.output
     assert "ABC" in result.stdout
     assert "No gaps" in result.stdout
+
+
+PROBE = """
+import sys
+from quantsim.commands import main
+sys.argv = ["quantsim", *sys.argv[1:]]
+try:
+    main()
+finally:
+    print("imported:", *sorted({name.split(".")[0] for name in sys.modules}))
+"""
+SLOW = {"jax", "numba", "optuna", "optax", "scipy", "pandas", "pyarrow", "matplotlib", "sklearn"}
+
+
+def test_select_imports_nothing_that_takes_longer_than_selecting(results: Path):
+    command = [sys.executable, "-c", PROBE, "select", "--store", str(results)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    imported = done.stdout.rpartition("imported:")[2].split()
+    assert "quantsim" in imported
+    assert not SLOW & set(imported)

@@ -12,11 +12,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jax import Array
 
+from quantsim.lazy_jax import Array, jax, jnp
 from quantsim.pools.base import CostShape
 from quantsim.pools.market import FeeRates
 

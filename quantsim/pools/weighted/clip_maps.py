@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
-from jax import Array
+from quantsim.lazy_jax import Array, jax, jnp
 
 __all__ = ["ClipMap", "run_maps", "speed_limited"]
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jax import Array
 
+from quantsim.lazy_jax import Array, jax, jnp
 from quantsim.pools.weighted.weights import Ramps, Steering
 
 __all__ = ["bar_weights", "optimal_ramp"]

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import jax.numpy as jnp
 import numpy as np
-from jax import Array
 from numpy.typing import NDArray
 
+from quantsim.lazy_jax import Array, jnp
 from quantsim.objective import Period
 from quantsim.pools.base import ALL_COSTS, Params, Path, Pool, PoolSetup, ReserveRun, Run, Window
 from quantsim.pools.market import FeeRates, Market
-from quantsim.pools.weighted.closed_form import log_values_at
-from quantsim.pools.weighted.exogenous_swaps import Fills
-from quantsim.pools.weighted.fee_run import fee_run
 from quantsim.pools.weighted.interpolation import bar_weights
 from quantsim.pools.weighted.steering import (
     SteeredSettings,
@@ -28,6 +25,9 @@ from quantsim.pools.weighted.steering import (
 )
 from quantsim.pools.weighted.weights import Ramps, Steering
 from quantsim.pools.weighted.zero_fee import bar_log_values
+
+if TYPE_CHECKING:
+    from quantsim.pools.weighted.exogenous_swaps import Fills
 
 __all__ = ["POOL"]
 
@@ -44,6 +44,8 @@ class _ClosedForm(Run):
     setup: PoolSetup[Steering]
 
     def value_at(self, bars: Bars) -> Array:
+        from quantsim.pools.weighted.closed_form import log_values_at
+
         return self.setup.initial_value * jnp.exp(
             log_values_at(self.ramps, self.market, self.window.start, bars, self.setup.own)
         )
@@ -106,6 +108,8 @@ def run(setup: PoolSetup[Steering], params: Params, market: Market, rates: FeeRa
         reserves = (setup.initial_value * weights[0] / prices[0])[None]
         return ReserveRun(reserves, prices, stride=window.n_bars, weights=weights)
     if window.path is Path.FEES:
+        from quantsim.pools.weighted.fee_run import fee_run
+
         return steered(fee_run(setup, weights, market, rates, window))
     stride = setup.arb_frequency
     visited = slice(None, None, stride)

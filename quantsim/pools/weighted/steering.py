@@ -6,14 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Self, cast
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jax import Array
 from numpy.typing import NDArray
 from pydantic import model_validator
 
 from quantsim.discovery import is_loadable, short_name
+from quantsim.lazy_jax import Array, jax, jnp
 from quantsim.objective import Period
 from quantsim.parameters import Parameter, ParameterSpec, bind, common
 from quantsim.parameters.parameter import in_group

@@ -6,10 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
-from jax import Array
-
+from quantsim.lazy_jax import Array, jax, jnp
 from quantsim.parameters import common
 from quantsim.parameters.transforms import sigmoid
 from quantsim.pools.weighted.clip_maps import run_maps, speed_limited

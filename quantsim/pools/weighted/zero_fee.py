@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import jax.numpy as jnp
-from jax import Array
+from quantsim.lazy_jax import Array, jnp
 
 __all__ = ["bar_log_values"]
 
