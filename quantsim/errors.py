@@ -13,6 +13,7 @@ __all__ = [
     "CheckpointError",
     "ConfigError",
     "ConformanceError",
+    "ContractError",
     "DriverError",
     "FingerprintWarning",
     "ParameterError",
@@ -64,6 +65,10 @@ class SelectionError(QuantsimError):
 
 class StatisticsError(QuantsimError, ValueError):
     """The arguments of a statistic are not valid: too few days or trials, or values that are not finite."""
+
+
+class ContractError(QuantsimError, ValueError):
+    """A contract would revert: an overflow, a division by zero, or an update that it does not allow."""
 
 
 class ConformanceError(QuantsimError, AssertionError):
