@@ -52,8 +52,8 @@ def set_weights(
 ) -> PoolState:
     """Returns the pool after an update: ``_calculateMultiplerAndSetWeights`` and ``setWeights``.
 
-    The weights move from ``current`` by ``(updated - current) / interval`` a second, truncated to 18 decimals and then, like the
-    weights themselves, to the 9 that are stored. They move until the next update, past the interval too, but not beyond the
+    The weights move from ``current`` by ``(updated - current) / interval`` a second, truncated to 18 decimals and then, like
+    the weights themselves, to the 9 that are stored. They move until the next update, past the interval too, but not beyond the
     second at which the first of them would reach its rail at the multiplier of 18 decimals.
 
     Args:
@@ -81,7 +81,9 @@ def weights_at(pool: PoolState, time: int) -> tuple[int, ...]:
         ContractError: a weight would be negative, or the pool's last second of interpolation is before its last update.
     """
     elapsed = (min(time, pool.last_interpolation) - pool.last_update) % 2**40  # uint40, unchecked
-    found = tuple(weight + multiplier * elapsed for weight, multiplier in zip(pool.weights, pool.multipliers, strict=True))
+    found = tuple(
+        weight + multiplier * elapsed for weight, multiplier in zip(pool.weights, pool.multipliers, strict=True)
+    )
     if min(found) < 0:
         raise ContractError(f"weight {min(found)} at second {time}: the subtraction underflows")
     return found
@@ -103,5 +105,7 @@ def interpolated_weights(pool: PoolState, times: NDArray[np.int64]) -> NDArray[n
     )
     found = weights + multipliers * elapsed[:, None]
     if (found < 0).any():
-        raise ContractError(f"a weight is {found.min()}e-9 after the update at second {pool.last_update}: it underflows")
-    return found * STORED_ONE
+        raise ContractError(
+            f"a weight is {found.min()}e-9 after the update at second {pool.last_update}: it underflows"
+        )
+    return np.asarray(found * STORED_ONE, np.int64)

@@ -20,8 +20,8 @@ def variance(
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Returns the new state ``A ← λ·A + (x - e₋)(x - e)`` and the variance ``(1-λ)·A``, (n,) each.
 
-    ``_calculateQuantAMMVariance`` of ``QuantAMMVarianceBasedRule``. It is the variance of prices, in squared quote currency, not
-    of returns.
+    ``_calculateQuantAMMVariance`` of ``QuantAMMVarianceBasedRule``. It is the variance of prices, in squared quote currency,
+    not of returns.
 
     Args:
         state: (n,) state ``A`` before the update.

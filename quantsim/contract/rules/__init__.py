@@ -13,7 +13,7 @@ from quantsim.errors import ConfigError, nearest
 
 __all__ = ["RULES", "ContractRule", "RuleState", "Update", "get_contract_rule"]
 
-RULES = {
+RULES: dict[str, ContractRule] = {
     each.RULE.name: each.RULE
     for each in (momentum, anti_momentum, difference_momentum, power_channel, channel_following, minimum_variance)
 }

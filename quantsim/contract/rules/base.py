@@ -10,7 +10,7 @@ from quantsim.contract.estimators import gradient
 from quantsim.contract.estimators.vectors import per_token
 from quantsim.contract.fixed_point import ONE, div, int256, mul, quotient
 
-__all__ = ["ContractRule", "RuleState", "Rows", "Update", "add_centred", "relative_gradient", "uses_raw_price"]
+__all__ = ["ContractRule", "Rows", "RuleState", "Update", "add_centred", "relative_gradient", "uses_raw_price"]
 
 Rows = Sequence[Sequence[int]]
 """The contract's ``ruleParameters``: a row per parameter, with one value or one per token."""

@@ -19,9 +19,7 @@ def minimum_variance_weights(update: Update) -> tuple[tuple[int, ...], tuple[int
     Raises:
         ContractError: a variance is 0, as before a price has moved: the contract divides by it.
     """
-    state, found = variance(
-        update.intermediate, update.data, update.averages, update.previous_averages, update.lambdas
-    )
+    state, found = variance(update.intermediate, update.data, update.averages, update.previous_averages, update.lambdas)
     mixing = per_token(update.parameters[0], len(update.weights), "mixingVariance")
     precisions = [div(ONE, each) for each in found]
     total = int256(sum(precisions))

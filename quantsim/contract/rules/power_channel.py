@@ -25,7 +25,9 @@ def _problem(parameters: Rows, n_tokens: int) -> str | None:
     if found is not None:
         return found
     if len(parameters[0]) != len(parameters[1]):
-        return f"q has {len(parameters[1])} values and kappa {len(parameters[0])}: both are one for all or one per token"
+        return (
+            f"q has {len(parameters[1])} values and kappa {len(parameters[0])}: both are one for all or one per token"
+        )
     return (
         not_positive("kappa", parameters[0])
         or not_positive("q", parameters[1], least=ONE)

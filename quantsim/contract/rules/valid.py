@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from quantsim.contract.fixed_point import ONE
 from quantsim.contract.rules.base import Rows
 
@@ -26,9 +28,9 @@ def size_problem(parameters: Rows, names: tuple[str, ...], n_tokens: int) -> str
     return None
 
 
-def not_positive(name: str, row: object, least: int = 0) -> str | None:
+def not_positive(name: str, row: Sequence[int], least: int = 0) -> str | None:
     """Returns a reason if a value of the row is not above ``least``."""
-    low = [value for value in row if value <= least]  # type: ignore[attr-defined]
+    low = [value for value in row if value <= least]
     if not low:
         return None
     return f"{name} = {low[0] / ONE:g} must be above {least / ONE:g}"
