@@ -155,6 +155,7 @@ _PUBLISHED = {
 METHODS = {**_OWN, **_PUBLISHED}
 
 SELECTION_METHODS: tuple[str, ...] = tuple(_OWN)
+"""The names of the selection methods, without those of quantammsim."""
 
 FRONT_METHODS: tuple[str, ...] = tuple(name for name, method in METHODS.items() if method.front)
 """The methods that compare several metrics."""

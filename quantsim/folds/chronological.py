@@ -16,6 +16,7 @@ Scheme = Literal["rolling", "anchored"]
 """Whether training windows have a fixed length, or all start at the beginning."""
 
 SCHEMES: tuple[str, ...] = get_args(Scheme)
+"""The names of the schemes of folds."""
 
 _DAY = timedelta(days=1)
 

@@ -34,6 +34,7 @@ Trainer = Literal["search", "sgd", "hybrid", "random", "fixed"]
 """The drivers; ``random`` is the search with the random sampler, ``fixed`` keeps the study's own parameters."""
 
 TRAINERS: tuple[str, ...] = get_args(Trainer)
+"""The names of the trainers of a walk-forward."""
 
 Progressed = Callable[[int, int, float | None, bool], None]
 """Called with the evaluations done, those in all, the best value so far, and whether all programs are compiled."""

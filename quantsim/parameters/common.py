@@ -31,6 +31,7 @@ initial_weights = ParameterSpec(
     trainable=False,
     searchable=False,
 )
+"""Weights at the start, one per token."""
 
 memory_days = ParameterSpec(
     raw_name="logit_lamb",
@@ -43,6 +44,7 @@ memory_days = ParameterSpec(
     high=200.0,
     log=True,
 )
+"""Memory of an estimator, in days."""
 
 alt_memory_days = ParameterSpec(
     raw_name="logit_delta_lamb",
@@ -56,6 +58,7 @@ alt_memory_days = ParameterSpec(
     log=True,
     setting=("use_alt_lamb", True),
 )
+"""Memory of the divisor of a slope, in days."""
 
 k_per_day = ParameterSpec(
     raw_name="log_k",
@@ -68,6 +71,7 @@ k_per_day = ParameterSpec(
     high=1000.0,
     log=True,
 )
+"""Aggressiveness, per day of memory."""
 
 exponents = ParameterSpec(
     raw_name="raw_exponents",
@@ -79,6 +83,7 @@ exponents = ParameterSpec(
     low=1.0,
     high=5.0,
 )
+"""Power of the response to a slope."""
 
 pre_exp_scaling = ParameterSpec(
     raw_name="raw_pre_exp_scaling",
@@ -92,6 +97,7 @@ pre_exp_scaling = ParameterSpec(
     log=True,
     setting=("pre_exp_scaling", "log2"),
 )
+"""Scale of a slope before the power."""
 
 bounded_pre_exp_scaling = ParameterSpec(
     raw_name="logit_pre_exp_scaling",
@@ -104,6 +110,7 @@ bounded_pre_exp_scaling = ParameterSpec(
     high=0.99,
     setting=("pre_exp_scaling", "logistic"),
 )
+"""Scale of a slope before the power, below 1."""
 
 width = ParameterSpec(
     raw_name="raw_width",
@@ -116,6 +123,7 @@ width = ParameterSpec(
     high=0.2,
     log=True,
 )
+"""Half width of a channel of slopes."""
 
 amplitude_per_day = ParameterSpec(
     raw_name="log_amplitude",
@@ -128,6 +136,7 @@ amplitude_per_day = ParameterSpec(
     high=10.0,
     log=True,
 )
+"""Strength of the reversion inside a channel."""
 
 swap_fee = ParameterSpec(
     raw_name="logit_swap_fee",
@@ -141,6 +150,7 @@ swap_fee = ParameterSpec(
     log=True,
     opt_in=True,
 )
+"""The swap fee."""
 
 minimum_weights = ParameterSpec(
     raw_name="logit_minimum_weights",
@@ -153,6 +163,7 @@ minimum_weights = ParameterSpec(
     high=0.3,
     opt_in=True,
 )
+"""Lower bounds of the weights."""
 
 maximum_weights = ParameterSpec(
     raw_name="logit_maximum_weights",
@@ -165,3 +176,4 @@ maximum_weights = ParameterSpec(
     high=0.98,
     opt_in=True,
 )
+"""Upper bounds of the weights."""

@@ -19,6 +19,7 @@ Table = Mapping[str, Mapping[str, FloatArray]]
 Point = Mapping[str, Mapping[str, float]]
 
 PERCENTILES = (5, 25, 50, 75, 95)
+"""The percentiles of a metric under variations, in percent."""
 
 _HIGH_SHARE = 0.95
 _WORDS = {

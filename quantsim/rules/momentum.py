@@ -49,3 +49,4 @@ RULE = Rule(
     outputs=momentum_outputs,
     sums_to_zero=True,
 )
+"""The rule ``momentum``."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Dimension", "Draw", "HumanParams", "SearchSpace"]
 
 HumanParams = dict[str, float | list[float]]
+"""Human-readable name → a number for all tokens, or a list of one per token."""
 
 # How far a value may be outside its range, relative to it: on its way to raw form and back it is rounded.
 _ROUNDING = 1e-9

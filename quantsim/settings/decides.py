@@ -30,9 +30,13 @@ class Decides(enum.Flag):
 
 _METRICS = Decides.VALUE | Decides.PERIODS | Decides.OBJECTIVE
 SEARCH = _METRICS | Decides.TRIALS
+"""The effects that count in the identity of a search."""
+
 GRADIENTS = _METRICS | Decides.STEPS
+"""The effects that count in the identity of a gradient run."""
+
 HYBRID = SEARCH | Decides.ROUNDS
-"""The effects that count in the identity of a run, for each driver."""
+"""The effects that count in the identity of a hybrid run."""
 
 
 def leaves(annotation: Any) -> Iterator[Any]:
