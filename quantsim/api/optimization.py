@@ -160,8 +160,24 @@ class Optimization(Generic[RunT]):
 
         return validate(self.store, [self.run_id], study=self.experiment, selected=self.checkpoint, **options)
 
+    def to_json(self, validation: Validation | None = None) -> dict[str, Any]:
+        """Returns how the run ended, the selected set, its metrics, baselines and intervals, as ``--json`` prints them.
+
+        Args:
+            validation: the result of :meth:`validate`, to be included.
+        """
+        from quantsim.report.json_results import run_json
+
+        place = self.store.location.removeprefix("sqlite:///")
+        found = run_json(self.experiment, self._driver, self.run, self.best, place)
+        return found if validation is None else {**found, "validation": validation.to_json()}
+
+    @property
+    def _driver(self) -> str:
+        return type(self.run).__name__.removesuffix("Run").lower()
+
     def __repr__(self) -> str:
-        kind = type(self.run).__name__.removesuffix("Run").lower()
+        kind = self._driver
         try:
             key = self.checkpoint.key
         except SelectionError as error:

@@ -24,7 +24,7 @@ from quantsim.commands import (
     validate,
     walk_forward,
 )
-from quantsim.commands.options import Verbose
+from quantsim.commands.options import Json, Quiet, Verbose
 from quantsim.commands.session import CommandGroup
 
 __all__ = ["app"]
@@ -52,6 +52,8 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def _global_options(
     version: bool = typer.Option(False, "--version", callback=_show_version, is_eager=True, help="Show the version."),
+    as_json: Json = False,
+    quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     pass

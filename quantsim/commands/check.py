@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from quantsim.commands.options import Verbose
-from quantsim.commands.session import say
+from quantsim.commands.options import Json, Quiet, Verbose
+from quantsim.commands.session import print_json, say
 
 __all__ = ["check"]
 
@@ -21,6 +21,8 @@ def check(
             help="A rule, fee rule, metric or pool in a file, or all of them in a file; or the name of a built-in one.",
         ),
     ],
+    as_json: Json = False,
+    quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Checks your own rules, fee rules, metrics and pools: types, look-ahead, gradients, scan modes.
@@ -29,6 +31,10 @@ def check(
     """
     from quantsim.testing import check_all
 
+    passed = []
     for name in names:
         for checked in check_all(name):
             say(f"{checked} passed all checks")
+            passed.append(checked)
+    if as_json:
+        print_json({"passed": passed})

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from quantsim.commands.options import Settings, Verbose
-from quantsim.commands.session import say
+from quantsim.commands.options import Json, Quiet, Settings, Verbose
+from quantsim.commands.session import print_json, say
 
 __all__ = ["convert"]
 
@@ -18,6 +18,8 @@ def convert(
         Path, typer.Argument(metavar="FILE", show_default=False, help="A fingerprint of quantammsim (JSON).")
     ],
     settings: Settings = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Prints a fingerprint of quantammsim as a study file.
@@ -27,10 +29,12 @@ def convert(
     """
     from quantsim.config import Experiment
     from quantsim.config.fingerprint import read_fingerprint, translate
-    from quantsim.config.fingerprint.document import study_file
+    from quantsim.config.fingerprint.document import study_file, study_json
     from quantsim.config.overrides import assigned
 
     translation = translate(read_fingerprint(file), file.name)
     tables = assigned({"name": file.stem, **translation.tables}, settings or ())
     experiment = Experiment.from_translation(translation, tables)
+    if as_json:
+        print_json(study_json(translation, experiment))
     say(study_file(translation, experiment).rstrip())

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quantsim.commands.options import DEFAULT_STORE, Storage, Store, Verbose
-from quantsim.commands.session import note, say, study_storage
+from quantsim.commands.options import DEFAULT_STORE, Json, Quiet, Storage, Store, Verbose
+from quantsim.commands.session import note, print_json, say, study_storage
 from quantsim.errors import DriverError
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ def dashboard(
         str, typer.Option(help="Address to listen on; only requests for this host are answered. 0.0.0.0 for any.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for any free port.")] = 8080,
+    as_json: Json = False,
+    quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Shows the Optuna studies in the browser until Ctrl-C, also while they run.
@@ -49,7 +51,10 @@ def dashboard(
         say(f"Studies: {', '.join(names)}")
         if folder is not None and folder.is_dir():
             say(f"Artifacts: {folder}")
-        say(f"Dashboard: http://{url_host(host)}:{server.server_port}/ (Ctrl-C ends it)")
+        url = f"http://{url_host(host)}:{server.server_port}/"
+        say(f"Dashboard: {url} (Ctrl-C ends it)")
+        if as_json:
+            print_json({"url": url, "studies": names, "artifacts": None if folder is None else str(folder)})
         try:
             server.serve_forever()
         except KeyboardInterrupt as interrupt:

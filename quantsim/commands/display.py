@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from quantsim.checkpoints import Checkpoint, Selection
 from quantsim.checkpoints.redact import redact
 from quantsim.commands.options import DEFAULT_STORE
-from quantsim.commands.session import note, say, show
+from quantsim.commands.session import hint, note, say, show
 from quantsim.config import Experiment
 from quantsim.discovery import is_in_file
 from quantsim.report import beaten_text, comparison_notes, comparison_table, parameters_table
@@ -124,7 +124,7 @@ def simulating(experiment: Experiment, key: str) -> str:
 
 def show_next(store: str, *commands: str) -> None:
     """Prints commands for the next step."""
-    say("Next: " + " or ".join(_in_store(command, store) for command in commands))
+    hint("Next: " + " or ".join(_in_store(command, store) for command in commands))
 
 
 def _in_store(command: str, store: str) -> str:

@@ -9,7 +9,18 @@ from typing import Annotated
 import typer
 
 from quantsim.commands.files import check_files, writing
-from quantsim.commands.options import DEFAULT_STORE, AsStudy, RuleFiles, Run, Settings, Store, Study, Verbose
+from quantsim.commands.options import (
+    DEFAULT_STORE,
+    AsStudy,
+    Json,
+    Quiet,
+    RuleFiles,
+    Run,
+    Settings,
+    Store,
+    Study,
+    Verbose,
+)
 from quantsim.commands.session import note, open_existing_store, say
 from quantsim.commands.starting import StudyOptions
 
@@ -40,6 +51,8 @@ def export(
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="Output file. Default: the standard output."),
     ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Writes a parameter set in on-chain form, with the pool's settings, as JSON.
@@ -68,8 +81,9 @@ def export(
         for remark in pool["remarks"]:
             note(f"Note: {pool['name']}: {remark}")
     text = json.dumps(found, indent=2, allow_nan=False, ensure_ascii=False)
-    if output is None:
+    if output is None or as_json:
         typer.echo(text)  # not with rich, which may break lines and add colours
+    if output is None:
         return
     with writing(output):
         output.write_text(text + "\n", encoding="utf-8")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from quantsim.commands.files import check_files, write_table, writing
-from quantsim.commands.options import Settings, Study, Verbose
-from quantsim.commands.session import load_experiment, note, say
+from quantsim.commands.options import Json, Quiet, Settings, Study, Verbose
+from quantsim.commands.session import load_experiment, note, print_json, say
 from quantsim.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -76,6 +76,8 @@ def grid(
             "--plot", metavar="FILE", help="Draws a heat map of two axes, or a line over one; .png, .svg or .pdf."
         ),
     ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Evaluates a grid of parameters on every split, and shows the best cell.
@@ -90,6 +92,7 @@ def grid(
     from quantsim.metrics import get_metric
     from quantsim.report import compare_cell
     from quantsim.report.grids import failed_cells
+    from quantsim.report.json_results import files_json, grid_json
     from quantsim.simulator import Evaluator, evaluate_grid
     from quantsim.simulator.grid import grid_sets
 
@@ -101,8 +104,11 @@ def grid(
     if failed is not None:
         note(f"Note: {failed}.")
     best = found.best(split=split.value)
-    _show(experiment, found, best, compare_cell(Evaluator(experiment, prices), best))
+    comparison = compare_cell(Evaluator(experiment, prices), best)
+    _show(experiment, found, best, comparison)
     _write_files(experiment, found, best, csv, plot)
+    if as_json:
+        print_json({**grid_json(experiment, found, best, comparison), **files_json(csv=csv, plot=plot)})
 
 
 def _axis(text: str) -> Axis:

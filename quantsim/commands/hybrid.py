@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from quantsim.commands.options import DEFAULT_STORE, Quiet, Settings, Storage, Store, Study, TakeOver, Verbose
+from quantsim.commands.options import DEFAULT_STORE, Json, Quiet, Settings, Storage, Store, Study, TakeOver, Verbose
 from quantsim.commands.progress import ProgressLine, Watcher, watching
-from quantsim.commands.session import load_experiment, open_store, place_of, say, show, study_storage
+from quantsim.commands.session import load_experiment, open_store, place_of, print_json, say, show, study_storage
 from quantsim.limits import MOST_JOBS
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def hybrid(
     storage: Storage = None,
     store: Store = DEFAULT_STORE,
     take_over: TakeOver = False,
+    as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -103,6 +104,8 @@ def hybrid(
         validation = show_validation(results, run.run_id, found.checkpoint)
         describe_in_dashboard(experiment, prices, run, place, results.location, found.comparison, validation)
         show_places(experiment, run, results, found.checkpoint, store, own_storage=storage is not None)
+        if as_json:
+            print_json(done.to_json(validation))
 
 
 def _run(

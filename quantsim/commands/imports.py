@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from quantsim.commands.options import DEFAULT_STORE, Store, Verbose
-from quantsim.commands.session import open_store, say, showing_warnings
+from quantsim.commands.options import DEFAULT_STORE, Json, Quiet, Store, Verbose
+from quantsim.commands.session import open_store, print_json, say, showing_warnings
 
 __all__ = ["import_results"]
 
@@ -26,6 +26,8 @@ def import_results(
         ),
     ] = None,
     store: Store = DEFAULT_STORE,
+    as_json: Json = False,
+    quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Imports result files of quantammsim into the store.
@@ -33,14 +35,15 @@ def import_results(
     Steps, parameter sets and metrics are those of the file; the study is translated from its configuration. quantammsim
     computed the metrics; `quantsim simulate --from KEY` evaluates a set here. A file is not stored twice.
     """
-    for file in files:
-        _import(file, store, source)
+    imported = [_import(file, store, source) for file in files]
     from quantsim.commands.display import show_next
 
     show_next(store, "select --method best_train_objective", "simulate --from best_train_objective")
+    if as_json:
+        print_json({"imported": imported})
 
 
-def _import(file: Path, store: str, source: str | None) -> None:
+def _import(file: Path, store: str, source: str | None) -> dict[str, Any]:
     from quantsim.checkpoints.checkpoint import SHORT_RUN_ID
     from quantsim.checkpoints.published import read_results
 
@@ -52,8 +55,10 @@ def _import(file: Path, store: str, source: str | None) -> None:
     ids = ", ".join(run.run_id[:SHORT_RUN_ID] for run, _ in read.runs)
     if not is_new:
         say(f"{file} was imported before, as run {ids}: nothing was stored.")
-        return
-    say(
-        f"Imported {file}: {n_checkpoints:,} checkpoints of {experiment.pool.strategy_name} on "
-        f"{', '.join(experiment.tokens)}, as run {ids}."
-    )
+    else:
+        say(
+            f"Imported {file}: {n_checkpoints:,} checkpoints of {experiment.pool.strategy_name} on "
+            f"{', '.join(experiment.tokens)}, as run {ids}."
+        )
+    runs = [run.run_id for run, _ in read.runs]
+    return {"file": str(file), "runs": runs, "checkpoints": n_checkpoints, "is_new": is_new}

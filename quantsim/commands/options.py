@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -12,9 +13,12 @@ from quantsim.defaults import DEFAULT_STORE
 
 __all__ = [
     "DEFAULT_STORE",
+    "JSON",
+    "QUIET",
     "VERBOSE",
     "AsStudy",
     "From",
+    "Json",
     "Quiet",
     "RuleFiles",
     "Run",
@@ -26,19 +30,40 @@ __all__ = [
     "Verbose",
 ]
 
-VERBOSE = "quantsim.verbose"
-"""Key of the context's ``meta`` for -v, before or after the name of the command."""
+VERBOSE, JSON, QUIET = "quantsim.verbose", "quantsim.json", "quantsim.quiet"
+"""Keys of the context's ``meta`` for -v, --json and --quiet, before or after the name of the command."""
 
 
-def _be_verbose(context: typer.Context, wanted: bool) -> None:
-    if wanted:
-        context.meta[VERBOSE] = True
-        logging.getLogger("quantsim").setLevel(logging.INFO)
+def _remembering(key: str) -> Callable[[typer.Context, bool], bool]:
+    """Returns the callback of an option: all commands see whether it was given, wherever it was given."""
+
+    def callback(context: typer.Context, wanted: bool) -> bool:
+        if wanted:
+            context.meta[key] = True
+            if key == VERBOSE:
+                logging.getLogger("quantsim").setLevel(logging.INFO)
+        return key in context.meta
+
+    return callback
 
 
 Verbose = Annotated[
     bool,
-    typer.Option("--verbose", "-v", callback=_be_verbose, help="Log more; show the traceback of an error."),
+    typer.Option("--verbose", "-v", callback=_remembering(VERBOSE), help="Log more; show the traceback of an error."),
+]
+Json = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        callback=_remembering(JSON),
+        help='Print the result as one JSON document; NaN is null, infinity is "inf" or "-inf".',
+    ),
+]
+Quiet = Annotated[
+    bool,
+    typer.Option(
+        "--quiet", "-q", callback=_remembering(QUIET), help="Print only the result: no progress, no suggestions."
+    ),
 ]
 Study = Annotated[
     str | None,
@@ -111,4 +136,3 @@ TakeOver = Annotated[
     bool,
     typer.Option("--take-over", help="Continue a study whose lease a dead process on another machine still holds."),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress, only the result.")]

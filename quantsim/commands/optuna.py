@@ -11,6 +11,7 @@ import typer
 from quantsim.commands.options import (
     DEFAULT_STORE,
     From,
+    Json,
     Quiet,
     RuleFiles,
     Run,
@@ -22,7 +23,7 @@ from quantsim.commands.options import (
     Verbose,
 )
 from quantsim.commands.progress import ProgressLine, Watcher, watching
-from quantsim.commands.session import note, place_of, say, study_storage
+from quantsim.commands.session import note, place_of, print_json, say, study_storage
 from quantsim.commands.starting import StudyOptions, beginning, note_other_prices
 from quantsim.limits import MOST_JOBS, MOST_TRIALS
 
@@ -86,6 +87,7 @@ def optuna(
         Path | None, typer.Option("--plots", metavar="FOLDER", help="Writes HTML pages of the study to this folder.")
     ] = None,
     take_over: TakeOver = False,
+    as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -142,6 +144,8 @@ def optuna(
         describe_in_dashboard(experiment, prices, done, place, results.location, found.comparison, validation)
         attach_pictures(experiment, prices, done, place, results.location)
         show_places(experiment, done, results, found.checkpoint, store, own_storage=storage is not None)
+        if as_json:
+            print_json(searched.to_json(validation))
 
 
 def _search(

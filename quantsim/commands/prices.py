@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from quantsim.commands.options import Quiet, Verbose
+from quantsim.commands.options import Json, Quiet, Verbose
 from quantsim.commands.progress import ProgressLine, watching
-from quantsim.commands.session import note, say, show
+from quantsim.commands.session import note, print_json, say, show
 
 if TYPE_CHECKING:
     from quantsim.prices.importing import ImportReport
@@ -22,7 +22,6 @@ _Folder = Annotated[
     Path,
     typer.Option("--to", metavar="FOLDER", help="Folder for one Parquet file per token. It is a price source."),
 ]
-_Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -41,6 +40,8 @@ def prices(
             help="What the files' stamps mark: the end of a bar, or its start, as in most exchanges' candles."
         ),
     ] = "end",
+    as_json: Json = False,
+    quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Lists tokens, range, bar length, and every gap with its place and length. Also imports and downloads prices."""
@@ -50,6 +51,9 @@ def prices(
     from quantsim.report import coverage_table, gaps_table
 
     covered = available(source, stamps=stamps)
+    if as_json:
+        print_json({"source": source, "tokens": [one.to_json() for one in covered]})
+        return
     show(coverage_table(covered, f"Prices: {source}"))
     gaps = [gap for token in covered for gap in token.gaps]
     if gaps:
@@ -84,7 +88,7 @@ def import_files(
         typer.Option(metavar="LENGTH", help="Import files with this bar length only: 1m, 30m, 1h, 1d."),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files of the same tokens.")] = False,
-    as_json: _Json = False,
+    as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -97,7 +101,7 @@ def import_files(
     from quantsim.prices.importing import import_prices
     from quantsim.prices.time_grid import minutes_of
 
-    with watching("file", quiet=quiet or as_json, begin="reading ...") as watch:
+    with watching("file", quiet=quiet, begin="reading ...") as watch:
         report = import_prices(
             paths,
             folder,
@@ -126,7 +130,7 @@ def download(
         str, typer.Option(metavar="CURRENCY", help="The dollar currency of the markets: USDT, USDC, USD, ...")
     ] = "USDT",
     folder: _Folder = Path("prices"),
-    as_json: _Json = False,
+    as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -137,7 +141,7 @@ def download(
     from quantsim.prices.downloading import download_prices
     from quantsim.prices.time_grid import minutes_of
 
-    with watching("bar", quiet=quiet or as_json, begin="asking ...") as watch:
+    with watching("bar", quiet=quiet, begin="asking ...") as watch:
         report = download_prices(
             _listed(tokens),
             since,
@@ -156,13 +160,11 @@ def _listed(text: str) -> list[str]:
 
 
 def _show_report(report: ImportReport, *, as_json: bool) -> None:
-    import json
-
     from quantsim.report import coverage_table
     from quantsim.report.import_tables import disagreements_table, files_table, notes_on
 
     if as_json:
-        say(json.dumps(report.as_json(), indent=2))
+        print_json(report.as_json())
         return
     show(files_table(report))
     show(coverage_table([one.coverage for one in report.tokens], f"Prices: {report.folder}"))

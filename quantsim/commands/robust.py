@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import enum
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from quantsim.commands.files import check_files, writing
-from quantsim.commands.options import DEFAULT_STORE, AsStudy, Quiet, RuleFiles, Run, Settings, Store, Study, Verbose
-from quantsim.commands.session import note, open_existing_store, say, show
+from quantsim.commands.options import (
+    DEFAULT_STORE,
+    AsStudy,
+    Json,
+    Quiet,
+    RuleFiles,
+    Run,
+    Settings,
+    Store,
+    Study,
+    Verbose,
+)
+from quantsim.commands.session import note, open_existing_store, print_json, say, show
 from quantsim.commands.starting import StudyOptions
 
 if TYPE_CHECKING:
@@ -74,9 +84,6 @@ def robust(
         float, typer.Option(help="Highest cost per trade, in USD, where the study has none.")
     ] = 1.0,
     seed: Annotated[int, typer.Option(help="Seed of the variations.")] = 0,
-    as_json: Annotated[
-        bool, typer.Option("--json", help='Prints JSON; NaN is null, infinity is "inf" or "-inf".')
-    ] = False,
     plot: Annotated[
         Path | None, typer.Option("--plot", metavar="FILE", help="Draws the percentiles; .png, .svg or .pdf.")
     ] = None,
@@ -84,6 +91,7 @@ def robust(
     as_study: AsStudy = False,
     rule_files: RuleFiles = None,
     store: Store = DEFAULT_STORE,
+    as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -92,6 +100,7 @@ def robust(
     Constant weights with the same costs are shown under the same variations.
     """
     check_files(plot=plot)
+    from quantsim.report.json_results import files_json
     from quantsim.robustness import Variations, check_request
     from quantsim.simulator import Evaluator
 
@@ -123,12 +132,11 @@ def robust(
         if not as_study:
             start.check_prices(evaluator.data_id)
     found = _varied(evaluator, raw, variations, chosen, metrics, quiet=quiet)
-    if as_json:
-        typer.echo(json.dumps(found.to_json(), indent=2, allow_nan=False))
-    else:
-        _show(experiment, found)
+    _show(experiment, found)
     if plot is not None:
-        _draw(experiment, found, plot, say_where=not as_json)
+        _draw(experiment, found, plot)
+    if as_json:
+        print_json({**found.to_json(), **files_json(plot=plot)})
 
 
 def _varied(
@@ -167,12 +175,11 @@ def _show(experiment: Experiment, found: Robustness) -> None:
     say(found.judgement, "bold")
 
 
-def _draw(experiment: Experiment, found: Robustness, plot: Path, *, say_where: bool) -> None:
+def _draw(experiment: Experiment, found: Robustness, plot: Path) -> None:
     from quantsim.report.canvas import save_figure
     from quantsim.report.robustness import robustness_figure
 
     figure = robustness_figure(experiment, found, found.metrics[0])
     with writing(plot):
         save_figure(figure, plot)
-    if say_where:
-        say(f"Plot: {plot}")
+    say(f"Plot: {plot}")

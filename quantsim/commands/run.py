@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from quantsim.commands.options import DEFAULT_STORE, Quiet, Settings, Storage, Store, Verbose
+from quantsim.commands.options import DEFAULT_STORE, Json, Quiet, Settings, Storage, Store, Verbose
 from quantsim.commands.session import note
 from quantsim.errors import ConfigError
 from quantsim.limits import MOST_JOBS, MOST_TRIALS
@@ -37,6 +37,7 @@ def run(
     ] = None,
     store: Store = DEFAULT_STORE,
     storage: Storage = None,
+    as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -56,4 +57,4 @@ def run(
     if refused := given.keys() - inspect.signature(command).parameters:
         option = min(refused)
         raise ConfigError(f"--{option.replace('_', '-')} {given[option]} is not for the driver {driver}: remove it")
-    command(study=study, settings=settings, store=store, quiet=quiet, verbose=verbose, **given)
+    command(study=study, settings=settings, store=store, as_json=as_json, quiet=quiet, verbose=verbose, **given)

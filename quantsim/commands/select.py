@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quantsim.commands.options import DEFAULT_STORE, RuleFiles, Settings, Store, Study, Verbose
-from quantsim.commands.session import load_experiment, note, open_existing_store, say
+from quantsim.commands.options import DEFAULT_STORE, Json, Quiet, RuleFiles, Settings, Store, Study, Verbose
+from quantsim.commands.session import load_experiment, note, open_existing_store, print_json, say
 from quantsim.errors import ConfigError
-from quantsim.json_values import json_number, json_numbers
 
 if TYPE_CHECKING:
     from quantsim.checkpoints import Checkpoint
@@ -60,13 +58,8 @@ def select(
     ] = None,
     rule_files: RuleFiles = None,
     store: Store = DEFAULT_STORE,
-    as_json: Annotated[
-        bool,
-        typer.Option(
-            "--json",
-            help='Prints JSON, with human-readable and raw parameters; NaN is null, infinity is "inf" or "-inf".',
-        ),
-    ] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Selects the best stored checkpoint of all drivers.
@@ -77,6 +70,7 @@ def select(
     from quantsim.checkpoints.picking import pick
     from quantsim.commands.validating import show_validation_of
     from quantsim.report import compare_selection
+    from quantsim.report.json_results import selection_json
 
     given = load_experiment(study, settings) if study is not None else None
     if settings and study is None:
@@ -96,8 +90,7 @@ def select(
             count = "1 other run is" if picked.n_others == 1 else f"{picked.n_others} other runs are"
             note(f"Note: {count} not comparable with the newest one; use --study or --run to select from them.")
         if as_json:
-            # Not with rich, which may break lines and add colours.
-            typer.echo(json.dumps(_as_json(picked, comparisons), indent=2, allow_nan=False))
+            print_json(selection_json(picked, comparisons))
             return
         _show(picked, comparisons, store)
         if len(picked.selection.checkpoints) == 1:
@@ -130,49 +123,3 @@ def _show_raw(checkpoints: Sequence[Checkpoint]) -> None:
         say(f"Raw parameters of {checkpoint.key}:")
         for name, values in checkpoint.raw.items():
             say(f"  {name} = {list(values)}")
-
-
-def _as_json(picked: Pick, comparisons: Sequence[Comparison]) -> dict[str, Any]:
-    experiment, selection = picked.experiment, picked.selection
-    known = () if experiment.is_only_read else experiment.active_parameters
-    units = {parameter.human_name: parameter.spec.unit for parameter in known}
-    return {
-        "study": experiment.name,
-        "rule": experiment.pool.strategy_name,
-        "tokens": list(experiment.tokens),
-        "method": selection.method,
-        "metric": selection.metric,
-        "minimum": selection.minimum,
-        "chosen_by": selection.chosen_by,
-        "used_test_data": selection.used_test_data,
-        "notes": [*selection.notes, *experiment.cautions, *picked.prices_notes],
-        "runs": [run.run_id for run in picked.runs],
-        "checkpoints": [
-            {**_checkpoint_as_json(checkpoint, units), **comparison.to_json()}
-            for checkpoint, comparison in zip(selection.checkpoints, comparisons, strict=True)
-        ],
-    }
-
-
-def _checkpoint_as_json(checkpoint: Checkpoint, units: Mapping[str, str]) -> dict[str, Any]:
-    from quantsim.checkpoints.checkpoint import chronological
-
-    return {
-        "key": checkpoint.key,
-        "id": checkpoint.checkpoint_id,
-        "driver": checkpoint.driver,
-        "step": checkpoint.step,
-        "parameter_set": checkpoint.parameter_set,
-        "created_at": checkpoint.created_at.isoformat(),
-        "parameters": {
-            name: {"values": json_numbers(checkpoint.human[name]), "unit": units.get(name)}
-            for name in units or checkpoint.human
-            if name in checkpoint.human
-        },
-        "raw": {name: json_numbers(values) for name, values in checkpoint.raw.items()},
-        "objective": json_number(checkpoint.objective),
-        "metrics": {
-            split: {name: json_number(value) for name, value in checkpoint.metrics[split].items()}
-            for split in chronological(checkpoint.metrics)
-        },
-    }

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import logging
 import signal
 import sys
 import threading
 import traceback
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from rich.logging import RichHandler
 from rich.text import Text
 from typer.core import TyperGroup
 
-from quantsim.commands.options import VERBOSE
+from quantsim.commands.options import JSON, QUIET, VERBOSE
 from quantsim.errors import FingerprintWarning, QuantsimError, reason_of
 
 if TYPE_CHECKING:
@@ -32,11 +33,13 @@ __all__ = [
     "OUT",
     "CommandGroup",
     "Terminated",
+    "hint",
     "load_experiment",
     "note",
     "open_existing_store",
     "open_store",
     "place_of",
+    "print_json",
     "raise_if_stopped",
     "say",
     "show",
@@ -84,7 +87,7 @@ class CommandGroup(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Runs the command."""
-        with _logging(verbose=VERBOSE in ctx.meta), _signals():
+        with _output(ctx.meta), _logging(verbose=VERBOSE in ctx.meta), _signals():
             try:
                 return super().invoke(ctx)
             except QuantsimError as error:
@@ -104,20 +107,47 @@ class CommandGroup(TyperGroup):
                 raise typer.Exit(EXIT_TERMINATED if terminated else EXIT_INTERRUPTED) from interrupt
 
 
+_given: Mapping[str, Any] = {}  # options of the running command, by the keys of ``options.py``
+
+
+@contextlib.contextmanager
+def _output(given: Mapping[str, Any]) -> Iterator[None]:
+    """Has ``say``, ``hint`` and others obey --json and --quiet while a command runs."""
+    global _given
+    before, _given = _given, given
+    try:
+        yield
+    finally:
+        _given = before
+
+
 def say(text: str = "", style: str = "") -> None:
-    """Prints one line of the result, without wrapping."""
-    _line(OUT, text, style)
-
-
-def note(text: str) -> None:
-    """Prints one line that is not part of the result."""
-    _line(ERR, text, "dim")
+    """Prints one line of the result, without wrapping; nothing with --json."""
+    if JSON not in _given:
+        _line(OUT, text, style)
 
 
 def show(renderable: RenderableType) -> None:
-    """Prints a table of the result; in a file or a pipe with its full width."""
-    console = OUT if OUT.is_terminal else Console(**_PLAIN, width=max(OUT.width, _PIPED_WIDTH))
-    console.print(renderable)
+    """Prints a table of the result, in a file or a pipe with its full width; nothing with --json."""
+    if JSON not in _given:
+        console = OUT if OUT.is_terminal else Console(**_PLAIN, width=max(OUT.width, _PIPED_WIDTH))
+        console.print(renderable)
+
+
+def print_json(values: Any) -> None:
+    """Prints the result as JSON, for --json. It must be the only thing on the standard output."""
+    typer.echo(json.dumps(values, indent=2, allow_nan=False))  # not with rich, which may break lines and add colours
+
+
+def hint(text: str) -> None:
+    """Prints one line on what to do next; nothing with --json or --quiet."""
+    if QUIET not in _given:
+        say(text)
+
+
+def note(text: str) -> None:
+    """Prints one line that is not part of the result, to the standard error."""
+    _line(ERR, text, "dim")
 
 
 def load_experiment(name_or_path: str, settings: Iterable[str] | None = None) -> Experiment:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quantsim.commands.options import DEFAULT_STORE, From, Quiet, RuleFiles, Run, Settings, Store, Study, Verbose
+from quantsim.commands.options import DEFAULT_STORE, From, Json, Quiet, RuleFiles, Run, Settings, Store, Study, Verbose
 from quantsim.commands.progress import ProgressLine, Watcher, watching
-from quantsim.commands.session import place_of, say
+from quantsim.commands.session import place_of, print_json, say
 from quantsim.commands.starting import StudyOptions, beginning, note_other_prices, of_search
 from quantsim.errors import ConfigError
 from quantsim.limits import MOST_SETS
@@ -56,6 +56,7 @@ def sgd(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Start a new run, even if there is an unfinished one.")
     ] = False,
+    as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -90,9 +91,11 @@ def sgd(
         show_run(experiment, found, store)
         if starts:
             show_gain(results, experiment, done.run_id, starts, found.checkpoint)
-        show_validation(results, done.run_id, found.checkpoint)
+        validation = show_validation(results, done.run_id, found.checkpoint)
         say(f"Checkpoints: {place_of(results)}, run {done.run_id[:8]}")
         show_next(store, simulating(experiment, found.checkpoint.key))
+        if as_json:
+            print_json(trained.to_json(validation))
 
 
 def _train(

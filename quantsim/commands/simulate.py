@@ -10,8 +10,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from quantsim.commands.files import check_files, write_table, writing
-from quantsim.commands.options import DEFAULT_STORE, AsStudy, RuleFiles, Run, Settings, Store, Study, Verbose
-from quantsim.commands.session import note, open_existing_store, say
+from quantsim.commands.options import (
+    DEFAULT_STORE,
+    AsStudy,
+    Json,
+    Quiet,
+    RuleFiles,
+    Run,
+    Settings,
+    Store,
+    Study,
+    Verbose,
+)
+from quantsim.commands.session import note, open_existing_store, print_json, say
 from quantsim.commands.starting import StudyOptions
 from quantsim.errors import ConfigError
 
@@ -67,6 +78,8 @@ def simulate(
     as_study: AsStudy = False,
     rule_files: RuleFiles = None,
     store: Store = DEFAULT_STORE,
+    as_json: Json = False,
+    quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Simulates one pool with one parameter set: the study's own, a stored one, or the given one.
@@ -92,6 +105,7 @@ def simulate(
     from quantsim.api.simulation import simulate as simulated
     from quantsim.commands.display import show_beaten, show_changed, show_comparison, show_notes, show_parameters
     from quantsim.report import compare_simulation, simulated_pool
+    from quantsim.report.json_results import files_json, simulation_json
     from quantsim.simulator import Evaluator
 
     prices = experiment.load_prices()
@@ -114,6 +128,8 @@ def simulate(
     if stored is not None and not as_study and not given:
         show_changed(stored, pool.metrics, experiment.objective.metric)
     _write_files(experiment, result, prices, pool.metrics, csv, plot)
+    if as_json:
+        print_json({**simulation_json(experiment, result, comparison), **files_json(csv=csv, plot=plot)})
 
 
 def _stored(store: str, which: str, options: StudyOptions, *, as_study: bool) -> Start:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quantsim.commands.options import Settings, Study, Verbose
-from quantsim.commands.session import load_experiment, say, show
+from quantsim.commands.options import Json, Quiet, Settings, Study, Verbose
+from quantsim.commands.session import load_experiment, print_json, say, show
 
 if TYPE_CHECKING:
     from quantsim.config import Experiment
@@ -26,16 +26,22 @@ def space(
     ] = None,
     study: Study = DEFAULT_STUDY,
     settings: Settings = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Shows and checks a search space: every trial parameter with its range or choices, in human units."""
     from quantsim.report import space_table
+    from quantsim.report.json_results import space_json
     from quantsim.search_space import load_search_space
 
     experiment = load_experiment(study or DEFAULT_STUDY, settings)
     if name is not None:
         experiment = _with_space(experiment, name)
     found = load_search_space(experiment)
+    if as_json:
+        print_json(space_json(experiment, found))
+        return
     units = {parameter.human_name: parameter.spec.unit for parameter in experiment.layout}
     show(
         space_table(found, units, f"Search space of {experiment.pool.strategy_name} on {', '.join(experiment.tokens)}")

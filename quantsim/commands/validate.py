@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from quantsim.commands.files import check_files, writing
-from quantsim.commands.options import DEFAULT_STORE, RuleFiles, Settings, Store, Study, Verbose
-from quantsim.commands.session import load_experiment, open_existing_store, say, show
+from quantsim.commands.options import DEFAULT_STORE, Json, Quiet, RuleFiles, Settings, Store, Study, Verbose
+from quantsim.commands.session import load_experiment, open_existing_store, print_json, say, show
 from quantsim.errors import ConfigError
 
 __all__ = ["validate"]
@@ -45,12 +44,7 @@ def validate(
     ] = False,
     rule_files: RuleFiles = None,
     store: Store = DEFAULT_STORE,
-    as_json: Annotated[
-        bool,
-        typer.Option(
-            "--json", help="Prints JSON: ratios annualised, returns in logs a year; what is undefined is null."
-        ),
-    ] = False,
+    as_json: Json = False,
     plot: Annotated[
         Path | None,
         typer.Option(
@@ -59,6 +53,7 @@ def validate(
             help="Draws train against validation of all trials, and the ranks of the best out of sample (.png, .svg, .pdf).",
         ),
     ] = None,
+    quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Tests whether luck explains the result of runs.
@@ -67,6 +62,7 @@ def validate(
     costs. docs/validation.md explains every figure.
     """
     from quantsim.commands.validating import show_short_form
+    from quantsim.report.json_results import files_json
     from quantsim.report.validation_text import validation_table
     from quantsim.validation import validate as validated
 
@@ -91,7 +87,7 @@ def validate(
         with writing(plot):
             save_figure(validation_figure(found), plot)
     if as_json:
-        typer.echo(json.dumps(found.to_json(), indent=2, allow_nan=False))
+        print_json({**found.to_json(), **files_json(plot=plot)})
         return
     show_short_form(found)
     show(validation_table(found))

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from quantsim.commands.options import DEFAULT_STORE, Quiet, Settings, Storage, Store, Study, Verbose
+from quantsim.commands.options import DEFAULT_STORE, Json, Quiet, Settings, Storage, Store, Study, Verbose
 from quantsim.commands.progress import ProgressLine, Watcher, watching
-from quantsim.commands.session import load_experiment, note, open_store, place_of, say, show
+from quantsim.commands.session import load_experiment, note, open_store, place_of, print_json, say, show
 from quantsim.errors import ConfigError
 from quantsim.limits import MOST_FOLDS, MOST_JOBS, MOST_TRIALS
 
@@ -102,7 +101,7 @@ def walk_forward(
     ] = None,
     storage: Storage = None,
     store: Store = DEFAULT_STORE,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    as_json: Json = False,
     plot: Annotated[
         Path | None, typer.Option("--plot", metavar="FILE", help="Writes a picture: .png, .svg or .pdf.")
     ] = None,
@@ -190,6 +189,7 @@ def _walk(
 
 def _show_folds(found: list[WalkForwardOutcome], *, as_json: bool, plot: Path | None) -> None:
     from quantsim.out_of_sample import compare_outcomes
+    from quantsim.report.json_results import files_json
     from quantsim.report.walk_forward import comparison_table, curves_table, folds_table, stability_table
 
     (first, *others) = found
@@ -204,11 +204,11 @@ def _show_folds(found: list[WalkForwardOutcome], *, as_json: bool, plot: Path | 
     if others:
         comparison = compare_outcomes({one.trainer: one for one in found})
         if as_json:
-            return _print_json(comparison.to_json())
+            return print_json(comparison.to_json())
         show(comparison_table(comparison))
         return say(comparison.judgement)
     if as_json:
-        return _print_json(first.to_json())
+        return print_json({**first.to_json(), **files_json(plot=plot)})
     for table in (folds_table(first), stability_table(first.parameters), curves_table(first)):
         show(table)
     for text in (first.note, first.judgement):
@@ -234,15 +234,11 @@ def _cross_validate(
         found = run_cross_validation(experiment, prices, store, grouping, trainer=driver, progress=report, **options)
     outcome = paths_outcome(found, prices)
     if as_json:
-        return _print_json(outcome.to_json())
+        return print_json(outcome.to_json())
     note(f"Embargo after each test group: {found.embargo_days:g} days.")
     show(stability_table(outcome.parameters))
     show(paths_table(outcome))
     return say(outcome.judgement)
-
-
-def _print_json(values: dict[str, Any]) -> None:
-    typer.echo(json.dumps(values, indent=2, allow_nan=False))
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -54,6 +55,18 @@ class Coverage:
     bar_minutes: int
     n_bars: int
     gaps: tuple[Gap, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the fields as JSON values; a gap has its first missing bar and the number of bars."""
+        return {
+            "token": self.token,
+            "file": str(self.path),
+            "first": f"{self.first}Z",
+            "last": f"{self.last}Z",
+            "bar_minutes": self.bar_minutes,
+            "n_bars": self.n_bars,
+            "gaps": [{"first": f"{gap.first}Z", "n_bars": gap.n_bars} for gap in self.gaps],
+        }
 
 
 def load_prices(

@@ -43,7 +43,7 @@ def test_sgd_stores_and_shows(cli, tmp_path: Path):
 
 
 def test_optuna_stores_and_shows(cli, tmp_path: Path):
-    result = cli("optuna", *SMALL_SEARCH, "--quiet", "--store", "here/checkpoints.db", "--plots", "pages")
+    result = cli("optuna", *SMALL_SEARCH, "--store", "here/checkpoints.db", "--plots", "pages")
     assert result.exit_code == 0, result.output
     check_result_in_note_and_page(result.stdout)
     assert "5 trials" in result.stdout

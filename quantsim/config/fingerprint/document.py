@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from quantsim.config.fingerprint.translate import Translation
 from quantsim.config.toml_text import toml_text
@@ -11,7 +11,7 @@ from quantsim.config.toml_text import toml_text
 if TYPE_CHECKING:
     from quantsim.config import Experiment
 
-__all__ = ["study_file"]
+__all__ = ["study_file", "study_json"]
 
 _WIDTH = 118
 
@@ -27,6 +27,15 @@ def study_file(translation: Translation, experiment: Experiment) -> str:
     remarks = [f"Translated from {translation.source}, a configuration of quantammsim.", *notes]
     comments = [f"# {line}\n" for remark in remarks for line in _wrapped(remark)]
     return "".join(comments) + "\n" + toml_text(experiment.model_dump(mode="json", exclude_defaults=True))
+
+
+def study_json(translation: Translation, experiment: Experiment) -> dict[str, Any]:
+    """Returns the tables of that file as JSON values, and what the comments say of keys; arguments as above."""
+    return {
+        "source": translation.source,
+        "study": experiment.model_dump(mode="json", exclude_defaults=True),
+        "notes": [{"key": path, "note": text} for path, text in translation.notes],
+    }
 
 
 def _wrapped(text: str) -> list[str]:

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from quantsim.errors import PriceError
 from quantsim.prices.align import RegularSeries
 from quantsim.prices.importing.merge import Disagreement
@@ -140,21 +138,9 @@ def report_of(folder: Path, tokens: Sequence[ImportedToken], skipped: Sequence[t
 
 
 def _token_as_json(one: ImportedToken) -> dict[str, Any]:
-    held = one.coverage
-    gaps = [{"first": _text(gap.first), "n_bars": gap.n_bars} for gap in held.gaps]
     return {
-        "token": held.token,
-        "file": str(held.path),
-        "first": _text(held.first),
-        "last": _text(held.last),
-        "bar_minutes": held.bar_minutes,
-        "n_bars": held.n_bars,
+        **one.coverage.to_json(),
         "n_repeated": one.n_repeated,
-        "gaps": gaps,
-        "disagreements": [{**vars(found), "at": _text(found.at)} for found in one.disagreements],
+        "disagreements": [{**vars(found), "at": f"{found.at}Z"} for found in one.disagreements],
         "files": [dict(vars(file)) for file in one.files],
     }
-
-
-def _text(time: np.datetime64) -> str:
-    return f"{time}Z"

@@ -1,0 +1,129 @@
+"""One cheap call of every command, on one tiny study, for tests of what all commands have in common."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socketserver
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from command_support import invoke
+from published_support import gradient_entry, result_file
+from typer.testing import Result
+
+from quantsim.commands.app import app
+from quantsim.prices import downloading
+from quantsim.prices.importing import import_prices
+
+STUDY = """
+[data]
+tokens = ["ETH", "BTC"]
+bar_minutes = 1440
+forward_fill_bars = 8
+[periods]
+train_start = 2018-04-01
+train_end = 2018-06-01
+validation_end = 2018-07-01
+test_end = 2018-08-01
+[pool]
+rule = "momentum"
+[update]
+max_memory_days = 60.0
+[parameters]
+memory_days = 12.0
+k_per_day = 3.0
+[search]
+trials = 3
+n_startup_trials = 2
+[sgd]
+steps = 2
+report_every = 1
+n_parameter_sets = 2
+batch_size = 2
+[hybrid]
+rounds = 1
+trials = 3
+steps = 1
+top = 2
+"""
+
+EXIT_CODES = {"dashboard": 130}
+"""Of commands that do not end by themselves: Ctrl-C ends them."""
+
+
+def command_names(command: Any = None, prefix: str = "") -> Iterator[str]:
+    """The names of all commands, also of those in groups: ``prices import``."""
+    for name, one in (command or typer.main.get_command(app)).commands.items():
+        yield prefix + name
+        if hasattr(one, "commands"):
+            yield from command_names(one, f"{prefix}{name} ")
+
+
+class EveryCommand:
+    """Calls every command in a folder, which holds the study, the store and the files to read."""
+
+    def __init__(self, folder: Path) -> None:
+        study = folder / "tiny.toml"
+        study.write_text(STUDY)
+        entry = gradient_entry(0, [1.0, 2.0])
+        dates = {
+            "startDateString": "2019-01-01 00:00:00",
+            "endDateString": "2019-05-31 00:00:00",
+            "endTestDateString": "2019-07-01 00:00:00",
+        }
+        published = result_file(folder / "run_0123.json", entry, **dates)
+        fingerprint = folder / "fingerprint.json"
+        fingerprint.write_text(json.dumps({"tokens": ["BTC", "ETH"], "rule": "momentum", **dates}))
+        days = "".join(f"2024-01-{day:02},{40_000 + day}\n" for day in range(1, 29))
+        (folder / "BTC_1d.csv").write_text("date,close\n" + days)
+        self._prices = folder / "BTC_1d.csv"
+        own, kept = ("--study", study), ("--store", folder / "checkpoints.db")
+        self.arguments: dict[str, tuple[str | Path, ...]] = {
+            "optuna": (*own, *kept),
+            "sgd": (*own, *kept),
+            "hybrid": (*own, *kept),
+            "run": (study, "--set", 'driver="search"', *kept),
+            "walk-forward": (*own, *kept, "--driver", "fixed", "--folds", "2", "--validation-days", "0"),
+            "simulate": (*own, *kept),
+            "grid": (*own, "--axis", "memory_days=5:20:2"),
+            "robust": (*own, *kept, "--kind", "neighbours", "--variations", "2"),
+            "select": (*own, *kept),
+            "validate": (*own, *kept),
+            "export": (*own,),
+            "import": (published, "--store", folder / "imported.db"),
+            "convert": (fingerprint,),
+            "space": (*own,),
+            "check": ("returns",),
+            "dashboard": (*kept, "--port", "0"),
+            "prices": (),
+            "prices import": (folder / "BTC_1d.csv", "--to", folder / "prices", "--stamps", "end", "--overwrite"),
+            "prices download": ("--tokens", "BTC", "--since", "2024-01-01", "--to", folder / "prices"),
+        }
+
+    def call(self, name: str, *options: str) -> Result:
+        """Calls a command with options after its arguments."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(socketserver.BaseServer, "serve_forever", _interrupted)
+            patch.setattr(downloading, "download_prices", self._downloaded)
+            return invoke(*name.split(), *self.arguments[name], *options)
+
+    def _downloaded(self, _tokens: Any, _since: str, *, folder: Path, **_: Any) -> Any:
+        return import_prices([self._prices], folder, tokens=None, token=None, stamps="end", overwrite=True)
+
+
+def _interrupted(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def every_command(folder: Path) -> Iterator[EveryCommand]:
+    """Yields the caller of all commands, with the environment of a user."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("QUANTSIM_STORE", "QUANTSIM_STORAGE", "FORCE_COLOR", "TTY_COMPATIBLE"):
+            patch.delenv(name, raising=False)
+        patch.chdir(folder)
+        yield EveryCommand(folder)
