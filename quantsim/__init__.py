@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from quantsim.checkpoints.finding import starts_from as starts_from
     from quantsim.checkpoints.picking import pick as pick
     from quantsim.checkpoints.published import import_results as import_results
+    from quantsim.drivers.search.forgetting import delete_runs as delete_runs
     from quantsim.environment import prepare_environment as prepare_environment
     from quantsim.errors import FingerprintWarning as FingerprintWarning
     from quantsim.precision import enable_float64 as enable_float64
@@ -68,6 +69,7 @@ _HOMES = {
     "quantsim.checkpoints.picking": ("pick",),
     "quantsim.checkpoints.published": ("import_results",),
     "quantsim.config": ("Experiment",),
+    "quantsim.drivers.search.forgetting": ("delete_runs",),
     "quantsim.environment": ("prepare_environment",),
     "quantsim.errors": ("FingerprintWarning",),
     "quantsim.precision": ("enable_float64",),

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sqlalchemy import Connection, update
 
 from quantsim.checkpoints import Baseline, Checkpoint, CheckpointStore
+from quantsim.checkpoints.database import schema
 
 BEGIN = {"experiment_id": "e1", "data_id": "d1", "driver": "sgd", "config": {}}
 
@@ -68,3 +70,51 @@ def check_returns_baselines_and_groups(store: CheckpointStore, **begin: Any) -> 
         odd.tobytes(),
     )
     assert [run.run_id for run in store.runs_of_group("folds")] == [first, second]
+
+
+def check_labels_and_wholes(store: CheckpointStore, **begin: Any) -> None:
+    """That a store, in whatever database, labels and deletes groups and the phases of hybrid runs as a whole."""
+    before = {entry.run_id for entry in store.runs()}
+    second, first = (store.begin_run(**begin, group=("whole", position)) for position in (1, 0))
+    phase = store.begin_run(**begin, parent=first)
+    alone = store.begin_run(**begin)
+    for run_id in (first, second, phase, alone):
+        store.append(run_id, [Checkpoint(run_id, 0, 0, "sgd", {"w": (1.0,)}, metrics={"train": {"m": 1.0}})])
+        store.finish_run(run_id)
+    entries = {entry.run_id: entry for entry in store.runs() if entry.run_id not in before}
+    assert {run_id: entry.run_ids for run_id, entry in entries.items()} == {
+        first: (first, second, phase),
+        alone: (alone,),
+    }
+    assert (entries[first].kind, entries[first].driver, entries[first].checkpoints) == ("folds", "hybrid", 3)
+    store.tag(phase, ["b", "a", "c"])
+    store.tag(second, ["a"], remove=["c"])
+    store.rename(second, "Größe 'x'; --")
+    labelled = store.annotate("Größe 'x'; --", "über\nzwei Zeilen")
+    assert (labelled.run_id, labelled.tags, labelled.note) == (first, ("a", "b"), "über\nzwei Zeilen")
+    assert store.annotate(first, None).note == ""
+    assert [entry.run_id for entry in store.delete(phase)] == [first]
+    assert {entry.run_id for entry in store.runs()} == {*before, alone}
+    store.delete(alone)
+
+
+def check_migration_of_version_3(store: CheckpointStore, **begin: Any) -> None:
+    """That a store of schema 3, in whatever database, is read as it is, and gets the tables of labels before a write."""
+    tables = [schema.run_labels, schema.run_parents, schema.run_tags]
+
+    def as_version_3(connection: Connection) -> None:
+        schema.metadata.drop_all(connection, tables=tables)
+        connection.execute(update(schema.schema_version).values(version=3))
+
+    run_id = store.begin_run(**begin)
+    store.finish_run(run_id)
+    store._database.write(as_version_3)
+    with CheckpointStore.open(store.url, migrate=False) as older:
+        assert older.entry(run_id).tags == ()
+        assert not older._read(schema.has_schema)
+        assert older.tag(run_id, ["new"]).tags == ("new",)
+        assert older._read(schema.has_schema)
+    store._database.write(as_version_3)
+    CheckpointStore(store.url).close()
+    assert store.annotate(run_id, "text").note == "text"
+    store.delete(run_id)

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import re
-from collections.abc import Callable, Collection, Mapping, Sequence
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
 
@@ -28,25 +24,21 @@ from quantsim.checkpoints.database import checkpoints as checkpoint_table
 from quantsim.checkpoints.database import returns as return_table
 from quantsim.checkpoints.database import runs as run_table
 from quantsim.checkpoints.database import states as state_table
-from quantsim.checkpoints.database.engine import Database
-from quantsim.checkpoints.database.location import file_of, read_location
 from quantsim.checkpoints.database.rows import plain_json, run_row
-from quantsim.checkpoints.database.schema import create_schema, ensure_schema
 from quantsim.checkpoints.redact import redact
 from quantsim.checkpoints.returns import ReturnsTable
+from quantsim.checkpoints.run_management import RunManagement
 from quantsim.errors import CheckpointError, nearest
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from quantsim.checkpoints.runs.details import RunDetails
+
 __all__ = ["CheckpointStore"]
 
-T = TypeVar("T")
 
-_RUN_ID = re.compile(r"[0-9a-f]{1,32}")
-
-
-class CheckpointStore:
+class CheckpointStore(RunManagement):
     """A store in an SQLite file, or in any database that SQLAlchemy supports.
 
     Several processes and threads may use one store at the same time. Each method that writes uses one transaction: when it
@@ -56,52 +48,6 @@ class CheckpointStore:
         >>> with CheckpointStore("results/checkpoints.db") as store:  # doctest: +SKIP
         ...     run_id = store.begin_run(experiment_id="ab12", data_id="cd34", driver="sgd", config={}, seed=0)
     """
-
-    def __init__(self, location: str | os.PathLike[str], *, lock_timeout_s: float = 60.0) -> None:
-        """Opens the store. Creates it, and the folders above an SQLite file, if it does not exist.
-
-        Args:
-            location: path of an SQLite file, or a database URL such as ``postgresql://user@host/name``.
-            lock_timeout_s: longest time that a transaction waits for other writers, in seconds.
-
-        Raises:
-            CheckpointError: the store cannot be opened, or was made by another version of quantsim.
-        """
-        self._database = Database(location, lock_timeout_s)
-        try:
-            self._is_current = ensure_schema(self._database)
-        except CheckpointError as error:
-            self._database.close()
-            if self.location in str(error):
-                raise
-            raise CheckpointError(f"cannot open checkpoint store {self.location}: {error}") from error
-
-    @classmethod
-    def open(cls, location: str | os.PathLike[str], *, lock_timeout_s: float = 60.0) -> Self:
-        """Opens an existing store, without creating one.
-
-        Raises:
-            CheckpointError: the store does not exist, or as for ``CheckpointStore(location)``.
-        """
-        with contextlib.suppress(ValueError):  # opening the store reports it
-            path = file_of(read_location(location))
-            if path is not None and not (os.path.isfile(path) and os.path.getsize(path)):
-                state = "is empty" if os.path.isfile(path) else "does not exist"
-                raise CheckpointError(
-                    f"there are no results yet: checkpoint store {os.fspath(location)} {state}; run `quantsim sgd` or "
-                    "`quantsim optuna` first, or name another store (--store)"
-                )
-        return cls(location, lock_timeout_s=lock_timeout_s)
-
-    @property
-    def location(self) -> str:
-        """The URL of the database, without its password."""
-        return self._database.shown
-
-    @property
-    def url(self) -> str:
-        """The URL of the database with its password, to open it elsewhere. Show :attr:`location` instead."""
-        return self._database.url.render_as_string(hide_password=False)
 
     def begin_run(
         self,
@@ -114,6 +60,7 @@ class CheckpointStore:
         seed: int | None = None,
         notes: Mapping[str, Any] | None = None,
         group: tuple[str, int] | None = None,
+        parent: str | None = None,
     ) -> str:
         """Stores a new run with the status "running", and returns its id, 32 hexadecimal digits.
 
@@ -127,6 +74,7 @@ class CheckpointStore:
             notes: notes on the run as JSON values.
             group: id of a group of runs, and the position of this run in it, such as the folds of a walk-forward; None for
                 none.
+            parent: full id of the run that this one is a part of, such as the search of a hybrid run; None for none.
 
         Raises:
             CheckpointError: an argument cannot be stored; the message names it.
@@ -150,11 +98,11 @@ class CheckpointStore:
             )
         )
 
-        return self._write(run_table.add_run, row, group)
+        return self._write(run_table.add_run, row, group, parent)
 
     def runs_of_group(self, group_id: str) -> list[Run]:
         """Returns the runs of a group, ordered by their positions; empty if there are none."""
-        return self._database.read(run_table.of_group, group_id)
+        return self._read(run_table.of_group, group_id)
 
     def add_runs(self, complete: Sequence[tuple[Run, Sequence[Checkpoint]]]) -> bool:
         """Stores completed runs with all their checkpoints: either all of them, or nothing.
@@ -269,7 +217,7 @@ class CheckpointStore:
         Raises:
             CheckpointError: there is no such run.
         """
-        return self._database.read(baseline_table.load_baselines, run_id)
+        return self._read(baseline_table.load_baselines, run_id)
 
     def daily_log_returns(self, run_ids: Sequence[str], split: str) -> ReturnsTable:
         """Returns the daily log returns of all checkpoints of runs on a split.
@@ -285,7 +233,7 @@ class CheckpointStore:
         """
         if split not in SPLITS:
             raise CheckpointError(f"unknown split {split!r}; {nearest(split, SPLITS)}")
-        return self._database.read(return_table.find_returns, run_ids, split)
+        return self._read(return_table.find_returns, run_ids, split)
 
     def load_state(self, run_id: str) -> RunState | None:
         """Returns the last stored state of the run; None if there is none.
@@ -298,7 +246,7 @@ class CheckpointStore:
             run_table.load(connection, run_id)
             return state_table.load_state(connection, run_id)
 
-        return self._database.read(work)
+        return self._read(work)
 
     def reports(self, run_id: str) -> list[Report]:
         """Returns the reports of a run, ordered by step.
@@ -311,7 +259,7 @@ class CheckpointStore:
             run_table.load(connection, run_id)
             return state_table.load_reports(connection, run_id)
 
-        return self._database.read(work)
+        return self._read(work)
 
     def find_runs(
         self,
@@ -330,26 +278,7 @@ class CheckpointStore:
         ``in_groups=False``, members of groups, such as the folds of a walk-forward, are left out.
         """
         wanted = {"experiment_id": experiment_id, "data_id": data_id, "driver": driver, "status": status, "name": name}
-        return self._database.read(run_table.find, wanted, in_groups)
-
-    def run(self, run_id: str) -> Run:
-        """Returns the run with this id, or the only run whose id starts with it.
-
-        Raises:
-            CheckpointError: no run matches, or several do.
-        """
-        prefix = run_id.strip().lower()
-        if not _RUN_ID.fullmatch(prefix):
-            raise CheckpointError(
-                f"{run_id!r} is not a run id: run ids are 32 hexadecimal digits, or the first of them"
-            )
-        found = self._database.read(run_table.with_prefix, prefix, 6)
-        if not found:
-            raise CheckpointError(f"no run in {self.location} has an id that starts with {prefix!r}")
-        if len(found) > 1:
-            ids = ", ".join(row.run_id for row in found[:5]) + (", ..." if len(found) > 5 else "")
-            raise CheckpointError(f"several runs have ids that start with {prefix!r}: {ids}; give more of the id")
-        return found[0]
+        return self._read(run_table.find, wanted, in_groups)
 
     def checkpoints(
         self,
@@ -372,7 +301,7 @@ class CheckpointStore:
         Raises:
             CheckpointError: ``run_id`` is given and there is no such run.
         """
-        return self._database.read(checkpoint_table.find, run_id, experiment_id, data_id, driver, metrics)
+        return self._read(checkpoint_table.find, run_id, experiment_id, data_id, driver, metrics)
 
     def to_frame(self, *, run_id: str | None = None, metrics: Collection[str] | None = None) -> pd.DataFrame:
         """Returns a row per checkpoint of one run or of all runs; parameters in human units.
@@ -393,6 +322,16 @@ class CheckpointStore:
         whole = None if run_id is None else self.run(run_id).run_id
         return checkpoints_frame(self.checkpoints(run_id=whole, metrics=metrics))
 
+    def details(self, key: str) -> RunDetails:
+        """Returns what is stored of a run: its study, selected set, metrics and baselines; see :meth:`entry` for the key.
+
+        Raises:
+            CheckpointError: no run matches, or several do.
+        """
+        from quantsim.checkpoints.runs.details import details_of
+
+        return details_of(self, self.entry(key))
+
     def equal_checkpoints(self, checkpoint: Checkpoint, *, data_id: str) -> list[Checkpoint]:
         """Returns the checkpoints with the same raw parameters up to rounding, oldest first, without metrics.
 
@@ -400,7 +339,7 @@ class CheckpointStore:
             checkpoint: checkpoint with the parameters; it is part of the result if it is stored.
             data_id: identity of the prices.
         """
-        return self._database.read(checkpoint_table.equal_to, checkpoint, data_id)
+        return self._read(checkpoint_table.equal_to, checkpoint, data_id)
 
     def get(self, checkpoint_id: str) -> Checkpoint:
         """Returns the checkpoint ``<run id>:<step>:<set>``, with the run id in full.
@@ -409,7 +348,7 @@ class CheckpointStore:
             CheckpointError: there is no such checkpoint, or the id is invalid.
         """
         run_id, step, parameter_set = parse_checkpoint_id(checkpoint_id)
-        return self._database.read(checkpoint_table.get, run_id, step, parameter_set)
+        return self._read(checkpoint_table.get, run_id, step, parameter_set)
 
     def resolve(self, key: str) -> Checkpoint:
         """Returns the checkpoint ``<run id>:<step>:<set>``, where the run id may be shortened.
@@ -420,27 +359,5 @@ class CheckpointStore:
         prefix, step, parameter_set = parse_checkpoint_id(key)
         return self.get(f"{self.run(prefix).run_id}:{step}:{parameter_set}")
 
-    def close(self) -> None:
-        """Closes the connections of this process. The store opens new ones if it is used again."""
-        self._database.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.location!r})"
-
     def _update_run(self, run_id: str, values: Mapping[str, Any]) -> Run:
         return self._write(run_table.set_values, run_id, values)
-
-    def _write(self, work: Callable[..., T], *arguments: Any) -> T:
-        """Returns ``work(connection, *arguments)`` in one transaction, in a store with the tables of this version."""
-        if not self._is_current:
-            self._database.write(create_schema)
-            self._is_current = True
-        return self._database.write(work, *arguments)

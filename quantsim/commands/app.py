@@ -17,6 +17,7 @@ from quantsim.commands import (
     prices,
     robust,
     run,
+    runs,
     select,
     sgd,
     simulate,
@@ -76,3 +77,4 @@ app.command("space")(space.space)
 app.command("check")(check.check)
 app.add_typer(prices.app, name="prices")
 app.command("validate")(validate.validate)
+app.add_typer(runs.app, name="runs")

@@ -186,15 +186,19 @@ def open_store(location: str) -> CheckpointStore:
     return CheckpointStore(location)
 
 
-def open_existing_store(location: str) -> CheckpointStore:
+def open_existing_store(location: str, *, migrate: bool = True) -> CheckpointStore:
     """Opens an existing checkpoint store.
+
+    Args:
+        location: path or URL.
+        migrate: whether a store of an older version gets its missing tables; False to only read it.
 
     Raises:
         CheckpointError: the store does not exist or cannot be opened; the message says what to run first.
     """
     from quantsim.checkpoints import CheckpointStore
 
-    return CheckpointStore.open(location)
+    return CheckpointStore.open(location, migrate=migrate)
 
 
 def place_of(store: CheckpointStore) -> str:

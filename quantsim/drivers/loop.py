@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from quantsim.checkpoints import CheckpointStore
+from quantsim.checkpoints.liveness import process_identity
 from quantsim.discovery import naming_users_files
 from quantsim.drivers.driver import Driver, StepReport
-from quantsim.drivers.liveness import process_identity
 from quantsim.precision import in_float64
 
 __all__ = ["Finished", "run_driver"]
@@ -49,6 +49,7 @@ def run_driver(
     *,
     resume: bool = True,
     group: tuple[str, int] | None = None,
+    parent: str | None = None,
     progress: Callable[[ProgressT], None] | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> Finished[StateT]:
@@ -59,6 +60,7 @@ def run_driver(
         store: store for checkpoints and states.
         resume: whether to resume a matching stored run.
         group: id of the group of a new run, and its position in it; None for none.
+        parent: id of the run that a new run is a part of, such as the search of a hybrid run; None for none.
         progress: function that is called after every report.
         stop: function that is called after every step; if it returns True before the end, the run is stored as interrupted and
             this function returns.
@@ -68,7 +70,7 @@ def run_driver(
     """
     begun = time.monotonic()
     found = driver.resume(store) if resume else None
-    run_id = _begin(driver, store, group) if found is None else found.run_id
+    run_id = _begin(driver, store, group, parent) if found is None else found.run_id
     state: StateT | None = None
     try:
         if not store.baselines(run_id):  # a run of an older version has none
@@ -96,7 +98,12 @@ def run_driver(
     return Finished(run_id, first, state, ending, found is not None, time.monotonic() - begun)
 
 
-def _begin(driver: Driver[StateT, InfoT, ProgressT], store: CheckpointStore, group: tuple[str, int] | None) -> str:
+def _begin(
+    driver: Driver[StateT, InfoT, ProgressT],
+    store: CheckpointStore,
+    group: tuple[str, int] | None,
+    parent: str | None,
+) -> str:
     new = driver.new_run()
     return store.begin_run(
         experiment_id=new.experiment_id,
@@ -107,6 +114,7 @@ def _begin(driver: Driver[StateT, InfoT, ProgressT], store: CheckpointStore, gro
         seed=new.seed,
         notes={**new.notes, **process_identity()},
         group=group,
+        parent=parent,
     )
 
 

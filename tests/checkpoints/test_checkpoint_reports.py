@@ -102,7 +102,7 @@ def test_store_of_schema_version_1_keeps_its_rows_and_gets_a_log(old):
         store.append(OLD_RUN, [], state_step=2, report={"loss": math.inf})
     with CheckpointStore(old) as store:
         assert [report.content for report in store.reports(OLD_RUN)] == [{"loss": math.inf}]
-    assert sql(old, "SELECT version FROM checkpoint_schema") == [(3,)]
+    assert sql(old, "SELECT version FROM checkpoint_schema") == [(4,)]
 
 
 def test_upgraded_store_has_the_tables_of_a_new_one(old, tmp_path):
@@ -137,4 +137,4 @@ with CheckpointStore({str(old)!r}) as store:
     for process in [script(opening), script(opening)]:
         out, err = process.communicate(timeout=60)
         assert (out, err, process.returncode) == ("0\n", "", 0)
-    assert sql(old, "SELECT version FROM checkpoint_schema") == [(3,)]
+    assert sql(old, "SELECT version FROM checkpoint_schema") == [(4,)]

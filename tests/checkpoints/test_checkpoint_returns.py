@@ -123,7 +123,7 @@ def test_a_store_that_could_not_be_migrated_is_before_it_is_written(store, fille
     assert sql(filled_version_2, "SELECT version FROM checkpoint_schema") == [(2,)]
     reader.append(row.run_id, [make(1, 0, row.run_id, daily_log_returns={"train": returns(0)})])
     assert reader.daily_log_returns([row.run_id], "train").values.shape == (1, DAYS - 1)
-    assert sql(filled_version_2, "SELECT version FROM checkpoint_schema") == [(3,)]
+    assert sql(filled_version_2, "SELECT version FROM checkpoint_schema") == [(4,)]
     reader.close()
 
 
@@ -131,7 +131,7 @@ def test_a_store_that_could_not_be_migrated_is_before_it_is_written(store, fille
 def filled_version_2(store, run_id, make, path):
     store.append(run_id, [make(0, 0, run_id, train=1.0)])
     store.close()
-    for table in ("daily_returns", "baselines", "run_groups"):
+    for table in ("daily_returns", "baselines", "run_groups", "run_labels", "run_parents", "run_tags"):
         sql(path, f"DROP TABLE {table}")
     sql(path, "UPDATE checkpoint_schema SET version = 2")
     return path

@@ -156,7 +156,7 @@ def test_rows_that_only_the_log_has_are_not_left_out(read_only, store, filled, t
 def test_a_store_of_an_older_version_that_cannot_be_written_is_read(read_only, store, filled, run_id):
     store.close()
     connection = sqlite3.connect(filled)
-    for table in ("reports", "daily_returns", "baselines", "run_groups"):
+    for table in ("reports", "daily_returns", "baselines", "run_groups", "run_labels", "run_parents", "run_tags"):
         connection.execute(f"DROP TABLE {table}")
     connection.execute("UPDATE checkpoint_schema SET version = 1")
     connection.commit()

@@ -13,7 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 import mysql_support
 import optuna
 import pytest
-from checkpoint_support import check_equal_checkpoints, check_returns_baselines_and_groups
+from checkpoint_support import (
+    check_equal_checkpoints,
+    check_labels_and_wholes,
+    check_migration_of_version_3,
+    check_returns_baselines_and_groups,
+)
 from optuna.exceptions import StorageInternalError
 from search_support import Fake, make_experiment, make_prices
 from server_support import check_that_a_server_that_goes_away_is_waited_for, trials_of
@@ -252,6 +257,8 @@ def test_rows_of_equal_parameters_are_found(server):
     with CheckpointStore(server.url()) as store:
         check_equal_checkpoints(store, **BEGIN)
         check_returns_baselines_and_groups(store, **BEGIN)
+        check_labels_and_wholes(store, **BEGIN)
+        check_migration_of_version_3(store, **BEGIN)
 
 
 def test_a_store_reconnects_after_its_server_restarts(server):

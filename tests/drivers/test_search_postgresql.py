@@ -8,7 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import postgresql_support
 import pytest
-from checkpoint_support import BEGIN, check_equal_checkpoints, check_returns_baselines_and_groups
+from checkpoint_support import (
+    BEGIN,
+    check_equal_checkpoints,
+    check_labels_and_wholes,
+    check_migration_of_version_3,
+    check_returns_baselines_and_groups,
+)
 from search_support import Fake, make_prices
 from server_support import (
     EXPERIMENT,
@@ -50,6 +56,8 @@ def test_rows_of_equal_parameters_are_found_in_a_checkpoint_store(server):
     with CheckpointStore(server.url()) as store:
         check_equal_checkpoints(store, **BEGIN)
         check_returns_baselines_and_groups(store, **BEGIN)
+        check_labels_and_wholes(store, **BEGIN)
+        check_migration_of_version_3(store, **BEGIN)
 
 
 def test_the_study_of_a_store_on_a_server_is_in_its_database(server):

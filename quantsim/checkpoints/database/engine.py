@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import os
@@ -107,6 +108,16 @@ class Database:
     def write(self, work: Callable[..., T], *arguments: Any) -> T:
         """Returns ``work(connection, *arguments)`` in one transaction; see :meth:`transact`."""
         return self.transact(lambda connection: work(connection, *arguments), write=True)
+
+    def compact(self) -> None:
+        """Gives the space of deleted rows of an SQLite file back, unless another process is using it."""
+        if self.url.get_backend_name() != "sqlite":
+            return  # servers use the space again by themselves
+        with contextlib.closing(self._engine.raw_connection()) as connection:
+            cursor = connection.cursor()
+            with contextlib.suppress(sqlite3.OperationalError):
+                cursor.execute("VACUUM")
+            cursor.close()
 
     def close(self) -> None:
         """Closes all idle connections; the next transaction opens a new one."""

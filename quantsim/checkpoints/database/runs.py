@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, update
 
 from quantsim.checkpoints.checkpoint import SHORT_RUN_ID, Run
-from quantsim.checkpoints.database.schema import is_stored, run_groups, runs
+from quantsim.checkpoints.database.schema import is_stored, run_groups, run_parents, runs
 from quantsim.checkpoints.older import renewed
 from quantsim.errors import CheckpointError
 
@@ -18,9 +18,12 @@ __all__ = [
     "add_run",
     "add_runs",
     "any_stored",
+    "delete_runs",
     "find",
     "load",
+    "newest",
     "of_group",
+    "of_rows",
     "set_values",
     "touch_running",
     "with_prefix",
@@ -48,6 +51,23 @@ def find(connection: Connection, criteria: Mapping[str, str | None], in_groups: 
     return [_from_row(row) for row in connection.execute(query)]
 
 
+def of_rows(connection: Connection, conditions: Iterable[ColumnElement[bool]] = ()) -> list[Run]:
+    """Returns the runs that meet all conditions, the newest first."""
+    query = select(runs).where(*conditions).order_by(runs.c.started_at.desc(), runs.c.run_id)
+    return [_from_row(row) for row in connection.execute(query)]
+
+
+def newest(connection: Connection) -> str | None:
+    """Returns the id of the run that started last; None if there is none."""
+    return connection.scalars(select(runs.c.run_id).order_by(runs.c.started_at.desc(), runs.c.run_id).limit(1)).first()
+
+
+def delete_runs(connection: Connection, run_ids: Sequence[str]) -> None:
+    """Deletes runs with everything that belongs to them."""
+    for start in range(0, len(run_ids), BATCH):
+        connection.execute(delete(runs).where(runs.c.run_id.in_(run_ids[start : start + BATCH])))
+
+
 def with_prefix(connection: Connection, prefix: str, most: int) -> list[Run]:
     """Returns at most ``most`` runs whose ids start with the prefix, ordered by id."""
     query = select(runs).where(runs.c.run_id.startswith(prefix)).order_by(runs.c.run_id).limit(most)
@@ -62,14 +82,22 @@ def of_group(connection: Connection, group_id: str) -> list[Run]:
     return [_from_row(row) for row in connection.execute(query.order_by(run_groups.c.position, runs.c.started_at))]
 
 
-def add_run(connection: Connection, row: Mapping[str, Any], group: tuple[str, int] | None = None) -> str:
+def add_run(
+    connection: Connection, row: Mapping[str, Any], group: tuple[str, int] | None = None, parent: str | None = None
+) -> str:
     """Writes a new run under an id whose first characters are unique, and returns the id.
 
     Args:
         connection: connection of the transaction.
         row: columns of the run.
         group: group of the run and its position in it; None for none.
+        parent: id of the run that this one is a part of; None for none.
+
+    Raises:
+        CheckpointError: there is no such parent.
     """
+    if parent is not None:
+        load(connection, parent)
     while True:
         run_id = uuid.uuid4().hex
         taken = select(runs.c.run_id).where(runs.c.run_id.startswith(run_id[:SHORT_RUN_ID]))
@@ -78,6 +106,8 @@ def add_run(connection: Connection, row: Mapping[str, Any], group: tuple[str, in
             if group is not None:
                 at = {"run_id": run_id, "group_id": group[0], "position": group[1]}
                 connection.execute(insert(run_groups).values(at))
+            if parent is not None:
+                connection.execute(insert(run_parents).values(run_id=run_id, parent_id=parent))
             return run_id
 
 

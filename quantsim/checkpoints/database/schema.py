@@ -43,6 +43,7 @@ from quantsim.checkpoints.database.engine import Database
 from quantsim.errors import CheckpointError
 
 __all__ = [
+    "LONGEST_TAG",
     "SCHEMA_VERSION",
     "Unfinished",
     "baselines",
@@ -55,16 +56,23 @@ __all__ = [
     "metrics",
     "reports",
     "run_groups",
+    "run_labels",
+    "run_parents",
+    "run_tags",
     "runs",
     "states",
 ]
 
 _log = logging.getLogger(__name__)
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 _OLDEST_VERSION = 1
-"""The oldest version that is migrated. Later ones only added tables: 2 reports; 3 daily returns, baselines and groups."""
+"""The oldest version that is migrated. Later ones only added tables: 2 reports; 3 daily returns, baselines and groups;
+4 labels, tags and parents."""
+
+LONGEST_TAG = 64
+"""Largest number of characters of a tag."""
 
 _TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
 _CREATION_PAUSES_S = (0.1, 0.3, 1.0, 3.0)  # pauses between retries while another process creates the tables
@@ -199,12 +207,34 @@ run_groups = _table(
     Column("position", Integer, nullable=False),
 )
 
+run_parents = _table(
+    "run_parents",
+    Column("run_id", ForeignKey("runs.run_id", ondelete="CASCADE"), primary_key=True),
+    Column("parent_id", ForeignKey("runs.run_id", ondelete="CASCADE"), nullable=False, index=True),
+)
 
-def ensure_schema(database: Database) -> bool:
+run_labels = _table(
+    "run_labels",
+    Column("run_id", ForeignKey("runs.run_id", ondelete="CASCADE"), primary_key=True),
+    Column("title", _TEXT),
+    Column("note", _TEXT),
+)
+
+run_tags = _table(
+    "run_tags",
+    Column("run_id", ForeignKey("runs.run_id", ondelete="CASCADE"), primary_key=True),
+    Column("tag", String(LONGEST_TAG), primary_key=True),
+)
+
+
+def ensure_schema(database: Database, *, migrate: bool = True) -> bool:
     """Makes sure that the tables exist in this version; returns whether they do.
 
-    An older store that cannot be written stays as it is, and can be read: False. Otherwise raises as :func:`create_schema`.
+    An older store that cannot be written, or shall not be migrated, stays as it is, and can be read: False. Otherwise raises as
+    :func:`create_schema`.
     """
+    if not migrate and (version := database.transact(_stored_version, write=False)) is not None:
+        return version == SCHEMA_VERSION
     for pause_s in _CREATION_PAUSES_S:
         with contextlib.suppress(Unfinished):
             return _create(database)

@@ -278,7 +278,7 @@ class Rounds:
         def watch(progress: Progress) -> None:
             self._tell(state, "gradients", n_sets * progress.step, n_sets * (progress.steps + 1), state.best)
 
-        done = run_driver(driver, self.store, progress=watch, stop=self.stop)
+        done = run_driver(driver, self.store, parent=state.run_id, progress=watch, stop=self.stop)
         return None if done.ending is None else (done.run_id, done.seconds)
 
     def _gradient_driver(self, start: Sequence[Mapping[str, Any]]) -> GradientDriver:

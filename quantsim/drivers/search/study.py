@@ -17,11 +17,11 @@ from optuna.storages import BaseStorage
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from quantsim.checkpoints.liveness import may_be_alive, process_identity
 from quantsim.checkpoints.older import renewed
 from quantsim.checkpoints.redact import redact
 from quantsim.config import Experiment
 from quantsim.config.identity import SEARCH, Decides, content, differing_leaves, digest
-from quantsim.drivers.liveness import may_be_alive, process_identity
 from quantsim.errors import DriverError, nearest
 from quantsim.search_space import SearchSpace
 from quantsim.storages.location import Location

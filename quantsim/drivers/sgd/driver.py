@@ -16,6 +16,7 @@ from jax import Array
 from numpy.typing import NDArray
 
 from quantsim.checkpoints import Baseline, Checkpoint, CheckpointStore, Run
+from quantsim.checkpoints.liveness import is_abandoned
 from quantsim.checkpoints.stored import of_same_study
 from quantsim.config import Experiment
 from quantsim.config.identity import GRADIENTS
@@ -23,7 +24,6 @@ from quantsim.device import device_array
 from quantsim.drivers.best import Best
 from quantsim.drivers.driver import Driver, NewRun, Resumed, StepReport
 from quantsim.drivers.evaluated import evaluated
-from quantsim.drivers.liveness import is_abandoned
 from quantsim.drivers.loop import run_driver
 from quantsim.drivers.sgd.patience import Patience
 from quantsim.drivers.sgd.state_io import dump_state, restore_state

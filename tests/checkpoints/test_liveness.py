@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from quantsim.drivers import liveness
-from quantsim.drivers.liveness import may_be_alive, process_identity
+from quantsim.checkpoints import liveness
+from quantsim.checkpoints.liveness import may_be_alive, process_identity
 
 
 @pytest.fixture(scope="module")

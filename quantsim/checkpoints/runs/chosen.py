@@ -1,0 +1,50 @@
+"""The parameter set of a run that the drivers' default selection picks, without opening the study."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from quantsim.checkpoints.checkpoint import Checkpoint
+from quantsim.checkpoints.pareto import signed
+from quantsim.checkpoints.runs.entries import RunSummary
+from quantsim.checkpoints.selection import select
+from quantsim.errors import SelectionError
+from quantsim.ranking import TIE_METRIC
+
+if TYPE_CHECKING:
+    from quantsim.checkpoints.store import CheckpointStore
+
+__all__ = ["chosen_of_run"]
+
+
+def chosen_of_run(store: CheckpointStore, summary: RunSummary) -> tuple[Checkpoint, str]:
+    """Returns the selected set of a run with its daily log returns, and how it was selected: "best_validation", ...
+
+    It is the best by the objective on validation data, or on train data if there is none; for several objectives, the balanced
+    choice of their front on train data, among the sets that meet the constraints.
+
+    Raises:
+        SelectionError: nothing can be selected.
+    """
+    if not summary.checkpoints:
+        raise SelectionError(f"run {summary.run.run_id[:8]} has no checkpoint yet")
+    config = summary.run.config
+    objectives = _table(config, "search").get("objectives") or ()
+    metrics: tuple[str, ...] = tuple(objectives) if len(objectives) > 1 else ()
+    if not metrics and summary.objective is None:
+        raise SelectionError(f"the study of run {summary.run.run_id[:8]} names no objective")
+    metrics = metrics or (str(summary.objective),)
+    several = len(metrics) > 1
+    constraints = dict(_table(config, "objective").get("constraints") or {}) if several else {}
+    names = {*(signed(name)[0] for name in metrics), *constraints, TIE_METRIC}
+    rows = store.checkpoints(run_id=summary.run.run_id, metrics=names)
+    has_validation = any(row.value("validation", metrics[0]) is not None for row in rows)
+    method = "balanced" if several else "best_validation" if has_validation else "best_train"
+    selection = select(rows, method, metrics if several else metrics[0], constraints=constraints or None)
+    return store.get(selection.checkpoint.checkpoint_id), method
+
+
+def _table(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    table = config.get(name)
+    return table if isinstance(table, Mapping) else {}

@@ -1,0 +1,210 @@
+"""Tables of stored runs for the terminal, 80 columns wide. They import nothing that computes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from quantsim.baseline import TITLES
+from quantsim.checkpoints.checkpoint import SHORT_RUN_ID, SPLITS, chronological
+from quantsim.report.formats import number_text
+
+if TYPE_CHECKING:
+    from quantsim.checkpoints import Checkpoint
+    from quantsim.checkpoints.runs.details import RunDetails
+    from quantsim.checkpoints.runs.entries import RunEntry, RunList
+
+__all__ = [
+    "facts_table",
+    "folds_table",
+    "metrics_table",
+    "moment_text",
+    "parameters_of_set",
+    "run_text",
+    "runs_legend",
+    "runs_table",
+    "status_style",
+    "study_text",
+]
+
+_STYLES = {"running": "bold green", "failed": "red", "interrupted": "yellow"}
+
+
+def runs_table(entries: RunList) -> Table:
+    """Returns one row per run: its key, name and tags, driver, status, start, number of sets, and best validation value.
+
+    The value is that of the study's objective. Folds have none, because their data differ.
+    """
+    table = _table()
+    table.add_column("run", no_wrap=True)
+    table.add_column("name, tags", overflow="fold", min_width=10)
+    table.add_column("driver", no_wrap=True)
+    table.add_column("status", no_wrap=True)
+    table.add_column("started (UTC)", no_wrap=True)
+    table.add_column("sets", justify="right", no_wrap=True)
+    table.add_column("best", justify="right", no_wrap=True)
+    for entry in entries:
+        table.add_row(
+            entry.key,
+            _name(entry),
+            entry.driver + (f" ×{len(entry.folds)}" if entry.folds else ""),
+            Text(entry.status, style=status_style(entry.status)),
+            moment_text(entry.started_at),
+            f"{entry.checkpoints:,}",
+            _best(entry),
+        )
+    return table
+
+
+def status_style(status: str) -> str:
+    """Returns the style of a status in tables."""
+    return _STYLES.get(status, "")
+
+
+def moment_text(moment: datetime) -> str:
+    """Returns a time of a run as tables show it: ``2024-01-31 12:30``."""
+    return f"{moment:%Y-%m-%d %H:%M}"
+
+
+def runs_legend(entries: RunList) -> str:
+    """Returns a sentence on the columns of :func:`runs_table`."""
+    metrics = sorted({entry.head.objective for entry in entries if entry.head.objective and not entry.folds})
+    what = metrics[0] if len(metrics) == 1 else "objective"
+    return f"best: highest validation {what} of all sets, so it looks too good."
+
+
+def run_text(entry: RunEntry) -> Iterator[tuple[str, str]]:
+    """Yields the lines of a run's description: a title, and a text."""
+    run = entry.head.run
+    yield "run", f"{entry.run_id}" + (f", {len(entry.members)} runs" if len(entry.members) > 1 else "")
+    if entry.title:
+        yield "study", entry.study
+    yield "driver", entry.driver + (f", {len(entry.folds)} folds" if entry.folds else "")
+    yield "status", entry.status + (f": {run.reason}" if run.reason and run.status == entry.status else "")
+    took = entry.updated_at - entry.started_at
+    yield "time", f"{moment_text(entry.started_at)} UTC, last written {_duration(took)} later"
+    yield "sets", f"{entry.checkpoints:,} stored"
+    yield "version", run.version + ("" if run.seed is None else f", seed {run.seed}")
+    yield "prices", f"{run.data_id[:12]}"
+    if entry.tags:
+        yield "tags", ", ".join(entry.tags)
+    if entry.note:
+        yield "note", entry.note
+
+
+def study_text(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yields the lines of a short description of a stored study: a title, and a text."""
+    data, periods, pool, fees = (_mapping(config.get(name)) for name in ("data", "periods", "pool", "fees"))
+    tokens = pool.get("tokens") or data.get("tokens") or ()
+    what = pool.get("rule") or ", ".join(_mapping(pool.get("ensemble")).values()) or pool.get("type")
+    yield "pool", " on ".join(filter(None, (str(what or ""), ", ".join(map(str, tokens)))))
+    ends = ("train_start", "train_end", "validation_end", "test_end")
+    yield "periods", " → ".join(str(periods[name])[:10] for name in ends if periods.get(name))
+    costs = {name: value for name, value in fees.items() if value and name != "rebalancing_cost"}
+    yield "fees", ", ".join(f"{name} {value}" for name, value in costs.items()) or "none"
+    if objective := _mapping(config.get("objective")).get("metric"):
+        yield "objective", str(objective)
+
+
+def facts_table(lines: Iterable[tuple[str, str]]) -> Table:
+    """Returns lines of a title and a text as a table without a heading."""
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, text in lines:
+        if text:
+            table.add_row(name, Text(text))
+    return table
+
+
+def parameters_of_set(checkpoint: Checkpoint, tokens: Sequence[str]) -> Table:
+    """Returns one row per parameter of a stored set, in human units; a column per token where there is one value for each."""
+    table = _table()
+    table.add_column("parameter", no_wrap=True)
+    width = max(map(len, checkpoint.human.values()), default=1)
+    labels = tokens if len(tokens) == width else [str(index) for index in range(width)]
+    for label in labels if width > 1 else ("value",):
+        table.add_column(label, justify="right")
+    for name, values in checkpoint.human.items():
+        table.add_row(name, *map(number_text, values))
+    return table
+
+
+def metrics_table(details: RunDetails, checkpoint: Checkpoint) -> Table:
+    """Returns one row per metric and split of a stored set: its value, and those of the baselines."""
+    table = _table(f"Metrics of {checkpoint.key}")
+    table.add_column("metric", no_wrap=True)
+    table.add_column("split", no_wrap=True)
+    table.add_column("selected", justify="right")
+    for name in details.baselines:
+        table.add_column(TITLES.get(name, name).removesuffix("'s own parameters"), justify="right")
+    for metric in _metrics(checkpoint, details.entry.head.objective):
+        for split in chronological(checkpoint.metrics):
+            others = (one.metrics.get(split, {}).get(metric) for one in details.baselines.values())
+            cells = map(number_text, (checkpoint.value(split, metric), *others))
+            table.add_row(metric if split == chronological(checkpoint.metrics)[0] else "", split, *cells)
+    return table
+
+
+def folds_table(details: RunDetails) -> Table:
+    """Returns one row per fold: its key, status, number of sets, selected set, and its objective on each split."""
+    metric = details.entry.head.objective
+    table = _table(f"Folds: {metric}" if metric else "Folds")
+    for name in ("fold", "run", "status", "selected"):
+        table.add_column(name, no_wrap=True)
+    for name in SPLITS:
+        table.add_column(name, justify="right")
+    for result in details.results:
+        found, summary = result.checkpoint, result.summary
+        values = [None if found is None or metric is None else found.value(split, metric) for split in SPLITS]
+        selected = "–" if found is None else found.key
+        status = Text(summary.status, style=status_style(summary.status))
+        table.add_row(
+            str(summary.position), summary.run.run_id[:SHORT_RUN_ID], status, selected, *map(number_text, values)
+        )
+    return table
+
+
+def _metrics(checkpoint: Checkpoint, objective: str | None) -> list[str]:
+    """Returns the names of the stored metrics, the objective first, without those of single periods."""
+    names = dict.fromkeys(name for table in checkpoint.metrics.values() for name in table)
+    whole = [name for name in names if "." not in name]
+    return sorted(whole, key=lambda name: name != objective)
+
+
+def _duration(time: timedelta) -> str:
+    """Formats a duration: ``35 s``, ``12 min``, ``3.5 h``, ``2 d``."""
+    seconds = time.total_seconds()
+    for unit, length, decimals in (("d", 86_400, 0), ("h", 3600, 1), ("min", 60, 0)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.{decimals}f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _name(entry: RunEntry) -> Text:
+    tags = " ".join(f"#{tag}" for tag in entry.tags)
+    return Text.assemble(entry.name, (f" {tags}" if tags else "", "cyan"))
+
+
+def _best(entry: RunEntry) -> str:
+    return number_text(None if entry.folds else entry.head.best.get("validation"))
+
+
+def _table(title: str | None = None) -> Table:
+    return Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
