@@ -22,11 +22,13 @@ from quantsim.defaults import DEFAULT_STORE
 from quantsim.errors import SelectionError
 from quantsim.prices import PriceData, Prices
 from quantsim.simulator import Result, Split
+from quantsim.tracking import open_tracking
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from quantsim.checkpoints.training import TrainingCurves
     from quantsim.drivers.hybrid import HybridProgress, HybridRun
     from quantsim.drivers.search import SearchProgress, SearchRun
     from quantsim.drivers.search.engines import Backend
@@ -141,6 +143,23 @@ class Optimization(Generic[RunT]):
         """Returns a figure of the selected set on all splits: value, HODL and weights."""
         return self.simulate().plot()
 
+    @property
+    def curves(self) -> TrainingCurves:
+        """The curves of gradient training: objective, learning rate, norms and rejected updates by step.
+
+        Raises:
+            SelectionError: the run took no gradient steps.
+        """
+        from quantsim.checkpoints.training import training_curves
+
+        return training_curves(self.store, self.run_id)
+
+    def plot_training(self) -> Figure:
+        """Returns a figure of :attr:`curves`, for results of :func:`train` and :func:`hybrid`."""
+        from quantsim.report.training_plot import training_figure
+
+        return training_figure(self.curves)
+
     def compare(
         self, other: Optimization[Any] | Result, split: Split = "test", metrics: Sequence[str] | None = None
     ) -> Any:
@@ -214,6 +233,8 @@ def search(
     take_over: bool = False,
     series: Mapping[str, Any] | None = None,
     progress: Progress[SearchProgress] = True,
+    tensorboard: str | os.PathLike[str] | None = None,
+    mlflow: str | None = None,
 ) -> Optimization[SearchRun]:
     """Finds parameters by search, with Optuna, as ``quantsim optuna`` does. The same call resumes an interrupted search.
 
@@ -232,6 +253,8 @@ def search(
         take_over: whether to run a study that a process on another machine holds.
         series: series in memory; see :class:`~quantsim.Evaluator`.
         progress: whether to show a bar, or a function that is called after every step.
+        tensorboard: folder for TensorBoard, which gets everything that is stored (extra ``tensorboard``).
+        mlflow: tracking URI of MLflow, such as ``sqlite:///mlflow.db``, for the same (extra ``mlflow``).
 
     Raises:
         QuantsimError: as in :func:`quantsim.drivers.search.run_search`.
@@ -244,6 +267,7 @@ def search(
     """
     from quantsim.drivers.search import run_search
 
+    tracking = open_tracking(tensorboard, mlflow)
     table, place = experiment.prices(prices, given_series=series or ()), opened(store)
     with showing(progress, "trial", _of_search) as report:
         run = run_search(
@@ -260,6 +284,7 @@ def search(
             take_over=take_over,
             backend=backend,
             address=address,
+            tracking=tracking,
         )
     return Optimization(experiment, table, place, run, series)
 
@@ -273,6 +298,8 @@ def train(
     resume: bool = True,
     series: Mapping[str, Any] | None = None,
     progress: Progress[SgdProgress] = True,
+    tensorboard: str | os.PathLike[str] | None = None,
+    mlflow: str | None = None,
 ) -> Optimization[SgdRun]:
     """Finds parameters by gradient ascent, as ``quantsim sgd`` does. The same call resumes an interrupted run.
 
@@ -284,6 +311,8 @@ def train(
         resume: whether to resume an unfinished run.
         series: series in memory; see :class:`~quantsim.Evaluator`.
         progress: as in :func:`search`.
+        tensorboard: as in :func:`search`.
+        mlflow: as in :func:`search`.
 
     Raises:
         QuantsimError: as in :func:`quantsim.drivers.sgd.run_sgd`.
@@ -296,6 +325,7 @@ def train(
     from quantsim.checkpoints.starts import comparable_starts
     from quantsim.drivers.sgd import run_sgd
 
+    tracking = open_tracking(tensorboard, mlflow)
     table, place = experiment.prices(prices, given_series=series or ()), opened(store)
     with showing(progress, "step", _of_training) as report:
         run = run_sgd(
@@ -306,6 +336,7 @@ def train(
             start=[_raw(one) for one in start],
             resume=resume,
             progress=report,
+            tracking=tracking,
         )
     stored = [one for one in start if isinstance(one, Start)]
     alike, _ = comparable_starts(stored, place.run(run.run_id).data_id)
@@ -322,6 +353,8 @@ def hybrid(
     take_over: bool = False,
     series: Mapping[str, Any] | None = None,
     progress: Progress[HybridProgress] = True,
+    tensorboard: str | os.PathLike[str] | None = None,
+    mlflow: str | None = None,
 ) -> Optimization[HybridRun]:
     """Alternates a search and gradient training of its best trials, as ``quantsim hybrid`` does.
 
@@ -337,6 +370,7 @@ def hybrid(
     """
     from quantsim.drivers.hybrid import run_hybrid
 
+    tracking = open_tracking(tensorboard, mlflow)
     table, place = experiment.prices(prices, given_series=series or ()), opened(store)
     with showing(progress, "evaluation", _of_hybrid) as report:
         run = run_hybrid(
@@ -348,6 +382,7 @@ def hybrid(
             jobs=jobs,
             progress=report,
             take_over=take_over,
+            tracking=tracking,
         )
     return Optimization(experiment, table, place, run, series)
 

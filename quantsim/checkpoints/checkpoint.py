@@ -22,6 +22,7 @@ __all__ = [
     "SHORT_RUN_ID",
     "SPLITS",
     "STATUSES",
+    "STEPS",
     "Checkpoint",
     "Report",
     "Run",
@@ -39,6 +40,9 @@ IMPORTED = "imported"
 
 GIVEN = "given"
 """Key in the reports of a search: numbers of the trials that were given to it instead of drawn."""
+
+STEPS = "steps"
+"""Key in the reports of gradient training: name → values of all sets, for every step since the previous report."""
 
 STATUSES = ("running", "finished", "interrupted", "failed")
 

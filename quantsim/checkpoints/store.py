@@ -104,6 +104,10 @@ class CheckpointStore(RunManagement):
         """Returns the runs of a group, ordered by their positions; empty if there are none."""
         return self._read(run_table.of_group, group_id)
 
+    def parts(self, run_id: str) -> list[Run]:
+        """Returns the runs that are a part of a run, such as the gradient runs of a hybrid run, the oldest first."""
+        return self._database.read(run_table.parts_of, run_id)
+
     def add_runs(self, complete: Sequence[tuple[Run, Sequence[Checkpoint]]]) -> bool:
         """Stores completed runs with all their checkpoints: either all of them, or nothing.
 

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from quantsim.commands.options import DEFAULT_STORE, Json, Quiet, Storage, Store, Verbose
-from quantsim.commands.session import note, print_json, say, study_storage
+from quantsim.commands.session import note, open_existing_store, print_json, say, study_storage
 from quantsim.errors import DriverError
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
+
+    from quantsim.checkpoints import CheckpointStore
 
 __all__ = ["dashboard"]
 
@@ -29,7 +31,7 @@ def dashboard(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Shows the Optuna studies in the browser until Ctrl-C, also while they run.
+    """Shows the Optuna studies and the curves of gradient training in the browser until Ctrl-C, also while they run.
 
     Pictures and study files of the best trials are next to the storage, in NAME-artifacts. If the storage is on a server, they
     are next to the checkpoint store.
@@ -45,16 +47,25 @@ def dashboard(
         raise DriverError("--host is empty: use 127.0.0.1 for this machine only, or 0.0.0.0 for all that can reach it")
     place = study_storage(storage, store)
     folder = artifact_folder(place, store)
-    with _studies(place) as (opened, names), dashboard_server(opened, folder, host, port) as server:
+    runs = _gradient_runs(store)
+    with (
+        _studies(place, needed=runs is None) as (opened, names),
+        runs or contextlib.nullcontext(),
+        dashboard_server(opened, folder, host, port, runs) as server,
+    ):
         if not is_loopback(host):
             note(f"Note: the dashboard has no password and listens on {host}: all who can reach it can delete studies.")
-        say(f"Studies: {', '.join(names)}")
+        say(f"Studies: {', '.join(names) or 'none yet'}")
         if folder is not None and folder.is_dir():
             say(f"Artifacts: {folder}")
         url = f"http://{url_host(host)}:{server.server_port}/"
         say(f"Dashboard: {url} (Ctrl-C ends it)")
+        training = None if runs is None else f"{url}training"
+        if training is not None:
+            say(f"Gradient training: {training}")
         if as_json:
-            print_json({"url": url, "studies": names, "artifacts": None if folder is None else str(folder)})
+            artifacts = None if folder is None else str(folder)
+            print_json({"url": url, "studies": names, "artifacts": artifacts, "training": training})
         try:
             server.serve_forever()
         except KeyboardInterrupt as interrupt:
@@ -62,9 +73,24 @@ def dashboard(
             raise
 
 
+def _gradient_runs(location: str) -> CheckpointStore | None:
+    """Opens the checkpoint store if it has gradient runs."""
+    from quantsim.dashboard.training import trained_runs
+    from quantsim.errors import CheckpointError
+
+    try:
+        store = open_existing_store(location)
+    except CheckpointError:
+        return None  # the studies are shown without it
+    if trained_runs(store):
+        return store
+    store.close()
+    return None
+
+
 @contextlib.contextmanager
-def _studies(place: str) -> Iterator[tuple[BaseStorage, list[str]]]:
-    """Opens the storage, and yields it with the names of its studies, of which there must be at least one."""
+def _studies(place: str, *, needed: bool) -> Iterator[tuple[BaseStorage, list[str]]]:
+    """Opens the storage, and yields it with the names of its studies; at least one if it is needed."""
     from quantsim.storages.location import describe_storage, is_missing
     from quantsim.storages.opened import opened_storage
 
@@ -72,10 +98,10 @@ def _studies(place: str) -> Iterator[tuple[BaseStorage, list[str]]]:
         f"there is no study yet in {describe_storage(place)}: run `quantsim optuna` first, or name another storage with "
         "--storage (or --store)"
     )
-    if is_missing(place):
+    if needed and is_missing(place):
         raise missing
     with opened_storage(place) as opened:
         names = [study.study_name for study in opened.get_all_studies()]
-        if not names:
+        if needed and not names:
             raise missing
         yield opened, names

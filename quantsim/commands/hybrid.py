@@ -6,7 +6,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from quantsim.commands.options import DEFAULT_STORE, Json, Quiet, Settings, Storage, Store, Study, TakeOver, Verbose
+from quantsim.commands.options import (
+    DEFAULT_STORE,
+    Json,
+    Mlflow,
+    Quiet,
+    Settings,
+    Storage,
+    Store,
+    Study,
+    TakeOver,
+    Tensorboard,
+    Verbose,
+)
 from quantsim.commands.progress import ProgressLine, Watcher, watching
 from quantsim.commands.session import load_experiment, open_store, place_of, print_json, say, show, study_storage
 from quantsim.limits import MOST_JOBS
@@ -59,6 +71,8 @@ def hybrid(
     storage: Storage = None,
     store: Store = DEFAULT_STORE,
     take_over: TakeOver = False,
+    tensorboard: Tensorboard = None,
+    mlflow: Mlflow = None,
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -75,7 +89,9 @@ def hybrid(
     from quantsim.commands.validating import show_validation
     from quantsim.objective import unit_of
     from quantsim.report import gains_table
+    from quantsim.tracking import check_tracking
 
+    check_tracking(tensorboard, mlflow)
     given = {
         "rounds": rounds,
         "trials": trials,
@@ -89,7 +105,13 @@ def hybrid(
     place = study_storage(storage, store)
     prices = experiment.load_prices()  # errors come before a store is made
     with open_store(store) as results:
-        options = {"storage": place, "jobs": jobs, "take_over": take_over}
+        options: dict[str, Any] = {
+            "storage": place,
+            "jobs": jobs,
+            "take_over": take_over,
+            "tensorboard": tensorboard,
+            "mlflow": mlflow,
+        }
         done = _run(experiment, prices, results, options, quiet)
         run, found = done.run, done.best
         show_beaten(found.comparison)

@@ -19,6 +19,7 @@ __all__ = [
     "AsStudy",
     "From",
     "Json",
+    "Mlflow",
     "Quiet",
     "RuleFiles",
     "Run",
@@ -27,6 +28,7 @@ __all__ = [
     "Store",
     "Study",
     "TakeOver",
+    "Tensorboard",
     "Verbose",
 ]
 
@@ -135,4 +137,18 @@ AsStudy = Annotated[
 TakeOver = Annotated[
     bool,
     typer.Option("--take-over", help="Continue a study whose lease a dead process on another machine still holds."),
+]
+Tensorboard = Annotated[
+    Path | None,
+    typer.Option(
+        "--tensorboard", metavar="FOLDER", help="Also writes all results and curves to this folder, for TensorBoard."
+    ),
+]
+Mlflow = Annotated[
+    str | None,
+    typer.Option(
+        "--mlflow",
+        metavar="FILE|URI",
+        help="Also logs all results and curves to MLflow: an SQLite file (mlflow.db), or a tracking URI.",
+    ),
 ]

@@ -12,6 +12,7 @@ from quantsim.commands.options import (
     DEFAULT_STORE,
     From,
     Json,
+    Mlflow,
     Quiet,
     RuleFiles,
     Run,
@@ -20,6 +21,7 @@ from quantsim.commands.options import (
     Store,
     Study,
     TakeOver,
+    Tensorboard,
     Verbose,
 )
 from quantsim.commands.progress import ProgressLine, Watcher, watching
@@ -87,6 +89,8 @@ def optuna(
         Path | None, typer.Option("--plots", metavar="FOLDER", help="Writes HTML pages of the study to this folder.")
     ] = None,
     take_over: TakeOver = False,
+    tensorboard: Tensorboard = None,
+    mlflow: Mlflow = None,
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -105,7 +109,9 @@ def optuna(
     from quantsim.commands.validating import show_validation
     from quantsim.drivers.search import check_search
     from quantsim.report.study_pages import check_pages
+    from quantsim.tracking import check_tracking
 
+    check_tracking(tensorboard, mlflow)
     extra = [f"search.fixed.{one}" for one in fix or ()]
     if max_minutes is not None:
         extra.append(f"search.max_minutes={max_minutes}")
@@ -126,6 +132,8 @@ def optuna(
             "trials": trials,
             "start": starts,
             "take_over": take_over,
+            "tensorboard": tensorboard,
+            "mlflow": mlflow,
             **given,
         }
         searched = _search(experiment, prices, results, options, quiet)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from quantsim.commands.options import DEFAULT_STORE, Json, Quiet, Settings, Storage, Store, Verbose
+from quantsim.commands.options import DEFAULT_STORE, Json, Mlflow, Quiet, Settings, Storage, Store, Tensorboard, Verbose
 from quantsim.commands.session import note
 from quantsim.errors import ConfigError
 from quantsim.limits import MOST_JOBS, MOST_TRIALS
@@ -37,6 +37,8 @@ def run(
     ] = None,
     store: Store = DEFAULT_STORE,
     storage: Storage = None,
+    tensorboard: Tensorboard = None,
+    mlflow: Mlflow = None,
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -52,7 +54,15 @@ def run(
     note(f"Driver: {driver}, {reason}.")
     name = _COMMANDS.get(driver, driver)
     command = getattr(importlib.import_module(f"quantsim.commands.{name}"), name)
-    given = {"steps": steps, "trials": trials, "max_minutes": max_minutes, "jobs": jobs, "storage": storage}
+    given = {
+        "steps": steps,
+        "trials": trials,
+        "max_minutes": max_minutes,
+        "jobs": jobs,
+        "storage": storage,
+        "tensorboard": tensorboard,
+        "mlflow": mlflow,
+    }
     given = {option: value for option, value in given.items() if value is not None}
     if refused := given.keys() - inspect.signature(command).parameters:
         option = min(refused)

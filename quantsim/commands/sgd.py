@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from quantsim.commands.options import DEFAULT_STORE, From, Json, Quiet, RuleFiles, Run, Settings, Store, Study, Verbose
+from quantsim.commands.options import (
+    DEFAULT_STORE,
+    From,
+    Json,
+    Mlflow,
+    Quiet,
+    RuleFiles,
+    Run,
+    Settings,
+    Store,
+    Study,
+    Tensorboard,
+    Verbose,
+)
 from quantsim.commands.progress import ProgressLine, Watcher, watching
 from quantsim.commands.session import place_of, print_json, say
 from quantsim.commands.starting import StudyOptions, beginning, note_other_prices, of_search
@@ -17,7 +29,6 @@ from quantsim.limits import MOST_SETS
 if TYPE_CHECKING:
     from quantsim.api.optimization import Optimization
     from quantsim.checkpoints import CheckpointStore
-    from quantsim.checkpoints.starts import Start
     from quantsim.config import Experiment
     from quantsim.drivers.sgd import Progress, SgdRun
     from quantsim.prices import Prices
@@ -56,6 +67,8 @@ def sgd(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Start a new run, even if there is an unfinished one.")
     ] = False,
+    tensorboard: Tensorboard = None,
+    mlflow: Mlflow = None,
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -71,7 +84,9 @@ def sgd(
     from quantsim.commands.display import show_beaten, show_next, show_notes, show_run, simulating
     from quantsim.commands.gains import show_gain
     from quantsim.commands.validating import show_validation
+    from quantsim.tracking import check_tracking
 
+    check_tracking(tensorboard, mlflow)
     if from_study is not None and start:
         raise ConfigError(f"--from {start[0]} and --from-study {from_study} both set the start: give one of them")
     if from_study is None and top is not None:
@@ -80,7 +95,8 @@ def sgd(
     options = StudyOptions(study, (*(settings or ()), *extra), run, tuple(rule_files or ()))
     named = start if from_study is None else of_search(options, from_study, top or DEFAULT_TOP)
     with beginning(options, DEFAULT_STUDY, store, named) as (results, experiment, prices, starts):
-        trained = _train(experiment, prices, results, starts, fresh, quiet)
+        given = {"start": starts, "resume": not fresh, "tensorboard": tensorboard, "mlflow": mlflow}
+        trained = _train(experiment, prices, results, given, quiet)
         done, found = trained.run, trained.best
         stored = results.run(done.run_id)
         _, others = comparable_starts(starts, stored.data_id)
@@ -99,12 +115,7 @@ def sgd(
 
 
 def _train(
-    experiment: Experiment,
-    prices: Prices,
-    store: CheckpointStore,
-    start: Sequence[Start],
-    fresh: bool,
-    quiet: bool,
+    experiment: Experiment, prices: Prices, store: CheckpointStore, options: dict[str, Any], quiet: bool
 ) -> Optimization[SgdRun]:
     from quantsim.api.optimization import train
 
@@ -118,7 +129,7 @@ def _train(
     watch: Watcher
     try:
         with watching("step", quiet=quiet) as watch:
-            return train(experiment, prices, store=store, start=start, resume=not fresh, progress=report)
+            return train(experiment, prices, store=store, progress=report, **options)
     except KeyboardInterrupt as interrupt:
         if done is not None:
             interrupt.add_note(

@@ -13,16 +13,21 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from quantsim.dashboard.artifacts import ArtifactFolder
 from quantsim.dashboard.corrected import CorrectedApplication
 from quantsim.dashboard.hosts import HostCheck
+from quantsim.dashboard.training import TrainingPages
 from quantsim.errors import DriverError, reason_of
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
+    from quantsim.checkpoints import CheckpointStore
+
 __all__ = ["dashboard_server"]
 
 
 @contextlib.contextmanager
-def dashboard_server(storage: BaseStorage, folder: Path | None, host: str, port: int) -> Iterator[WSGIServer]:
+def dashboard_server(
+    storage: BaseStorage, folder: Path | None, host: str, port: int, store: CheckpointStore | None = None
+) -> Iterator[WSGIServer]:
     """Binds a server to its port, and closes it at the end of the block; ``serve_forever()`` answers requests.
 
     Args:
@@ -30,6 +35,7 @@ def dashboard_server(storage: BaseStorage, folder: Path | None, host: str, port:
         folder: folder of their artifacts, which may not exist yet; None for none.
         host: name or address to listen on; requests must be for this host.
         port: port; 0 for any free one.
+        store: checkpoint store whose gradient runs have pages of their own; None for none.
 
     Raises:
         DriverError: the dashboard is not installed, or the server cannot listen there.
@@ -41,7 +47,10 @@ def dashboard_server(storage: BaseStorage, folder: Path | None, host: str, port:
             "the dashboard is not installed: pip install 'quantsim[dashboard]' (or pip install optuna-dashboard)"
         ) from error
     shown = wsgi(storage, artifact_store=None if folder is None else ArtifactFolder(folder))
-    application = HostCheck(CorrectedApplication(shown, storage), host)
+    pages: Any = CorrectedApplication(shown, storage)
+    if store is not None:
+        pages = TrainingPages(pages, store)
+    application = HostCheck(pages, host)
     try:
         family = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)[0][0]
         kind = _Server if family == socket.AF_INET else _Server6

@@ -12,6 +12,7 @@ from quantsim.checkpoints.liveness import process_identity
 from quantsim.discovery import naming_users_files
 from quantsim.drivers.driver import Driver, StepReport
 from quantsim.precision import in_float64
+from quantsim.tracking import Tracking
 
 __all__ = ["Finished", "run_driver"]
 
@@ -52,6 +53,7 @@ def run_driver(
     parent: str | None = None,
     progress: Callable[[ProgressT], None] | None = None,
     stop: Callable[[], bool] | None = None,
+    tracking: Tracking | None = None,
 ) -> Finished[StateT]:
     """Runs a driver to its end. The notes of the run hold the identity of this process.
 
@@ -64,6 +66,7 @@ def run_driver(
         progress: function that is called after every report.
         stop: function that is called after every step; if it returns True before the end, the run is stored as interrupted and
             this function returns.
+        tracking: experiment trackers, which receive everything that is stored.
 
     Raises:
         KeyboardInterrupt: every completed step is stored, and the run is stored as interrupted.
@@ -72,6 +75,7 @@ def run_driver(
     found = driver.resume(store) if resume else None
     run_id = _begin(driver, store, group, parent) if found is None else found.run_id
     state: StateT | None = None
+    reporting = _Reporting(store, run_id, progress, tracking or Tracking())
     try:
         if not store.baselines(run_id):  # a run of an older version has none
             store.set_baselines(run_id, driver.baselines())
@@ -81,20 +85,21 @@ def run_driver(
             store.resume_run(run_id, {**found.notes, **process_identity()})
             state, info = found.state, found.info
         first = state
+        reporting.tracking.begin(store, run_id)
         if info is not None:
-            _store(store, run_id, driver.report(run_id, state, info), progress)
+            reporting.add(driver.report(run_id, state, info))
         stopped = False
         while (ending := driver.ending(state)) is None and not stopped:
             state, info = driver.step(state)
-            _store(store, run_id, driver.report(run_id, state, info), progress)
+            reporting.add(driver.report(run_id, state, info))
             stopped = stop is not None and stop()
     except BaseException as error:
-        _close_down(driver, store, run_id, state, error)
+        _close_down(driver, reporting, state, error)
         raise
     if ending is None:
-        store.finish_run(run_id, "interrupted", "stopped before its end")
+        reporting.end("interrupted", "stopped before its end")
     else:
-        store.finish_run(run_id, "finished", ending or None)
+        reporting.end("finished", ending or None)
     return Finished(run_id, first, state, ending, found is not None, time.monotonic() - begun)
 
 
@@ -118,25 +123,42 @@ def _begin(
     )
 
 
-def _store(
-    store: CheckpointStore, run_id: str, report: StepReport[ProgressT], progress: Callable[[ProgressT], None] | None
-) -> None:
-    # `progress` comes last, so that an exception in it does not lose the step.
-    store.append(
-        run_id,
-        report.checkpoints,
-        state=report.state,
-        state_step=report.step,
-        report=report.log or None,
-    )
-    if progress is not None:
-        progress(report.progress)
+@dataclass(frozen=True)
+class _Reporting(Generic[ProgressT]):
+    """Where the results of a run go: to the store, the trackers, and the screen."""
+
+    store: CheckpointStore
+    run_id: str
+    progress: Callable[[ProgressT], None] | None
+    tracking: Tracking
+
+    def add(self, report: StepReport[ProgressT]) -> None:
+        """Stores a report, then tracks and shows it."""
+        self.keep(report)
+        # `progress` comes last, so that an exception in it does not lose the step.
+        if self.progress is not None:
+            self.progress(report.progress)
+
+    def keep(self, report: StepReport[ProgressT]) -> None:
+        """Stores and tracks a report."""
+        self.store.append(
+            self.run_id,
+            report.checkpoints,
+            state=report.state,
+            state_step=report.step,
+            report=report.log or None,
+        )
+        self.tracking.write(report.checkpoints, report.step, report.log)
+
+    def end(self, status: str, reason: str | None) -> None:
+        """Stores the status of the run."""
+        self.store.finish_run(self.run_id, status, reason)
+        self.tracking.end(status)
 
 
 def _close_down(
     driver: Driver[StateT, InfoT, ProgressT],
-    store: CheckpointStore,
-    run_id: str,
+    reporting: _Reporting[ProgressT],
     state: StateT | None,
     error: BaseException,
 ) -> None:
@@ -144,8 +166,8 @@ def _close_down(
     interrupted = isinstance(error, KeyboardInterrupt)
     reason = "interrupted by the user" if interrupted else f"{type(error).__name__}: {error}"
     try:
-        if state is not None and (report := driver.salvage(run_id, state)) is not None:
-            _store(store, run_id, report, None)
-        store.finish_run(run_id, "interrupted" if interrupted else "failed", reason)
+        if state is not None and (report := driver.salvage(reporting.run_id, state)) is not None:
+            reporting.keep(report)
+        reporting.end("interrupted" if interrupted else "failed", reason)
     except Exception as trouble:
         error.add_note(f"and while closing the run: {type(trouble).__name__}: {trouble}")

@@ -21,6 +21,7 @@ __all__ = [
     "TOKENS",
     "add_title",
     "blank_figure",
+    "figure_svg",
     "require_matplotlib",
     "save_figure",
 ]
@@ -105,3 +106,13 @@ def save_figure(figure: Figure, path: Path) -> None:
 
     with matplotlib.rc_context(STYLE):
         figure.savefig(path, dpi=_DOTS_PER_INCH)
+
+
+def figure_svg(figure: Figure) -> str:
+    """Returns a figure as an SVG element, without the header of a file. Equal figures give equal text."""
+    import matplotlib
+
+    with io.StringIO() as file, matplotlib.rc_context({**STYLE, "svg.hashsalt": "quantsim"}):
+        figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
+        text = file.getvalue()
+    return text[text.index("<svg") :]

@@ -13,7 +13,7 @@ from jax import Array
 
 from quantsim import CheckpointStore, Experiment, Prices
 from quantsim.config.driver_sections import Sgd
-from quantsim.drivers.sgd.step import Inputs, Program, TrainState, advance, init
+from quantsim.drivers.sgd.step import Inputs, Program, StepInfo, TrainState, advance, init
 from quantsim.drivers.windows import TrainingWindows
 
 STEPS = 12
@@ -97,9 +97,12 @@ class Toy:
     inputs: Inputs
     state: TrainState
     info: Any = None
+    rows: Any = None
 
     def steps(self, n_steps: int = 1) -> Toy:
-        self.state, self.info = advance(self.program, self.state, self.inputs, jnp.asarray(n_steps))
+        self.state, rows = advance(self.program, self.state, self.inputs, jnp.asarray(n_steps))
+        self.rows = StepInfo(*(np.asarray(each)[:n_steps] for each in rows))
+        self.info = StepInfo(*(np.asarray(each)[(n_steps - 1) % len(each)] for each in rows))
         return self
 
     @staticmethod

@@ -19,6 +19,7 @@ from sgd_support import PERIODS, make_prices
 
 from quantsim import CheckpointStore, Evaluator, Experiment
 from quantsim.checkpoints import select, top
+from quantsim.checkpoints.training import training_curves
 from quantsim.config.identity import GRADIENTS
 from quantsim.drivers.hybrid import HybridRun, run_hybrid
 from quantsim.drivers.hybrid.driver import _run
@@ -89,6 +90,11 @@ def test_each_round_searches_tunes_the_best_and_enqueues_the_selected_set(whole:
     tuned = [trial.number for trial in trials if trial.user_attrs.get("from") == "sgd"]
     assert len(tuned) == 2 * TOP
     with CheckpointStore(whole.location) as store:
+        rounds = training_curves(store, run.run_id).phases
+        assert [(each.round, each.run.run_id) for each in rounds] == [
+            (1, run.phases[1].run_id),
+            (2, run.phases[3].run_id),
+        ]
         rows = store.checkpoints(run_id=run.run_id)
         assert [row.step for row in rows] == [trial.number for trial in trials]
         assert {row.driver for row in rows} == {"search"}

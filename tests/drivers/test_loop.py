@@ -12,7 +12,7 @@ from safetensors.numpy import load, save
 from sgd_support import make_experiment, make_prices
 
 from quantsim import CheckpointStore, Evaluator, select
-from quantsim.checkpoints import BASELINES, Baseline
+from quantsim.checkpoints import BASELINES, Baseline, Run
 from quantsim.config.identity import Decides
 from quantsim.drivers.best import Best
 from quantsim.drivers.driver import Driver, NewRun, Resumed, StepReport
@@ -20,6 +20,9 @@ from quantsim.drivers.evaluated import evaluated
 from quantsim.drivers.liveness import unfinished_runs
 from quantsim.drivers.loop import run_driver
 from quantsim.simulator import Evaluation
+from quantsim.tracking import Tracking
+from quantsim.tracking.entries import Entry
+from quantsim.tracking.tracker import Tracker
 
 STEPS = 5
 
@@ -83,6 +86,23 @@ class RandomSearch(Driver[State, Info, float]):
         return "" if state.step >= self.steps else None
 
 
+class Kept(Tracker):
+    """A tracker that keeps the steps of its entries."""
+
+    def __init__(self) -> None:
+        self.steps: list[int] = []
+        self.statuses: list[str] = []
+
+    def begin(self, run: Run) -> set[int]:
+        return set(self.steps)
+
+    def write(self, run: Run, entry: Entry) -> None:
+        self.steps.append(entry.step)
+
+    def end(self, run: Run, status: str) -> None:
+        self.statuses.append(status)
+
+
 @pytest.fixture(scope="module")
 def evaluator() -> Evaluator:
     return Evaluator(make_experiment(), make_prices())
@@ -121,12 +141,16 @@ def test_an_interrupted_run_resumes_to_the_same_end(
             raise kind("enough")
 
     whole = run_driver(RandomSearch(evaluator), store)
+    kept = Kept()
     with pytest.raises(kind):
-        run_driver(RandomSearch(evaluator), store, progress=interrupt)
+        run_driver(RandomSearch(evaluator), store, progress=interrupt, tracking=Tracking([kept]))
     (broken,) = [run for run in store.find_runs() if run.status != "finished"]
     assert broken.status == ("interrupted" if kind is KeyboardInterrupt else "failed")
     store.set_baselines(broken.run_id, {})  # as an older version left it
-    resumed = run_driver(RandomSearch(evaluator), store)
+    late = Kept()
+    resumed = run_driver(RandomSearch(evaluator), store, tracking=Tracking([kept, late]))
+    assert kept.steps == late.steps == list(range(STEPS)), "trackers receive each step once, also from earlier sessions"
+    assert kept.statuses == [broken.status, "finished"]
     assert set(store.baselines(broken.run_id)) == set(BASELINES)
     assert (resumed.run_id, resumed.resumed, resumed.first.step) == (broken.run_id, True, cut)
     assert resumed.state == whole.state

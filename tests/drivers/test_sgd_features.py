@@ -17,6 +17,7 @@ from sgd_support import Stop, make_experiment, make_prices, parameters_at
 
 from quantsim import CheckpointStore, Evaluator, Experiment, Prices
 from quantsim.checkpoints import Checkpoint
+from quantsim.checkpoints.training import training_curves
 from quantsim.drivers.sgd import Progress, SgdRun, run_sgd
 from quantsim.drivers.sgd.step import advance, init
 from quantsim.drivers.sgd.training import Training
@@ -187,6 +188,21 @@ def test_a_set_that_begins_broken_is_started_again_and_gets_going(whole: Whole) 
         assert len(np.unique(first[name])) == first[name].size, "every set has a restart pool of its own"
 
 
+def test_curves_have_every_step(whole: Whole) -> None:
+    curves = training_curves(whole.store, whole.run.run_id)
+    (phase,) = curves.phases
+    assert phase.steps.tolist() == [*range(1, STEPS + 1)]
+    assert phase.reports.tolist() == [*range(0, STEPS + 1, EVERY)]
+    assert curves.n_rejected == whole.run.skipped == 2
+    for report in whole.store.reports(whole.run.run_id)[1:]:
+        for name in ("objective", "gradient_norm", "update_norm", "learning_rate"):
+            np.testing.assert_allclose(phase.per_step[name][report.step - 1], report.content[name], rtol=1e-5)
+    for (step, index), row in whole.rows.items():
+        if index < N_SETS:
+            values = [table[step // EVERY, index] for table in phase.objective.values()]
+            np.testing.assert_array_equal(values, [row.value(split, curves.metric) for split in phase.objective])
+
+
 def test_reports_are_a_log_set_by_set(whole: Whole) -> None:
     reports = whole.store.reports(whole.run.run_id)
     assert [report.step for report in reports] == [*range(0, STEPS + 1, EVERY)]
@@ -195,7 +211,7 @@ def test_reports_are_a_log_set_by_set(whole: Whole) -> None:
     rates = []
     for report, progress in zip(reports[1:], whole.progress[1:], strict=True):
         content = report.content
-        for name in ("objective", "gradient_norm", "learning_rate"):
+        for name in ("objective", "gradient_norm", "update_norm", "learning_rate"):
             assert len(content[name]) == N_SETS
             assert np.isfinite(content[name]).all(), (report.step, name)
         rates.append(content["learning_rate"][2])

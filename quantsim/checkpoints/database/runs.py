@@ -82,6 +82,17 @@ def of_group(connection: Connection, group_id: str) -> list[Run]:
     return [_from_row(row) for row in connection.execute(query.order_by(run_groups.c.position, runs.c.started_at))]
 
 
+def parts_of(connection: Connection, run_id: str) -> list[Run]:
+    """Returns the runs that are a part of a run, the oldest first."""
+    if not is_stored(connection, run_parents):
+        return []
+    query = select(runs).join_from(run_parents, runs, runs.c.run_id == run_parents.c.run_id)
+    return [
+        _from_row(row)
+        for row in connection.execute(query.where(run_parents.c.parent_id == run_id).order_by(runs.c.started_at))
+    ]
+
+
 def add_run(
     connection: Connection, row: Mapping[str, Any], group: tuple[str, int] | None = None, parent: str | None = None
 ) -> str:

@@ -20,6 +20,7 @@ from quantsim.errors import ConfigError
 from quantsim.prices import PriceData
 from quantsim.search_space import load_search_space
 from quantsim.storages.location import Location, default_storage, describe_storage
+from quantsim.tracking import Tracking
 
 __all__ = ["HybridProgress", "HybridRun", "Stop", "run_hybrid"]
 
@@ -64,6 +65,7 @@ def run_hybrid(
     group: tuple[str, int] | None = None,
     progress: Callable[[HybridProgress], None] | None = None,
     take_over: bool = False,
+    tracking: Tracking | None = None,
 ) -> HybridRun:
     """Alternates a search and gradient training of its best trials.
 
@@ -83,6 +85,8 @@ def run_hybrid(
         group: id of the group of a new run of the search in the store, and its position in it; None for none.
         progress: function that is called after every step of a search and every report of gradient training.
         take_over: whether to run a study whose lease a process on another machine holds.
+        tracking: experiment trackers, with a run for the search and one for each fine-tuning; see
+            :func:`quantsim.tracking.open_tracking`.
 
     Raises:
         ConfigError: search and gradients have no parameter in common, the search has several objectives, or settings
@@ -114,7 +118,7 @@ def run_hybrid(
         take_over=take_over,
         make_evaluator=lambda *_: evaluator,
     )
-    rounds = Rounds(search, gradients, series, store, progress, is_over, group)
+    rounds = Rounds(search, gradients, series, store, progress, is_over, group, tracking)
     rounds.check()
     with search:
         state, phases, stopped = _run(rounds, is_over)

@@ -19,6 +19,7 @@ from quantsim.drivers.search.study import settled_trials
 from quantsim.drivers.search.values import trial_values
 from quantsim.drivers.sgd import GradientDriver, Progress
 from quantsim.ranking import TIE_METRIC, gain, rank
+from quantsim.tracking import Tracking
 
 __all__ = ["FROM", "TUNED_FROM", "HybridProgress", "Kind", "Phase", "Rounds", "State", "Stop"]
 
@@ -120,6 +121,7 @@ class Rounds:
         progress: function that is called with every report.
         stop: function that is called after every step of a driver, and returns whether to stop the phase.
         group: group of a new run of the search, and its position in it; None for none.
+        tracking: experiment trackers; None for none.
     """
 
     search: SearchDriver
@@ -129,6 +131,7 @@ class Rounds:
     progress: Callable[[HybridProgress], None] | None
     stop: Callable[[], bool]
     group: tuple[str, int] | None = None
+    tracking: Tracking | None = None
 
     @property
     def experiment(self) -> Experiment:
@@ -263,7 +266,9 @@ class Rounds:
             self._tell(state, kind, done, total, progress.best_value)
 
         self.search.trials = target
-        done = run_driver(self.search, self.store, group=self.group, progress=watch, stop=self.stop)
+        done = run_driver(
+            self.search, self.store, group=self.group, progress=watch, stop=self.stop, tracking=self.tracking
+        )
         return replace(state, run_id=done.run_id), done.ending is not None
 
     def _run_gradients(self, state: State, starts: Sequence[Checkpoint]) -> tuple[str, float | None] | None:
@@ -278,7 +283,8 @@ class Rounds:
         def watch(progress: Progress) -> None:
             self._tell(state, "gradients", n_sets * progress.step, n_sets * (progress.steps + 1), state.best)
 
-        done = run_driver(driver, self.store, parent=state.run_id, progress=watch, stop=self.stop)
+        parent, tracking = state.run_id, self.tracking
+        done = run_driver(driver, self.store, parent=parent, progress=watch, stop=self.stop, tracking=tracking)
         return None if done.ending is None else (done.run_id, done.seconds)
 
     def _gradient_driver(self, start: Sequence[Mapping[str, Any]]) -> GradientDriver:

@@ -21,6 +21,7 @@ from quantsim.drivers.search.tally import SearchProgress
 from quantsim.drivers.search.values import best_trials, kept_trials
 from quantsim.prices import PriceData
 from quantsim.storages.location import Location, default_storage, describe_storage
+from quantsim.tracking import Tracking
 
 __all__ = ["SearchRun", "run_search"]
 
@@ -80,6 +81,7 @@ def run_search(
     backend: Backend = "threads",
     address: str | None = None,
     make_evaluator: MakeEvaluator | None = None,
+    tracking: Tracking | None = None,
 ) -> SearchRun:
     """Searches for the parameters with the highest train objective. Resumes a study that was interrupted.
 
@@ -107,6 +109,7 @@ def run_search(
         address: address of the cluster; by default, a local one is started for the search.
         make_evaluator: function of experiment, prices and series, which is called here and in every worker of a cluster, so
             it must be importable there; default :class:`quantsim.simulator.Evaluator`.
+        tracking: experiment trackers; see :func:`quantsim.tracking.open_tracking`.
 
     Raises:
         ConfigError: the search space is invalid or empty.
@@ -133,7 +136,7 @@ def run_search(
     with driver:
         for params in queue:
             driver.enqueue(params)
-        return search_run(driver, run_driver(driver, store, group=group, progress=progress))
+        return search_run(driver, run_driver(driver, store, group=group, progress=progress, tracking=tracking))
 
 
 def search_run(driver: SearchDriver, done: Finished[State]) -> SearchRun:

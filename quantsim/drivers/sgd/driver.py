@@ -10,12 +10,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
 from quantsim.checkpoints import Baseline, Checkpoint, CheckpointStore, Run
+from quantsim.checkpoints.checkpoint import STEPS
 from quantsim.checkpoints.liveness import is_abandoned
 from quantsim.checkpoints.stored import of_same_study
 from quantsim.config import Experiment
@@ -35,6 +37,7 @@ from quantsim.precision import in_float64
 from quantsim.prices import PriceData
 from quantsim.ranking import TIE_METRIC, best_index
 from quantsim.simulator import Evaluation
+from quantsim.tracking import Tracking
 
 __all__ = ["HESSIAN_TRACE", "GradientDriver", "Progress", "SgdRun", "run_sgd"]
 
@@ -110,6 +113,7 @@ def run_sgd(
     resume: bool = True,
     group: tuple[str, int] | None = None,
     progress: Callable[[Progress], None] | None = None,
+    tracking: Tracking | None = None,
 ) -> SgdRun:
     """Trains parameter sets by gradient ascent on windows of the training period.
 
@@ -126,6 +130,7 @@ def run_sgd(
         resume: whether to resume an unfinished run of the same experiment, prices and start.
         group: id of the group of a new run in the store, and its position in it; None for none.
         progress: function that is called after every report.
+        tracking: experiment trackers; see :func:`quantsim.tracking.open_tracking`.
 
     Raises:
         ConfigError: the rule has nothing to train, or settings contradict each other.
@@ -133,7 +138,7 @@ def run_sgd(
         KeyboardInterrupt: everything up to the last report is stored, and the run is stored as interrupted.
     """
     driver = GradientDriver(experiment, prices, series=series, start=start)
-    done = run_driver(driver, store, resume=resume, group=group, progress=progress)
+    done = run_driver(driver, store, resume=resume, group=group, progress=progress, tracking=tracking)
     return SgdRun(
         run_id=done.run_id,
         steps=int(done.state.train.step),
@@ -184,12 +189,12 @@ class Info:
     Attributes:
         sets: the trained sets, followed by their averages if averaging has started: raw name → (S or 2S, m).
         evaluation: metrics and daily log returns of these sets.
-        last: info of the last step; None before the first one.
+        steps: info of the steps since the previous report, (n_steps, S); None before the first one.
     """
 
     sets: dict[str, Array]
     evaluation: Evaluation
-    last: StepInfo | None
+    steps: StepInfo | None
 
 
 class GradientDriver(Driver[State, Info, Progress]):
@@ -276,19 +281,20 @@ class GradientDriver(Driver[State, Info, Progress]):
         if self._compiling is not None:
             self._compiling.result()
             self._compiling = None
-        train, last = advance(self.training.program, state.train, inputs, device_array(np.int64(n_steps)))
+        train, rows = advance(self.training.program, state.train, inputs, device_array(np.int64(n_steps)))
+        steps = jax.tree.map(lambda each: np.asarray(each)[:n_steps], rows)
         session = state.session
-        if refused := int(np.asarray(last.skipped).sum()):
+        if refused := int(np.sum(steps.rejected)):
             logger.warning("steps %d to %d: %d updates rejected, not finite", done, done + n_steps, refused)
             session = replace(session, skipped=session.skipped + refused)
-        return self._evaluated(State(train, state.patience, session), last)
+        return self._evaluated(State(train, state.patience, session), steps)
 
     def report(self, run_id: str, state: State, info: Info) -> StepReport[Progress]:
         """Returns all sets on all splits, and the state for resuming."""
         step, progress = int(state.train.step), self._progress(state, info)
         log: dict[str, Any] = {"progress": asdict(progress), "restarts": np.asarray(state.train.restarts).tolist()}
-        if info.last is not None:
-            log |= {name: np.asarray(values).tolist() for name, values in info.last._asdict().items()}
+        if info.steps is not None:
+            log |= _log_of(info.steps)
         return StepReport(step, self._checkpoints(run_id, step, info), progress, dump_state(state.train), log)
 
     def ending(self, state: State) -> str | None:
@@ -305,7 +311,7 @@ class GradientDriver(Driver[State, Info, Progress]):
     def _no_reports(self) -> Patience:
         return Patience((Best(),) * self.training.n_sets)
 
-    def _evaluated(self, state: State, last: StepInfo | None) -> tuple[State, Info]:
+    def _evaluated(self, state: State, steps: StepInfo | None) -> tuple[State, Info]:
         """Evaluates all sets on all splits, and updates early stopping."""
         sets = self._sets(state.train)
         found = self.training.evaluator.evaluate_sets(sets)
@@ -316,7 +322,7 @@ class GradientDriver(Driver[State, Info, Progress]):
         decided = {name: values[: self.training.n_sets] for name, values in table.items()}
         session = self._say_why_nan(state.session, decided, step)
         patience = state.patience.update(decided[self._metric], step, decided[TIE_METRIC])
-        return State(state.train, patience, session), Info(sets, found, last)
+        return State(state.train, patience, session), Info(sets, found, steps)
 
     def _sets(self, train: TrainState) -> dict[str, Array]:
         """Returns the trained sets, followed by their averages if averaging has started: raw name → (S or 2S, m)."""
@@ -361,7 +367,7 @@ class GradientDriver(Driver[State, Info, Progress]):
         ]
 
     def _progress(self, state: State, info: Info) -> Progress:
-        settings, last, step = self.training.experiment.sgd, info.last, int(state.train.step)
+        settings, steps, step = self.training.experiment.sgd, info.steps, int(state.train.step)
         objective = info.evaluation.metrics["train"][self._metric][: self.training.n_sets]
         highest = best_index(objective.tolist())
         seconds = time.monotonic() - state.session.begun
@@ -374,9 +380,18 @@ class GradientDriver(Driver[State, Info, Progress]):
             median=float(np.median(objective)),
             best=state.patience.best,
             decides=self.training.decides,
-            learning_rate=math.nan if last is None else float(np.asarray(last.learning_rate).max()),
-            gradient_norm=math.nan if last is None else float(np.median(last.gradient_norm)),
+            learning_rate=math.nan if steps is None else float(np.max(steps.learning_rate[-1])),
+            gradient_norm=math.nan if steps is None else float(np.median(steps.gradient_norm[-1])),
             alive=int(alive.sum()),
             steps_per_second=pace,
             seconds_left=(settings.steps - step) / pace if pace else math.inf,
         )
+
+
+def _log_of(steps: StepInfo) -> dict[str, Any]:
+    """Returns the info of the last step and, to six digits, of all steps since the previous report, as JSON values."""
+    rows = {name: np.asarray(values) for name, values in steps._asdict().items()}
+    skipped = rows.pop("rejected")
+    last = {name: values[-1].tolist() for name, values in rows.items()}
+    curves = {name: [[float(f"{value:.6g}") for value in row] for row in values] for name, values in rows.items()}
+    return {**last, "skipped": skipped.sum(axis=0).tolist(), STEPS: {**curves, "rejected": skipped.tolist()}}

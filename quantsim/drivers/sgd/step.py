@@ -76,19 +76,21 @@ class TrainState(NamedTuple):
 
 
 class StepInfo(NamedTuple):
-    """Information on the last step, only for reports.
+    """Information on steps, only for reports. Leading axes: steps, if there are several, and the ``S`` parameter sets.
 
     Attributes:
-        objective: (S,) batch mean of the objective, at the parameters before the update.
-        gradient_norm: (S,) norm of the gradient before clipping.
-        learning_rate: (S,) learning rate.
-        skipped: (S,) number of updates rejected in this call, because the objective or its gradient was not finite.
+        objective: batch mean of the objective, at the parameters before the update.
+        gradient_norm: norm of the gradient before clipping.
+        update_norm: norm of the update that the optimiser proposed.
+        learning_rate: learning rate.
+        rejected: whether the update was rejected, because the objective, its gradient or the update was not finite.
     """
 
     objective: Array
     gradient_norm: Array
+    update_norm: Array
     learning_rate: Array
-    skipped: Array
+    rejected: Array
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -108,14 +110,19 @@ def advance(program: Program, state: TrainState, inputs: Inputs, n_steps: Array)
     """Takes ``n_steps`` steps of gradient ascent, all on the device.
 
     Each parameter set has its own optimiser; all use the same batch of windows.
+
+    Returns:
+        The state, and the info of the steps, (R, S) with ``R = report_every``: step ``i`` is in row ``i % R``. Rows of later
+        steps are zero.
     """
-    n_sets = _n_sets(state.params)
-    nothing = jnp.zeros(n_sets)
+    most = program.settings.report_every
+    numbers = jnp.zeros((most, _n_sets(state.params)))
 
-    def body(_: Array, carry: tuple[TrainState, StepInfo]) -> tuple[TrainState, StepInfo]:
-        return _step(program, *carry, inputs)
+    def body(index: Array, carry: tuple[TrainState, StepInfo]) -> tuple[TrainState, StepInfo]:
+        after, info = _step(program, carry[0], inputs)
+        return after, jax.tree.map(lambda rows, row: rows.at[index % most].set(row), carry[1], info)
 
-    start = (state, StepInfo(nothing, nothing, nothing, jnp.zeros(n_sets, jnp.int64)))
+    start = (state, StepInfo(numbers, numbers, numbers, numbers, numbers.astype(bool)))
     return cast(tuple[TrainState, StepInfo], jax.lax.fori_loop(0, n_steps, body, start))
 
 
@@ -138,7 +145,7 @@ def flatness(program: Program, params: Params, inputs: Inputs) -> Array:
     return cast(Array, objective.map_sets(one, (params, inputs.frozen)))
 
 
-def _step(program: Program, state: TrainState, info: StepInfo, inputs: Inputs) -> tuple[TrainState, StepInfo]:
+def _step(program: Program, state: TrainState, inputs: Inputs) -> tuple[TrainState, StepInfo]:
     settings, objective = program.settings, inputs.objective
     key = jax.random.fold_in(inputs.key, state.step)
     starts = program.windows.draw(inputs.key, state.step, settings.batch_size, settings.sampling)
@@ -147,7 +154,7 @@ def _step(program: Program, state: TrainState, info: StepInfo, inputs: Inputs) -
     objective = objective.for_windows(starts)
     update = optimiser(settings).update
 
-    def one(lane: tuple[Params, Params, Any]) -> tuple[Array, Array, Params, Any]:
+    def one(lane: tuple[Params, Params, Any]) -> tuple[Array, tuple[Array, Array], Params, Any]:
         params, frozen, optimiser_state = lane
 
         def plain(params: Params) -> Array:
@@ -167,10 +174,11 @@ def _step(program: Program, state: TrainState, info: StepInfo, inputs: Inputs) -
 
         value, gradient = jax.value_and_grad(loss)(params)
         updates, after = update(gradient, optimiser_state, params, value=value, grad=gradient, value_fn=loss)
-        return value, optax.tree.norm(gradient), optax.apply_updates(params, updates), after
+        lengths = (optax.tree.norm(gradient), optax.tree.norm(updates))
+        return value, lengths, optax.apply_updates(params, updates), after
 
     sets = (state.params, inputs.frozen, state.optimiser)
-    losses, norms, proposed, optimiser_state = objective.map_sets(one, sets)
+    losses, (norms, lengths), proposed, optimiser_state = objective.map_sets(one, sets)
     finite = _finite(losses, norms, proposed)
     moves = finite & inputs.active
     params, optimiser_state = _choose(moves, (proposed, optimiser_state), (state.params, state.optimiser))
@@ -178,9 +186,7 @@ def _step(program: Program, state: TrainState, info: StepInfo, inputs: Inputs) -
     refused = jnp.where(finite | ~inputs.active, 0, state.refused + 1)
     after = state._replace(params=params, optimiser=optimiser_state, refused=refused)
     after = _averaged(settings, _restarted(settings, after, inputs), inputs.active)
-    return after._replace(step=state.step + 1), StepInfo(
-        -losses, norms, rates, info.skipped + (~finite & inputs.active)
-    )
+    return after._replace(step=state.step + 1), StepInfo(-losses, norms, lengths, rates, ~finite & inputs.active)
 
 
 def _finite(losses: Array, norms: Array, proposed: Params) -> Array:
