@@ -39,6 +39,7 @@ from quantsim.errors import PriceError
         (("select",), "run `quantsim sgd` or `quantsim optuna` first"),
         (("dashboard",), "run `quantsim optuna` first"),
         (("dashboard", "--port", "70000"), "--port"),
+        (("sgd", "--tensorboard", "/dev/null"), "is a file: name a folder for TensorBoard's files"),
         (("prices", "--source", "nowhere"), "does not exist; give a file, a folder"),
         (
             ("optuna", "--plots", "/dev/null/pages"),

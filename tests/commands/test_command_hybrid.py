@@ -22,11 +22,11 @@ def test_a_hybrid_run_is_interrupted_resumed_and_shown(cli, tmp_path: Path, monk
 
     with monkeypatch.context() as patch:
         patch.setattr(GradientDriver, "runs", stop)
-        cut = cli("hybrid", *SMALL)
+        cut = cli("hybrid", *SMALL, "--tensorboard", "board")
     assert cut.exit_code == 130
     assert "Kept: round 1 up to evaluation 3 of 3 of its search" in cut.stderr
     assert "Give the same command again" in cut.stderr
-    result = cli("hybrid", *SMALL)
+    result = cli("hybrid", *SMALL, "--tensorboard", "board")
     assert result.exit_code == 0, result.output
     assert "round 1 of at most 1, fine-tuning" in result.stderr
     assert "all rounds are done" in result.stdout
@@ -41,6 +41,8 @@ def test_a_hybrid_run_is_interrupted_resumed_and_shown(cli, tmp_path: Path, monk
             ("search", "finished"),
             ("sgd", "finished"),
         ]
+        folders = {f"momentum_fees-{run.driver}-{run.run_id[:8]}" for run in store.find_runs()}
+    assert {path.parent.name for path in Path("board").glob("*/events.out.tfevents.*")} == folders
     quiet = cli("hybrid", *SMALL, "--quiet", "--max-minutes", "5", "--max-evaluations", "9")
     assert quiet.exit_code == 0
     assert "evaluation 3 of 3" not in quiet.stderr
