@@ -39,6 +39,7 @@ __all__ = [
 
 Params = Mapping[str, Array]
 Bars = NDArray[np.int64]
+FloatArray = NDArray[np.float64]
 Own = TypeVar("Own", bound=Hashable)
 
 
@@ -221,6 +222,10 @@ class Run(abc.ABC):
         """Returns the fees that stay in the pool at each bar of the window, (T,), in the quote currency; None if unknown."""
         return None
 
+    def state_at(self, bars: Bars) -> dict[str, Array]:
+        """Returns what else describes the pool at chosen bars: name → (S,), or (S, n) for a series of each token."""
+        return {}
+
     def fills(self) -> Fills | None:
         """Returns the results of exogenous swaps; None if there are none."""
         return None
@@ -285,6 +290,10 @@ def _sequential(_: PoolSetup[Any], *, every_bar: bool) -> dict[Path, str | None]
     return {Path.FEES: None}
 
 
+def _no_remarks(_: PoolSetup[Any], __: FloatArray, ___: FloatArray, ____: Mapping[str, FloatArray]) -> tuple[str, ...]:
+    return ()
+
+
 def _no_objection(_: PoolView, __: Mapping[str, NDArray[np.float64]]) -> None:
     return None
 
@@ -312,10 +321,13 @@ class Pool:
         decisions: ``(setup, raw parameters, observed, (K, n)) → window.decisions``: the decisions at the chunk boundaries,
             computed once for all windows. Entry ``j`` may only use observations up to ``j``.
         check: ``(view, human-readable initial parameters) → None``; raises ValueError if settings contradict each other.
+        remarks: ``(setup, reserves (T, n), prices (T, n), state of every bar) → remarks``: what readers of a simulation must
+            know, sentences without full stops; see :meth:`Run.state_at`.
         charges: keys of ``[fees]`` that it supports; a study that sets another one is invalid.
         n_tokens: number of tokens that it needs; None for any.
         takes_swaps: whether it executes exogenous swaps.
         has_kernel: whether path ``FEES`` without exogenous swaps runs as a compiled kernel with ``scan_mode = "kernel"``.
+        is_sequential: whether it takes path ``FEES`` without costs, too, so that it needs its kernel in any case.
         follows_schedule: whether parameters may change while it runs: ``run`` takes from ``window.schedule`` all that it
             reads of the parameters, except what only matters at the first bar.
         export_remark: why a parameter set cannot be exported for deployment; None if it can.
@@ -331,10 +343,12 @@ class Pool:
     static: Callable[[PoolView, int, RuleSettings], Hashable] | None = None
     decisions: Callable[[PoolSetup[Any], Params, Observed], Any] | None = None
     check: Callable[[PoolView, Mapping[str, NDArray[np.float64]]], None] = _no_objection
+    remarks: Callable[[PoolSetup[Any], FloatArray, FloatArray, Mapping[str, FloatArray]], tuple[str, ...]] = _no_remarks
     charges: tuple[str, ...] = ()
     n_tokens: int | None = None
     takes_swaps: bool = False
     has_kernel: bool = False
+    is_sequential: bool = False
     follows_schedule: bool = False
     export_remark: str | None = (
         "quantsim does not know the format of this pool's contract: parameters are listed as they are"

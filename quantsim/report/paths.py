@@ -22,7 +22,10 @@ def hodl_values(result: Result) -> NDArray[np.float64]:
 
 
 def path_frame(result: Result) -> pd.DataFrame:
-    """Returns a row per bar: ``time`` (UTC), ``value``, ``hodl_value`` (USD), ``weight_*`` (shares), ``reserve_*`` (tokens)."""
+    """Returns a row per bar: ``time`` (UTC), ``value``, ``hodl_value`` (USD), ``weight_*`` (shares), ``reserve_*`` (tokens).
+
+    The state of a pool of this type follows, see :attr:`quantsim.Result.state`: ``centeredness``, ``virtual_*``, ….
+    """
     import pandas as pd
 
     columns: dict[str, object] = {
@@ -30,6 +33,7 @@ def path_frame(result: Result) -> pd.DataFrame:
         "value": result.value,
         "hodl_value": hodl_values(result),
     }
-    for prefix, rows in (("weight", result.weights), ("reserve", result.reserves)):
-        columns |= {f"{prefix}_{token}": rows[:, index] for index, token in enumerate(result.tokens)}
+    for name, rows in {"weight": result.weights, "reserve": result.reserves, **result.state}.items():
+        by_token = {f"{name}_{token}": rows[:, index] for index, token in enumerate(result.tokens) if rows.ndim > 1}
+        columns |= by_token or {name: rows}
     return pd.DataFrame(columns)

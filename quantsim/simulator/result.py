@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import jax
@@ -81,6 +81,8 @@ class Result:
         data_id: identity of the prices and series, as runs store it.
         fees: (T,) fees that stay in the pool at each bar, in the quote currency; None if a user's pool does not say.
         gas_cost: gas of a trade, in the quote currency; (T,) if a series sets it.
+        state: what else describes a pool of this type: name → (T,), or (T, n) for a series of each token, such as
+            ``centeredness`` and ``virtual`` of a reCLAMM pool.
     """
 
     times: NDArray[np.datetime64]
@@ -98,6 +100,7 @@ class Result:
     data_id: str = ""
     fees: NDArray[np.float64] | None = None
     gas_cost: float | NDArray[np.float64] = 0.0
+    state: dict[str, NDArray[np.float64]] = field(default_factory=dict)
 
     @property
     def daily_log_returns(self) -> NDArray[np.float64]:
@@ -155,22 +158,28 @@ def simulate(
     run, samples = _simulate(plan, arrays, evaluator.market, evaluator.rates, np.int64(first), schedule)
     metrics, _ = results_of(plan, samples)
     trades = _executed(evaluator.series.trades, run.fills)
+    reserves, prices_of_bars = np.asarray(run.reserves), np.asarray(run.prices)
+    state = {name: np.asarray(values) for name, values in (run.state or {}).items()}
+    notes = evaluator.notes if trades is None else {**evaluator.notes, "trades": trades.count()}
+    if remarks := evaluator.setup.pool.remarks(evaluator.setup, reserves, prices_of_bars, state):
+        notes = {**notes, "cautions": [*notes.get("cautions", ()), *remarks]}
     return Result(
         times=evaluator.prices.times[first : first + n_bars],
         value=np.asarray(run.value),
-        reserves=np.asarray(run.reserves),
+        reserves=reserves,
         weights=np.asarray(run.weights),
-        prices=np.asarray(run.prices),
+        prices=prices_of_bars,
         metrics={name: float(metrics[name]) for name in metric_names()},
         fee_revenue=float(np.asarray(run.fee_revenue)[0]),
         tokens=experiment.tokens,
         params=raw,
         split=split,
-        notes=evaluator.notes if trades is None else {**evaluator.notes, "trades": trades.count()},
+        notes=notes,
         trades=trades,
         data_id=evaluator.data_id,
         fees=None if run.fees is None else np.asarray(run.fees),
         gas_cost=_gas_cost(evaluator, first, n_bars),
+        state=state,
     )
 
 

@@ -30,9 +30,9 @@ def pool_setup(experiment: Experiment, bar_minutes: int, scan_mode: ScanMode | N
     *subsidiary_views, main = experiment.pools
     varying = experiment.series.costs
     if scan_mode is None:
-        charging = [view for view in subsidiary_views if _costs(view, ()).charges]
-        charging += [main] if _costs(main, varying).charges else []
-        scan_mode = backend_scan_mode(kernels=any(pool_of(view).has_kernel for view in charging))
+        views = [*((view, ()) for view in subsidiary_views), (main, varying)]
+        passes = [pool_of(view) for view, costs in views if pool_of(view).is_sequential or _costs(view, costs).charges]
+        scan_mode = backend_scan_mode(kernels=any(pool.has_kernel for pool in passes))
     positions = {token: column for column, token in enumerate(experiment.data.tokens)}
     subsidiaries = []
     for view in subsidiary_views:
