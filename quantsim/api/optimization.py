@@ -214,8 +214,12 @@ class Optimization(Generic[RunT]):
     def _repr_html_(self) -> str:
         import pandas as pd
 
-        shown = dict.fromkeys(row.metric for split in self.comparison.splits for row in split.rows)
-        return as_html(repr(self), pd.DataFrame(dict(self.metrics)).reindex(list(shown))[chronological(self.metrics)])
+        comparison = self.comparison
+        values = {
+            split.split: {row.metric: row.values["selected"] for row in comparison.shown_rows(split)}
+            for split in comparison.splits
+        }
+        return as_html(repr(self), pd.DataFrame(values))
 
 
 def search(

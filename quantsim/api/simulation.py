@@ -141,7 +141,7 @@ class Simulation(Result):
 
         Args:
             other: a simulation of the same split on the same prices.
-            metrics: names of metrics; by default, the objective and the metrics that the study reports.
+            metrics: names of metrics; by default, those of the tables of ``quantsim simulate``.
 
         Raises:
             ConfigError: the simulations are of different splits or prices.
@@ -155,14 +155,14 @@ class Simulation(Result):
         """
         import pandas as pd
 
-        from quantsim.report.comparison import SELECTED, compare, reported
+        from quantsim.report.comparison import SELECTED, compare, shown
 
         if self.split != other.split or self.times[0] != other.times[0] or self.times.size != other.times.size:
             raise ConfigError(f"{self.split} and {other.split} are different periods: simulate both on the same split")
         if self.data_id != other.data_id:
             raise ConfigError("the simulations are on different prices: simulate both on the same ones")
         objective = self.experiment.objective
-        names = reported(objective) if metrics is None else tuple(metrics)
+        names = shown(objective) if metrics is None else tuple(metrics)
         pools = [Baseline(name, {one.split: one.metrics}, {one.split: one.daily_log_returns}) for name, one in (
             (SELECTED, self), ("other", other))]  # fmt: skip
         (split,) = compare(objective, pools[0], {"other": pools[1]}, names=names).splits
@@ -191,9 +191,9 @@ class Simulation(Result):
     def _repr_html_(self) -> str:
         import pandas as pd
 
-        from quantsim.report.comparison import reported
+        from quantsim.report.comparison import shown
 
-        names = [name for name in reported(self.experiment.objective) if name in self.metrics]
+        names = [name for name in shown(self.experiment.objective) if name in self.metrics]
         return as_html(repr(self), pd.DataFrame({self.split: {name: self.metrics[name] for name in names}}))
 
 

@@ -14,6 +14,7 @@ from quantsim.metrics.series import blocks, drawdowns, period_return, ratio, roo
 __all__ = [
     "METRICS",
     "calmar",
+    "daily_max_drawdown",
     "greatest_draw_down",
     "max_drawdown",
     "sterling",
@@ -35,6 +36,11 @@ def greatest_draw_down(sample: Sample, shape: SampleShape) -> Array:
 def max_drawdown(sample: Sample, shape: SampleShape) -> Array:
     """``min_t(V[t]/max_{s<=t} V[s] - 1)`` over all bars; 0 for a path that never falls."""
     return drawdowns(sample.bars).min(axis=-1)
+
+
+def daily_max_drawdown(sample: Sample, shape: SampleShape) -> Array:
+    """The same at the first bar of each day; it is smaller, and needs no other data than daily returns."""
+    return drawdowns(sample.daily_values).min(axis=-1)
 
 
 def weekly_max_drawdown(sample: Sample, shape: SampleShape) -> Array:
@@ -72,6 +78,11 @@ METRICS = (
         "max_drawdown", max_drawdown, Need.BARS, True, "fraction",
         "Worst fall below the running maximum.",
         "min(V/running max - 1)",
+    ),
+    Metric(
+        "daily_max_drawdown", daily_max_drawdown, Need.DAILY, True, "fraction",
+        "Worst fall below the running maximum, at the first bar of each day.",
+        "min(V/running max - 1) of daily values",
     ),
     Metric(
         "weekly_max_drawdown", weekly_max_drawdown, Need.BARS, True, "fraction",

@@ -1,4 +1,4 @@
-"""Annualised ratios of mean return to deviation: Sharpe (1994), Sortino and van der Meer (1991). The risk-free rate is 0.
+"""Annualised volatility, and ratios of return to it: Sharpe (1994), Sortino and van der Meer (1991). The risk-free rate is 0.
 
 Returns are per bar, or per day, from the value at the first bar of each day. If the deviation is exactly zero, the result is
 0 if the mean is 0, else ± infinity with the sign of the mean. ``daily_log_sharpe`` and ``information_ratio`` have a small
@@ -14,7 +14,16 @@ from quantsim.lazy_jax import Array
 from quantsim.metrics.sample import DAYS_PER_YEAR, RATIO_BOUND, Least, Metric, Need, Sample, SampleShape
 from quantsim.metrics.series import daily_log_returns, deviation, log_returns, namespace, ratio, root, simple_returns
 
-__all__ = ["METRICS", "daily_log_sharpe", "daily_sharpe", "daily_sortino", "information_ratio", "sharpe", "sortino"]
+__all__ = [
+    "METRICS",
+    "annualised_volatility",
+    "daily_log_sharpe",
+    "daily_sharpe",
+    "daily_sortino",
+    "information_ratio",
+    "sharpe",
+    "sortino",
+]
 
 LOG_SHARPE_SOFTENING = 1e-8  # added to the deviation: bounds the metric; changes it by less than 1e-6 in practice
 
@@ -50,6 +59,11 @@ def sortino(sample: Sample, shape: SampleShape) -> Array:
 def daily_sortino(sample: Sample, shape: SampleShape) -> Array:
     """``sqrt(365)·mean(r)/sqrt(mean(min(r, 0)²))`` of the daily returns ``r``; + infinity without a loss."""
     return _sortino(sample.daily_values, DAYS_PER_YEAR)
+
+
+def annualised_volatility(sample: Sample, shape: SampleShape) -> Array:
+    """``-sqrt(365)·std(r)`` of the daily returns ``r``: negated, so that less is better."""
+    return -math.sqrt(DAYS_PER_YEAR) * deviation(simple_returns(sample.daily_values))
 
 
 def _log_sharpe(returns: Array) -> Array:
@@ -104,5 +118,11 @@ METRICS = (
         "Sortino ratio of the daily returns: only losses count as risk.",
         "sqrt(365)·mean/sqrt(mean(min(r, 0)²)) of daily returns r",
         Least(daily_values=2), RATIO_BOUND,
+    ),
+    Metric(
+        "annualised_volatility", annualised_volatility, Need.DAILY, True, "fraction, annualised",
+        "Standard deviation of the daily returns, negated: less is better.",
+        "-sqrt(365)·std of daily returns",
+        Least(daily_values=2), cost=True,
     ),
 )  # fmt: skip

@@ -7,27 +7,38 @@ baselines have paired intervals, on the same resampled days. Other metrics (per 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from quantsim.baseline import BASELINES, BENCHMARK, HODL
+from quantsim.baseline import BASELINES, BENCHMARK, HODL, Baseline
 from quantsim.checkpoints.checkpoint import ROUNDING, chronological
 from quantsim.checkpoints.pareto import signed
 from quantsim.json_values import JsonNumber, json_number
-from quantsim.metrics import metric_names
+from quantsim.metrics import Need, get_metric, metric_names
 from quantsim.objective import OBJECTIVE
-from quantsim.objective.resampling import is_resampled, resampled_metrics
+from quantsim.objective.resampling import daily_metrics, is_resampled, resampled_metrics
 from quantsim.report.hodl import annualised_hodl_returns, hodl_returns
 
 if TYPE_CHECKING:
     from quantsim.config.driver_sections import Objective
     from quantsim.statistics import Interval
 
-__all__ = ["LEVEL", "SELECTED", "Comparison", "PoolResult", "Row", "SplitComparison", "compare", "reported"]
+__all__ = [
+    "LEVEL",
+    "SELECTED",
+    "SHOWN",
+    "Comparison",
+    "PoolResult",
+    "Row",
+    "SplitComparison",
+    "compare",
+    "reported",
+    "shown",
+]
 
 FloatArray = NDArray[np.float64]
 
@@ -36,6 +47,16 @@ SELECTED = "selected"
 LEVEL = 0.9
 N_RESAMPLES = 1000
 _SEED = 0
+
+SHOWN = (
+    "returns",
+    "annualised_volatility",
+    "daily_max_drawdown",
+    "returns_over_hodl",
+    "turnover",
+    "fee_revenue_over_value",
+)
+"""Metrics in tables, if the study names none. Volatility and drawdown follow from daily returns where they are not stored."""
 
 
 class PoolResult(Protocol):
@@ -109,6 +130,7 @@ class Comparison:
         unknown: parts of the result that are not stored: "baselines", "daily returns".
         level: nominal coverage of the intervals.
         n_resamples: number of resamples.
+        shown: metrics in tables; None for all.
     """
 
     objective: str
@@ -119,6 +141,11 @@ class Comparison:
     unknown: tuple[str, ...] = ()
     level: float = LEVEL
     n_resamples: int = N_RESAMPLES
+    shown: tuple[str, ...] | None = None
+
+    def shown_rows(self, split: SplitComparison) -> tuple[Row, ...]:
+        """Returns the rows of a split in tables."""
+        return tuple(row for row in split.rows if self.shown is None or row.metric in self.shown)
 
     def beaten_by(self) -> tuple[str, ...]:
         """Returns the baselines that beat the selected set on the split that was used for selection, the best first.
@@ -158,15 +185,20 @@ class Comparison:
     def to_json(self) -> dict[str, Any]:
         """Returns values of baselines and all intervals in full precision, as JSON values; nan is null, infinity a text.
 
-        ``baselines`` is baseline → split → metric → value, ``intervals`` split → metric → interval, ``differences`` baseline →
-        split → metric → interval. An interval has ``lower``, ``upper`` and ``standard_error``; a metric without one is left
-        out.
+        ``values`` is split → metric → value of the selected set, with metrics that are not stored but follow from its daily
+        returns. ``baselines`` is baseline → split → metric → value, ``intervals`` split → metric → interval, ``differences``
+        baseline → split → metric → interval. An interval has ``lower``, ``upper`` and ``standard_error``; a metric without one
+        is left out.
         """
         return {
             "level": self.level,
             "n_resamples": self.n_resamples,
             "beaten_by": list(self.beaten_by()),
             "unknown": list(self.unknown),
+            "values": {
+                split.split: {row.metric: json_number(row.values[SELECTED]) for row in split.rows}
+                for split in self.splits
+            },
             "baselines": {
                 name: {
                     split.split: {
@@ -204,9 +236,21 @@ def _interval_json(interval: Interval) -> dict[str, JsonNumber]:
 
 
 def reported(objective: Objective) -> tuple[str, ...]:
-    """Returns the metrics to show: the objective, those that it rests on, and those that the study reports."""
-    of_periods = (f"{term}.{part}" for term, _ in objective.terms for part in ("mean", "std", "worst"))
-    return tuple(dict.fromkeys((objective.name, objective.metric, *of_periods, *objective.report)))
+    """Returns the metrics to compare: those of tables, those that the study reports, and :data:`SHOWN`."""
+    return tuple(dict.fromkeys((*shown(objective), *objective.report, *SHOWN)))
+
+
+def shown(objective: Objective) -> tuple[str, ...]:
+    """Returns those of them for tables: :data:`SHOWN` instead of the metrics that studies report by default."""
+    named = objective.report
+    if named == type(objective).model_fields["report"].default:
+        named = SHOWN
+    return tuple(dict.fromkeys((*_of_objective(objective), *named)))
+
+
+def _of_objective(objective: Objective) -> Iterator[str]:
+    yield from (objective.name, objective.metric)
+    yield from (f"{term}.{part}" for term, _ in objective.terms for part in ("mean", "std", "worst"))
 
 
 def compare(
@@ -234,8 +278,12 @@ def compare(
         n_resamples: number of resamples.
     """
     chosen_for = (tuple(chosen_for) or (objective.name,)) if chosen_by else ()
-    deciding = (signed(one)[0] for one in chosen_for)
+    deciding = tuple(signed(one)[0] for one in chosen_for)
     wanted = (*(reported(objective) if names is None else names), *filter(_is_known, deciding))
+    tabled = None if names is not None else tuple(dict.fromkeys((*shown(objective), *deciding)))
+    derived = [name for name in wanted if name in SHOWN and is_resampled(name)]
+    selected = _with_derived(SELECTED, selected, derived)
+    baselines = {name: _with_derived(name, baseline, derived) for name, baseline in baselines.items()}
     stored = [name for name in dict.fromkeys(wanted) if any(name in table for table in selected.metrics.values())]
     unknown = [] if baselines else ["baselines"]
     if not any(len(returns) for returns in selected.daily_log_returns.values()):
@@ -245,17 +293,30 @@ def compare(
     splits = tuple(
         _split(objective, split, stored, pools, level, n_resamples) for split in chronological(selected.metrics)
     )
-    shown = [name for name in (*baselines, HODL) if any(_knows(split, name) for split in splits)]
+    present = [name for name in (*baselines, HODL) if any(_knows(split, name) for split in splits)]
     return Comparison(
         objective.name,
         splits,
-        tuple(dict.fromkeys(shown)),
+        tuple(dict.fromkeys(present)),
         chosen_by,
         chosen_for,
         tuple(unknown),
         level,
         n_resamples,
+        tabled,
     )
+
+
+def _with_derived(name: str, pool: PoolResult, names: Sequence[str]) -> PoolResult:
+    """Returns a pool with metrics that are functions of its daily returns, where they are not stored."""
+    metrics = dict(pool.metrics)
+    for split, returns in pool.daily_log_returns.items():
+        table = metrics.get(split, {})
+        missing = [metric for metric in names if metric not in table and get_metric(metric).needs in Need.DAILY]
+        if missing and len(returns) and np.isfinite(returns).all():
+            found = daily_metrics(missing, np.asarray(returns, np.float64))
+            metrics[split] = {**table, **{metric: float(value) for metric, value in found.items()}}
+    return Baseline(name, metrics, pool.daily_log_returns)
 
 
 def _is_known(metric: str) -> bool:

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rich import box
-from rich.console import Group
+from rich.console import Console, ConsoleOptions, Group
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
 from quantsim.baseline import HODL, TITLES
-from quantsim.objective import is_cost, unit_of
+from quantsim.objective import is_cost, shown_value, unit_of
 from quantsim.report.comparison import SELECTED
 from quantsim.report.formats import certain_decimals, certain_text, cost_text, metric_text, unit_text
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["beaten_text", "comparison_markdown", "comparison_notes", "comparison_table", "gain_line"]
 
 _NO_INTERVAL = "–"
+_WIDEST = 1000  # columns
 
 _SHOWN = {**TITLES, "study": "study"}  # short, as the heading of a column
 
@@ -31,10 +33,22 @@ def comparison_table(comparison: Comparison) -> Group:
 
     The second line of a metric has its unit and, for each baseline, the difference: selected set minus baseline.
     """
-    return Group(*(_table(comparison, split) for split in comparison.splits), *_legend(comparison))
+    return Group(*(_Fitting(comparison, split) for split in comparison.splits), *_legend(comparison))
 
 
-def _table(comparison: Comparison, split: SplitComparison) -> Table:
+class _Fitting:
+    """A table that gives intervals a line of their own where the console is too narrow."""
+
+    def __init__(self, comparison: Comparison, split: SplitComparison) -> None:
+        self._of = (comparison, split)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Table]:
+        table = _table(*self._of)
+        needed = Measurement.get(console, options.update(width=_WIDEST), table).maximum
+        yield table if needed <= options.max_width else _table(*self._of, narrow=True)
+
+
+def _table(comparison: Comparison, split: SplitComparison, *, narrow: bool = False) -> Table:
     pools = _known(comparison, split)
     table = Table(
         title=_title(comparison, split),
@@ -48,8 +62,11 @@ def _table(comparison: Comparison, split: SplitComparison) -> Table:
     table.add_column("selected", justify="right")
     for name in pools:
         table.add_column(_SHOWN.get(name, name), justify="right")
-    for row in split.rows:
-        cells = [Text.assemble(first, ("\n" + second if second else "", "dim")) for first, second in _cells(pools, row)]
+    for row in comparison.shown_rows(split):
+        cells = []
+        for first, second in _cells(pools, row):
+            below = second.replace(" [", "\n[") if narrow else second
+            cells.append(Text.assemble(first, ("\n" + below if below else "", "dim")))
         table.add_row(*cells, style="bold" if row.metric == comparison.objective else "")
     return table
 
@@ -78,7 +95,7 @@ def _cells(pools: Sequence[str], row: Row) -> Iterator[tuple[str, str]]:
         return
     error = None if row.interval is None else row.interval.standard_error
     yield row.metric, f"  {unit_text(unit)}"
-    yield _value(row, SELECTED, error), _interval_text(row.interval, unit)
+    yield _value(row, SELECTED, error), _interval_text(row.interval, row.metric)
     for name in pools:
         yield _value(row, name, error), _difference_text(row, name)
 
@@ -86,7 +103,7 @@ def _cells(pools: Sequence[str], row: Row) -> Iterator[tuple[str, str]]:
 def _value(row: Row, pool: str, error: float | None) -> str:
     value, unit = row.values.get(pool), unit_of(row.metric)
     if is_cost(row.metric):
-        return cost_text(value, unit)
+        return cost_text(value, unit, certain_decimals(error, unit))
     return metric_text(value, unit) if error is None else certain_text(value, error, unit)
 
 
@@ -94,21 +111,23 @@ def _difference_text(row: Row, baseline: str) -> str:
     interval, unit = row.differences.get(baseline), unit_of(row.metric)
     if interval is None:
         return _NO_INTERVAL
-    text = certain_text(row.difference(baseline), interval.standard_error, unit, signed=True)
-    return f"{text} {_interval_text(interval, unit)}"
+    gained = row.difference(baseline)
+    shown = None if gained is None else shown_value(row.metric, gained)
+    text = certain_text(shown, interval.standard_error, unit, signed=True)
+    return f"{text} {_interval_text(interval, row.metric)}"
 
 
-def _interval_text(interval: Interval | None, unit: str) -> str:
+def _interval_text(interval: Interval | None, metric: str) -> str:
+    """Returns the interval of a value or a difference as it is displayed: that of a cost with the other sign."""
     if interval is None:
         return _NO_INTERVAL
-    ends = (
-        certain_text(end, interval.standard_error, unit).removeprefix("+") for end in (interval.lower, interval.upper)
-    )
+    shown = sorted(shown_value(metric, end) for end in (interval.lower, interval.upper))
+    ends = (certain_text(end, interval.standard_error, unit_of(metric)).removeprefix("+") for end in shown)
     return "[" + ", ".join(ends) + "]"
 
 
 def _legend(comparison: Comparison) -> Iterator[Text]:
-    if not any(row.interval is not None for split in comparison.splits for row in split.rows):
+    if not any(row.interval is not None for split in comparison.splits for row in comparison.shown_rows(split)):
         return
     lines = [
         f"Brackets: {100 * comparison.level:.0f} % bootstrap intervals.",
@@ -165,9 +184,12 @@ def gain_line(comparison: Comparison) -> str:
             continue
         unit, interval = unit_of(row.metric), row.differences.get(start)
         error = None if interval is None else interval.standard_error
-        gained = certain_text(row.difference(start), error, unit, signed=True)
-        ends = "" if interval is None else f" {_interval_text(interval, unit)}"
-        before, after = (certain_text(row.values[pool], error, unit) for pool in (start, SELECTED))
+        difference = row.difference(start)
+        gained = certain_text(
+            None if difference is None else shown_value(row.metric, difference), error, unit, signed=True
+        )
+        ends = "" if interval is None else f" {_interval_text(interval, row.metric)}"
+        before, after = (_value(row, pool, error) for pool in (start, SELECTED))
         parts.append(f"{split.split} {before} to {after} ({gained}{ends})")
     return f"{'; '.join(parts)} [{_with_unit(comparison.objective)}]"
 
@@ -198,7 +220,7 @@ def comparison_markdown(comparison: Comparison) -> Iterator[str]:
         yield ""
         heading = ("metric", "selected", *(_SHOWN.get(name, name) for name in pools))
         yield from map(_markdown_row, (heading, (":---", *("---:",) * (len(heading) - 1))))
-        for row in split.rows:
+        for row in comparison.shown_rows(split):
             cells = (first + (f"<br>{second.strip()}" if second else "") for first, second in _cells(pools, row))
             yield _markdown_row(list(cells))
         yield ""

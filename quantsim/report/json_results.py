@@ -75,7 +75,7 @@ def selection_json(picked: Pick, comparisons: Sequence[Comparison]) -> dict[str,
 
 
 def simulation_json(experiment: Experiment, result: Result, comparison: Comparison) -> dict[str, Any]:
-    """Returns a simulation: values, parameters, metrics on every split, baselines and intervals."""
+    """Returns a simulation: parameters, and metrics on every split beside the baselines."""
     return {
         **_study_json(experiment),
         "split": result.split,
@@ -87,10 +87,6 @@ def simulation_json(experiment: Experiment, result: Result, comparison: Comparis
         "fee_revenue": json_number(result.fee_revenue),
         "notes": _plain(result.notes),
         **_parameters_json(experiment, result.params),
-        "metrics": {
-            split.split: {row.metric: json_number(row.values.get("selected")) for row in split.rows}
-            for split in comparison.splits
-        },
         **comparison.to_json(),
     }
 

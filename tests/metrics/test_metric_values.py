@@ -124,6 +124,7 @@ def by_definition(values: np.ndarray, bars_per_day: int) -> dict[str, float]:
         "returns_over_uniform_hodl": last / (first * 0.94) - 1,
         "greatest_draw_down": (values.min() - first) / first,
         "max_drawdown": falls_fast(values).min(),
+        "daily_max_drawdown": falls_fast(daily).min(),
         "weekly_max_drawdown": min(weekly_worst, default=math.nan),
         "calmar": annual_numerator / -falls_fast(values).min(),
         "sterling": annual_numerator / -mean([fall.min() for fall in monthly_falls]),
@@ -143,6 +144,7 @@ def by_definition(values: np.ndarray, bars_per_day: int) -> dict[str, float]:
     if len(daily) > 1:
         log_returns = np.log(daily[1:] / daily[:-1])
         expected["daily_sharpe"] = sharpe(daily_returns, 365)
+        expected["annualised_volatility"] = -math.sqrt(365) * np.std(daily_returns)
         expected["daily_sortino"] = sortino(daily_returns, 365)
         if len(log_returns) > 1:
             expected["daily_log_sharpe"] = math.sqrt(365) * np.mean(log_returns) / (np.std(log_returns) + 1e-8)
@@ -190,7 +192,7 @@ def test_nan_exactly_if_the_sample_is_too_short(n_bars: int, bars_per_day: int) 
     if n_bars < 2:
         undefined |= {name for name in NAMES if name.startswith("annual")} | {"sharpe", "sortino", "lvr_per_year"}
     if daily < 2:
-        undefined |= {"daily_sharpe", "daily_sortino", "annual_raroc_trad"}
+        undefined |= {"daily_sharpe", "daily_sortino", "annualised_volatility", "annual_raroc_trad"}
     if daily < 3:
         undefined |= {"daily_log_sharpe", "information_ratio"}
     for label, block_days in BLOCK_DAYS.items():

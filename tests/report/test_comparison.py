@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 from quantsim import Experiment
 from quantsim.baseline import Baseline
@@ -240,10 +242,36 @@ def test_json_has_full_precision(comparison: Comparison):
     assert "turnover" not in document["intervals"]["validation"]
     assert document["beaten_by"] == ["constant_weights"]
     lost = replace(SELECTED, metrics={"train": {"returns": math.nan, "daily_sortino": math.inf}})
-    assert compare(OBJECTIVE, BASELINES["study"], {"lost": lost}).to_json()["baselines"]["lost"]["train"] == {
-        "returns": None,
-        "daily_sortino": "inf",
-    }
+    found = compare(OBJECTIVE, BASELINES["study"], {"lost": lost}, names=("returns", "daily_sortino")).to_json()
+    assert found["baselines"]["lost"]["train"] == {"returns": None, "daily_sortino": "inf"}
+
+
+def test_tables_have_volatility_and_drawdown_of_stored_returns(comparison: Comparison):
+    """Also of runs that did not store them."""
+    split = comparison.splits[1]
+    shown = {row.metric: row for row in comparison.shown_rows(split)}
+    daily = np.exp(np.cumsum([0.0, *SELECTED.daily_log_returns[split.split]]))
+    assert "annualised_volatility" not in SELECTED.metrics[split.split]
+    volatility = -math.sqrt(365) * np.std(daily[1:] / daily[:-1] - 1)
+    assert shown["annualised_volatility"].values["selected"] == pytest.approx(volatility, rel=1e-12)
+    fall = (daily / np.maximum.accumulate(daily) - 1).min()
+    assert shown["daily_max_drawdown"].values["selected"] == pytest.approx(fall, rel=1e-12)
+    assert "daily_sortino" not in shown  # which the study stores, and JSON has
+    assert split.row("daily_sortino") is not None
+
+
+def test_a_narrow_console_gives_intervals_a_line(comparison: Comparison):
+    wide, narrow = (rendered(comparison_table(comparison), width) for width in (120, 80))
+    assert max(map(len, narrow.splitlines())) <= 80
+    assert re.findall(r"\[[^]]*\]", narrow) == re.findall(r"\[[^]]*\]", wide)  # none is broken
+    volatility = next(line for line in wide.splitlines() if "annualised_volatility" in line).split()
+    assert not any(cell.startswith("-") for cell in volatility)  # costs are positive, and so are their intervals
+
+
+def rendered(table: RenderableType, width: int) -> str:
+    console = Console(width=width, file=io.StringIO())
+    console.print(table)
+    return console.file.getvalue()
 
 
 def test_markdown_has_the_same_cells(comparison: Comparison):
