@@ -155,7 +155,8 @@ class Simulation(Result):
         """
         import pandas as pd
 
-        from quantsim.report.comparison import SELECTED, compare, shown
+        from quantsim.report.comparison import SELECTED, compare
+        from quantsim.report.shown_metrics import shown
 
         if self.split != other.split or self.times[0] != other.times[0] or self.times.size != other.times.size:
             raise ConfigError(f"{self.split} and {other.split} are different periods: simulate both on the same split")
@@ -191,7 +192,7 @@ class Simulation(Result):
     def _repr_html_(self) -> str:
         import pandas as pd
 
-        from quantsim.report.comparison import shown
+        from quantsim.report.shown_metrics import shown
 
         names = [name for name in shown(self.experiment.objective) if name in self.metrics]
         return as_html(repr(self), pd.DataFrame({self.split: {name: self.metrics[name] for name in names}}))

@@ -7,21 +7,22 @@ baselines have paired intervals, on the same resampled days. Other metrics (per 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from quantsim.baseline import BASELINES, BENCHMARK, HODL, Baseline
+from quantsim.baseline import BASELINES, BENCHMARK, HODL
 from quantsim.checkpoints.checkpoint import ROUNDING, chronological
 from quantsim.checkpoints.pareto import signed
 from quantsim.json_values import JsonNumber, json_number
-from quantsim.metrics import Need, get_metric, metric_names
+from quantsim.metrics import metric_names
 from quantsim.objective import OBJECTIVE
-from quantsim.objective.resampling import daily_metrics, is_resampled, resampled_metrics
+from quantsim.objective.resampling import is_resampled, resampled_metrics
 from quantsim.report.hodl import annualised_hodl_returns, hodl_returns
+from quantsim.report.shown_metrics import SHOWN, reported, shown, with_derived
 
 if TYPE_CHECKING:
     from quantsim.config.driver_sections import Objective
@@ -47,16 +48,6 @@ SELECTED = "selected"
 LEVEL = 0.9
 N_RESAMPLES = 1000
 _SEED = 0
-
-SHOWN = (
-    "returns",
-    "annualised_volatility",
-    "daily_max_drawdown",
-    "returns_over_hodl",
-    "turnover",
-    "fee_revenue_over_value",
-)
-"""Metrics in tables, if the study names none. Volatility and drawdown follow from daily returns where they are not stored."""
 
 
 class PoolResult(Protocol):
@@ -235,24 +226,6 @@ def _interval_json(interval: Interval) -> dict[str, JsonNumber]:
     return {name: found[name] for name in ("lower", "upper", "standard_error")}
 
 
-def reported(objective: Objective) -> tuple[str, ...]:
-    """Returns the metrics to compare: those of tables, those that the study reports, and :data:`SHOWN`."""
-    return tuple(dict.fromkeys((*shown(objective), *objective.report, *SHOWN)))
-
-
-def shown(objective: Objective) -> tuple[str, ...]:
-    """Returns those of them for tables: :data:`SHOWN` instead of the metrics that studies report by default."""
-    named = objective.report
-    if named == type(objective).model_fields["report"].default:
-        named = SHOWN
-    return tuple(dict.fromkeys((*_of_objective(objective), *named)))
-
-
-def _of_objective(objective: Objective) -> Iterator[str]:
-    yield from (objective.name, objective.metric)
-    yield from (f"{term}.{part}" for term, _ in objective.terms for part in ("mean", "std", "worst"))
-
-
 def compare(
     objective: Objective,
     selected: PoolResult,
@@ -282,8 +255,8 @@ def compare(
     wanted = (*(reported(objective) if names is None else names), *filter(_is_known, deciding))
     tabled = None if names is not None else tuple(dict.fromkeys((*shown(objective), *deciding)))
     derived = [name for name in wanted if name in SHOWN and is_resampled(name)]
-    selected = _with_derived(SELECTED, selected, derived)
-    baselines = {name: _with_derived(name, baseline, derived) for name, baseline in baselines.items()}
+    selected = with_derived(SELECTED, selected, derived)
+    baselines = {name: with_derived(name, baseline, derived) for name, baseline in baselines.items()}
     stored = [name for name in dict.fromkeys(wanted) if any(name in table for table in selected.metrics.values())]
     unknown = [] if baselines else ["baselines"]
     if not any(len(returns) for returns in selected.daily_log_returns.values()):
@@ -305,18 +278,6 @@ def compare(
         n_resamples,
         tabled,
     )
-
-
-def _with_derived(name: str, pool: PoolResult, names: Sequence[str]) -> PoolResult:
-    """Returns a pool with metrics that are functions of its daily returns, where they are not stored."""
-    metrics = dict(pool.metrics)
-    for split, returns in pool.daily_log_returns.items():
-        table = metrics.get(split, {})
-        missing = [metric for metric in names if metric not in table and get_metric(metric).needs in Need.DAILY]
-        if missing and len(returns) and np.isfinite(returns).all():
-            found = daily_metrics(missing, np.asarray(returns, np.float64))
-            metrics[split] = {**table, **{metric: float(value) for metric, value in found.items()}}
-    return Baseline(name, metrics, pool.daily_log_returns)
 
 
 def _is_known(metric: str) -> bool:
