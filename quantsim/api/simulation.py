@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from quantsim.onchain import Chain, ChainSimulation
+
 __all__ = ["Simulation", "simulate"]
 
 _FLOWS = ("fees", "volume", "lvr", "gas")
@@ -36,9 +38,11 @@ class Simulation(Result):
 
     Attributes:
         experiment: the simulated experiment.
+        on_chain: updates of the contract, and the difference to floating point; None unless simulated in its integers.
     """
 
     experiment: Experiment = field(kw_only=True)
+    on_chain: ChainSimulation | None = field(default=None, kw_only=True)
 
     @functools.cached_property
     def frame(self) -> pd.DataFrame:
@@ -207,11 +211,20 @@ def simulate(
     path: Path | str | None = None,
     series: Mapping[str, Any] | None = None,
     changes: Mapping[Time, Mapping[str, Any]] | None = None,
+    arithmetic: Literal["float", "contract"] = "float",
+    chain: Chain | None = None,
 ) -> Simulation:
     """Simulates an experiment's pool with one parameter set, bar by bar, as ``quantsim simulate`` does.
 
     Arguments and errors are those of :func:`quantsim.simulator.simulate`. Prices may be :class:`~quantsim.Prices`, a data
     frame indexed by time with a column per token, or a dictionary of OHLCV frames by token; see docs/python.md.
+
+    With ``arithmetic="contract"``, the weights are those of QuantAMM's contract, in its own integers, update by update;
+    ``chain`` has block times, oracle delay and late updates. ``on_chain`` of the result has the updates, and the difference to
+    floating point; see docs/contract.md.
+
+    Raises:
+        ConfigError: also, the contracts cannot run this pool, or ``changes`` or ``chain`` do not go with the arithmetic.
 
     Example:
         >>> import quantsim
@@ -220,7 +233,23 @@ def simulate(
         >>> bool(result.frame["value"].iloc[-1] == result.value[-1])
         True
     """
-    found = simulated(experiment, params, prices, split=split, path=path, series=series, changes=changes)
-    return Simulation(
-        **{one.name: getattr(found, one.name) for one in dataclasses.fields(found)}, experiment=experiment
-    )
+    if arithmetic not in ("float", "contract"):
+        raise ConfigError(f"arithmetic = {arithmetic!r}: give 'float' or 'contract'")
+    if arithmetic == "float":
+        if chain is not None:
+            raise ConfigError("chain is for arithmetic = 'contract': set it, or leave chain out")
+        found = simulated(experiment, params, prices, split=split, path=path, series=series, changes=changes)
+        return _simulation(experiment, found)
+    if changes:
+        raise ConfigError(
+            "changes: the parameters of a contract cannot change; leave out changes or arithmetic = 'contract'"
+        )
+    from quantsim.onchain import simulate_on_chain
+
+    on_chain = simulate_on_chain(experiment, params, prices, split=split, path=path, series=series, chain=chain)
+    return _simulation(experiment, on_chain.result, on_chain)
+
+
+def _simulation(experiment: Experiment, found: Result, on_chain: ChainSimulation | None = None) -> Simulation:
+    own = {one.name: getattr(found, one.name) for one in dataclasses.fields(found)}
+    return Simulation(**own, experiment=experiment, on_chain=on_chain)

@@ -9,6 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from quantsim.commands.chain import (
+    Arithmetic,
+    BlockSeconds,
+    MissedUpdates,
+    OracleDecimals,
+    OracleDelay,
+    UpdateDelay,
+    UpdateTimes,
+    chain_of,
+)
 from quantsim.commands.files import check_files, write_table, writing
 from quantsim.commands.options import (
     DEFAULT_STORE,
@@ -66,6 +76,15 @@ def simulate(
         ),
     ] = None,
     split: Annotated[Split, typer.Option(help="The period; all is one uninterrupted simulation.")] = Split.all,
+    arithmetic: Annotated[
+        Arithmetic, typer.Option(help="Numbers of the weights; contract: the integers of QuantAMM's contracts.")
+    ] = Arithmetic.float,
+    block_seconds: BlockSeconds = None,
+    oracle_delay: OracleDelay = None,
+    oracle_decimals: OracleDecimals = None,
+    update_delay: UpdateDelay = None,
+    missed_updates: MissedUpdates = None,
+    update_times: UpdateTimes = None,
     csv: Annotated[
         Path | None,
         typer.Option("--csv", metavar="FILE", help="Writes time, value, weights and reserves; .csv or .parquet."),
@@ -85,10 +104,14 @@ def simulate(
     """Simulates one pool with one parameter set: the study's own, a stored one, or the given one.
 
     Each split starts with a new pool; `all` is one pool over all splits.
+
+    With `--arithmetic contract` the weights are those of the pool's contract, update by update; the output has the difference
+    to floating point.
     """
     from quantsim.parameters import replaced
 
     check_files(csv, plot)
+    chain = chain_of(block_seconds, oracle_delay, oracle_decimals, update_delay, missed_updates, update_times)
     options = StudyOptions(study, tuple(settings or ()), run, tuple(rule_files or ()))
     given = dict(_parameter(text) for text in parameters or ())
     stored: Start | None = None
@@ -104,6 +127,7 @@ def simulate(
         raise ConfigError(f"study {experiment.name!r} has no {split} period; there are {', '.join(known)}")
     from quantsim.api.simulation import simulate as simulated
     from quantsim.commands.display import show_beaten, show_changed, show_comparison, show_notes, show_parameters
+    from quantsim.onchain import chain_results
     from quantsim.report import compare_simulation, simulated_pool
     from quantsim.report.json_results import files_json, simulation_json
     from quantsim.simulator import Evaluator
@@ -112,8 +136,9 @@ def simulate(
     evaluator = Evaluator(experiment, prices)
     if stored is not None and not as_study:
         stored.check_prices(evaluator.data_id)
-    result = simulated(experiment, raw, prices, split=split.value)
-    pool = simulated_pool(evaluator, result)
+    result = simulated(experiment, raw, prices, split=split.value, arithmetic=arithmetic.value, chain=chain)
+    on_chain = result.on_chain
+    pool = simulated_pool(evaluator, result, None if on_chain is None else chain_results(evaluator, raw, chain))
     selection = stored.selection if stored is not None and not given else None
     comparison = compare_simulation(evaluator, result, selection, pool)
     show_beaten(comparison)
@@ -123,13 +148,20 @@ def simulate(
         f"{result.times.size:,} bars of {prices.bar_minutes} min; value {result.value[0]:,.0f} to {result.value[-1]:,.0f} "
         f"USD, fee revenue {result.fee_revenue:,.0f} USD."
     )
+    if on_chain is not None:
+        for problem in on_chain.pool.problems:
+            note(f"Note: {problem.text}")
+        for line in on_chain.difference.describe():
+            say(line)
     show_parameters(experiment, result.params)
     show_comparison(comparison)
     if stored is not None and not as_study and not given:
         show_changed(stored, pool.metrics, experiment.objective.metric)
     _write_files(experiment, result, prices, pool.metrics, csv, plot)
     if as_json:
-        print_json({**simulation_json(experiment, result, comparison), **files_json(csv=csv, plot=plot)})
+        contract = {} if on_chain is None else {"contract": on_chain.to_json()}
+        files = files_json(csv=csv, plot=plot)
+        print_json({**simulation_json(experiment, result, comparison), **contract, **files})
 
 
 def _stored(store: str, which: str, options: StudyOptions, *, as_study: bool) -> Start:

@@ -5,13 +5,14 @@ gives, or raises :class:`~quantsim.errors.ContractError` where the contract reve
 """
 
 from quantsim.contract.guard import clamp_weights, guard_weights, normalize_weight_updates
-from quantsim.contract.pool import PoolState, interpolated_weights, set_weights
+from quantsim.contract.pool import PoolState, initial_pool, interpolated_weights, set_weights, weights_at
 from quantsim.contract.rules import RULES, ContractRule, RuleState, get_contract_rule
-from quantsim.contract.update import Settings, calculate_new_weights, perform_update
+from quantsim.contract.update import Performed, Settings, calculate_new_weights, observe, perform_update
 
 __all__ = [
     "RULES",
     "ContractRule",
+    "Performed",
     "PoolState",
     "RuleState",
     "Settings",
@@ -19,8 +20,11 @@ __all__ = [
     "clamp_weights",
     "get_contract_rule",
     "guard_weights",
+    "initial_pool",
     "interpolated_weights",
     "normalize_weight_updates",
+    "observe",
     "perform_update",
     "set_weights",
+    "weights_at",
 ]

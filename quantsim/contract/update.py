@@ -13,7 +13,7 @@ from quantsim.contract.rules.base import ContractRule, Rows, RuleState, Update
 from quantsim.contract.storage import stored_128
 from quantsim.errors import ContractError
 
-__all__ = ["Performed", "Settings", "calculate_new_weights", "perform_update"]
+__all__ = ["Performed", "Settings", "calculate_new_weights", "observe", "perform_update"]
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,13 @@ def calculate_new_weights(
     intermediate, wanted = settings.rule.weights(update)
     guarded = guard_weights(wanted, weights, settings.epsilon_max, settings.guard_rail)
     return RuleState(averages, intermediate), wanted, guarded
+
+
+def observe(settings: Settings, state: RuleState, data: Sequence[int]) -> RuleState:
+    """Returns the rule's state after prices, without new weights: to warm up, before a pool is created."""
+    averages = stored_128(moving_average(state.moving_averages, data, settings.lambdas))
+    update = Update((), data, settings.parameters, settings.lambdas, averages, *state)
+    return RuleState(averages, settings.rule.observe(update))
 
 
 def perform_update(

@@ -26,7 +26,7 @@ from quantsim.parameters.parameter import Parameter, in_group, scoped
 from quantsim.parameters.resolve import to_human
 from quantsim.parameters.spec import ALT_MEMORY_DAYS, MEMORY_DAYS
 
-__all__ = ["DECIMALS", "OnChain", "exact_decimal", "fixed_point", "fixed_weights", "on_chain"]
+__all__ = ["DECIMALS", "OnChain", "as_written", "exact_decimal", "fixed_point", "fixed_weights", "on_chain"]
 
 FloatArray = NDArray[np.float64]
 
@@ -73,6 +73,16 @@ def exact_decimal(value: float | Decimal) -> str:
         '0.1000000000000000055511151231257827021181583404541015625'
     """
     return format(Decimal(_finite(value)), "f")
+
+
+def as_written(value: float) -> Decimal:
+    """Returns the shortest decimal of a float64: the user's input, if it had at most 15 digits.
+
+    Example:
+        >>> as_written(0.1)
+        Decimal('0.1')
+    """
+    return Decimal(repr(float(value)))
 
 
 def fixed_point(value: float | Decimal, decimals: int = DECIMALS) -> str:

@@ -12,7 +12,15 @@ from quantsim import __version__
 from quantsim.checkpoints.starts import Start
 from quantsim.config.pools import pool_of, pool_parameters
 from quantsim.parameters import to_human
-from quantsim.parameters.onchain import DECIMALS, OnChain, exact_decimal, fixed_point, fixed_weights, on_chain
+from quantsim.parameters.onchain import (
+    DECIMALS,
+    OnChain,
+    as_written,
+    exact_decimal,
+    fixed_point,
+    fixed_weights,
+    on_chain,
+)
 from quantsim.parameters.parameter import in_group
 from quantsim.parameters.spec import SIMPLEX
 from quantsim.pools.weighted.steering import SteeredSettings, has_token_bounds, tuned_bounds, weight_bounds
@@ -137,7 +145,7 @@ def _settings(experiment: Experiment, view: PoolView) -> tuple[dict[str, Any], l
     if varies or fees.rule is not None:
         remarks.append("the swap fee varies over time: " + (fees.rule or "series.swap_fee"))
     elif not view.tunes_fee:
-        settings["swap_fee"] = _number(_as_written(fees.swap_fee))
+        settings["swap_fee"] = _number(as_written(fees.swap_fee))
     remarks += [f"the parameters were found with {setting}, which no contract supports" for setting in view.published]
     if update.interpolation != "linear":
         remarks.append(f"weights move along {update.interpolation!r} ramps; contracts interpolate linearly")
@@ -147,7 +155,7 @@ def _settings(experiment: Experiment, view: PoolView) -> tuple[dict[str, Any], l
 def _steering(view: PoolView) -> tuple[dict[str, Any], list[str]]:
     """How fast weights move, and their bounds; what of it a deployment cannot set."""
     lower, upper = _bounds(view)
-    fastest = _as_written(view.update.maximum_change_per_minute)
+    fastest = as_written(view.update.maximum_change_per_minute)
     remarks = []
     settings: dict[str, Any] = {
         "interpolation_seconds": _SECONDS_PER_MINUTE * view.interpolation_minutes,
@@ -184,16 +192,11 @@ def _parameter(one: OnChain, raw: Mapping[str, Any]) -> dict[str, Any]:
 
 def _bounds(view: PoolView) -> tuple[list[Decimal], list[Decimal]]:
     """Returns the bounds of the weights, as :func:`weight_bounds`, in decimals, (n,) each."""
-    lower = [_as_written(bound) for bound in weight_bounds(view)[0]]
+    lower = [as_written(bound) for bound in weight_bounds(view)[0]]
     room = max(1 - sum(lower), Decimal(0))
     given = cast(SteeredSettings, view.pool).maximum_weight
     highest = given if isinstance(given, tuple) else (1.0 if given is None else given,) * len(lower)
-    return lower, [min(_as_written(high), low + room) for low, high in zip(lower, highest, strict=True)]
-
-
-def _as_written(value: float) -> Decimal:
-    """Returns the shortest decimal of this float64: the user's input, if it had at most 15 digits."""
-    return Decimal(repr(value))
+    return lower, [min(as_written(high), low + room) for low, high in zip(lower, highest, strict=True)]
 
 
 def _number(value: Decimal) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -120,7 +120,7 @@ def result_of_run(
     return RunResult(whole, comparison, selection)
 
 
-def simulated_pool(evaluator: Evaluator, result: Result) -> Baseline:
+def simulated_pool(evaluator: Evaluator, result: Result, splits: Mapping[str, Result] | None = None) -> Baseline:
     """Returns metrics and daily log returns of a simulated parameter set, as those of a pool called "selected".
 
     A simulation of all splits in one run is completed with each split, of a new pool.
@@ -128,9 +128,13 @@ def simulated_pool(evaluator: Evaluator, result: Result) -> Baseline:
     Args:
         evaluator: evaluator of the study, on the prices of the simulation.
         result: the simulation.
+        splits: simulations of the splits; by default, the parameter set is evaluated on each.
     """
     metrics, returns = {result.split: result.metrics}, {result.split: result.daily_log_returns}
-    if result.split not in evaluator.splits:
+    if splits is not None:
+        metrics = {**{name: each.metrics for name, each in splits.items()}, **metrics}
+        returns = {**{name: each.daily_log_returns for name, each in splits.items()}, **returns}
+    elif result.split not in evaluator.splits:
         own = evaluator.evaluate_sets({name: values[None] for name, values in result.params.items()})
         metrics, returns = {**own.metrics_of(0), **metrics}, {**own.returns_of(0), **returns}
     return Baseline(SELECTED, metrics, returns)

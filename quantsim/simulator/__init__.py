@@ -12,7 +12,7 @@ from quantsim.simulator.evaluator import Evaluator
 from quantsim.simulator.grid import Axis, Grid, evaluate_grid
 from quantsim.simulator.objective import Objective
 from quantsim.simulator.plan import Path, Plan
-from quantsim.simulator.result import Result, Split, simulate
+from quantsim.simulator.result import Result, Split, period_of, simulate, simulate_on
 from quantsim.simulator.variations import Variation, VariedPool, evaluate_starts, evaluate_variations
 
 __all__ = [
@@ -34,5 +34,7 @@ __all__ = [
     "evaluate_grid",
     "evaluate_starts",
     "evaluate_variations",
+    "period_of",
     "simulate",
+    "simulate_on",
 ]

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import jax
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from quantsim.config import Experiment
-from quantsim.errors import ConfigError, nearest
+from quantsim.errors import ConfigError, ParameterError, nearest
 from quantsim.metrics import metric_names
+from quantsim.pools.base import PoolSetup
 from quantsim.pools.weighted.exogenous_swaps import Fills, Outcome
+from quantsim.pools.weighted.weights import Steering
 from quantsim.precision import in_float64
 from quantsim.prices import PriceData
 from quantsim.prices.instants import Time
@@ -24,7 +26,7 @@ from quantsim.simulator.evaluator import Evaluator
 from quantsim.simulator.measures import results_of
 from quantsim.simulator.plan import Path
 
-__all__ = ["ExecutedTrades", "Result", "Split", "simulate"]
+__all__ = ["ExecutedTrades", "Result", "Split", "period_of", "simulate", "simulate_on"]
 
 Split = Literal["train", "validation", "test", "all"]
 """A split of the study, or ``all`` for one uninterrupted simulation of all of them."""
@@ -145,17 +147,44 @@ def simulate(
         >>> result = simulate(experiment, {"memory_days": 20.0, "k_per_day": 5.0})  # doctest: +SKIP
         >>> result.metrics["returns_over_hodl"]  # doctest: +SKIP
     """
+    return simulate_on(Evaluator(experiment, prices, series), params, split=split, path=path, changes=changes)
+
+
+@in_float64
+def simulate_on(
+    evaluator: Evaluator,
+    params: Mapping[str, Any] | None = None,
+    *,
+    split: Split = "train",
+    path: Path | str | None = None,
+    changes: Mapping[Time, Mapping[str, Any]] | None = None,
+    weights: ArrayLike | None = None,
+) -> Result:
+    """Simulates one parameter set on the prices of an evaluator. Arguments and errors as for :func:`simulate`.
+
+    Args:
+        evaluator: evaluator of the experiment, with its prices.
+        params: parameters.
+        split: period.
+        path: computation path.
+        changes: parameters that apply later.
+        weights: (T, n) positive weights at every bar of the period, instead of those that the rule decides; for weighted pools.
+    """
+    experiment = evaluator.experiment
     raw = experiment.initial_parameters(params)
-    evaluator = Evaluator(experiment, prices, series)
-    first, n_bars = _period(evaluator, split)
-    plan, _ = evaluator.planner.plan(first, n_bars, metric_names(), path)
+    first, n_bars = period_of(evaluator, split)
+    planner, given = evaluator.planner, None
+    if weights is not None:
+        given = _checked_weights(weights, n_bars, experiment.tokens)
+        planner = replace(planner, setup=_given_setup(evaluator.setup))
+    plan, _ = planner.plan(first, n_bars, metric_names(), path)
     arrays, schedule = evaluator.arrays(raw), None
     if changes:
         later = sorted((evaluator.prices.index_of(time), params) for time, params in changes.items())
         sets = [raw, *(experiment.initial_parameters(params) for _, params in later)]
         stacked = {name: np.stack([each[name] for each in sets]) for name in raw}
         schedule = schedule_of(evaluator, stacked, [first, *(bar for bar, _ in later)], n_bars)
-    run, samples = _simulate(plan, arrays, evaluator.market, evaluator.rates, np.int64(first), schedule)
+    run, samples = _simulate(plan, arrays, evaluator.market, evaluator.rates, np.int64(first), schedule, given)
     metrics, _ = results_of(plan, samples)
     trades = _executed(evaluator.series.trades, run.fills)
     reserves, prices_of_bars = np.asarray(run.reserves), np.asarray(run.prices)
@@ -183,6 +212,29 @@ def simulate(
     )
 
 
+def _given_setup(setup: PoolSetup[Any]) -> PoolSetup[Any]:
+    if not isinstance(setup.own, Steering):
+        raise ConfigError(f"weights are given, but a pool of type {setup.pool.name!r} has none: set type = 'weighted'")
+    return replace(setup, own=replace(setup.own, given=True))
+
+
+def _checked_weights(weights: ArrayLike, n_bars: int, tokens: tuple[str, ...]) -> NDArray[np.float64]:
+    """Returns weights that sum to 1 at every bar, from positive ones whose sums are close to it."""
+    found = np.asarray(weights, np.float64)
+    if found.shape != (n_bars, len(tokens)):
+        raise ParameterError(
+            f"weights have shape {found.shape}, but must have a row per bar and a column per token: "
+            f"{(n_bars, len(tokens))}"
+        )
+    sums = found.sum(axis=1, keepdims=True)
+    wrong = np.flatnonzero(~(found > 0.0).all(axis=1) | ~(np.abs(sums[:, 0] - 1.0) < 1e-6))
+    if wrong.size:
+        raise ParameterError(
+            f"weights at bar {wrong[0]} are {found[wrong[0]].tolist()}, but must be positive and sum to 1"
+        )
+    return np.asarray(found / sums)
+
+
 _simulate = jax.jit(window_path, static_argnums=0)
 
 
@@ -206,7 +258,12 @@ def _executed(trades: Trades | None, fills: Fills | None) -> ExecutedTrades | No
     )
 
 
-def _period(evaluator: Evaluator, split: str) -> tuple[int, int]:
+def period_of(evaluator: Evaluator, split: str) -> tuple[int, int]:
+    """Returns the first bar and the number of bars of a split, or of all splits.
+
+    Raises:
+        ConfigError: there is no such split.
+    """
     if split == WHOLE:
         first = evaluator.splits["train"][0]
         return first, evaluator.prices.n_bars - first

@@ -38,6 +38,8 @@ PACKAGES = {
     "quantsim.out_of_sample": "Walk-forward and cross-validation.",
     "quantsim.folds": "Where the folds are.",
     "quantsim.statistics": "Statistics of daily returns.",
+    "quantsim.contract": "The arithmetic of QuantAMM's contracts; see [contract](../../contract.md).",
+    "quantsim.onchain": "A study's pool on a chain; see [contract](../../contract.md#a-study-on-a-chain).",
     "quantsim.report": "Comparisons and tables.",
     "quantsim.settings.decides": "What a key of a study decides; see [what counts](../../studies.md#what-counts).",
     "quantsim.errors": "Errors.",

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from quantsim.contract.rules.base import ContractRule, Update, add_centred, relative_gradient, uses_raw_price
+from quantsim.contract.rules.base import (
+    ContractRule,
+    Update,
+    add_centred,
+    gradient_state,
+    relative_gradient,
+    uses_raw_price,
+)
 from quantsim.contract.rules.momentum import gradient_rule_problem
 
 __all__ = ["RULE", "anti_momentum_weights"]
@@ -19,6 +26,7 @@ RULE = ContractRule(
     contract="AntiMomentumUpdateRule",
     rows=("kappa", "useRawPrice"),
     weights=anti_momentum_weights,
+    observe=gradient_state,
     problem=gradient_rule_problem,
     optional_rows=1,
 )

@@ -10,7 +10,16 @@ from quantsim.contract.estimators import gradient
 from quantsim.contract.estimators.vectors import per_token
 from quantsim.contract.fixed_point import ONE, div, int256, mul, quotient
 
-__all__ = ["ContractRule", "Rows", "RuleState", "Update", "add_centred", "relative_gradient", "uses_raw_price"]
+__all__ = [
+    "ContractRule",
+    "Rows",
+    "RuleState",
+    "Update",
+    "add_centred",
+    "gradient_state",
+    "relative_gradient",
+    "uses_raw_price",
+]
 
 Rows = Sequence[Sequence[int]]
 """The contract's ``ruleParameters``: a row per parameter, with one value or one per token."""
@@ -60,17 +69,30 @@ class ContractRule:
         contract: name of the contract.
         rows: names of the rows of parameters, in order.
         weights: ``update → (state, weights)``: the contract's ``_getWeights``; the weights are those before the guard.
+        observe: ``update → state``: the new state alone, to warm up; weights are not read.
         problem: ``(rows, n) → reason``: why ``validParameters`` refuses the parameters, or why their rows do not fit ``n``
             tokens; None if they are valid.
         optional_rows: number of rows at the end that may be left out.
+        stores_averages: whether the rule's own state are averages of prices, which start at a price and not at 0.
     """
 
     name: str
     contract: str
     rows: tuple[str, ...]
     weights: Callable[[Update], tuple[tuple[int, ...], tuple[int, ...]]]
+    observe: Callable[[Update], tuple[int, ...]]
     problem: Callable[[Rows, int], str | None]
     optional_rows: int = 0
+    stores_averages: bool = False
+
+    def initial(self, prices: Sequence[int]) -> tuple[int, ...]:
+        """Returns the rule's own state before any move of prices, (n,)."""
+        return tuple(prices) if self.stores_averages else (0,) * len(prices)
+
+
+def gradient_state(update: Update) -> tuple[int, ...]:
+    """Returns the new state of the gradient."""
+    return gradient(update.intermediate, update.data, update.averages, update.lambdas)[0]
 
 
 def relative_gradient(update: Update, raw_price: bool) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -6,7 +6,15 @@ from collections.abc import Sequence
 
 from quantsim.contract.estimators.vectors import per_token
 from quantsim.contract.fixed_point import ONE, div, exp, int256, mul, power
-from quantsim.contract.rules.base import ContractRule, Rows, Update, add_centred, relative_gradient, uses_raw_price
+from quantsim.contract.rules.base import (
+    ContractRule,
+    Rows,
+    Update,
+    add_centred,
+    gradient_state,
+    relative_gradient,
+    uses_raw_price,
+)
 from quantsim.contract.rules.valid import not_positive, raw_price_problem, rows_problem, size_problem
 
 __all__ = ["RULE", "channel_following_weights"]
@@ -55,5 +63,6 @@ RULE = ContractRule(
     contract="ChannelFollowingUpdateRule",
     rows=_ROWS,
     weights=channel_following_weights,
+    observe=gradient_state,
     problem=_problem,
 )

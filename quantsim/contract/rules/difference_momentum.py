@@ -18,11 +18,15 @@ def difference_momentum_weights(update: Update) -> tuple[tuple[int, ...], tuple[
 
     The pool's ``λ`` is that of the long averages. ``κ`` may be negative.
     """
-    short = stored_128(moving_average(update.intermediate, update.data, update.parameters[1]))
+    short = _short_averages(update)
     signals = [
         mul(div(ONE, long), int256(average - long)) for average, long in zip(short, update.averages, strict=True)
     ]
     return short, add_centred(update.weights, signals, update.parameters[0])
+
+
+def _short_averages(update: Update) -> tuple[int, ...]:
+    return stored_128(moving_average(update.intermediate, update.data, update.parameters[1]))
 
 
 def _problem(parameters: Rows, n_tokens: int) -> str | None:
@@ -43,5 +47,7 @@ RULE = ContractRule(
     contract="DifferenceMomentumUpdateRule",
     rows=_ROWS,
     weights=difference_momentum_weights,
+    observe=_short_averages,
     problem=_problem,
+    stores_averages=True,
 )

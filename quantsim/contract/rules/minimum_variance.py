@@ -19,7 +19,7 @@ def minimum_variance_weights(update: Update) -> tuple[tuple[int, ...], tuple[int
     Raises:
         ContractError: a variance is 0, as before a price has moved: the contract divides by it.
     """
-    state, found = variance(update.intermediate, update.data, update.averages, update.previous_averages, update.lambdas)
+    state, found = _variance(update)
     mixing = per_token(update.parameters[0], len(update.weights), "mixingVariance")
     precisions = [div(ONE, each) for each in found]
     total = int256(sum(precisions))
@@ -27,6 +27,10 @@ def minimum_variance_weights(update: Update) -> tuple[tuple[int, ...], tuple[int
         int256(mul(share, weight) + div(mul(int256(ONE - share), precision), total))
         for share, weight, precision in zip(mixing, update.weights, precisions, strict=True)
     )
+
+
+def _variance(update: Update) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    return variance(update.intermediate, update.data, update.averages, update.previous_averages, update.lambdas)
 
 
 def _problem(parameters: Rows, n_tokens: int) -> str | None:
@@ -40,5 +44,6 @@ RULE = ContractRule(
     contract="MinimumVarianceUpdateRule",
     rows=_ROWS,
     weights=minimum_variance_weights,
+    observe=lambda update: _variance(update)[0],
     problem=_problem,
 )

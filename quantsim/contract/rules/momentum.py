@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from quantsim.contract.rules.base import ContractRule, Rows, Update, add_centred, relative_gradient, uses_raw_price
+from quantsim.contract.rules.base import (
+    ContractRule,
+    Rows,
+    Update,
+    add_centred,
+    gradient_state,
+    relative_gradient,
+    uses_raw_price,
+)
 from quantsim.contract.rules.valid import not_positive, raw_price_problem, rows_problem, size_problem
 
 __all__ = ["RULE", "gradient_rule_problem", "momentum_weights"]
@@ -31,6 +39,7 @@ RULE = ContractRule(
     contract="MomentumUpdateRule",
     rows=_ROWS,
     weights=momentum_weights,
+    observe=gradient_state,
     problem=gradient_rule_problem,
     optional_rows=1,
 )

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from quantsim.contract.estimators.vectors import per_token
 from quantsim.contract.fixed_point import ONE, power
-from quantsim.contract.rules.base import ContractRule, Rows, Update, add_centred, relative_gradient, uses_raw_price
+from quantsim.contract.rules.base import (
+    ContractRule,
+    Rows,
+    Update,
+    add_centred,
+    gradient_state,
+    relative_gradient,
+    uses_raw_price,
+)
 from quantsim.contract.rules.valid import not_positive, raw_price_problem, rows_problem, size_problem
 
 __all__ = ["RULE", "power_channel_weights"]
@@ -40,6 +48,7 @@ RULE = ContractRule(
     contract="PowerChannelUpdateRule",
     rows=_ROWS,
     weights=power_channel_weights,
+    observe=gradient_state,
     problem=_problem,
     optional_rows=1,
 )

@@ -61,12 +61,9 @@ class _ClosedForm(Run):
 
 @dataclass(frozen=True, eq=False)
 class _Weighted(Run):
-    """A run of reserves together with the pool's weights."""
+    """A run of reserves, without the pool's weights."""
 
     held: Run
-    ramps: Ramps
-    n_bars: int
-    steering: Steering
 
     def value_at(self, bars: Bars) -> Array:
         return self.held.value_at(bars)
@@ -76,13 +73,6 @@ class _Weighted(Run):
 
     def shares_at(self, bars: Bars) -> Array:
         return self.held.shares_at(bars)
-
-    def weights_at(self, bars: Bars) -> Array:
-        weights = bar_weights(self.ramps, self.n_bars, self.steering)
-        return weights if np.array_equal(bars, np.arange(self.n_bars)) else weights[bars]
-
-    def weight_change(self, periods: Sequence[Period]) -> Array:
-        return ramp_change(self.ramps, self.n_bars, self.steering, periods)
 
     def fee_revenue(self, periods: Sequence[Period]) -> Array:
         return self.held.fee_revenue(periods)
@@ -94,28 +84,63 @@ class _Weighted(Run):
         return self.held.fills()
 
 
+@dataclass(frozen=True, eq=False)
+class _Ramped(_Weighted):
+    """A run of reserves together with weights that follow ramps."""
+
+    ramps: Ramps
+    n_bars: int
+    steering: Steering
+
+    def weights_at(self, bars: Bars) -> Array:
+        weights = bar_weights(self.ramps, self.n_bars, self.steering)
+        return weights if np.array_equal(bars, np.arange(self.n_bars)) else weights[bars]
+
+    def weight_change(self, periods: Sequence[Period]) -> Array:
+        return ramp_change(self.ramps, self.n_bars, self.steering, periods)
+
+
+@dataclass(frozen=True, eq=False)
+class _Given(_Weighted):
+    """A run of reserves together with weights that are given at every bar, (T, n)."""
+
+    weights: Array
+
+    def weights_at(self, bars: Bars) -> Array:
+        return self.weights[bars]
+
+    def weight_change(self, periods: Sequence[Period]) -> Array:
+        inside = (self.weights[period.first : period.end] for period in periods)
+        return jnp.stack([0.5 * jnp.sum(jnp.abs(jnp.diff(part, axis=0))) for part in inside])
+
+
 def run(setup: PoolSetup[Steering], params: Params, market: Market, rates: FeeRates, window: Window) -> Run:
     """Runs the pool over a window; see :attr:`quantsim.pools.base.Pool.run`."""
+    if window.weights is not None:
+        return _Given(_held(setup, window.weights, market, rates, window), window.weights)
     ramps, steering = window_ramps(setup, params, window), setup.own
-
-    def steered(held: Run) -> Run:
-        return _Weighted(held, ramps, window.n_bars, steering)
-
     if window.path is Path.CLOSED_FORM:
-        return steered(_ClosedForm(ramps, market, window, setup))
-    weights, prices = bar_weights(ramps, window.n_bars, steering), window.cut(market.prices)
+        held: Run = _ClosedForm(ramps, market, window, setup)
+    else:
+        held = _held(setup, bar_weights(ramps, window.n_bars, steering), market, rates, window)
+    return _Ramped(held, ramps, window.n_bars, steering)
+
+
+def _held(setup: PoolSetup[Steering], weights: Array, market: Market, rates: FeeRates, window: Window) -> Run:
+    """Returns the reserves for weights at every bar, (T, n)."""
+    prices = window.cut(market.prices)
     if window.path is Path.HOLD:
         reserves = (setup.initial_value * weights[0] / prices[0])[None]
         return ReserveRun(reserves, prices, stride=window.n_bars, weights=weights)
     if window.path is Path.FEES:
         from quantsim.pools.weighted.fee_run import fee_run
 
-        return steered(fee_run(setup, weights, market, rates, window))
+        return fee_run(setup, weights, market, rates, window)
     stride = setup.arb_frequency
     visited = slice(None, None, stride)
     value = setup.initial_value * jnp.exp(bar_log_values(weights[visited], window.cut(market.log_prices)[visited]))
     reserves = value[:, None] * weights[visited] / prices[visited]
-    return steered(ReserveRun(reserves, prices, stride, value=value if stride == 1 else None))
+    return ReserveRun(reserves, prices, stride, value=value if stride == 1 else None)
 
 
 def paths(setup: PoolSetup[Steering], *, every_bar: bool) -> dict[Path, str | None]:
@@ -128,6 +153,7 @@ def paths(setup: PoolSetup[Steering], *, every_bar: bool) -> dict[Path, str | No
     }
     vectorised = trades or next((reason for reason, applies in costs.items() if applies), None)
     linear = {
+        "the closed form needs weights that the pool decides": setup.own.given,
         "the closed form needs an arbitrage visit every bar": setup.arb_frequency > 1,
         "the closed form needs linear interpolation": setup.own.interpolation != "linear",
         "a metric needs the value or the reserves at every bar": every_bar,

@@ -31,6 +31,7 @@ class Steering:
         tuned_bounds: raw names of the bounds that are parameters.
         interpolation: shape of a ramp: ``"linear"``, ``"optimal"`` or ``"published_optimal"``.
         straight_through: limits that gradients ignore: ``"maximum_change"``, ``"weight_bounds"``.
+        given: whether the weights are given at every bar, instead of those that the rule decides.
     """
 
     rule: Rule | None
@@ -44,11 +45,12 @@ class Steering:
     tuned_bounds: tuple[str, ...]
     interpolation: str
     straight_through: tuple[str, ...] = ()
+    given: bool = False
 
     @property
     def moves(self) -> bool:
         """Whether the weights change."""
-        return self.rule is not None and self.rule.output is not Output.CONSTANT
+        return self.given or (self.rule is not None and self.rule.output is not Output.CONSTANT)
 
     @property
     def starts_at_target(self) -> bool:
