@@ -42,6 +42,7 @@ PACKAGES = {
     "quantsim.onchain": "A study's pool on a chain; see [contract](../../contract.md#a-study-on-a-chain).",
     "quantsim.report": "Comparisons and tables.",
     "quantsim.settings.decides": "What a key of a study decides; see [what counts](../../studies.md#what-counts).",
+    "quantsim.contract": "Updates in the integers of the contracts.",
     "quantsim.errors": "Errors.",
 }
 """Public packages → what they hold. The first that exports an object documents it."""

@@ -32,8 +32,11 @@ _LINK = re.compile(r"\[([^\]]*)\]\(([^)\s#]+)(#[^)\s]*)?\)")
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Fills the part of the navigation that is generated."""
-    _fill(config.nav, "Python API", api_reference.navigation())
+    """Fills the part of the navigation that is generated, and places pages that it does not name below "How to"."""
+    _entries(config.nav, "Python API").extend(api_reference.navigation())
+    named = set(re.findall(r"[\w/]+\.md", repr(config.nav)))
+    unnamed = sorted({path.name for path in Path(config.docs_dir).glob("*.md")} - named)
+    _entries(config.nav, "How to").extend(unnamed)
     return config
 
 
@@ -74,11 +77,19 @@ def _from_root(text: str) -> str:
     return _LINK.sub(moved, text)
 
 
-def _fill(nav: Any, title: str, entries: list[dict[str, str]]) -> None:
+def _entries(nav: Any, title: str) -> list[Any]:
+    """The entries of a section of the navigation.
+
+    Raises:
+        KeyError: there is no such section.
+    """
     for item in nav:
-        if isinstance(item, dict):
-            for name, value in item.items():
+        for name, value in item.items() if isinstance(item, dict) else ():
+            if isinstance(value, list):
                 if name == title:
-                    item[name] = entries
-                elif isinstance(value, list):
-                    _fill(value, title, entries)
+                    return value
+                try:
+                    return _entries(value, title)
+                except KeyError:
+                    pass
+    raise KeyError(title)
