@@ -5,58 +5,74 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import re
+from pathlib import Path
 
-__all__ = ["PACKAGES", "defined_at", "entries", "navigation", "pages"]
+ROOT = Path(__file__).resolve().parents[2]
 
-PACKAGES = {
-    "quantsim": "The functions and classes of `import quantsim`.",
-    "quantsim.prices": "Prices, and where they come from.",
-    "quantsim.prices.importing": "Downloaded files become one checked file per token.",
-    "quantsim.prices.downloading": "Prices from exchanges.",
-    "quantsim.prices.synthetic": "Prices that are generated.",
-    "quantsim.rules": "What a rule is. To write your own, see [rules](../../rules.md#your-own-rule).",
-    "quantsim.rules.momentum": "The rule to copy from, and its parts.",
-    "quantsim.fee_rules": "What a fee rule is. To write your own, see [fees that follow the market]"
-    "(../../studies.md#fees-that-follow-the-market).",
-    "quantsim.estimators": "Causal estimators for rules.",
-    "quantsim.pools": "What a pool is. To write your own, see [pools](../../pools.md).",
-    "quantsim.pools.market": "What a pool sees of the market.",
-    "quantsim.parameters": "Specs of parameters, and conversion between human-readable and raw values.",
-    "quantsim.parameters.spec": "Transforms of parameters.",
-    "quantsim.parameters.common": "Specs that several rules share.",
-    "quantsim.metrics": "What a metric is. To write your own, see [metrics](../../metrics.md).",
-    "quantsim.testing": "Checks of your own rules, fee rules, metrics and pools, for your tests.",
-    "quantsim.simulator": "The evaluator.",
-    "quantsim.search_space": "Which parameters a search moves.",
-    "quantsim.drivers.driver": "The contract of drivers.",
-    "quantsim.drivers.search": "The search driver.",
-    "quantsim.drivers.sgd": "The gradient driver.",
-    "quantsim.drivers.hybrid": "The hybrid driver.",
-    "quantsim.checkpoints": "The store, and selection from it.",
-    "quantsim.validation": "Tests of a result against luck.",
-    "quantsim.robustness": "Variations of a result.",
-    "quantsim.out_of_sample": "Walk-forward and cross-validation.",
-    "quantsim.folds": "Where the folds are.",
-    "quantsim.statistics": "Statistics of daily returns.",
-    "quantsim.contract": "The arithmetic of QuantAMM's contracts; see [contract](../../contract.md).",
-    "quantsim.onchain": "A study's pool on a chain; see [contract](../../contract.md#a-study-on-a-chain).",
-    "quantsim.report": "Comparisons and tables.",
-    "quantsim.settings.decides": "What a key of a study decides; see [what counts](../../studies.md#what-counts).",
-    "quantsim.contract": "Updates in the integers of the contracts.",
-    "quantsim.errors": "Errors.",
+__all__ = ["defined_at", "entries", "imported", "navigation", "packages", "pages"]
+
+FIRST = (
+    *("quantsim", "quantsim.prices", "quantsim.prices.importing", "quantsim.prices.downloading", "quantsim.rules"),
+    *("quantsim.estimators", "quantsim.fee_rules", "quantsim.pools", "quantsim.metrics", "quantsim.parameters"),
+    *("quantsim.parameters.common",),
+    *("quantsim.testing", "quantsim.simulator", "quantsim.search_space", "quantsim.drivers.driver"),
+    *("quantsim.drivers.search", "quantsim.drivers.sgd", "quantsim.drivers.hybrid", "quantsim.checkpoints"),
+    *("quantsim.validation", "quantsim.robustness", "quantsim.out_of_sample", "quantsim.folds"),
+    *(
+        "quantsim.statistics",
+        "quantsim.contract",
+        "quantsim.onchain",
+        "quantsim.report",
+        "quantsim.settings.decides",
+        "quantsim.errors",
+    ),
+)
+"""Public packages, in the order of the navigation. The first that exports an object documents it."""
+
+SEE = {
+    "quantsim.rules": "To write your own, see [rules](../../rules.md#your-own-rule).",
+    "quantsim.fee_rules": "To write your own, see "
+    "[fees that follow the market](../../studies.md#fees-that-follow-the-market).",
+    "quantsim.pools": "To write your own, see [pools](../../pools.md#your-own-pool).",
+    "quantsim.contract": "See [the arithmetic of the contracts](../../contract.md).",
+    "quantsim.onchain": "See [a study on a chain](../../contract.md#a-study-on-a-chain).",
+    "quantsim.settings.decides": "See [what counts](../../studies.md#what-counts).",
 }
-"""Public packages → what they hold. The first that exports an object documents it."""
+
+_STATEMENT = re.compile(r"^(?:>>> )? *from (quantsim[\w.]*) import ([\w, ]+)", re.MULTILINE)
+
+
+def packages() -> tuple[str, ...]:
+    """The packages with a page: :data:`FIRST`, and those of other names that the pages and examples import."""
+    documented = {defined_at(package, name) for package in FIRST for name in _names(package)}
+    more = {
+        module
+        for module, name in imported()
+        if defined_at(module, name) not in documented and hasattr(importlib.import_module(module), "__all__")
+    }
+    return (*FIRST, *sorted(more - set(FIRST)))
+
+
+def imported() -> set[tuple[str, str]]:
+    """Modules and names that the pages and examples import."""
+    texts = [*(ROOT / "docs").glob("*.md"), *(ROOT / "examples").glob("*.py"), ROOT / "README.md"]
+    return {
+        (module, name)
+        for path in texts
+        for module, names in _STATEMENT.findall(path.read_text(encoding="utf-8"))
+        for name in re.split(r"[, ]+", names)
+    }
 
 
 def entries() -> dict[str, dict[str, str]]:
     """Package → its public names → the path that defines the object; no object twice."""
     seen: set[str] = set()
     found: dict[str, dict[str, str]] = {}
-    for package in PACKAGES:
-        module = importlib.import_module(package)
+    for package in packages():
         own = found.setdefault(package, {})
-        for name in module.__all__:
-            if name != "__version__" and (path := defined_at(package, name)) not in seen:
+        for name in _names(package):
+            if (path := defined_at(package, name)) not in seen:
                 seen.add(path)
                 own[name] = path
     return found
@@ -68,7 +84,21 @@ def pages() -> dict[str, str]:
 
 
 def navigation() -> list[dict[str, str]]:
-    return [{package: _file(package)} for package in PACKAGES]
+    return [{package.removeprefix("quantsim."): _file(package)} for package in packages()]
+
+
+def _names(package: str) -> list[str]:
+    """The exported names; those of the first screen of ``quantsim`` in the order in which it lists them."""
+    module = importlib.import_module(package)
+    exported = [name for name in module.__all__ if name != "__version__"]
+    source = inspect.getsource(module)
+    listed = [
+        alias.asname or alias.name
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    ]
+    return sorted(exported, key=lambda name: listed.index(name) if package == "quantsim" and name in listed else 0)
 
 
 def _file(package: str) -> str:
@@ -76,8 +106,9 @@ def _file(package: str) -> str:
 
 
 def _page(package: str, names: dict[str, str]) -> str:
-    parts = [f"# {package}\n\n{PACKAGES[package]}\n"]
-    elsewhere = set(importlib.import_module(package).__all__) - names.keys() - {"__version__"}
+    about = (importlib.import_module(package).__doc__ or "").partition("\n\n")[0].replace("``", "`")
+    parts = [f"# {package}\n\n{about} {SEE.get(package, '')}".rstrip() + "\n"]
+    elsewhere = set(_names(package)) - names.keys()
     if elsewhere:
         listed = ", ".join(f"[`{name}`][{defined_at(package, name)}]" for name in sorted(elsewhere))
         parts.append(f"Also exported here, and documented on other pages: {listed}.\n")

@@ -46,12 +46,17 @@ def _below(name: str, command: Any, context: Any) -> Iterator[tuple[str, Any, An
 
 def _section(name: str, command: Any, context: Any) -> str:
     arguments = [one for one in command.params if one.param_type_name == "argument"]
-    usage = " ".join([name, "[OPTIONS]", *(one.get_help_record(context)[0] for one in arguments)])
+    usage = " ".join([name, "[OPTIONS]", *(_without_type(one.get_help_record(context)[0]) for one in arguments)])
     parts = [f"\n## `{name}`\n", f"{_prose(command.help)}\n", f"```text\n{usage}\n```\n"]
     records = [one.get_help_record(context) for one in command.params]
-    rows = [f"| `{_cell(spelled)}` | {_cell(meaning)} |" for spelled, meaning in filter(None, records)]
+    rows = [f"| `{_cell(_without_type(spelled))}` | {_cell(meaning)} |" for spelled, meaning in filter(None, records)]
     parts.append("| option | meaning |\n|---|---|\n" + "\n".join(rows) + "\n")
     return "\n".join(parts)
+
+
+def _without_type(spelled: str) -> str:
+    """An argument without the Python type that typer adds to its name."""
+    return spelled if spelled.startswith("-") else re.sub(r" <[\w\[\]]+>$", "", spelled)
 
 
 def _prose(text: str | None) -> str:
