@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     # isort: split
     # Selecting and judging
+    from quantsim.api.reporting import make_report as make_report
     from quantsim.checkpoints import CheckpointStore as CheckpointStore
     from quantsim.checkpoints import select as select
     from quantsim.checkpoints import top as top
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     # For special purposes
     from quantsim.api.optimization import Optimization as Optimization
     from quantsim.api.out_of_sample import WalkForwardResult as WalkForwardResult
+    from quantsim.api.reporting import HtmlReport as HtmlReport
     from quantsim.api.simulation import Simulation as Simulation
     from quantsim.checkpoints.finding import best_of_search as best_of_search
     from quantsim.checkpoints.finding import start_from as start_from
@@ -63,6 +65,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "quantsim.api.optimization": ("Optimization", "hybrid", "search", "train"),
     "quantsim.api.out_of_sample": ("WalkForwardResult", "walk_forward"),
+    "quantsim.api.reporting": ("HtmlReport", "make_report"),
     "quantsim.api.simulation": ("Simulation", "simulate"),
     "quantsim.checkpoints": ("CheckpointStore", "select", "top"),
     "quantsim.checkpoints.finding": ("best_of_search", "start_from", "starts_from"),

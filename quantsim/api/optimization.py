@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from quantsim.api.reporting import HtmlReport
     from quantsim.checkpoints.training import TrainingCurves
     from quantsim.drivers.hybrid import HybridProgress, HybridRun
     from quantsim.drivers.search import SearchProgress, SearchRun
@@ -194,6 +195,13 @@ class Optimization(Generic[RunT]):
     @property
     def _driver(self) -> str:
         return type(self.run).__name__.removesuffix("Run").lower()
+
+    def report(self, **options: Any) -> HtmlReport:
+        """Returns the report of the selected set; options as in :func:`quantsim.make_report`."""
+        from quantsim.api.reporting import make_report
+
+        given = {"prices": self.prices, "series": self.series, **options}
+        return make_report(self.store, self.checkpoint.key, **given)
 
     def __repr__(self) -> str:
         kind = self._driver

@@ -108,6 +108,10 @@ class CheckpointStore(RunManagement):
         """Returns the runs that are a part of a run, such as the gradient runs of a hybrid run, the oldest first."""
         return self._database.read(run_table.parts_of, run_id)
 
+    def groups(self) -> list[str]:
+        """Returns the ids of all groups of runs, the newest first."""
+        return self._database.read(run_table.groups)
+
     def add_runs(self, complete: Sequence[tuple[Run, Sequence[Checkpoint]]]) -> bool:
         """Stores completed runs with all their checkpoints: either all of them, or nothing.
 

@@ -15,6 +15,7 @@ from quantsim.commands import (
     imports,
     optuna,
     prices,
+    report,
     robust,
     run,
     runs,
@@ -78,3 +79,4 @@ app.command("check")(check.check)
 app.add_typer(prices.app, name="prices")
 app.command("validate")(validate.validate)
 app.add_typer(runs.app, name="runs")
+app.command("report")(report.report)

@@ -13,6 +13,7 @@ from quantsim.commands.session import hint, note, say, show
 from quantsim.config import Experiment
 from quantsim.discovery import is_in_file
 from quantsim.report import beaten_text, comparison_notes, comparison_table, parameters_table
+from quantsim.report.notes import notes_of_simulation
 
 if TYPE_CHECKING:
     from quantsim.checkpoints.starts import Start
@@ -101,19 +102,8 @@ def show_notes(notes: Mapping[str, Any]) -> None:
     """Prints notes on results: settings for published figures, a shorter warm-up, filled gaps."""
     for caution in notes.get("cautions", ()):
         show_caution(caution)
-    if "warm_up" in notes:
-        note(f"Note: the estimators warm up on {notes['warm_up']}.")
-    for name in ("prices", "series"):
-        if name in notes:
-            note(f"Note: the {name} were {notes[name]}.")
-    if "trades" in notes:
-        counts = ", ".join(f"{count} {outcome.replace('_', ' ')}" for outcome, count in notes["trades"].items())
-        note(f"Note: of the exogenous swaps: {counts}.")
-    if "gaps_filled" in notes:
-        note(
-            f"Note: {notes['bars_filled']} bars in {notes['gaps_filled']} gaps of the prices are filled with the last price "
-            "before them; `quantsim prices` lists them."
-        )
+    for line in notes_of_simulation(notes):
+        note(f"Note: {line}.")
 
 
 def simulating(experiment: Experiment, key: str) -> str:

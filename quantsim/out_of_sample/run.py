@@ -27,6 +27,7 @@ __all__ = [
     "check_walk_forward",
     "compare_trainers",
     "data_identity",
+    "group_of",
     "run_walk_forward",
     "selected",
 ]
@@ -101,7 +102,7 @@ def run_walk_forward(
     experiment = budgeted(experiment, trainer, evaluations)
     folds = schedule.folds(experiment)
     prices = experiment.prices(prices, given_series=series or ())
-    group_id = _group_id(experiment, trainer, folds, data_identity(experiment, prices, series))
+    group_id = group_of(experiment, trainer, folds, data_identity(experiment, prices, series))
     tasks = [Task(fold.position, fold_experiment(experiment, fold), lambda: prices) for fold in folds]
     run_ids = train_all(trainer, tasks, store, resources, group_id=group_id, progress=progress)
     results = [
@@ -189,7 +190,7 @@ def data_identity(experiment: Experiment, prices: Prices, series: Mapping[str, A
     return Evaluator(whole, prices, series).data_id
 
 
-def _group_id(experiment: Experiment, trainer: str, folds: Sequence[Fold], data_id: str) -> str:
+def group_of(experiment: Experiment, trainer: str, folds: Sequence[Fold], data_id: str) -> str:
     spans = [
         [moment.isoformat() for span in (fold.train, fold.validation, fold.test) for moment in span or ()]
         for fold in folds

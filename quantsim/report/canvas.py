@@ -108,11 +108,16 @@ def save_figure(figure: Figure, path: Path) -> None:
         figure.savefig(path, dpi=_DOTS_PER_INCH)
 
 
-def figure_svg(figure: Figure) -> str:
-    """Returns a figure as an SVG element, without the header of a file. Equal figures give equal text."""
+def figure_svg(figure: Figure, salt: str = "quantsim") -> str:
+    """Returns a figure as an SVG element, without the header of a file. Equal figures give equal text.
+
+    Args:
+        figure: the figure.
+        salt: text that the ids of its parts depend on.
+    """
     import matplotlib
 
-    with io.StringIO() as file, matplotlib.rc_context({**STYLE, "svg.hashsalt": "quantsim"}):
+    with io.StringIO() as file, matplotlib.rc_context({**STYLE, "svg.hashsalt": salt}):
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
         text = file.getvalue()
     return text[text.index("<svg") :]

@@ -20,7 +20,16 @@ if TYPE_CHECKING:
     from quantsim.report.comparison import Comparison, Row, SplitComparison
     from quantsim.statistics import Interval
 
-__all__ = ["beaten_text", "comparison_markdown", "comparison_notes", "comparison_table", "gain_line"]
+__all__ = [
+    "beaten_text",
+    "comparison_legend",
+    "comparison_markdown",
+    "comparison_notes",
+    "comparison_table",
+    "gain_line",
+    "interval_text",
+    "split_table",
+]
 
 _NO_INTERVAL = "–"
 _WIDEST = 1000  # columns
@@ -33,7 +42,7 @@ def comparison_table(comparison: Comparison) -> Group:
 
     The second line of a metric has its unit and, for each baseline, the difference: selected set minus baseline.
     """
-    return Group(*(_Fitting(comparison, split) for split in comparison.splits), *_legend(comparison))
+    return Group(*(_Fitting(comparison, split) for split in comparison.splits), *comparison_legend(comparison))
 
 
 class _Fitting:
@@ -43,12 +52,13 @@ class _Fitting:
         self._of = (comparison, split)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Table]:
-        table = _table(*self._of)
+        table = split_table(*self._of)
         needed = Measurement.get(console, options.update(width=_WIDEST), table).maximum
-        yield table if needed <= options.max_width else _table(*self._of, narrow=True)
+        yield table if needed <= options.max_width else split_table(*self._of, narrow=True)
 
 
-def _table(comparison: Comparison, split: SplitComparison, *, narrow: bool = False) -> Table:
+def split_table(comparison: Comparison, split: SplitComparison, *, narrow: bool = False) -> Table:
+    """Returns the table of one split; with ``narrow``, intervals have a line of their own."""
     pools = _known(comparison, split)
     table = Table(
         title=_title(comparison, split),
@@ -95,7 +105,7 @@ def _cells(pools: Sequence[str], row: Row) -> Iterator[tuple[str, str]]:
         return
     error = None if row.interval is None else row.interval.standard_error
     yield row.metric, f"  {unit_text(unit)}"
-    yield _value(row, SELECTED, error), _interval_text(row.interval, row.metric)
+    yield _value(row, SELECTED, error), interval_text(row.interval, row.metric)
     for name in pools:
         yield _value(row, name, error), _difference_text(row, name)
 
@@ -114,10 +124,10 @@ def _difference_text(row: Row, baseline: str) -> str:
     gained = row.difference(baseline)
     shown = None if gained is None else shown_value(row.metric, gained)
     text = certain_text(shown, interval.standard_error, unit, signed=True)
-    return f"{text} {_interval_text(interval, row.metric)}"
+    return f"{text} {interval_text(interval, row.metric)}"
 
 
-def _interval_text(interval: Interval | None, metric: str) -> str:
+def interval_text(interval: Interval | None, metric: str) -> str:
     """Returns the interval of a value or a difference as it is displayed: that of a cost with the other sign."""
     if interval is None:
         return _NO_INTERVAL
@@ -126,7 +136,8 @@ def _interval_text(interval: Interval | None, metric: str) -> str:
     return "[" + ", ".join(ends) + "]"
 
 
-def _legend(comparison: Comparison) -> Iterator[Text]:
+def comparison_legend(comparison: Comparison) -> Iterator[Text]:
+    """Yields what brackets and dashes of the tables mean."""
     if not any(row.interval is not None for split in comparison.splits for row in comparison.shown_rows(split)):
         return
     lines = [
@@ -188,7 +199,7 @@ def gain_line(comparison: Comparison) -> str:
         gained = certain_text(
             None if difference is None else shown_value(row.metric, difference), error, unit, signed=True
         )
-        ends = "" if interval is None else f" {_interval_text(interval, row.metric)}"
+        ends = "" if interval is None else f" {interval_text(interval, row.metric)}"
         before, after = (_value(row, pool, error) for pool in (start, SELECTED))
         parts.append(f"{split.split} {before} to {after} ({gained}{ends})")
     return f"{'; '.join(parts)} [{_with_unit(comparison.objective)}]"
@@ -224,7 +235,7 @@ def comparison_markdown(comparison: Comparison) -> Iterator[str]:
             cells = (first + (f"<br>{second.strip()}" if second else "") for first, second in _cells(pools, row))
             yield _markdown_row(list(cells))
         yield ""
-    yield from (str(line).replace("\n", " ") for line in _legend(comparison))
+    yield from (str(line).replace("\n", " ") for line in comparison_legend(comparison))
 
 
 def _markdown_row(cells: Sequence[str]) -> str:

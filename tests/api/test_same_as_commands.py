@@ -121,6 +121,14 @@ def test_select_validate_and_export(same: Same, searched: quantsim.Optimization[
     assert exported["pools"] == json.loads(json.dumps(own["pools"]))
 
 
+def test_report(same: Same, searched: quantsim.Optimization[Any], tmp_path: Path) -> None:
+    said = same.say("report", "best_train", "-o", tmp_path / "report.html")
+    assert said == f"Report: {tmp_path / 'report.html'}\n"
+    ours = quantsim.make_report(str(same.commands.url).removeprefix("sqlite:///"), "best_train", study=same.study)
+    assert (tmp_path / "report.html").read_text(encoding="utf-8") == ours.html
+    assert ours.title.startswith("tiny: ")
+
+
 def test_sgd_and_hybrid(same: Same) -> None:
     said = same.say("sgd", "--quiet")
     trained = quantsim.train(same.study, store=same.python)

@@ -99,6 +99,7 @@ class EveryCommand:
             "runs tag": ("newest", "a-tag", *kept),
             "runs note": ("newest", "a note", *kept),
             "runs rename": ("newest", "a name", *kept),
+            "report": ("best_train", "-o", folder / "report.html", *kept),
             "export": (*own,),
             "import": (published, "--store", folder / "imported.db"),
             "convert": (fingerprint,),

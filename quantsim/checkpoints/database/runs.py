@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
 
 from quantsim.checkpoints.checkpoint import SHORT_RUN_ID, Run
 from quantsim.checkpoints.database.schema import is_stored, run_groups, run_parents, runs
@@ -20,6 +20,7 @@ __all__ = [
     "any_stored",
     "delete_runs",
     "find",
+    "groups",
     "load",
     "newest",
     "of_group",
@@ -91,6 +92,15 @@ def parts_of(connection: Connection, run_id: str) -> list[Run]:
         _from_row(row)
         for row in connection.execute(query.where(run_parents.c.parent_id == run_id).order_by(runs.c.started_at))
     ]
+
+
+def groups(connection: Connection) -> list[str]:
+    """Returns the ids of all groups of runs, the one with the newest run first."""
+    if not is_stored(connection, run_groups):
+        return []
+    started = func.max(runs.c.started_at)
+    query = select(run_groups.c.group_id).join_from(run_groups, runs).group_by(run_groups.c.group_id)
+    return list(connection.scalars(query.order_by(started.desc(), run_groups.c.group_id)))
 
 
 def add_run(

@@ -60,6 +60,27 @@ class Browser:
         (reference,) = self._command("element", {"using": "xpath", "value": xpath}).values()
         self._command(f"element/{reference}/click", {})
 
+    def resize(self, width: int, height: int, *, phone: bool = False, dark: bool = False) -> None:
+        """Shows pages as on a screen of this size, in light or dark colours."""
+        self.devtools(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=phone
+        )
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.devtools("Emulation.setEmulatedMedia", features=[scheme])
+
+    def devtools(self, command: str, **parameters: Any) -> Any:
+        """The answer to a command of the DevTools protocol."""
+        return self._command("goog/cdp/execute", {"cmd": command, "params": parameters})
+
+    def console(self) -> list[str]:
+        """Warnings and errors since the last call."""
+        return [one["message"] for one in self._command("se/log", {"type": "browser"}) if one["level"] != "INFO"]
+
+    def requests(self) -> list[str]:
+        """Addresses that pages have asked for since the last call, whether they were answered or not."""
+        messages = [json.loads(one["message"])["message"] for one in self._command("se/log", {"type": "performance"})]
+        return [one["params"]["request"]["url"] for one in messages if one["method"] == "Network.requestWillBeSent"]
+
     def picture(self) -> bytes:
         """PNG of the page, for whoever looks into a failure."""
         return base64.b64decode(self._command("screenshot"))
@@ -94,7 +115,10 @@ def browser(profile: Path) -> Iterator[Browser]:
             )
             driver = f"http://127.0.0.1:{port}"
             options = {"binary": chromium, "args": [*FLAGS, f"--user-data-dir={profile}"]}
-            wanted = {"alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": options}}
+            logs = {"browser": "ALL", "performance": "ALL"}
+            wanted = {
+                "alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": logs}
+            }
             session = _request(f"{driver}/session", {"capabilities": wanted})["sessionId"]
             try:
                 yield Browser(driver, session)

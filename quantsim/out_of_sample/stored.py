@@ -1,0 +1,91 @@
+"""Finds the walk-forward of a study in a store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from quantsim.checkpoints import CheckpointStore, Run
+from quantsim.checkpoints.stored import study_of_run
+from quantsim.config import Experiment
+from quantsim.config.identity import Decides
+from quantsim.errors import ConfigError, PriceError
+from quantsim.folds import Fold, Span
+from quantsim.out_of_sample.run import WalkForward, data_identity, group_of, selected
+from quantsim.out_of_sample.schedule import with_periods
+from quantsim.out_of_sample.training import Task
+from quantsim.prices import Prices
+
+__all__ = ["stored_walk_forward"]
+
+
+def stored_walk_forward(
+    store: CheckpointStore,
+    experiment: Experiment,
+    prices: Prices,
+    *,
+    series: Mapping[str, Any] | None = None,
+    rule_files: Iterable[str | Path] = (),
+) -> WalkForward | None:
+    """Returns the newest finished walk-forward of a study on these prices; None if there is none.
+
+    Each fold has the set that the default method selects. Walk-forwards of other versions of quantsim may not be found.
+
+    Args:
+        store: store of the runs.
+        experiment: the study; the budget of the walk-forward may differ.
+        prices: prices that cover all folds.
+        series: series in memory; see :class:`~quantsim.simulator.Evaluator`.
+        rule_files: files of users' rules in a stored study.
+    """
+    for group_id in store.groups():
+        runs = store.runs_of_group(group_id)
+        if any(run.status != "finished" or run.config["name"] != f"{experiment.name[:180]}-fold-{place}"
+               for place, run in enumerate(runs)):  # fmt: skip
+            continue
+        try:
+            found = _opened(store, experiment, prices, group_id, runs, series, tuple(rule_files))
+        except (ConfigError, PriceError):  # of another study, or not valid in this version
+            continue
+        if found is not None:
+            return found
+    return None
+
+
+def _opened(
+    store: CheckpointStore,
+    experiment: Experiment,
+    prices: Prices,
+    group_id: str,
+    runs: Sequence[Run],
+    series: Mapping[str, Any] | None,
+    rule_files: Sequence[str | Path],
+) -> WalkForward | None:
+    """Returns a group of runs as a walk-forward; None if it is one of another study or other prices, or not whole."""
+    of_folds = [study_of_run(run, rule_files) for run in runs]
+    walked = _with_periods_of(experiment, of_folds[0])
+    if walked.content(Decides.VALUE) != experiment.content(Decides.VALUE):
+        return None
+    folds = [_fold(place, study) for place, study in enumerate(of_folds)]
+    data_id = data_identity(walked, prices, series)
+    for trainer in (runs[0].driver, "random"):
+        if group_of(walked, trainer, folds, data_id) == group_id:
+            tasks = [Task(fold.position, study, lambda: prices) for fold, study in zip(folds, of_folds, strict=True)]
+            results = [
+                selected(store, fold, task, run.run_id, None, series)
+                for fold, task, run in zip(folds, tasks, runs, strict=True)
+            ]
+            return WalkForward(walked, trainer, group_id, tuple(results))
+    return None
+
+
+def _with_periods_of(experiment: Experiment, fold: Experiment) -> Experiment:
+    """Returns the study that a fold was made from: that of the fold, with the name and periods of the experiment."""
+    given = experiment.periods.model_dump()
+    return with_periods(fold, experiment.name, **given)
+
+
+def _fold(position: int, study: Experiment) -> Fold:
+    spans = {name: Span(*ends) for name, ends in study.periods.splits().items()}
+    return Fold(position, spans["train"], spans["test"], spans.get("validation"))

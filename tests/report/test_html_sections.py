@@ -1,0 +1,91 @@
+"""Parts of the report: figures against plain loops, drawings, and tables of the terminal."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+
+import numpy as np
+import pytest
+from rich.table import Table as RichTable
+from rich.text import Text as RichText
+
+from quantsim.report.html import Curves
+from quantsim.report.html.blocks import Cell, Table
+from quantsim.report.html.drawing import drawing_of
+from quantsim.report.html.interactive import rounded
+from quantsim.report.html.page import with_code
+from quantsim.report.html.sections.monthly import monthly_returns
+from quantsim.report.html.sections.rolling import rolling_ratio
+from quantsim.report.html.sections.value import drawdowns
+
+
+@pytest.fixture
+def curves() -> Curves:
+    times = np.arange("2020-11-20", "2021-02-10", dtype="datetime64[D]").astype("datetime64[s]")
+    values = np.exp(np.cumsum(np.random.default_rng(1).normal(0.0, 0.05, times.size)))
+    return Curves(times, {"selected": values}, np.ones((times.size, 1)), ("A",), {"train": 0})
+
+
+def test_drawdowns_are_below_the_highest_value_so_far(curves: Curves) -> None:
+    values = curves.values["selected"]
+    expected = [values[day] / max(values[: day + 1]) - 1.0 for day in range(values.size)]
+    np.testing.assert_allclose(drawdowns(values), expected, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize(("unit", "starts"), [("M", ["2020-12-01", "2021-01-01", "2021-02-01"]), ("Y", ["2021-01-01"])])
+def test_returns_of_months_and_years_compound_to_the_whole(curves: Curves, unit: str, starts: list[str]) -> None:
+    values, days = curves.values["selected"], curves.times.astype("datetime64[D]").astype(str).tolist()
+    ends = [0, *map(days.index, starts), len(days) - 1]
+    expected = [values[end] / values[start] - 1.0 for start, end in itertools.pairwise(ends)]
+    found = monthly_returns(curves, "selected", unit)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    assert [str(period) for period in found.index] == [
+        day[:7] if unit == "M" else day[:4] for day in [days[0], *starts]
+    ]
+
+
+def test_ratios_of_a_window(curves: Curves) -> None:
+    returns = curves.log_returns["selected"]
+    found = rolling_ratio(returns, 20)
+    assert np.isnan(found[:19]).all()
+    expected = [
+        math.sqrt(365) * part.mean() / part.std() for part in np.lib.stride_tricks.sliding_window_view(returns, 20)
+    ]
+    np.testing.assert_allclose(found[19:], expected, rtol=1e-9)
+    assert np.isnan(rolling_ratio(np.zeros(30), 20)).all()
+
+
+def test_drawings_follow_the_style_of_the_page() -> None:
+    def draw(axes: object) -> None:
+        axes.plot([0.0, 1.0], [1.0, 2.0], color="#1b6ca8", label="<b> & $x$")  # type: ignore[attr-defined]
+        axes.legend()  # type: ignore[attr-defined]
+
+    first, second = (drawing_of("one", draw, "a line") for _ in range(2))
+    assert first == second
+    svg = first.svg
+    assert svg.startswith("<svg")
+    assert not re.search(r"#[0-9a-f]{6}|<metadata|<script|\$Date", svg.replace("#ffffff", ""))
+    assert "var(--series-1)" in svg
+    assert "var(--ink)" in svg
+    assert "&lt;b&gt; &amp; $x$" in svg
+    assert all(name.startswith("one-") for name in re.findall(r'\bid="([^"]*)"', svg))
+    assert set(re.findall(r"url\(#([^)]*)\)", svg)) <= set(re.findall(r'\bid="([^"]*)"', svg))
+
+
+def test_tables_of_the_terminal_keep_their_second_lines() -> None:
+    shown = RichTable(title="Title", caption="Caption")
+    shown.add_column("effi-\nciency")
+    shown.add_column("value", justify="right")
+    shown.add_row("first", RichText("1.0\n[0, 2]"), style="bold")
+    shown.add_row("second", "2.0")
+    table = Table.of(shown)
+    assert (table.head, table.title, table.caption) == (("efficiency", "value"), "Title", "Caption")
+    assert table.rows[0] == (Cell("first", strong=True), Cell("1.0", "[0, 2]", strong=True))
+    assert table.rows[1] == (Cell("second"), Cell("2.0"))
+
+
+def test_numbers_and_code_of_texts() -> None:
+    assert rounded(np.array([1.23456789, np.nan, -np.inf]), 3) == [1.23, None, None]
+    assert with_code("run `a <b>` & `c`") == "run <code>a &lt;b&gt;</code> &amp; <code>c</code>"
