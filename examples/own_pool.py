@@ -85,4 +85,5 @@ band_pool = Pool(
     paths=paths,
     charges=("swap_fee", "protocol_fee_split"),
     n_tokens=2,
+    fixed_curve={},
 )

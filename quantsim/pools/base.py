@@ -228,6 +228,10 @@ class Run(abc.ABC):
         """Returns what else describes the pool at chosen bars: name → (S,), or (S, n) for a series of each token."""
         return {}
 
+    def log_invariant_at(self, bars: Bars) -> Array | None:
+        """Returns the logarithm of what no trade lowers, at bars, (S,); None if unknown, or if it also falls otherwise."""
+        return None
+
     def fills(self) -> Fills | None:
         """Returns the results of exogenous swaps; None if there are none."""
         return None
@@ -271,6 +275,11 @@ class ReserveRun(Run):
             return self.shares_at(bars)
         weights = jnp.broadcast_to(self.weights, self.prices.shape)
         return weights if self._are_all(bars) else weights[bars]
+
+    def log_invariant_at(self, bars: Bars) -> Array | None:
+        if self.weights is None or self.weights.ndim > 1:
+            return None
+        return jnp.log(self.reserves_at(bars)) @ self.weights
 
     def fee_revenue(self, periods: Sequence[Period]) -> Array:
         if self.earned is None:
@@ -325,6 +334,8 @@ class Pool:
         check: ``(view, human-readable initial parameters) → None``; raises ValueError if settings contradict each other.
         remarks: ``(setup, reserves (T, n), prices (T, n), state of every bar) → remarks``: what readers of a simulation must
             know, sentences without full stops; see :meth:`Run.state_at`.
+        fixed_curve: settings and parameters with which it always trades along one curve, tables of a study: checks then require
+            that no round trip of prices costs it value, and that a change of the numeraire changes nothing. None if unknown.
         charges: keys of ``[fees]`` that it supports; a study that sets another one is invalid.
         n_tokens: number of tokens that it needs; None for any.
         takes_swaps: whether it executes exogenous swaps.
@@ -346,6 +357,7 @@ class Pool:
     decisions: Callable[[PoolSetup[Any], Params, Observed], Any] | None = None
     check: Callable[[PoolView, Mapping[str, NDArray[np.float64]]], None] = _no_objection
     remarks: Callable[[PoolSetup[Any], FloatArray, FloatArray, Mapping[str, FloatArray]], tuple[str, ...]] = _no_remarks
+    fixed_curve: Mapping[str, Mapping[str, Any]] | None = None
     charges: tuple[str, ...] = ()
     n_tokens: int | None = None
     takes_swaps: bool = False

@@ -213,6 +213,7 @@ POOL = Pool(
     paths=paths,
     static=_static,
     check=check_constant,
+    fixed_curve={},
     charges=ALL_COSTS,
     n_tokens=2,
     follows_schedule=True,

@@ -33,6 +33,7 @@ POOL = Pool(
     paths=paths,
     static=lambda view, bar_minutes, settings: None,
     check=check_constant,
+    fixed_curve={},
     charges=ALL_COSTS,
     follows_schedule=True,
     export_remark=None,

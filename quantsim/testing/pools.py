@@ -26,7 +26,15 @@ from quantsim.precision import in_float64
 from quantsim.scan_mode import ScanMode
 from quantsim.simulator.setup import pool_setup
 from quantsim.simulator.signals import chunk_signals, scheduled_signals, window_rates
+from quantsim.testing.curves import check_curve
 from quantsim.testing.description import check_description, check_parameters
+from quantsim.testing.experiments import (
+    BAR_MINUTES,
+    CHARGES,
+    CHUNK_MINUTES,
+    conformance_experiment,
+    fixed_curve_experiment,
+)
 from quantsim.testing.gradients import Differentiated, check_gradients
 from quantsim.testing.laws import law, require
 
@@ -34,7 +42,6 @@ __all__ = ["check_pool"]
 
 FloatArray = NDArray[np.float64]
 
-BAR_MINUTES, CHUNK_MINUTES, MEMORY_DAYS = 240, 1440, 3.0
 FIRST, N_BARS, SHORTER, AFTER = 18, 36, 21, 6
 """First bar of the window, after its history; its length; a shorter length; number of bars after it."""
 CHANGED_AFTER = (0, 5, 6, 7, 20, N_BARS - 2)
@@ -46,13 +53,6 @@ PERIODS = (Period(0, N_BARS), Period(0, 17), Period(16, N_BARS - 16))
 PRICES = "market.prices"
 """Name of the prices among the parameters: a composite pool needs gradients with respect to prices."""
 
-CHARGES = {
-    "swap_fee": 0.003,
-    "arb_fee": 0.0005,
-    "gas_cost_usd": 1.0,
-    "noise_trader_ratio": 0.5,
-    "protocol_fee_split": 0.25,
-}
 _VOLATILITY = 0.02  # per bar
 _SAME = 1e-8  # of the initial value
 _SCALE = 8.0
@@ -63,6 +63,7 @@ _REMEDIES = {
     "shares": "leave shares_at to ReserveRun",
     "simplex": "weights are positive, and each row of them sums to 1",
     "chosen bars": "let all methods of the run read the same path",
+    "invariant": "compute what comes in and what goes out from one invariant, and add fees to it",
     "fees": "fees are what stays in the pool at each visit, in the quote currency, and 0 without costs",
     "no look-ahead": "read prices with window.cut, and for each bar only those up to it; count bars from its first",
     "scan modes": "use setup.scan_mode only to choose how a recursion is computed",
@@ -91,6 +92,8 @@ def check_pool(
     * **nothing up to a bar depends on later prices** or on the length of the window;
     * fee revenue is not negative, it adds up over the parts of a window, and it is zero without fees;
     * without costs of fixed value, all values scale with the initial value;
+    * the invariant of a run never falls, see :meth:`quantsim.pools.Run.log_invariant_at`; with ``Pool.fixed_curve``, **no round
+      trip of prices earns** its traders anything, and a change of the numeraire changes no reserves;
     * values and gradients are finite; gradients equal finite differences, with respect to parameters and prices;
     * a pool that follows a schedule of parameters does not change if the schedule repeats the same parameters;
     * other values of parameters and prices compile no new program.
@@ -117,25 +120,19 @@ def check_pool(
         settings = {"rule": "momentum"} if steered else {}
     charged = {key: CHARGES[key] for key in pool.charges if key in CHARGES} if fees is None else dict(fees)
     for costs in {tuple(one.items()): one for one in ({}, charged)}.values():
-        experiment = _experiment(name, settings, costs, n_tokens or pool.n_tokens or 3)
-        cases = _cases(f"{called} with {', '.join(costs) or 'no fees'}", experiment)
+        experiment = conformance_experiment(name, settings, costs, n_tokens or pool.n_tokens or 3)
+        with_costs = f"{called} with {', '.join(costs) or 'no fees'}"
+        cases = _cases(with_costs, experiment)
         _check_agreement(cases, [case.check() for case in cases])
+        if pool.fixed_curve is not None:
+            shares = {key: rate for key, rate in costs.items() if key != "gas_cost_usd"}
+            fixed = fixed_curve_experiment(name, pool.fixed_curve, settings, shares, experiment)
+            for case in _cases(f"{with_costs} on a fixed curve", fixed):
+                case.check_curve()
 
 
 def _keep(kept: bool, name: str, message: str) -> None:
     require(kept, name, f"{message}; {_REMEDIES[name]}" if name in _REMEDIES else message)
-
-
-def _experiment(name: str, settings: Mapping[str, Any], fees: Mapping[str, float], n_tokens: int) -> Experiment:
-    return Experiment.from_dict(
-        {
-            "data": {"tokens": [f"token {at}" for at in range(n_tokens)]},
-            "periods": {"train_start": "2021-01-01", "train_end": "2021-02-01"},
-            "pool": {"type": name, **settings},
-            "update": {"chunk_minutes": CHUNK_MINUTES, "max_memory_days": MEMORY_DAYS},
-            "fees": dict(fees),
-        }
-    )
 
 
 class Read(NamedTuple):
@@ -149,6 +146,7 @@ class Read(NamedTuple):
         value_at_some: value at the bars :data:`SOME`.
         held_at_some: values of the reserves at these bars.
         earned: (P,) fee revenue.
+        log_invariant: (S,) logarithm of what no trade lowers; 0 if the run has none.
     """
 
     value: Any
@@ -158,6 +156,7 @@ class Read(NamedTuple):
     value_at_some: Any
     held_at_some: Any
     earned: Any
+    log_invariant: Any
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,6 +201,7 @@ class Case:
         periods = [period for period in PERIODS if period.end <= n_bars]
         shape, shape_of_some = (bars.size, setup.n_tokens), (some.size, setup.n_tokens)
         prices, unit = market.prices[FIRST + bars], setup.initial_value
+        invariant = run.log_invariant_at(bars)
         return Read(
             self._checked("value_at", run.value_at(bars), shape[:1]) / unit,
             self._checked("reserves_at", run.reserves_at(bars), shape) * prices / unit,
@@ -210,6 +210,7 @@ class Case:
             self._checked("value_at", run.value_at(some), shape_of_some[:1]) / unit,
             self._checked("reserves_at", run.reserves_at(some), shape_of_some) * market.prices[FIRST + some] / unit,
             self._checked("fee_revenue", run.fee_revenue(periods), (len(periods),)) / unit,
+            jnp.zeros(bars.size) if invariant is None else self._checked("log_invariant_at", invariant, shape[:1]),
         )
 
     def _checked(self, name: str, array: Any, shape: tuple[int, ...]) -> Array:
@@ -248,6 +249,19 @@ class Case:
             "change settings of JAX inside it",
         )
         return reads[0]
+
+    def check_curve(self) -> None:
+        """Checks the laws of a pool that always trades along one curve."""
+        own = dict(self.sets[0])
+        program = jax.jit(self.answers)
+
+        def run(prices: FloatArray) -> tuple[FloatArray, FloatArray]:
+            read = program({**own, PRICES: prices})
+            return np.asarray(read.value), np.asarray(read.held) / prices[FIRST + self.bars]
+
+        if self.bars.size == N_BARS:
+            with law("run", self.called):
+                check_curve(self.called, run, own[PRICES], FIRST)
 
     def _unravelled(self, unravel: Callable[[Any], Read], flat: FloatArray) -> Read:
         return Read(*map(np.asarray, unravel(flat)))
@@ -330,6 +344,8 @@ class Case:
             "simplex",
             f"{self.called}: weights_at is {read.weights.min():.3g} somewhere",
         )
+        fall = -float(np.diff(read.log_invariant).min(initial=0.0))
+        _keep(fall <= _SAME, "invariant", f"{self.called}: log_invariant_at falls by {fall:.3g} between two bars")
         least, most = float(read.earned.min()), float(read.earned.max())
         _keep(least >= 0.0, "fees", f"{self.called}: fee_revenue is {least:.3g}, and must not be negative")
         without = not self.setup.costs.charges

@@ -27,7 +27,7 @@ def run(setup, params, market, rates, window):
     return ReserveRun(held, prices, **more)
 
 
-kind = {"charges": ("swap_fee",), "n_tokens": 2, "paths": PATHS, "follows_schedule": True}
+kind = {"charges": ("swap_fee",), "n_tokens": 2, "paths": PATHS, "follows_schedule": True, "fixed_curve": {}}
 mine = Pool("mine", "for a test", run, parameters=(share,), **kind)
 """
 PATHS = "{Path.FEES: None}"
@@ -74,6 +74,22 @@ BROKEN = {
         "held = held * jnp.where(jnp.arange(len(prices)) > 0, 1 + (V > 2e6), 1)[:, None]",
         "units",
         "8 times as large",
+    ),
+    "an invariant that falls": (
+        "more['log'] = lambda self, bars: -0.01 * jnp.asarray(bars, float)\n"
+        "    return type('Falling', (ReserveRun,), {'log_invariant_at': more['log']})(held, prices)",
+        "invariant",
+        "log_invariant_at falls by 0.01",
+    ),
+    "a round trip that earns": (
+        "held = held * (1 - 1e-3 * jnp.arange(len(prices)))[:, None]",
+        "no round trip earns",
+        "loses 0.034 of its value on a round trip of prices",
+    ),
+    "one numeraire": (
+        "held = held * (1 + 0.1 * jnp.square(prices[:, :1] / prices[0, 0] - 1))",
+        "numeraire",
+        "holds other tokens if prices are quoted in another unit",
     ),
     "a stopped gradient": (
         "w = jax.lax.stop_gradient(weights); held = jnp.broadcast_to(V * w / prices[0], prices.shape)",

@@ -93,6 +93,11 @@ class RangeRun(ReserveRun):
             "virtual": virtual,
         }
 
+    def log_invariant_at(self, bars: Bars) -> Array:
+        """Returns the logarithm of the range's price ratio, (S,): moves of the range keep it, and fees raise it."""
+        found = self.balances[bars // self.stride]
+        return 2.0 * jnp.sum(jnp.log1p(found[:, :2] / found[:, 2:]), axis=-1)
+
 
 def run(setup: PoolSetup[Range], params: Params, market: Market, rates: FeeRates, window: Window) -> Run:
     """Runs the pool over a window; see :attr:`quantsim.pools.base.Pool.run`."""
@@ -219,6 +224,7 @@ POOL = Pool(
     static=_static,
     check=_check,
     remarks=_remarks,
+    fixed_curve={"parameters": {own.centeredness_margin.human_name: 0.0}},
     charges=ALL_COSTS,
     n_tokens=2,
     has_kernel=True,

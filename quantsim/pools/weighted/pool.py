@@ -80,6 +80,11 @@ class _Weighted(Run):
     def fees_by_bar(self, n_bars: int) -> Array | None:
         return self.held.fees_by_bar(n_bars)
 
+    def log_invariant_at(self, bars: Bars) -> Array | None:
+        if self.steering.moves:
+            return None
+        return jnp.log(self.reserves_at(bars)) @ self.ramps.start[0]
+
     def fills(self) -> Fills | None:
         return self.held.fills()
 
@@ -176,6 +181,7 @@ POOL = Pool(
     static=steering_of,
     decisions=rule_outputs,
     check=check_steering,
+    fixed_curve={"pool": {"rule": "balancer"}},
     charges=ALL_COSTS,
     takes_swaps=True,
     has_kernel=True,
