@@ -80,11 +80,6 @@ class _Weighted(Run):
     def fees_by_bar(self, n_bars: int) -> Array | None:
         return self.held.fees_by_bar(n_bars)
 
-    def log_invariant_at(self, bars: Bars) -> Array | None:
-        if self.steering.moves:
-            return None
-        return jnp.log(self.reserves_at(bars)) @ self.ramps.start[0]
-
     def fills(self) -> Fills | None:
         return self.held.fills()
 
@@ -103,6 +98,11 @@ class _Ramped(_Weighted):
 
     def weight_change(self, periods: Sequence[Period]) -> Array:
         return ramp_change(self.ramps, self.n_bars, self.steering, periods)
+
+    def log_invariant_at(self, bars: Bars) -> Array | None:
+        if self.steering.moves:
+            return None
+        return jnp.log(self.reserves_at(bars)) @ self.ramps.start[0]
 
 
 @dataclass(frozen=True, eq=False)
