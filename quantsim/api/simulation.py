@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from quantsim.onchain import Chain, ChainSimulation
+    from quantsim.onchain import Chain
+    from quantsim.onchain.simulation import ChainSimulation
 
 __all__ = ["Simulation", "simulate"]
 
@@ -244,7 +245,7 @@ def simulate(
         raise ConfigError(
             "changes: the parameters of a contract cannot change; leave out changes or arithmetic = 'contract'"
         )
-    from quantsim.onchain import simulate_on_chain
+    from quantsim.onchain.simulation import simulate_on_chain
 
     on_chain = simulate_on_chain(experiment, params, prices, split=split, path=path, series=series, chain=chain)
     return _simulation(experiment, on_chain.result, on_chain)

@@ -51,6 +51,10 @@ def export(
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="Output file. Default: the standard output."),
     ] = None,
+    replay: Annotated[
+        bool, typer.Option(help="Add the rule's state at the end of the prices, and a replay of their last 30 days.")
+    ] = True,
+    strict: Annotated[bool, typer.Option("--strict", help="Fail if QuantAMM's contracts refuse a pool.")] = False,
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -58,21 +62,22 @@ def export(
     """Writes a parameter set in on-chain form, with the pool's settings, as JSON.
 
     Every number is written as the exact decimal value of its float64, and as an integer with 18 decimals. The JSON names the
-    experiment, the checkpoint, and the split that was used to choose it.
+    experiment, the checkpoint, and the split that was used to choose it. For pools that QuantAMM's contracts can run, it has
+    the arguments that create them; for others, it says what the contracts refuse.
     """
     check_files(other=output)
     from quantsim.checkpoints.finding import start_from
-    from quantsim.report.deployment import deployment
+    from quantsim.report.deployment import check_accepted, deployment
 
     options = StudyOptions(study, tuple(settings or ()), run, tuple(rule_files or ()))
     if start is None:
         experiment = options.own(DEFAULT_STUDY, "CHECKPOINT or METHOD", as_study=as_study)
-        found = deployment(experiment, experiment.initial_parameters())
+        found = deployment(experiment, experiment.initial_parameters(), replay=replay)
     else:
         with open_existing_store(store) as results:
             stored = start_from(results, start, as_study=as_study, **options.stored())
         note(f"Exporting {stored.describe()}.")
-        found = deployment(stored.experiment, stored)
+        found = deployment(stored.experiment, stored, replay=replay)
         for line in found["run"]["differences"]:
             note(f"Note: not as in the run: {line}.")
         if stored.selection is not None and stored.selection.used_test_data:
@@ -80,6 +85,14 @@ def export(
     for pool in found["pools"]:
         for remark in pool["remarks"]:
             note(f"Note: {pool['name']}: {remark}")
+        for reason in pool["contract"]["refused"]:
+            note(f"Refused by the contract: {pool['name']}: {reason}")
+        for warning in pool["contract"]["warnings"]:
+            note(f"Note: {pool['name']}, contract: {warning}")
+    if found["without_replay"] is not None:
+        note(f"Note: no replay, and no initial state of the rule: {found['without_replay']}")
+    if strict:
+        check_accepted(found)
     text = json.dumps(found, indent=2, allow_nan=False, ensure_ascii=False)
     if output is None or as_json:
         typer.echo(text)  # not with rich, which may break lines and add colours

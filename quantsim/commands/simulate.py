@@ -127,7 +127,7 @@ def simulate(
         raise ConfigError(f"study {experiment.name!r} has no {split} period; there are {', '.join(known)}")
     from quantsim.api.simulation import simulate as simulated
     from quantsim.commands.display import show_beaten, show_changed, show_comparison, show_notes, show_parameters
-    from quantsim.onchain import chain_results
+    from quantsim.onchain.simulation import chain_results
     from quantsim.report import compare_simulation, simulated_pool
     from quantsim.report.json_results import files_json, simulation_json
     from quantsim.simulator import Evaluator

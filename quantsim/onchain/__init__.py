@@ -1,22 +1,23 @@
-"""From a study to a pool of QuantAMM's contracts: its settings, its updates on a chain, and the difference that they make."""
+"""From a study to a pool of QuantAMM's contracts: its settings, its updates on a chain, and the difference that they make.
+
+:mod:`quantsim.onchain.simulation` simulates a pool so; it is a module of its own because it needs JAX.
+"""
 
 from quantsim.onchain.chain import Chain
+from quantsim.onchain.creation import contract_document
 from quantsim.onchain.difference import Difference
 from quantsim.onchain.run import ChainRun, ChainUpdate, run_on_chain
 from quantsim.onchain.settings import ContractPool, Problem, contract_pool, contract_problems
-from quantsim.onchain.simulation import ChainSimulation, chain_results, simulate_on_chain
 
 __all__ = [
     "Chain",
     "ChainRun",
-    "ChainSimulation",
     "ChainUpdate",
     "ContractPool",
     "Difference",
     "Problem",
-    "chain_results",
+    "contract_document",
     "contract_pool",
     "contract_problems",
     "run_on_chain",
-    "simulate_on_chain",
 ]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from quantsim.onchain.run import ChainRun
-from quantsim.simulator import Result
+
+if TYPE_CHECKING:
+    from quantsim.simulator import Result
 
 __all__ = ["Difference", "difference"]
 

@@ -19,11 +19,19 @@ from quantsim.parameters.onchain import as_written, fixed_point, fixed_weights, 
 from quantsim.pools.settings import PoolView
 from quantsim.pools.weighted.steering import SteeredSettings, tuned_bounds, weight_bounds
 
-__all__ = ["MOST_TOKENS", "ContractPool", "Problem", "contract_pool", "contract_problems", "update_interval"]
+__all__ = [
+    "MOST_TOKENS",
+    "ContractPool",
+    "Problem",
+    "contract_pool",
+    "contract_problems",
+    "translated",
+    "update_interval",
+]
 
 MOST_TOKENS = 8
 _LEAST_RAIL = ONE // 100
-_LEAST_FEE, _LARGEST_FEE = 1e-5, 0.1
+_LEAST_FEE, _LARGEST_FEE, _FEE_DIGIT = ONE // 100_000, ONE // 10, 10**11
 _LARGEST_INTERVAL_16 = 2**16 - 1
 
 # Rules of quantsim → rules of the contracts.
@@ -61,6 +69,7 @@ class ContractPool:
         tokens: its tokens.
         settings: settings that updates read.
         initial_weights: (n,) initial weights with 18 decimals, with a sum of 1.
+        swap_fee: swap fee with 18 decimals; None if it varies, or is out of the contract's range.
         problems: what the contract does differently.
     """
 
@@ -68,6 +77,7 @@ class ContractPool:
     tokens: tuple[str, ...]
     settings: Settings
     initial_weights: tuple[int, ...]
+    swap_fee: int | None
     problems: tuple[Problem, ...]
 
 
@@ -83,7 +93,7 @@ def contract_pool(experiment: Experiment, params: Mapping[str, Any] | None = Non
         ConfigError: the contracts cannot run this pool; the message lists the reasons.
         ParameterError: a parameter is unknown, or has a wrong shape or value.
     """
-    found, problems = _translated(experiment, experiment.initial_parameters(params), _view(experiment, group))
+    found, problems = translated(experiment, params, group)
     refused = [problem.text for problem in problems if problem.refused]
     if found is None or refused:
         name = group or experiment.name
@@ -95,7 +105,7 @@ def contract_problems(
     experiment: Experiment, params: Mapping[str, Any] | None = None, group: str = ""
 ) -> tuple[Problem, ...]:
     """Returns what the contracts cannot do of a study's pool. Arguments as for :func:`contract_pool`."""
-    return _translated(experiment, experiment.initial_parameters(params), _view(experiment, group))[1]
+    return translated(experiment, params, group)[1]
 
 
 def update_interval(view: PoolView) -> int:
@@ -103,13 +113,12 @@ def update_interval(view: PoolView) -> int:
     return 60 * view.update.chunk_minutes
 
 
-def _view(experiment: Experiment, group: str) -> PoolView:
-    return next(view for view in experiment.pools if view.group == group)
-
-
-def _translated(
-    experiment: Experiment, raw: Mapping[str, Any], view: PoolView
+def translated(
+    experiment: Experiment, params: Mapping[str, Any] | None = None, group: str = ""
 ) -> tuple[ContractPool | None, tuple[Problem, ...]]:
+    """Returns the contract's pool, None if its kind is refused, and all problems; arguments as for :func:`contract_pool`."""
+    raw = experiment.initial_parameters(params)
+    view = next(view for view in experiment.pools if view.group == group)
     problems = _pool_problems(experiment, view)
     name = _RULES.get(view.pool.rule_names[0]) if len(view.pool.rule_names) == 1 else None
     if name is None or not isinstance(view.pool, SteeredSettings) or any(problem.refused for problem in problems):
@@ -129,7 +138,9 @@ def _translated(
     weights = values.get(common.initial_weights.raw_name, (1.0 / n_tokens,) * n_tokens)
     initial = tuple(map(int, fixed_weights(weights)))
     problems += [*of_rule, *_setting_problems(settings, initial, n_tokens)]
-    pool = ContractPool(view.group or experiment.name, view.tokens, settings, initial, tuple(problems))
+    fee, of_fee = _swap_fee(experiment, view, values)
+    problems += of_fee
+    pool = ContractPool(view.group or experiment.name, view.tokens, settings, initial, fee, tuple(problems))
     return pool, pool.problems
 
 
@@ -167,7 +178,7 @@ def _pool_problems(experiment: Experiment, view: PoolView) -> list[Problem]:
         found.append(Problem(f"{text}interval of {update.chunk_minutes} minutes", False))
     if isinstance(view.pool, SteeredSettings) and pool.name == "weighted":
         found += _bound_problems(view, where)
-    return [*found, *_fee_problems(experiment, view, where)]
+    return found
 
 
 def _bound_problems(view: PoolView, where: str) -> list[Problem]:
@@ -189,15 +200,23 @@ def _bound_problems(view: PoolView, where: str) -> list[Problem]:
     return found
 
 
-def _fee_problems(experiment: Experiment, view: PoolView, where: str) -> list[Problem]:
+def _swap_fee(
+    experiment: Experiment, view: PoolView, values: Mapping[str, tuple[float, ...]]
+) -> tuple[int | None, list[Problem]]:
+    """Returns the swap fee with 18 decimals, None if a contract has no such fee, and what it does differently."""
+    where = f"subsidiaries.{view.group}." if view.group else ""
     if view.fees.rule is not None or (not view.group and "swap_fee" in experiment.series.costs):
-        return [Problem(f"{where}fees.rule: the swap fee varies over time, and a contract's is a number", False)]
-    fee = view.fees.swap_fee
-    if not view.tunes_fee and not _LEAST_FEE <= fee <= _LARGEST_FEE:
-        return [
-            Problem(f"{where}fees.swap_fee = {fee:g}: a contract's is from {_LEAST_FEE:g} to {_LARGEST_FEE:g}", False)
-        ]
-    return []
+        which = f"fees.rule = {view.fees.rule!r}" if view.fees.rule is not None else "series.swap_fee"
+        return None, [Problem(f"{where}{which}: the swap fee varies over time, and a contract's is one number", False)]
+    tuned = values.get(common.swap_fee.raw_name)
+    fee = int(fixed_point(as_written(view.fees.swap_fee) if tuned is None else tuned[0]))
+    if not _LEAST_FEE <= fee <= _LARGEST_FEE:
+        limits = f"a contract's is from {_LEAST_FEE / ONE:g} to {_LARGEST_FEE / ONE:g}"
+        return None, [Problem(f"{where}fees.swap_fee = {fee / ONE:g}: {limits}", False)]
+    if fee % _FEE_DIGIT:
+        fee -= fee % _FEE_DIGIT
+        return fee, [Problem(f"{where}fees.swap_fee: the vault stores it in steps of 1e-7, as {fee / ONE:g}", False)]
+    return fee, []
 
 
 def _rule_rows(

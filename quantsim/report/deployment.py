@@ -11,6 +11,8 @@ import numpy as np
 from quantsim import __version__
 from quantsim.checkpoints.starts import Start
 from quantsim.config.pools import pool_of, pool_parameters
+from quantsim.errors import ConfigError, PriceError
+from quantsim.onchain import contract_document
 from quantsim.parameters import to_human
 from quantsim.parameters.onchain import (
     DECIMALS,
@@ -29,8 +31,9 @@ if TYPE_CHECKING:
     from quantsim.checkpoints import Checkpoint, Run, Selection
     from quantsim.config import Experiment
     from quantsim.pools.settings import PoolView
+    from quantsim.prices import Prices
 
-__all__ = ["FORMAT", "FORMAT_VERSION", "deployment"]
+__all__ = ["FORMAT", "FORMAT_VERSION", "check_accepted", "deployment"]
 
 FORMAT, FORMAT_VERSION = "quantsim-deployment", 1
 
@@ -43,6 +46,9 @@ _LEAST = {("power_channel", "raw_exponents"): 1.0}
 def deployment(
     experiment: Experiment,
     parameters: Mapping[str, Any] | Start,
+    prices: Prices | None = None,
+    *,
+    replay: bool = True,
 ) -> dict[str, Any]:
     """Returns the data for a deployment of a parameter set, as JSON values.
 
@@ -51,11 +57,16 @@ def deployment(
         parameters: parameters as in :meth:`Experiment.initial_parameters`; missing ones are those of the experiment. Or a
             stored parameter set; if the experiment differs from its study in what decides metrics, the result lists the
             differences.
+        prices: prices of the study's tokens, for the rule's state at their end, and the replay; by default, those that the
+            study names. If they cannot be loaded, ``without_replay`` has the reason.
+        replay: whether to add state and replay.
 
     Returns:
         ``format`` and ``version``; ``experiment``, ``run``, ``checkpoint`` and ``selection``, which state the origin of the
         numbers and the split that chose them; ``pools``, subsidiaries first, each with its tokens in order, ``settings`` and
-        ``parameters``. A number is ``{"decimal": …, "fixed": …}``, where ``fixed`` is the value times ``10^18`` as an integer.
+        ``parameters``, and ``contract``: what creates QuantAMM's contract, or why it refuses, and a replay of its updates, see
+        :func:`quantsim.onchain.contract_document`. A number is ``{"decimal": …, "fixed": …}``, where ``fixed`` is the value
+        times ``10^18`` as an integer.
         Settings are the decimals of the study; parameters are the exact values of their float64.
 
     Raises:
@@ -68,6 +79,9 @@ def deployment(
     """
     start = parameters if isinstance(parameters, Start) else None
     raw = start.raw_for(experiment) if start else experiment.initial_parameters(cast("Mapping[str, Any]", parameters))
+    reason = None
+    if replay and prices is None:
+        prices, reason = _loaded(experiment)
     return {
         "format": FORMAT,
         "version": FORMAT_VERSION,
@@ -77,8 +91,25 @@ def deployment(
         "run": None if start is None else _run(start.run, start.differences(experiment)),
         "checkpoint": None if start is None else {**_checkpoint(start.checkpoint), "origin": start.origin},
         "selection": None if start is None or start.selection is None else _selection(start.selection),
-        "pools": [_pool(experiment, view, raw) for view in experiment.pools],
+        "pools": [_pool(experiment, view, raw, prices if replay else None) for view in experiment.pools],
+        "without_replay": reason,
     }
+
+
+def _loaded(experiment: Experiment) -> tuple[Prices | None, str | None]:
+    """Returns the prices of a study, or None and the reason why they cannot be loaded."""
+    try:
+        return experiment.load_prices(), None
+    except PriceError as error:
+        return None, str(error)
+
+
+def check_accepted(document: Mapping[str, Any]) -> None:
+    """Raises ConfigError if the contracts refuse a pool of a deployment; the message lists the reasons."""
+    refused = {pool["name"]: reasons for pool in document["pools"] if (reasons := pool["contract"]["refused"])}
+    if refused:
+        each = "; ".join(f"{name}: {', '.join(reasons)}" for name, reasons in refused.items())
+        raise ConfigError(f"the contracts cannot run this: {each}")
 
 
 def _run(run: Run, differences: Sequence[str]) -> dict[str, Any]:
@@ -113,7 +144,7 @@ def _selection(selection: Selection) -> dict[str, Any]:
     }
 
 
-def _pool(experiment: Experiment, view: PoolView, raw: Mapping[str, Any]) -> dict[str, Any]:
+def _pool(experiment: Experiment, view: PoolView, raw: Mapping[str, Any], prices: Prices | None) -> dict[str, Any]:
     least = {
         in_group(in_group(view.group, member) if member else view.group, name): value
         for (member, _), asked_for in zip(view.pool.members(), view.pool.rule_names, strict=True)
@@ -129,6 +160,7 @@ def _pool(experiment: Experiment, view: PoolView, raw: Mapping[str, Any]) -> dic
         "settings": settings,
         "parameters": [_parameter(one, raw) for one in found],
         "remarks": [*remarks, *(remark for one in found for remark in one.remarks)],
+        "contract": contract_document(experiment, raw, prices, group=view.group),
     }
 
 
