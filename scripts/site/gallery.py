@@ -19,6 +19,7 @@ quantsim run NAME
 ```
 
 `--study NAME` gives it to any other command. `--set table.key=value` changes a key for one run.
+[What the bundled studies found](findings.md) has their results.
 """
 
 

@@ -1,0 +1,246 @@
+"""Runs all bundled studies on the bundled prices, and writes what they found to docs/findings.md.
+
+    python scripts/bundled_studies.py                 # all, ten minutes
+    python scripts/bundled_studies.py four_tokens     # prints one, and writes nothing
+
+A study is run by its driver, as ``quantsim run`` does. Its comment's first line is its question.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "findings.md"
+
+FOLDS: dict[str, dict[str, float]] = {
+    "walk_forward_momentum": {"train_days": 150, "validation_days": 45, "test_days": 60},
+}
+"""Studies for ``quantsim walk-forward``, with its options."""
+
+VERDICTS = {
+    "noise": "not distinguishable from noise",
+    "another": "not distinguishable from noise, other trials are",
+    "skill": "significant",
+    "contradicted": "contradicted out of sample",
+    "undecided": "no judgement possible",
+    "folds": "not distinguishable from constant weights",
+    "ahead": "ahead of constant weights",
+    "behind": "behind constant weights",
+}
+
+HEAD = """# What the bundled studies found
+
+Each [bundled study](studies.md) asks a question, and answers it on the bundled prices: half-hourly bars from October 2017 to
+October 2019. A study trains from April to December 2018, when prices fell, selects on the first quarter of 2019, and tests on
+the half year after it, when prices rose. `quantsim run NAME` repeats a study, and `quantsim validate` its judgement.
+`python scripts/bundled_studies.py` makes this page.
+
+{summary}
+
+A study without a significant result is no failure: on 182 days of test data the intervals are wide, and a small edge cannot be
+told from luck. `hodl` and constant weights are baselines of every study. The rule `index_market_cap` needs a series of market
+caps, which is not bundled, so it has no study.
+
+"""
+
+TABLE = """| study | return on test data | HODL | ahead of constant weights | judgement |
+|---|---|---|---|---|
+"""
+
+READING = """
+"Ahead of constant weights" compares the selected set with the same pool with constant weights and the study's own fee, at the
+end of the {days} days of test data (of all folds for a walk-forward), with the 90 % interval of a paired bootstrap. The studies
+share these days, so their results are not independent, and about one interval in ten misses the true value. The judgement is
+that of [`quantsim validate`](validation.md), which corrects for the number of trials of one study, but not for the number of
+studies. It is about these prices, and says nothing about other years. HODL holds what a pool starts with; `min_variance` starts
+at its first target, which explains its gain over equal weights.
+
+`constant_weights` and `batch_auctions` forecast nothing: their only parameter is the fee. If only arbitrageurs trade, a pool of
+constant weights loses less to them the higher its fee is, and HODL remains ahead on these test days. The pool that trades in
+batches is best with the lowest fee.
+"""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a study found; returns as fractions.
+
+    Attributes:
+        name: name of the study.
+        question: the question that it asks.
+        command: the command that repeats it.
+        test: return of the selected set on test data; None for walk-forward.
+        hodl: return of HODL on the same days; None for walk-forward.
+        ahead: difference to constant weights, and its interval; None without one.
+        days: number of days of test data.
+        verdict: key of VERDICTS.
+        text: the judgement.
+        parameters: those of the selected set, in human units, as text.
+    """
+
+    name: str
+    question: str
+    command: str
+    test: float | None
+    hodl: float | None
+    ahead: tuple[float, float, float] | None
+    days: int
+    verdict: str
+    text: str
+    parameters: Mapping[str, str]
+
+
+def question_of(name: str) -> str:
+    """Returns the first comment line of a study."""
+    first = (ROOT / "studies" / f"{name}.toml").read_text(encoding="utf-8").partition("\n")[0]
+    return first.removeprefix("# ")
+
+
+def run(name: str, store: Path) -> Finding:
+    """Runs a study in a store of its own."""
+    import quantsim
+    from quantsim.config.driver_choice import driver_of
+    from quantsim.report.hodl import hodl_returns
+    from quantsim.search_space import load_search_space
+
+    study, common = quantsim.Experiment.load(name), {"store": str(store), "progress": False}
+    if name in FOLDS:
+        return _walk_forward(name, quantsim.walk_forward(study, **common, **FOLDS[name]))
+    driver, _ = driver_of(name)
+    found = {"sgd": quantsim.train, "search": quantsim.search, "hybrid": quantsim.hybrid}[driver](study, **common)
+    validation = found.validate()
+    evidence = validation.evidence
+    ahead, days = None, 0
+    if evidence is not None:
+        split = evidence.intervals["test"]
+        excess, days = split.excess, split.n_days
+        ahead = tuple(math.expm1(days * value) for value in (excess.point, excess.lower, excess.upper))
+    ranges = {one.name: one for one in load_search_space(study).dimensions} if driver == "search" else {}
+    return Finding(
+        name=name,
+        question=question_of(name),
+        command=f"quantsim run {name}",
+        test=found.metrics["test"]["returns"],
+        hodl=hodl_returns(found.metrics)["test"],
+        ahead=ahead,
+        days=days,
+        verdict=validation.verdict,
+        text=validation.judgement.text,
+        parameters={
+            name: f"{_numbers(values)}{_at_end(values, ranges.get(name))}"
+            for name, values in found.human.items()
+            if name.rpartition(".")[2] != "initial_weights"
+        },
+    )
+
+
+def _walk_forward(name: str, found: Any) -> Finding:
+    from quantsim.metrics.sample import DAYS_PER_YEAR
+
+    options = " ".join(f"--{key.replace('_', '-')} {value:g}" for key, value in FOLDS[name].items())
+    excess = found.outcome.differences["constant_weights"].excess
+    days = int(found.outcome.out_of_sample.daily_log_returns.size)
+    years = days / DAYS_PER_YEAR  # the excess is a log a year
+    ahead = tuple(math.expm1(years * value) for value in (excess.point, excess.lower, excess.upper))
+    return Finding(
+        name=name,
+        question=question_of(name),
+        command=f"quantsim walk-forward --study {name} {options}",
+        test=float(found.frame["value"].iloc[-1] - 1.0),
+        hodl=float(found.frame["hodl"].iloc[-1] - 1.0),
+        ahead=ahead,
+        days=days,
+        verdict="folds" if excess.contains_zero else "ahead" if excess.point > 0.0 else "behind",
+        text=found.outcome.judgement,
+        parameters={},
+    )
+
+
+def page(findings: list[Finding]) -> str:
+    """Returns the page, in Markdown."""
+    rows = "".join(
+        f"| [`{one.name}`](#{one.name}) | {_percent(one.test)} | {_percent(one.hodl)} | {_ahead(one)} | "
+        f"{VERDICTS[one.verdict]} |\n"
+        for one in findings
+    )
+    days = max(one.days for one in findings if one.name not in FOLDS)
+    parts = [HEAD.format(summary=_summary(findings)), TABLE, rows, READING.format(days=days)]
+    return "".join([*parts, *map(_section, findings)])
+
+
+def _summary(findings: list[Finding]) -> str:
+    by_verdict: dict[str, list[str]] = {}
+    for one in findings:
+        by_verdict.setdefault(one.verdict, []).append(f"`{one.name}`")
+    counted = [f"{len(names)} {VERDICTS[verdict]} ({', '.join(names)})" for verdict, names in by_verdict.items()]
+    return f"Of {len(findings)} studies: {'; '.join(counted)}."
+
+
+def _section(one: Finding) -> str:
+    values = ", ".join(f"`{name}` {shown}" for name, shown in one.parameters.items())
+    selected = f"Selected: {values}.\n\n" if values else ""
+    return f"\n## `{one.name}`\n\n**{one.question}**\n\n{one.text}\n\n{selected}```sh\n{one.command}\n```\n"
+
+
+def _numbers(values: Any) -> str:
+    shown = [f"{value:.3g}" for value in values]
+    return shown[0] if len(set(shown)) == 1 else f"({', '.join(shown)})"
+
+
+def _at_end(values: Any, dimension: Any) -> str:
+    """Says if all values are within 1 % of an end of their range."""
+    if dimension is None:
+        return ""
+    for end in ("lower", "upper"):
+        limits = [draw.low if end == "lower" else draw.high for draw in dimension.draws]
+        if all(abs(value / limit - 1.0) < 0.01 for value, limit in zip(values, limits * len(values), strict=False)):
+            return f" (the {end} end of its range)"
+    return ""
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{100.0 * value:+.1f} %"
+
+
+def _ahead(one: Finding) -> str:
+    if one.ahead is None:
+        return "–"
+    point, low, high = map(_percent, one.ahead)
+    return f"{point} ({low} to {high})"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("names", nargs="*", help="studies to run; by default all, and the page is written")
+    names = parser.parse_args().names
+    import quantsim
+
+    quantsim.prepare_environment()
+    findings = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name in names or sorted(path.stem for path in (ROOT / "studies").glob("*.toml")):
+            begun, used = time.monotonic(), sum(os.times()[:2])
+            found = run(name, Path(folder) / f"{name}.db")
+            print(
+                f"{name}: {time.monotonic() - begun:.0f} s, {sum(os.times()[:2]) - used:.0f} s of processor time",
+                flush=True,
+            )
+            findings.append(found)
+    if names:
+        print(json.dumps([vars(one) for one in findings], indent=1, default=list))
+    else:
+        PAGE.write_text(page(findings), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
