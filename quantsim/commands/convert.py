@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from quantsim.commands.options import Json, Quiet, Settings, Verbose
-from quantsim.commands.session import print_json, say
+from quantsim.commands.session import print_json
 
 __all__ = ["convert"]
 
@@ -37,4 +37,5 @@ def convert(
     experiment = Experiment.from_translation(translation, tables)
     if as_json:
         print_json(study_json(translation, experiment))
-    say(study_file(translation, experiment).rstrip())
+        return
+    typer.echo(study_file(translation, experiment).rstrip())

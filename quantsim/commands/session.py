@@ -6,8 +6,10 @@ import contextlib
 import errno
 import json
 import logging
+import os
 import signal
 import sys
+import textwrap
 import threading
 import traceback
 import warnings
@@ -122,15 +124,16 @@ def _output(given: Mapping[str, Any]) -> Iterator[None]:
 
 
 def say(text: str = "", style: str = "") -> None:
-    """Prints one line of the result, without wrapping; nothing with --json."""
+    """Prints one line of the result, which a terminal shows in several if it is long; nothing with --json."""
     if JSON not in _given:
         _line(OUT, text, style)
 
 
 def show(renderable: RenderableType) -> None:
-    """Prints a table of the result, in a file or a pipe with its full width; nothing with --json."""
+    """Prints a table of the result; nothing with --json. In a file or a pipe, ``COLUMNS`` sets the width."""
     if JSON not in _given:
-        console = OUT if OUT.is_terminal else Console(**_PLAIN, width=max(OUT.width, _PIPED_WIDTH))
+        narrow = OUT.is_terminal or "COLUMNS" in os.environ
+        console = OUT if narrow else Console(**_PLAIN, width=max(OUT.width, _PIPED_WIDTH))
         console.print(renderable)
 
 
@@ -141,8 +144,8 @@ def print_json(values: Any) -> None:
 
 def hint(text: str) -> None:
     """Prints one line on what to do next; nothing with --json or --quiet."""
-    if QUIET not in _given:
-        say(text)
+    if QUIET not in _given and JSON not in _given:
+        OUT.print(Text(text), soft_wrap=True)  # in one line, to be copied
 
 
 def note(text: str) -> None:
@@ -223,7 +226,15 @@ def study_storage(storage: str | None, store: str) -> str:
 
 
 def _line(console: Console, text: str, style: str = "") -> None:
+    if console.is_terminal:
+        text = "\n".join(_wrapped(line, console.width) for line in text.split("\n"))
     console.print(Text(text, style=style), soft_wrap=True)
+
+
+def _wrapped(line: str, width: int) -> str:
+    """Breaks a line at spaces only, so that paths and keys stay whole."""
+    indent = " " * (len(line) - len(line.lstrip()))
+    return textwrap.fill(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def _show_error(error: Exception, text: str, *, verbose: bool) -> None:

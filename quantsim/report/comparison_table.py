@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rich import box
-from rich.console import Console, ConsoleOptions, Group
-from rich.measure import Measurement
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from quantsim.baseline import HODL, TITLES
 from quantsim.objective import is_cost, shown_value, unit_of
 from quantsim.report.comparison import SELECTED
+from quantsim.report.fitting import Fitting
 from quantsim.report.formats import certain_decimals, certain_text, cost_text, metric_text, unit_text
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ __all__ = [
 ]
 
 _NO_INTERVAL = "–"
-_WIDEST = 1000  # columns
 
 _SHOWN = {**TITLES, "study": "study"}  # short, as the heading of a column
 
@@ -40,21 +40,14 @@ _SHOWN = {**TITLES, "study": "study"}  # short, as the heading of a column
 def comparison_table(comparison: Comparison) -> Group:
     """Returns one table for each split: metrics in rows, the selected set and the baselines in columns.
 
-    The second line of a metric has its unit and, for each baseline, the difference: selected set minus baseline.
+    The second line of a metric has its unit and, for each baseline, the difference: selected set minus baseline. On a narrow
+    console, intervals have a line of their own.
     """
-    return Group(*(_Fitting(comparison, split) for split in comparison.splits), *comparison_legend(comparison))
-
-
-class _Fitting:
-    """A table that gives intervals a line of their own where the console is too narrow."""
-
-    def __init__(self, comparison: Comparison, split: SplitComparison) -> None:
-        self._of = (comparison, split)
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Table]:
-        table = split_table(*self._of)
-        needed = Measurement.get(console, options.update(width=_WIDEST), table).maximum
-        yield table if needed <= options.max_width else split_table(*self._of, narrow=True)
+    tables = (
+        Fitting(partial(split_table, comparison, split), partial(split_table, comparison, split, narrow=True))
+        for split in comparison.splits
+    )
+    return Group(*tables, *comparison_legend(comparison))
 
 
 def split_table(comparison: Comparison, split: SplitComparison, *, narrow: bool = False) -> Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -10,6 +11,7 @@ from rich.table import Table
 
 from quantsim.objective import unit_of
 from quantsim.report.canvas import INK, MUTED, STYLE, TOKENS, blank_figure
+from quantsim.report.fitting import Fitting
 from quantsim.report.formats import certain_text, unit_text
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ _IQR_OF_NORMAL = 1.349  # interquartile range of a standard normal distribution
 _SET, _CONSTANT = TOKENS[0], TOKENS[5]
 
 
-def robustness_table(found: Robustness, metric: str) -> Table:
+def robustness_table(found: Robustness, metric: str) -> Fitting:
     """Returns one row per split and kind of variations.
 
     The columns are the set without variations, percentiles of it, constant weights without variations, percentiles of the
@@ -35,17 +37,26 @@ def robustness_table(found: Robustness, metric: str) -> Table:
         found: the report.
         metric: the metric to show.
     """
+    return Fitting(partial(_table, found, metric), partial(_table, found, metric, narrow=True))
+
+
+def _table(found: Robustness, metric: str, *, narrow: bool = False) -> Table:
+    """Returns the table; if it is narrow, with the split above its rows."""
     unit = unit_of(metric)
     title = f"{metric} under variations ({unit_text(unit)})"
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for column in ("split", "variation"):
+    for column in ("variation",) if narrow else ("split", "variation"):
         table.add_column(column, no_wrap=True)
-    for column in ("set", "5 %", "25 %", "50 %", "75 %", "95 %", "constant weights", "ahead: 5 %", "95 %", "in"):
-        table.add_column(column, justify="right", min_width=len(column.split()[0]))
+    shares = ("5 %", "25 %", "50 %", "75 %", "95 %")
+    for column in ("set", *shares, "constant\nweights", "ahead:\n5 %", "95 %", "in"):
+        table.add_column(column, justify="right")
     for split in found.point:
         rows = [(kind, varied) for kind, varied in found.kinds.items() if split in varied.values]
+        if narrow:
+            table.add_row(split, style="bold")
         for number, (kind, varied) in enumerate(rows):
-            table.add_row("" if number else split, kind.replace("_", " "), *_cells(varied, split, metric, unit))
+            first = [] if narrow else ["" if number else split]
+            table.add_row(*first, kind.replace("_", " "), *_cells(varied, split, metric, unit))
         table.add_section()
     return table
 
@@ -54,7 +65,8 @@ def _cells(varied: Varied, split: str, metric: str, unit: str) -> list[str]:
     own, constant = varied.spread(split, metric), varied.constant_spread(split, metric)
     difference = varied.difference(split, metric)
     cells = [_text(value, own, unit) for value in (own.point, *own.percentiles.values())]
-    cells.append(_text(constant.point, constant, unit))
+    varies = constant.percentiles[5] < constant.percentiles[95]
+    cells.append(_text(constant.point, constant if varies else own, unit))
     cells += [_text(difference.percentiles[one], difference, unit, signed=True) for one in (5, 95)]
     return [*cells, f"{100 * varied.share_ahead(split, metric):.0f} %"]
 

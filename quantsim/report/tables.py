@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from quantsim.checkpoints.checkpoint import SPLITS
 from quantsim.objective import is_cost, superlative
 from quantsim.ranking import gain
+from quantsim.report.fitting import Fitting
 from quantsim.report.formats import certain_text, cost_text, number_text, unit_text
 
 if TYPE_CHECKING:
@@ -38,8 +41,10 @@ def parameters_table(
     human: Mapping[str, Sequence[float]],
     tokens: Sequence[str],
     title: str = "Parameters",
-) -> Table:
+) -> Fitting:
     """Returns one row per parameter and one column per token, in human units. Other labels have a row each.
+
+    On a console that is too narrow for all tokens, each of them has a row, too.
 
     Args:
         parameters: parameters to show.
@@ -47,6 +52,13 @@ def parameters_table(
         tokens: tokens of the pool, (n,).
         title: title of the table.
     """
+    layout = partial(_parameters_table, parameters, human, title)
+    return Fitting(partial(layout, tokens), partial(layout, ("value",)))
+
+
+def _parameters_table(
+    parameters: Sequence[Parameter], human: Mapping[str, Sequence[float]], title: str, tokens: Sequence[str]
+) -> Table:
     table = plain_table(title)
     table.add_column("parameter")
     for token in tokens:
@@ -66,7 +78,9 @@ def parameters_table(
     return table
 
 
-def gains_table(phases: Sequence[Phase], objective: str, unit: str, errors: Mapping[str, float] | None = None) -> Table:
+def gains_table(
+    phases: Sequence[Phase], objective: str, unit: str, errors: Mapping[str, float] | None = None
+) -> Fitting:
     """Returns one row per phase of a hybrid run, with its duration and gains.
 
     The first columns are the best train objective of all trials, which decides on further rounds. The others are values of
@@ -78,6 +92,19 @@ def gains_table(phases: Sequence[Phase], objective: str, unit: str, errors: Mapp
         unit: unit of the objective; empty if it has none.
         errors: split → standard error of the objective, which limits the digits.
     """
+    layout = partial(_gains_table, phases, objective, unit, errors)
+    return Fitting(layout, partial(layout, narrow=True))
+
+
+def _gains_table(
+    phases: Sequence[Phase],
+    objective: str,
+    unit: str,
+    errors: Mapping[str, float] | None = None,
+    *,
+    narrow: bool = False,
+) -> Table:
+    """Returns the table; if it is narrow, with gains below the values."""
     shown = f"{objective}, {unit_text(unit)}" if unit else objective
     table = plain_table(f"What each phase gained; {shown}")
     table.add_column("phase")
@@ -85,17 +112,19 @@ def gains_table(phases: Sequence[Phase], objective: str, unit: str, errors: Mapp
     table.add_column("s", justify="right")
     splits = [split for split in SPLITS if any(split in phase.objective for phase in phases)]
     for heading in (f"{superlative(objective)} train", *splits):
-        table.add_column(heading, justify="right")
-        table.add_column("gain", justify="right", style="dim")
+        table.add_column(f"{heading}\ngain" if narrow else heading, justify="right")
+        if not narrow:
+            table.add_column("gain", justify="right", style="dim")
     limits = [(errors or {}).get(split) for split in ("train", *splits)]
     before: list[float | None] = [None] * (1 + len(splits))
     for phase in phases:
         now = [phase.best, *(phase.objective.get(split) for split in splits)]
-        cells = []
+        cells: list[str | Text] = []
         for value, earlier, error in zip(now, before, limits, strict=True):
             gained = None if value is None or earlier is None else gain(value, earlier)
             shown = cost_text(value, unit) if is_cost(objective) else certain_text(value, error, unit)
-            cells += [shown, certain_text(gained, error, unit, signed=True)]
+            gain_text = certain_text(gained, error, unit, signed=True)
+            cells += [Text.assemble(shown, ("\n" + gain_text, "dim"))] if narrow else [shown, gain_text]
         seconds = "earlier" if phase.seconds is None else f"{phase.seconds:.1f}"
         table.add_row(f"{phase.round} {phase.kind}", f"{phase.evaluations:,}", seconds, *cells)
         before = now
@@ -113,7 +142,8 @@ def front_table(front: Sequence[tuple[int, Sequence[float]]], objectives: Sequen
     table = plain_table("Pareto front")
     table.add_column("trial", justify="right")
     for name in objectives:
-        table.add_column(f"{name.removeprefix('-')} (low)" if name.startswith("-") else name, justify="right")
+        shown = f"{name.removeprefix('-')} (low)" if name.startswith("-") else name
+        table.add_column(shown, justify="right", overflow="fold")
     for number, values in front:
         own = [-value if name.startswith("-") else value for name, value in zip(objectives, values, strict=True)]
         table.add_row(str(number), *map(number_text, own), style="bold" if number == balanced else "")
@@ -148,12 +178,17 @@ def space_table(space: SearchSpace, units: Mapping[str, str], title: str) -> Tab
     return table
 
 
-def coverage_table(covered: Sequence[Coverage], title: str) -> Table:
-    """Returns one row per token of a price source."""
+def coverage_table(covered: Sequence[Coverage], title: str) -> Fitting:
+    """Returns one row per token of a price source. A narrow console shows times below dates."""
+    layout = partial(_coverage_table, covered, title)
+    return Fitting(layout, partial(layout, between="\n"))
+
+
+def _coverage_table(covered: Sequence[Coverage], title: str, *, between: str = " ") -> Table:
     table = plain_table(title)
     table.add_column("token")
-    table.add_column("first (UTC)", min_width=10)  # a date; narrow consoles show the time below it
-    table.add_column("last (UTC)", min_width=10)
+    table.add_column("first (UTC)".replace(" ", between))
+    table.add_column("last (UTC)".replace(" ", between))
     table.add_column("bar, min", justify="right")
     for name in ("bars", "gaps", "missing", "longest"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -161,8 +196,8 @@ def coverage_table(covered: Sequence[Coverage], title: str) -> Table:
         lengths = [gap.n_bars for gap in token.gaps]
         table.add_row(
             token.token,
-            stamp_text(token.first),
-            stamp_text(token.last),
+            stamp_text(token.first).replace(" ", between),
+            stamp_text(token.last).replace(" ", between),
             f"{token.bar_minutes}",
             f"{token.n_bars:,}",
             f"{len(lengths)}",
@@ -187,7 +222,9 @@ def gaps_table(gaps: Sequence[Gap], title: str = "Gaps") -> Table:
 
 def plain_table(title: str) -> Table:
     """Returns an empty table in the style of all tables."""
-    return Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    return Table(
+        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False
+    )
 
 
 def stamp_text(time: object) -> str:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Iterator
 
 import pytest
 from every_command import EXIT_CODES, EveryCommand, command_names, every_command
+from rich.console import Console
 from typer.testing import Result
 
+from quantsim.commands import session
+
+PLAIN = {"color_system": None, "highlight": False, "markup": False, "emoji": False}
 COMMANDS = tuple(command_names())
 
 
@@ -70,3 +75,18 @@ def test_the_json_of_a_run_has_the_result(every: EveryCommand, as_json: dict[str
     simulated = json.loads(every.call("simulate", "--from", picked["key"], "--json").stdout)
     assert simulated["values"]["test"] == picked["values"]["test"]
     assert simulated["values"]["test"].items() >= picked["metrics"]["test"].items()
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in COMMANDS if name not in ("export", "convert")]
+)  # which print documents
+def test_a_terminal_of_80_columns_holds_what_is_shown(
+    every: EveryCommand, as_json: dict[str, Result], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = io.StringIO()
+    monkeypatch.setattr(session, "OUT", Console(**PLAIN, width=80, force_terminal=True, file=shown))
+    assert every.call(name).exit_code == EXIT_CODES.get(name, 0)
+    lines = [line for line in shown.getvalue().splitlines() if not line.startswith("Next: ")]  # to be copied
+    assert lines
+    assert [line for line in lines if len(line) > 80 and " " in line.strip()] == []
+    assert [line for line in lines if "…" in line] == []  # a cell that was cut
