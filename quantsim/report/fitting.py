@@ -14,13 +14,18 @@ _WIDEST = 1000  # columns
 
 
 class Fitting:
-    """A table in its wide layout where that fits the console without breaking lines, else in its narrow one."""
+    """A table in its wide layout where that fits the console without breaking lines, else in its narrow one.
+
+    Attributes:
+        wide: makes the wide layout.
+        narrow: makes the narrow one.
+    """
 
     def __init__(self, wide: Callable[[], Table], narrow: Callable[[], Table]) -> None:
-        self._wide, self._narrow = wide, narrow
+        self.wide, self.narrow = wide, narrow
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Table]:
         """Yields the layout for the console."""
-        table = self._wide()
+        table = self.wide()
         needed = Measurement.get(console, options.update(width=_WIDEST), table).maximum
-        yield table if needed <= options.max_width else self._narrow()
+        yield table if needed <= options.max_width else self.narrow()

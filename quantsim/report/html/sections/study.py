@@ -21,7 +21,7 @@ def study(content: Content) -> Section:
     """Returns the section."""
     experiment = content.experiment
     human = {name: tuple(row.tolist()) for name, row in experiment.human_parameters(content.simulation.params).items()}
-    parameters = Table.of(parameters_table(experiment.active_parameters, human, experiment.tokens))
+    parameters = Table.of(parameters_table(experiment.active_parameters, human, experiment.tokens).wide())
     rows = tuple((Cell(name), Cell(text)) for name, text in _facts(content))
     text = redact(toml_text(experiment.model_dump(mode="json", exclude_defaults=True)))
     blocks = (
