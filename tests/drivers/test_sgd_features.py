@@ -230,13 +230,15 @@ def test_reports_are_a_log_set_by_set(whole: Whole) -> None:
     assert (rates[0], rates[-1]) == (0.2, 0.1), "the plateau fired where the objective stood still"
 
 
-def test_the_documented_way_to_read_the_log(
+def test_the_documented_ways_to_read_the_log_and_the_curves(
     whole: Whole, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     page = Path(__file__).parents[2] / "docs" / "training.md"
-    example, _ = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    log, curves, _ = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
     monkeypatch.chdir(whole.folder)
-    exec(compile(example, str(page), "exec"), {})  # noqa: S102 - our own document
+    for example in (log, curves):
+        exec(compile(example, str(page), "exec"), {})  # noqa: S102 - our own document
+    assert (whole.folder / "training.png").read_bytes().startswith(b"\x89PNG")
     last = whole.progress[-1]
     assert f"experiment {STEPS} {last.best} [0, 0, 1]" in capsys.readouterr().out.splitlines()
 
