@@ -11,11 +11,16 @@ Users' files can import JAX directly.
 
 from __future__ import annotations
 
+import functools
 import importlib
+from collections.abc import Callable
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-__all__ = ["Array", "jax", "jnp"]
+__all__ = ["Array", "custom_vjp", "jax", "jnp"]
+
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class _Lazy(ModuleType):
@@ -32,3 +37,24 @@ if TYPE_CHECKING:
 else:
     jax, jnp = _Lazy("jax"), _Lazy("jax.numpy")
     Array = Any  # in aliases of types; annotations are not evaluated
+
+
+def custom_vjp(
+    function: Function,
+    forward: Callable[..., Any],
+    backward: Callable[..., Any],
+    nondiff_argnums: tuple[int, ...] = (),
+) -> Function:
+    """Returns a function with a gradient of its own, as ``jax.custom_vjp`` and ``defvjp`` make it, on its first call."""
+
+    @functools.cache
+    def differentiable() -> Callable[..., Any]:
+        made = jax.custom_vjp(function, nondiff_argnums=nondiff_argnums)
+        made.defvjp(forward, backward)
+        return made
+
+    @functools.wraps(function)
+    def call(*arguments: Any) -> Any:
+        return differentiable()(*arguments)
+
+    return call  # type: ignore[return-value]

@@ -94,7 +94,7 @@ def sgd(
     extra = [] if steps is None else [f"sgd.steps={steps}"]
     options = StudyOptions(study, (*(settings or ()), *extra), run, tuple(rule_files or ()))
     named = start if from_study is None else of_search(options, from_study, top or DEFAULT_TOP)
-    with beginning(options, DEFAULT_STUDY, store, named) as (results, experiment, prices, starts):
+    with beginning(options, DEFAULT_STUDY, store, named, gradients=True) as (results, experiment, prices, starts):
         given = {"start": starts, "resume": not fresh, "tensorboard": tensorboard, "mlflow": mlflow}
         trained = _train(experiment, prices, results, given, quiet)
         done, found = trained.run, trained.best

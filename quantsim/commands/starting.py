@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from quantsim.config import Experiment
     from quantsim.prices import Prices
 
-__all__ = ["StudyOptions", "beginning", "note_other_prices", "of_search"]
+__all__ = ["StudyOptions", "beginning", "compile_ahead", "note_other_prices", "of_search"]
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,8 @@ def beginning(
     named: Sequence[str] | FindStarts | None,
     check: Callable[[Experiment], None] = lambda _: None,
     doing: str = "Starting from",
+    *,
+    gradients: bool = False,
 ) -> Iterator[tuple[CheckpointStore, Experiment, Prices, tuple[Start, ...]]]:
     """Opens the inputs of a new run: store, study, prices, and stored sets to start from.
 
@@ -78,11 +80,13 @@ def beginning(
         named: keys and methods of ``--from``, or a function that finds the starts.
         check: check of the study, before its prices are read.
         doing: first words of the note on each start.
+        gradients: whether the run takes gradients.
     """
     from quantsim.checkpoints.finding import starts_from
 
     if not named:
         experiment = options.own(default, "--from")
+        compile_ahead(experiment, gradients=gradients)
         check(experiment)
         prices = experiment.load_prices()
         with open_store(store) as results:
@@ -91,6 +95,7 @@ def beginning(
     with open_existing_store(store) as results:
         starts = named(results) if callable(named) else starts_from(results, named, **options.stored())
         experiment = starts[0].experiment
+        compile_ahead(experiment, gradients=gradients)
         check(experiment)
         prices = experiment.load_prices()
         told: set[str] = set()
@@ -101,6 +106,14 @@ def beginning(
                     note(f"Note: unlike the run of the start, this one has {line}.")
                 told.add(line)
         yield results, experiment, prices, starts
+
+
+def compile_ahead(experiment: Experiment, *, gradients: bool = False) -> None:
+    """Compiles the kernels that a study needs in another process, while this one reads prices and imports JAX."""
+    from quantsim import kernels
+    from quantsim.config.pools import kernels_of
+
+    kernels.compile_ahead(kernels_of(experiment.pools, gradients=gradients))
 
 
 def note_other_prices(runs: Sequence[str]) -> None:

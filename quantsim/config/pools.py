@@ -12,6 +12,7 @@ from quantsim.config.pool_tables import PoolTable, Subsidiary
 from quantsim.config.sections import Series
 from quantsim.errors import ConfigError, nearest
 from quantsim.fee_rules import get_fee_rule
+from quantsim.kernels import Kernel
 from quantsim.parameters import Parameter, bind, common
 from quantsim.parameters.parameter import in_group
 from quantsim.pools.base import ALL_COSTS, Pool
@@ -19,7 +20,7 @@ from quantsim.pools.registry import get_pool
 from quantsim.pools.settings import Fees, PoolView, Update
 from quantsim.rules import Output
 
-__all__ = ["FEE_GROUP", "check_groups", "check_pool", "pool_of", "pool_parameters", "pool_views"]
+__all__ = ["FEE_GROUP", "check_groups", "check_pool", "kernels_of", "pool_of", "pool_parameters", "pool_views"]
 
 FEE_GROUP = "fee"
 """The group of a fee rule's parameters, inside the group of its pool."""
@@ -84,6 +85,16 @@ def pool_parameters(view: PoolView) -> tuple[Parameter, ...]:
 def pool_of(view: PoolView) -> Pool:
     """The mechanism of a pool."""
     return get_pool(cast(PoolTable, view.pool).mechanism)
+
+
+def kernels_of(pools: Sequence[PoolView], *, gradients: bool) -> tuple[Kernel, ...]:
+    """Returns the kernels that pools need: of the pass over the bars, and with ``gradients`` of its adjoint."""
+    found: list[Kernel] = []
+    for view in pools:
+        pool = pool_of(view)
+        if pool.kernels is not None and (pool.is_sequential or view.fees.any or view.tunes_fee):
+            found += pool.kernels(len(view.tokens))[: None if gradients else 1]
+    return tuple(dict.fromkeys(found))
 
 
 def check_groups(pools: Sequence[PoolView]) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
-
-from quantsim.lazy_jax import Array, jax, jnp
+from quantsim.lazy_jax import Array, custom_vjp, jax, jnp
 from quantsim.scan_mode import ScanMode
 
 __all__ = ["linear_recurrence"]
@@ -26,14 +23,7 @@ def linear_recurrence(decay: Array, inputs: Array, initial: Array, mode: ScanMod
     Returns:
         (K, n), the state after each input.
     """
-    return _recurrence()(decay, inputs, initial, mode)
-
-
-@functools.cache
-def _recurrence() -> Callable[[Array, Array, Array, ScanMode], Array]:
-    recurrence = jax.custom_vjp(_states, nondiff_argnums=(3,))
-    recurrence.defvjp(_forward, _backward)
-    return recurrence
+    return _recurrence(decay, inputs, initial, mode)
 
 
 def _states(decay: Array, inputs: Array, initial: Array, mode: ScanMode) -> Array:
@@ -63,7 +53,7 @@ def _associative(decay: Array, inputs: Array, initial: Array, *, reverse: bool) 
 
 
 def _forward(decay: Array, inputs: Array, initial: Array, mode: ScanMode) -> tuple[Array, tuple[Array, Array, Array]]:
-    states = _recurrence()(decay, inputs, initial, mode)
+    states = _recurrence(decay, inputs, initial, mode)
     return states, (decay, states, initial)
 
 
@@ -72,3 +62,6 @@ def _backward(mode: ScanMode, residual: tuple[Array, Array, Array], cotangent: A
     adjoint = _scan(decay, cotangent, jnp.zeros_like(initial), mode, reverse=True)
     before = jnp.concatenate([initial[None], states[:-1]])
     return jnp.sum(adjoint * before, axis=0), adjoint, decay * adjoint[0]
+
+
+_recurrence = custom_vjp(_states, _forward, _backward, nondiff_argnums=(3,))

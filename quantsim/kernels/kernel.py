@@ -2,36 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import hashlib
-import importlib
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from quantsim.environment import kernel_cache
-from quantsim.lazy_jax import jax
+from quantsim.lazy_jax import Array, jax
 from quantsim.threads import thread_count
 
-if TYPE_CHECKING:
-    from jax import Array
-
-__all__ = ["MOST_KERNELS", "Kernel", "are_available"]
+__all__ = ["MOST_KERNELS", "Kernel", "are_available", "compile_ahead"]
 
 logger = logging.getLogger(__name__)
 
 MOST_KERNELS = 16
 
 _TARGET = "quantsim_kernel"
+_HANDLER, _HELPER = ("quantsim.kernels.lanes", "handle"), ("quantsim.kernels.lanes", "help_out")
 _numbers: set[int] = set()
 _compiling = threading.RLock()
-_kept: dict[int, Any] = {}  # compiled functions, whose addresses XLA has
+_ready: set[int] = set()
 
 
 @dataclass(frozen=True)
@@ -40,7 +32,7 @@ class Kernel:
 
     Attributes:
         number: number in compiled programs, unique and less than :data:`MOST_KERNELS`.
-        module: module with the function, which imports numba; imported with the first call.
+        module: module with the function, which imports numba; imported to compile it.
         function: name of the function. It takes the address of its operands, see :mod:`quantsim.kernels.operands`, writes the
             results and returns 0. It must not raise, and only read arguments.
         rank: number of axes of its first result, for one lane.
@@ -65,14 +57,28 @@ class Kernel:
 
     def _compile(self) -> None:
         with _compiling:
-            if self.number in _kept:
+            if self.number in _ready:
                 return
-            from quantsim.kernels import lanes
+            from quantsim.kernels import table
+            from quantsim.kernels.machine_code import address_of
 
             _register()
-            function = getattr(importlib.import_module(self.module), self.function)
-            lanes.set_entry(lanes.RANKS + self.number, self.rank)
-            lanes.set_entry(lanes.KERNELS + self.number, _compiled(function, self.number))
+            table.set_entry(table.RANKS + self.number, self.rank)
+            table.set_entry(table.KERNELS + self.number, address_of((self.module, self.function)))
+            _ready.add(self.number)
+
+
+def compile_ahead(kernels: Iterable[Kernel]) -> None:
+    """Starts a process that compiles the kernels that the user's cache does not have, and returns at once.
+
+    The first call of a kernel waits for it.
+    """
+    functions = [(kernel.module, kernel.function) for kernel in kernels]
+    if not functions:
+        return
+    from quantsim.kernels import machine_code
+
+    machine_code.compile_ahead([_HELPER, _HANDLER, *functions])
 
 
 @functools.cache
@@ -92,55 +98,17 @@ def are_available() -> bool:
     return True
 
 
-_HANDLER, _HELPER = -1, -2
-
-
 @functools.cache
 def _register() -> None:
     """Registers the handler of all kernels with XLA."""
     import ctypes
 
-    from quantsim.kernels import lanes
+    from quantsim.kernels import table
+    from quantsim.kernels.machine_code import address_of
 
-    lanes.set_entry(lanes.THREADS, thread_count())
-    lanes.set_entry(lanes.HELPER, _compiled(lanes.help_out, _HELPER))
+    table.set_entry(table.THREADS, thread_count())
+    table.set_entry(table.HELPER, address_of(_HELPER))
     capsule = ctypes.pythonapi.PyCapsule_New
     capsule.restype, capsule.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
-    handler = capsule(_compiled(lanes.handle, _HANDLER), None, None)
+    handler = capsule(address_of(_HANDLER), None, None)
     jax.ffi.register_ffi_target(_TARGET, handler, platform="cpu", api_version=1)
-
-
-def _compiled(function: Any, number: int) -> int:
-    """Compiles a function from a word to a word, or loads it; returns its address."""
-    import numba
-
-    from quantsim.kernels.lanes import SIGNATURE
-
-    with _cache_folder():
-        try:
-            made = numba.cfunc(SIGNATURE, cache=True, error_model="numpy")(function)
-        except (OSError, RuntimeError):  # no folder to write to
-            made = numba.cfunc(SIGNATURE, error_model="numpy")(function)
-    _kept[number] = made
-    return int(made.address or 0)
-
-
-@contextlib.contextmanager
-def _cache_folder() -> Iterator[None]:
-    """Lets numba keep compiled functions in a folder for exactly this code: it does not look at what a function calls."""
-    import numba
-
-    config: Any = numba.config
-    before, config.CACHE_DIR = config.CACHE_DIR, str(kernel_cache() / _fingerprint())
-    try:
-        yield
-    finally:
-        config.CACHE_DIR = before
-
-
-@functools.cache
-def _fingerprint() -> str:
-    """Returns a hash of all code of this package's kernels."""
-    root = Path(__file__).parents[1]
-    files = [*sorted(root.glob("kernels/*.py")), *sorted(root.rglob("*_lanes.py"))]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]

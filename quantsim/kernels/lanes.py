@@ -4,18 +4,12 @@ A lane is one index of the leading axes of a call, those that ``vmap`` has added
 a counter, and so does every thread of the pool that is free. The caller waits only for lanes that a running thread has taken,
 never for a task to begin, so calls cannot block one another, however many there are and however busy the pool is. A task that
 begins late finds no lane left; the last one to leave frees the memory of the call.
-
-Compiled code finds what differs from process to process, addresses and the number of threads, in a table at a named symbol, so
-that it can be stored and used by other processes.
 """
 
 from __future__ import annotations
 
-import ctypes
-import sys
 from typing import Any
 
-import llvmlite.binding
 from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
@@ -24,37 +18,9 @@ from quantsim.kernels import call_frame as xla
 from quantsim.kernels.addresses import set_word, word
 from quantsim.kernels.call_frame import call
 from quantsim.kernels.kernel import MOST_KERNELS
+from quantsim.kernels.table import ALLOCATE, FREE, HELPER, KERNELS, RANKS, SIZE, SYMBOL, THREADS, YIELD
 
-__all__ = ["SIGNATURE", "handle", "help_out", "set_entry"]
-
-SIGNATURE = types.int64(types.int64)
-"""The type of all C functions of this package: a word from a word."""
-
-_SYMBOL = "quantsim_kernel_table"
-_ALLOCATE, _FREE, _YIELD, THREADS, HELPER, KERNELS = range(6)
-RANKS = KERNELS + MOST_KERNELS
-_SIZE = RANKS + MOST_KERNELS
-
-
-def _system_functions() -> tuple[int, int, int]:
-    """Returns the addresses of C functions that allocate memory, free it, and let other threads run."""
-    if sys.platform == "win32":
-        c, yields = ctypes.CDLL("msvcrt"), ctypes.WinDLL("kernel32").SwitchToThread
-    else:
-        c = ctypes.CDLL(None)
-        yields = c.sched_yield
-    found = (ctypes.cast(function, ctypes.c_void_p).value for function in (c.malloc, c.free, yields))
-    allocate, free, leave = (address or 0 for address in found)
-    return allocate, free, leave
-
-
-_table = (ctypes.c_int64 * _SIZE)(*_system_functions())
-llvmlite.binding.add_symbol(_SYMBOL, ctypes.addressof(_table))
-
-
-def set_entry(position: int, value: int) -> None:
-    """Sets an entry of the table: ``THREADS``, ``HELPER``, or that of a kernel after ``KERNELS`` or ``RANKS``."""
-    _table[position] = value
+__all__ = ["handle", "help_out"]
 
 
 @intrinsic
@@ -63,7 +29,7 @@ def _entry(_: Any, position: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         module = builder.module
-        table = module.globals.get(_SYMBOL) or ir.GlobalVariable(module, ir.ArrayType(ir.IntType(64), _SIZE), _SYMBOL)
+        table = module.globals.get(SYMBOL) or ir.GlobalVariable(module, ir.ArrayType(ir.IntType(64), SIZE), SYMBOL)
         return builder.load(builder.gep(table, [ir.IntType(64)(0), values[0]]))
 
     return types.int64(types.int64), generate
@@ -123,7 +89,7 @@ def _take_lanes(memory: int) -> None:
 @njit(inline="always", error_model="numpy")
 def _leave(memory: int) -> None:
     if _add(memory + 8 * _USERS, -1) == 1:
-        call(_entry(_FREE), memory)
+        call(_entry(FREE), memory)
 
 
 def help_out(memory: int) -> int:
@@ -149,7 +115,7 @@ def handle(frame: int) -> int:
     for axis in range(n_leading):
         n_lanes *= word(full, axis)
     n_threads = max(1, min(_entry(THREADS), n_lanes))
-    memory = call(_entry(_ALLOCATE), 8 * (_HEADER + 3 * n_operands + 2 * n_operands * n_threads))
+    memory = call(_entry(ALLOCATE), 8 * (_HEADER + 3 * n_operands + 2 * n_operands * n_threads))
     if memory == 0:
         return xla.error(frame, "quantsim: there is no memory left for a kernel")
     for position, value in (
@@ -181,6 +147,6 @@ def handle(frame: int) -> int:
     _add(memory + 8 * _USERS, 1)
     call(_entry(HELPER), memory)  # not its code again, which would take longer to compile
     while _add(memory + 8 * _DONE, 0) < n_lanes:
-        call(_entry(_YIELD), 0)
+        call(_entry(YIELD), 0)
     _leave(memory)
     return 0

@@ -21,6 +21,7 @@ from quantsim.rules import Observed, RuleSettings
 from quantsim.scan_mode import ScanMode
 
 if TYPE_CHECKING:
+    from quantsim.kernels import Kernel
     from quantsim.pools.weighted.exogenous_swaps import Fills
 
 __all__ = [
@@ -339,7 +340,8 @@ class Pool:
         charges: keys of ``[fees]`` that it supports; a study that sets another one is invalid.
         n_tokens: number of tokens that it needs; None for any.
         takes_swaps: whether it executes exogenous swaps.
-        has_kernel: whether path ``FEES`` without exogenous swaps runs as a compiled kernel with ``scan_mode = "kernel"``.
+        kernels: ``number of tokens → kernels``: what runs path ``FEES`` without exogenous swaps with ``scan_mode = "kernel"``,
+            the kernel of the pass and that of its adjoint; None for a pool without kernels.
         is_sequential: whether it takes path ``FEES`` without costs, too, so that it needs its kernel in any case.
         follows_schedule: whether parameters may change while it runs: ``run`` takes from ``window.schedule`` all that it
             reads of the parameters, except what only matters at the first bar.
@@ -361,9 +363,14 @@ class Pool:
     charges: tuple[str, ...] = ()
     n_tokens: int | None = None
     takes_swaps: bool = False
-    has_kernel: bool = False
+    kernels: Callable[[int], tuple[Kernel, ...]] | None = None
     is_sequential: bool = False
     follows_schedule: bool = False
     export_remark: str | None = (
         "quantsim does not know the format of this pool's contract: parameters are listed as they are"
     )
+
+    @property
+    def has_kernel(self) -> bool:
+        """Whether path ``FEES`` without exogenous swaps can run as a compiled kernel."""
+        return self.kernels is not None

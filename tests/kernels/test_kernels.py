@@ -13,7 +13,7 @@ import pytest
 
 from quantsim import scan_mode
 from quantsim.environment import kernel_cache
-from quantsim.kernels import MOST_KERNELS, Kernel, are_available, kernel, lanes
+from quantsim.kernels import MOST_KERNELS, Kernel, are_available, kernel, table
 from quantsim.pools.market import FeeRates
 from quantsim.pools.weighted.fee_kernels import kernel_pass
 from quantsim.threads import thread_count
@@ -66,8 +66,8 @@ def test_a_loop_inside_a_program_calls_it_again_and_again() -> None:
 def set_threads() -> Any:
     """A function that sets the number of threads."""
     assert are_available()
-    yield lambda number: lanes.set_entry(lanes.THREADS, number)
-    lanes.set_entry(lanes.THREADS, thread_count())
+    yield lambda number: table.set_entry(table.THREADS, number)
+    table.set_entry(table.THREADS, thread_count())
 
 
 @pytest.mark.parametrize("n_threads", [1, 2, 16])
@@ -123,7 +123,7 @@ def test_a_number_names_one_kernel() -> None:
 
 def test_compiled_code_is_kept_for_the_next_process() -> None:
     ONE(*(array[0] for array in inputs(1)[:2]), inputs(1)[2][0, 0])
-    assert any(kernel_cache().rglob("*.nbi"))
+    assert any(kernel_cache().rglob("*.o"))
 
 
 def test_where_xla_refuses_the_handler_loops_take_over(

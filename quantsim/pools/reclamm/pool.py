@@ -15,6 +15,7 @@ from quantsim.parameters import Parameter
 from quantsim.pools.base import ALL_COSTS, Params, Path, Pool, PoolSetup, ReserveRun, Run, Window
 from quantsim.pools.market import FeeRates, Market, at_bars
 from quantsim.pools.reclamm import parameters as own
+from quantsim.pools.reclamm.range_kernel import kernel_balances, range_kernels
 from quantsim.pools.reclamm.range_scan import Shifting, centeredness, scanned_balances
 from quantsim.pools.reclamm.start import arc_speed, centred_balances, scaled_balances
 from quantsim.pools.settings import PoolSettings, PoolView
@@ -112,8 +113,6 @@ def run(setup: PoolSetup[Range], params: Params, market: Market, rates: FeeRates
     rates, shifting = at_bars(rates, visited), setup.own.shifting
     arguments = balances, prices[visited], _shifts(setup, params, window, balances), _costs(rates), shifting
     if setup.scan_mode == "kernel":
-        from quantsim.pools.reclamm.range_kernel import kernel_balances  # which needs JAX when it is imported
-
         path, volume = kernel_balances(*arguments)
     else:
         path, volume = scanned_balances(*arguments)
@@ -227,7 +226,7 @@ POOL = Pool(
     fixed_curve={"parameters": {own.centeredness_margin.human_name: 0.0}},
     charges=ALL_COSTS,
     n_tokens=2,
-    has_kernel=True,
+    kernels=range_kernels,
     is_sequential=True,
     follows_schedule=True,
 )

@@ -5,22 +5,21 @@ It does what :mod:`quantsim.pools.reclamm.range_scan` does with a loop of XLA, w
 
 from __future__ import annotations
 
-import functools
-
-import jax
-import jax.numpy as jnp
-from jax import Array
-
 from quantsim.kernels import Kernel
+from quantsim.lazy_jax import Array, custom_vjp, jax, jnp
 from quantsim.pools.reclamm.range_scan import Shifting
 
-__all__ = ["kernel_balances"]
+__all__ = ["kernel_balances", "range_kernels"]
 
 _MODULE = "quantsim.pools.reclamm.range_lanes"
 _FORWARD, _ADJOINT = Kernel(4, _MODULE, "forward", 2), Kernel(5, _MODULE, "adjoint", 1)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(4,))
+def range_kernels(n_tokens: int) -> tuple[Kernel, Kernel]:
+    """Returns the kernels of the recursion and of its adjoint."""
+    return _FORWARD, _ADJOINT
+
+
 def kernel_balances(
     initial: Array, prices: Array, shifts: Array, costs: Array, shifting: Shifting
 ) -> tuple[Array, Array]:
@@ -28,6 +27,10 @@ def kernel_balances(
 
     Arguments as for :func:`quantsim.pools.reclamm.range_scan.scanned_balances`.
     """
+    return _balances(initial, prices, shifts, costs, shifting)
+
+
+def _run(initial: Array, prices: Array, shifts: Array, costs: Array, shifting: Shifting) -> tuple[Array, Array]:
     path = jax.ShapeDtypeStruct((prices.shape[0], 4), prices.dtype)  # type: ignore[no-untyped-call]
     balances, volume = _FORWARD([path, _like(prices[:, 0])], initial, prices, shifts, costs, _options(shifting))
     return balances, volume
@@ -47,7 +50,7 @@ _Residual = tuple[Array, Array, Array, Array, Array, Array]
 def _forward(
     initial: Array, prices: Array, shifts: Array, costs: Array, shifting: Shifting
 ) -> tuple[tuple[Array, Array], _Residual]:
-    found = kernel_balances(initial, prices, shifts, costs, shifting)
+    found = _balances(initial, prices, shifts, costs, shifting)
     return found, (initial, prices, shifts, costs, *found)
 
 
@@ -62,4 +65,4 @@ def _backward(
     return of_initial, of_prices, of_shifts, of_costs
 
 
-kernel_balances.defvjp(_forward, _backward)
+_balances = custom_vjp(_run, _forward, _backward, nondiff_argnums=(4,))

@@ -6,19 +6,21 @@ where kernels are not available.
 
 from __future__ import annotations
 
-import jax
-import jax.numpy as jnp
-from jax import Array
-
 from quantsim.kernels import Kernel
+from quantsim.lazy_jax import Array, custom_vjp, jax, jnp
 from quantsim.pools.market import FeeRates
 from quantsim.pools.weighted.arbitrage import band, kept_fee, pool_gain
 
-__all__ = ["kernel_pass"]
+__all__ = ["fee_kernels", "kernel_pass"]
 
 _MODULE = "quantsim.pools.weighted.{}_lanes"
 _TWO_TOKENS = Kernel(0, _MODULE.format("two_token"), "forward", 2), Kernel(1, _MODULE.format("two_token"), "adjoint", 1)
 _ANY_TOKENS = Kernel(2, _MODULE.format("any_token"), "forward", 2), Kernel(3, _MODULE.format("any_token"), "adjoint", 1)
+
+
+def fee_kernels(n_tokens: int) -> tuple[Kernel, Kernel]:
+    """Returns the kernels of the pass and of its adjoint."""
+    return _TWO_TOKENS if n_tokens == 2 else _ANY_TOKENS
 
 
 def kernel_pass(initial: Array, log_prices: Array, weights: Array, rates: FeeRates) -> tuple[Array, Array]:
@@ -41,16 +43,11 @@ def kernel_pass(initial: Array, log_prices: Array, weights: Array, rates: FeeRat
     return _pass(initial, log_prices, weights, jnp.stack(jnp.broadcast_arrays(*map(jnp.atleast_1d, columns)), axis=-1))
 
 
-@jax.custom_vjp
-def _pass(initial: Array, log_prices: Array, weights: Array, costs: Array) -> tuple[Array, Array]:
-    forward, _ = _kernels(initial)
+def _run(initial: Array, log_prices: Array, weights: Array, costs: Array) -> tuple[Array, Array]:
+    forward, _ = fee_kernels(initial.shape[0])
     results = [*map(_like, (log_prices, log_prices[:, 0])), *_scratch(log_prices, 2)]
     path, volume, *_ = forward(results, initial, log_prices, weights, _logs(weights), costs)
     return path, volume
-
-
-def _kernels(initial: Array) -> tuple[Kernel, Kernel]:
-    return _TWO_TOKENS if initial.shape[0] == 2 else _ANY_TOKENS
 
 
 def _like(array: Array) -> jax.ShapeDtypeStruct:
@@ -78,7 +75,7 @@ def _forward(initial: Array, log_prices: Array, weights: Array, costs: Array) ->
 
 def _backward(residual: _Residual, cotangents: tuple[Array, Array]) -> tuple[Array, Array, Array, Array]:
     log_prices, weights, costs, path = residual
-    _, adjoint = _kernels(log_prices[0])
+    _, adjoint = fee_kernels(log_prices.shape[1])
     results = [*map(_like, (path[0], log_prices, weights, costs)), *_scratch(log_prices, 5)]
     of_initial, of_prices, of_weights, of_costs, *_ = adjoint(
         results, log_prices, weights, _logs(weights), costs, path, *cotangents
@@ -86,4 +83,4 @@ def _backward(residual: _Residual, cotangents: tuple[Array, Array]) -> tuple[Arr
     return of_initial, of_prices, of_weights, of_costs
 
 
-_pass.defvjp(_forward, _backward)
+_pass = custom_vjp(_run, _forward, _backward)

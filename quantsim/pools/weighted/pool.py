@@ -13,6 +13,7 @@ from quantsim.lazy_jax import Array, jnp
 from quantsim.objective import Period
 from quantsim.pools.base import ALL_COSTS, Params, Path, Pool, PoolSetup, ReserveRun, Run, Window
 from quantsim.pools.market import FeeRates, Market
+from quantsim.pools.weighted.fee_kernels import fee_kernels
 from quantsim.pools.weighted.interpolation import bar_weights
 from quantsim.pools.weighted.steering import (
     SteeredSettings,
@@ -184,7 +185,7 @@ POOL = Pool(
     fixed_curve={"pool": {"rule": "balancer"}},
     charges=ALL_COSTS,
     takes_swaps=True,
-    has_kernel=True,
+    kernels=fee_kernels,
     follows_schedule=True,
     export_remark=None,
 )

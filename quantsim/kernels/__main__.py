@@ -1,0 +1,12 @@
+"""Compiles functions into the user's cache: ``python -m quantsim.kernels MODULE:FUNCTION ...``."""
+
+from __future__ import annotations
+
+import sys
+
+from quantsim.kernels.machine_code import compile_missing
+
+if __name__ == "__main__":
+    for text in sys.argv[1:]:
+        module, _, name = text.partition(":")
+        compile_missing((module, name))
