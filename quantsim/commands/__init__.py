@@ -5,6 +5,7 @@ Importing this package or a command loads neither JAX nor Optuna nor pandas. A c
 
 from __future__ import annotations
 
+import os
 import sys
 
 from quantsim.environment import prepare_environment
@@ -15,6 +16,7 @@ __all__ = ["main"]
 
 def main() -> None:
     """Prepares the process (before JAX is imported) and runs the command line."""
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # to look for them reads the metadata of every package
     try:
         prepare_environment()
     except ConfigError as error:

@@ -122,17 +122,24 @@ class _ArrowSheet(Sheet):
 
     def read(self, uses: Mapping[int, Use]) -> list[Any]:
         import pyarrow as pa
-        import pyarrow.feather
-        import pyarrow.parquet as pq
 
         names = [self.schema.field(position).name for position in uses]
-        parquet = self.path.name.lower().endswith(".parquet")
         try:
-            table = (pq.read_table if parquet else pyarrow.feather.read_table)(self.path, columns=names)
+            table = self._table(names)
             table.validate(full=True)
         except (OSError, ValueError, pa.ArrowException) as error:
             raise _unreadable(self.path, error) from error
         return [_plain(table.column(name)) for name in names]
+
+    def _table(self, names: list[str]) -> Any:
+        if self.path.name.lower().endswith(".parquet"):
+            import pyarrow.parquet as pq
+
+            with pq.ParquetFile(self.path) as file:  # read_table imports pandas, which takes longer than to read
+                return file.read(columns=names)
+        import pyarrow.feather
+
+        return pyarrow.feather.read_table(self.path, columns=names)
 
 
 def _plain(column: Any) -> Any:

@@ -152,6 +152,11 @@ def test_documentation_examples_run() -> None:
 
 
 def test_import_is_light() -> None:
-    code = "import sys, quantsim.prices; print(sorted({'pandas', 'pyarrow', 'jax'} & set(sys.modules)))"
+    code = """
+import sys, quantsim.prices
+print(sorted({"pandas", "pyarrow", "jax"} & set(sys.modules)))
+quantsim.prices.load_prices(["BTC", "ETH"])
+print(sorted({"pandas", "jax"} & set(sys.modules)))
+"""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert done.stdout.split() == ["[]", "[]"]
