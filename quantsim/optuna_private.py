@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import importlib
+import sys
 import warnings
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -37,6 +39,7 @@ __all__ = [
     "cached",
     "fill_trial",
     "generation_key",
+    "import_importance",
     "is_within_trial",
     "reseed",
     "set_parts",
@@ -55,6 +58,22 @@ _WITHIN_TRIAL = frozenset(
         JournalOperation.SET_TRIAL_SYSTEM_ATTR.value,
     }
 )
+
+
+def import_importance() -> None:
+    """Imports ``optuna.importance`` without scikit-learn, for a process that needs no fANOVA.
+
+    Optuna imports scikit-learn, if it is installed, for two evaluators that are not its default, which takes longer than the
+    rest of Optuna. They stay unavailable in this process, so only commands call this.
+    """
+    if "sklearn" in sys.modules:
+        return
+    sys.modules["sklearn"] = None  # type: ignore[assignment]
+    try:
+        importlib.import_module("optuna.importance")
+    finally:
+        del sys.modules["sklearn"]
+
 
 _SHARED = "relative_params"
 """Part of the names of attributes that TPE and GP samplers set for other processes."""

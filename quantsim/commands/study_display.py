@@ -34,9 +34,11 @@ def show_study(
 ) -> None:
     """Prints the front of several objectives and importances; writes HTML pages if a folder is given."""
     from quantsim.drivers.search.study import load_study, quiet_optuna
+    from quantsim.optuna_private import import_importance
     from quantsim.report.study_pages import importances, write_study_pages
     from quantsim.storages.opened import opened_storage
 
+    import_importance()
     names = experiment.search_objectives
     with quiet_optuna(), opened_storage(storage) as opened:
         study = load_study(opened, run.study_name)
