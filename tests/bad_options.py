@@ -54,6 +54,8 @@ _TEXTS: dict[str, tuple[str, ...]] = {
     "--plot": _texts(" | out.bmp | out | no/such/folder/out.png | {inputs} | LONG.png | {inputs}/text.txt/out.png"),
     "--output": _texts(" | no/such/folder/out.json | {inputs} | LONG.json | {inputs}/text.txt/out.json"),
     "--plots": _texts(" | {inputs}/text.txt | {inputs}/text.txt/pages | LONG"),
+    "--tensorboard": _texts(" | {inputs}/text.txt | {inputs}/text.txt/board | LONG"),
+    "--mlflow": _texts(" | nonsense | :// | no/such/folder"),
     "--method": _texts(" | nonsense | best_validatoin"),
     "--metric": _texts(" | nonsense"),
     "--run": _texts(" | nonsense | ffffffff | 0000000000000000000000000000000000000000"),

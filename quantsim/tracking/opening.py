@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 from pathlib import Path
 
 from quantsim.checkpoints.redact import redact
@@ -13,24 +14,36 @@ from quantsim.tracking.tracking import Tracking
 
 __all__ = ["check_tracking", "open_tracking"]
 
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://.+|databricks")
 _DATABASES = (".db", ".sqlite", ".sqlite3")
+_EXAMPLES = "give an SQLite file such as mlflow.db, or the address of a tracking server such as http://host:5000"
 
 
 def check_tracking(tensorboard: str | os.PathLike[str] | None = None, mlflow: str | None = None) -> None:
-    """Raises ConfigError if a package is missing or the folder is a file. Imports nothing and connects to nothing.
+    """Raises ConfigError if a package is missing, or a place cannot be one. Imports nothing and connects to nothing.
 
     Args:
         tensorboard: folder for TensorBoard; None for none.
-        mlflow: tracking URI of MLflow; None for none.
+        mlflow: tracking URI of MLflow, or the path of an SQLite file; None for none.
     """
     if tensorboard is not None:
         _require("tensorboardX", "tensorboard", f"tensorboard = {os.fspath(tensorboard)!r}")
-        if Path(tensorboard).exists() and not Path(tensorboard).is_dir():
-            raise ConfigError(
-                f"tensorboard = {os.fspath(tensorboard)!r} is a file: name a folder for TensorBoard's files"
-            )
+        _check_folder(Path(tensorboard))
     if mlflow is not None:
         _require("mlflow", "mlflow", f"mlflow = {redact(mlflow)!r}")
+        if not _URI.fullmatch(mlflow) and not mlflow.endswith(_DATABASES):
+            raise ConfigError(f"mlflow = {redact(mlflow)!r} is neither a URI nor an SQLite file: {_EXAMPLES}")
+
+
+def _check_folder(folder: Path) -> None:
+    try:
+        there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    except OSError as error:
+        raise ConfigError(
+            f"tensorboard = {str(folder)!r} cannot be a folder: {error.strerror}; name another"
+        ) from error
+    if not there.is_dir():
+        raise ConfigError(f"tensorboard = {str(folder)!r}: {there} is a file: name a folder for TensorBoard's files")
 
 
 def open_tracking(tensorboard: str | os.PathLike[str] | None = None, mlflow: str | None = None) -> Tracking:
@@ -57,13 +70,11 @@ def open_tracking(tensorboard: str | os.PathLike[str] | None = None, mlflow: str
     if mlflow is not None:
         from quantsim.tracking.mlflow import Mlflow
 
-        is_file = "://" not in mlflow and mlflow.endswith(_DATABASES)
         try:
-            trackers.append(Mlflow(f"sqlite:///{mlflow}" if is_file else mlflow))
+            trackers.append(Mlflow(mlflow if _URI.fullmatch(mlflow) else f"sqlite:///{mlflow}"))
         except Exception as error:  # of requests, SQLAlchemy and MLflow
             raise ConfigError(
-                f"mlflow = {redact(mlflow)!r} cannot be opened: {redact(str(error))}; give an SQLite file such as "
-                "sqlite:///mlflow.db, or the address of a tracking server"
+                f"mlflow = {redact(mlflow)!r} cannot be opened: {redact(str(error))}; {_EXAMPLES}"
             ) from error
     return Tracking(trackers)
 
