@@ -14,13 +14,14 @@ from quantsim.api.optimization import StoreLike
 from quantsim.api.simulation import Simulation, simulate
 from quantsim.baseline import BASELINES
 from quantsim.checkpoints import Checkpoint, CheckpointStore, Selection
+from quantsim.checkpoints.checkpoint import SHORT_RUN_ID
 from quantsim.checkpoints.finding import start_from
 from quantsim.checkpoints.methods import METHODS
 from quantsim.checkpoints.picking import BEST, Pick, pick
 from quantsim.checkpoints.training import TrainingCurves, training_curves
 from quantsim.config import Experiment
 from quantsim.defaults import DEFAULT_STORE
-from quantsim.errors import ConfigError, QuantsimError, SelectionError, reason_of
+from quantsim.errors import CheckpointError, ConfigError, QuantsimError, SelectionError, reason_of
 from quantsim.out_of_sample import walk_forward_outcome
 from quantsim.out_of_sample.stored import stored_walk_forward
 from quantsim.prices import PriceData, Prices
@@ -98,8 +99,8 @@ def make_report(
 
     Args:
         store: the checkpoint store, or its location.
-        which: key of a checkpoint such as ``3f9c01ab:120:0``, id of a run, of which the best set is taken, or a selection
-            method.
+        which: key of a checkpoint such as ``3f9c01ab:120:0``, a selection method, or a run, of which the best set is taken: its
+            id, the first characters of it, a given name, or "newest".
         study: as in :func:`quantsim.start_from`.
         changes: changes of the study, as in :func:`quantsim.start_from`.
         run: as in :func:`quantsim.start_from`.
@@ -149,16 +150,32 @@ def _found(
     rule_files: tuple[str | Path, ...],
 ) -> _Found:
     """Returns the set of a key, a run or a method."""
-    if ":" not in which and which not in (BEST, *METHODS) and _RUN.fullmatch(which.strip().lower()):
-        if run is not None:
-            raise ConfigError(f"{which} and {run} (--run) both name a run: remove one of them")
-        which, run = BEST, which
+    named = _run_named(store, which)
+    if named is not None and run is not None:
+        raise ConfigError(f"{which} and {run} (--run) both name a run: remove one of them")
+    which, run = (which, run) if named is None else (BEST, named)
     start = start_from(store, which, study=study, changes=changes, run=run, rule_files=rule_files)
     method, only = (None, start.run.run_id) if start.selection is None else (which, run)
     try:
         return _Found(start, pick(store, method, study=start.experiment, run=only))
     except QuantsimError as error:  # such as a run whose objective is nan
         return _Found(start, None, str(error))
+
+
+def _run_named(store: CheckpointStore, which: str) -> str | None:
+    """Returns the id of the run that an id, its first characters, a given name or "newest" names; None for anything else."""
+    if ":" in which or which in (BEST, *METHODS):
+        return None
+    if _RUN.fullmatch(which.strip().lower()):
+        return store.run(which).run_id
+    try:
+        entry = store.entry(which)
+    except CheckpointError:
+        return None
+    if entry.folds:
+        folds = ", ".join(fold.run.run_id[:SHORT_RUN_ID] for fold in entry.folds)
+        raise ConfigError(f"{which} has {len(entry.folds)} folds, a run each: name one of {folds}")
+    return entry.run_id
 
 
 def _content(
@@ -183,6 +200,7 @@ def _content(
     return Content(
         experiment=experiment,
         run=start.run,
+        entry=store.entry(start.run.run_id),
         checkpoint=checkpoint,
         selection=selection,
         reason=start.reason,

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["training_figure", "training_svg"]
+__all__ = ["training_figure", "training_outcome", "training_svg"]
 
 _MOST_NAMED = len(TOKENS)  # sets with a colour and an entry in the legend
 _DASHED: Any = (0, (4, 3))
 
 
-def training_figure(curves: TrainingCurves) -> Figure:
+def training_figure(curves: TrainingCurves, *, titled: bool = True) -> Figure:
     """Draws the objective of every parameter set on train and validation data, the learning rate, and the norms.
 
     Rounds of a hybrid run follow each other from left to right. Crosses mark rejected updates.
@@ -47,7 +47,8 @@ def training_figure(curves: TrainingCurves) -> Figure:
         _log_scale(axes[2], curves, "gradient_norm", "update_norm")
         _show_rounds(axes, curves, starts)
         _show_legends(axes, curves)
-        add_title(axes[0], f"{curves.run.name}: gradient training", _outcome(curves))
+        if titled:
+            add_title(axes[0], f"{curves.run.name}: gradient training", training_outcome(curves))
     return figure
 
 
@@ -100,7 +101,8 @@ def _show_legends(axes: Any, curves: TrainingCurves) -> None:
     axes[2].legend([solid, dashed, cross], ["gradient", "update", "rejected"], **beside)
 
 
-def _outcome(curves: TrainingCurves) -> str:
+def training_outcome(curves: TrainingCurves) -> str:
+    """Returns the numbers of steps, sets, rounds and rejected updates in words."""
     sets = max(phase.n_sets for phase in curves.phases)
     steps = sum(int(phase.reports[-1]) for phase in curves.phases)
     text = f"{steps} steps of {sets} parameter {'set' if sets == 1 else 'sets'}"

@@ -78,7 +78,10 @@ STUDY: dict[str, Any] = {
 def found(tmp_path_factory: pytest.TempPathFactory) -> quantsim.Optimization[Any]:
     study = quantsim.Experiment.from_dict(STUDY)
     store = quantsim.CheckpointStore(tmp_path_factory.mktemp("report") / "results.db")
-    return quantsim.search(study, prices(), store=store, progress=False)
+    result = quantsim.search(study, prices(), store=store, progress=False)
+    store.rename(result.run_id, "The & one")
+    store.annotate(result.run_id, EVIL)
+    return result
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +121,8 @@ def test_nothing_of_a_study_runs(report: quantsim.HtmlReport, page: Page) -> Non
     scripts = page.all("script")
     assert [one for one in scripts if one.get("type") != "application/json"] == [{}, {}]  # plotly, and ours
     assert EVIL in page.text["h1"]
+    assert EVIL in page.text["td"]
+    assert "The & one" in page.text["p"]
     assert "<script>alert" not in report.html
     assert f"A description {EVIL} with " in page.text["p"]
     assert "code" in page.text["code"]
@@ -173,6 +178,8 @@ def test_keys_runs_and_methods_name_a_set(
     best = content("best")
     assert content(run[:6]).checkpoint == best.checkpoint
     assert content("best", run=run[:6]).checkpoint == best.checkpoint
+    assert content("newest").checkpoint == best.checkpoint
+    assert content("The & one").checkpoint == best.checkpoint
     other = next(row for row in store.checkpoints(run_id=run) if row.key != best.checkpoint.key)
     named = content(other.key)
     assert named.checkpoint.key == other.key

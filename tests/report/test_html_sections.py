@@ -13,7 +13,7 @@ from rich.text import Text as RichText
 
 from quantsim.report.html import Curves
 from quantsim.report.html.blocks import Cell, Table
-from quantsim.report.html.drawing import drawing_of
+from quantsim.report.html.drawing import drawing_of, plain
 from quantsim.report.html.interactive import rounded
 from quantsim.report.html.page import with_code
 from quantsim.report.html.sections.monthly import monthly_returns
@@ -59,7 +59,7 @@ def test_ratios_of_a_window(curves: Curves) -> None:
 
 def test_drawings_follow_the_style_of_the_page() -> None:
     def draw(axes: object) -> None:
-        axes.plot([0.0, 1.0], [1.0, 2.0], color="#1b6ca8", label="<b> & $x$")  # type: ignore[attr-defined]
+        axes.plot([0.0, 1.0], [1.0, 2.0], color="#1b6ca8", label=plain("<b> & $x$"))  # type: ignore[attr-defined]
         axes.legend()  # type: ignore[attr-defined]
 
     first, second = (drawing_of("one", draw, "a line") for _ in range(2))

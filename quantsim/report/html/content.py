@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from quantsim.checkpoints import Checkpoint, Run, Selection
+    from quantsim.checkpoints.runs.entries import RunEntry
     from quantsim.checkpoints.training import TrainingCurves
     from quantsim.config import Experiment
     from quantsim.out_of_sample import WalkForwardOutcome
@@ -59,6 +60,7 @@ class Content:
     Attributes:
         experiment: study of the run.
         run: run of the checkpoint.
+        entry: the same run with its name, note and tags.
         checkpoint: the stored parameter set.
         selection: how it was selected; None if it was given by its key.
         reason: why this set, in words.
@@ -81,6 +83,7 @@ class Content:
 
     experiment: Experiment
     run: Run
+    entry: RunEntry
     checkpoint: Checkpoint
     selection: Selection | None
     reason: str

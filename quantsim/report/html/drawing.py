@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["date_axis", "drawing_of", "legend_above", "moment", "page_style", "svg_of"]
+__all__ = ["date_axis", "drawing_of", "legend_above", "moment", "page_style", "plain", "svg_of"]
 
 _INCHES = (5.2, 2.9)  # so small that its letters can be read on a phone
-_STYLE: Any = {**STYLE, "font.size": 10.5, "text.parse_math": False}
+_STYLE: Any = {**STYLE, "font.size": 10.5}
 
 _COLOUR = re.compile("|".join(map(re.escape, DRAWN)))
 _ID = re.compile(r'\bid="|url\(#|xlink:href="#')
@@ -85,6 +85,11 @@ def moment(time: datetime) -> float:
 
     place: float = matplotlib.dates.date2num(time)  # type: ignore[no-untyped-call]
     return place
+
+
+def plain(text: str) -> str:
+    """Returns a text of users for a drawing, where dollars would begin a formula."""
+    return text.replace("$", r"\$")
 
 
 def legend_above(axes: Axes) -> None:

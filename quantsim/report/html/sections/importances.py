@@ -13,7 +13,7 @@ from quantsim.report.canvas import TOKENS
 from quantsim.report.formats import unit_text
 from quantsim.report.html.blocks import Drawing, Figure, Section, Text
 from quantsim.report.html.colours import variable
-from quantsim.report.html.drawing import drawing_of
+from quantsim.report.html.drawing import drawing_of, plain
 from quantsim.report.html.interactive import blank, escaped, figure_of, rounded
 from quantsim.report.trials import TrialTable, trial_importances, trial_table
 
@@ -57,7 +57,9 @@ def _bars(found: Mapping[str, float]) -> Drawing:
     shown = dict(list(found.items())[:_MOST_SHOWN])
 
     def draw(axes: Axes) -> None:
-        axes.barh(list(shown), [100.0 * value for value in shown.values()], color=TOKENS[0], height=0.62)
+        axes.barh(
+            [plain(name) for name in shown], [100.0 * value for value in shown.values()], color=TOKENS[0], height=0.62
+        )
         axes.invert_yaxis()
         axes.grid(visible=False, axis="y")
         axes.set_xlabel("importance, %")
@@ -96,13 +98,14 @@ def _map(content: Content, table: TrialTable, across: str, up: str) -> Figure:
         hovertemplate="%{text}<br>%{x:.4g}, %{y:.4g}<extra></extra>",
     )
     places = [place for place, row in enumerate(table.rows) if row.checkpoint_id == content.checkpoint.checkpoint_id]
-    if places:
+    for colour, size, width in (("--card", 17, 6.0), ("--ink", 17, 2.5)) if places else ():
         figure.add_scatter(
             x=rounded(x[places], 4),
             y=rounded(y[places], 4),
             mode="markers",
             name="selected",
-            marker={"size": 15, "symbol": "circle-open", "color": variable("--ink"), "line": {"width": 2.5}},
+            showlegend=colour == "--ink",
+            marker={"size": size, "symbol": "circle-open", "color": variable(colour), "line": {"width": width}},
             hoverinfo="skip",
         )
     units = {parameter.human_name: parameter.spec.unit for parameter in content.experiment.layout}

@@ -35,6 +35,13 @@ def study(content: Content) -> Section:
     return Section("study", "Study and data", blocks)
 
 
+def _labels(content: Content) -> Iterator[tuple[str, str]]:
+    """Yields what users wrote on the run."""
+    yield "name", content.entry.title
+    yield "tags", ", ".join(content.entry.tags)
+    yield "note", content.entry.note
+
+
 def _facts(content: Content) -> Iterator[tuple[str, str]]:
     experiment, run = content.experiment, content.run
     yield "checkpoint", f"{content.checkpoint.key}, {content.reason}"
@@ -46,6 +53,7 @@ def _facts(content: Content) -> Iterator[tuple[str, str]]:
     yield "study", experiment.identity
     seed = "" if run.seed is None else f", seed {run.seed}"
     yield "run", f"{run.run_id} ({run.driver}{seed}), {run.name}".removesuffix(", ")
+    yield from ((name, text) for name, text in _labels(content) if text)
     ended = "" if run.finished_at is None else f" to {run.finished_at:%Y-%m-%d %H:%M}"
     yield "time", f"{run.started_at:%Y-%m-%d %H:%M}{ended} UTC, {run.status}"
     yield "version", f"the run {run.version}, this report {__version__}"

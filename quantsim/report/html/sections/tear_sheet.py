@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 
 __all__ = ["check_quantstats", "tear_sheet"]
 
-# Dates and addresses of metadata, and what a browser would fetch: the icon.
+# Dates and addresses of metadata, links, and the icon, which a browser would fetch.
 _NOT_WANTED = re.compile(
-    r"<metadata>.*?</metadata>|<link [^>]*>|<script.*?</script>|<\?xml[^>]*>|<!DOCTYPE svg[^>]*>", re.DOTALL
+    r"<metadata>.*?</metadata>|<link [^>]*>|</?a\b[^>]*>|<script.*?</script>|<\?xml[^>]*>|<!DOCTYPE svg[^>]*>",
+    re.DOTALL,
 )
 _NARROW = "<style>@media (max-width: 700px) { body { margin: 8px } #left, #right { width: 100%; float: none } }</style></head>"
 
