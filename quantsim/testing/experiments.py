@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from quantsim.config import Experiment
+from quantsim.pools import Pool
 
 __all__ = ["BAR_MINUTES", "CHARGES", "CHUNK_MINUTES", "conformance_experiment", "fixed_curve_experiment"]
 
@@ -21,7 +22,7 @@ CHARGES = {
 
 
 def fixed_curve_experiment(
-    name: str,
+    pool: Pool | str,
     tables: Mapping[str, Mapping[str, Any]],
     settings: Mapping[str, Any],
     fees: Mapping[str, float],
@@ -30,11 +31,11 @@ def fixed_curve_experiment(
     """Returns the experiment with the settings and parameters of ``Pool.fixed_curve``."""
     own = tables.get("pool", {})
     kept = {key: value for key, value in settings.items() if "rule" not in own or key != "ensemble"}
-    return conformance_experiment(name, {**kept, **own}, fees, len(experiment.tokens), tables.get("parameters", {}))
+    return conformance_experiment(pool, {**kept, **own}, fees, len(experiment.tokens), tables.get("parameters", {}))
 
 
 def conformance_experiment(
-    name: str,
+    pool: Pool | str,
     settings: Mapping[str, Any],
     fees: Mapping[str, float],
     n_tokens: int,
@@ -45,7 +46,7 @@ def conformance_experiment(
         {
             "data": {"tokens": [f"token {at}" for at in range(n_tokens)]},
             "periods": {"train_start": "2021-01-01", "train_end": "2021-02-01"},
-            "pool": {"type": name, **settings},
+            "pool": {"type": pool, **settings},
             "update": {"chunk_minutes": CHUNK_MINUTES, "max_memory_days": MEMORY_DAYS},
             "fees": dict(fees),
             "parameters": dict(parameters or {}),

@@ -19,7 +19,7 @@ from quantsim.config import Experiment
 from quantsim.errors import ConformanceError
 from quantsim.objective import Period
 from quantsim.parameters import bind, to_human, to_raw
-from quantsim.pools import ParameterSchedule, Path, PoolSetup, Window, get_pool
+from quantsim.pools import ParameterSchedule, Path, Pool, PoolSetup, Window, get_pool
 from quantsim.pools.market import FeeRates, Market, fee_rates
 from quantsim.pools.weighted.steering import ConstantSettings, SteeredSettings
 from quantsim.precision import in_float64
@@ -75,7 +75,7 @@ _REMEDIES = {
 
 @in_float64
 def check_pool(
-    name: str,
+    pool: Pool | str,
     settings: Mapping[str, Any] | None = None,
     *,
     fees: Mapping[str, float] | None = None,
@@ -99,7 +99,7 @@ def check_pool(
     * other values of parameters and prices compile no new program.
 
     Args:
-        name: name of the pool, or ``"path/to/file.py:name"``.
+        pool: pool, its name, or ``"path/to/file.py:name"``.
         settings: keys of the table ``[pool]``; default ``rule = "momentum"`` for a pool that a rule steers.
         fees: keys of the table ``[fees]``; by default, those of ``Pool.charges``.
         n_tokens: number of tokens; by default, the pool's own number, or 3.
@@ -111,7 +111,7 @@ def check_pool(
     Example:
         >>> check_pool("hold")
     """
-    pool = get_pool(name)
+    name, pool = pool, get_pool(pool) if isinstance(pool, str) else pool
     called = f"pool {pool.name!r}"
     check_description(called, name=pool.name, description=pool.description)
     check_parameters(called, bind(pool.parameters, ("pool",), CHUNK_MINUTES))

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from quantsim.errors import ConfigError
+from quantsim.pools import get_pool
 from quantsim.testing import ConformanceError, check_all, check_pool
 
 MINE = """
@@ -125,3 +126,9 @@ def test_a_sound_pool_is_left_alone(tmp_path: Path) -> None:
     assert check_all(written(tmp_path)) == ("pool 'mine'",)
     with pytest.raises(ConfigError, match="gas_cost_usd"):
         check_pool(written(tmp_path), fees={"gas_cost_usd": 1.0})
+
+
+def test_a_pool_is_given_by_its_name_or_as_an_object(tmp_path: Path) -> None:
+    with pytest.raises(ConformanceError, match="mine"):
+        check_pool(get_pool(written(tmp_path, "held = 1.1 * held")))
+    check_pool(get_pool("hold"))
