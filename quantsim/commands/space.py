@@ -21,7 +21,8 @@ def space(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="[RULE|SPACE|FILE]", help="A rule, a bundled search space, or a file. Default: the study's."
+            metavar="[RULE|POOL|SPACE|FILE]",
+            help="A rule, a type of pool, a bundled search space, or a file. Default: the study's.",
         ),
     ] = None,
     study: Study = DEFAULT_STUDY,
@@ -50,15 +51,16 @@ def space(
 
 
 def _with_space(experiment: Experiment, name: str) -> Experiment:
-    """Returns the experiment with a rule and its bundled space, or with another space."""
+    """Returns the experiment with a rule or a type of pool and its bundled space, or with another space."""
     from quantsim.config import Experiment
+    from quantsim.pools import pool_names
     from quantsim.rules import rule_names
 
     tables = experiment.model_dump(mode="json")
-    if name not in rule_names():
+    if name not in (*rule_names(), *pool_names()):
         tables["search"] |= {"space": name}
-    elif (name,) != experiment.pool.rule_names:
-        tables["pool"] |= {"rule": name, "ensemble": {}}
-        tables |= {"parameters": {}}  # the given ones are for the study's own rule
+    elif name not in (*experiment.pool.rule_names, experiment.pool.type):
+        tables["pool"] = (tables["pool"] | {"rule": name, "ensemble": {}}) if name in rule_names() else {"type": name}
+        tables |= {"parameters": {}}  # the given ones are for the study's own rule or pool
         tables["search"] |= {"space": None, "fixed": {}}
     return Experiment.from_dict(tables, f"the study with {name}", own_rules=experiment.own_rules)

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from quantsim.config import Experiment
 from quantsim.config.locate import bundled_names, find_search_space
+from quantsim.config.pools import pool_of
 from quantsim.config.ranges import Range, by_parameter
 from quantsim.config.toml_file import read_toml
 from quantsim.errors import ConfigError, nearest
@@ -68,7 +69,7 @@ def load_search_space(experiment: Experiment) -> SearchSpace:
 
 
 def _own_tables(experiment: Experiment) -> dict[str, Any]:
-    """What moves where no space is named: the bundled space of every rule, in its group, and all that rules do not own."""
+    """What moves where no space is named: the bundled spaces of rules and pool types, in their groups, and all else."""
     tables: dict[str, Any] = {one.human_name: {} for one in experiment.layout if one.spec.searchable}
     for view in experiment.pools:
         for (member, found), rule in zip(view.pool.members(), view.pool.rule_names, strict=True):
@@ -78,6 +79,8 @@ def _own_tables(experiment: Experiment) -> dict[str, Any]:
             own = {in_group(group, spec.human_name) for spec in found.parameters}
             tables = {name: table for name, table in tables.items() if name not in own}
             tables |= by_parameter(read_toml(find_search_space(rule), "search space"), group)
+        if (mechanism := pool_of(view).name) in bundled_names("search_spaces"):
+            tables |= by_parameter(read_toml(find_search_space(mechanism), "search space"), view.group)
     return tables
 
 

@@ -8,6 +8,7 @@ import optuna
 import pytest
 from search_support import TOKENS, make_experiment
 
+from quantsim import Experiment
 from quantsim.config.locate import bundled_names, find_search_space, find_study
 from quantsim.errors import ConfigError, ParameterError
 from quantsim.search_space import load_search_space
@@ -123,6 +124,20 @@ def test_files_are_found_by_name_and_by_path(tmp_path):
         find_search_space("momentun")
     with pytest.raises(ConfigError, match=r"no study 'nowhere/x.toml'"):
         find_study("nowhere/x.toml")
+
+
+def test_the_space_of_a_type_of_pool_is_found_in_its_group():
+    pool = {"type": "reclamm", "tokens": ["BTC", "ETH"]}
+    study = Experiment.load("reclamm_fees")
+    ranges = load_search_space(study).describe()
+    assert ranges["price_ratio"] == [1.05, 8.0, True]
+    assert set(ranges) == {"price_ratio", "centeredness_margin", "shift_exponent"}
+    based = study.replace(parameters={"daily_price_shift_base": 0.99999})
+    assert set(load_search_space(based).describe()) == {"price_ratio", "centeredness_margin", "daily_price_shift_base"}
+    composite = Experiment.load("momentum_fees").replace(
+        data={"tokens": ["BTC", "ETH", "LTC"]}, pool={"tokens": ["pair", "LTC"]}, subsidiaries={"pair": pool}
+    )
+    assert load_search_space(composite).describe()["pair.shift_exponent"] == [0.02, 20.0, True]
 
 
 def test_steps_choices_and_fixed_values(tmp_path):

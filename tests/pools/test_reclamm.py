@@ -69,6 +69,23 @@ def test_golden_case(case: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> N
     np.testing.assert_allclose(result.state["virtual"][-1], case["virtual_final"], rtol=1e-11)
 
 
+@pytest.mark.skipif(not GOLDEN.exists(), reason=f"no reference data: {GOLDEN}")
+def test_a_search_and_gradient_training_evaluate_a_golden_case(tmp_path: Path) -> None:
+    case = next(one for one in json.loads(GOLDEN.read_text())["cases"] if one["name"] == "reclamm_ETH_BTC_1_f0.003")
+    once = {"objective": {"metric": "returns"}, "sgd": {"steps": 1, "n_parameter_sets": 1}}
+    study, own = golden_study(case, **once), {"shift_exponent": case["params"]["shift_exponent"]}
+    own |= {name: case["params"][name] for name in ("price_ratio", "centeredness_margin")}
+    study = study.replace(parameters=own)
+    searched = quantsim.search(study, trials=1, start=[own], store=tmp_path / "searched.db", progress=False)
+    trained = quantsim.train(study, store=tmp_path / "trained.db", progress=False)
+    for found in (searched, trained):
+        first = found.to_frame().iloc[0]
+        assert first["objective"] == pytest.approx(case["final_value"] / case["initial_value"] - 1.0, rel=1e-9)
+        assert first["price_ratio"] == pytest.approx(own["price_ratio"], rel=1e-12)
+    assert trained.to_frame().iloc[1]["price_ratio"] != first["price_ratio"]
+    assert np.isfinite(trained.to_frame().iloc[1]["objective"])
+
+
 OPTIONS: dict[str, dict[str, Any]] = {
     "decay": {},
     "scaled": {"centeredness_scaling": True},
