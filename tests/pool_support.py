@@ -36,7 +36,7 @@ FEES: dict[str, dict[str, float]] = {
     "noise": {"swap_fee": 0.003, "noise_trader_ratio": 1.5},
     "protocol": {"swap_fee": 0.004, "arb_fee": 0.0005, "protocol_fee_split": 0.5},
 }
-SWAPPED = [name for name in rule_names() if pool_type({"rule": name}) == "weighted"]
+SWAPPED = [name for name in rule_names() if pool_type({"rule": name}) == "weighted" and not get_rule(name).given]
 
 
 @dataclass(frozen=True)

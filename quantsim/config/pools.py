@@ -123,12 +123,23 @@ def check_pool(view: PoolView, human: Mapping[str, NDArray[np.float64]], series:
     if rule is not None and rule.needs_oracle and (view.group or series.oracle is None):
         remedy = "set series.oracle" if not view.group else "which a subsidiary cannot have"
         raise ValueError(f"{called} needs an oracle series: {remedy}")
+    _check_weights(view, series, called)
     _check_costs(view, pool, series, called)
     if view.update.published_look_ahead and (rule is None or rule.output is not Output.WEIGHTS):
         raise ValueError(
             f"{where}update.published_look_ahead is for rules that output weights, not {view.pool.strategy_name!r}"
         )
     pool.check(view, human)
+
+
+def _check_weights(view: PoolView, series: Series, called: str) -> None:
+    """Raises ValueError if given weights lack their series, or a series of weights is not used."""
+    given = view.rule is not None and view.rule.given
+    if given and (view.group or series.weights is None):
+        remedy = "set series.weights" if not view.group else "which a subsidiary cannot have"
+        raise ValueError(f"{called} needs the weights of a series: {remedy}")
+    if series.weights is not None and not given and not view.group:
+        raise ValueError(f"series.weights = {series.weights!r} is for rule = 'given_weights', not for {called}")
 
 
 _NUMBERS = {2: "two", 3: "three"}

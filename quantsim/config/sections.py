@@ -134,6 +134,7 @@ class Series(Section, decides=Decides.VALUE):
     """Files of series that vary over time: a column of times and one of values, each of which holds until the next time.
 
     ``oracle`` has a column per token of the pool. ``trades`` lists exogenous swaps: time, token in, token out, and one amount.
+    ``weights`` lists a pool's updates: time and a weight per token, and its multipliers if they are known.
     A fee setting cannot be both a series and a number other than zero.
     """
 
@@ -147,6 +148,8 @@ class Series(Section, decides=Decides.VALUE):
     """File of a further input of rules, such as market capitalisations: a column per token."""
     trades: str | None = None
     """File of exogenous swaps."""
+    weights: str | None = None
+    """File of weights that a pool really had, for ``rule = "given_weights"``: a column per token."""
 
     @property
     def costs(self) -> tuple[str, ...]:

@@ -178,7 +178,6 @@ class Window:
         phase: bar of the market's first chunk boundary, less than ``C``; an integer, or a traced () array.
         decisions: result of :attr:`Pool.decisions` for this phase.
         schedule: parameter sets that follow one another in the window; None for one set.
-        weights: (T, n) weights of the pool at every bar, instead of those that its rule decides; None unless they are given.
     """
 
     start: Array
@@ -187,7 +186,6 @@ class Window:
     phase: Array | int = 0
     decisions: Any = None
     schedule: ParameterSchedule | None = None
-    weights: Array | None = None
 
     def cut(self, values: Array) -> Array:
         """Returns the part of a per-bar array that lies in the window: (T_all, …) → (T, …)."""

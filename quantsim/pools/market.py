@@ -68,6 +68,7 @@ class Market(NamedTuple):
         summed: (T, n) inclusive prefix sum of ``log_prices``, for the closed form in ``O(chunks)``.
         oracle: (T, n) oracle series that rules may read; None if there is none.
         orders: exogenous swaps with the pool; None if there are none.
+        weights: (T, n) weights of a pool whose weights are given; None if the pool decides.
     """
 
     prices: Array
@@ -75,16 +76,21 @@ class Market(NamedTuple):
     summed: Array
     oracle: Array | None = None
     orders: Orders | None = None
+    weights: Array | None = None
 
 
 def market(
-    prices: NDArray[np.float64], oracle: NDArray[np.float64] | None = None, orders: Orders | None = None
+    prices: NDArray[np.float64],
+    oracle: NDArray[np.float64] | None = None,
+    orders: Orders | None = None,
+    weights: NDArray[np.float64] | None = None,
 ) -> Market:
     """Makes the market from prices, (T, n). The prefix sums are computed here, once per data set."""
     log_prices = np.log(prices / prices[0])
     summed = _prefix_sums(log_prices)
     seen = None if oracle is None else device_array(oracle)
-    return Market(device_array(prices), device_array(log_prices), device_array(summed), seen, orders)
+    given = None if weights is None else device_array(weights)
+    return Market(device_array(prices), device_array(log_prices), device_array(summed), seen, orders, given)
 
 
 _BLOCK = 2**13  # rows: a small piece of memory that is used again and again

@@ -70,6 +70,7 @@ class Rule:
         persistence: only for a rule that outputs weights: ``(raw parameters, settings) → (n,)``, the share ``Λ`` of the
             current weights in ``Λ w + (1-Λ) target``; ``None`` for 0.
         needs_oracle: whether the rule requires the oracle series of the experiment.
+        given: whether the pool's weights at every bar are those of the series ``weights``; then it has no outputs.
         sums_to_zero: whether the rows of changes always sum to zero, as :func:`centre` ensures. Weights of two tokens are
             then computed faster on accelerators.
         ignores: raw names of unused parameters in parameter sets of quantammsim; they are accepted and dropped.
@@ -82,12 +83,15 @@ class Rule:
     outputs: RuleFunction | None = None
     persistence: Callable[[Mapping[str, Array], RuleSettings], Array] | None = None
     needs_oracle: bool = False
+    given: bool = False
     sums_to_zero: bool = False
     ignores: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.outputs is None) != (self.output is Output.CONSTANT):
             raise ValueError(f"rule {self.name!r}: outputs must be given exactly when output is not constant")
+        if self.given and self.output is not Output.CONSTANT:
+            raise ValueError(f"rule {self.name!r}: a rule with given weights has no outputs")
         if self.persistence is not None and self.output is not Output.WEIGHTS:
             raise ValueError(f"rule {self.name!r}: only a rule that outputs weights can have a persistence")
         if self.sums_to_zero and self.output is not Output.CHANGE:

@@ -53,7 +53,7 @@ def pool_market(
 
 
 def _columns(market: Market, columns: tuple[int, ...]) -> Market:
-    """Selects columns of a market; keeps the oracle and exogenous swaps, which already have the pool's own tokens."""
+    """Selects columns of a market; keeps oracle, given weights and exogenous swaps, which have the pool's own tokens."""
     at = jnp.asarray(columns)
     return market._replace(
         prices=market.prices[:, at], log_prices=market.log_prices[:, at], summed=market.summed[:, at]
@@ -66,7 +66,7 @@ def _share_price(
     """Returns the share price of a subsidiary at every bar, (T,); 1 at the first."""
     setup, own = subsidiary.setup, scoped(params, subsidiary.group)
     n_bars, start = market.prices.shape[0], jnp.asarray(0)
-    market = market._replace(oracle=None, orders=None)
+    market = market._replace(oracle=None, orders=None, weights=None)
     if schedule is None:
         signals = chunk_signals(setup, own, market, 0)
     else:

@@ -188,16 +188,15 @@ def window_path(
     rates: FeeRates,
     start: Array,
     schedule: ParameterSchedule | None = None,
-    weights: Array | None = None,
 ) -> tuple[BarPath, list[Sample]]:
     """Returns the full path of one window, and the sample of the whole window.
 
     Arguments as in :func:`evaluate_windows`. With a schedule, ``params`` is its first set, and later sets follow while the
-    pool goes on. With weights, (T, n), the pool has these at every bar, instead of those that its rule decides.
+    pool goes on.
     """
     benchmark = benchmark_values(plan, market, rates, start[None])
     market = pool_market(plan.setup, params, market, schedule)
-    simulated = _simulated(plan, params, market, rates, start, schedule=schedule, weights=weights)
+    simulated = _simulated(plan, params, market, rates, start, schedule=schedule)
     simulated = simulated._replace(benchmark=jax.tree.map(lambda rows: rows[0], benchmark))
     whole = [Period(0, plan.shape.n_bars)]
     path = bar_path(simulated.run, market, simulated.window, whole)
@@ -226,7 +225,6 @@ def _simulated(
     start: Array,
     signals: Signals | None = None,
     schedule: ParameterSchedule | None = None,
-    weights: Array | None = None,
 ) -> Simulated:
     setup, n_bars = plan.setup, plan.shape.n_bars
     phase = start % setup.chunk_bars if plan.phase is None else plan.phase
@@ -235,7 +233,7 @@ def _simulated(
     elif signals is None:
         signals = chunk_signals(setup, params, market, phase)
     rates = window_rates(setup, params, signals, rates, start, phase, n_bars, schedule)
-    window = Window(start, n_bars, plan.path, phase, signals.decisions, schedule, weights)
+    window = Window(start, n_bars, plan.path, phase, signals.decisions, schedule)
     return Simulated(setup.pool.run(setup, params, market, rates, window), window, market, rates)
 
 

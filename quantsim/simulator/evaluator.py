@@ -111,7 +111,7 @@ class Evaluator:
         self.notes |= self._short()
         trades = self.series.trades
         orders = None if trades is None else orders_of(trades, experiment.tokens, self.prices.grid)
-        self.market: Market = market(self._seen(prices, begin, end), self.series.oracle, orders)
+        self.market: Market = market(self._seen(prices, begin, end), self.series.oracle, orders, self.series.weights)
         self.rates: FeeRates = fee_rates(experiment, self.series.costs)
         self._baselines: dict[str, Baseline] | None = None
         self._plans: dict[tuple[str, ...] | None, SplitPlans] = {}

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from quantsim.config import Experiment
+from quantsim.device import device_array
 from quantsim.errors import ConfigError, ParameterError, nearest
 from quantsim.metrics import metric_names
 from quantsim.pools.base import PoolSetup
@@ -173,9 +174,11 @@ def simulate_on(
     experiment = evaluator.experiment
     raw = experiment.initial_parameters(params)
     first, n_bars = period_of(evaluator, split)
-    planner, given = evaluator.planner, None
+    planner, seen = evaluator.planner, evaluator.market
     if weights is not None:
-        given = _checked_weights(weights, n_bars, experiment.tokens)
+        given = np.full((evaluator.prices.n_bars, len(experiment.tokens)), np.nan)
+        given[first : first + n_bars] = _checked_weights(weights, n_bars, experiment.tokens)
+        seen = seen._replace(weights=device_array(given))
         planner = replace(planner, setup=_given_setup(evaluator.setup))
     plan, _ = planner.plan(first, n_bars, metric_names(), path)
     arrays, schedule = evaluator.arrays(raw), None
@@ -184,7 +187,7 @@ def simulate_on(
         sets = [raw, *(experiment.initial_parameters(params) for _, params in later)]
         stacked = {name: np.stack([each[name] for each in sets]) for name in raw}
         schedule = schedule_of(evaluator, stacked, [first, *(bar for bar, _ in later)], n_bars)
-    run, samples = _simulate(plan, arrays, evaluator.market, evaluator.rates, np.int64(first), schedule, given)
+    run, samples = _simulate(plan, arrays, seen, evaluator.rates, np.int64(first), schedule)
     metrics, _ = results_of(plan, samples)
     trades = _executed(evaluator.series.trades, run.fills)
     reserves, prices_of_bars = np.asarray(run.reserves), np.asarray(run.prices)

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from quantsim.config import Experiment
 from quantsim.errors import ConfigError, PriceError
 from quantsim.prices import Prices
+from quantsim.prices.instants import text
 from quantsim.prices.series import ORACLE, check_values, load_series
 from quantsim.prices.trades import Trades, load_trades
+from quantsim.prices.weights import WEIGHTS, WeightUpdates, load_weights
 
 __all__ = ["Varying", "load_varying"]
 
@@ -29,22 +31,27 @@ class Varying:
         costs: setting → (T,), for those of ``swap_fee``, ``arb_fee`` and ``gas_cost_usd`` that vary; nan before they begin.
         oracle: (T, n) oracle series; None if there is none.
         trades: exogenous swaps; None if there are none.
+        weights: (T, n) given weights; nan before they begin; None if there are none.
     """
 
     costs: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     oracle: NDArray[np.float64] | None = None
     trades: Trades | None = None
+    weights: NDArray[np.float64] | None = None
 
     @property
     def begins(self) -> int:
-        """The first bar with all costs: no window may begin before it."""
-        return max((int(np.argmax(~np.isnan(cost))) for cost in self.costs.values()), default=0)
+        """The first bar with all costs and weights: no window may begin before it."""
+        columns = [*self.costs.values(), *([] if self.weights is None else [self.weights[:, 0]])]
+        return max((int(np.argmax(~np.isnan(column))) for column in columns), default=0)
 
     def data_id(self, prices: Prices) -> str:
         """Returns the identity of the prices; with series, the SHA-256 of this and of the series, in hex."""
         arrays: dict[str, Any] = dict(self.costs)
         if self.oracle is not None:
             arrays[ORACLE] = self.oracle
+        if self.weights is not None:
+            arrays[WEIGHTS] = self.weights
         if self.trades is not None:
             arrays |= {f"{TRADES}.{name}": getattr(self.trades, name) for name in ("times", "amount_in", "amount_out")}
             arrays |= {f"{TRADES}.{name}": "\n".join(getattr(self.trades, name)) for name in ("token_in", "token_out")}
@@ -100,5 +107,27 @@ def load_varying(
         if not isinstance(trades, Trades):
             raise PriceError(f"series trades is a {type(trades).__name__}; give quantsim.prices.Trades")
         trades.check_tokens(tokens)
+    weights = None
+    if WEIGHTS in named:
+        updates = given.get(WEIGHTS)
+        weights = _weights(
+            load_weights(named[WEIGHTS], tokens) if updates is None else updates, prices, begin, end, used_from
+        )
     costs = {name: laid(name) for name in experiment.series.costs}
-    return Varying(costs, laid(ORACLE) if ORACLE in named else None, trades)
+    return Varying(costs, laid(ORACLE) if ORACLE in named else None, trades, weights)
+
+
+def _weights(updates: object, prices: Prices, begin: int, end: int, used_from: int) -> NDArray[np.float64]:
+    """Returns given weights at the bars of the cut, (T, n)."""
+    if not isinstance(updates, WeightUpdates):
+        raise PriceError(f"series weights is a {type(updates).__name__}; give quantsim.prices.weights.WeightUpdates")
+    found = updates.at(prices.times[begin:end].astype("datetime64[us]").astype(np.int64))
+    if np.isnan(found[used_from]).any():
+        first, needed = (text(int(us)) for us in (updates.times_us[0], _us(prices.times[begin + used_from])))
+        late = f"the first time, {first}, is later than {needed}, the first bar that uses the weights"
+        raise PriceError(f"{updates.source}: {late}; add a row for that time or an earlier one")
+    return found
+
+
+def _us(time: np.datetime64) -> int:
+    return int(time.astype("datetime64[us]").astype(np.int64))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tomllib
+
 from quantsim import Experiment
 
 STUDY = """
@@ -29,11 +31,16 @@ k_per_day = 20.0
 
 
 def study(*overrides: str, rule: str = "momentum", **parameters: float) -> Experiment:
-    import tomllib
-
     values = tomllib.loads(STUDY)
     values["pool"]["rule"] = rule
     values["parameters"] = {**values["parameters"], **parameters}
     if rule == "min_variance":
         del values["parameters"]["k_per_day"]
     return Experiment.from_dict(values).override(list(overrides))
+
+
+def replayed(weights: object) -> Experiment:
+    """The study with given weights, from a table."""
+    values = tomllib.loads(STUDY)
+    values["pool"]["rule"], values["parameters"], values["series"] = "given_weights", {}, {"weights": str(weights)}
+    return Experiment.from_dict(values)

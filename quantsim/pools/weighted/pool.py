@@ -122,8 +122,9 @@ class _Given(_Weighted):
 
 def run(setup: PoolSetup[Steering], params: Params, market: Market, rates: FeeRates, window: Window) -> Run:
     """Runs the pool over a window; see :attr:`quantsim.pools.base.Pool.run`."""
-    if window.weights is not None:
-        return _Given(_held(setup, window.weights, market, rates, window), window.weights)
+    if setup.own.given and market.weights is not None:
+        given = window.cut(market.weights)
+        return _Given(_held(setup, given, market, rates, window), given)
     ramps, steering = window_ramps(setup, params, window), setup.own
     if window.path is Path.CLOSED_FORM:
         held: Run = _ClosedForm(ramps, market, window, setup)

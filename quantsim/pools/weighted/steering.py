@@ -122,6 +122,7 @@ def steering_of(view: PoolView, bar_minutes: int, settings: RuleSettings) -> Ste
         bounds=(lower, upper) if has_token_bounds(view) else None,
         tuned_bounds=tuple(spec.raw_name for spec in tuned_bounds(view)),
         interpolation=view.update.interpolation,
+        given=view.rule is not None and view.rule.given,
     )
 
 
@@ -171,8 +172,8 @@ def _per_token(view: PoolView, key: str, default: float) -> tuple[float, ...]:
 def steered_parameters(view: PoolView) -> tuple[Parameter, ...]:
     """Returns initial weights, the parameters of the rules, and the bounds that are parameters, in dependency order."""
     chunk, settings = view.update.chunk_minutes, view.update.model_dump()
-    starts_at_target = view.rule is not None and view.rule.output is Output.WEIGHTS
-    found = [Parameter(common.initial_weights, view.tokens, chunk, view.group, active=not starts_at_target)]
+    others = view.rule is not None and (view.rule.output is Output.WEIGHTS or view.rule.given)
+    found = [Parameter(common.initial_weights, view.tokens, chunk, view.group, active=not others)]
     for member, rule in view.pool.members():
         group = in_group(view.group, member) if member else view.group
         found += bind(rule.parameters, view.tokens, chunk, group=group, settings=settings)
