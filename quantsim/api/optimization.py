@@ -18,9 +18,9 @@ from quantsim.checkpoints import Checkpoint, CheckpointStore
 from quantsim.checkpoints.checkpoint import chronological
 from quantsim.checkpoints.starts import Start
 from quantsim.config import Experiment
-from quantsim.defaults import DEFAULT_STORE
 from quantsim.errors import SelectionError
 from quantsim.prices import PriceData, Prices
+from quantsim.project import default_store
 from quantsim.simulator import Result, Split
 from quantsim.tracking import open_tracking
 
@@ -234,7 +234,7 @@ def search(
     experiment: Experiment,
     prices: PriceData | None = None,
     *,
-    store: StoreLike = DEFAULT_STORE,
+    store: StoreLike | None = None,
     trials: int | None = None,
     start: Sequence[StartLike] = (),
     jobs: int | None = None,
@@ -254,7 +254,7 @@ def search(
         experiment: experiment with the tables ``search`` and ``objective``.
         prices: prices for all its periods: :class:`~quantsim.Prices`, a frame with a column per token, or a dictionary of
             OHLCV frames by token; by default, those that ``experiment.data`` names.
-        store: checkpoint store, or its location.
+        store: checkpoint store, or its location; by default, as for the commands (docs/commands.md).
         trials: number of trials of the study in the end; default: that of the experiment.
         start: parameter sets to try first.
         jobs: number of trials that are evaluated at the same time; it does not affect results.
@@ -305,7 +305,7 @@ def train(
     experiment: Experiment,
     prices: PriceData | None = None,
     *,
-    store: StoreLike = DEFAULT_STORE,
+    store: StoreLike | None = None,
     start: Sequence[StartLike] = (),
     resume: bool = True,
     series: Mapping[str, Any] | None = None,
@@ -359,7 +359,7 @@ def hybrid(
     experiment: Experiment,
     prices: PriceData | None = None,
     *,
-    store: StoreLike = DEFAULT_STORE,
+    store: StoreLike | None = None,
     jobs: int | None = None,
     storage: Location | None = None,
     take_over: bool = False,
@@ -399,9 +399,15 @@ def hybrid(
     return Optimization(experiment, table, place, run, series)
 
 
-def opened(store: StoreLike) -> CheckpointStore:
-    """Returns a checkpoint store as it is, and opens a location; creates the store if there is none."""
-    return store if isinstance(store, CheckpointStore) else CheckpointStore(store)
+def opened(store: StoreLike | None) -> CheckpointStore:
+    """Returns a checkpoint store as it is, and opens a location; creates the store if there is none.
+
+    Args:
+        store: the store or its location; None for that of the project (:func:`quantsim.project.default_store`).
+    """
+    if isinstance(store, CheckpointStore):
+        return store
+    return CheckpointStore(default_store() if store is None else store)
 
 
 def _human(experiment: Experiment, start: StartLike) -> Mapping[str, Any]:

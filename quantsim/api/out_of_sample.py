@@ -12,7 +12,6 @@ from quantsim.api.progress import Progress, showing
 from quantsim.checkpoints import CheckpointStore
 from quantsim.checkpoints.methods import SelectionMethod
 from quantsim.config import Experiment
-from quantsim.defaults import DEFAULT_STORE
 from quantsim.out_of_sample import (
     Comparison,
     FoldProgress,
@@ -124,7 +123,7 @@ def walk_forward(
     experiment: Experiment,
     prices: PriceData | None = None,
     *,
-    store: StoreLike = DEFAULT_STORE,
+    store: StoreLike | None = None,
     driver: Trainer = "search",
     scheme: Literal["rolling", "anchored"] = "rolling",
     folds: int | None = None,

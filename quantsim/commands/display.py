@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from quantsim.checkpoints import Checkpoint, Selection
 from quantsim.checkpoints.redact import redact
-from quantsim.commands.options import DEFAULT_STORE
 from quantsim.commands.session import hint, note, say, show
 from quantsim.config import Experiment
 from quantsim.discovery import is_in_file
+from quantsim.project import default_store
 from quantsim.report import beaten_text, comparison_notes, comparison_table, parameters_table
 from quantsim.report.notes import notes_of_simulation
 
@@ -118,5 +118,5 @@ def show_next(store: str, *commands: str) -> None:
 
 
 def _in_store(command: str, store: str) -> str:
-    option = "" if store == DEFAULT_STORE else f" --store {redact(shlex.quote(store))}"
+    option = "" if store == default_store() else f" --store {redact(shlex.quote(store))}"
     return f"quantsim {command}{option}"

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from quantsim.defaults import DEFAULT_STORE
+from quantsim.project import ENVIRONMENT
 
 __all__ = [
     "DEFAULT_STORE",
@@ -88,7 +89,7 @@ Store = Annotated[
     typer.Option(
         "--store",
         metavar="FILE|URL",
-        envvar="QUANTSIM_STORE",
+        envvar=ENVIRONMENT["store"],
         help="Checkpoint store: an SQLite file, or a database URL.",
     ),
 ]
@@ -97,7 +98,7 @@ Storage = Annotated[
     typer.Option(
         "--storage",
         metavar="FILE|URL",
-        envvar="QUANTSIM_STORAGE",
+        envvar=ENVIRONMENT["storage"],
         help=(
             "Storage of the Optuna study: a journal file (.journal, .log), an SQLite file (.db), a database URL, or "
             "grpc://HOST:PORT. Default: a journal next to the store; for a store on a server, the same database."

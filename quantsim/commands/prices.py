@@ -10,6 +10,7 @@ import typer
 from quantsim.commands.options import Json, Quiet, Verbose
 from quantsim.commands.progress import ProgressLine, watching
 from quantsim.commands.session import note, print_json, say, show
+from quantsim.project import ENVIRONMENT
 
 if TYPE_CHECKING:
     from quantsim.prices.importing import ImportReport
@@ -20,7 +21,12 @@ app = typer.Typer(rich_markup_mode="markdown", add_completion=False, pretty_exce
 
 _Folder = Annotated[
     Path,
-    typer.Option("--to", metavar="FOLDER", help="Folder for one Parquet file per token. It is a price source."),
+    typer.Option(
+        "--to",
+        metavar="FOLDER",
+        envvar=ENVIRONMENT["prices"],
+        help="Folder for one Parquet file per token. It is a price source.",
+    ),
 ]
 
 
@@ -31,6 +37,7 @@ def prices(
         str,
         typer.Option(
             metavar="NAME|FOLDER|FILE",
+            envvar=ENVIRONMENT["prices"],
             help="The bundled prices, a folder with one file per token, one file, or synthetic prices.",
         ),
     ] = "bundled",

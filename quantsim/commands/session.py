@@ -25,6 +25,7 @@ from typer.core import TyperGroup
 
 from quantsim.commands.options import JSON, QUIET, VERBOSE
 from quantsim.errors import FingerprintWarning, QuantsimError, reason_of
+from quantsim.project import ENVIRONMENT, Setting, project_settings
 
 if TYPE_CHECKING:
     from quantsim.checkpoints import CheckpointStore
@@ -87,6 +88,15 @@ class CommandGroup(TyperGroup):
                 raise typer.BadParameter(f"the value of {name} is empty: give a value, or remove the option", ctx)
         return super().parse_args(ctx, args)
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Finds the command, and has its options default to the settings of the project."""
+        found = super().resolve_command(ctx, args)
+        if not ctx.resilient_parsing:
+            name, command, _ = found
+            settings = {ENVIRONMENT[key]: setting for key, setting in project_settings().items()}
+            ctx.default_map = {name: _defaults(command, settings)}
+        return found
+
     def invoke(self, ctx: Any) -> Any:
         """Runs the command."""
         with _output(ctx.meta), _logging(verbose=VERBOSE in ctx.meta), _signals():
@@ -107,6 +117,26 @@ class CommandGroup(TyperGroup):
                 for line in getattr(interrupt, "__notes__", ()):
                     _line(ERR, line)
                 raise typer.Exit(EXIT_TERMINATED if terminated else EXIT_INTERRUPTED) from interrupt
+
+
+def _defaults(command: Any, settings: Mapping[str, Setting]) -> dict[str, Any]:
+    """Returns the defaults of a command's options and of its subcommands, and has the help say where they come from.
+
+    Args:
+        command: the command.
+        settings: environment variable → setting of the project.
+    """
+    found: dict[str, Any] = {name: _defaults(one, settings) for name, one in getattr(command, "commands", {}).items()}
+    for option in command.params:
+        setting = settings.get(getattr(option, "envvar", None) or "")
+        if setting is not None:
+            from quantsim.checkpoints.redact import redact
+
+            found[option.name] = setting.value
+            option.show_default = redact(f"{setting.value}, from {setting.origin}")
+        elif isinstance(option.show_default, str) and ", from " in option.show_default:
+            option.show_default = True
+    return found
 
 
 _given: Mapping[str, Any] = {}  # options of the running command, by the keys of ``options.py``
@@ -243,9 +273,22 @@ def _show_error(error: Exception, text: str, *, verbose: bool) -> None:
     if verbose:
         _line(ERR, redact("".join(traceback.format_exception(error))).rstrip(), "dim")
     _line(ERR, redact(f"Error: {text}"), "bold red")
+    for line in _origins(text):
+        _line(ERR, redact(f"  {line}"), "red")
     for line in getattr(error, "__notes__", ()):
         if _OF_JAX not in line:
             _line(ERR, redact(f"  {line}"), "red")
+
+
+def _origins(text: str) -> list[str]:
+    """Says of values in an error which file or environment variable they come from."""
+    with contextlib.suppress(QuantsimError):
+        return [
+            f"{key} = {setting.value} is from {setting.origin}"
+            for key, setting in project_settings().items()
+            if setting.value in text and setting.origin not in text
+        ]
+    return []
 
 
 @contextlib.contextmanager

@@ -16,9 +16,9 @@ from quantsim.config.consistency import check_consistent
 from quantsim.config.driver_sections import DriverName, Hybrid, Objective, Search, Sgd
 from quantsim.config.given_objects import with_names
 from quantsim.config.identity import Decides, content, digest
-from quantsim.config.locate import find_study
+from quantsim.config.locate import find_study, is_bundled
 from quantsim.config.overrides import assigned, merged
-from quantsim.config.paths import MEMORY, absolute_paths
+from quantsim.config.paths import MEMORY, absolute_paths, with_source
 from quantsim.config.pool_tables import Pool, Subsidiary
 from quantsim.config.pools import pool_parameters, pool_views
 from quantsim.config.sections import Data, Periods, Series
@@ -316,7 +316,8 @@ class Experiment(Section, decides=Decides.TRIALS | Decides.STEPS):
     def load(cls, name_or_path: str | os.PathLike[str], overrides: Iterable[str] = ()) -> Self:
         """Loads a bundled study by name, a study file (TOML), or a fingerprint (JSON).
 
-        See :func:`~quantsim.config.locate.find_study`. Relative paths in the file are relative to its folder.
+        See :func:`~quantsim.config.locate.find_study`. Relative paths in the file are relative to its folder. A file that does
+        not name the source of its prices has that of the project (:mod:`quantsim.project`).
 
         Args:
             name_or_path: name or path of the study.
@@ -330,6 +331,8 @@ class Experiment(Section, decides=Decides.TRIALS | Decides.STEPS):
             translation.warn()
             return cls.from_translation(translation, assigned({"name": path.stem, **translation.tables}, overrides))
         values = {"name": path.stem, **read_toml(path, "study file")}
+        if not is_bundled(path):
+            values = with_source(values)
         experiment = cls.from_dict(values, str(path), base=path.parent.resolve())
         assignments = list(overrides)
         return experiment.override(assignments) if assignments else experiment

@@ -11,7 +11,7 @@ from typing import Literal
 
 from quantsim.errors import ConfigError, nearest
 
-__all__ = ["Kind", "bundled_names", "find_search_space", "find_study"]
+__all__ = ["Kind", "bundled_names", "find_search_space", "find_study", "is_bundled"]
 
 Kind = Literal["search_spaces", "studies"]
 
@@ -40,6 +40,11 @@ def find_search_space(name_or_path: str | os.PathLike[str]) -> Path:
 def find_study(name_or_path: str | os.PathLike[str]) -> Path:
     """Returns the file of a study, like :func:`find_search_space`."""
     return _find("studies", name_or_path)
+
+
+def is_bundled(path: Path) -> bool:
+    """Whether a file that was found is a bundled one."""
+    return path.parent in (_folder("studies"), _folder("search_spaces"))
 
 
 def _find(kind: Kind, name_or_path: str | os.PathLike[str]) -> Path:

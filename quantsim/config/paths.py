@@ -10,8 +10,9 @@ from typing import Any
 from quantsim.config.locate import bundled_names
 from quantsim.discovery import is_in_file
 from quantsim.prices.synthetic.source import is_synthetic, relocated
+from quantsim.project import project_settings
 
-__all__ = ["MEMORY", "absolute_paths", "without_places"]
+__all__ = ["MEMORY", "absolute_paths", "with_source", "without_places"]
 
 MEMORY = "memory"
 """The ``data.source`` of stored runs on prices in memory; it cannot be loaded."""
@@ -34,6 +35,22 @@ _KEYS = {
     ("subsidiaries", "*", "fees", "rule"): _RULE,
 }
 """Keys that hold paths, and the kind of each; an asterisk stands for any key."""
+
+
+def with_source(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the tables of a study with the project's source of prices, if the study names none and the project has one.
+
+    Raises:
+        ConfigError: as in :func:`quantsim.project.project_settings`.
+    """
+    data = values.get("data")
+    if not isinstance(data, Mapping) or not data.keys().isdisjoint({"source", "synthetic"}):
+        return dict(values)
+    setting = project_settings().get("prices")
+    if setting is None:
+        return dict(values)
+    keep = is_synthetic(setting.value) or setting.value in _NO_PATHS
+    return {**values, "data": {**data, "source": setting.value if keep else os.path.abspath(setting.value)}}
 
 
 def absolute_paths(values: Mapping[str, Any], base: Path, known: Collection[str] = ()) -> dict[str, Any]:

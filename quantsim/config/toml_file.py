@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from quantsim.config.text_file import DEEPEST, check_depth, read_text
 from quantsim.errors import ConfigError
 
 __all__ = ["read_toml", "toml_value"]
+
+_WORD = re.compile(r"[\w.+-]+")
 
 
 def read_toml(path: Path, what: str) -> dict[str, Any]:
@@ -36,7 +39,9 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
 
 
 def toml_value(text: str, key: str) -> Any:
-    """Parses a TOML value. Text that is not valid TOML is returned as it is, like on any command line.
+    """Parses a TOML value, or words and numbers with commas between them as a list.
+
+    Other text that is not valid TOML is returned as it is, like on any command line.
 
     Raises:
         ConfigError: the value is nested too deeply.
@@ -46,5 +51,8 @@ def toml_value(text: str, key: str) -> Any:
     except RecursionError:
         raise ConfigError(f"{key} is nested too deeply: at most {DEEPEST} levels") from None
     except ValueError:
+        parts = text.split(",")
+        if len(parts) > 1 and all(map(_WORD.fullmatch, parts)):
+            return [toml_value(part, key) for part in parts]
         return text
     return tables["value"] if len(tables) == 1 else text  # further lines must not be lost
