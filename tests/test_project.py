@@ -93,7 +93,7 @@ def test_prices_are_those_of_studies_that_name_none(project: Path) -> None:
     (project / "work" / "own.toml").write_text(STUDY)
     own = Experiment.load("own.toml")
     assert own.data.source == str(project / "data")
-    assert own.load_prices().prices[0, 0] == 40_005
+    assert own.load_prices().prices[0, 0] == 40_001  # the first day of the file
     assert Experiment.load("own.toml", ["data.source=bundled"]).data.source == "bundled"
     assert Experiment.load("momentum_fees").data.source == "bundled"  # belongs to the bundled prices
     listed = CliRunner().invoke(app, ["prices", "--json"])

@@ -25,6 +25,6 @@ def main() -> None:
     try:
         from quantsim.commands.app import app
 
-        app()
+        app(prog_name="quantsim")  # also for python -m quantsim, so that the shell completes it
     except KeyboardInterrupt:  # before a command starts; commands handle it themselves
         sys.exit(130)

@@ -36,7 +36,6 @@ app = typer.Typer(
     cls=CommandGroup,
     rich_markup_mode="markdown",  # joins the lines of docstrings
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,  # they would show local variables, and with them passwords
     help=(
         "Simulates AMM pools whose weights follow a strategy, and finds good parameters by gradients and by search. "

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from quantsim.commands import completion
 from quantsim.commands.options import Json, Quiet, Verbose
 from quantsim.commands.session import print_json, say
 
@@ -17,6 +18,7 @@ def check(
         list[str],
         typer.Argument(
             metavar="FILE.py[:NAME]...",
+            autocompletion=completion.names,
             show_default=False,
             help="A rule, fee rule, metric or pool in a file, or all of them in a file; or the name of a built-in one.",
         ),

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from quantsim.commands import completion
 from quantsim.commands.files import check_files, writing
 from quantsim.commands.options import (
     DEFAULT_STORE,
@@ -34,6 +35,7 @@ def export(
         str | None,
         typer.Argument(
             metavar="[CHECKPOINT|METHOD]",
+            autocompletion=completion.methods,
             show_default=False,
             help=(
                 "A stored checkpoint, e.g. 3f9c01ab:120:0, or a selection method: best, best_validation, ...; with the study "

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from quantsim.commands import completion
 from quantsim.commands.files import check_files, write_table, writing
-from quantsim.commands.options import Json, Quiet, Settings, Study, Verbose
+from quantsim.commands.options import Json, Quiet, Settings, Study, Verbose, listed
 from quantsim.commands.session import load_experiment, note, print_json, say
 from quantsim.errors import ConfigError
 
@@ -48,9 +49,11 @@ def grid(
         typer.Option(
             "--axis",
             metavar="NAME=LOW:HIGH:N[:log]",
+            callback=listed,
+            autocompletion=completion.axes,
             help=(
                 "A parameter, its range in human units, and the number of values: memory_days=1:120:16:log for all tokens, "
-                "memory_days[BTC]=... for one, fast.memory_days=... in a group. May be repeated. Default: "
+                "memory_days[BTC]=... for one, fast.memory_days=... in a group. Several with commas. Default: "
                 f"{_verbatim(' and '.join(DEFAULT_AXES))}."
             ),
         ),
@@ -58,7 +61,9 @@ def grid(
     metric: Annotated[
         list[str] | None,
         typer.Option(
-            help="A metric; the first one decides, all are written. May be repeated. Default: those of the study."
+            callback=listed,
+            autocompletion=completion.in_list(completion.metrics),
+            help="A metric; the first one decides, all are written. Several with commas. Default: those of the study.",
         ),
     ] = None,
     split: Annotated[

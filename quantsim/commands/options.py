@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from quantsim.commands import completion
 from quantsim.defaults import DEFAULT_STORE
 from quantsim.project import ENVIRONMENT
 
@@ -31,6 +32,7 @@ __all__ = [
     "TakeOver",
     "Tensorboard",
     "Verbose",
+    "listed",
 ]
 
 VERBOSE, JSON, QUIET = "quantsim.verbose", "quantsim.json", "quantsim.quiet"
@@ -68,11 +70,21 @@ Quiet = Annotated[
         "--quiet", "-q", callback=_remembering(QUIET), help="Print only the result: no progress, no suggestions."
     ),
 ]
+
+
+def listed(values: list[str] | None) -> list[str] | None:
+    """Splits values at commas: ``--metric a,b`` is ``--metric a --metric b``."""
+    if values is None:
+        return None
+    return [part.strip() for value in values for part in value.split(",")]
+
+
 Study = Annotated[
     str | None,
     typer.Option(
         "--study",
         metavar="NAME|FILE",
+        autocompletion=completion.studies,
         help="A bundled study, a study file (TOML), or a fingerprint of quantammsim (JSON).",
     ),
 ]
@@ -81,6 +93,7 @@ Settings = Annotated[
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
+        autocompletion=completion.settings,
         help="Sets one key of the study, e.g. fees.swap_fee=0.001 or parameters.memory_days=30. May be repeated.",
     ),
 ]
@@ -110,7 +123,12 @@ From = Annotated[
     typer.Option(
         "--from",
         metavar="CHECKPOINT|METHOD",
-        help="A stored checkpoint, e.g. 3f9c01ab:120:0, or a selection method: best, best_train, best_validation, ...",
+        callback=listed,
+        autocompletion=completion.in_list(completion.methods),
+        help=(
+            "A stored checkpoint, e.g. 3f9c01ab:120:0, or a selection method: best, best_train, best_validation, ... Several "
+            "with commas."
+        ),
     ),
 ]
 RuleFiles = Annotated[

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from quantsim.commands import completion
 from quantsim.commands.options import (
     DEFAULT_STORE,
     From,
@@ -83,7 +84,12 @@ def optuna(
     rule_files: RuleFiles = None,
     fix: Annotated[
         list[str] | None,
-        typer.Option("--fix", metavar="NAME=VALUE", help="Fixes a parameter instead of searching it. May be repeated."),
+        typer.Option(
+            "--fix",
+            metavar="NAME=VALUE",
+            autocompletion=completion.parameters,
+            help="Fixes a parameter instead of searching it. May be repeated.",
+        ),
     ] = None,
     plots: Annotated[
         Path | None, typer.Option("--plots", metavar="FOLDER", help="Writes HTML pages of the study to this folder.")

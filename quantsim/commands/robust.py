@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from quantsim.commands import completion
 from quantsim.commands.files import check_files, writing
 from quantsim.commands.options import (
     DEFAULT_STORE,
@@ -20,6 +20,7 @@ from quantsim.commands.options import (
     Store,
     Study,
     Verbose,
+    listed,
 )
 from quantsim.commands.session import note, open_existing_store, print_json, say, show
 from quantsim.commands.starting import StudyOptions
@@ -37,14 +38,11 @@ __all__ = ["robust"]
 DEFAULT_STUDY = "momentum_fees"
 
 
-class Kind(enum.StrEnum):
-    """A kind of variations."""
+KINDS = ("neighbours", "price_noise", "resampled_prices", "shifted_starts", "costs")
 
-    neighbours = "neighbours"
-    price_noise = "price_noise"
-    resampled_prices = "resampled_prices"
-    shifted_starts = "shifted_starts"
-    costs = "costs"
+
+def _kinds(incomplete: str) -> list[str]:
+    return [kind for kind in KINDS if kind.startswith(incomplete)]
 
 
 def robust(
@@ -52,6 +50,7 @@ def robust(
         str | None,
         typer.Argument(
             metavar="[CHECKPOINT|METHOD]",
+            autocompletion=completion.methods,
             show_default=False,
             help="A stored checkpoint, e.g. 3f9c01ab:120:0, or a selection method: best, ... Default: the study's parameters.",
         ),
@@ -60,13 +59,21 @@ def robust(
     settings: Settings = None,
     number: Annotated[int, typer.Option("--variations", metavar="N", help="Variations of each kind.")] = 100,
     kinds: Annotated[
-        list[Kind] | None, typer.Option("--kind", help="Only this kind of variations. May be repeated.")
+        list[str] | None,
+        typer.Option(
+            "--kind",
+            callback=listed,
+            autocompletion=completion.in_list(_kinds),
+            help=f"Only this kind of variations: {', '.join(KINDS)}. Several with commas.",
+        ),
     ] = None,
     metrics: Annotated[
         list[str] | None,
         typer.Option(
             "--metric",
-            help="A metric; the first one decides. May be repeated. Default: that of the objective, and returns.",
+            callback=listed,
+            autocompletion=completion.in_list(completion.metrics),
+            help="A metric; the first one decides. Several with commas. Default: that of the objective, and returns.",
         ),
     ] = None,
     radius: Annotated[
@@ -115,7 +122,7 @@ def robust(
         gas_cost_usd=gas_cost_usd,
         seed=seed,
     )
-    chosen = [kind.value for kind in kinds or Kind]
+    chosen = kinds or list(KINDS)
     check_request(chosen, metrics)
     options = StudyOptions(study, tuple(settings or ()), run, tuple(rule_files or ()))
     if key is None:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from quantsim.commands import completion
 from quantsim.commands.options import DEFAULT_STORE, Json, Mlflow, Quiet, Settings, Storage, Store, Tensorboard, Verbose
 from quantsim.commands.session import note
 from quantsim.errors import ConfigError
@@ -24,6 +25,7 @@ def run(
         str,
         typer.Argument(
             metavar="NAME|FILE",
+            autocompletion=completion.studies,
             show_default=False,
             help="A bundled study, a study file (TOML), or a fingerprint of quantammsim (JSON).",
         ),

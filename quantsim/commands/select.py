@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quantsim.commands.options import DEFAULT_STORE, Json, Quiet, RuleFiles, Settings, Store, Study, Verbose
+from quantsim.commands import completion
+from quantsim.commands.options import DEFAULT_STORE, Json, Quiet, RuleFiles, Settings, Store, Study, Verbose, listed
 from quantsim.commands.session import load_experiment, note, open_existing_store, print_json, say
 from quantsim.errors import ConfigError
 
@@ -23,18 +24,21 @@ def select(
     method: Annotated[
         str | None,
         typer.Option(
+            autocompletion=completion.methods,
             help=(
                 "best_validation (default with validation data), plateau, validation_lower, train_and_validation, consistent, "
                 "best_train, last, best_train_per_set; for several metrics: balanced (default if the search has several "
                 "objectives), pareto_front; with test data: best_test, best_train_min_test, best_test_min_train. The load "
                 "methods of quantammsim are also accepted (docs/fingerprints.md)."
-            )
+            ),
         ),
     ] = None,
     metrics: Annotated[
         list[str] | None,
         typer.Option(
             "--metric",
+            callback=listed,
+            autocompletion=completion.in_list(completion.metrics),
             help=(
                 "The stored metric to maximise. Default: the study's objective. For balanced and pareto_front give at least "
                 "two, with --metric=-NAME to minimise one. Default: search.objectives."

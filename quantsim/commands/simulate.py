@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from quantsim.commands import completion
 from quantsim.commands.chain import (
     Arithmetic,
     BlockSeconds,
@@ -64,6 +65,7 @@ def simulate(
         typer.Option(
             "--from",
             metavar="CHECKPOINT|METHOD",
+            autocompletion=completion.methods,
             help="A stored checkpoint, e.g. 3f9c01ab:120:0, or a selection method: best, ...; with the study of its run.",
         ),
     ] = None,
@@ -72,6 +74,7 @@ def simulate(
         typer.Option(
             "--param",
             metavar="NAME=VALUE",
+            autocompletion=completion.parameters,
             help="A parameter, one value or one per token: memory_days=20 (days), k_per_day=[5,10]. May be repeated.",
         ),
     ] = None,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from quantsim.commands import completion
 from quantsim.commands.options import Json, Quiet, Settings, Study, Verbose
 from quantsim.commands.session import load_experiment, print_json, say, show
 
@@ -22,6 +23,7 @@ def space(
         str | None,
         typer.Argument(
             metavar="[RULE|POOL|SPACE|FILE]",
+            autocompletion=completion.spaces,
             help="A rule, a type of pool, a bundled search space, or a file. Default: the study's.",
         ),
     ] = None,

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from quantsim.commands import completion
 from quantsim.commands.files import check_files, writing
-from quantsim.commands.options import DEFAULT_STORE, Json, Quiet, RuleFiles, Settings, Store, Study, Verbose
+from quantsim.commands.options import DEFAULT_STORE, Json, Quiet, RuleFiles, Settings, Store, Study, Verbose, listed
 from quantsim.commands.session import load_experiment, open_existing_store, print_json, say, show
 from quantsim.errors import ConfigError
 
@@ -26,11 +27,20 @@ def validate(
     study: Study = None,
     settings: Settings = None,
     method: Annotated[
-        str | None, typer.Option(help="The method that selects, as in `quantsim select`. Default: best_validation.")
+        str | None,
+        typer.Option(
+            autocompletion=completion.methods,
+            help="The method that selects, as in `quantsim select`. Default: best_validation.",
+        ),
     ] = None,
     metrics: Annotated[
         list[str] | None,
-        typer.Option("--metric", help="The stored metric that selects. Default: the study's objective."),
+        typer.Option(
+            "--metric",
+            callback=listed,
+            autocompletion=completion.in_list(completion.metrics),
+            help="The stored metric that selects. Default: the study's objective.",
+        ),
     ] = None,
     evaluate: Annotated[
         bool,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from quantsim.commands import completion
 from quantsim.commands.options import DEFAULT_STORE, Json, Quiet, Settings, Storage, Store, Study, Verbose
 from quantsim.commands.progress import ProgressLine, Watcher, watching
 from quantsim.commands.session import load_experiment, note, open_store, place_of, print_json, say, show
@@ -85,7 +86,11 @@ def walk_forward(
         ),
     ] = None,
     method: Annotated[
-        str | None, typer.Option(help="Selection method. Default: best_validation, or best_train without validation.")
+        str | None,
+        typer.Option(
+            autocompletion=completion.methods,
+            help="Selection method. Default: best_validation, or best_train without validation.",
+        ),
     ] = None,
     jobs: Annotated[
         int,

@@ -1,27 +1,16 @@
-"""Finds bundled files: search spaces and studies.
-
-In a checkout they are in folders next to the package. In a wheel they are inside it, under ``quantsim/bundled``.
-"""
+"""Finds bundled files, and those of users, by name or path."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal
 
+from quantsim.bundled_files import SUFFIX, Kind, bundled_folder, bundled_names
 from quantsim.errors import ConfigError, nearest
 
 __all__ = ["Kind", "bundled_names", "find_search_space", "find_study", "is_bundled"]
 
-Kind = Literal["search_spaces", "studies"]
-
 _WORDS: dict[Kind, str] = {"search_spaces": "search space", "studies": "study"}
-_SUFFIX = ".toml"
-
-
-def bundled_names(kind: Kind) -> tuple[str, ...]:
-    """Returns the names of the bundled files of a kind, sorted."""
-    return tuple(sorted(path.stem for path in _folder(kind).glob(f"*{_SUFFIX}")))
 
 
 def find_search_space(name_or_path: str | os.PathLike[str]) -> Path:
@@ -44,22 +33,16 @@ def find_study(name_or_path: str | os.PathLike[str]) -> Path:
 
 def is_bundled(path: Path) -> bool:
     """Whether a file that was found is a bundled one."""
-    return path.parent in (_folder("studies"), _folder("search_spaces"))
+    return path.parent in (bundled_folder("studies"), bundled_folder("search_spaces"))
 
 
 def _find(kind: Kind, name_or_path: str | os.PathLike[str]) -> Path:
     names, text = bundled_names(kind), os.fspath(name_or_path)
     if isinstance(name_or_path, str) and text in names:
-        return _folder(kind) / f"{text}{_SUFFIX}"
+        return bundled_folder(kind) / f"{text}{SUFFIX}"
     path = Path(os.path.expanduser(text))
     if os.path.isfile(path):  # unlike the methods of Path, this never raises an error
         return path
     raise ConfigError(
         f"no {_WORDS[kind]} {text!r}: it is not a file and not a bundled name; {nearest(path.stem, names)}"
     )
-
-
-def _folder(kind: Kind) -> Path:
-    package = Path(__file__).parents[1]
-    inside = package / "bundled" / kind
-    return inside if inside.is_dir() else package.parent / kind
