@@ -33,6 +33,7 @@ from quantsim.errors import CheckpointError, nearest
 if TYPE_CHECKING:
     import pandas as pd
 
+    from quantsim.checkpoints.runs.comparison import RunComparison
     from quantsim.checkpoints.runs.details import RunDetails
 
 __all__ = ["CheckpointStore"]
@@ -339,6 +340,26 @@ class CheckpointStore(RunManagement):
         from quantsim.checkpoints.runs.details import details_of
 
         return details_of(self, self.entry(key))
+
+    def compare(self, first: str, second: str) -> RunComparison:
+        """Compares two results: studies, parameters, metrics, and daily returns where both have the same days.
+
+        What does not compare, such as metrics on other prices or at other fees, is in :attr:`RunComparison.cautions`.
+
+        Args:
+            first: key of a run, whose selected set counts, or of a checkpoint; see :meth:`entry`.
+            second: likewise.
+
+        Raises:
+            CheckpointError: there is no such run or checkpoint.
+            SelectionError: nothing can be selected, both are the same, or only one of them has folds.
+
+        Example:
+            >>> store.compare("3f9c01ab", "newest").splits[-1].difference  # doctest: +SKIP
+        """
+        from quantsim.checkpoints.runs.comparison import compare_runs
+
+        return compare_runs(self, first, second)
 
     def equal_checkpoints(self, checkpoint: Checkpoint, *, data_id: str) -> list[Checkpoint]:
         """Returns the checkpoints with the same raw parameters up to rounding, oldest first, without metrics.

@@ -145,6 +145,31 @@ def _show_selected(found: RunDetails) -> None:
     hint(f"Intervals and differences: quantsim select --run {found.entry.key}")
 
 
+@app.command("compare")
+def compare(
+    first: Annotated[str, typer.Argument(metavar="A", show_default=False, help="A run, or a checkpoint.")],
+    second: Annotated[str, typer.Argument(metavar="B", show_default=False, help="A run, or a checkpoint.")],
+    store: Store = DEFAULT_STORE,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Compares two results: studies, parameters, metrics, and daily returns on the same days. Says what does not compare.
+
+    A run stands for its selected set. Folds of a walk-forward compare with folds, on the test data of all.
+    """
+    from quantsim.report.run_tables import comparison_of_runs
+
+    with open_existing_store(store, migrate=False) as results:
+        found = results.compare(first, second)
+    if as_json:
+        print_json(found.to_json())
+        return
+    for part in comparison_of_runs(found):
+        show(part)
+    hint("Intervals ignore the selection: on train and validation data, selected sets look too good.")
+
+
 @app.command("tag")
 def tag_run(
     run: Key,

@@ -12,14 +12,18 @@ from rich.text import Text
 
 from quantsim.baseline import TITLES
 from quantsim.checkpoints.checkpoint import SHORT_RUN_ID, SPLITS, chronological
-from quantsim.report.formats import number_text
+from quantsim.checkpoints.methods import BARE_OBJECTIVE
+from quantsim.objective import is_cost, shown_value, unit_of
+from quantsim.report.formats import certain_text, cost_text, metric_text, number_text, unit_text
 
 if TYPE_CHECKING:
     from quantsim.checkpoints import Checkpoint
+    from quantsim.checkpoints.runs.comparison import RunComparison
     from quantsim.checkpoints.runs.details import RunDetails
     from quantsim.checkpoints.runs.entries import RunEntry, RunList
 
 __all__ = [
+    "comparison_of_runs",
     "facts_table",
     "folds_table",
     "metrics_table",
@@ -30,6 +34,7 @@ __all__ = [
     "runs_table",
     "status_style",
     "study_text",
+    "value_text",
 ]
 
 _STYLES = {"running": "bold green", "failed": "red", "interrupted": "yellow"}
@@ -137,18 +142,131 @@ def parameters_of_set(checkpoint: Checkpoint, tokens: Sequence[str]) -> Table:
 
 def metrics_table(details: RunDetails, checkpoint: Checkpoint) -> Table:
     """Returns one row per metric and split of a stored set: its value, and those of the baselines."""
-    table = _table(f"Metrics of {checkpoint.key}")
+    table = _table()
     table.add_column("metric", no_wrap=True)
     table.add_column("split", no_wrap=True)
     table.add_column("selected", justify="right")
     for name in details.baselines:
         table.add_column(TITLES.get(name, name).removesuffix("'s own parameters"), justify="right")
-    for metric in _metrics(checkpoint, details.entry.head.objective):
-        for split in chronological(checkpoint.metrics):
+    splits = chronological(checkpoint.metrics)
+    for metric in _metrics((checkpoint.metrics,), details.entry.head.objective):
+        for label, split in zip(_labels(metric, len(splits)), splits, strict=True):
             others = (one.metrics.get(split, {}).get(metric) for one in details.baselines.values())
-            cells = map(number_text, (checkpoint.value(split, metric), *others))
-            table.add_row(metric if split == chronological(checkpoint.metrics)[0] else "", split, *cells)
+            values = (checkpoint.value(split, metric), *others)
+            table.add_row(label, split, *(value_text(metric, value) for value in values))
     return table
+
+
+def comparison_of_runs(found: RunComparison) -> Iterator[Table | Text]:
+    """Yields the parts of a comparison: cautions, study, parameters, metrics, daily returns."""
+    sides = (found.first, found.second)
+    labels = [side.entry.key for side in sides]
+    if labels[0] == labels[1]:  # two sets of one run
+        labels = [side.label for side in sides]
+    yield facts_table(
+        (label, f"{side.entry.name}, {side.entry.driver}: {side.label}, {side.method}")
+        for label, side in zip(labels, sides, strict=True)
+    )
+    for caution in found.cautions:
+        yield Text(f"Caution: {caution}.", style="bold yellow")
+    if found.differences:
+        yield _study_table(found, labels)
+    else:
+        yield Text("The studies are the same.")
+    if found.parameters:
+        yield _parameters_table(found, labels)
+    yield _pairs_table(found, labels)
+    yield _days_table(found, labels)
+
+
+def _study_table(found: RunComparison, labels: Sequence[str]) -> Table:
+    table = _table("Study: keys that differ")
+    for name in ("key", *labels, "decides"):
+        table.add_column(name, overflow="fold")
+    for one in found.differences:
+        table.add_row(one.key, _key_text(one.first), _key_text(one.second), one.decides)
+    return table
+
+
+def _key_text(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_key_text, value)) or "none"
+    return "not set" if value is None else str(value).removesuffix("T00:00:00Z")
+
+
+def _parameters_table(found: RunComparison, labels: Sequence[str]) -> Table:
+    table = _table("Parameters")
+    table.add_column("parameter", no_wrap=True)
+    for label in labels:
+        table.add_column(label, justify="right", overflow="fold")
+    for name, sides in found.parameters.items():
+        table.add_row(name, *("–" if side is None else ", ".join(map(number_text, side)) for side in sides))
+    return table
+
+
+def _pairs_table(found: RunComparison, labels: Sequence[str]) -> Table:
+    """Returns one row per metric and split; the difference only where both have the same data."""
+    table = _table("Metrics")
+    table.add_column("metric", no_wrap=True)
+    table.add_column("split", no_wrap=True)
+    for name in (*labels, "difference"):
+        table.add_column(name, justify="right")
+    tables = {pair.split: pair.metrics for pair in found.splits}
+    for metric in _metrics((tables,), found.first.entry.head.objective):
+        splits = [pair for pair in found.splits if metric in pair.metrics]
+        for label, pair in zip(_labels(metric, len(splits)), splits, strict=True):
+            first, second = pair.metrics[metric]
+            compares = pair.same_data and not (metric == BARE_OBJECTIVE and found.other_objective)
+            gap = _gap_text(metric, first, second) if compares else "–"
+            table.add_row(label, pair.split, value_text(metric, first), value_text(metric, second), gap)
+    return table
+
+
+def _gap_text(metric: str, first: float | None, second: float | None) -> str:
+    if first is None or second is None:
+        return "–"
+    plain, unit = metric.partition(",")[0], unit_of(metric.partition(",")[0])
+    return metric_text(shown_value(plain, 0.0 if first == second else first - second), unit, signed=True)
+
+
+def _days_table(found: RunComparison, labels: Sequence[str]) -> Table:
+    """Returns one row per split: the difference of the daily returns, with its interval."""
+    table = _table(f"Daily log returns, a year: {labels[0]} minus {labels[1]}")
+    for name in ("split", "days"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("difference", justify="right", no_wrap=True)
+    table.add_column("90 % interval", justify="right", no_wrap=True)
+    table.add_column("")
+    for pair in found.splits:
+        found_one = pair.difference
+        if found_one is None:
+            table.add_row(pair.split, "–", "–", "–", pair.reason)
+            continue
+        error = found_one.standard_error
+        point, *ends = (
+            certain_text(value, error, "", signed=True) for value in (found_one.point, found_one.lower, found_one.upper)
+        )
+        interval = "–" if pair.reason else f"[{ends[0]}, {ends[1]}]"
+        told = pair.reason or ("includes 0" if found_one.contains_zero else "")
+        table.add_row(pair.split, str(pair.n_days), point, interval, told)
+    return table
+
+
+def value_text(metric: str, value: float | None) -> str:
+    """Formats a stored value of a metric; costs are shown without their minus."""
+    plain = metric.partition(",")[0]
+    unit = unit_of(plain)
+    return cost_text(value, unit) if is_cost(plain) else metric_text(value, unit)
+
+
+def _labels(metric: str, n_rows: int) -> list[str]:
+    """Returns the texts beside the rows of a metric: its name, its unit, and nothing."""
+    unit = "" if ", fold" in metric else unit_text(unit_of(metric))
+    if n_rows == 1:
+        return [f"{metric}, {unit}" if unit else metric]
+    return [metric, f"  {unit}", *[""] * n_rows][:n_rows]
 
 
 def folds_table(details: RunDetails) -> Table:
@@ -161,18 +279,20 @@ def folds_table(details: RunDetails) -> Table:
         table.add_column(name, justify="right")
     for result in details.results:
         found, summary = result.checkpoint, result.summary
-        values = [None if found is None or metric is None else found.value(split, metric) for split in SPLITS]
+        values = ["–" if found is None or metric is None else _of_split(found, split, metric) for split in SPLITS]
         selected = "–" if found is None else found.key
         status = Text(summary.status, style=status_style(summary.status))
-        table.add_row(
-            str(summary.position), summary.run.run_id[:SHORT_RUN_ID], status, selected, *map(number_text, values)
-        )
+        table.add_row(str(summary.position), summary.run.run_id[:SHORT_RUN_ID], status, selected, *values)
     return table
 
 
-def _metrics(checkpoint: Checkpoint, objective: str | None) -> list[str]:
+def _of_split(found: Checkpoint, split: str, metric: str) -> str:
+    return value_text(metric, found.value(split, metric))
+
+
+def _metrics(sides: Iterable[Mapping[str, Mapping[str, Any]]], objective: str | None) -> list[str]:
     """Returns the names of the stored metrics, the objective first, without those of single periods."""
-    names = dict.fromkeys(name for table in checkpoint.metrics.values() for name in table)
+    names = dict.fromkeys(name for side in sides for table in side.values() for name in table)
     whole = [name for name in names if "." not in name]
     return sorted(whole, key=lambda name: name != objective)
 
@@ -196,7 +316,8 @@ def _name(entry: RunEntry) -> Text:
 
 
 def _best(entry: RunEntry) -> str:
-    return number_text(None if entry.folds else entry.head.best.get("validation"))
+    value = None if entry.folds else entry.head.best.get("validation")
+    return "–" if value is None else value_text(str(entry.head.objective), value)
 
 
 def _table(title: str | None = None) -> Table:
