@@ -15,6 +15,7 @@ from quantsim.checkpoints import Baseline, Checkpoint, CheckpointStore
 from quantsim.checkpoints.database import schema
 
 BEGIN = {"experiment_id": "e1", "data_id": "d1", "driver": "sgd", "config": {}}
+STUDY = {"name": "study", "objective": {"metric": "m"}}
 
 
 def sql(path: Path, statement: str) -> list[tuple[object, ...]]:
@@ -25,6 +26,28 @@ def sql(path: Path, statement: str) -> list[tuple[object, ...]]:
             return connection.execute(statement).fetchall()
     finally:
         connection.close()
+
+
+def fill(store: CheckpointStore, n_rows: int = 2, *, status: str | None = "finished", **begin: Any) -> str:
+    """Stores a run with everything that a run can have."""
+    run_id = store.begin_run(**{**BEGIN, "config": STUDY, **begin})
+    rows = [
+        Checkpoint(
+            run_id,
+            step,
+            0,
+            "sgd",
+            {"w": (float(step),)},
+            metrics={"train": {"m": 9.0 - step}, "validation": {"m": float(step)}},
+            daily_log_returns={"train": np.full(3, 0.1)},
+        )
+        for step in range(n_rows)
+    ]
+    store.append(run_id, rows, state=b"state", state_step=n_rows, report={"loss": 1.0})
+    store.set_baselines(run_id, {"hodl": Baseline("hodl", {"train": {"m": 0.5}}, {"train": np.zeros(3)})})
+    if status is not None:
+        store.finish_run(run_id, status)
+    return run_id
 
 
 def check_equal_checkpoints(store: CheckpointStore, **begin: Any) -> None:

@@ -23,6 +23,7 @@ __all__ = [
     "SPLITS",
     "STATUSES",
     "STEPS",
+    "TRIALS",
     "Checkpoint",
     "Report",
     "Run",
@@ -43,6 +44,9 @@ GIVEN = "given"
 
 STEPS = "steps"
 """Key in the reports of gradient training: name → values of all sets, for every step since the previous report."""
+
+TRIALS = "trials"
+"""Key in the notes of a search: how many trials it shall have."""
 
 STATUSES = ("running", "finished", "interrupted", "failed")
 

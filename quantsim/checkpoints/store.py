@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import os
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 
     from quantsim.checkpoints.runs.comparison import RunComparison
     from quantsim.checkpoints.runs.details import RunDetails
+    from quantsim.checkpoints.runs.transfer import Copied
+    from quantsim.checkpoints.runs.watching import RunProgress
 
 __all__ = ["CheckpointStore"]
 
@@ -360,6 +364,59 @@ class CheckpointStore(RunManagement):
         from quantsim.checkpoints.runs.comparison import compare_runs
 
         return compare_runs(self, first, second)
+
+    def export_runs(self, keys: str | Sequence[str], location: str | os.PathLike[str]) -> Copied:
+        """Copies runs to another store, with everything that is stored of them. What it has already is not copied again.
+
+        Args:
+            keys: one or more keys; see :meth:`entry`. Runs that belong together are copied together.
+            location: path of an SQLite file, which is created if it does not exist, or a database URL.
+
+        Raises:
+            CheckpointError: there is no such run, one is in progress, or the other store has a run of the same id with other
+                content.
+        """
+        from quantsim.checkpoints.runs.transfer import copy_runs
+
+        for key in (named := [keys] if isinstance(keys, str) else list(keys)):
+            self.entry(key)  # before a file is created
+        with CheckpointStore(location) as target:
+            return copy_runs(self, target, named)
+
+    def import_runs(
+        self, location: str | os.PathLike[str], keys: Sequence[str] | None = None, *, replace: bool = False
+    ) -> Copied:
+        """Copies runs from another store, which is only read; its content is checked, and nothing of it is run.
+
+        Args:
+            location: path of an SQLite file, or a database URL.
+            keys: keys of runs there; None for all.
+            replace: whether to replace runs that are stored with other content.
+
+        Raises:
+            CheckpointError: as for :meth:`export_runs`, or the other store is not valid, or made by a newer version.
+        """
+        from quantsim.checkpoints.runs.transfer import copy_runs, opened_source
+
+        with opened_source(location) as source:
+            return copy_runs(source, self, keys, replacing=replace)
+
+    def watch(
+        self, key: str | None = None, *, interval_s: float = 2.0, sleep: Callable[[float], None] = time.sleep
+    ) -> Iterator[RunProgress]:
+        """Yields the progress of a live run of any process whenever it changed, until the run has ended. Only reads.
+
+        Args:
+            key: key of the run; None for the newest one that is in progress.
+            interval_s: time between two looks, in seconds.
+            sleep: function that waits for so long.
+
+        Raises:
+            CheckpointError: there is no such run, or none is in progress.
+        """
+        from quantsim.checkpoints.runs.watching import watch_run
+
+        return watch_run(self, key, interval_s=interval_s, sleep=sleep)
 
     def equal_checkpoints(self, checkpoint: Checkpoint, *, data_id: str) -> list[Checkpoint]:
         """Returns the checkpoints with the same raw parameters up to rounding, oldest first, without metrics.

@@ -26,20 +26,28 @@ _RUN_ID = re.compile(r"[0-9a-f]{1,32}")
 class StoreBase:
     """The database of a store: opened once, used by transactions."""
 
-    def __init__(self, location: str | os.PathLike[str], *, lock_timeout_s: float = 60.0, migrate: bool = True) -> None:
+    def __init__(
+        self,
+        location: str | os.PathLike[str],
+        *,
+        lock_timeout_s: float = 60.0,
+        migrate: bool = True,
+        read_only: bool = False,
+    ) -> None:
         """Opens the store. Creates it, and the folders above an SQLite file, if it does not exist.
 
         Args:
             location: path of an SQLite file, or a database URL such as ``postgresql://user@host/name``.
             lock_timeout_s: longest time that a transaction waits for other writers, in seconds.
             migrate: whether a store of an older version gets its missing tables now, instead of before the first write.
+            read_only: whether the store is never written, not even its files beside an SQLite file.
 
         Raises:
             CheckpointError: the store cannot be opened, or was made by another version of quantsim.
         """
-        self._database = Database(location, lock_timeout_s)
+        self._database = Database(location, lock_timeout_s, read_only=read_only)
         try:
-            self._is_current = ensure_schema(self._database, migrate=migrate)
+            self._is_current = ensure_schema(self._database, migrate=migrate and not read_only)
         except CheckpointError as error:
             self._database.close()
             if self.location in str(error):
@@ -47,8 +55,12 @@ class StoreBase:
             raise CheckpointError(f"cannot open checkpoint store {self.location}: {error}") from error
 
     @classmethod
-    def open(cls, location: str | os.PathLike[str], *, lock_timeout_s: float = 60.0, migrate: bool = True) -> Self:
+    def open(cls, location: str | os.PathLike[str], **options: Any) -> Self:
         """Opens an existing store, without creating one.
+
+        Args:
+            location: as for ``CheckpointStore(location)``.
+            **options: likewise.
 
         Raises:
             CheckpointError: the store does not exist, or as for ``CheckpointStore(location)``.
@@ -61,7 +73,7 @@ class StoreBase:
                     f"there are no results yet: checkpoint store {os.fspath(location)} {state}; run `quantsim sgd` or "
                     "`quantsim optuna` first, or name another store (--store)"
                 )
-        return cls(location, lock_timeout_s=lock_timeout_s, migrate=migrate)
+        return cls(location, **options)
 
     @property
     def location(self) -> str:

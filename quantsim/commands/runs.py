@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from quantsim.checkpoints.redact import redact
 from quantsim.commands.options import DEFAULT_STORE, Json, Quiet, Store, Verbose
-from quantsim.commands.session import hint, note, open_existing_store, place_of, print_json, say, show
+from quantsim.commands.session import (
+    OUT,
+    hint,
+    note,
+    open_existing_store,
+    open_store,
+    place_of,
+    print_json,
+    raise_if_stopped,
+    say,
+    show,
+)
 from quantsim.errors import ConfigError
 
 if TYPE_CHECKING:
     from quantsim.checkpoints.runs.details import RunDetails
     from quantsim.checkpoints.runs.entries import RunEntry
+    from quantsim.checkpoints.runs.transfer import Copied
+    from quantsim.checkpoints.runs.watching import RunProgress
 
 __all__ = ["app"]
 
@@ -167,7 +184,7 @@ def compare(
         return
     for part in comparison_of_runs(found):
         show(part)
-    hint("Intervals ignore the selection: on train and validation data, selected sets look too good.")
+    hint("Intervals ignore the selection: on the data used for it, they look too good.")
 
 
 @app.command("tag")
@@ -258,6 +275,125 @@ def delete(
     say(f"Deleted {', '.join(entry.key for entry in found.runs)}: {sets:,} sets.")
     for name, reason in found.kept.items():
         note(f"Note: the Optuna study {name} is kept: {reason}")
+
+
+@app.command("export")
+def export_runs(
+    runs: Keys,
+    output: Annotated[
+        str,
+        typer.Option(
+            "--output", "-o", metavar="FILE|URL", show_default=False, help="The store to copy to, such as runs.db."
+        ),
+    ],
+    store: Store = DEFAULT_STORE,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Copies runs to another store, with checkpoints, daily returns, baselines, states and labels.
+
+    Runs that belong together are copied together. Optuna studies are not copied: there, a search cannot be resumed.
+    """
+    with open_existing_store(store, migrate=False) as results:
+        copied = results.export_runs(runs, output)
+    _say_copied(copied, as_json, f"to {redact(output)}")
+
+
+@app.command("import")
+def import_runs(
+    source: Annotated[str, typer.Argument(metavar="FILE|URL", show_default=False, help="The store to copy from.")],
+    runs: Annotated[
+        list[str] | None, typer.Argument(metavar="[RUN]...", show_default=False, help="Runs there. Default: all.")
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace runs that are stored with other content, such as fewer steps.")
+    ] = False,
+    store: Store = DEFAULT_STORE,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Copies runs from another store. Its content is checked, and nothing of it is run."""
+    from quantsim.checkpoints.runs.transfer import opened_source
+
+    with opened_source(source), open_store(store) as results:  # the first, before the other is created
+        copied = results.import_runs(source, runs or None, replace=replace)
+    _say_copied(copied, as_json, f"from {redact(source)}")
+
+
+def _say_copied(copied: Copied, as_json: bool, where: str) -> None:
+    if as_json:
+        print_json({"added": copied.added.to_json(), "known": copied.known.to_json()})
+        return
+    for entries, what in ((copied.added, "Copied"), (copied.known, "There already, so not copied")):
+        if len(entries):
+            sets = sum(entry.checkpoints for entry in entries)
+            say(f"{what} {where}: {', '.join(entry.key for entry in entries)} ({sets:,} sets).")
+    if not len(copied.added) + len(copied.known):
+        say("No run is stored there.")
+
+
+@app.command("watch")
+def watch_run(
+    run: Annotated[
+        str | None,
+        typer.Argument(metavar="[RUN]", show_default=False, help="A run. Default: the newest one that is in progress."),
+    ] = None,
+    interval: Annotated[float, typer.Option(min=0.1, metavar="SECONDS", help="Time between two looks.")] = 2.0,
+    store: Store = DEFAULT_STORE,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Follows a run until it ends: progress, the best so far, time left.
+
+    Works from any process and machine that can read the store. On a terminal it shows a bar, else a line for each change.
+    Ctrl-C ends watching, not the run.
+    """
+    from quantsim.report.run_tables import progress_text
+
+    silent = as_json or quiet
+    last: RunProgress | None = None
+    try:
+        with open_existing_store(store, read_only=True) as results, _following(silent=silent) as follow:
+            for last in results.watch(run, interval_s=interval):
+                follow(last)
+    except KeyboardInterrupt as interrupt:
+        interrupt.add_note("The run goes on.")
+        raise
+    if last is not None and as_json:
+        print_json(last.to_json())
+    elif last is not None and (silent or OUT.is_terminal):
+        say(progress_text(last))
+
+
+@contextlib.contextmanager
+def _following(*, silent: bool) -> Iterator[Callable[[RunProgress], None]]:
+    """Yields a function that shows progress: as a bar on a terminal, else as lines."""
+    from quantsim.report.run_tables import left_text, progress_text
+
+    if silent:
+        yield lambda _: raise_if_stopped()
+    elif not OUT.is_terminal:
+        yield lambda now: say(progress_text(now))
+    else:
+        columns = (
+            TextColumn("{task.fields[unit]}s"),
+            BarColumn(None),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[text]}"),
+        )
+        with Progress(*columns, console=OUT, transient=True, expand=True) as progress:
+            bar = progress.add_task("", total=None, unit="trial", text="waiting ...")
+
+            def update(now: RunProgress) -> None:
+                raise_if_stopped()
+                progress.update(
+                    bar, completed=now.done, total=now.total, unit=now.unit, text=now.text() + left_text(now)
+                )
+
+            yield update
 
 
 def _say_entry(entry: RunEntry, as_json: bool, text: str) -> None:

@@ -219,19 +219,20 @@ def open_store(location: str) -> CheckpointStore:
     return CheckpointStore(location)
 
 
-def open_existing_store(location: str, *, migrate: bool = True) -> CheckpointStore:
+def open_existing_store(location: str, *, migrate: bool = True, read_only: bool = False) -> CheckpointStore:
     """Opens an existing checkpoint store.
 
     Args:
         location: path or URL.
         migrate: whether a store of an older version gets its missing tables; False to only read it.
+        read_only: whether nothing is written, not even to the files beside an SQLite file.
 
     Raises:
         CheckpointError: the store does not exist or cannot be opened; the message says what to run first.
     """
     from quantsim.checkpoints import CheckpointStore
 
-    return CheckpointStore.open(location, migrate=migrate)
+    return CheckpointStore.open(location, migrate=migrate, read_only=read_only)
 
 
 def place_of(store: CheckpointStore) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -21,14 +22,18 @@ if TYPE_CHECKING:
     from quantsim.checkpoints.runs.comparison import RunComparison
     from quantsim.checkpoints.runs.details import RunDetails
     from quantsim.checkpoints.runs.entries import RunEntry, RunList
+    from quantsim.checkpoints.runs.watching import RunProgress
 
 __all__ = [
     "comparison_of_runs",
+    "duration_text",
     "facts_table",
     "folds_table",
+    "left_text",
     "metrics_table",
     "moment_text",
     "parameters_of_set",
+    "progress_text",
     "run_text",
     "runs_legend",
     "runs_table",
@@ -92,7 +97,7 @@ def run_text(entry: RunEntry) -> Iterator[tuple[str, str]]:
     yield "driver", entry.driver + (f", {len(entry.folds)} folds" if entry.folds else "")
     yield "status", entry.status + (f": {run.reason}" if run.reason and run.status == entry.status else "")
     took = entry.updated_at - entry.started_at
-    yield "time", f"{moment_text(entry.started_at)} UTC, last written {_duration(took)} later"
+    yield "time", f"{moment_text(entry.started_at)} UTC, last written {duration_text(took.total_seconds())} later"
     yield "sets", f"{entry.checkpoints:,} stored"
     yield "version", run.version + ("" if run.seed is None else f", seed {run.seed}")
     yield "prices", f"{run.data_id[:12]}"
@@ -254,6 +259,18 @@ def _days_table(found: RunComparison, labels: Sequence[str]) -> Table:
     return table
 
 
+def progress_text(now: RunProgress) -> str:
+    """Returns the progress of a run on one line."""
+    total = "" if now.total is None else f" of {now.total:,}"
+    text = f"{now.entry.key} {now.unit} {now.done:,}{total}: {now.text()}{left_text(now)}"
+    return f"{text}; {now.entry.status}" if now.is_over else text
+
+
+def left_text(now: RunProgress) -> str:
+    """Returns the estimated time to the end, after a comma; empty if it is not known."""
+    return f", {duration_text(now.seconds_left)} left" if math.isfinite(now.seconds_left) else ""
+
+
 def value_text(metric: str, value: float | None) -> str:
     """Formats a stored value of a metric; costs are shown without their minus."""
     plain = metric.partition(",")[0]
@@ -297,9 +314,8 @@ def _metrics(sides: Iterable[Mapping[str, Mapping[str, Any]]], objective: str | 
     return sorted(whole, key=lambda name: name != objective)
 
 
-def _duration(time: timedelta) -> str:
+def duration_text(seconds: float) -> str:
     """Formats a duration: ``35 s``, ``12 min``, ``3.5 h``, ``2 d``."""
-    seconds = time.total_seconds()
     for unit, length, decimals in (("d", 86_400, 0), ("h", 3600, 1), ("min", 60, 0)):
         if seconds >= 2 * length:
             return f"{seconds / length:.{decimals}f} {unit}"

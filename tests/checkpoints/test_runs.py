@@ -6,40 +6,16 @@ import os
 import sqlite3
 from pathlib import Path
 
-import numpy as np
 import pytest
-from checkpoint_support import BEGIN, check_labels_and_wholes, check_migration_of_version_3, sql
+from checkpoint_support import BEGIN, STUDY, check_labels_and_wholes, check_migration_of_version_3, fill, sql
 from sqlalchemy import event
 
-from quantsim.checkpoints import Baseline, Checkpoint, CheckpointStore
+from quantsim.checkpoints import Checkpoint, CheckpointStore
 from quantsim.checkpoints.liveness import process_identity
 from quantsim.errors import CheckpointError
 
 VERSION_1 = (Path(__file__).parent / "version_1.sql").read_text()
 NO_PROCESS = {**process_identity(), "pid": 2**22 + 1}
-STUDY = {"name": "study", "objective": {"metric": "m"}}
-
-
-def fill(store: CheckpointStore, n_rows: int = 2, *, status: str | None = "finished", **begin) -> str:
-    """Stores a run with everything that a run can have."""
-    run_id = store.begin_run(**{**BEGIN, "config": STUDY, **begin})
-    rows = [
-        Checkpoint(
-            run_id,
-            step,
-            0,
-            "sgd",
-            {"w": (float(step),)},
-            metrics={"train": {"m": 9.0 - step}, "validation": {"m": float(step)}},
-            daily_log_returns={"train": np.full(3, 0.1)},
-        )
-        for step in range(n_rows)
-    ]
-    store.append(run_id, rows, state=b"state", state_step=n_rows, report={"loss": 1.0})
-    store.set_baselines(run_id, {"hodl": Baseline("hodl", {"train": {"m": 0.5}}, {"train": np.zeros(3)})})
-    if status is not None:
-        store.finish_run(run_id, status)
-    return run_id
 
 
 def test_labels_and_wholes_in_sqlite(store):

@@ -15,6 +15,7 @@ from command_support import invoke
 from published_support import gradient_entry, result_file
 from typer.testing import Result
 
+from quantsim.checkpoints import CheckpointStore
 from quantsim.commands.app import app
 from quantsim.prices import downloading
 from quantsim.prices.importing import import_prices
@@ -81,7 +82,8 @@ class EveryCommand:
         days = "".join(f"2024-01-{day:02},{40_000 + day}\n" for day in range(1, 29))
         (folder / "BTC_1d.csv").write_text("date,close\n" + days)
         self._prices = folder / "BTC_1d.csv"
-        own, kept = ("--study", study), ("--store", folder / "checkpoints.db")
+        self._store = folder / "checkpoints.db"
+        own, kept = ("--study", study), ("--store", self._store)
         self.arguments: dict[str, tuple[str | Path, ...]] = {
             "optuna": (*own, *kept),
             "sgd": (*own, *kept),
@@ -96,6 +98,10 @@ class EveryCommand:
             "runs": (*kept,),
             "runs list": (*kept,),
             "runs show": (*kept,),
+            "runs compare": ("{search}", "{sgd}", *kept),
+            "runs export": ("newest", "--output", folder / "exported.db", *kept),
+            "runs import": (folder / "exported.db", "--store", folder / "imported.db"),
+            "runs watch": ("newest", *kept),
             "runs tag": ("newest", "a-tag", *kept),
             "runs note": ("newest", "a note", *kept),
             "runs rename": ("newest", "a name", *kept),
@@ -117,7 +123,14 @@ class EveryCommand:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(socketserver.BaseServer, "serve_forever", _interrupted)
             patch.setattr(downloading, "download_prices", self._downloaded)
-            return invoke(*name.split(), *self.arguments[name], *options)
+            return invoke(*name.split(), *map(self._named, self.arguments[name]), *options)
+
+    def _named(self, argument: str | Path) -> str | Path:
+        """Puts the key of the newest run of a driver in the place of ``{driver}``."""
+        if not str(argument).startswith("{"):
+            return argument
+        with CheckpointStore(self._store) as store:
+            return store.runs(driver=str(argument).strip("{}"))[0].key
 
     def _downloaded(self, _tokens: Any, _since: str, *, folder: Path, **_: Any) -> Any:
         return import_prices([self._prices], folder, tokens=None, token=None, stamps="end", overwrite=True)

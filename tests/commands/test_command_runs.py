@@ -88,6 +88,32 @@ def test_labels_are_written_and_found(own_results: Path):
         assert runs(own_results, *refused).exit_code == 2
 
 
+def test_comparison_export_import_and_watch_are_those_of_python(results: Path, tmp_path: Path, narrow: None):
+    with CheckpointStore(results) as store:
+        search, gradients = store.runs()
+        compared = store.compare(search.key, gradients.key)
+        assert as_json(results, "compare", search.key, gradients.key) == json.loads(json.dumps(compared.to_json()))
+        shown = Text.from_ansi(runs(results, "compare", search.key, gradients.key).stdout).plain
+        assert max(map(len, shown.splitlines())) <= 80
+        assert all(word in shown for word in ("fees.swap_fee", "Caution", "memory_days", "90 % interval", "182"))
+        file, again = tmp_path / "some.db", tmp_path / "python.db"
+        copied = as_json(results, "export", search.key, "-o", str(file))
+        assert copied == {"added": store.export_runs(search.key, again).added.to_json(), "known": []}
+        assert f"{search.key} (5 sets)" in runs(tmp_path / "new.db", "import", str(file)).stdout
+        assert "There already" in runs(tmp_path / "new.db", "import", str(file)).stdout
+        (now,) = store.watch(search.key)
+        assert as_json(results, "watch", search.key) == now.to_json()
+        assert (now.done, now.total, now.is_over) == (5, 5, True)
+        assert f"{search.key} trial 5 of 5: best validation" in runs(results, "watch", search.key).stdout
+    before, after = (
+        json.loads(invoke("validate", search.key, "--store", place, "--json").stdout)
+        for place in (results, tmp_path / "new.db")
+    )
+    assert before == after
+    assert runs(tmp_path / "none.db", "import", str(tmp_path / "missing.db")).exit_code == 2
+    assert not (tmp_path / "none.db").exists()
+
+
 def test_options_before_a_command_are_refused(results: Path):
     refused = invoke("runs", "--store", results, "show", "abc")
     assert refused.exit_code == 2

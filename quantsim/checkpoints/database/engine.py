@@ -49,8 +49,8 @@ class Database:
     never show the password of the URL.
     """
 
-    def __init__(self, location: Location, lock_timeout_s: float) -> None:
-        """Makes the folder of an SQLite file, but does not connect yet.
+    def __init__(self, location: Location, lock_timeout_s: float, *, read_only: bool = False) -> None:
+        """Makes the folder of an SQLite file, but does not connect yet. An SQLite file that is only read is not trusted.
 
         Raises:
             CheckpointError: the location is not a path or URL, or its database driver is not installed.
@@ -65,7 +65,8 @@ class Database:
             raise CheckpointError(f"checkpoint store {self.shown} needs {error}") from error
         self._lock_timeout_s = lock_timeout_s
         path = file_of(self.url)
-        self._file = None if path is None else SqliteFile(path)
+        self._read_only = read_only
+        self._file = None if path is None else SqliteFile(path, read_only=read_only)
         self._engine = self._make_engine()
         _LIVE.add(self)
         _hook_forks()
@@ -123,8 +124,8 @@ class Database:
         """Closes all idle connections; the next transaction opens a new one."""
         self._engine.dispose()
 
-    def __reduce__(self) -> tuple[type[Database], tuple[str, float]]:
-        return type(self), (self.url.render_as_string(hide_password=False), self._lock_timeout_s)
+    def __reduce__(self) -> tuple[Callable[..., Database], tuple[str, float, bool]]:
+        return _opened, (self.url.render_as_string(hide_password=False), self._lock_timeout_s, self._read_only)
 
     def _transact_once(self, work: Callable[[Connection], T], write: bool) -> T:
         options: dict[str, Any] = {_WRITES: write}
@@ -161,6 +162,8 @@ class Database:
 
         def configure(connection: sqlite3.Connection, _record: object) -> None:
             _configure_sqlite(connection, writes=file is None or not file.is_read_only)
+            if self._read_only:
+                connection.execute("PRAGMA trusted_schema = OFF").close()
             if file is not None:
                 file.remember()
 
@@ -196,6 +199,10 @@ class Database:
     def _cause(self, error: BaseException) -> BaseException | None:
         """Returns the error as a cause, unless its text contains the password."""
         return error if self._redact(error) == str(error) else None
+
+
+def _opened(url: str, lock_timeout_s: float, read_only: bool) -> Database:
+    return Database(url, lock_timeout_s, read_only=read_only)
 
 
 _LIVE: weakref.WeakSet[Database] = weakref.WeakSet()

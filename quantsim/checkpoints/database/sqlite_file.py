@@ -18,8 +18,14 @@ class SqliteFile:
     SQLite silently keeps writing to an open file that was removed. So the inode of the file is remembered and compared.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Touches nothing."""
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        """Touches nothing.
+
+        Args:
+            path: the file.
+            read_only: whether to treat it as read-only even if it is writable.
+        """
+        self._never_written = read_only
         self._path = path.absolute()  # independent of later changes of the working directory
         self._inode: int | None = None
 
@@ -32,6 +38,8 @@ class SqliteFile:
         """Whether the file exists but is not writable, or SQLite's additional files cannot be made next to it."""
         if not self._path.is_file():
             return False
+        if self._never_written:
+            return True
         return not (_is_writable(self._path) and (_is_writable(self._path.parent) or self._beside("-wal").is_file()))
 
     def connecting(self, _dialect: Any, _record: Any, arguments: list[Any], options: dict[str, Any]) -> None:
@@ -47,7 +55,7 @@ class SqliteFile:
             return
         log, index = self._beside("-wal"), self._beside("-shm")
         has_log = log.is_file() and log.stat().st_size > 0
-        if has_log and not index.is_file():
+        if has_log and not index.is_file() and not _is_writable(self._path.parent):
             raise CheckpointError(
                 f"checkpoint store {self._path} is read-only, and its newest rows are in {log.name}: copy both files to a "
                 "writable folder, and open the copy"

@@ -14,7 +14,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from quantsim.checkpoints import Baseline, CheckpointStore
-from quantsim.checkpoints.checkpoint import GIVEN
+from quantsim.checkpoints.checkpoint import GIVEN, TRIALS
 from quantsim.checkpoints.stored import rule_notes
 from quantsim.config import Experiment
 from quantsim.config.identity import SEARCH
@@ -239,6 +239,7 @@ class SearchDriver(Driver[State, Info, SearchProgress]):
                 "study": self.study.study_name,
                 "study_id": study_id(self.study),
                 "storage": describe_storage(self.storage),
+                TRIALS: self.trials,
             },
         )
 
@@ -253,7 +254,7 @@ class SearchDriver(Driver[State, Info, SearchProgress]):
             if run.notes.get("study_id") == identifier:
                 rows = store.checkpoints(run_id=run.run_id, metrics=())
                 state, info = self._begin({row.step for row in rows})
-                return Resumed(run.run_id, state, info)
+                return Resumed(run.run_id, state, info, {TRIALS: self.trials})
         return None
 
     def init(self) -> tuple[State, Info | None]:
