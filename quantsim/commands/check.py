@@ -8,6 +8,7 @@ import typer
 
 from quantsim.commands import completion
 from quantsim.commands.options import Json, Quiet, Verbose
+from quantsim.commands.progress import working
 from quantsim.commands.session import print_json, say
 
 __all__ = ["check"]
@@ -33,10 +34,12 @@ def check(
     """
     from quantsim.testing import check_all
 
-    passed = []
+    passed: list[str] = []
     for name in names:
-        for checked in check_all(name):
+        with working(f"checking {name}", quiet=quiet):
+            found = check_all(name)
+        for checked in found:
             say(f"{checked} passed all checks")
-            passed.append(checked)
+        passed += found
     if as_json:
         print_json({"passed": passed})

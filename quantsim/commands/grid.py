@@ -12,6 +12,7 @@ import typer
 from quantsim.commands import completion
 from quantsim.commands.files import check_files, write_table, writing
 from quantsim.commands.options import Json, Quiet, Settings, Study, Verbose, listed
+from quantsim.commands.progress import working
 from quantsim.commands.session import load_experiment, note, print_json, say
 from quantsim.errors import ConfigError
 
@@ -104,12 +105,14 @@ def grid(
     metrics = tuple(dict.fromkeys(get_metric(name).name for name in metric)) if metric else None
     grid_sets(experiment, axes)  # raises before the prices are read
     prices = experiment.load_prices()
-    found = evaluate_grid(experiment, axes, prices, metrics=metrics)
+    with working(f"compiling, and evaluating {math.prod(axis.n_points for axis in axes):,} cells", quiet=quiet):
+        found = evaluate_grid(experiment, axes, prices, metrics=metrics)
     failed = failed_cells(experiment, found, split.value)
     if failed is not None:
         note(f"Note: {failed}.")
     best = found.best(split=split.value)
-    comparison = compare_cell(Evaluator(experiment, prices), best)
+    with working("evaluating the baselines", quiet=quiet):
+        comparison = compare_cell(Evaluator(experiment, prices), best)
     _show(experiment, found, best, comparison)
     _write_files(experiment, found, best, csv, plot)
     if as_json:

@@ -1,4 +1,4 @@
-"""Shows the progress of a driver: a bar on a terminal, else a line every few seconds, or nothing if quiet."""
+"""Shows progress: a bar or a spinner on a terminal, else a line every few seconds, or nothing if quiet."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from quantsim.commands.session import ERR, note, raise_if_stopped
 
-__all__ = ["ProgressLine", "Watcher", "watching"]
+__all__ = ["ProgressLine", "Watcher", "watching", "working"]
 
 _SECONDS_BETWEEN_LINES = 10.0
 
@@ -37,6 +37,11 @@ class ProgressLine:
 Watcher = Callable[[ProgressLine], None]
 
 
+def _animates() -> bool:
+    """Whether lines can be drawn again: not on a dumb terminal, nor in a pipe whose colours are forced."""
+    return ERR.is_interactive and ERR.file.isatty()
+
+
 @contextlib.contextmanager
 def watching(what: str, *, quiet: bool, begin: str = "compiling ...") -> Iterator[Watcher]:
     """Yields a function to call with a driver's reports.
@@ -48,7 +53,7 @@ def watching(what: str, *, quiet: bool, begin: str = "compiling ...") -> Iterato
     """
     if quiet:
         yield lambda _: raise_if_stopped()
-    elif ERR.is_terminal:
+    elif _animates():
         columns = (
             TextColumn(f"{what}s"),
             BarColumn(bar_width=None),
@@ -67,6 +72,21 @@ def watching(what: str, *, quiet: bool, begin: str = "compiling ...") -> Iterato
             yield update
     else:
         yield _Lines(what)
+
+
+@contextlib.contextmanager
+def working(what: str, *, quiet: bool) -> Iterator[None]:
+    """Shows a spinner on a terminal while something takes its time whose progress is not known, such as compiling.
+
+    Args:
+        what: what is done, for the user.
+        quiet: whether to show nothing.
+    """
+    if quiet or not _animates():
+        yield
+        return
+    with ERR.status(f"{what} ..."):
+        yield
 
 
 class _Lines:

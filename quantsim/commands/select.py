@@ -9,6 +9,7 @@ import typer
 
 from quantsim.commands import completion
 from quantsim.commands.options import DEFAULT_STORE, Json, Quiet, RuleFiles, Settings, Store, Study, Verbose, listed
+from quantsim.commands.progress import working
 from quantsim.commands.session import load_experiment, note, open_existing_store, print_json, say
 from quantsim.errors import ConfigError
 
@@ -80,16 +81,17 @@ def select(
     if settings and study is None:
         raise ConfigError("--set changes a study: name it with --study")
     with open_existing_store(store) as results:
-        picked = pick(
-            results,
-            method,
-            study=given,
-            run=run,
-            metrics=metrics or (),
-            minimum=split_minimum,
-            rule_files=rule_files or (),
-        )
-        comparisons = compare_selection(results, picked.experiment, picked.selection)
+        with working("selecting", quiet=quiet):
+            picked = pick(
+                results,
+                method,
+                study=given,
+                run=run,
+                metrics=metrics or (),
+                minimum=split_minimum,
+                rule_files=rule_files or (),
+            )
+            comparisons = compare_selection(results, picked.experiment, picked.selection)
         if picked.n_others:
             count = "1 other run is" if picked.n_others == 1 else f"{picked.n_others} other runs are"
             note(f"Note: {count} not comparable with the newest one; use --study or --run to select from them.")

@@ -296,7 +296,7 @@ def _origins(text: str) -> list[str]:
 def _logging(*, verbose: bool) -> Iterator[None]:
     """Sends quantsim's log to the error stream while a command runs: warnings, and with ``-v`` all messages."""
     handler: logging.Handler
-    if ERR.is_terminal:
+    if ERR.is_interactive:
         handler = RichHandler(console=ERR, show_path=False, omit_repeated_times=False)
     else:
         handler = logging.StreamHandler()

@@ -33,6 +33,7 @@ from quantsim.commands.options import (
     Study,
     Verbose,
 )
+from quantsim.commands.progress import working
 from quantsim.commands.session import note, open_existing_store, print_json, say
 from quantsim.commands.starting import StudyOptions
 from quantsim.errors import ConfigError
@@ -139,11 +140,12 @@ def simulate(
     evaluator = Evaluator(experiment, prices)
     if stored is not None and not as_study:
         stored.check_prices(evaluator.data_id)
-    result = simulated(experiment, raw, prices, split=split.value, arithmetic=arithmetic.value, chain=chain)
-    on_chain = result.on_chain
-    pool = simulated_pool(evaluator, result, None if on_chain is None else chain_results(evaluator, raw, chain))
-    selection = stored.selection if stored is not None and not given else None
-    comparison = compare_simulation(evaluator, result, selection, pool)
+    with working("compiling and simulating", quiet=quiet):
+        result = simulated(experiment, raw, prices, split=split.value, arithmetic=arithmetic.value, chain=chain)
+        on_chain = result.on_chain
+        pool = simulated_pool(evaluator, result, None if on_chain is None else chain_results(evaluator, raw, chain))
+        selection = stored.selection if stored is not None and not given else None
+        comparison = compare_simulation(evaluator, result, selection, pool)
     show_beaten(comparison)
     show_notes(result.notes)
     say(

@@ -10,6 +10,7 @@ import typer
 from quantsim.commands import completion
 from quantsim.commands.files import check_files, writing
 from quantsim.commands.options import DEFAULT_STORE, Json, Quiet, RuleFiles, Settings, Store, Study, Verbose, listed
+from quantsim.commands.progress import working
 from quantsim.commands.session import load_experiment, open_existing_store, print_json, say, show
 from quantsim.errors import ConfigError
 
@@ -80,7 +81,7 @@ def validate(
     if settings and study is None:
         raise ConfigError("--set changes a study: name it with --study")
     given = load_experiment(study, settings) if study is not None else None
-    with open_existing_store(store) as results:
+    with open_existing_store(store) as results, working("validating", quiet=quiet):
         found = validated(
             results,
             runs or (),

@@ -38,7 +38,7 @@ def test_robust_varies_a_stored_set(cli, results: Path):
         (("--variations", "0"), "n = 0 variations of each kind"),
         (("--radius", "-1"), "radius = -1.0 must be above 0"),
         (("--metric", "retuns"), "unknown metric 'retuns'"),
-        (("--kind", "cost"), "'cost' is not one of"),
+        (("--kind", "cost"), "kind 'cost' of variations: did you mean 'costs'?"),
         (("--plot", "robust.txt"), "--plot robust.txt"),
         (("--as-study",), "--as-study needs a stored parameter set"),
         (("best", "--store", "nowhere.db"), "nowhere.db"),
