@@ -125,7 +125,9 @@ def test_mlflow_has_each_number_once(store: CheckpointStore, tmp_path: Path):
     assert (run.info.status, run.info.run_name) == ("FINISHED", "a study (sgd)")
     assert run.data.params == {"pool.rule": "momentum", "seed": "7"}
     assert run.data.tags["quantsim.run_id"] == store.find_runs()[0].run_id
-    with pytest.raises(ConfigError, match=r"nosuchstore://.* cannot be opened: .*; give an SQLite file such as mlflow.db"):
+    with pytest.raises(
+        ConfigError, match=r"nosuchstore://.* cannot be opened: .*; give an SQLite file such as mlflow.db"
+    ):
         open_tracking(mlflow="nosuchstore://here")
 
 
