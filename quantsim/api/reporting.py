@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from quantsim.api.optimization import StoreLike
 from quantsim.api.simulation import Simulation, simulate
 from quantsim.baseline import BASELINES
 from quantsim.checkpoints import Checkpoint, CheckpointStore, Selection
@@ -18,12 +17,11 @@ from quantsim.checkpoints.checkpoint import SHORT_RUN_ID
 from quantsim.checkpoints.finding import start_from
 from quantsim.checkpoints.methods import METHODS
 from quantsim.checkpoints.picking import BEST, Pick, pick
+from quantsim.checkpoints.runs.checked import NEWEST
 from quantsim.checkpoints.training import TrainingCurves, training_curves
 from quantsim.config import Experiment
 from quantsim.defaults import DEFAULT_STORE
 from quantsim.errors import CheckpointError, ConfigError, QuantsimError, SelectionError, reason_of
-from quantsim.out_of_sample import walk_forward_outcome
-from quantsim.out_of_sample.stored import stored_walk_forward
 from quantsim.prices import PriceData, Prices
 from quantsim.report.comparison import SELECTED, Comparison
 from quantsim.report.deployment import deployment
@@ -36,6 +34,7 @@ from quantsim.simulator import Evaluator, baseline_values
 from quantsim.validation import Validation, validate_pick
 
 if TYPE_CHECKING:
+    from quantsim.api.optimization import StoreLike
     from quantsim.checkpoints.starts import Start
     from quantsim.out_of_sample import WalkForwardOutcome
 
@@ -83,7 +82,7 @@ class HtmlReport:
 
 def make_report(
     store: StoreLike = DEFAULT_STORE,
-    which: str = BEST,
+    which: str = NEWEST,
     *,
     study: Experiment | None = None,
     changes: Iterable[str] = (),
@@ -100,7 +99,7 @@ def make_report(
     Args:
         store: the checkpoint store, or its location.
         which: key of a checkpoint such as ``3f9c01ab:120:0``, a selection method, or a run, of which the best set is taken: its
-            id, the first characters of it, a given name, or "newest".
+            id, the first characters of it, a given name, or "newest" (the default).
         study: as in :func:`quantsim.start_from`.
         changes: changes of the study, as in :func:`quantsim.start_from`.
         run: as in :func:`quantsim.start_from`.
@@ -163,15 +162,22 @@ def _found(
 
 
 def _run_named(store: CheckpointStore, which: str) -> str | None:
-    """Returns the id of the run that an id, its first characters, a given name or "newest" names; None for anything else."""
+    """Returns the id of the run that an id, its first characters, a given name or "newest" names; None for anything else.
+
+    The newest run is the newest one that is not a fold, because the report of a study shows its walk-forward.
+    """
     if ":" in which or which in (BEST, *METHODS):
         return None
     if _RUN.fullmatch(which.strip().lower()):
         return store.run(which).run_id
-    try:
-        entry = store.entry(which)
-    except CheckpointError:
-        return None
+    if which == NEWEST:
+        entries = store.runs()
+        entry = next((one for one in entries if not one.folds), None) or store.entry(NEWEST)
+    else:
+        try:
+            entry = store.entry(which)
+        except CheckpointError:
+            return None
     if entry.folds:
         folds = ", ".join(fold.run.run_id[:SHORT_RUN_ID] for fold in entry.folds)
         raise ConfigError(f"{which} has {len(entry.folds)} folds, a run each: name one of {folds}")
@@ -195,12 +201,15 @@ def _content(
     simulation = simulate(experiment, start.params, prices, split="all", series=series)
     checkpoint = store.get(start.checkpoint.checkpoint_id)
     validation, problem = _validation(store, found, checkpoint)
-    rows = store.checkpoints(run_id=start.run.run_id, metrics=[experiment.objective.name])
+    entry = store.entry(start.run.run_id)
+    parts = (start.run.run_id,) if entry.folds else entry.run_ids
+    metrics = [experiment.objective.name]
+    rows = [row for part in parts for row in store.checkpoints(run_id=part, metrics=metrics)]
     selection = None if start.selection is None or found.picked is None else found.picked.selection
     return Content(
         experiment=experiment,
         run=start.run,
-        entry=store.entry(start.run.run_id),
+        entry=entry,
         checkpoint=checkpoint,
         selection=selection,
         reason=start.reason,
@@ -213,7 +222,7 @@ def _content(
         simulation=simulation,
         trials=rows,
         space=_space(experiment, rows),
-        training=_training(store, start.run.run_id),
+        training=_training(store, start.run.run_id if entry.folds else entry.run_id),
         walk_forward=_walk_forward(store, experiment, prices, series, rule_files),
         deployment=deployment(experiment, start),
         prices=describe_prices(experiment, prices),
@@ -287,5 +296,10 @@ def _walk_forward(
     series: Mapping[str, Any] | None,
     rule_files: tuple[str | Path, ...],
 ) -> WalkForwardOutcome | None:
+    if not store.groups():
+        return None
+    from quantsim.out_of_sample import walk_forward_outcome
+    from quantsim.out_of_sample.stored import stored_walk_forward
+
     walk = stored_walk_forward(store, experiment, prices, series=series, rule_files=rule_files)
     return None if walk is None else walk_forward_outcome(walk, prices, store, series=series)

@@ -19,13 +19,13 @@ def report(
     key: Annotated[
         str,
         typer.Argument(
-            metavar="[CHECKPOINT|RUN|METHOD]",
+            metavar="[RUN|CHECKPOINT|METHOD]",
             help=(
-                "A stored checkpoint, e.g. 3f9c01ab:120:0, the id of a run, of which the best set is taken, or a selection "
-                "method: best, best_validation, ..."
+                "A run, of which the best set is taken: its id, its name, or newest; a stored checkpoint, e.g. 3f9c01ab:120:0; "
+                "or a selection method: best, best_validation, ..."
             ),
         ),
-    ] = "best",
+    ] = "newest",
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The HTML file.")] = Path(
         "report.html"
     ),
@@ -48,6 +48,9 @@ def report(
     """
     check_files(other=output)
     from quantsim.api.reporting import make_report
+    from quantsim.optuna_private import import_importance
+
+    import_importance()
 
     options = StudyOptions(study, tuple(settings or ()), run, tuple(rule_files or ()))
     with open_existing_store(store) as results:

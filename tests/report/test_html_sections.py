@@ -15,7 +15,7 @@ from quantsim.report.html import Curves
 from quantsim.report.html.blocks import Cell, Table
 from quantsim.report.html.drawing import drawing_of, plain
 from quantsim.report.html.interactive import rounded
-from quantsim.report.html.page import with_code
+from quantsim.report.html.rendering import with_code
 from quantsim.report.html.sections.monthly import monthly_returns
 from quantsim.report.html.sections.rolling import rolling_ratio
 from quantsim.report.html.sections.value import drawdowns

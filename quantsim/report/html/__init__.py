@@ -9,6 +9,6 @@ The same content gives the same bytes. All text is escaped by the template, and 
 """
 
 from quantsim.report.html.content import Content, Curves
-from quantsim.report.html.page import check_libraries, page
+from quantsim.report.html.rendering import check_libraries, page
 
 __all__ = ["Content", "Curves", "check_libraries", "page"]
