@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import quantsim
 from quantsim.errors import ConfigError
 from quantsim.prices import Trades
-from quantsim.simulator.attribution import TERMS
+from quantsim.simulator.attribution import TERMS, attribute
 
 BASE: dict[str, Any] = {
     "name": "attributed",
@@ -44,6 +45,12 @@ CASES = {
         "pool": {"type": "batch", "rule": "balancer", "arb_quality": 0.5},
         "parameters": {},
         "fees": {"swap_fee": 0.003, "noise_trader_ratio": 0.2},
+    },
+    "composite": {
+        **THREE,
+        "pool": {"rule": "momentum", "tokens": ["ETH", "majors"]},
+        "subsidiaries": {"majors": {"tokens": ["BTC", "LTC"], "rule": "anti_momentum", "fees": {"swap_fee": 0.002}}},
+        "fees": {"swap_fee": 0.003},
     },
     "hold": {"pool": {"rule": "hodl"}, "parameters": {}},
 }
@@ -119,6 +126,15 @@ def test_exogenous_swaps_and_gas_of_a_series(split: float) -> None:
         else:
             assert (terms["gas"] == 0.0).all()
             assert (terms["arbitrage"].abs() < 1e-9 * result.value[0]).all()
+
+
+def test_a_pool_that_states_no_fees_has_them_in_the_result_of_its_trades(
+    results: dict[str, quantsim.Simulation],
+) -> None:
+    result = results["fee"]
+    whole, unknown = attribute(result), attribute(dataclasses.replace(result, fees=None))
+    assert not unknown["fees"].any()
+    np.testing.assert_allclose(unknown["arbitrage"], whole["arbitrage"] + whole["fees"], atol=1e-9 * result.value[0])
 
 
 def test_rows_are_bars_days_or_splits(results: dict[str, quantsim.Simulation]) -> None:

@@ -43,7 +43,7 @@ def _judgement(content: Content) -> tuple[tuple[Text, ...], Sequence[str]]:
 
 def _result(content: Content) -> Iterator[Block]:
     """Yields the figures of the last split, which is test data if there is any."""
-    split = content.comparison.splits[-1]
+    split = next(one for one in reversed(content.comparison.splits) if one.split in content.curves.splits)
     objective, returns = split.row(content.comparison.objective), split.row("returns")
     tiles = []
     if returns is not None:
