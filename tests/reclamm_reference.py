@@ -83,6 +83,21 @@ class Pool:
         z = [math.sqrt(price) * a - b / math.sqrt(price) for a, b in ((v_a, v_b), pool.virtual)]
         return abs(z[1] - z[0]) / (2.0 * math.sqrt(r_a + v_a)) / self.seconds
 
+    def swap(self, into: int, amount_in: float | None, amount_out: float | None) -> tuple[float, float]:
+        """Amounts in and out of an exogenous swap; zeros if the pool does not hold what is to go out."""
+        out, gamma = 1 - into, 1.0 - self.swap_fee
+        held_in, held_out = (self.real[side] + self.virtual[side] for side in (into, out))
+        if amount_in is not None:
+            amount_out = held_out - held_in * held_out / (held_in + gamma * amount_in)
+        else:
+            assert amount_out is not None
+            amount_in = (held_in * held_out / (held_out - amount_out) - held_in) / gamma
+        if amount_out > self.real[out]:
+            return 0.0, 0.0
+        self.real[into] += amount_in * (1.0 - self.swap_fee * self.protocol_fee_split)
+        self.real[out] -= amount_out
+        return amount_in, amount_out
+
     def arbitrage(self, prices: list[float]) -> float:
         effective = [real + virtual for real, virtual in zip(self.real, self.virtual, strict=True)]
         width = -math.log(1.0 - self.swap_fee) + math.log((1 + self.arb_fee / 2) / (1 - self.arb_fee / 2))

@@ -105,7 +105,7 @@ shift_exponent = ParameterSpec(
     transform=EXPONENT,
     default=0.5,
     low=0.02,
-    high=20.0,
+    high=1.0,
     log=True,
 )
 
@@ -116,7 +116,7 @@ daily_price_shift_base = ParameterSpec(
     description="the same as a factor per second, 1 - shift_exponent/124649",
     transform=SHIFT_BASE,
     default=1.0 - 0.5 / SECONDS_PER_SHIFT,
-    low=1.0 - 20.0 / SECONDS_PER_SHIFT,
+    low=1.0 - 1.0 / SECONDS_PER_SHIFT,
     high=1.0 - 0.02 / SECONDS_PER_SHIFT,
     opt_in=True,
 )

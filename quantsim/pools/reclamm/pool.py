@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Self, cast
+from typing import TYPE_CHECKING, Literal, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from pydantic import model_validator
 from quantsim.lazy_jax import Array, jnp
 from quantsim.parameters import Parameter
 from quantsim.pools.base import ALL_COSTS, Params, Path, Pool, PoolSetup, ReserveRun, Run, Window
-from quantsim.pools.market import FeeRates, Market, at_bars
+from quantsim.pools.market import FeeRates, Market, Orders, at_bars
 from quantsim.pools.reclamm import parameters as own
 from quantsim.pools.reclamm.range_kernel import kernel_balances, range_kernels
 from quantsim.pools.reclamm.range_scan import Shifting, centeredness, scanned_balances
@@ -22,6 +22,9 @@ from quantsim.pools.settings import PoolSettings, PoolView
 from quantsim.pools.weighted.arbitrage import band, kept_fee, pool_gain
 from quantsim.rules import RuleSettings
 from quantsim.settings.kinds import NotNegative, Positive
+
+if TYPE_CHECKING:
+    from quantsim.pools.weighted.exogenous_swaps import Fills
 
 __all__ = ["POOL", "Range", "ReclammSettings"]
 
@@ -76,9 +79,14 @@ class RangeRun(ReserveRun):
 
     Attributes:
         balances: (V, 4) real and virtual balances after every visit.
+        swaps: results of exogenous swaps; None if there are none.
     """
 
     balances: Array = field(kw_only=True)
+    swaps: Fills | None = None
+
+    def fills(self) -> Fills | None:
+        return self.swaps
 
     def state_at(self, bars: Bars) -> dict[str, Array]:
         """Returns centeredness, ends of the range and pool price, (S,), prices of A in B, and virtual balances, (S, 2)."""
@@ -107,6 +115,8 @@ def run(setup: PoolSetup[Range], params: Params, market: Market, rates: FeeRates
         balances = centred_balances(setup.initial_value, prices[0], own.range_width(params))
     else:
         balances = scaled_balances(setup.initial_value, prices[0], initial)
+    if market.orders is not None:
+        return _swapped(setup, params, prices, market.orders, rates, window, balances)
     if window.path is Path.HOLD:
         return RangeRun(balances[None, :2], prices, window.n_bars, balances=balances[None])
     visited = slice(None, None, setup.arb_frequency)
@@ -120,8 +130,36 @@ def run(setup: PoolSetup[Range], params: Params, market: Market, rates: FeeRates
     return RangeRun(path[:, :2], prices, setup.arb_frequency, earned=earned, balances=path)
 
 
-def _shifts(setup: PoolSetup[Range], params: Params, window: Window, balances: Array) -> Array:
-    """Returns what moves the range at every visit, (V or 1, 3); see :mod:`quantsim.pools.reclamm.column_lanes`."""
+def _swapped(
+    setup: PoolSetup[Range],
+    params: Params,
+    prices: Array,
+    orders: Orders,
+    rates: FeeRates,
+    window: Window,
+    balances: Array,
+) -> RangeRun:
+    """Runs the pool with exogenous swaps, over every bar."""
+    from quantsim.pools.reclamm.range_swaps import fills_of, swapped_balances
+    from quantsim.pools.weighted.exogenous_swaps import window_orders
+
+    stride = setup.arb_frequency if setup.do_arb else None
+    orders = window_orders(orders, window.start, window.n_bars, jnp.ones(2))
+    shifts = _shifts(setup, params, window, balances, every_bar=True)
+    before, after, volume = swapped_balances(
+        balances, prices, shifts, _costs(rates), rates, orders, setup.own.shifting, stride
+    )
+    fills = fills_of(before, prices, rates, orders)
+    earned = kept_fee(rates) * volume * (1.0 + rates.noise_trader_ratio)
+    inside = (fills.bar > 0) & (fills.bar < window.n_bars)
+    earned = earned.at[jnp.where(inside, fills.bar, 0)].add(jnp.where(inside, fills.fee, 0.0))
+    return RangeRun(after[:, :2], prices, earned=earned, balances=after, swaps=fills)
+
+
+def _shifts(
+    setup: PoolSetup[Range], params: Params, window: Window, balances: Array, *, every_bar: bool = False
+) -> Array:
+    """Returns what moves the range at every visit or bar, (V or 1, 3); see :mod:`quantsim.pools.reclamm.column_lanes`."""
 
     def of(params: Params) -> Array:
         margin, exponent = own.margin(params), own.log_shift(params) * setup.own.seconds
@@ -130,7 +168,8 @@ def _shifts(setup: PoolSetup[Range], params: Params, window: Window, balances: A
 
     if window.schedule is None:
         return of(params)[None]
-    found: Array = window.schedule.select(of, window.start + jnp.arange(0, window.n_bars, setup.arb_frequency))
+    stride = 1 if every_bar else setup.arb_frequency
+    found: Array = window.schedule.select(of, window.start + jnp.arange(0, window.n_bars, stride))
     return found
 
 
@@ -149,12 +188,13 @@ def _costs(rates: FeeRates) -> Array:
 
 def paths(setup: PoolSetup[Range], *, every_bar: bool) -> dict[Path, str | None]:
     """Returns the paths, cheapest first, each with the reason why it does not support this setup, or None."""
+    trades = setup.do_arb or setup.has_trades
     vectorised = "the range of a reCLAMM pool depends on all earlier bars: use path = 'fees'"
     return {
-        Path.HOLD: "the pool trades" if setup.do_arb else None,
+        Path.HOLD: "the pool trades" if trades else None,
         Path.CLOSED_FORM: vectorised,
         Path.PER_BAR: vectorised,
-        Path.FEES: None if setup.do_arb else "the pool never trades",
+        Path.FEES: None if trades else "the pool never trades",
     }
 
 
@@ -226,7 +266,11 @@ POOL = Pool(
     fixed_curve={"parameters": {own.centeredness_margin.human_name: 0.0}},
     charges=ALL_COSTS,
     n_tokens=2,
+    takes_swaps=True,
     kernels=range_kernels,
     is_sequential=True,
     follows_schedule=True,
+    export_remark="the contract is Balancer's reCLAMM: its daily price shift exponent is shift_exponent, 1 for 100 % (at most "
+    "1), its margin centeredness_margin (at most 0.9), and its least and largest initial price are the market's price of the "
+    "first token in the second, divided and multiplied by the square root of price_ratio",
 )

@@ -33,7 +33,16 @@ from quantsim.pools.reclamm.column_lanes import (
     SWAP_FEE,
 )
 
-__all__ = ["Shifting", "arc_step", "centeredness", "decayed", "opposite", "scanned_balances"]
+__all__ = [
+    "Shifting",
+    "arc_step",
+    "centeredness",
+    "decayed",
+    "opposite",
+    "recentred",
+    "scanned_balances",
+    "traded",
+]
 
 
 class Shifting(NamedTuple):
@@ -67,8 +76,8 @@ def scanned_balances(
     def step(balances: Array, visit: tuple[Array, list[Array | None]]) -> tuple[Array, tuple[Array, Array]]:
         price, (shift, cost) = visit
         shift, cost = shifts[0] if shift is None else shift, costs[0] if cost is None else cost
-        virtual = _recentred(balances, price, shift, shifting)
-        real, volume = _traded(balances[:2], virtual, price, cost)
+        virtual = recentred(balances, price, shift, shifting)
+        real, volume = traded(balances[:2], virtual, price, cost)
         after = jnp.concatenate([real, virtual])
         return after, (after, volume)
 
@@ -121,14 +130,15 @@ def arc_step(real: Array, virtual: Array, price: Array, ratio: Array, length: Ar
     return jnp.where(too_long, at_market, (b + jnp.sqrt(square)) / (2.0 * a))
 
 
-def _recentred(balances: Array, price: Array, shift: Array, shifting: Shifting) -> Array:
-    """Returns the virtual balances, (2,), after the range has moved, if it does."""
+def recentred(balances: Array, price: Array, shift: Array, shifting: Shifting, elapsed: Array | float = 1.0) -> Array:
+    """Returns the virtual balances, (2,), after the range has moved, if it does; ``elapsed`` is the time in visits, ()."""
 
     def moved(balances: Array) -> Array:
         c, above = centeredness(balances)
         real, virtual, prices = (opposite(pair, above) for pair in (balances[:2], balances[2:], price))  # O, U
         ratio = (1.0 + real[0] / virtual[0]) * (1.0 + real[1] / virtual[1])
         multiple = shift[MARGIN] / jnp.maximum(c, SMALLEST_CENTEREDNESS) if shifting.centeredness_scaling else 1.0
+        multiple = elapsed * multiple
         if shifting.constant_arc_length:
             length = 2.0 * shift[SPEED] * multiple * jnp.sqrt(balances[0] + balances[2])
             v_o = arc_step(real, virtual, prices[1] / prices[0], ratio, length)
@@ -146,11 +156,11 @@ def _recentred(balances: Array, price: Array, shift: Array, shifting: Shifting) 
     return found
 
 
-def _traded(real: Array, virtual: Array, price: Array, cost: Array) -> tuple[Array, Array]:
+def traded(real: Array, virtual: Array, price: Array, cost: Array) -> tuple[Array, Array]:
     """Returns the real balances, (2,), after the trade of a visit, and the value of its effective input."""
     of_a, of_b = (real + virtual) * price
 
-    def traded(real: Array) -> tuple[Array, Array]:
+    def trade(real: Array) -> tuple[Array, Array]:
         first_leaves = of_a > of_b
         held, extra, prices = (opposite(pair, ~first_leaves) for pair in (real, virtual, price))  # what goes out first
         effective = held + extra
@@ -169,5 +179,5 @@ def _traded(real: Array, virtual: Array, price: Array, cost: Array) -> tuple[Arr
         return opposite(jnp.where(trades, after, held), ~first_leaves), jnp.where(trades, volume, 0.0)
 
     outside = (of_a > of_b * cost[EDGE]) | (of_b > of_a * cost[EDGE])
-    found: tuple[Array, Array] = jax.lax.cond(outside, traded, lambda real: (real, jnp.zeros_like(of_a)), real)
+    found: tuple[Array, Array] = jax.lax.cond(outside, trade, lambda real: (real, jnp.zeros_like(of_a)), real)
     return found

@@ -13,6 +13,7 @@ less its protocol share ``f``, so the incoming reserve grows by ``log1p(c expm1(
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -29,9 +30,11 @@ from quantsim.prices.trades import Trades
 __all__ = [
     "MAX_IN_RATIO",
     "MAX_OUT_RATIO",
+    "Fill",
     "Fills",
     "Outcome",
     "base_prices",
+    "collected_fills",
     "fill_bar",
     "fills_of",
     "orders_of",
@@ -128,31 +131,28 @@ def base_prices(market: Market) -> Array:
     return market.prices[0] * jnp.exp(-market.log_prices[0])
 
 
-def window_orders(market: Market, start: Array, n_bars: int) -> Orders | None:
-    """Returns the orders of the window of ``n_bars`` bars from bar ``start``, in units of the pass; None without any.
+def window_orders(orders: Orders, start: Array, n_bars: int, unit: Array) -> Orders:
+    """Returns the orders of the window of ``n_bars`` bars from bar ``start``.
 
-    Log reserves are in units of value at the prices that log prices are relative to, and so are these amounts.
+    ``unit``, (n,), are the units of the pass in a token: in log reserves of weighted pools the prices that log prices are
+    relative to, since these reserves are values at those prices.
     """
-    orders = market.orders
-    if orders is None:
-        return None
-    base = base_prices(market)
     return orders._replace(
-        amount=orders.amount * base[jnp.where(orders.exact_in, orders.token_in, orders.token_out)],
+        amount=orders.amount * unit[jnp.where(orders.exact_in, orders.token_in, orders.token_out)],
         slots=jax.lax.dynamic_slice_in_dim(orders.slots, start, n_bars),
         bars=orders.bars - start,
     )
 
 
-class _Fill(NamedTuple):
-    """One swap, with amounts in units of the pass."""
+class Fill(NamedTuple):
+    """One swap, with amounts in units of the pass, or several, (M,) each."""
 
     amount_in: Array
     amount_out: Array
     outcome: Array
 
 
-def _fill(log_reserves: Array, weights: Array, order: Orders, rates: FeeRates) -> tuple[Array, _Fill]:
+def _fill(log_reserves: Array, weights: Array, order: Orders, rates: FeeRates) -> tuple[Array, Fill]:
     """Executes or rejects one order; all of its fields are ()."""
     here, there, gamma = order.token_in, order.token_out, 1.0 - rates.swap_fee
     reserve_in, reserve_out = jnp.exp(log_reserves[here]), jnp.exp(log_reserves[there])
@@ -170,10 +170,10 @@ def _fill(log_reserves: Array, weights: Array, order: Orders, rates: FeeRates) -
     amount_in = jnp.where(order.exact_in, share_in / gamma, grown / gamma) * reserve_in
     amount_out = jnp.where(order.exact_in, -jnp.expm1(fall), share_out) * reserve_out
     after = log_reserves.at[here].add(jnp.log1p(pool_gain(rates) * grown)).at[there].add(fall)
-    return after, _Fill(amount_in, amount_out, outcome)
+    return after, Fill(amount_in, amount_out, outcome)
 
 
-def fill_bar(log_reserves: Array, weights: Array, rates: FeeRates, orders: Orders, rows: Array) -> tuple[Array, _Fill]:
+def fill_bar(log_reserves: Array, weights: Array, rates: FeeRates, orders: Orders, rows: Array) -> tuple[Array, Fill]:
     """Executes the swaps of one bar, one after another.
 
     Args:
@@ -187,7 +187,7 @@ def fill_bar(log_reserves: Array, weights: Array, rates: FeeRates, orders: Order
         (n,) log reserves after the last swap, and the fills, (M,).
     """
 
-    def one(log_reserves: Array, row: Array) -> tuple[Array, _Fill]:
+    def one(log_reserves: Array, row: Array) -> tuple[Array, Fill]:
         fields = (orders.token_in[row], orders.token_out[row], orders.amount[row], orders.exact_in[row])
         return _fill(log_reserves, weights, Orders(*fields, orders.slots, orders.table, orders.bars), rates)
 
@@ -208,7 +208,26 @@ def fills_of(
         orders: orders of the window.
         base: (n,) prices that log prices are relative to.
     """
-    n_bars, n_trades = arbitraged.shape[0], orders.amount.shape[0] - 1
+
+    def bar(at: Array, now: FeeRates, rows: Array) -> Fill:
+        return fill_bar(arbitraged[at], weights[at], now, orders, rows)[1]
+
+    return collected_fills(bar, jnp.exp(log_prices), rates, orders, base)
+
+
+def collected_fills(
+    bar: Callable[[Array, FeeRates, Array], Fill], values: Array, rates: FeeRates, orders: Orders, unit: Array
+) -> Fills:
+    """Returns the results of all swaps in a window, from those of each bar that has some.
+
+    Args:
+        bar: (bar in the window, its rates, (M,) indices of its orders) → results, with amounts in units of the pass, (M,).
+        values: (T, n) values of these units, in the quote currency.
+        rates: rates in the window, () or (T,).
+        orders: orders of the window.
+        unit: (n,) units of the pass in a token.
+    """
+    n_bars, n_trades = values.shape[0], orders.amount.shape[0] - 1
     nothing = jnp.zeros(n_trades)
     outside = jnp.full(n_trades, Outcome.OUTSIDE_WINDOW, jnp.int64)
     if not orders.bars.shape[0]:
@@ -216,13 +235,9 @@ def fills_of(
     inside = (orders.bars > 0) & (orders.bars < n_bars)
     at, rows = jnp.clip(orders.bars, 0, n_bars - 1), orders.table[1:]
     then = FeeRates(*(jnp.broadcast_to(rate, (n_bars,))[at] for rate in rates))
-
-    def bar(log_reserves: Array, weight: Array, now: FeeRates, row: Array) -> _Fill:
-        return fill_bar(log_reserves, weight, now, orders, row)[1]
-
-    fills = jax.vmap(bar)(arbitraged[at], weights[at], then, rows)
+    fills = jax.vmap(bar)(at, then, rows)
     here, there = orders.token_in[rows], orders.token_out[rows]
-    value = fills.amount_in * jnp.exp(jnp.take_along_axis(log_prices[at], here, axis=-1))
+    value = fills.amount_in * jnp.take_along_axis(values[at], here, axis=-1)
     kept = (then.swap_fee * (1.0 - then.protocol_fee_split))[:, None] * value
     taken = (then.swap_fee * then.protocol_fee_split)[:, None] * value
     # What pads the table, or lies outside the window, is dropped.
@@ -232,8 +247,8 @@ def fills_of(
         return empty.at[target].set(values.reshape(-1), mode="drop")
 
     return Fills(
-        placed(fills.amount_in / base[here], nothing),
-        placed(fills.amount_out / base[there], nothing),
+        placed(fills.amount_in / unit[here], nothing),
+        placed(fills.amount_out / unit[there], nothing),
         placed(kept, nothing),
         placed(taken, nothing),
         placed(fills.outcome, outside),

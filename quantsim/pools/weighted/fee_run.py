@@ -127,9 +127,11 @@ def fee_run(setup: PoolSetup[Steering], weights: Array, market: Market, rates: F
     """
     prices, log_prices = window.cut(market.prices), window.cut(market.log_prices)
     initial = jnp.log(setup.initial_value * weights[0]) - log_prices[0]
-    if (orders := window_orders(market, window.start, window.n_bars)) is not None:
+    if market.orders is not None:
+        base = base_prices(market)
+        orders = window_orders(market.orders, window.start, window.n_bars, base)
         arbitraged, log_reserves = traded_log_reserves(setup, initial, log_prices, weights, rates, orders)
-        swaps = orders, arbitraged, base_prices(market)
+        swaps = orders, arbitraged, base
         return FeeRun(log_reserves, log_prices, prices, weights, rates, setup, *swaps)
     visited = slice(None, None, setup.arb_frequency)
     if setup.scan_mode == "kernel":
