@@ -21,7 +21,7 @@ __all__ = ["baseline_experiment", "has_initial_weights"]
 Values = dict[str, Any]
 
 _KEPT_OF_POOL = ("tokens", "initial_value_usd", "do_arb", "arb_frequency")
-_KEPT_OF_SERIES = ("swap_fee", "arb_fee", "gas_cost_usd", "trades")
+_KEPT_OF_SERIES = ("swap_fee", "arb_fee", "gas_cost_usd", "trades", "supply")
 
 
 def baseline_experiment(experiment: Experiment, name: str, initial_weights: Sequence[float] = ()) -> Experiment:

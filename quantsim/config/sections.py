@@ -135,6 +135,7 @@ class Series(Section, decides=Decides.VALUE):
 
     ``oracle`` has a column per token of the pool. ``trades`` lists exogenous swaps: time, token in, token out, and one amount.
     ``weights`` lists a pool's updates: time and a weight per token, and its multipliers if they are known.
+    ``supply`` lists joins and exits: time, and the shares issued or the amount in USD.
     A fee setting cannot be both a series and a number other than zero.
     """
 
@@ -150,6 +151,8 @@ class Series(Section, decides=Decides.VALUE):
     """File of exogenous swaps."""
     weights: str | None = None
     """File of weights that a pool really had, for ``rule = "given_weights"``: a column per token."""
+    supply: str | None = None
+    """File of joins and exits of liquidity providers: shares, or amounts in USD."""
 
     @property
     def costs(self) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +58,15 @@ class Trades:
     def size(self) -> int:
         """The number of trades, ``N``."""
         return len(self.token_in)
+
+    def bars(self, bars_us: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Returns the bar of each trade, (N,): the last one at or before its time, or the first."""
+        stamps = self.times.astype("datetime64[us]").astype(np.int64)
+        return np.maximum(np.searchsorted(bars_us, stamps, side="right") - 1, 0)
+
+    def divided(self, by: NDArray[np.float64]) -> Trades:
+        """Returns the trades with amounts divided by ``by``, (N,)."""
+        return replace(self, amount_in=self.amount_in / by, amount_out=self.amount_out / by)
 
     def check_tokens(self, tokens: tuple[str, ...]) -> None:
         """Raises PriceError if a swap has a token that the pool does not hold."""

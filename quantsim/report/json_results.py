@@ -84,6 +84,7 @@ def simulation_json(experiment: Experiment, result: Result, comparison: Comparis
         "n_bars": int(result.times.size),
         "initial_value": json_number(result.value[0]),
         "final_value": json_number(result.value[-1]),
+        **({} if result.supply is None else {"final_pool_value": json_number(result.pool_value[-1])}),
         "fee_revenue": json_number(result.fee_revenue),
         "notes": _plain(result.notes),
         **_parameters_json(experiment, result.params),

@@ -19,6 +19,10 @@ def notes_of_simulation(notes: Mapping[str, Any]) -> list[str]:
     if "trades" in notes:
         counts = ", ".join(f"{count} {outcome.replace('_', ' ')}" for outcome, count in notes["trades"].items())
         lines.append(f"of the exogenous swaps: {counts}")
+    if "supply" in notes:
+        lines.append(
+            f"joins and exits leave {notes['supply']:.6g} shares for each at first; all figures are of one share"
+        )
     if "gaps_filled" in notes:
         lines.append(
             f"{notes['bars_filled']} bars in {notes['gaps_filled']} gaps of the prices are filled with the last price before "

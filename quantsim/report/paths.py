@@ -24,6 +24,7 @@ def hodl_values(result: Result) -> NDArray[np.float64]:
 def path_frame(result: Result) -> pd.DataFrame:
     """Returns a row per bar: ``time`` (UTC), ``value``, ``hodl_value`` (USD), ``weight_*`` (shares), ``reserve_*`` (tokens).
 
+    With joins and exits, ``supply`` and ``pool_value``: shares, and the value of all of them; all else is of one share.
     The state of a pool of this type follows, see :attr:`quantsim.Result.state`: ``centeredness``, ``virtual_*``, ….
     """
     import pandas as pd
@@ -33,6 +34,8 @@ def path_frame(result: Result) -> pd.DataFrame:
         "value": result.value,
         "hodl_value": hodl_values(result),
     }
+    if result.supply is not None:
+        columns |= {"supply": result.supply, "pool_value": result.pool_value}
     for name, rows in {"weight": result.weights, "reserve": result.reserves, **result.state}.items():
         by_token = {f"{name}_{token}": rows[:, index] for index, token in enumerate(result.tokens) if rows.ndim > 1}
         columns |= by_token or {name: rows}

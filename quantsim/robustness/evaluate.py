@@ -39,7 +39,7 @@ Table = dict[str, dict[str, FloatArray]]
 Advance = Callable[[str, int, int], None]
 
 _SET = "set"
-_NOT_RESAMPLED = ("oracle", "weights", "trades", "swap_fee", "arb_fee", "gas_cost_usd")
+_NOT_RESAMPLED = ("oracle", "weights", "supply", "trades", "swap_fee", "arb_fee", "gas_cost_usd")
 
 
 class _LeftOut(Exception):

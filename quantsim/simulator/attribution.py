@@ -83,14 +83,15 @@ def _swapped(result: Result, trades: ExecutedTrades | None) -> tuple[FloatArray,
     if trades is None:
         return moved, fees
     bars = np.searchsorted(result.times, trades.times, side="right") - 1
+    shares = trades.supply  # results are of one share, trades of all
     for bar, token_in, token_out, amount_in, amount_out, fee, protocol_fee in zip(
         bars,
         trades.token_in,
         trades.token_out,
-        trades.amount_in,
-        trades.amount_out,
-        trades.fee,
-        trades.protocol_fee,
+        trades.amount_in / shares,
+        trades.amount_out / shares,
+        trades.fee / shares,
+        trades.protocol_fee / shares,
         strict=True,
     ):
         if amount_in > 0.0:  # executed

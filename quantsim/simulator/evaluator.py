@@ -109,10 +109,13 @@ class Evaluator:
         )
         self.notes = data_notes(experiment, self.prices, self.splits["train"][0], series or {})
         self.notes |= self._short()
-        trades = self.series.trades
+        self.rates: FeeRates = fee_rates(experiment, self.series.costs)
+        trades, of_share = self.series.trades, self.supply_of_sizes()
+        if of_share is not None:
+            self.rates = self.rates._replace(gas_cost=device_array(np.asarray(self.rates.gas_cost) / of_share))
+            trades = None if trades is None else trades.divided(of_share[trades.bars(self._bars_us())])
         orders = None if trades is None else orders_of(trades, experiment.tokens, self.prices.grid)
         self.market: Market = market(self._seen(prices, begin, end), self.series.oracle, orders, self.series.weights)
-        self.rates: FeeRates = fee_rates(experiment, self.series.costs)
         self._baselines: dict[str, Baseline] | None = None
         self._plans: dict[tuple[str, ...] | None, SplitPlans] = {}
         has_oracle = self.market.oracle is not None
@@ -121,6 +124,16 @@ class Evaluator:
             self.notes["cautions"] = [*self.notes.get("cautions", ()), *said]
         if self.prices.prices.nbytes > _LARGE_PRICES:
             release_freed_memory()
+
+    def supply_of_sizes(self) -> FloatArray | None:
+        """Returns the supply that divides gas and exogenous swaps at each bar, (T,); None if neither depends on it."""
+        supply = self.series.supply
+        if supply is None or not (self.setup.costs.has_gas or self.series.trades is not None):
+            return None
+        return supply.before(self._bars_us())
+
+    def _bars_us(self) -> NDArray[np.int64]:
+        return self.prices.times.astype("datetime64[us]").astype(np.int64)
 
     def _seen(self, prices: Prices, begin: int, end: int) -> FloatArray:
         """Returns the cut prices, (T, n); with ``published_look_ahead``, followed by the next bar if the data has one."""

@@ -20,7 +20,6 @@ from quantsim.pools.weighted.weights import Steering
 from quantsim.precision import in_float64
 from quantsim.prices import PriceData
 from quantsim.prices.instants import Time
-from quantsim.prices.trades import Trades
 from quantsim.simulator.carried import schedule_of
 from quantsim.simulator.evaluate import window_path
 from quantsim.simulator.evaluator import Evaluator
@@ -48,6 +47,7 @@ class ExecutedTrades:
         fee: (N,) fees that stay in the pool, in the quote currency at the swap's bar.
         protocol_fee: (N,) fees that go to the protocol, likewise.
         outcome: outcome of each swap; ``outcome.reason`` is its description.
+        supply: (N,) shares of the pool at each swap; amounts and fees are of the whole pool, and these per share.
     """
 
     times: NDArray[np.datetime64]
@@ -58,6 +58,7 @@ class ExecutedTrades:
     fee: NDArray[np.float64]
     protocol_fee: NDArray[np.float64]
     outcome: tuple[Outcome, ...]
+    supply: NDArray[np.float64]
 
     def count(self) -> dict[str, int]:
         """Returns outcome → number of swaps, for the outcomes that occur."""
@@ -86,6 +87,8 @@ class Result:
         gas_cost: gas of a trade, in the quote currency; (T,) if a series sets it.
         state: what else describes a pool of this type: name → (T,), or (T, n) for a series of each token, such as
             ``centeredness`` and ``virtual`` of a reCLAMM pool.
+        supply: (T,) shares at the end of each bar, with joins and exits, relative to those at the start; everything else is of
+            one share, the one that was there at the start. None if the supply does not change.
     """
 
     times: NDArray[np.datetime64]
@@ -104,6 +107,12 @@ class Result:
     fees: NDArray[np.float64] | None = None
     gas_cost: float | NDArray[np.float64] = 0.0
     state: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    supply: NDArray[np.float64] | None = None
+
+    @property
+    def pool_value(self) -> NDArray[np.float64]:
+        """Value of all shares, (T,), in the quote currency; ``value`` unless LPs join or exit."""
+        return self.value if self.supply is None else self.value * self.supply
 
     @property
     def daily_log_returns(self) -> NDArray[np.float64]:
@@ -189,14 +198,19 @@ def simulate_on(
         schedule = schedule_of(evaluator, stacked, [first, *(bar for bar, _ in later)], n_bars)
     run, samples = _simulate(plan, arrays, seen, evaluator.rates, np.int64(first), schedule)
     metrics, _ = results_of(plan, samples)
-    trades = _executed(evaluator.series.trades, run.fills)
+    trades = _executed(evaluator, run.fills)
+    supply, bars = None, evaluator.prices.times[first : first + n_bars]
+    if evaluator.series.supply is not None:
+        supply = evaluator.series.supply.after(bars.astype("datetime64[us]").astype(np.int64), np.asarray(run.value))
     reserves, prices_of_bars = np.asarray(run.reserves), np.asarray(run.prices)
     state = {name: np.asarray(values) for name, values in (run.state or {}).items()}
     notes = evaluator.notes if trades is None else {**evaluator.notes, "trades": trades.count()}
+    if supply is not None:
+        notes = {**notes, "supply": float(supply[-1])}
     if remarks := evaluator.setup.pool.remarks(evaluator.setup, reserves, prices_of_bars, state):
         notes = {**notes, "cautions": [*notes.get("cautions", ()), *remarks]}
     return Result(
-        times=evaluator.prices.times[first : first + n_bars],
+        times=bars,
         value=np.asarray(run.value),
         reserves=reserves,
         weights=np.asarray(run.weights),
@@ -212,6 +226,7 @@ def simulate_on(
         fees=None if run.fees is None else np.asarray(run.fees),
         gas_cost=_gas_cost(evaluator, first, n_bars),
         state=state,
+        supply=supply,
     )
 
 
@@ -246,9 +261,16 @@ def _gas_cost(evaluator: Evaluator, first: int, n_bars: int) -> float | NDArray[
     return cost[first : first + n_bars] if cost.ndim else float(cost)
 
 
-def _executed(trades: Trades | None, fills: Fills | None) -> ExecutedTrades | None:
+def _executed(evaluator: Evaluator, fills: Fills | None) -> ExecutedTrades | None:
+    """Returns the results of exogenous swaps with the whole pool, not with one share."""
+    trades = evaluator.series.trades
     if trades is None or fills is None:
         return None
+    of_share, size = evaluator.supply_of_sizes(), np.ones(trades.size)
+    if of_share is not None:
+        size = of_share[trades.bars(evaluator.prices.times.astype("datetime64[us]").astype(np.int64))]
+        amounts = {name: getattr(fills, name) * size for name in ("amount_in", "amount_out", "fee", "protocol_fee")}
+        fills = fills._replace(**amounts)
     return ExecutedTrades(
         times=trades.times,
         token_in=trades.token_in,
@@ -258,6 +280,7 @@ def _executed(trades: Trades | None, fills: Fills | None) -> ExecutedTrades | No
         fee=np.asarray(fills.fee),
         protocol_fee=np.asarray(fills.protocol_fee),
         outcome=tuple(Outcome(int(code)) for code in np.asarray(fills.outcome)),
+        supply=size,
     )
 
 

@@ -15,6 +15,7 @@ from quantsim.errors import ConfigError, PriceError
 from quantsim.prices import Prices
 from quantsim.prices.instants import text
 from quantsim.prices.series import ORACLE, check_values, load_series
+from quantsim.prices.supply import SUPPLY, SupplyChanges, load_supply
 from quantsim.prices.trades import Trades, load_trades
 from quantsim.prices.weights import WEIGHTS, WeightUpdates, load_weights
 
@@ -32,12 +33,14 @@ class Varying:
         oracle: (T, n) oracle series; None if there is none.
         trades: exogenous swaps; None if there are none.
         weights: (T, n) given weights; nan before they begin; None if there are none.
+        supply: joins and exits; None if there are none.
     """
 
     costs: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     oracle: NDArray[np.float64] | None = None
     trades: Trades | None = None
     weights: NDArray[np.float64] | None = None
+    supply: SupplyChanges | None = None
 
     @property
     def begins(self) -> int:
@@ -52,6 +55,8 @@ class Varying:
             arrays[ORACLE] = self.oracle
         if self.weights is not None:
             arrays[WEIGHTS] = self.weights
+        if self.supply is not None:
+            arrays |= {f"{SUPPLY}.{name}": getattr(self.supply, name) for name in ("times_us", "shares", "amounts")}
         if self.trades is not None:
             arrays |= {f"{TRADES}.{name}": getattr(self.trades, name) for name in ("times", "amount_in", "amount_out")}
             arrays |= {f"{TRADES}.{name}": "\n".join(getattr(self.trades, name)) for name in ("token_in", "token_out")}
@@ -114,7 +119,18 @@ def load_varying(
             load_weights(named[WEIGHTS], tokens) if updates is None else updates, prices, begin, end, used_from
         )
     costs = {name: laid(name) for name in experiment.series.costs}
-    return Varying(costs, laid(ORACLE) if ORACLE in named else None, trades, weights)
+    return Varying(costs, laid(ORACLE) if ORACLE in named else None, trades, weights, _supply(named, given))
+
+
+def _supply(named: Mapping[str, str], given: Mapping[str, Any]) -> SupplyChanges | None:
+    """Returns joins and exits; None if the experiment names none."""
+    if SUPPLY not in named:
+        return None
+    changes = given.get(SUPPLY)
+    changes = load_supply(named[SUPPLY]) if changes is None else changes
+    if not isinstance(changes, SupplyChanges):
+        raise PriceError(f"series supply is a {type(changes).__name__}; give quantsim.prices.supply.SupplyChanges")
+    return changes
 
 
 def _weights(updates: object, prices: Prices, begin: int, end: int, used_from: int) -> NDArray[np.float64]:

@@ -15,7 +15,7 @@ from quantsim.search_space import SearchSpace
 
 __all__ = ["gradient_experiment"]
 
-_COSTS = ("swap_fee", "arb_fee", "gas_cost_usd", "trades")
+_COSTS = ("swap_fee", "arb_fee", "gas_cost_usd", "trades", "supply")
 """Keys of ``series`` that a pool without costs does not use."""
 
 
