@@ -72,7 +72,11 @@ def test_golden_case(case: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.skipif(not GOLDEN.exists(), reason=f"no reference data: {GOLDEN}")
 def test_a_search_and_gradient_training_evaluate_a_golden_case(tmp_path: Path) -> None:
     case = next(one for one in json.loads(GOLDEN.read_text())["cases"] if one["name"] == "reclamm_ETH_BTC_1_f0.003")
-    once = {"objective": {"metric": "returns"}, "sgd": {"steps": 1, "n_parameter_sets": 1}}
+    once = {
+        "objective": {"metric": "returns"},
+        "sgd": {"steps": 1, "n_parameter_sets": 1},
+        "search": {"ranges": {"shift_exponent": {"high": 20.0}}},
+    }
     study, own = golden_study(case, **once), {"shift_exponent": case["params"]["shift_exponent"]}
     own |= {name: case["params"][name] for name in ("price_ratio", "centeredness_margin")}
     study = study.replace(parameters=own)
