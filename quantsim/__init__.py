@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from quantsim.checkpoints.finding import starts_from as starts_from
     from quantsim.checkpoints.picking import pick as pick
     from quantsim.checkpoints.published import import_results as import_results
+    from quantsim.config.template import study_template as study_template
+    from quantsim.config.template import write_study_template as write_study_template
     from quantsim.drivers.search.forgetting import delete_runs as delete_runs
     from quantsim.environment import prepare_environment as prepare_environment
     from quantsim.errors import FingerprintWarning as FingerprintWarning
@@ -72,6 +74,7 @@ _HOMES = {
     "quantsim.checkpoints.picking": ("pick",),
     "quantsim.checkpoints.published": ("import_results",),
     "quantsim.config": ("Experiment",),
+    "quantsim.config.template": ("study_template", "write_study_template"),
     "quantsim.drivers.search.forgetting": ("delete_runs",),
     "quantsim.environment": ("prepare_environment",),
     "quantsim.errors": ("FingerprintWarning",),

@@ -13,6 +13,7 @@ from quantsim.commands import (
     grid,
     hybrid,
     imports,
+    init,
     optuna,
     prices,
     report,
@@ -60,6 +61,7 @@ def _global_options(
     pass
 
 
+app.command("init")(init.init)
 app.command("run")(run.run)
 app.command("optuna")(optuna.optuna)
 app.command("sgd")(sgd.sgd)

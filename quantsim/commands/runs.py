@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from quantsim.checkpoints.redact import redact
-from quantsim.commands.options import DEFAULT_STORE, Json, Quiet, Store, Verbose
+from quantsim.commands.options import DEFAULT_STORE, Json, Quiet, Store, Verbose, listed
 from quantsim.commands.session import (
     OUT,
     hint,
@@ -48,7 +47,10 @@ Key = Annotated[
         help="A run: the first characters of its id, the name that you gave it, or newest.",
     ),
 ]
-Keys = Annotated[list[str], typer.Argument(metavar="RUN...", show_default=False, help="Runs: ids, names, or newest.")]
+Keys = Annotated[
+    list[str],
+    typer.Argument(metavar="RUN...", show_default=False, callback=listed, help="Runs: ids, names, or newest."),
+]
 OfStudy = Annotated[
     str | None, typer.Option("--study", metavar="NAME", help="Only runs of this study, or with this name.")
 ]
@@ -65,7 +67,7 @@ def runs(
     context: typer.Context,
     study: OfStudy = None,
     driver: OfDriver = None,
-    tag: WithTag = None,
+    with_tag: WithTag = None,  # not "tag": defaults of the command of this name would count for it
     status: WithStatus = None,
     store: Store = DEFAULT_STORE,
     as_json: Json = False,
@@ -78,7 +80,7 @@ def runs(
     compare, label, delete and copy runs.
     """
     if context.invoked_subcommand is None:
-        _list(store, as_json, study=study, driver=driver, tag=tag, status=status)
+        _list(store, as_json, study=study, driver=driver, tag=with_tag, status=status)
         return
     own = context.params.keys() - {"as_json", "quiet", "verbose"}  # which may stand anywhere
     sources = filter(None, map(context.get_parameter_source, own))
@@ -190,9 +192,12 @@ def compare(
 @app.command("tag")
 def tag_run(
     run: Key,
-    tags: Annotated[list[str] | None, typer.Argument(metavar="[TAG]...", show_default=False, help="Tags.")] = None,
+    tags: Annotated[
+        list[str] | None, typer.Argument(metavar="[TAG]...", show_default=False, callback=listed, help="Tags.")
+    ] = None,
     remove: Annotated[
-        list[str] | None, typer.Option("--remove", metavar="TAG", help="Removes a tag. May be repeated.")
+        list[str] | None,
+        typer.Option("--remove", metavar="TAG", callback=listed, help="Removes tags; several with commas."),
     ] = None,
     store: Store = DEFAULT_STORE,
     as_json: Json = False,
@@ -295,6 +300,8 @@ def export_runs(
 
     Runs that belong together are copied together. Optuna studies are not copied: there, a search cannot be resumed.
     """
+    from quantsim.checkpoints.redact import redact
+
     with open_existing_store(store, migrate=False) as results:
         copied = results.export_runs(runs, output)
     _say_copied(copied, as_json, f"to {redact(output)}")
@@ -315,6 +322,7 @@ def import_runs(
     verbose: Verbose = False,
 ) -> None:
     """Copies runs from another store. Its content is checked, and nothing of it is run."""
+    from quantsim.checkpoints.redact import redact
     from quantsim.checkpoints.runs.transfer import opened_source
 
     with opened_source(source), open_store(store) as results:  # the first, before the other is created

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import dataclasses
-import functools
-import inspect
 import json
-import textwrap
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,6 +17,7 @@ from quantsim.pools.registry import get_pool, pool_names
 from quantsim.pools.settings import Fees, PoolSettings, Update
 from quantsim.prices.synthetic.source import KINDS
 from quantsim.settings.base import Section
+from quantsim.settings.docstrings import docstrings
 
 __all__ = ["TABLES", "docstrings", "keys_of", "page"]
 
@@ -147,32 +144,6 @@ def keys_of(model: type[Section]) -> Iterator[tuple[str, str, str, str, str]]:
             _cell(default),
             ", ".join(effects) or "nothing",
         )
-
-
-@functools.cache
-def docstrings(model: type[Section]) -> dict[str, str]:
-    """Field → the docstring that follows it in the source of the model or of its bases."""
-    found: dict[str, str] = {}
-    for base in reversed(model.__mro__):
-        if issubclass(base, Section) and base is not Section and base.__doc__ and _has_source(base):
-            (body,) = ast.parse(textwrap.dedent(inspect.getsource(base))).body
-            assert isinstance(body, ast.ClassDef)  # noqa: S101
-            for field, text in zip(body.body, body.body[1:], strict=False):
-                if (
-                    isinstance(field, ast.AnnAssign)
-                    and isinstance(field.target, ast.Name)
-                    and isinstance(text, ast.Expr)
-                ):
-                    found[field.target.id] = inspect.cleandoc(ast.literal_eval(text.value))
-    return found
-
-
-def _has_source(model: type) -> bool:
-    try:
-        inspect.getsource(model)
-    except (OSError, TypeError):
-        return False
-    return True
 
 
 _TYPES = {

@@ -85,6 +85,7 @@ class EveryCommand:
         self._store = folder / "checkpoints.db"
         own, kept = ("--study", study), ("--store", self._store)
         self.arguments: dict[str, tuple[str | Path, ...]] = {
+            "init": (folder / "new.toml", "--force"),
             "optuna": (*own, *kept),
             "sgd": (*own, *kept),
             "hybrid": (*own, *kept),

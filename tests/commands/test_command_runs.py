@@ -74,6 +74,7 @@ def test_labels_are_written_and_found(own_results: Path):
     assert as_json(own_results, "rename", key, "the one")["name"] == "the one"
     assert runs(own_results, "note", "the one", "looks good").stdout.strip() == "looks good"
     assert runs(own_results, "note", "the one").stdout.strip() == "looks good"
+    assert [one["key"] for one in json.loads(runs(own_results, "--tag", "b", "--json").stdout)["runs"]] == [key]
     assert [one["key"] for one in as_json(own_results, "list", "--tag", "b", "--study", "the one")["runs"]] == [key]
     assert runs(own_results, "--tag", "none").stdout.strip() == "No run matches."
     assert runs(own_results, "rename", "the one", "--remove").stdout.strip() == f"Run {key} is called momentum_fees."
