@@ -185,7 +185,8 @@ def run_in(folder: Path, arguments: Iterable[str]) -> None:
     Raises:
         RuntimeError: it fails.
     """
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
+    kept = (name for name in os.environ if not name.startswith("JAX_") and name != "PYTHONDONTWRITEBYTECODE")
+    environment = {name: os.environ[name] for name in kept}  # an installed package has its bytecode
     environment |= {"XDG_CACHE_HOME": str(folder / "cache"), "NUMBA_CACHE_DIR": str(folder / "numba")}
     command = [sys.executable, "-c", COMMAND, *arguments]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)  # noqa: S603 - ours

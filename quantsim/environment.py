@@ -84,7 +84,7 @@ def prepare_environment(environment: MutableMapping[str, str] = os.environ) -> N
         collect_less_often()
 
 
-_COLLECT_AFTER, _DEFAULTS = 10_000, (700, 2_000)  # new objects; the defaults of Python 3.11 and 3.13
+_COLLECT_AFTER, _DEFAULTS = 100_000, (700, 2_000)  # new objects; the defaults of Python 3.11 and 3.13
 
 
 def collect_less_often() -> None:

@@ -59,7 +59,7 @@ def test_cycles_are_looked_for_less_often_unless_the_user_decides():
     try:
         gc.set_threshold(700, *before[1:])
         collect_less_often()
-        assert gc.get_threshold() == (10_000, *before[1:])
+        assert gc.get_threshold() == (100_000, *before[1:])
         gc.set_threshold(50)
         collect_less_often()
         assert gc.get_threshold()[0] == 50

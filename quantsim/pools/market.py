@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from quantsim.device import device_array
 from quantsim.lazy_jax import Array, jax, jnp
+from quantsim.threads import thread_count
 
 if TYPE_CHECKING:
     from quantsim.config import Experiment
@@ -87,25 +89,27 @@ def market(
 ) -> Market:
     """Makes the market from prices, (T, n). The prefix sums are computed here, once per data set."""
     log_prices = np.log(prices / prices[0])
-    summed = _prefix_sums(log_prices)
-    seen = None if oracle is None else device_array(oracle)
-    given = None if weights is None else device_array(weights)
-    return Market(device_array(prices), device_array(log_prices), device_array(summed), seen, orders, given)
+    summed = np.empty_like(log_prices)
+    with ThreadPoolExecutor(min(thread_count(), summed.shape[1])) as pool:  # a thread for each token
+        done = pool.map(_sum_up, log_prices.T, summed.T)
+        seen = None if oracle is None else device_array(oracle)
+        given = None if weights is None else device_array(weights)
+        arrays = device_array(prices), device_array(log_prices)
+        list(done)
+    return Market(*arrays, device_array(summed), seen, orders, given)
 
 
 _BLOCK = 2**13  # rows: a small piece of memory that is used again and again
 
 
-def _prefix_sums(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Returns the prefix sums along the first axis, (T, n), with more digits than the result has."""
-    sums = np.empty_like(values)
-    total = np.zeros(values.shape[1:], np.longdouble)
+def _sum_up(values: NDArray[np.float64], sums: NDArray[np.float64]) -> None:
+    """Writes the prefix sums of values, (T,) each, with more digits than they have."""
+    total = np.longdouble(0.0)
     for begin in range(0, len(values), _BLOCK):
         part = values[begin : begin + _BLOCK].astype(np.longdouble)
         part[0] += total
-        np.cumsum(part, axis=0, out=part)
+        np.cumsum(part, out=part)
         sums[begin : begin + _BLOCK], total = part, part[-1]
-    return sums
 
 
 def with_noise(seen: Market, noise: float, key: Array) -> Market:

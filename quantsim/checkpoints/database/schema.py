@@ -36,8 +36,7 @@ from sqlalchemy import (
     inspect,
     select,
 )
-from sqlalchemy.dialects.mysql import LONGTEXT
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.types import TypeDecorator, UserDefinedType
 
 from quantsim.checkpoints.database.engine import Database
 from quantsim.errors import CheckpointError
@@ -96,10 +95,19 @@ class UtcTime(TypeDecorator[datetime]):
         return None if value is None else datetime.strptime(value, _TIME_FORMAT).replace(tzinfo=UTC)
 
 
+class LongText(UserDefinedType[str]):
+    """MySQL's LONGTEXT, without SQLAlchemy's support of MySQL, whose import takes longer than opening a store."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        return "LONGTEXT"
+
+
 class JsonText(TypeDecorator[Any]):
     """A JSON value, stored as the text that Python writes for it."""
 
-    impl = LONGTEXT
+    impl = LongText
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str:
@@ -112,7 +120,7 @@ class JsonText(TypeDecorator[Any]):
 metadata = MetaData()
 
 _JSON = JSON().with_variant(JsonText(), "mysql")
-_TEXT = Text().with_variant(LONGTEXT(), "mysql")  # MySQL's TEXT is limited to 64 KB
+_TEXT = Text().with_variant(LongText(), "mysql")  # MySQL's TEXT is limited to 64 KB
 
 
 def _table(name: str, *columns: Column[Any] | UniqueConstraint | CheckConstraint, **options: Any) -> Table:
