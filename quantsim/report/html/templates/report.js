@@ -1,10 +1,11 @@
 "use strict";
 (() => {
   const root = document.documentElement;
-  const paper = 680; // pixels between the margins of a printed page
+  const paper = { width: 680, shrink: 0.75 }; // pixels between the margins of a printed page, and the share of the height
   const figures = [...document.querySelectorAll("[data-figure]")].map((script) => ({
     place: document.getElementById(script.dataset.figure),
     spec: JSON.parse(script.textContent),
+    height: document.getElementById(script.dataset.figure).clientHeight,
   }));
 
   // The style sheet knows the colours: replaces each "var(--name)" by its value.
@@ -17,13 +18,15 @@
     return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, coloured(one)]));
   };
 
-  const draw = (width) => {
+  const draw = ({ width, shrink = 1 } = {}) => {
     // A finger scrolls the page; a mouse zooms into the figure.
     const touched = { dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom" };
     const config = { responsive: true, displayModeBar: false };
-    for (const { place, spec } of figures) {
+    for (const { place, spec, height } of figures) {
+      place.style.height = `${shrink * height}px`;
+      const size = { width, height: shrink * height, autosize: width === undefined };
       const { data, layout } = coloured(spec);
-      Plotly.react(place, data, { ...layout, ...touched, width, autosize: width === undefined }, config);
+      Plotly.react(place, data, { ...layout, ...touched, ...size }, config);
     }
   };
 
