@@ -29,24 +29,27 @@ def page(folder: Path) -> str:
 
 
 def _section(path: Path) -> str:
+    findings = (path.parents[1] / "docs" / "findings.md").read_text(encoding="utf-8")
+    found = f"[What it found](findings.md#{path.stem})\n\n" if f"## `{path.stem}`\n" in findings else ""
     text = path.read_text(encoding="utf-8")
     study = Experiment.load(path.stem)
     shown = "\n".join(f"    {line}".rstrip() for line in text.splitlines())
     return (
-        f"\n## `{path.stem}`\n\n{study.description}\n\n{_comments(text)}"
+        f"\n## `{path.stem}`\n\n{_question(text)}{study.description}\n\n"
         f"{_facts(study, tomllib.loads(text))}\n"
+        f"{found}"
         f'??? example "The file"\n\n    ```toml\n{shown}\n    ```\n'
     )
 
 
-def _comments(text: str) -> str:
-    """The comments above the first key, as a paragraph."""
+def _question(text: str) -> str:
+    """The comments above the first key, which say what the study asks."""
     lines = []
     for line in text.splitlines():
         if not line.startswith("#"):
             break
         lines.append(line.lstrip("# "))
-    return " ".join(lines) + "\n\n" if lines else ""
+    return f"**{' '.join(lines)}**\n\n" if lines else ""
 
 
 def _facts(study: Experiment, tables: dict[str, Any]) -> str:

@@ -29,8 +29,10 @@ def test_every_command_and_cell_runs(cli, tmp_path: Path) -> None:
                     result = cli(command, *arguments)
                     assert result.exit_code == 0, f"{line}\n{result.output}"
                     commands.append(command)
-    assert {"simulate", "optuna", "validate", "robust", "sgd", "walk-forward", "check", "export"} <= set(commands)
-    assert {"pool.png", "validation.png", "pool.json", "first.toml", "calm.py"} <= {
+    assert {"simulate", "optuna", "validate", "robust", "sgd", "walk-forward", "report", "check", "export"} <= set(
+        commands
+    )
+    assert {"pool.png", "validation.png", "pool.json", "report.html", "first.toml", "calm.py"} <= {
         path.name for path in tmp_path.iterdir()
     }
     assert str(names["found"]).startswith("Simulation('first'")
