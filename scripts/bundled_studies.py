@@ -9,12 +9,11 @@ A study is run by its driver, as ``quantsim run`` does. Its comment's first line
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import os
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,26 @@ FOLDS: dict[str, dict[str, float]] = {
     "walk_forward_momentum": {"train_days": 150, "validation_days": 45, "test_days": 60},
 }
 """Studies for ``quantsim walk-forward``, with its options."""
+
+REFERENCES = {
+    **dict.fromkeys(
+        (
+            "difference_momentum",
+            "ensemble",
+            "four_tokens",
+            "hourly_decisions",
+            "mean_reversion_channel",
+            "power_channel",
+        ),
+        "momentum_fees",
+    ),
+    **dict.fromkeys(("anti_momentum", "searched_fee", "min_variance"), "momentum_fees"),
+    "batch_auctions": "constant_weights",
+    "momentum_zero_fee": "momentum_fees",
+    "pool_of_pools": "four_tokens",
+    "triple_threat": "mean_reversion_channel",
+}
+"""Study → the study whose result it is compared with, on the same days."""
 
 VERDICTS = {
     "noise": "not distinguishable from noise",
@@ -63,7 +82,9 @@ end of the {days} days of test data (of all folds for a walk-forward), with the 
 share these days, so their results are not independent, and about one interval in ten misses the true value. The judgement is
 that of [`quantsim validate`](validation.md), which corrects for the number of trials of one study, but not for the number of
 studies. It is about these prices, and says nothing about other years. HODL holds what a pool starts with; `min_variance` starts
-at its first target, which explains its gain over equal weights.
+at its first target, which explains its gain over equal weights. The sections
+compare some studies in pairs, without a correction for the number of pairs. `four_tokens` holds other tokens than
+`momentum_fees`, so most of that difference is due to the tokens.
 
 `constant_weights` and `batch_auctions` forecast nothing: their only parameter is the fee. If only arbitrageurs trade, a pool of
 constant weights loses less to them the higher its fee is, and HODL remains ahead on these test days. The pool that trades in
@@ -86,6 +107,7 @@ class Finding:
         verdict: key of VERDICTS.
         text: the judgement.
         parameters: those of the selected set, in human units, as text.
+        returns: daily log returns of the selected set on test data, (D-1,); empty for a walk-forward.
     """
 
     name: str
@@ -98,6 +120,7 @@ class Finding:
     verdict: str
     text: str
     parameters: Mapping[str, str]
+    returns: Sequence[float] = ()
 
 
 def question_of(name: str) -> str:
@@ -141,6 +164,7 @@ def run(name: str, store: Path) -> Finding:
             for name, values in found.human.items()
             if name.rpartition(".")[2] != "initial_weights"
         },
+        returns=found.store.get(found.checkpoint.checkpoint_id).daily_log_returns["test"].tolist(),
     )
 
 
@@ -175,7 +199,8 @@ def page(findings: list[Finding]) -> str:
     )
     days = max(one.days for one in findings if one.name not in FOLDS)
     parts = [HEAD.format(summary=_summary(findings)), TABLE, rows, READING.format(days=days)]
-    return "".join([*parts, *map(_section, findings)])
+    by_name = {one.name: one for one in findings}
+    return "".join([*parts, *(_section(one, by_name.get(REFERENCES.get(one.name, ""))) for one in findings)])
 
 
 def _summary(findings: list[Finding]) -> str:
@@ -186,10 +211,28 @@ def _summary(findings: list[Finding]) -> str:
     return f"Of {len(findings)} studies: {'; '.join(counted)}."
 
 
-def _section(one: Finding) -> str:
+def _section(one: Finding, reference: Finding | None) -> str:
     values = ", ".join(f"`{name}` {shown}" for name, shown in one.parameters.items())
-    selected = f"Selected: {values}.\n\n" if values else ""
-    return f"\n## `{one.name}`\n\n**{one.question}**\n\n{one.text}\n\n{selected}```sh\n{one.command}\n```\n"
+    parts = [f"\n## `{one.name}`", f"**{one.question}**", one.text]
+    parts += [] if reference is None else [_against(one, reference)]
+    parts += [f"Selected: {values}."] if values else []
+    return "\n\n".join([*parts, f"```sh\n{one.command}\n```\n"])
+
+
+def _against(one: Finding, reference: Finding) -> str:
+    """Compares the selected sets of two studies on test data, by a paired bootstrap."""
+    from quantsim.statistics.bootstrap import paired_interval
+
+    found = paired_interval(lambda days: days.mean(axis=-1), one.returns, reference.returns)
+    point, low, high = (
+        _percent(math.expm1(len(one.returns) * value)) for value in (found.point, found.lower, found.upper)
+    )
+    place = "ahead of" if found.point > 0.0 else "behind"
+    meaning = "which includes zero" if found.contains_zero else "which does not include zero"
+    return (
+        f"On test data it ends {point.lstrip('+-')} {place} [`{reference.name}`](#{reference.name}) "
+        f"(90 % interval {low} to {high}, {meaning})."
+    )
 
 
 def _numbers(values: Any) -> str:
@@ -237,7 +280,7 @@ def main() -> None:
             )
             findings.append(found)
     if names:
-        print(json.dumps([vars(one) for one in findings], indent=1, default=list))
+        print(page(findings))
     else:
         PAGE.write_text(page(findings), encoding="utf-8")
 

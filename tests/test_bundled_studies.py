@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -78,22 +79,31 @@ def test_the_page_of_findings_has_every_study(script: ModuleType):
 
 
 def test_the_page_is_written_from_findings(script: ModuleType):
-    one = script.Finding(
-        name="a_study",
+    days = 0.01 * np.random.default_rng(1).standard_normal(60)
+    reference = script.Finding(
+        name="momentum_fees",
         question="Why?",
-        command="quantsim run a_study",
+        command="quantsim run momentum_fees",
         test=0.1,
         hodl=-0.05,
         ahead=(0.02, -0.01, 0.05),
-        days=182,
+        days=60,
         verdict="noise",
         text="Not distinguishable from noise.",
         parameters={"memory_days": "(20, 30)"},
+        returns=days.tolist(),
     )
-    text = script.page([one])
+    better = replace(reference, name="searched_fee", verdict="skill", returns=(days + 0.001).tolist())
+    text = script.page([reference, better])
     assert (
-        "| [`a_study`](#a_study) | +10.0 % | -5.0 % | +2.0 % (-1.0 % to +5.0 %) | not distinguishable from noise |"
+        "| [`momentum_fees`](#momentum_fees) | +10.0 % | -5.0 % | +2.0 % (-1.0 % to +5.0 %) | not distinguishable from noise |"
         in text
     )
-    assert "Of 1 studies: 1 not distinguishable from noise (`a_study`)." in text
+    assert "Of 2 studies: 1 not distinguishable from noise (`momentum_fees`); 1 significant (`searched_fee`)." in text
     assert "Selected: `memory_days` (20, 30)." in text
+    assert (
+        "it ends 6.2 % ahead of [`momentum_fees`](#momentum_fees) (90 % interval +6.2 % to +6.2 %, which does not"
+        in text
+    )
+    assert text.count("On test data it ends") == 1
+    assert set(script.REFERENCES) | set(script.REFERENCES.values()) <= set(NAMES)
