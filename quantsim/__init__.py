@@ -40,9 +40,12 @@ if TYPE_CHECKING:
 
     # isort: split
     # For special purposes
+    from quantsim.api.cross_validation import CrossValidationResult as CrossValidationResult
+    from quantsim.api.grids import evaluate_grid as evaluate_grid
     from quantsim.api.optimization import Optimization as Optimization
     from quantsim.api.out_of_sample import WalkForwardResult as WalkForwardResult
     from quantsim.api.reporting import HtmlReport as HtmlReport
+    from quantsim.api.robustness import evaluate_robustness as evaluate_robustness
     from quantsim.api.simulation import Simulation as Simulation
     from quantsim.checkpoints.finding import best_of_search as best_of_search
     from quantsim.checkpoints.finding import start_from as start_from
@@ -57,17 +60,18 @@ if TYPE_CHECKING:
     from quantsim.precision import enable_float64 as enable_float64
     from quantsim.prices import Prices as Prices
     from quantsim.report.deployment import deployment as deployment
-    from quantsim.robustness import evaluate_robustness as evaluate_robustness
     from quantsim.simulator import Axis as Axis
     from quantsim.simulator import Result as Result
-    from quantsim.simulator import evaluate_grid as evaluate_grid
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "quantsim.api.cross_validation": ("CrossValidationResult",),
+    "quantsim.api.grids": ("evaluate_grid",),
     "quantsim.api.optimization": ("Optimization", "hybrid", "search", "train"),
     "quantsim.api.out_of_sample": ("WalkForwardResult", "walk_forward"),
     "quantsim.api.reporting": ("HtmlReport", "make_report"),
+    "quantsim.api.robustness": ("evaluate_robustness",),
     "quantsim.api.simulation": ("Simulation", "simulate"),
     "quantsim.checkpoints": ("CheckpointStore", "select", "top"),
     "quantsim.checkpoints.finding": ("best_of_search", "start_from", "starts_from"),
@@ -81,9 +85,8 @@ _HOMES = {
     "quantsim.precision": ("enable_float64",),
     "quantsim.prices": ("Prices", "load_prices"),
     "quantsim.report.deployment": ("deployment",),
-    "quantsim.robustness": ("evaluate_robustness",),
     "quantsim.rules": ("Rule",),
-    "quantsim.simulator": ("Axis", "Evaluator", "Result", "evaluate_grid"),
+    "quantsim.simulator": ("Axis", "Evaluator", "Result"),
     "quantsim.validation": ("validate",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import html
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from quantsim.api.display import as_html
 from quantsim.api.progress import Progress, showing
 from quantsim.api.simulation import Simulation, simulate
 from quantsim.checkpoints import Checkpoint, CheckpointStore
@@ -220,14 +220,7 @@ class Optimization(Generic[RunT]):
         return f"Optimization({self.experiment.name!r}, {kind}, {key}: {name} {', '.join(values)})"
 
     def _repr_html_(self) -> str:
-        import pandas as pd
-
-        comparison = self.comparison
-        values = {
-            split.split: {row.metric: row.values["selected"] for row in comparison.shown_rows(split)}
-            for split in comparison.splits
-        }
-        return as_html(repr(self), pd.DataFrame(values))
+        return f"<p>{html.escape(repr(self))}</p>{self.comparison._repr_html_()}"
 
 
 def search(

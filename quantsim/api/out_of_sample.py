@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
+from quantsim.api.cross_validation import CrossValidationResult
 from quantsim.api.display import as_html
 from quantsim.api.optimization import StoreLike, opened
 from quantsim.api.progress import Progress, showing
 from quantsim.checkpoints import CheckpointStore
 from quantsim.checkpoints.methods import SelectionMethod
 from quantsim.config import Experiment
+from quantsim.errors import ConfigError
 from quantsim.out_of_sample import (
     Comparison,
     FoldProgress,
+    Grouping,
     Schedule,
     WalkForward,
     WalkForwardOutcome,
     compare_outcomes,
+    paths_outcome,
+    run_cross_validation,
     run_walk_forward,
     walk_forward_outcome,
 )
@@ -31,7 +36,7 @@ if TYPE_CHECKING:
     from quantsim.drivers.search.engines import Backend
     from quantsim.storages.location import Location
 
-__all__ = ["WalkForwardResult", "walk_forward"]
+__all__ = ["CrossValidationResult", "WalkForwardResult", "walk_forward"]
 
 Trainer = Literal["search", "sgd", "hybrid", "random", "fixed"]
 
@@ -116,9 +121,13 @@ class WalkForwardResult:
         )
 
     def _repr_html_(self) -> str:
-        return as_html(f"{self!r}. {self.outcome.judgement}", self.to_frame())
+        shown = self.to_frame()
+        for name in ("train_start", "test_start", "test_end"):
+            shown[name] = shown[name].map(lambda time: f"{time:%Y-%m-%d %H:%M}".removesuffix(" 00:00"))
+        return as_html(f"{self!r}. {self.outcome.judgement}", shown)
 
 
+@overload
 def walk_forward(
     experiment: Experiment,
     prices: PriceData | None = None,
@@ -139,7 +148,56 @@ def walk_forward(
     storage: Location | None = None,
     series: Mapping[str, Any] | None = None,
     progress: Progress[FoldProgress] = True,
-) -> WalkForwardResult:
+) -> WalkForwardResult: ...
+
+
+@overload
+def walk_forward(
+    experiment: Experiment,
+    prices: PriceData | None = None,
+    *,
+    store: StoreLike | None = None,
+    driver: Trainer = "search",
+    scheme: Literal["cpcv"],
+    groups: int | None = None,
+    test_groups: int | None = None,
+    purge_days: float | None = None,
+    embargo_days: float | None = None,
+    evaluations: int | None = None,
+    method: SelectionMethod | None = None,
+    jobs: int = 1,
+    backend: Backend = "threads",
+    address: str | None = None,
+    storage: Location | None = None,
+    progress: Progress[FoldProgress] = True,
+) -> CrossValidationResult: ...
+
+
+def walk_forward(
+    experiment: Experiment,
+    prices: PriceData | None = None,
+    *,
+    store: StoreLike | None = None,
+    driver: Trainer = "search",
+    scheme: Literal["rolling", "anchored", "cpcv"] = "rolling",
+    folds: int | None = None,
+    groups: int | None = None,
+    test_groups: int | None = None,
+    purge_days: float | None = None,
+    embargo_days: float | None = None,
+    train_days: float | None = None,
+    test_days: float | None = None,
+    step_days: float | None = None,
+    validation_days: float | None = None,
+    evaluations: int | None = None,
+    method: SelectionMethod | None = None,
+    jobs: int = 1,
+    backend: Backend = "threads",
+    address: str | None = None,
+    storage: Location | None = None,
+    series: Mapping[str, Any] | None = None,
+    progress: Progress[FoldProgress] = True,
+) -> WalkForwardResult | CrossValidationResult:
     """Trains on one window after another, and tests on the data after each, as ``quantsim walk-forward`` does.
 
     The same call resumes an interrupted walk-forward.
@@ -149,8 +207,13 @@ def walk_forward(
         prices: as in :func:`quantsim.search`.
         store: as in :func:`quantsim.search`.
         driver: what trains; "random" is a search with the random sampler, "fixed" the study's own parameters.
-        scheme: whether the training window moves ("rolling") or grows ("anchored").
+        scheme: whether the training window moves ("rolling") or grows ("anchored"); or "cpcv" for combinatorial purged
+            cross-validation, whose result is a :class:`~quantsim.api.cross_validation.CrossValidationResult`.
         folds: number of folds; default: 4.
+        groups: "cpcv": number of groups; default: 6.
+        test_groups: "cpcv": number of test groups in each split; default: 2.
+        purge_days: "cpcv": days of training data next to a test group that are left out; default: 0.
+        embargo_days: "cpcv": days after a test group that are left out; default: the longest memory that is tried.
         train_days: length of a training window, in days.
         test_days: length of a test window, in days.
         step_days: distance between successive folds, in days; default: ``test_days``.
@@ -165,7 +228,8 @@ def walk_forward(
         progress: whether to show a bar, or a function that is called after every step of any fold.
 
     Raises:
-        QuantsimError: as in :func:`quantsim.out_of_sample.run_walk_forward`.
+        ConfigError: an argument is not for the scheme.
+        QuantsimError: as in :func:`quantsim.out_of_sample.run_walk_forward` and ``run_cross_validation``.
 
     Example:
         >>> import quantsim
@@ -174,24 +238,34 @@ def walk_forward(
         >>> print(walked.outcome.judgement)  # doctest: +SKIP
     """
     table, place = experiment.prices(prices, given_series=series or ()), opened(store)
+    of_folds = {
+        "folds": folds, "train_days": train_days, "test_days": test_days, "step_days": step_days,
+        "validation_days": validation_days, "series": series,
+    }  # fmt: skip
+    of_groups = {
+        "n_groups": groups, "n_test_groups": test_groups, "purge_days": purge_days, "embargo_days": embargo_days
+    }  # fmt: skip
+    _refuse(scheme, of_folds if scheme == "cpcv" else of_groups)
+    shared: dict[str, Any] = {
+        "trainer": driver, "evaluations": evaluations, "method": method, "storage": storage, "jobs": jobs,
+        "backend": backend, "address": address,
+    }  # fmt: skip
+    if scheme == "cpcv":
+        grouping = Grouping(**{name: value for name, value in of_groups.items() if value is not None})  # type: ignore[arg-type]
+        with showing(progress, "fold", _of_folds) as report:
+            validation = run_cross_validation(experiment, table, place, grouping, progress=report, **shared)
+        return CrossValidationResult(paths_outcome(validation, table), validation, table, place)
     schedule = Schedule(scheme, folds, train_days, test_days, step_days, validation_days)
     with showing(progress, "fold", _of_folds) as report:
-        walk = run_walk_forward(
-            experiment,
-            table,
-            place,
-            schedule,
-            trainer=driver,
-            evaluations=evaluations,
-            method=method,
-            series=series,
-            storage=storage,
-            jobs=jobs,
-            backend=backend,
-            address=address,
-            progress=report,
-        )
+        walk = run_walk_forward(experiment, table, place, schedule, series=series, progress=report, **shared)
     return WalkForwardResult(walk_forward_outcome(walk, table, place, series=series), walk, table, place)
+
+
+def _refuse(scheme: str, others: Mapping[str, Any]) -> None:
+    for name, value in others.items():
+        if value is not None:
+            shown = {"n_groups": "groups", "n_test_groups": "test_groups"}.get(name, name)
+            raise ConfigError(f"{shown} = {value!r} is not for scheme = {scheme!r}: remove it")
 
 
 def _of_folds(progress: FoldProgress) -> tuple[int, int, str]:

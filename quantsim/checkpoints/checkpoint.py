@@ -128,6 +128,12 @@ class Checkpoint:
         if self.objective is not None:
             object.__setattr__(self, "objective", _number("objective", self.objective))
 
+    def __repr__(self) -> str:
+        """Key, driver and parameters; a store of thousands of rows is read as a data frame."""
+        shown = self.human or self.raw
+        sets = (f"{name} {', '.join(f'{value:.4g}' for value in values)}" for name, values in shown.items())
+        return f"Checkpoint({self.key!r}, {self.driver}: {'; '.join(sets)})"
+
     @property
     def checkpoint_id(self) -> str:
         """Unique id in the store: ``<run id>:<step>:<set>``."""

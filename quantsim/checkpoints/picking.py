@@ -78,6 +78,10 @@ class Pick:
         """The selected checkpoint; raises SelectionError if there are several."""
         return self.selection.checkpoint
 
+    def __repr__(self) -> str:
+        keys = ", ".join(checkpoint.key for checkpoint in self.selection.checkpoints)
+        return f"Pick({self.experiment.name!r}, {keys}: {self.selection.describe()})"
+
     @property
     def prices_notes(self) -> tuple[str, ...]:
         """A note if the runs used other prices than their study names; else empty."""

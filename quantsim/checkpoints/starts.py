@@ -126,6 +126,9 @@ class Start:
             and not np.isclose(before, now, _ROUNDING, _ROUNDING, equal_nan=True)
         }
 
+    def __repr__(self) -> str:
+        return f"Start({self.describe()})"
+
     def describe(self) -> str:
         """Describes the start in one line: key, run and reason."""
         copy = "" if self.origin is None else f" (the same parameters as the earlier {self.origin})"

@@ -6,11 +6,15 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from quantsim.errors import ConfigError
+from quantsim.report.formats import suits_log_axis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy.typing import ArrayLike
 
 __all__ = [
     "GRID",
@@ -24,6 +28,7 @@ __all__ = [
     "figure_svg",
     "require_matplotlib",
     "save_figure",
+    "scale_values",
 ]
 
 SUFFIXES = (".png", ".svg", ".pdf")
@@ -94,6 +99,19 @@ def add_title(axes: Axes, title: str, text: str) -> None:
     axes.annotate(
         text, (0.0, 1.0), (0, 12), "axes fraction", textcoords="offset points", color=MUTED, fontsize=14, va="bottom"
     )
+
+
+def scale_values(axes: Axes, *values: ArrayLike) -> None:
+    """Makes the axis of values logarithmic if :func:`~quantsim.report.formats.suits_log_axis` says so, with readable ticks."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    if not suits_log_axis(*values):
+        return
+    ends = [end for one in values for end in (np.nanmin(one), np.nanmax(one))]
+    few = max(ends) <= 300.0 * min(ends)
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if few else (1.0,)))
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def save_figure(figure: Figure, path: Path) -> None:

@@ -134,6 +134,20 @@ class Comparison:
     n_resamples: int = N_RESAMPLES
     shown: tuple[str, ...] | None = None
 
+    def __repr__(self) -> str:
+        values = (
+            f"{split.split} {row.values[SELECTED]:.4g}"
+            for split in self.splits
+            if (row := split.row(self.objective)) is not None and row.values[SELECTED] is not None
+        )
+        beside = ", ".join(self.baselines)
+        return f"Comparison({self.objective} {', '.join(values)}; beside {beside or 'no baselines'})"
+
+    def _repr_html_(self) -> str:
+        from quantsim.report.comparison_table import comparison_html
+
+        return comparison_html(self)
+
     def shown_rows(self, split: SplitComparison) -> tuple[Row, ...]:
         """Returns the rows of a split in tables."""
         return tuple(row for row in split.rows if self.shown is None or row.metric in self.shown)

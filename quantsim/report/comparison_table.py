@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
+from html import escape
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "beaten_text",
+    "comparison_html",
     "comparison_legend",
     "comparison_markdown",
     "comparison_notes",
@@ -229,6 +231,25 @@ def comparison_markdown(comparison: Comparison) -> Iterator[str]:
             yield _markdown_row(list(cells))
         yield ""
     yield from (str(line).replace("\n", " ") for line in comparison_legend(comparison))
+
+
+def comparison_html(comparison: Comparison) -> str:
+    """Returns the same tables in HTML, for a notebook."""
+    parts = []
+    for split in comparison.splits:
+        pools = _known(comparison, split)
+        heading = "".join(f"<th>{escape(_SHOWN.get(name, name))}</th>" for name in ("metric", "selected", *pools))
+        rows = "".join(
+            "<tr>" + "".join(map(_html_cell, _cells(pools, row))) + "</tr>" for row in comparison.shown_rows(split)
+        )
+        parts.append(f"<p>{escape(_title(comparison, split))}</p><table><tr>{heading}</tr>{rows}</table>")
+    legend = "<br>".join(escape(str(line)).replace("\n", "<br>") for line in comparison_legend(comparison))
+    return "".join(parts) + f"<small>{legend}</small>"
+
+
+def _html_cell(lines: tuple[str, str]) -> str:
+    first, second = (escape(line.strip()) for line in lines)
+    return f"<td>{first}" + (f"<br><small>{second}</small>" if second else "") + "</td>"
 
 
 def _markdown_row(cells: Sequence[str]) -> str:

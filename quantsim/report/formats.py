@@ -4,9 +4,33 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["certain_decimals", "certain_text", "cost_text", "metric_text", "number_text", "unit_text"]
+import numpy as np
+from numpy.typing import ArrayLike
+
+__all__ = [
+    "certain_decimals",
+    "certain_text",
+    "cost_text",
+    "metric_text",
+    "number_text",
+    "suits_log_axis",
+    "unit_text",
+]
 
 _FRACTION = "fraction"
+_GROWTH_FOR_LOG = 3.0
+
+
+def suits_log_axis(*values: ArrayLike) -> bool:
+    """Whether curves are drawn on a logarithmic axis: all values are positive, and the largest is over three times the least.
+
+    Example:
+        >>> suits_log_axis([1.0, 4.0]), suits_log_axis([1.0, 2.0]), suits_log_axis([0.0, 4.0])
+        (True, False, False)
+    """
+    every = np.concatenate([np.ravel(np.asarray(one, np.float64)) for one in values])
+    every = every[np.isfinite(every)]
+    return bool(every.size and every.min() > 0.0 and every.max() > _GROWTH_FOR_LOG * every.min())
 
 
 def number_text(value: float | None) -> str:

@@ -19,6 +19,7 @@ from quantsim.report.canvas import (
     blank_figure,
     require_matplotlib,
     save_figure,
+    scale_values,
 )
 from quantsim.report.hodl import hodl_returns
 
@@ -44,6 +45,8 @@ def pool_figure(
     metrics: Mapping[str, Mapping[str, float]] | None = None,
 ) -> Figure:
     """Draws a pool's value and HODL, and its weights below, with the splits in the background.
+
+    The axis of the value is logarithmic if values differ by more than a factor of three.
 
     Args:
         experiment: experiment of the simulation, for its name and splits.
@@ -87,6 +90,7 @@ def _draw_value(axes: Axes, times: Any, value: NDArray[np.float64], hodl_value: 
     axes.plot(times, value, color=_POOL, linewidth=1.8, label="pool")
     axes.fill_between(times, value, hodl_value, color=_POOL, alpha=0.08, linewidth=0.0)
     axes.set_ylabel("value, USD")
+    scale_values(axes, value, hodl_value)
     axes.yaxis.set_major_formatter(EngFormatter(sep=""))
     handles, labels = axes.get_legend_handles_labels()
     axes.legend(handles[::-1], labels[::-1], loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.5)

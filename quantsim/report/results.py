@@ -45,6 +45,9 @@ class RunResult:
     comparison: Comparison
     selection: Selection | None = None
 
+    def __repr__(self) -> str:
+        return f"RunResult({self.checkpoint.key!r}, {self.comparison!r})"
+
 
 def compare_checkpoint(
     store: CheckpointStore,

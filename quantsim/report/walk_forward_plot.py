@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from quantsim.report.canvas import GRID, INK, MUTED, STYLE, TOKENS, add_title, blank_figure, require_matplotlib
+from quantsim.report.canvas import (
+    GRID,
+    INK,
+    MUTED,
+    STYLE,
+    TOKENS,
+    add_title,
+    blank_figure,
+    require_matplotlib,
+    scale_values,
+)
 from quantsim.report.walk_forward import CURVES
 
 if TYPE_CHECKING:
@@ -14,9 +25,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from quantsim.out_of_sample.outcome import WalkForwardOutcome
+    from quantsim.out_of_sample.paths import PathsOutcome
     from quantsim.out_of_sample.stability import Stability
 
-__all__ = ["walk_forward_figure"]
+__all__ = ["paths_figure", "walk_forward_figure"]
 
 _MOST_PARAMETERS = 4
 _COLOURS = {
@@ -60,6 +72,37 @@ def walk_forward_figure(outcome: WalkForwardOutcome) -> Figure:
     return figure
 
 
+def paths_figure(outcome: PathsOutcome) -> Figure:
+    """Draws all paths of a combinatorial cross-validation out of sample, beside the baselines.
+
+    Raises:
+        ConfigError: matplotlib is not installed.
+    """
+    require_matplotlib()
+    import matplotlib
+    from matplotlib.ticker import FuncFormatter
+
+    times = outcome.times.astype(object)
+    values = np.exp(np.cumsum(np.pad(outcome.daily_log_returns, ((0, 0), (1, 0))), axis=1))
+    with matplotlib.rc_context(STYLE):
+        figure = blank_figure()
+        axes = figure.subplots()
+        for number, path in enumerate(values):
+            label = f"{len(values)} paths" if number == 0 else None
+            axes.plot(times, path, color=TOKENS[0], alpha=0.5, linewidth=1.2, label=label)
+        for curve in outcome.baselines.values():
+            axes.plot(times, curve.values, label=CURVES[curve.name], color=_COLOURS[curve.name], linewidth=1.6)
+        scale_values(axes, *values, *(curve.values for curve in outcome.baselines.values()))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.set_xlim(times[0], times[-1])
+        axes.set_ylabel("value, first day = 1")
+        axes.set_xlabel("date (UTC)")
+        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.5)
+        title = f"{outcome.study}: {outcome.trainer}, {len(values)} paths through {len(outcome.groups)} groups"
+        add_title(axes, title, "\n".join(textwrap.wrap(outcome.judgement, 130)))
+    return figure
+
+
 def _draw_curves(axes: Axes, outcome: WalkForwardOutcome) -> None:
     pools = (outcome.restarted,) if outcome.carried is None else (outcome.carried, outcome.restarted)
     for curve in (*pools, *outcome.baselines.values()):
@@ -72,13 +115,12 @@ def _draw_curves(axes: Axes, outcome: WalkForwardOutcome) -> None:
             linewidth=2.2 if wide else 1.3,
             zorder=3 if wide else 2,
         )
-    axes.set_yscale("log")
     axes.axhline(1.0, color=GRID, linewidth=1.0, zorder=1)
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     axes.yaxis.set_major_locator(MaxNLocator(6))
+    scale_values(axes, *(curve.values for curve in (*pools, *outcome.baselines.values())))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_minor_locator(MaxNLocator(1))
     axes.set_ylabel("value, first day = 1")
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.5)
 
@@ -104,8 +146,6 @@ def _draw_parameters(axes: Axes, outcome: WalkForwardOutcome, shown: list[Stabil
 
 def _under_title(outcome: WalkForwardOutcome) -> str:
     """Returns the judgement, in lines that fit."""
-    import textwrap
-
     return "\n".join(textwrap.wrap(" ".join(filter(None, (outcome.judgement, outcome.note))), 130))
 
 

@@ -6,15 +6,20 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
+from published_support import gradient_entry, result_file
 from typer.testing import CliRunner
 
 import quantsim
 from quantsim.commands.app import app
+from quantsim.commands.robust import KINDS
+from quantsim.errors import ConfigError
 from quantsim.prices import available
 from quantsim.robustness import Variations
 from quantsim.search_space import load_search_space
+from quantsim.testing import check_all
 
 STUDY = """
 [data]
@@ -150,6 +155,44 @@ def test_walk_forward(same: Same) -> None:
     assert found.frame["value"].iloc[0] == 1.0
 
 
+def test_cross_validation(same: Same) -> None:
+    options = ("--scheme", "cpcv", "--groups", "3", "--test-groups", "1", "--driver", "fixed", "--embargo-days", "1")
+    shown = json.loads(same.say("walk-forward", *options, "--json", "--quiet"))
+    given = {"groups": 3, "test_groups": 1, "embargo_days": 1.0}
+    found = quantsim.walk_forward(same.study, store=same.python, scheme="cpcv", driver="fixed", **given)
+    assert shown == json.loads(json.dumps(found.outcome.to_json()))
+    assert list(found.to_frame()["sharpe"]) == list(found.outcome.sharpes)
+    paths = found.frame.filter(like="path_")
+    assert list(np.diff(np.log(paths["path_0"]))) == pytest.approx(list(found.outcome.daily_log_returns[0]), rel=1e-9)
+    assert repr(found).startswith("CrossValidationResult('tiny', fixed, 1 paths through 3 groups")
+    with pytest.raises(ConfigError, match=r"folds = 3 is not for scheme = 'cpcv'"):
+        quantsim.walk_forward(same.study, store=same.python, scheme="cpcv", folds=3)  # type: ignore[call-overload]
+
+
+def test_import_convert_and_check(same: Same, tmp_path: Path) -> None:
+    dates = {
+        "startDateString": "2019-01-01 00:00:00",
+        "endDateString": "2019-05-31 00:00:00",
+        "endTestDateString": "2019-07-01 00:00:00",
+    }
+    file = result_file(tmp_path / "run_0123.json", gradient_entry(0, [1.0, 2.0]), **dates)
+    place = tmp_path / "imported.db"
+    shown = json.loads(CliRunner().invoke(app, ["import", str(file), "--store", str(place), "--json"]).stdout)
+    with quantsim.CheckpointStore(tmp_path / "python.db") as ours, quantsim.CheckpointStore(place) as theirs:
+        (run,) = quantsim.import_results(file, ours)
+        assert shown["imported"] == [{"file": str(file), "runs": [run.run_id], "checkpoints": 2, "is_new": True}]
+        frames = [store.to_frame().drop(columns="created_at") for store in (ours, theirs)]
+        pd.testing.assert_frame_equal(*frames, check_exact=True)
+    fingerprint = {"tokens": ["BTC", "ETH"], "rule": "momentum", **dates}
+    (tmp_path / "print.json").write_text(json.dumps(fingerprint))
+    converted = json.loads(CliRunner().invoke(app, ["convert", str(tmp_path / "print.json"), "--json"]).stdout)
+    with pytest.warns(quantsim.FingerprintWarning):
+        study = quantsim.Experiment.from_fingerprint(fingerprint)
+    assert quantsim.Experiment.from_dict(converted["study"]).identity == study.identity
+    checked = json.loads(CliRunner().invoke(app, ["check", "returns", "--json"]).stdout)
+    assert checked == {"passed": list(check_all("returns"))}
+
+
 def test_simulate_and_grid(same: Same, tmp_path: Path) -> None:
     same.say("simulate", "--param", "memory_days=5", "--csv", tmp_path / "path.parquet")
     shown = pd.read_parquet(tmp_path / "path.parquet").set_index("time")
@@ -161,14 +204,25 @@ def test_simulate_and_grid(same: Same, tmp_path: Path) -> None:
     cells = pd.read_parquet(tmp_path / "cells.parquet")
     for metric, values in grid.metrics["test"].items():
         assert list(cells[f"test_{metric}"]) == list(values)
+    pd.testing.assert_frame_equal(grid.to_frame(), cells, check_exact=True)
+    assert repr(grid).startswith("GridResult('tiny', 2 memory_days; best train daily_log_sharpe ")
+    assert "<table" in grid._repr_html_()
+    assert grid.plot().axes
 
 
 def test_robust(same: Same) -> None:
     shown = json.loads(
         same.say("robust", "--kind", "neighbours", "--variations", "2", "--json", "--quiet", store=False)
     )
-    ours = quantsim.evaluate_robustness(same.study, variations=Variations(n=2), kinds=["neighbours"]).to_json()
-    assert shown == json.loads(json.dumps(ours))
+    found = quantsim.evaluate_robustness(same.study, variations=Variations(n=2), kinds=["neighbours"])
+    assert shown == json.loads(json.dumps(found.to_json()))
+    rows = found.to_frame()
+    of_test = shown["kinds"]["neighbours"]["splits"]["test"]["returns"]
+    assert rows.loc[("returns", "test", "neighbours"), "5 %"] == of_test["set"]["percentiles"]["5"]
+    assert rows.loc[("returns", "test", "neighbours"), "share_ahead"] == of_test["share_ahead"]
+    assert "<table" in found._repr_html_()
+    assert found.plot().axes
+    assert list(KINDS) == list(quantsim.robustness.KINDS)
 
 
 def test_space_and_prices(same: Same) -> None:

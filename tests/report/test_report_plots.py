@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -85,3 +86,11 @@ def test_picture_is_written(study: Experiment, result: Result, tmp_path: Path, s
     if suffix == ".png":
         header = path.read_bytes()[16:24]
         assert (int.from_bytes(header[:4]), int.from_bytes(header[4:])) == (1600, 900)
+
+
+@pytest.mark.parametrize(("growth", "scale"), [(2.9, "linear"), (3.1, "log")])
+def test_values_that_grow_by_more_than_three_are_on_a_logarithmic_axis(study, result, growth, scale):
+    value = result.value[0] * np.linspace(1.0, growth, result.value.size)
+    figure = pool_figure(study, dataclasses.replace(result, value=value), value)
+    assert figure.axes[0].get_yscale() == scale
+    assert figure.axes[1].get_yscale() == "linear"

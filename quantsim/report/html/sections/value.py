@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from quantsim.report.formats import metric_text
+from quantsim.report.formats import metric_text, suits_log_axis
 from quantsim.report.html.blocks import Cell, Figure, Section, Table, Text
 from quantsim.report.html.colours import POOLS, TITLES, variable
 from quantsim.report.html.interactive import blank, days_of, figure_of, mark_splits, rounded
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["value"]
 
 FloatArray = NDArray[np.float64]
-
-_GROWTH_FOR_LOG = 3.0
 
 
 def value(content: Content) -> Section:
@@ -38,9 +36,8 @@ def drawdowns(values: FloatArray) -> FloatArray:
 
 
 def _figure(curves: Curves) -> Figure:
-    dates, every = days_of(curves.times), np.concatenate(list(curves.values.values()))
-    positive = bool((every > 0.0).all())
-    scale = "log" if positive and every.max() > _GROWTH_FOR_LOG * every.min() else "linear"
+    dates = days_of(curves.times)
+    scale = "log" if suits_log_axis(*curves.values.values()) else "linear"
     figure = blank(hovermode="x unified")
     for name, values in curves.values.items():
         line = {"color": variable(POOLS[name]), "width": 2.2 if name == "selected" else 1.3}
