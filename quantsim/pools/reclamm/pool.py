@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Self, cast
 
@@ -126,8 +126,13 @@ def run(setup: PoolSetup[Range], params: Params, market: Market, rates: FeeRates
         path, volume = kernel_balances(*arguments)
     else:
         path, volume = scanned_balances(*arguments)
+    return RangeRun(path[:, :2], prices, setup.arb_frequency, earned=_earned(rates, volume), balances=path)
+
+
+def _earned(rates: FeeRates, volume: Array) -> Array:
+    """Returns the fees that stay in the pool, (T,): none at the first bar, whose value already has them."""
     earned = kept_fee(rates) * volume * (1.0 + rates.noise_trader_ratio)
-    return RangeRun(path[:, :2], prices, setup.arb_frequency, earned=earned, balances=path)
+    return earned.at[0].set(0.0)
 
 
 def _swapped(
@@ -150,9 +155,8 @@ def _swapped(
         balances, prices, shifts, _costs(rates), rates, orders, setup.own.shifting, stride
     )
     fills = fills_of(before, prices, rates, orders)
-    earned = kept_fee(rates) * volume * (1.0 + rates.noise_trader_ratio)
     inside = (fills.bar > 0) & (fills.bar < window.n_bars)
-    earned = earned.at[jnp.where(inside, fills.bar, 0)].add(jnp.where(inside, fills.fee, 0.0))
+    earned = _earned(rates, volume).at[jnp.where(inside, fills.bar, 0)].add(jnp.where(inside, fills.fee, 0.0))
     return RangeRun(after[:, :2], prices, earned=earned, balances=after, swaps=fills)
 
 
@@ -232,25 +236,42 @@ def _check(view: PoolView, human: Mapping[str, FloatArray]) -> None:
         own.check_one_shift(human)
 
 
+_FAR = 0.05  # in the logarithm of the price: more than a fee and some minutes
 _MOST_LOST = 0.1  # of the pool's value in 30 days; what measured ranges of usual speeds lose is below a quarter of it
 
 
 def _remarks(
     setup: PoolSetup[Range], reserves: FloatArray, prices: FloatArray, state: Mapping[str, FloatArray]
 ) -> tuple[str, ...]:
-    """Warns of a range that eats the pool: one so fast for its width that arbitrageurs earn much of the pool as it moves."""
+    """Warns of a given state that is far from the market, and of a range that eats the pool."""
+    return (*_far_from_market(setup.own.balances, prices[0]), *_eaten(setup, reserves, prices, state["virtual"]))
+
+
+def _far_from_market(balances: tuple[float, ...] | None, prices: FloatArray) -> Iterator[str]:
+    if balances is None:
+        return
+    r_a, r_b, v_a, v_b = balances
+    quote, market = (r_b + v_b) / (r_a + v_a), float(prices[0] / prices[1])
+    if abs(np.log(quote / market)) > _FAR:
+        yield (
+            f"real_balances and virtual_balances quote {quote:.6g} at the first bar, where the market is at {market:.6g}: the "
+            "pool pays arbitrageurs for the difference; give the state of that time, or leave it out"
+        )
+
+
+def _eaten(setup: PoolSetup[Range], reserves: FloatArray, prices: FloatArray, virtual: FloatArray) -> Iterator[str]:
+    """Yields a remark if the range is so fast for its width that arbitrageurs earn much of the pool where it moves."""
     held, after = (np.sum(rows * prices[1:], axis=1) for rows in (reserves[:-1], reserves[1:]))
-    moved = (np.diff(state["virtual"], axis=0) != 0.0).any(axis=1) & (held > 0.0)
+    moved = (np.diff(virtual, axis=0) != 0.0).any(axis=1) & (held > 0.0)
     with np.errstate(divide="ignore"):
         growth = float(np.sum(np.log(after[moved] / held[moved])))
     days = max(held.size * setup.bar_minutes / 1440.0, 30.0)
     lost = -np.expm1(growth * 30.0 / days)
-    if not lost > _MOST_LOST:
-        return ()
-    return (
-        f"the range eats the pool: where it moved, arbitrageurs took {100.0 * lost:.2g} % of the pool's value in 30 days; "
-        "a wider price_ratio, a smaller shift_exponent or a smaller centeredness_margin loses less",
-    )
+    if lost > _MOST_LOST:
+        yield (
+            f"the range eats the pool: where it moved, arbitrageurs took {100.0 * lost:.2g} % of the pool's value in 30 days; "
+            "a wider price_ratio, a smaller shift_exponent or a smaller centeredness_margin loses less"
+        )
 
 
 POOL = Pool(
