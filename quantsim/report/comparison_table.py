@@ -117,6 +117,8 @@ def _difference_text(row: Row, baseline: str) -> str:
     if interval is None:
         return _NO_INTERVAL
     gained = row.difference(baseline)
+    if gained == interval.lower == interval.upper == 0.0:
+        return "0"  # the same pool
     shown = None if gained is None else shown_value(row.metric, gained)
     text = certain_text(shown, interval.standard_error, unit, signed=True)
     return f"{text} {interval_text(interval, row.metric)}"

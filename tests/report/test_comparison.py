@@ -268,6 +268,14 @@ def test_a_narrow_console_gives_intervals_a_line(comparison: Comparison):
     assert not any(cell.startswith("-") for cell in volatility)  # costs are positive, and so are their intervals
 
 
+def test_no_digits_are_shown_of_a_difference_to_the_same_pool():
+    same = Baseline("study", SELECTED.metrics, SELECTED.daily_log_returns)
+    text = rendered(comparison_table(compare(OBJECTIVE, SELECTED, {"study": same})), 120)
+    assert "0.000, 0.000" not in text
+    units = next(line for line in text.splitlines() if "ratio, annualised" in line)
+    assert units.split()[-2:] == ["0", "–"]  # of the study, and of HODL, whose returns are not stored
+
+
 def rendered(table: RenderableType, width: int) -> str:
     console = Console(width=width, file=io.StringIO())
     console.print(table)
