@@ -22,6 +22,8 @@ from quantsim.checkpoints.training import TrainingCurves, training_curves
 from quantsim.config import Experiment
 from quantsim.defaults import DEFAULT_STORE
 from quantsim.errors import CheckpointError, ConfigError, QuantsimError, SelectionError, reason_of
+from quantsim.onchain import contract_problems
+from quantsim.onchain.simulation import ChainSimulation, chain_simulation
 from quantsim.prices import PriceData, Prices
 from quantsim.report.comparison import SELECTED, Comparison
 from quantsim.report.deployment import deployment
@@ -206,6 +208,7 @@ def _content(
     metrics = [experiment.objective.name]
     rows = [row for part in parts for row in store.checkpoints(run_id=part, metrics=metrics)]
     selection = None if start.selection is None or found.picked is None else found.picked.selection
+    on_chain, not_on_chain = _on_chain(evaluator, start.params, simulation)
     return Content(
         experiment=experiment,
         run=start.run,
@@ -224,11 +227,25 @@ def _content(
         space=_space(experiment, rows),
         training=_training(store, start.run.run_id if entry.folds else entry.run_id),
         walk_forward=_walk_forward(store, experiment, prices, series, rule_files),
-        deployment=deployment(experiment, start),
+        deployment=deployment(experiment, start, prices),
+        on_chain=on_chain,
+        not_on_chain=not_on_chain,
         prices=describe_prices(experiment, prices),
         notes=notes_of_simulation(simulation.notes),
         tear_sheet=tear_sheet,
     )
+
+
+def _on_chain(
+    evaluator: Evaluator, params: Mapping[str, Any], floating: Simulation
+) -> tuple[ChainSimulation | None, str]:
+    """Returns the simulation in the contract's arithmetic, or None and the reason if the contracts do not refuse the pool."""
+    if any(problem.refused for problem in contract_problems(evaluator.experiment, params)):
+        return None, ""
+    try:
+        return chain_simulation(evaluator, params, floating), ""
+    except QuantsimError as error:  # such as an oracle price that does not fit
+        return None, str(error)
 
 
 def _validation(store: CheckpointStore, found: _Found, checkpoint: Checkpoint) -> tuple[Validation | None, str]:

@@ -18,6 +18,7 @@ from quantsim.prices import Prices
 __all__ = ["REPLAY_DAYS", "contract_document", "creation_json", "replay_json"]
 
 REPLAY_DAYS = 30
+_MOST_UPDATES = 1_000  # of a replay, which is a file
 _DAY = 86_400
 
 
@@ -36,7 +37,7 @@ def contract_document(
         params: parameters as in :meth:`Experiment.initial_parameters`.
         prices: prices of the study's tokens; without them there are neither initial states of the rule nor a replay.
         group: name of a subsidiary; by default, the study's own pool.
-        days: days at the end of the prices to replay.
+        days: days at the end of the prices to replay; at most the last 1,000 updates are.
 
     Returns:
         ``refused`` and ``warnings``: what the contract cannot do, and what it does differently. ``creation``: the arguments of
@@ -118,6 +119,7 @@ def replay_json(
     starts = np.arange(phase, prices.n_bars, chunk_bars)
     memory = int(view.update.max_memory_days * _DAY)
     first = int(starts[max(np.searchsorted(seconds[starts], seconds[-1] - days * _DAY, side="right") - 1, 0)])
+    first = max(first, int(starts[-min(starts.size, _MOST_UPDATES + 1)]))
     if first >= starts[-1]:
         raise PriceError(f"the last {days} days of prices have no update: take more days than an interval")
     begin = int(starts[np.searchsorted(seconds[starts], seconds[first] - memory)])

@@ -19,7 +19,15 @@ from quantsim.onchain.settings import ContractPool, contract_pool
 from quantsim.prices import PriceData, Prices
 from quantsim.simulator import Evaluator, Path, Result, Split, period_of, simulate_on
 
-__all__ = ["ChainSimulation", "bar_seconds", "chain_results", "chain_weights", "pool_prices", "simulate_on_chain"]
+__all__ = [
+    "ChainSimulation",
+    "bar_seconds",
+    "chain_results",
+    "chain_simulation",
+    "chain_weights",
+    "pool_prices",
+    "simulate_on_chain",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,13 +88,24 @@ def simulate_on_chain(
         ConfigError: the contracts cannot run this pool.
         ContractError: the pool cannot be created, or its weights cannot be computed.
     """
-    pool = contract_pool(experiment, params)
+    contract_pool(experiment, params)  # is refused before anything is loaded
     evaluator = Evaluator(experiment, prices, series)
+    floating = simulate_on(evaluator, params, split=split, path=path)
+    return chain_simulation(evaluator, params, floating, chain)
+
+
+def chain_simulation(
+    evaluator: Evaluator, params: Mapping[str, Any] | None, floating: Result, chain: Chain | None = None
+) -> ChainSimulation:
+    """Simulates a pool as its contract would run it, beside a simulation in floating point of the same period.
+
+    Arguments and errors as for :func:`simulate_on_chain`.
+    """
+    pool, split = contract_pool(evaluator.experiment, params), floating.split
     if chain is not None:
         first, n_bars = period_of(evaluator, split)
         chain.check_missed(bar_seconds(evaluator.prices)[first : first + n_bars : evaluator.chunk_bars][1:])
     run, result = _simulated(evaluator, pool, params, split, chain)
-    floating = simulate_on(evaluator, params, split=split, path=path)
     return ChainSimulation(pool, run, result, floating, difference(run, result, floating))
 
 

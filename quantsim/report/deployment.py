@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from quantsim.checkpoints import Checkpoint, Run, Selection
     from quantsim.config import Experiment
     from quantsim.pools.settings import PoolView
-    from quantsim.prices import Prices
+    from quantsim.prices import PriceData, Prices
 
 __all__ = ["FORMAT", "FORMAT_VERSION", "check_accepted", "deployment"]
 
@@ -46,7 +46,7 @@ _LEAST = {("power_channel", "raw_exponents"): 1.0}
 def deployment(
     experiment: Experiment,
     parameters: Mapping[str, Any] | Start,
-    prices: Prices | None = None,
+    prices: PriceData | None = None,
     *,
     replay: bool = True,
 ) -> dict[str, Any]:
@@ -79,9 +79,9 @@ def deployment(
     """
     start = parameters if isinstance(parameters, Start) else None
     raw = start.raw_for(experiment) if start else experiment.initial_parameters(cast("Mapping[str, Any]", parameters))
-    reason = None
-    if replay and prices is None:
-        prices, reason = _loaded(experiment)
+    seen, reason = None, None
+    if replay:
+        seen, reason = _loaded(experiment) if prices is None else (experiment.prices(prices), None)
     return {
         "format": FORMAT,
         "version": FORMAT_VERSION,
@@ -91,7 +91,7 @@ def deployment(
         "run": None if start is None else _run(start.run, start.differences(experiment)),
         "checkpoint": None if start is None else {**_checkpoint(start.checkpoint), "origin": start.origin},
         "selection": None if start is None or start.selection is None else _selection(start.selection),
-        "pools": [_pool(experiment, view, raw, prices if replay else None) for view in experiment.pools],
+        "pools": [_pool(experiment, view, raw, seen) for view in experiment.pools],
         "without_replay": reason,
     }
 

@@ -97,7 +97,9 @@ def page(report: quantsim.HtmlReport) -> Page:
 def test_the_judgement_comes_first(found: quantsim.Optimization[Any], page: Page) -> None:
     names = [one["id"] for one in page.all("section")]
     assert names[:4] == ["result", "value", "weights", "attribution"]
-    assert {"metrics", "validation", "rolling", "monthly", "importances", "study", "deployment"} < set(names)
+    assert {"metrics", "validation", "rolling", "monthly", "importances", "study", "contract", "deployment"} < set(
+        names
+    )
     assert "walk-forward" not in names
     verdict = found.validate().judgement.text.partition(". ")[0]
     assert page.text["p"].index(verdict) < page.text["p"].index("One pool runs through all splits")
@@ -156,7 +158,7 @@ def downloads(page: Page) -> dict[str, str]:
 def test_files_inside_are_what_the_commands_write(found: quantsim.Optimization[Any], page: Page) -> None:
     files, start = downloads(page), quantsim.start_from(found.store, "best_validation")
     name = f"deployment-{start.checkpoint.key.replace(':', '-')}.json"
-    assert json.loads(files[name]) == json.loads(json.dumps(quantsim.deployment(start.experiment, start)))
+    assert json.loads(files[name]) == json.loads(json.dumps(quantsim.deployment(start.experiment, start, prices())))
     assert set(files) == {name, "attribution.csv", "study.toml"}
     daily = pd.read_csv(pd.io.common.StringIO(files["attribution.csv"]), index_col="time")
     result = found.simulate("all")

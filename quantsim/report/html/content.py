@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from quantsim.checkpoints.runs.entries import RunEntry
     from quantsim.checkpoints.training import TrainingCurves
     from quantsim.config import Experiment
+    from quantsim.onchain.simulation import ChainSimulation
     from quantsim.out_of_sample import WalkForwardOutcome
     from quantsim.report.comparison import Comparison
     from quantsim.search_space import SearchSpace
@@ -76,6 +77,8 @@ class Content:
         training: curves of gradient training; None if the run took no gradient steps.
         walk_forward: the newest finished walk-forward of the study in the store; None without one.
         deployment: what ``quantsim export`` writes.
+        on_chain: the set through all splits in the arithmetic of its contract; None if the contracts refuse it.
+        not_on_chain: why that failed otherwise.
         prices: one line about the prices.
         notes: notes on the results.
         tear_sheet: whether to add the tear sheet of quantstats.
@@ -99,6 +102,8 @@ class Content:
     training: TrainingCurves | None = None
     walk_forward: WalkForwardOutcome | None = None
     deployment: Mapping[str, Any] = field(default_factory=dict)
+    on_chain: ChainSimulation | None = None
+    not_on_chain: str = ""
     prices: str = ""
     notes: Sequence[str] = ()
     tear_sheet: bool = False

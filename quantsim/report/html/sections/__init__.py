@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from quantsim.report.html.sections.attribution import attribution
+from quantsim.report.html.sections.contract import contract
 from quantsim.report.html.sections.deployment import deployment
 from quantsim.report.html.sections.headline import headline
 from quantsim.report.html.sections.importances import importances
@@ -40,6 +41,7 @@ SECTIONS: tuple[Callable[[Content], Section | None], ...] = (
     walk_forward,
     tear_sheet,
     study,
+    contract,
     deployment,
 )
 """The sections in order. A function returns None if its section does not apply."""
