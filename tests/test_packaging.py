@@ -31,6 +31,8 @@ def test_wheel_carries_prices_studies_and_search_spaces(wheel: Path) -> None:
         assert f"quantsim/bundled/search_spaces/{space.name}" in names
     for token in ("BTC", "ETH", "LTC", "XRP", "EOS"):
         assert f"quantsim/prices/bundled/{token}.parquet" in names
+    for template in (ROOT / "quantsim" / "report" / "html" / "templates").iterdir():
+        assert f"quantsim/report/html/templates/{template.name}" in names
     assert "quantsim/py.typed" in names
 
 
