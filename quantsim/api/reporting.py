@@ -21,7 +21,7 @@ from quantsim.checkpoints.runs.checked import NEWEST
 from quantsim.checkpoints.training import TrainingCurves, training_curves
 from quantsim.config import Experiment
 from quantsim.defaults import DEFAULT_STORE
-from quantsim.errors import CheckpointError, ConfigError, QuantsimError, SelectionError, reason_of
+from quantsim.errors import CheckpointError, ConfigError, QuantsimError, SelectionError, nearest, reason_of
 from quantsim.onchain import contract_problems
 from quantsim.onchain.simulation import ChainSimulation, chain_simulation
 from quantsim.prices import PriceData, Prices
@@ -178,8 +178,12 @@ def _run_named(store: CheckpointStore, which: str) -> str | None:
     else:
         try:
             entry = store.entry(which)
-        except CheckpointError:
-            return None
+        except CheckpointError as error:
+            known = nearest(which, (BEST, *METHODS))
+            raise SelectionError(
+                f"{which!r} is neither a run, nor a checkpoint such as 3f9c01ab:120:0, nor a method; {known}. `quantsim runs` "
+                "lists the runs"
+            ) from error
     if entry.folds:
         folds = ", ".join(fold.run.run_id[:SHORT_RUN_ID] for fold in entry.folds)
         raise ConfigError(f"{which} has {len(entry.folds)} folds, a run each: name one of {folds}")

@@ -30,7 +30,7 @@ __all__ = [
     "show_parameters",
     "show_run",
     "show_selection",
-    "simulating",
+    "show_uses",
 ]
 
 
@@ -106,10 +106,12 @@ def show_notes(notes: Mapping[str, Any]) -> None:
         note(f"Note: {line}.")
 
 
-def simulating(experiment: Experiment, key: str) -> str:
-    """Returns the command that simulates a checkpoint, with the files of users' rules."""
+def show_uses(experiment: Experiment, key: str, store: str) -> None:
+    """Prints the commands that simulate and report a checkpoint, with the files of users' rules."""
     files = dict.fromkeys(name.rpartition(":")[0] for name in experiment.own_rules if is_in_file(name))
-    return f"simulate --from {key} --plot pool.png" + "".join(f" --rule-file {shlex.quote(file)}" for file in files)
+    options = "".join(f" --rule-file {shlex.quote(file)}" for file in files)
+    for command in (f"simulate --from {key} --plot pool.png", f"report {key}"):
+        show_next(store, command + options)
 
 
 def show_next(store: str, *commands: str) -> None:

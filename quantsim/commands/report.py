@@ -9,6 +9,7 @@ import typer
 
 from quantsim.commands.files import check_files
 from quantsim.commands.options import DEFAULT_STORE, Json, Quiet, RuleFiles, Run, Settings, Store, Study, Verbose
+from quantsim.commands.progress import working
 from quantsim.commands.session import note, open_existing_store, print_json, say
 from quantsim.commands.starting import StudyOptions
 
@@ -51,9 +52,8 @@ def report(
     from quantsim.optuna_private import import_importance
 
     import_importance()
-
     options = StudyOptions(study, tuple(settings or ()), run, tuple(rule_files or ()))
-    with open_existing_store(store) as results:
+    with open_existing_store(store) as results, working("making the report", quiet=quiet):
         found = make_report(results, key, tear_sheet=tear_sheet, **options.stored())
     found.save(output)
     note(f"Report of {found.title}.")

@@ -81,7 +81,7 @@ def sgd(
     The study is that of --study, else with --from or --from-study that of the start, else momentum_zero_fee.
     """
     from quantsim.checkpoints.starts import comparable_starts
-    from quantsim.commands.display import show_beaten, show_next, show_notes, show_run, simulating
+    from quantsim.commands.display import show_beaten, show_notes, show_run, show_uses
     from quantsim.commands.gains import show_gain
     from quantsim.commands.validating import show_validation
     from quantsim.tracking import check_tracking
@@ -109,7 +109,7 @@ def sgd(
             show_gain(results, experiment, done.run_id, starts, found.checkpoint)
         validation = show_validation(results, done.run_id, found.checkpoint)
         say(f"Checkpoints: {place_of(results)}, run {done.run_id[:8]}")
-        show_next(store, simulating(experiment, found.checkpoint.key))
+        show_uses(experiment, found.checkpoint.key, store)
         if as_json:
             print_json(trained.to_json(validation))
 

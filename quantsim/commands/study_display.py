@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from quantsim.commands.display import show_next, simulating
+from quantsim.commands.display import show_next, show_uses
 from quantsim.commands.session import note, place_of, say, show
 from quantsim.errors import QuantsimError
 
@@ -75,7 +75,7 @@ def show_places(
     """
     say(f"Checkpoints: {place_of(results)}, run {run.run_id[:8]}")
     say(f"Optuna study: {run.storage}, name {run.study_name}")
-    show_next(store, simulating(experiment, best.key))
+    show_uses(experiment, best.key, store)
     show_next(store, f"dashboard --storage {shlex.quote(run.storage)}" if own_storage else "dashboard")
 
 

@@ -192,7 +192,7 @@ def test_keys_runs_and_methods_name_a_set(
         content(run[:6], run=run[:6])
     with pytest.raises(CheckpointError, match="no run"):
         content("0" * 12 if not run.startswith("0") else "f" * 12)
-    with pytest.raises(SelectionError, match="'bset' is neither"):
+    with pytest.raises(SelectionError, match="'bset' is neither a run"):
         content("bset")
     with pytest.raises(PriceError, match="not those of the run"):
         quantsim.make_report(store, "best", prices=2.0 * prices())
