@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
+import types
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from quantsim.report.html.drawing import drawing_of, plain
 from quantsim.report.html.interactive import rounded
 from quantsim.report.html.rendering import with_code
 from quantsim.report.html.sections.monthly import monthly_returns
+from quantsim.report.html.sections.price_range import price_range
 from quantsim.report.html.sections.rolling import rolling_ratio
 from quantsim.report.html.sections.value import drawdowns
 
@@ -55,6 +57,25 @@ def test_ratios_of_a_window(curves: Curves) -> None:
     ]
     np.testing.assert_allclose(found[19:], expected, rtol=1e-9)
     assert np.isnan(rolling_ratio(np.zeros(30), 20)).all()
+
+
+def test_a_range_of_prices_is_shown_with_its_centeredness(curves: Curves) -> None:
+    bars = np.arange(curves.times[0], curves.times[-1] + np.timedelta64(1, "D"), np.timedelta64(12, "h"))
+    values = np.linspace(1.0, 2.0, bars.size)
+    state = {"range_low": 0.5 * values, "range_high": 2.0 * values, "centeredness": 0.4 * values}
+    prices = np.column_stack([3.0 * values, np.full(bars.size, 2.0)])
+    simulation = types.SimpleNamespace(times=bars, tokens=("A<b>", "B"), prices=prices, state=state)
+    section = price_range(types.SimpleNamespace(curves=curves, simulation=simulation))
+    assert section is not None
+    text, figure = section.blocks
+    drawn = {trace["name"]: trace["y"] for trace in figure.spec["data"]}
+    assert drawn.keys() == {"lowest price", "highest price", "market", "centeredness"}
+    np.testing.assert_allclose(drawn["market"], 1.5 * values[::2], rtol=1e-5)
+    np.testing.assert_allclose(drawn["highest price"], 2.0 * values[::2], rtol=1e-5)
+    assert "price of A<b> in B" in text.text
+    assert figure.spec["layout"]["yaxis"]["title"]["text"] == "price of A&lt;b&gt; in B"
+    simulation.state = {}
+    assert price_range(types.SimpleNamespace(curves=curves, simulation=simulation)) is None
 
 
 def test_drawings_follow_the_style_of_the_page() -> None:

@@ -12,6 +12,7 @@ from quantsim.report.html.sections.headline import headline
 from quantsim.report.html.sections.importances import importances
 from quantsim.report.html.sections.metrics import metrics
 from quantsim.report.html.sections.monthly import monthly
+from quantsim.report.html.sections.price_range import price_range
 from quantsim.report.html.sections.rolling import rolling
 from quantsim.report.html.sections.study import study
 from quantsim.report.html.sections.tear_sheet import tear_sheet
@@ -31,6 +32,7 @@ SECTIONS: tuple[Callable[[Content], Section | None], ...] = (
     headline,
     value,
     weights,
+    price_range,
     attribution,
     metrics,
     validation,
