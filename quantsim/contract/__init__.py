@@ -6,7 +6,7 @@ gives, or raises :class:`~quantsim.errors.ContractError` where the contract reve
 
 from quantsim.contract.guard import clamp_weights, guard_weights, normalize_weight_updates
 from quantsim.contract.pool import PoolState, initial_pool, interpolated_weights, set_weights, weights_at
-from quantsim.contract.rules import RULES, ContractRule, RuleState, get_contract_rule
+from quantsim.contract.rules import RULES, ContractRule, RuleState, Update, get_contract_rule
 from quantsim.contract.update import Performed, Settings, calculate_new_weights, observe, perform_update
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "PoolState",
     "RuleState",
     "Settings",
+    "Update",
     "calculate_new_weights",
     "clamp_weights",
     "get_contract_rule",
