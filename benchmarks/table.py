@@ -106,6 +106,7 @@ ROWS = (
     Row("quantsim sgd --steps 51, minutes, fees, empty cache", "sgd_process", "s", 5.0),
     Row("quantsim --help", "process --help", "s", 0.5),
     Row("quantsim select", "process select", "s", 0.5),
+    Row("quantsim runs list", "process runs_list", "s", 0.5),
 )
 
 

@@ -113,7 +113,6 @@ def optuna(
     from quantsim.commands.display import show_beaten, show_notes, show_run
     from quantsim.commands.study_display import attach_pictures, describe_in_dashboard, show_places, show_study
     from quantsim.commands.validating import show_validation
-    from quantsim.drivers.search import check_search
     from quantsim.report.study_pages import check_pages
     from quantsim.tracking import check_tracking
 
@@ -128,6 +127,8 @@ def optuna(
     given: dict[str, Any] = {"study_name": study_name, "backend": backend, "address": address}
 
     def check(experiment: Experiment) -> None:
+        from quantsim.drivers.search import check_search
+
         check_search(experiment, **given)
 
     opened = beginning(named, DEFAULT_STUDY, store, start, check, "Trying first")

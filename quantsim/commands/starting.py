@@ -109,7 +109,7 @@ def beginning(
 
 
 def compile_ahead(experiment: Experiment, *, gradients: bool = False) -> None:
-    """Compiles the kernels that a study needs in another process, while this one reads prices and imports JAX."""
+    """Compiles the kernels that a study needs in other processes, while this one reads prices and imports JAX."""
     from quantsim import kernels
     from quantsim.config.pools import kernels_of
 

@@ -69,7 +69,7 @@ class Kernel:
 
 
 def compile_ahead(kernels: Iterable[Kernel]) -> None:
-    """Starts a process that compiles the kernels that the user's cache does not have, and returns at once.
+    """Starts processes that compile what the user's cache does not have, and returns at once.
 
     The first call of a kernel waits for it.
     """
@@ -78,7 +78,8 @@ def compile_ahead(kernels: Iterable[Kernel]) -> None:
         return
     from quantsim.kernels import machine_code
 
-    machine_code.compile_ahead([_HELPER, _HANDLER, *functions])
+    machine_code.compile_ahead([_HELPER, _HANDLER])
+    machine_code.compile_ahead(functions)
 
 
 @functools.cache
