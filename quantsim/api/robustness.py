@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from quantsim.api.display import as_html
 from quantsim.config import Experiment
 from quantsim.prices import PriceData
-from quantsim.robustness import KINDS, Robustness, Variations
+from quantsim.robustness import KINDS, Kind, Robustness, Variations
 from quantsim.robustness import evaluate_robustness as evaluated
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def evaluate_robustness(
     prices: PriceData | None = None,
     *,
     variations: Variations | None = None,
-    kinds: Sequence[str] = KINDS,
+    kinds: Sequence[Kind] = KINDS,
     metrics: Sequence[str] | None = None,
     series: Mapping[str, Any] | None = None,
 ) -> RobustnessResult:

@@ -161,7 +161,7 @@ _WORDS = {"search": "search", "gradients": "fine-tuning"}
 
 def _report(progress: HybridProgress) -> ProgressLine:
     best = "none yet" if progress.best is None else f"{progress.best:.4g}"
-    text = f"round {progress.round} of at most {progress.rounds}, {_WORDS[progress.kind]}, best train objective {best}"
+    text = f"best train objective {best}, round {progress.round} of at most {progress.rounds}, {_WORDS[progress.kind]}"
     return ProgressLine(progress.done, progress.total, text)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Column
 
 from quantsim.commands.session import ERR, note, raise_if_stopped
 
@@ -56,11 +57,11 @@ def watching(what: str, *, quiet: bool, begin: str = "compiling ...") -> Iterato
     elif _animates():
         columns = (
             TextColumn(f"{what}s"),
-            BarColumn(bar_width=None),
+            BarColumn(bar_width=max(10, ERR.width // 5)),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[text]}"),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
+            TextColumn("{task.fields[text]}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
         )
         with Progress(*columns, console=ERR, transient=True, expand=True) as progress:
             bar = progress.add_task(what, total=None, text=begin)

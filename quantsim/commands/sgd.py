@@ -140,8 +140,8 @@ def _train(
 
 
 def _report(progress: Progress) -> ProgressLine:
-    text = f"train objective {progress.objective:.4g} (median {progress.median:.4g})"
-    text += f", best {progress.decides} objective {progress.best:.4g}"
+    text = f"best {progress.decides} objective {progress.best:.4g}"
+    text += f", train objective {progress.objective:.4g} (median {progress.median:.4g})"
     if progress.step:
         text += (
             f", learning rate {progress.learning_rate:.3g}, gradient {progress.gradient_norm:.3g}, "

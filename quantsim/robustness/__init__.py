@@ -3,11 +3,12 @@
 from quantsim.robustness.evaluate import check_request, evaluate_robustness, robustness_of
 from quantsim.robustness.neighbours import neighbours, raw_bounds
 from quantsim.robustness.report import PERCENTILES, Robustness, Spread, Varied
-from quantsim.robustness.variations import KINDS, Variations
+from quantsim.robustness.variations import KINDS, Kind, Variations
 
 __all__ = [
     "KINDS",
     "PERCENTILES",
+    "Kind",
     "Robustness",
     "Spread",
     "Variations",

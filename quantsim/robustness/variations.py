@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from quantsim.errors import ConfigError
 from quantsim.limits import MOST_COUNT
 
-__all__ = ["KINDS", "Variations"]
+__all__ = ["KINDS", "Kind", "Variations"]
 
-KINDS = ("neighbours", "price_noise", "resampled_prices", "shifted_starts", "costs")
+Kind = Literal["neighbours", "price_noise", "resampled_prices", "shifted_starts", "costs"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 """The kinds of variations."""
 
 _MOST = 10_000

@@ -35,7 +35,7 @@ def test_sgd_stores_and_shows(cli, tmp_path: Path):
     assert "6 trials, " in result.stdout  # parameter sets, reports
     assert "The selected set is" in result.stdout
     assert "quantsim-results/checkpoints.db" in result.stdout
-    assert re.search(r"step 4 of 4: train objective \S+ \(median \S+\), best validation objective", result.stderr)
+    assert re.search(r"step 4 of 4: best validation objective \S+, train objective \S+ \(median \S+\)", result.stderr)
     assert result.stderr.count("gaps of the prices are filled") == 1
     with CheckpointStore("quantsim-results/checkpoints.db") as store:
         (run,) = store.find_runs(driver="sgd", status="finished")
