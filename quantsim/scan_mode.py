@@ -20,6 +20,7 @@ from quantsim.lazy_jax import jax
 __all__ = ["ScanMode", "backend_scan_mode"]
 
 ScanMode = Literal["kernel", "sequential", "associative"]
+"""How recursions are computed: by a compiled kernel, a loop of XLA, or an associative scan."""
 
 
 def backend_scan_mode(*, kernels: bool = True) -> ScanMode:

@@ -47,6 +47,7 @@ def _below(name: str, command: Any, context: Any) -> Iterator[tuple[str, Any, An
 def _section(name: str, command: Any, context: Any) -> str:
     arguments = [one for one in command.params if one.param_type_name == "argument"]
     usage = " ".join([name, "[OPTIONS]", *(_without_type(one.get_help_record(context)[0]) for one in arguments)])
+    usage += " COMMAND [ARGS]..." if hasattr(command, "list_commands") else ""
     parts = [f"\n## `{name}`\n", f"{_prose(command.help)}\n", f"```text\n{usage}\n```\n"]
     records = [one.get_help_record(context) for one in command.params]
     rows = [f"| `{_cell(_without_type(spelled))}` | {_cell(meaning)} |" for spelled, meaning in filter(None, records)]
