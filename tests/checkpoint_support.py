@@ -141,3 +141,26 @@ def check_migration_of_version_3(store: CheckpointStore, **begin: Any) -> None:
     CheckpointStore(store.url).close()
     assert store.annotate(run_id, "text").note == "text"
     store.delete(run_id)
+
+
+def check_copies_comparisons_and_watches(store: CheckpointStore, folder: Path) -> None:
+    """That a store, in whatever database, copies runs to a file and back, compares them, and shows how they ended."""
+    first, second = fill(store, 3), fill(store)
+    store.tag(first, ["kept"])
+    before = [store.get(row.checkpoint_id) for row in store.checkpoints(run_id=first)]
+    file = folder / "copied.db"
+    assert len(store.export_runs([first, second], file).added) == 2
+    store.delete([first, second])
+    assert len(store.import_runs(file).added) == 2
+    assert len(store.import_runs(file).known) == 2
+    after = [store.get(row.checkpoint_id) for row in store.checkpoints(run_id=first)]
+    assert after == before
+    assert [row.daily_log_returns["train"].tobytes() for row in after] == [
+        row.daily_log_returns["train"].tobytes() for row in before
+    ]
+    assert store.entry(first).tags == ("kept",)
+    assert store.compare(first, second).splits[0].metrics == {"m": (7.0, 8.0)}
+    with CheckpointStore.open(store.url, read_only=True) as reader:
+        (seen,) = reader.watch(first)
+    assert (seen.done, seen.is_over, seen.current.best) == (2, True, {"train": 9.0, "validation": 2.0})
+    store.delete([first, second])

@@ -59,6 +59,15 @@ def test_every_public_name_has_a_docstring_and_a_place(site: Path) -> None:
             assert package[path.removeprefix("quantsim.")].docstring, f"{module}.{name} has no docstring"
 
 
+def test_a_store_is_documented_with_all_its_methods(site: Path) -> None:
+    pages = (site / "reference" / "api").glob("*/index.html")
+    anchors = {name for page in pages for name in re.findall(r'id="([\w.]+)"', page.read_text(encoding="utf-8"))}
+    home = "quantsim.checkpoints.store.CheckpointStore"
+    methods = [name for name in dir(quantsim.CheckpointStore) if not name.startswith("_")]
+    assert {"append", "runs", "compare", "location"} <= set(methods)
+    assert not {f"{home}.{name}" for name in methods} - anchors
+
+
 def test_what_the_pages_and_examples_import_has_a_place() -> None:
     api_reference = _generator("api_reference")
     documented = {path for names in api_reference.entries().values() for path in names.values()}

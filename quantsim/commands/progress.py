@@ -7,13 +7,17 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Column
 
-from quantsim.commands.session import ERR, note, raise_if_stopped
+from quantsim.commands.session import ERR, OUT, note, raise_if_stopped, say
 
-__all__ = ["ProgressLine", "Watcher", "watching", "working"]
+if TYPE_CHECKING:
+    from quantsim.checkpoints.runs.watching import RunProgress
+
+__all__ = ["ProgressLine", "Watcher", "following", "watching", "working"]
 
 _SECONDS_BETWEEN_LINES = 10.0
 
@@ -104,3 +108,31 @@ class _Lines:
             left = f", {report.seconds_left:.0f} s left" if math.isfinite(report.seconds_left) else ""
             note(f"{self._what} {report.done} of {report.total}: {report.text}{left}")
             self._due = now + _SECONDS_BETWEEN_LINES
+
+
+@contextlib.contextmanager
+def following(*, silent: bool) -> Iterator[Callable[[RunProgress], None]]:
+    """Yields a function that shows progress: as a bar on a terminal, else as lines."""
+    from quantsim.report.run_tables import left_text, progress_text
+
+    if silent:
+        yield lambda _: raise_if_stopped()
+    elif not OUT.is_terminal:
+        yield lambda now: say(progress_text(now))
+    else:
+        columns = (
+            TextColumn("{task.fields[unit]}s"),
+            BarColumn(None),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[text]}"),
+        )
+        with Progress(*columns, console=OUT, transient=True, expand=True) as progress:
+            bar = progress.add_task("", total=None, unit="trial", text="waiting ...")
+
+            def update(now: RunProgress) -> None:
+                raise_if_stopped()
+                progress.update(
+                    bar, completed=now.done, total=now.total, unit=now.unit, text=now.text() + left_text(now)
+                )
+
+            yield update

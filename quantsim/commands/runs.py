@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from quantsim.commands.options import DEFAULT_STORE, Json, Quiet, Store, Verbose, listed
+from quantsim.commands.progress import following
 from quantsim.commands.session import (
     OUT,
     hint,
@@ -18,7 +16,6 @@ from quantsim.commands.session import (
     open_store,
     place_of,
     print_json,
-    raise_if_stopped,
     say,
     show,
 )
@@ -364,7 +361,7 @@ def watch_run(
     silent = as_json or quiet
     last: RunProgress | None = None
     try:
-        with open_existing_store(store, read_only=True) as results, _following(silent=silent) as follow:
+        with open_existing_store(store, read_only=True) as results, following(silent=silent) as follow:
             for last in results.watch(run, interval_s=interval):
                 follow(last)
     except KeyboardInterrupt as interrupt:
@@ -374,34 +371,6 @@ def watch_run(
         print_json(last.to_json())
     elif last is not None and (silent or OUT.is_terminal):
         say(progress_text(last))
-
-
-@contextlib.contextmanager
-def _following(*, silent: bool) -> Iterator[Callable[[RunProgress], None]]:
-    """Yields a function that shows progress: as a bar on a terminal, else as lines."""
-    from quantsim.report.run_tables import left_text, progress_text
-
-    if silent:
-        yield lambda _: raise_if_stopped()
-    elif not OUT.is_terminal:
-        yield lambda now: say(progress_text(now))
-    else:
-        columns = (
-            TextColumn("{task.fields[unit]}s"),
-            BarColumn(None),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[text]}"),
-        )
-        with Progress(*columns, console=OUT, transient=True, expand=True) as progress:
-            bar = progress.add_task("", total=None, unit="trial", text="waiting ...")
-
-            def update(now: RunProgress) -> None:
-                raise_if_stopped()
-                progress.update(
-                    bar, completed=now.done, total=now.total, unit=now.unit, text=now.text() + left_text(now)
-                )
-
-            yield update
 
 
 def _say_entry(entry: RunEntry, as_json: bool, text: str) -> None:

@@ -51,6 +51,9 @@ FIRST = (
 )
 """Public packages, in the order of the navigation. The first that exports an object documents it."""
 
+WITH_BASES = ("CheckpointStore",)
+"""Classes that are documented with the methods of their bases, which are not exported."""
+
 SEE = {
     "quantsim.rules": "To write your own, see [rules](../../rules.md#your-own-rule).",
     "quantsim.fee_rules": "To write your own, see "
@@ -134,7 +137,8 @@ def _page(package: str, names: dict[str, str]) -> str:
         listed = ", ".join(f"[`{name}`][{defined_at(package, name)}]" for name in sorted(elsewhere))
         parts.append(f"Also exported here, and documented on other pages: {listed}.\n")
     for name, path in names.items():
-        parts.append(f"::: {path}\n    options:\n      heading: {package}.{name}\n      toc_label: {name}\n")
+        inherited = "      inherited_members: true\n" if name in WITH_BASES else ""
+        parts.append(f"::: {path}\n    options:\n      heading: {package}.{name}\n      toc_label: {name}\n{inherited}")
     return "\n".join(parts)
 
 

@@ -7,7 +7,15 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from checkpoint_support import BEGIN, STUDY, check_labels_and_wholes, check_migration_of_version_3, fill, sql
+from checkpoint_support import (
+    BEGIN,
+    STUDY,
+    check_copies_comparisons_and_watches,
+    check_labels_and_wholes,
+    check_migration_of_version_3,
+    fill,
+    sql,
+)
 from sqlalchemy import event
 
 from quantsim.checkpoints import Checkpoint, CheckpointStore
@@ -18,9 +26,10 @@ VERSION_1 = (Path(__file__).parent / "version_1.sql").read_text()
 NO_PROCESS = {**process_identity(), "pid": 2**22 + 1}
 
 
-def test_labels_and_wholes_in_sqlite(store):
+def test_labels_and_wholes_in_sqlite(store, tmp_path):
     check_labels_and_wholes(store, **BEGIN)
     check_migration_of_version_3(store, **BEGIN)
+    check_copies_comparisons_and_watches(store, tmp_path)
 
 
 def test_list_has_the_newest_first_with_counts_and_the_best(store):

@@ -14,6 +14,7 @@ import mysql_support
 import optuna
 import pytest
 from checkpoint_support import (
+    check_copies_comparisons_and_watches,
     check_equal_checkpoints,
     check_labels_and_wholes,
     check_migration_of_version_3,
@@ -253,12 +254,13 @@ def test_a_store_returns_the_stored_values(server):
         assert store.resume_run(run_id).status == "running"
 
 
-def test_rows_of_equal_parameters_are_found(server):
+def test_rows_of_equal_parameters_are_found(tmp_path, server):
     with CheckpointStore(server.url()) as store:
         check_equal_checkpoints(store, **BEGIN)
         check_returns_baselines_and_groups(store, **BEGIN)
         check_labels_and_wholes(store, **BEGIN)
         check_migration_of_version_3(store, **BEGIN)
+        check_copies_comparisons_and_watches(store, tmp_path)
 
 
 def test_a_store_reconnects_after_its_server_restarts(server):

@@ -10,6 +10,7 @@ import postgresql_support
 import pytest
 from checkpoint_support import (
     BEGIN,
+    check_copies_comparisons_and_watches,
     check_equal_checkpoints,
     check_labels_and_wholes,
     check_migration_of_version_3,
@@ -52,12 +53,13 @@ def test_processes_that_find_an_empty_database_at_once_all_open_it(server):
         assert list(pool.map(opened, range(4))) == [[]] * 4
 
 
-def test_rows_of_equal_parameters_are_found_in_a_checkpoint_store(server):
+def test_rows_of_equal_parameters_are_found_in_a_checkpoint_store(tmp_path, server):
     with CheckpointStore(server.url()) as store:
         check_equal_checkpoints(store, **BEGIN)
         check_returns_baselines_and_groups(store, **BEGIN)
         check_labels_and_wholes(store, **BEGIN)
         check_migration_of_version_3(store, **BEGIN)
+        check_copies_comparisons_and_watches(store, tmp_path)
 
 
 def test_the_study_of_a_store_on_a_server_is_in_its_database(server):
