@@ -144,7 +144,7 @@ class Comparison:
         return f"Comparison({self.objective} {', '.join(values)}; beside {beside or 'no baselines'})"
 
     def _repr_html_(self) -> str:
-        from quantsim.report.comparison_table import comparison_html
+        from quantsim.report.comparison_tables import comparison_html
 
         return comparison_html(self)
 

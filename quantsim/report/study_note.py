@@ -10,7 +10,7 @@ from quantsim.checkpoints.redact import redact
 from quantsim.config import Experiment
 from quantsim.objective import is_cost, shown_value, superlative
 from quantsim.ranking import clamped, is_ranked
-from quantsim.report.comparison_table import beaten_text, comparison_markdown, comparison_notes
+from quantsim.report.comparison_tables import beaten_text, comparison_markdown, comparison_notes
 from quantsim.search_space import Draw, SearchSpace
 
 if TYPE_CHECKING:

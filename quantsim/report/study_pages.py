@@ -14,7 +14,7 @@ from rich.console import Console
 
 from quantsim.errors import ConfigError, reason_of
 from quantsim.ranking import stand_ins
-from quantsim.report.comparison_table import beaten_text, comparison_notes, comparison_table
+from quantsim.report.comparison_tables import beaten_text, comparison_notes, comparison_table
 
 if TYPE_CHECKING:
     from optuna.study import Study

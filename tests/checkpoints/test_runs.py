@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -94,6 +96,20 @@ def test_a_killed_run_is_interrupted_and_a_live_one_running(store):
     live = fill(store, status=None, notes=process_identity())
     assert {one.run_id: one.status for one in store.runs()} == {killed: "interrupted", live: "running"}
     assert store.run(killed).status == "running"
+
+
+def test_lists_and_details_are_shown_without_what_computes(store, path):
+    run_id = fill(store)
+    store.close()
+    code = (
+        "import sys\nfrom quantsim.checkpoints.store import CheckpointStore\nfrom quantsim.report import run_tables\n"
+        f"store = CheckpointStore.open({str(path)!r}, migrate=False)\n"
+        f"run_tables.runs_table(store.runs()); run_tables.metrics_table(found := store.details({run_id!r}), "
+        "found.results[0].checkpoint)\n"
+        "heavy = {'jax', 'optuna', 'pandas', 'scipy', 'pyarrow', 'arch', 'quantsim.config', 'sqlalchemy.dialects.mysql'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.parametrize("key", ["", "xyz", "12", "0123:1:0", "nobody"])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from quantsim.baseline import BENCHMARK, HODL
 from quantsim.objective import is_cost, shown_value, unit_of
 from quantsim.report.comparison import SELECTED
-from quantsim.report.comparison_table import beaten_text, interval_text
+from quantsim.report.comparison_tables import beaten_text, interval_text
 from quantsim.report.formats import certain_decimals, certain_text, cost_text, unit_text
 from quantsim.report.html.blocks import Block, Section, Text, Tile, Tiles
 from quantsim.report.html.colours import TITLES

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from quantsim.report.comparison_table import comparison_legend, comparison_notes, split_table
+from quantsim.report.comparison_tables import comparison_legend, comparison_notes, split_table
 from quantsim.report.html.blocks import Block, Section, Table, Text
 
 if TYPE_CHECKING:
