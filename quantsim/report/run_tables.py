@@ -14,6 +14,7 @@ from rich.text import Text
 from quantsim.baseline import TITLES
 from quantsim.checkpoints.checkpoint import SHORT_RUN_ID, SPLITS, chronological
 from quantsim.checkpoints.methods import BARE_OBJECTIVE
+from quantsim.metrics import metric_names
 from quantsim.objective import is_cost, shown_value, unit_of
 from quantsim.report.formats import certain_text, cost_text, metric_text, number_text, unit_text
 
@@ -232,8 +233,9 @@ def _pairs_table(found: RunComparison, labels: Sequence[str]) -> Table:
 def _gap_text(metric: str, first: float | None, second: float | None) -> str:
     if first is None or second is None:
         return "–"
-    plain, unit = metric.partition(",")[0], unit_of(metric.partition(",")[0])
-    return metric_text(shown_value(plain, 0.0 if first == second else first - second), unit, signed=True)
+    unit = _unit(metric)
+    gap = 0.0 if first == second else first - second
+    return metric_text(shown_value(metric.partition(",")[0], gap), unit, signed=True)
 
 
 def _days_table(found: RunComparison, labels: Sequence[str]) -> Table:
@@ -272,15 +274,20 @@ def left_text(now: RunProgress) -> str:
 
 
 def value_text(metric: str, value: float | None) -> str:
-    """Formats a stored value of a metric; costs are shown without their minus."""
-    plain = metric.partition(",")[0]
-    unit = unit_of(plain)
-    return cost_text(value, unit) if is_cost(plain) else metric_text(value, unit)
+    """Formats a stored value of a metric, which may be one of another program; costs are shown without their minus."""
+    text = cost_text if is_cost(metric.partition(",")[0]) else metric_text
+    return text(value, _unit(metric))
+
+
+def _unit(metric: str) -> str:
+    """Returns the unit of a metric, or of a metric of a fold; empty for one of another program."""
+    name = metric.partition(",")[0]
+    return unit_of(name) if name == BARE_OBJECTIVE or name.partition(".")[0] in metric_names() else ""
 
 
 def _labels(metric: str, n_rows: int) -> list[str]:
     """Returns the texts beside the rows of a metric: its name, its unit, and nothing."""
-    unit = "" if ", fold" in metric else unit_text(unit_of(metric))
+    unit = "" if ", fold" in metric else unit_text(_unit(metric))
     if n_rows == 1:
         return [f"{metric}, {unit}" if unit else metric]
     return [metric, f"  {unit}", *[""] * n_rows][:n_rows]

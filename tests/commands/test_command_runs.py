@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from command_support import SMALL_SEARCH, invoke
+from published_support import gradient_entry, result_file
 from rich.console import Console
 from rich.text import Text
 from typer.testing import Result
@@ -113,6 +114,19 @@ def test_comparison_export_import_and_watch_are_those_of_python(results: Path, t
     assert before == after
     assert runs(tmp_path / "none.db", "import", str(tmp_path / "missing.db")).exit_code == 2
     assert not (tmp_path / "none.db").exists()
+
+
+def test_an_imported_run_is_shown_by_its_own_objective(tmp_path: Path):
+    dates = {"startDateString": "2019-01-01", "endDateString": "2019-05-31", "endTestDateString": "2019-07-01"}
+    dates = {name: f"{day} 00:00:00" for name, day in dates.items()}
+    store = tmp_path / "imported.db"
+    assert invoke(
+        "import", result_file(tmp_path / "run_01.json", gradient_entry(0, [1.0, 2.0]), **dates), "--store", store
+    )
+    (result,) = as_json(store, "show")["results"]
+    assert result["method"] == "best_train_objective"
+    assert result["selected"]["metrics"]["train"]["returns"] == 3.0
+    assert "returns" in runs(store, "show").stdout
 
 
 def test_options_before_a_command_are_refused(results: Path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from quantsim.checkpoints.checkpoint import Checkpoint
+from quantsim.checkpoints.checkpoint import IMPORTED, Checkpoint
 from quantsim.checkpoints.pareto import signed
 from quantsim.checkpoints.runs.entries import RunSummary
 from quantsim.checkpoints.selection import select
@@ -17,18 +17,25 @@ if TYPE_CHECKING:
 
 __all__ = ["chosen_of_run"]
 
+_OF_IMPORTED = "best_train_objective"
+"""The method for runs of quantammsim, which store what they maximised."""
+
 
 def chosen_of_run(store: CheckpointStore, summary: RunSummary) -> tuple[Checkpoint, str]:
     """Returns the selected set of a run with its daily log returns, and how it was selected: "best_validation", ...
 
     It is the best by the objective on validation data, or on train data if there is none; for several objectives, the balanced
-    choice of their front on train data, among the sets that meet the constraints.
+    choice of their front on train data, among the sets that meet the constraints; for an imported run, the best by its own
+    objective on train data.
 
     Raises:
         SelectionError: nothing can be selected.
     """
     if not summary.checkpoints:
         raise SelectionError(f"run {summary.run.run_id[:8]} has no checkpoint yet")
+    if summary.run.driver == IMPORTED:
+        selection = select(store.checkpoints(run_id=summary.run.run_id), _OF_IMPORTED)
+        return store.get(selection.checkpoint.checkpoint_id), _OF_IMPORTED
     config = summary.run.config
     objectives = _table(config, "search").get("objectives") or ()
     metrics: tuple[str, ...] = tuple(objectives) if len(objectives) > 1 else ()
