@@ -56,6 +56,14 @@ _TEXTS: dict[str, tuple[str, ...]] = {
     "--plots": _texts(" | {inputs}/text.txt | {inputs}/text.txt/pages | LONG"),
     "--tensorboard": _texts(" | {inputs}/text.txt | {inputs}/text.txt/board | LONG"),
     "--mlflow": _texts(" | nonsense | :// | no/such/folder"),
+    "--rule": _texts(" | nonsense"),
+    "--prices": _texts(" | nonsense | {inputs}/text.txt"),
+    "--missed-update": _texts(" | nonsense | -1"),
+    "--update-times": _texts(" | missing.csv | {inputs} | {inputs}/text.txt | LONG"),
+    "--kind": _texts(" | nonsense | ,"),
+    "--driver": _texts(" | nonsense"),
+    "--tag": _texts(""),
+    "--remove": _texts(""),
     "--method": _texts(" | nonsense | best_validatoin"),
     "--metric": _texts(" | nonsense"),
     "--run": _texts(" | nonsense | ffffffff | 0000000000000000000000000000000000000000"),
@@ -97,6 +105,10 @@ _CONTEXT: dict[tuple[str, str], tuple[str, ...]] = {
     ("sgd", "--top"): ("--from-study", "any"),
     ("dashboard", "--host"): ("--store", "{store}/checkpoints.db"),
     ("dashboard", "--port"): ("--store", "{store}/checkpoints.db"),
+    ("report", "--study"): ("--store", "{store}/checkpoints.db"),
+    ("report", "--set"): ("--store", "{store}/checkpoints.db"),
+    ("report", "--rule-file"): ("--store", "{store}/checkpoints.db"),
+    ("runs export", "--store"): ("--output", "runs.db"),
     ("select", "--rule-file"): ("--store", "{store}/checkpoints.db"),
     ("select", "--set"): ("--study", "momentum_fees", "--store", "{store}/checkpoints.db"),
 }
@@ -107,6 +119,15 @@ _ARGUMENTS = {
     "convert": ("{inputs}/fingerprint.json",),
     "import": ("{inputs}/text.txt",),
     "prices import": ("{inputs}/text.txt",),
+    "runs compare": ("12345678", "87654321"),
+    "runs delete": ("12345678",),
+    "runs export": ("12345678",),
+    "runs import": ("{inputs}/text.txt",),
+    "runs note": ("12345678", "text"),
+    "runs rename": ("12345678", "name"),
+    "runs show": ("12345678",),
+    "runs tag": ("12345678", "tag"),
+    "runs watch": ("12345678",),
     "prices download": ("--tokens", "BTC", "--since", "2023-01-01"),
 }
 """Command → what it cannot do without."""
@@ -114,8 +135,16 @@ _ARGUMENTS = {
 _COUNTS_LATER = {
     ("import", "--source"),
     ("import", "--store"),
+    ("runs export", "--output"),
+    ("runs import", "--store"),
+    ("runs watch", "--interval"),
+    ("simulate", "--missed-update"),
+    ("runs", "--driver"),
+    ("runs", "--study"),
+    ("runs list", "--driver"),
+    ("runs list", "--study"),
 }
-"""(command, option) of what counts only where there is a search to join, or a result file to read."""
+"""(command, option) of what counts only where there is a search to join or a file to read, or selects runs by any text."""
 
 _NEEDS_STORE = ("--from", "--method", "--metric", "--run", "--from-study")
 

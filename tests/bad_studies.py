@@ -52,6 +52,8 @@ FREE_TEXT: dict[str, tuple[str, ...]] = {
     "series.gas_cost_usd": ('"missing.csv"',),
     "series.oracle": ('"missing.csv"',),
     "series.trades": ('"missing.csv"', '"."'),
+    "series.supply": ('"missing.csv"', '"."'),
+    "series.weights": ('"missing.csv"', '"."'),
     "objective.metric": ('"nonsense"',),
     "objective.weights": ("{ nonsense = 1.0 }",),
     "objective.constraints": ("{ nonsense = 1.0 }",),

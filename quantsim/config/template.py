@@ -88,6 +88,8 @@ def study_template(
         >>> "swap_fee = 0.003" in text
         True
     """
+    if not all(tokens):
+        raise ConfigError(f"tokens = {list(tokens)}: the name of a token is empty")
     given: dict[str, dict[str, Any]] = {
         "data": {"source": prices, "tokens": list(tokens), "bar_minutes": bar_minutes},
         "pool": {"rule": rule},
