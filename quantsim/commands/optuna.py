@@ -113,6 +113,7 @@ def optuna(
     from quantsim.commands.display import show_beaten, show_notes, show_run
     from quantsim.commands.study_display import attach_pictures, describe_in_dashboard, show_places, show_study
     from quantsim.commands.validating import show_validation
+    from quantsim.report.canvas import import_ahead
     from quantsim.report.study_pages import check_pages
     from quantsim.tracking import check_tracking
 
@@ -143,6 +144,7 @@ def optuna(
             "mlflow": mlflow,
             **given,
         }
+        import_ahead()  # for attach_pictures
         searched = _search(experiment, prices, results, options, quiet)
         done, found = searched.run, searched.best
         stored = results.run(done.run_id)

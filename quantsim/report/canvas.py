@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import io
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +29,7 @@ __all__ = [
     "add_title",
     "blank_figure",
     "figure_svg",
+    "import_ahead",
     "require_matplotlib",
     "save_figure",
     "scale_values",
@@ -65,6 +69,19 @@ def require_matplotlib() -> None:
         raise ConfigError(
             "pictures need matplotlib, which is not installed: pip install 'quantsim[plots]' (or pip install matplotlib)"
         ) from error
+
+
+def import_ahead() -> threading.Thread:
+    """Imports matplotlib in a thread, while this one waits for programs to be compiled; does nothing without matplotlib."""
+
+    def run() -> None:
+        with contextlib.suppress(ImportError):
+            for module in ("backends.backend_agg", "dates", "figure", "layout_engine"):
+                importlib.import_module(f"matplotlib.{module}")
+
+    thread = threading.Thread(target=run, name="quantsim-matplotlib", daemon=True)
+    thread.start()
+    return thread
 
 
 def blank_figure() -> Figure:

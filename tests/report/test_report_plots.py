@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from quantsim import Experiment, Result, load_prices
 from quantsim.config.locate import find_study
 from quantsim.prices import Prices
+from quantsim.report.canvas import import_ahead
 from quantsim.report.paths import hodl_values, path_frame
 from quantsim.report.plots import SUFFIXES, pool_figure, save_figure
 
@@ -94,3 +96,10 @@ def test_values_that_grow_by_more_than_three_are_on_a_logarithmic_axis(study, re
     figure = pool_figure(study, dataclasses.replace(result, value=value), value)
     assert figure.axes[0].get_yscale() == scale
     assert figure.axes[1].get_yscale() == "linear"
+
+
+def test_matplotlib_is_imported_in_a_thread_if_it_is_installed(monkeypatch: pytest.MonkeyPatch):
+    import_ahead().join()
+    assert "matplotlib.figure" in sys.modules
+    monkeypatch.setitem(sys.modules, "matplotlib.backends.backend_agg", None)
+    import_ahead().join()  # an exception in a thread would fail this test
