@@ -112,10 +112,6 @@ def _internal(path: str, kind: type | None, default: Any, note: str) -> Key:
     return Key(path, kind, default, "internal", "", note)
 
 
-def _reclamm(path: str, kind: type | None, default: Any) -> Key:
-    return _internal(path, kind, default, "for reCLAMM pools, which are not supported")
-
-
 def _ranges() -> Iterator[Key]:
     for one in RANGES:
         table = f"{_OPTUNA}parameter_config.{one.name}."
@@ -132,7 +128,7 @@ KEYS: tuple[Key, ...] = (
     _translated("tokens", list, ["BTC", "ETH", "USDC"], "data.tokens",
                 "in the given order; quantammsim sorts tokens, so lists with one value per token are reordered"),
     _translated("rule", str, "mean_reversion_channel", "pool.rule, pool.ensemble",
-                "also after `ensemble__` and `bounded__`; other kinds of pools (reCLAMM, Gyroscope, index) are not supported"),
+                "also after `ensemble__` and `bounded__`; `reclamm` is a `pool.type`; Gyroscope and index pools are not there"),
     _copied("initial_pool_value", float, 1_000_000.0, "pool.initial_value_usd"),
     _translated("minimum_weight", float, None, "pool.minimum_weight", "default 0.1/n"),
     _copied("do_arb", bool, True, "pool.do_arb"),
@@ -295,17 +291,21 @@ KEYS: tuple[Key, ...] = (
     _internal("training_method", str, None, "part of result files; `optimisation_settings.method` names the driver"),
     _internal("evaluation_starts", list, None, "part of result files: the first bars of the windows of a search"),
     # Pools of other shapes.
-    _reclamm("reclamm_interpolation_method", str, "geometric"),
-    _reclamm("reclamm_arc_length_speed", float, None),
-    _reclamm("reclamm_centeredness_scaling", bool, False),
-    _reclamm("reclamm_learn_arc_length_speed", bool, False),
-    _reclamm("reclamm_use_shift_exponent", bool, False),
-    _reclamm("reclamm_learn_fees", bool, False),
-    _reclamm("initial_arc_length_speed", None, 1e-4),
-    _reclamm("initial_shift_exponent", None, 1.0),
-    _reclamm("initial_price_ratio", None, 4.0),
-    _reclamm("initial_centeredness_margin", None, 0.2),
-    _reclamm("initial_daily_price_shift_base", None, 0.999991935483871),
+    _translated("reclamm_interpolation_method", str, "geometric", "pool.range_shift",
+                "for `reclamm`: `geometric`, which is `decay` here, or `constant_arc_length`"),
+    _translated("reclamm_arc_length_speed", float, None, "pool.range_shift",
+                "for `reclamm`: not supported; the speed is that at which the decay would begin, as without this key"),
+    _translated("reclamm_centeredness_scaling", bool, False, "pool.centeredness_scaling", "for `reclamm`"),
+    _translated("reclamm_learn_arc_length_speed", bool, False, "pool.range_shift", "for `reclamm`: not supported"),
+    _translated("reclamm_use_shift_exponent", bool, False, "parameters.shift_exponent",
+                "for `reclamm`: else `parameters.daily_price_shift_base`"),
+    _translated("reclamm_learn_fees", bool, False, "parameters.swap_fee", "for `reclamm`: else `fees.swap_fee`"),
+    _internal("initial_arc_length_speed", None, 1e-4, "only with `reclamm_learn_arc_length_speed`, which is not supported"),
+    _translated("initial_shift_exponent", float, 1.0, "parameters.shift_exponent", "for `reclamm`"),
+    _translated("initial_price_ratio", float, 4.0, "parameters.price_ratio", "for `reclamm`"),
+    _translated("initial_centeredness_margin", float, 0.2, "parameters.centeredness_margin", "for `reclamm`"),
+    _translated("initial_daily_price_shift_base", float, 0.999991935483871, "parameters.daily_price_shift_base",
+                "for `reclamm`"),
 )  # fmt: skip
 """All keys, in the order of docs/fingerprints.md."""
 

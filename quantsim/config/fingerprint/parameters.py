@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quantsim.config.fingerprint.keys import BY_PATH
-from quantsim.config.fingerprint.pool import holdings, member_names, rule_of, subsidiary_values
+from quantsim.config.fingerprint.pool import RECLAMM, holdings, member_names, rule_of, subsidiary_values
 from quantsim.config.fingerprint.tokens import in_order
 from quantsim.config.fingerprint.values import Notes, Values
 from quantsim.errors import ConfigError, ParameterError, nearest
 from quantsim.parameters import Parameter, ParameterSpec, bind, to_raw
 from quantsim.parameters.initial import InitialKind, gaussian_sets, grid_sizes, range_sets
 from quantsim.parameters.parameter import in_group
+from quantsim.pools.reclamm import parameters as reclamm
 from quantsim.rules import get_rule
 
 __all__ = ["INITIAL_KINDS", "own_specs", "parameter_tables"]
@@ -60,6 +61,8 @@ def parameter_tables(values: Values, notes: Notes) -> dict[str, Any]:
 
 def own_specs(values: Values) -> list[ParameterSpec]:
     """Returns the parameters of the rule that are active under the settings of the fingerprint."""
+    if rule_of(values) == RECLAMM:
+        return [reclamm.price_ratio, reclamm.centeredness_margin, _shift(values)]
     settings = {
         "use_alt_lamb": values["use_alt_lamb"],
         "pre_exp_scaling": "log2" if values["use_pre_exp_scaling"] else "off",
@@ -67,8 +70,16 @@ def own_specs(values: Values) -> list[ParameterSpec]:
     return [spec for spec in get_rule(rule_of(values)).parameters if spec.matters(settings)]
 
 
+def _shift(values: Values) -> ParameterSpec:
+    """Returns the parameter that is the speed of a reCLAMM pool's range."""
+    return reclamm.shift_exponent if values["reclamm_use_shift_exponent"] else reclamm.daily_price_shift_base
+
+
 def _rows(values: Values, notes: Notes) -> list[dict[str, Any]]:
     """Returns the parameters of one pool by dotted name: one table, or one per parameter set."""
+    if rule_of(values) == RECLAMM:
+        fee = {"swap_fee": values["fees"]} if values["reclamm_learn_fees"] else {}
+        return [{spec.human_name: values[f"initial_{spec.human_name}"] for spec in own_specs(values)} | fee]
     n_others = len(holdings(values)) - len(values["tokens"])
     given = {path: in_order(values, path, values[path], notes, n_others) for path in (*_DIRECT, _DELTA)}
     _n_rows(values, given)  # checks that all have the same number of rows, or one

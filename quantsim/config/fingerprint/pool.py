@@ -11,7 +11,16 @@ from quantsim.config.fingerprint.tokens import in_order
 from quantsim.config.fingerprint.values import Notes, Values
 from quantsim.errors import ConfigError, nearest
 
-__all__ = ["holdings", "is_multi_period", "member_names", "pool_tables", "rule_of", "split", "subsidiary_values"]
+__all__ = [
+    "RECLAMM",
+    "holdings",
+    "is_multi_period",
+    "member_names",
+    "pool_tables",
+    "rule_of",
+    "split",
+    "subsidiary_values",
+]
 
 _MOST_MEMBERS = 1000
 _A_CENTURY = 100 * 366 * 1440  # in minutes; upper limit of a chunk
@@ -20,8 +29,12 @@ _ENSEMBLE, _BOUNDED = "ensemble__", "bounded__"
 _LOOKS_AHEAD = frozenset({"min_variance"})
 _INTERPOLATIONS = {"linear": "linear", "approx_optimal": "published_optimal", "optimal": "published_optimal"}
 
+RECLAMM = "reclamm"
+_RANGE_SHIFTS = {"geometric": "decay", "constant_arc_length": "constant_arc_length"}
+_ARC_KEYS = ("reclamm_arc_length_speed", "reclamm_learn_arc_length_speed")
+
 _OTHER_SHAPES = {
-    "reclamm": "a reCLAMM pool",
+    "reclamm_": "a pool with fees that follow a price",
     "gyroscope": "a Gyroscope E-CLP pool",
     "hodling_index": "an index pool",
     "trad_hodling_index": "an index pool",
@@ -34,6 +47,8 @@ _SUBSIDIARY_KEYS = (
     *("noise_trader_ratio", "protocol_fee_split", "do_arb", "arb_frequency", "arb_quality"),
     *("initial_memory_length", "initial_memory_length_delta", "initial_k_per_day", "initial_weights_logits"),
     *("initial_log_amplitude", "initial_raw_width", "initial_raw_exponents", "initial_pre_exp_scaling"),
+    *("reclamm_interpolation_method", "reclamm_centeredness_scaling", "reclamm_use_shift_exponent"),
+    *("initial_price_ratio", "initial_centeredness_margin", "initial_shift_exponent", "initial_daily_price_shift_base"),
 )
 """Keys of a pool in ``subsidary_pools``. Missing ones are those of the pool that holds it."""
 
@@ -50,6 +65,8 @@ def pool_tables(values: Values, notes: Notes) -> dict[str, Any]:
         "pool": _pool(values, notes),
         "update": _update(values, notes),
     }
+    if rule_of(values) == RECLAMM and values["reclamm_learn_fees"]:
+        tables["fees"] = {"swap_fee": 0.0}  # it is a parameter
     if subsidiaries:
         tables["pool"]["tokens"] = holdings(values)
         tables["subsidiaries"] = {name: _subsidiary(part, notes) for name, part in subsidiaries.items()}
@@ -65,8 +82,10 @@ def rule_of(values: Values) -> str:
     rule: str = values["rule"]
     for prefix in (_ENSEMBLE, _BOUNDED, _ENSEMBLE):
         rule = rule.removeprefix(prefix)
+    if rule == RECLAMM and rule != values["rule"]:
+        raise ConfigError(f"rule = {values['rule']!r}: a reCLAMM pool has no rule; set rule = {RECLAMM!r}")
     for name, shape in _OTHER_SHAPES.items():
-        if rule == name or rule.startswith(f"{name}_"):
+        if rule == name or rule.startswith(f"{name.removesuffix('_')}_"):
             raise ConfigError(f"rule = {values['rule']!r} {_NOT_BUILT.format(shape)}")
     return rule
 
@@ -115,8 +134,31 @@ def subsidiary_values(values: Values) -> dict[str, Values]:
     return found
 
 
+def _reclamm(values: Values) -> dict[str, Any]:
+    for path in _ARC_KEYS:
+        if values[path]:
+            raise ConfigError(
+                f"{path} = {values[path]!r} is not supported: the arc length is that with which the decay would begin, as in "
+                "quantammsim without this key"
+            )
+    if member_names(values):
+        raise ConfigError(
+            f"n_ensemble_members = {values['n_ensemble_members']}: a reCLAMM pool has no ensemble; leave it out"
+        )
+    path = "reclamm_interpolation_method"
+    if values[path] not in _RANGE_SHIFTS:
+        raise ConfigError(f"{path} = {values[path]!r}: {nearest(values[path], _RANGE_SHIFTS)}")
+    return {
+        "type": RECLAMM,
+        "range_shift": _RANGE_SHIFTS[values[path]],
+        "centeredness_scaling": values["reclamm_centeredness_scaling"],
+    }
+
+
 def _pool(values: Values, notes: Notes) -> dict[str, Any]:
     rule, members = rule_of(values), member_names(values)
+    if rule == RECLAMM:
+        return _reclamm(values)
     if members and _ENSEMBLE not in values["rule"]:
         notes.add("n_ensemble_members", "makes an ensemble here; in quantammsim only with `ensemble__` before the rule")
     pool: dict[str, Any] = {"ensemble": dict.fromkeys(members, rule)} if members else {"rule": rule}

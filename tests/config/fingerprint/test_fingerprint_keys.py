@@ -187,7 +187,31 @@ def test_a_key_without_effect_is_named_with_the_reason() -> None:
     )
     assert "optimisation_settings.decay_lr_plateau: has no effect here (only with use_plateau_decay" in warning
     assert "use_fused_reserves: " in warning
-    assert "reclamm_learn_fees: for reCLAMM pools" in warning
+    assert "reclamm_learn_fees: has no effect here (for `reclamm`" in warning
+
+
+def test_reclamm_pools() -> None:
+    pool = {"rule": "reclamm", "tokens": ["ETH", "BTC"], "fees": 0.003, "initial_price_ratio": 2.5}
+    study, _ = translated({**BASE, **pool})
+    assert study.pool.type == "reclamm"
+    assert study.pool.range_shift == "decay"
+    own = {"price_ratio": 2.5, "centeredness_margin": 0.2, "daily_price_shift_base": 0.999991935483871}
+    assert dict(study.parameters) == own
+    assert study.fees.swap_fee == 0.003
+    arc = {"reclamm_interpolation_method": "constant_arc_length", "reclamm_centeredness_scaling": True}
+    more = {**arc, "reclamm_use_shift_exponent": True, "initial_shift_exponent": 0.3, "reclamm_learn_fees": True}
+    study, _ = translated({**BASE, **pool, **more})
+    assert (study.pool.range_shift, study.pool.centeredness_scaling) == ("constant_arc_length", True)
+    assert dict(study.parameters) == {
+        "price_ratio": 2.5, "centeredness_margin": 0.2, "shift_exponent": 0.3, "swap_fee": 0.003,
+    }  # fmt: skip
+    for key, value in (
+        ("reclamm_arc_length_speed", 1e-3),
+        ("reclamm_interpolation_method", "geo"),
+        ("n_ensemble_members", 3),
+    ):
+        with pytest.raises(ConfigError, match=key):
+            translate({**BASE, **pool, key: value})
 
 
 def test_none_counts_as_missing() -> None:
@@ -207,7 +231,8 @@ def test_none_counts_as_missing() -> None:
         (f"{OPT}base_lrr", 5, "unknown fingerprint key optimisation_settings.'base_lrr': did you mean 'base_lr'?"),
         (f"{OPT}optuna_settings.parameter_config.memory_lenght.low", 1, "did you mean 'memory_length'?"),
         ("rule", "gyroscope", "rule = 'gyroscope' is a Gyroscope E-CLP pool"),
-        ("rule", "reclamm", "rule = 'reclamm' is a reCLAMM pool"),
+        ("rule", "reclamm_hypersurge", "rule = 'reclamm_hypersurge' is a pool with fees that follow a price"),
+        ("rule", "bounded__reclamm", "a reCLAMM pool has no rule; set rule = 'reclamm'"),
     ],
 )
 def test_wrong_types_and_names_are_refused_by_key(path: str, value: Any, expected: str) -> None:
