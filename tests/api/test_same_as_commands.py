@@ -186,8 +186,7 @@ def test_import_convert_and_check(same: Same, tmp_path: Path) -> None:
     fingerprint = {"tokens": ["BTC", "ETH"], "rule": "momentum", **dates}
     (tmp_path / "print.json").write_text(json.dumps(fingerprint))
     converted = json.loads(CliRunner().invoke(app, ["convert", str(tmp_path / "print.json"), "--json"]).stdout)
-    with pytest.warns(quantsim.FingerprintWarning):
-        study = quantsim.Experiment.from_fingerprint(fingerprint)
+    study = quantsim.Experiment.from_fingerprint(fingerprint)
     assert quantsim.Experiment.from_dict(converted["study"]).identity == study.identity
     checked = json.loads(CliRunner().invoke(app, ["check", "returns", "--json"]).stdout)
     assert checked == {"passed": list(check_all("returns"))}
