@@ -51,7 +51,7 @@ def runs_table(entries: RunList) -> Table:
 
     The value is that of the study's objective. Folds have none, because their data differ.
     """
-    table = _table()
+    table = _table(edge=False)  # which leaves two more characters to names
     table.add_column("run", no_wrap=True)
     table.add_column("name, tags", overflow="fold", min_width=10)
     table.add_column("driver", no_wrap=True)
@@ -343,7 +343,7 @@ def _best(entry: RunEntry) -> str:
     return "–" if value is None else value_text(str(entry.head.objective), value)
 
 
-def _table(title: str | None = None) -> Table:
+def _table(title: str | None = None, *, edge: bool = True) -> Table:
     return Table(
         title=title,
         title_justify="left",
@@ -351,4 +351,5 @@ def _table(title: str | None = None) -> Table:
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
         pad_edge=False,
+        show_edge=edge,
     )
