@@ -242,7 +242,8 @@ def _rule_rows(
         persistence = values["logit_delta_lamb"]
         rows = [_fixed(persistence)]
         text = (
-            "the contract's variance is that of prices, not of returns, and it starts at equal weights: weights differ"
+            "the contract's variance is that of prices, not of returns: the token with the lower price gets most of "
+            "the weight; and it starts at equal weights"
         )
         problems.append(Problem(f"pool.rule = 'min_variance': {text}", refused=False))
     if view.update.use_alt_lamb and rule.name not in ("DifferenceMomentum", "MinimumVariance"):

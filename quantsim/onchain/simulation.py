@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quantsim.config import Experiment
-from quantsim.contract.fixed_point import ONE
 from quantsim.onchain.chain import Chain
 from quantsim.onchain.difference import Difference, difference
 from quantsim.onchain.documents import integers, problems_json, settings_json
@@ -127,8 +126,12 @@ def _simulated(
 
 
 def chain_weights(run: ChainRun) -> NDArray[np.float64]:
-    """Returns the weights at every bar, (T, n); they sum to 1 up to what is not stored."""
-    return run.weights / ONE
+    """Returns the weights at every bar, (T, n), scaled to a sum of 1.
+
+    Each multiplier is truncated for itself, so the weights of three tokens or more do not sum to 1 between updates. Swaps
+    depend on ratios of weights only, so scaling changes nothing.
+    """
+    return np.asarray(run.weights / run.weights.sum(axis=1, keepdims=True), dtype=float)
 
 
 def bar_seconds(prices: Prices) -> NDArray[np.int64]:

@@ -23,7 +23,7 @@ WEIGHTS = "weights"
 
 _MULTIPLIER, _LAST = "multiplier_", "last_interpolation"
 _SECOND_US = 1_000_000
-_SUM_TOLERANCE = 1e-6  # contracts store 9 decimals of each weight
+_SUM_TOLERANCE = 1e-2  # contracts truncate the change per second of each token for itself: 1e-9 a second and token
 
 
 @dataclass(frozen=True, eq=False)

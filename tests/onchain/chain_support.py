@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 
 from quantsim import Experiment
 
@@ -39,8 +40,9 @@ def study(*overrides: str, rule: str = "momentum", **parameters: float) -> Exper
     return Experiment.from_dict(values).override(list(overrides))
 
 
-def replayed(weights: object) -> Experiment:
+def replayed(weights: object, tokens: Sequence[str] = ("ETH", "BTC")) -> Experiment:
     """The study with given weights, from a table."""
     values = tomllib.loads(STUDY)
+    values["data"]["tokens"] = list(tokens)
     values["pool"]["rule"], values["parameters"], values["series"] = "given_weights", {}, {"weights": str(weights)}
     return Experiment.from_dict(values)
