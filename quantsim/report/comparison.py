@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -23,6 +24,7 @@ from quantsim.objective import OBJECTIVE
 from quantsim.objective.resampling import is_resampled, resampled_metrics
 from quantsim.report.hodl import annualised_hodl_returns, hodl_returns
 from quantsim.report.shown_metrics import SHOWN, reported, shown, with_derived
+from quantsim.threads import thread_count
 
 if TYPE_CHECKING:
     from quantsim.config.driver_sections import Objective
@@ -277,9 +279,11 @@ def compare(
         unknown.append("daily returns")
     baselines = {name: baselines[name] for name in (*BASELINES, *baselines) if name in baselines}
     pools = {SELECTED: selected, **baselines}
-    splits = tuple(
-        _split(objective, split, stored, pools, level, n_resamples) for split in chronological(selected.metrics)
-    )
+    with ThreadPoolExecutor(thread_count()) as threads:
+        found = threads.map(
+            lambda split: _split(objective, split, stored, pools, level, n_resamples), chronological(selected.metrics)
+        )
+        splits = tuple(found)
     present = [name for name in (*baselines, HODL) if any(_knows(split, name) for split in splits)]
     return Comparison(
         objective.name,
