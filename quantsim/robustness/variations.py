@@ -12,6 +12,8 @@ from quantsim.limits import MOST_COUNT
 __all__ = ["KINDS", "Kind", "Variations"]
 
 Kind = Literal["neighbours", "price_noise", "resampled_prices", "shifted_starts", "costs"]
+"""A kind of variations."""
+
 KINDS: tuple[Kind, ...] = get_args(Kind)
 """The kinds of variations."""
 
