@@ -8,6 +8,8 @@ import inspect
 import re
 from pathlib import Path
 
+from roles import markdown
+
 ROOT = Path(__file__).resolve().parents[2]
 
 __all__ = ["defined_at", "entries", "imported", "navigation", "packages", "pages"]
@@ -75,7 +77,9 @@ def packages() -> tuple[str, ...]:
         for module, name in imported()
         if defined_at(module, name) not in documented and hasattr(importlib.import_module(module), "__all__")
     }
-    return (*FIRST, *sorted(more - set(FIRST)))
+    names = [*FIRST, *sorted(more - set(FIRST))]
+    tops = [_top(name) for name in names]
+    return tuple(sorted(names, key=lambda name: tops.index(_top(name))))  # those of one package together
 
 
 def imported() -> set[tuple[str, str]]:
@@ -111,6 +115,10 @@ def navigation() -> list[dict[str, str]]:
     return [{package.removeprefix("quantsim."): _file(package)} for package in packages()]
 
 
+def _top(package: str) -> str:
+    return ".".join(package.split(".")[:2])
+
+
 def _names(package: str) -> list[str]:
     """The exported names; those of the first screen of ``quantsim`` in the order in which it lists them."""
     module = importlib.import_module(package)
@@ -130,8 +138,8 @@ def _file(package: str) -> str:
 
 
 def _page(package: str, names: dict[str, str]) -> str:
-    about = (importlib.import_module(package).__doc__ or "").partition("\n\n")[0].replace("``", "`")
-    parts = [f"# {package}\n\n{about} {SEE.get(package, '')}".rstrip() + "\n"]
+    about = (importlib.import_module(package).__doc__ or "").partition("\n\n")[0]
+    parts = [f"# {package}\n\n{markdown(about)} {SEE.get(package, '')}".rstrip() + "\n"]
     elsewhere = set(_names(package)) - names.keys()
     if elsewhere:
         listed = ", ".join(f"[`{name}`][{defined_at(package, name)}]" for name in sorted(elsewhere))

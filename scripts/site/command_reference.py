@@ -18,7 +18,8 @@ Generated from the command line. [The command line](../commands.md) says where r
 
 def page() -> str:
     """The text of the page, in Markdown."""
-    return HEAD + "\n".join(_section(name, command, context) for name, command, context in commands())
+    text = HEAD + "\n".join(_section(name, command, context) for name, command, context in commands())
+    return re.sub(r"\bdocs/(\w+\.md)", r"[\1](../\1)", text)
 
 
 def commands() -> Iterator[tuple[str, Any, Any]]:
