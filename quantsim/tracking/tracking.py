@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from quantsim.checkpoints import Checkpoint, Run
+from quantsim.checkpoints.database.interrupts import interrupts_delayed
 from quantsim.checkpoints.redact import redact
 from quantsim.tracking.entries import Entry, entries_of
 from quantsim.tracking.tracker import Tracker
@@ -75,7 +76,9 @@ class Tracking:
     def _each(self, work: Callable[[Tracker], None]) -> None:
         for tracker in list(self.trackers):
             try:
-                work(tracker)
+                # An interrupt inside a tracker's library may leave its locks held, so that ending the run would never return.
+                with interrupts_delayed():
+                    work(tracker)
             except Exception as error:
                 self.trackers.remove(tracker)
                 logger.warning(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import signal
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -169,6 +170,22 @@ def test_a_tracker_that_fails_does_not_stop_the_run(store: CheckpointStore, capl
     again = Tracking([broken])
     again.begin(store, run_id)
     assert [entry.step for entry in broken.entries] == [0, 2, 4], "the next session transfers what is missing"
+
+
+def test_an_interrupt_waits_for_a_tracker(store: CheckpointStore):
+    class Interrupted(Kept):
+        def write(self, run: Run, entry: Entry) -> None:
+            signal.raise_signal(signal.SIGINT)
+            super().write(run, entry)
+
+    tracker, run_id = Interrupted(), begin(store)
+    tracking = Tracking([tracker])
+    tracking.begin(store, run_id)
+    with pytest.raises(KeyboardInterrupt):
+        add(store, run_id, 0, tracking)
+    assert [entry.step for entry in tracker.entries] == [0]
+    tracking.end("interrupted")
+    assert tracker.statuses == ["interrupted"]
 
 
 def test_trials_are_named_without_a_set(store: CheckpointStore):
