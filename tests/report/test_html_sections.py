@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import math
 import re
@@ -76,6 +77,20 @@ def test_a_range_of_prices_is_shown_with_its_centeredness(curves: Curves) -> Non
     assert figure.spec["layout"]["yaxis"]["title"]["text"] == "price of A&lt;b&gt; in B"
     simulation.state = {}
     assert price_range(types.SimpleNamespace(curves=curves, simulation=simulation)) is None
+
+
+def test_cautions_of_the_simulation_are_in_the_headline(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = importlib.import_module("quantsim.report.html.sections.headline")
+    monkeypatch.setattr(module, "beaten_text", lambda _: None)
+    content = types.SimpleNamespace(
+        comparison=None,
+        selection=None,
+        validation=None,
+        experiment=types.SimpleNamespace(cautions=("a setting is published",)),
+        simulation=types.SimpleNamespace(notes={"cautions": ["a setting is published", "the range eats the pool"]}),
+    )
+    found = [block.text for block in module._cautions(content)]
+    assert found == ["Caution: a setting is published.", "Caution: the range eats the pool."]
 
 
 def test_drawings_follow_the_style_of_the_page() -> None:

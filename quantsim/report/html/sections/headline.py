@@ -92,6 +92,7 @@ def _cautions(content: Content) -> Iterator[Block]:
         yield Text(beaten, "caution")
     if content.selection is not None and content.selection.used_test_data:
         yield Text("Chosen on test data: the test metrics are not out of sample.", "caution")
-    yield from (Text(f"Caution: {text}.", "caution") for text in content.experiment.cautions)
+    cautions = dict.fromkeys([*content.experiment.cautions, *content.simulation.notes.get("cautions", ())])
+    yield from (Text(f"Caution: {text}.", "caution") for text in cautions)
     warnings = () if content.validation is None else content.validation.warnings
     yield from (Text(f"Warning: {text}.", "caution") for text in warnings)
