@@ -142,7 +142,7 @@ def oracle_prices(prices: FloatArray, chain: Chain) -> tuple[int, ...]:
     found = []
     with decimal.localcontext(decimal.Context(prec=100)):
         for price in prices.tolist():
-            fixed = int(Decimal(price).quantize(unit).scaleb(18))
+            fixed = int(Decimal(repr(price)).quantize(unit).scaleb(18))  # the digits of the price as written
             if fixed <= 0:
                 raise PriceError(
                     f"price {price!r} is 0 with {chain.oracle_decimals} decimals: take more oracle_decimals"
