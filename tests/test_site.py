@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import functools
+import http.server
 import importlib
 import os
 import re
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from browser_support import Browser, browser
 
 import quantsim
 from quantsim.config import Experiment
@@ -162,3 +167,62 @@ def test_notebooks_are_small_and_shown_with_their_outputs(notebook: Path, site: 
     assert 'class="output"' in html or "output highlight" in html
     assert "stderr" not in notebook.read_text(encoding="utf-8")
     assert list((site / "notebooks").glob(f"{notebook.stem}_*.png"))
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with browser(tmp_path_factory.mktemp("profile")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def address(site: Path) -> Iterator[str]:
+    handler = functools.partial(Quiet, directory=str(site))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+PAGES = (
+    "",
+    "tutorial/",
+    "concepts/",
+    "notebooks/first_steps/",
+    "reference/study/",
+    "reference/api/quantsim/",
+    "gallery/",
+)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(("width", "phone"), [(390, True), (1280, False)], ids=["phone", "desk"])
+def test_pages_fit_a_phone_and_a_desk_and_ask_no_other_host(
+    width: int, phone: bool, page: Browser, address: str
+) -> None:
+    page.resize(width, 844, phone=phone)
+    page.requests(), page.console()
+    for name in PAGES:
+        page.open(f"{address}{name}")
+        overflow = page.script("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert overflow <= 0, f"{name} is {overflow} pixels too wide"
+        broken = page.script("return [...document.images].filter(one => !one.naturalWidth).map(one => one.src)")
+        assert not broken, name
+    asked = [url for url in page.requests() if not url.startswith(("data:", "blob:"))]
+    assert asked
+    assert not [url for url in asked if not url.startswith(address)]
+    assert not page.console()
+
+
+@pytest.mark.integration
+def test_the_search_finds_a_key(page: Browser, address: str) -> None:
+    page.resize(1280, 844)
+    page.open(f"{address}?q=max_memory_days")
+    found = "[...document.querySelectorAll('.md-search-result__link')].map(one => one.href)"
+    links = page.wait_for(f"{found}.length && {found}", "results of the search")
+    assert any("reference/study/" in link for link in links)
