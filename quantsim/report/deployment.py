@@ -58,7 +58,7 @@ def deployment(
             stored parameter set; if the experiment differs from its study in what decides metrics, the result lists the
             differences.
         prices: prices of the study's tokens, for the rule's state at their end, and the replay; by default, those that the
-            study names. If they cannot be loaded, ``without_replay`` has the reason.
+            study names. If these cannot be loaded or replayed, ``without_replay`` has the reason.
         replay: whether to add state and replay.
 
     Returns:
@@ -72,6 +72,7 @@ def deployment(
     Raises:
         ParameterError: a name, shape or value is invalid.
         ConfigError: the stored parameter set is for other tokens or another rule.
+        PriceError: the given prices lack a token, or do not cover what the replay needs.
 
     Example:
         >>> start = quantsim.start_from(store, "best")  # doctest: +SKIP
@@ -79,9 +80,7 @@ def deployment(
     """
     start = parameters if isinstance(parameters, Start) else None
     raw = start.raw_for(experiment) if start else experiment.initial_parameters(cast("Mapping[str, Any]", parameters))
-    seen, reason = None, None
-    if replay:
-        seen, reason = _loaded(experiment) if prices is None else (experiment.prices(prices), None)
+    pools, reason = _pools(experiment, raw, prices, replay=replay)
     return {
         "format": FORMAT,
         "version": FORMAT_VERSION,
@@ -91,17 +90,27 @@ def deployment(
         "run": None if start is None else _run(start.run, start.differences(experiment)),
         "checkpoint": None if start is None else {**_checkpoint(start.checkpoint), "origin": start.origin},
         "selection": None if start is None or start.selection is None else _selection(start.selection),
-        "pools": [_pool(experiment, view, raw, seen) for view in experiment.pools],
+        "pools": pools,
         "without_replay": reason,
     }
 
 
-def _loaded(experiment: Experiment) -> tuple[Prices | None, str | None]:
-    """Returns the prices of a study, or None and the reason why they cannot be loaded."""
+def _pools(
+    experiment: Experiment, raw: Mapping[str, Any], prices: PriceData | None, *, replay: bool
+) -> tuple[list[dict[str, Any]], str | None]:
+    """Returns the pools, and why they have no replay although one is wanted; None if they have one, or none is wanted."""
+
+    def pools(seen: Prices | None) -> list[dict[str, Any]]:
+        return [_pool(experiment, view, raw, seen) for view in experiment.pools]
+
+    if not replay:
+        return pools(None), None
+    if prices is not None:
+        return pools(experiment.prices(prices)), None
     try:
-        return experiment.load_prices(), None
-    except PriceError as error:
-        return None, str(error)
+        return pools(experiment.load_prices()), None
+    except PriceError as error:  # the prices that the study names need not be on this machine, nor cover the study
+        return pools(None), str(error)
 
 
 def check_accepted(document: Mapping[str, Any]) -> None:
