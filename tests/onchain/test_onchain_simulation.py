@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import numpy as np
@@ -163,3 +164,19 @@ def test_what_does_not_go_together_is_refused():
         quantsim.simulate(study(), arithmetic="fixed")
     with pytest.raises(ConfigError, match="no update is planned at 2018-04-01T06:00:00"):
         simulate_on_chain(study(), chain=Chain(missed_updates=("2018-04-01T06:00",)))
+
+
+def test_weights_stand_still_if_the_guard_takes_a_token_at_the_rail_below_it():
+    experiment = study('data.tokens=["ETH", "BTC", "LTC", "XRP"]', "parameters.k_per_day=[0.5, 200.0, 600.0, 0.2]")
+    run, settings = chain_run(experiment), contract_pool(experiment).settings
+    performed = [update.performed for update in run.updates]
+    early = [
+        each for each in performed if each.pool.last_interpolation < each.pool.last_update + settings.update_interval
+    ]
+    assert early
+    assert all(min(each.updated) < settings.guard_rail for each in early)
+    assert run.held_bars > len(early)
+    pairs = [(each.pool, after) for each, after in itertools.pairwise(performed)]
+    still = [(pool, after) for pool, after in pairs if pool.last_interpolation == pool.last_update]
+    assert still
+    assert all(after.current == pool.weights for pool, after in still)
