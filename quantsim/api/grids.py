@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -91,6 +90,4 @@ def evaluate_grid(
         [5.0, 20.0, 80.0]
     """
     found = evaluated(experiment, axes, prices, params=params, metrics=metrics, series=series)
-    return GridResult(
-        **{one.name: getattr(found, one.name) for one in dataclasses.fields(found)}, experiment=experiment
-    )
+    return GridResult(**vars(found), experiment=experiment)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from quantsim.api.progress import Progress, showing
 from quantsim.api.simulation import Simulation, simulate
 from quantsim.checkpoints import Checkpoint, CheckpointStore
-from quantsim.checkpoints.checkpoint import chronological
+from quantsim.checkpoints.checkpoint import SHORT_RUN_ID, chronological
 from quantsim.checkpoints.starts import Start
 from quantsim.config import Experiment
 from quantsim.errors import SelectionError
@@ -208,7 +208,7 @@ class Optimization(Generic[RunT]):
         try:
             key = self.checkpoint.key
         except SelectionError as error:
-            return f"Optimization({self.experiment.name!r}, {kind}, run {self.run_id[:8]}: {error})"
+            return f"Optimization({self.experiment.name!r}, {kind}, run {self.run_id[:SHORT_RUN_ID]}: {error})"
         name = self.experiment.objective.name
         if self.best.selection is None:  # the balanced choice of several objectives
             name = self.experiment.search_objectives[0].removeprefix("-")

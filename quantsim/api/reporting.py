@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from quantsim.api.simulation import Simulation, simulate
 from quantsim.baseline import BASELINES
 from quantsim.checkpoints import Checkpoint, CheckpointStore, Selection
-from quantsim.checkpoints.checkpoint import SHORT_RUN_ID
 from quantsim.checkpoints.finding import start_from
 from quantsim.checkpoints.methods import METHODS
 from quantsim.checkpoints.picking import BEST, Pick, pick
@@ -185,7 +184,7 @@ def _run_named(store: CheckpointStore, which: str) -> str | None:
                 "lists the runs"
             ) from error
     if entry.folds:
-        folds = ", ".join(fold.run.run_id[:SHORT_RUN_ID] for fold in entry.folds)
+        folds = ", ".join(fold.run.key for fold in entry.folds)
         raise ConfigError(f"{which} has {len(entry.folds)} folds, a run each: name one of {folds}")
     return entry.run_id
 

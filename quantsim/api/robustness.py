@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -102,6 +101,4 @@ def evaluate_robustness(
         >>> report.to_frame()  # doctest: +SKIP
     """
     found = evaluated(experiment, params, prices, variations=variations, kinds=kinds, metrics=metrics, series=series)
-    return RobustnessResult(
-        **{one.name: getattr(found, one.name) for one in dataclasses.fields(found)}, experiment=experiment
-    )
+    return RobustnessResult(**vars(found), experiment=experiment)

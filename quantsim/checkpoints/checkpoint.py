@@ -201,6 +201,11 @@ class Run:
     version: str = field(default_factory=lambda: importlib.metadata.version("quantsim"))
     notes: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def key(self) -> str:
+        """Short id for users: the first characters of the id."""
+        return self.run_id[:SHORT_RUN_ID]
+
 
 @dataclass(frozen=True)
 class RunState:

@@ -139,9 +139,7 @@ def _which(groups: Sequence[Sequence[Run]]) -> str:
         words = "{key} {given}, and {stored} in the newest"
         changed = differences(content_of(newest, Decides.VALUE), content_of(run, Decides.VALUE), words)
         told = "; ".join(changed) if changed else _same_study(run, newest)
-        lines.append(
-            f"  run {run.run_id[:8]}: {run.name} ({run.driver}), {run.started_at:%Y-%m-%d %H:%M} UTC{more}: {told}"
-        )
+        lines.append(f"  run {run.key}: {run.name} ({run.driver}), {run.started_at:%Y-%m-%d %H:%M} UTC{more}: {told}")
     if len(groups) > _MOST_LISTED:
         lines.append(f"  and {len(groups) - _MOST_LISTED} more")
     return (
@@ -162,7 +160,7 @@ def _no_run_of(study: Experiment, runs: Sequence[Run]) -> str:
     found = ((differences(content_of(run, Decides.VALUE), wanted), run) for run in runs)
     changed, run = min(found, key=lambda pair: len(pair[0]))
     return (
-        f"no run of the given study {study.name!r} is stored. Run {run.run_id[:8]}, {run.name!r} ({run.driver}), "
+        f"no run of the given study {study.name!r} is stored. Run {run.key}, {run.name!r} ({run.driver}), "
         "differs in what decides metrics:\n"
         + "\n".join(f"  {line}" for line in changed)
         + "\nRemove the study and its changes (--study, --set) to use the study of the run, or use its parameters in the given "

@@ -317,7 +317,7 @@ def _runs(store: CheckpointStore, study: Experiment | None, run: str | None) -> 
         ):
             lines = "\n".join(f"  {line}" for line in changed)
             raise SelectionError(
-                f"run {only.run_id[:8]} is not of study {study.name!r}, which differs in what decides metrics:\n{lines}\n"
+                f"run {only.key} is not of study {study.name!r}, which differs in what decides metrics:\n{lines}\n"
                 "Remove the study (--study) or the run (--run)"
             )
         return [only], 0

@@ -43,7 +43,7 @@ def evaluation_of(
         made = _evaluator(runs[0], experiment) if evaluator is None else evaluator
         if made.data_id != runs[0].data_id:
             raise SelectionError(
-                f"the prices or series of study {made.experiment.name!r} are not those of run {runs[0].run_id[:8]}, so the "
+                f"the prices or series of study {made.experiment.name!r} are not those of run {runs[0].key}, so the "
                 "neighbours of its parameter sets cannot be evaluated: restore the files, or use another method"
             )
         names = None if "." in metric else (metric,)  # metrics of periods are computed with all others
@@ -58,7 +58,7 @@ def _evaluator(run: Run, experiment: Experiment) -> Evaluator:
 
     if run.driver == IMPORTED:
         raise SelectionError(
-            f"run {run.run_id[:8]} was imported, and its metrics were computed by another program: use another method"
+            f"run {run.key} was imported, and its metrics were computed by another program: use another method"
         )
     same = experiment.content(Decides.VALUE) == content_of(run, Decides.VALUE)
     return Evaluator(experiment if same else study_of_run(run))

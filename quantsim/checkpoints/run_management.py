@@ -1,4 +1,4 @@
-"""What a store does with whole runs: lists, labels, compares, deletes and copies them."""
+"""What a store does with whole runs: lists, labels and deletes them."""
 
 from __future__ import annotations
 

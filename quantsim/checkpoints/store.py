@@ -55,11 +55,11 @@ class CheckpointStore(StoreWriting):
 
     def parts(self, run_id: str) -> list[Run]:
         """Returns the runs that are a part of a run, such as the gradient runs of a hybrid run, the oldest first."""
-        return self._database.read(run_table.parts_of, run_id)
+        return self._read(run_table.parts_of, run_id)
 
     def groups(self) -> list[str]:
         """Returns the ids of all groups of runs, the newest first."""
-        return self._database.read(run_table.groups)
+        return self._read(run_table.groups)
 
     def baselines(self, run_id: str) -> dict[str, Baseline]:
         """Returns the baselines of a run by name; empty for a run of an older version.

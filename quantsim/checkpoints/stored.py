@@ -43,7 +43,7 @@ def study_of_run(run: Run, rule_files: Iterable[str | Path] = ()) -> Experiment:
     """
     from quantsim.config import Experiment
 
-    return Experiment.from_stored(run.config, rule_sources(run), rule_files, f"the study of run {run.run_id[:8]}")
+    return Experiment.from_stored(run.config, rule_sources(run), rule_files, f"the study of run {run.key}")
 
 
 def content_of(run: Run, purpose: Decides) -> dict[str, Any]:

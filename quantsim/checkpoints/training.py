@@ -106,7 +106,7 @@ def training_curves(store: CheckpointStore, run_id: str) -> TrainingCurves:
     found = tuple(phase for phase in phases if phase is not None)
     if not found:
         raise SelectionError(
-            f"run {run.run_id[:8]} ({run.driver}) has no curves: only `quantsim sgd` and `quantsim hybrid` take gradient steps"
+            f"run {run.key} ({run.driver}) has no curves: only `quantsim sgd` and `quantsim hybrid` take gradient steps"
         )
     return TrainingCurves(run, metric, found)
 

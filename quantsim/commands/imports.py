@@ -44,7 +44,6 @@ def import_results(
 
 
 def _import(file: Path, store: str, source: str | None) -> dict[str, Any]:
-    from quantsim.checkpoints.checkpoint import SHORT_RUN_ID
     from quantsim.checkpoints.published import read_results
 
     with showing_warnings():
@@ -52,7 +51,7 @@ def _import(file: Path, store: str, source: str | None) -> dict[str, Any]:
     with open_store(store) as results:
         is_new = results.add_runs(read.runs)
     experiment, n_checkpoints = read.experiment, sum(len(rows) for _, rows in read.runs)
-    ids = ", ".join(run.run_id[:SHORT_RUN_ID] for run, _ in read.runs)
+    ids = ", ".join(run.key for run, _ in read.runs)
     if not is_new:
         say(f"{file} was imported before, as run {ids}: nothing was stored.")
     else:

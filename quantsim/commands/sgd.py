@@ -108,7 +108,7 @@ def sgd(
         if starts:
             show_gain(results, experiment, done.run_id, starts, found.checkpoint)
         validation = show_validation(results, done.run_id, found.checkpoint)
-        say(f"Checkpoints: {place_of(results)}, run {done.run_id[:8]}")
+        say(f"Checkpoints: {place_of(results)}, run {stored.key}")
         show_uses(experiment, found.checkpoint.key, store)
         if as_json:
             print_json(trained.to_json(validation))

@@ -73,7 +73,7 @@ def show_places(
         store: location of the store, as the user gave it.
         own_storage: whether the user named the storage of the study.
     """
-    say(f"Checkpoints: {place_of(results)}, run {run.run_id[:8]}")
+    say(f"Checkpoints: {place_of(results)}, run {results.run(run.run_id).key}")
     say(f"Optuna study: {run.storage}, name {run.study_name}")
     show_uses(experiment, best.key, store)
     show_next(store, f"dashboard --storage {shlex.quote(run.storage)}" if own_storage else "dashboard")

@@ -123,9 +123,8 @@ def exp(x: int) -> int:
         return 0
     if x >= _EXP_LIMIT:
         raise ContractError(f"exp({x}): the exponent must be below 133.08, ExpInputTooBig")
-    return exp2(
-        quotient(x * _LOG2_E + HALF, ONE)
-    )  # half is added, then truncated: not symmetric for negative exponents
+    # Half is added, and the sum truncated towards zero: not symmetric for negative exponents.
+    return exp2(quotient(x * _LOG2_E + HALF, ONE))
 
 
 def log2(x: int) -> int:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from quantsim.checkpoints.checkpoint import SHORT_RUN_ID, Run
+from quantsim.checkpoints.checkpoint import Run
 from quantsim.checkpoints.training import TrainingCurves, gradient_runs, training_curves
 from quantsim.errors import ConfigError, QuantsimError
 from quantsim.report.training_plot import training_svg
@@ -85,7 +85,7 @@ def trained_runs(store: CheckpointStore) -> list[Run]:
 
 def _list_page(runs: list[Run]) -> str:
     rows = "".join(
-        f'<tr><td><a href="/training/{run.run_id}">{run.run_id[:SHORT_RUN_ID]}</a></td><td>{html.escape(run.name)}</td>'
+        f'<tr><td><a href="/training/{run.run_id}">{run.key}</a></td><td>{html.escape(run.name)}</td>'
         f"<td>{'hybrid' if run.driver == 'search' else run.driver}</td><td>{run.status}</td>"
         f"<td>{run.started_at:%Y-%m-%d %H:%M}</td></tr>"
         for run in runs
@@ -99,7 +99,7 @@ def _run_page(store: CheckpointStore, run_id: str) -> str:
     curves = training_curves(store, run_id)
     run = curves.run
     running = "running" in {run.status, *(phase.run.status for phase in curves.phases)}
-    title = f"{run.name}, run {run.run_id[:SHORT_RUN_ID]}"
+    title = f"{run.name}, run {run.key}"
     with _DRAWING:
         picture = training_svg(curves)
     body = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,10 @@ from numpy.typing import NDArray
 from quantsim.errors import ConfigError
 from quantsim.prices.instants import Time, microseconds
 
-__all__ = ["Chain", "seconds_of"]
+if TYPE_CHECKING:
+    from quantsim.prices import Prices
+
+__all__ = ["Chain", "bar_seconds", "seconds_of"]
 
 _MICRO = 1_000_000
 _MOST_DECIMALS = 18
@@ -84,6 +88,11 @@ class Chain:
             return self.block_from(np.unique(seconds_of(self.update_times, "update_times")))
         missed = seconds_of(self.missed_updates, "missed_updates")
         return self.block_from(planned[~np.isin(planned, missed)] + self.update_delay_seconds)
+
+
+def bar_seconds(prices: Prices) -> NDArray[np.int64]:
+    """Returns the stamps of bars as seconds since 1970, (T,)."""
+    return np.asarray(prices.times.astype("datetime64[s]").astype(np.int64))
 
 
 def seconds_of(times: tuple[Time, ...], name: str) -> NDArray[np.int64]:

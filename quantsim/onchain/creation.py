@@ -9,8 +9,8 @@ import numpy as np
 
 from quantsim.config import Experiment
 from quantsim.errors import PriceError
-from quantsim.onchain.chain import Chain
-from quantsim.onchain.documents import integers, problems_json, settings_json, state_json, update_json
+from quantsim.onchain.chain import Chain, bar_seconds
+from quantsim.onchain.documents import integers, problems_json, reverted_json, settings_json, state_json, update_json
 from quantsim.onchain.run import run_on_chain, warmed_up
 from quantsim.onchain.settings import ContractPool, translated
 from quantsim.prices import Prices
@@ -113,7 +113,7 @@ def replay_json(
     if missing:
         raise PriceError(f"the prices have no token {missing[0]!r}; they have {', '.join(prices.tokens)}")
     values = prices.prices[:, [prices.tokens.index(token) for token in pool.tokens]]
-    seconds = np.asarray(prices.times.astype("datetime64[s]").astype(np.int64))
+    seconds = bar_seconds(prices)
     chunk_bars = view.update.chunk_minutes // prices.bar_minutes
     phase = prices.index_of(experiment.periods.train_start) % chunk_bars
     starts = np.arange(phase, prices.n_bars, chunk_bars)
@@ -130,5 +130,5 @@ def replay_json(
         "days": days,
         "start": start,
         "updates": [update_json(update) for update in run.updates],
-        "reverted": [{"time": time, "reason": reason} for time, reason in run.reverted],
+        "reverted": reverted_json(run),
     }, state_json(last)

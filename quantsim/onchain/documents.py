@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from quantsim.contract.rules import RuleState
-from quantsim.onchain.run import ChainUpdate
+from quantsim.onchain.run import ChainRun, ChainUpdate
 from quantsim.onchain.settings import ContractPool, Problem
 
-__all__ = ["integers", "problems_json", "settings_json", "state_json", "update_json"]
+__all__ = ["integers", "problems_json", "reverted_json", "settings_json", "state_json", "update_json"]
 
 
 def integers(values: Sequence[int]) -> list[str]:
@@ -44,6 +44,11 @@ def state_json(state: RuleState) -> dict[str, list[str]]:
         "movingAverages": integers(state.moving_averages),
         "intermediateValues": integers(state.intermediate),
     }
+
+
+def reverted_json(run: ChainRun) -> list[dict[str, Any]]:
+    """Returns the updates that failed: second and reason."""
+    return [{"time": time, "reason": reason} for time, reason in run.reverted]
 
 
 def update_json(update: ChainUpdate) -> dict[str, Any]:

@@ -10,17 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quantsim.config import Experiment
-from quantsim.onchain.chain import Chain
+from quantsim.onchain.chain import Chain, bar_seconds
 from quantsim.onchain.difference import Difference, difference
-from quantsim.onchain.documents import integers, problems_json, settings_json
+from quantsim.onchain.documents import integers, problems_json, reverted_json, settings_json
 from quantsim.onchain.run import ChainRun, run_on_chain
 from quantsim.onchain.settings import ContractPool, contract_pool
-from quantsim.prices import PriceData, Prices
+from quantsim.prices import PriceData
 from quantsim.simulator import Evaluator, Path, Result, Split, period_of, simulate_on
 
 __all__ = [
     "ChainSimulation",
-    "bar_seconds",
     "chain_results",
     "chain_simulation",
     "chain_weights",
@@ -54,7 +53,7 @@ class ChainSimulation:
             "initialWeights": integers(self.pool.initial_weights),
             **problems_json(self.pool.problems),
             "refused_updates": list(self.run.refused),
-            "reverted_updates": [{"time": time, "reason": reason} for time, reason in self.run.reverted],
+            "reverted_updates": reverted_json(self.run),
             "difference": self.difference.to_json(),
         }
 
@@ -132,11 +131,6 @@ def chain_weights(run: ChainRun) -> NDArray[np.float64]:
     depend on ratios of weights only, so scaling changes nothing.
     """
     return np.asarray(run.weights / run.weights.sum(axis=1, keepdims=True), dtype=float)
-
-
-def bar_seconds(prices: Prices) -> NDArray[np.int64]:
-    """Returns the stamps of bars as seconds since 1970, (T,)."""
-    return np.asarray(prices.times.astype("datetime64[s]").astype(np.int64))
 
 
 def pool_prices(evaluator: Evaluator) -> NDArray[np.float64]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from quantsim.baseline import BENCHMARK
 from quantsim.checkpoints import CheckpointStore
+from quantsim.checkpoints.checkpoint import SHORT_RUN_ID
 from quantsim.errors import ConfigError
 from quantsim.folds import Fold, Span
 from quantsim.out_of_sample.curves import Curve, Difference, Resampling, annual_sharpe, curve_of, difference, joined
@@ -229,8 +230,8 @@ def _returns(result: FoldResult[Fold], store: CheckpointStore) -> Mapping[str, F
     found = result.checkpoint.daily_log_returns or store.get(result.checkpoint.checkpoint_id).daily_log_returns
     if "test" not in found:
         raise ConfigError(
-            f"the selected set of fold {result.fold.position} (run {result.run_id[:8]}) has no daily returns of its test data: "
-            "train the fold again"
+            f"the selected set of fold {result.fold.position} (run {result.run_id[:SHORT_RUN_ID]}) has no daily returns of its "
+            "test data: train the fold again"
         )
     return found
 

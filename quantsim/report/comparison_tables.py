@@ -7,7 +7,6 @@ from functools import partial
 from html import escape
 from typing import TYPE_CHECKING
 
-from rich import box
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
@@ -15,8 +14,8 @@ from rich.text import Text
 from quantsim.baseline import HODL, TITLES
 from quantsim.objective import is_cost, shown_value, unit_of
 from quantsim.report.comparison import SELECTED
-from quantsim.report.fitting import Fitting
 from quantsim.report.formats import certain_decimals, certain_text, cost_text, metric_text, unit_text
+from quantsim.report.layout import Fitting, plain_table
 
 if TYPE_CHECKING:
     from quantsim.report.comparison import Comparison, Row, SplitComparison
@@ -55,14 +54,7 @@ def comparison_table(comparison: Comparison) -> Group:
 def split_table(comparison: Comparison, split: SplitComparison, *, narrow: bool = False) -> Table:
     """Returns the table of one split; with ``narrow``, intervals have a line of their own."""
     pools = _known(comparison, split)
-    table = Table(
-        title=_title(comparison, split),
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-        pad_edge=False,
-    )
+    table = plain_table(_title(comparison, split))
     table.add_column("metric", no_wrap=True)
     table.add_column("selected", justify="right")
     for name in pools:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from quantsim import __version__
+from quantsim.checkpoints.as_json import identity_json
 from quantsim.checkpoints.starts import Start
 from quantsim.config.pools import pool_of, pool_parameters
 from quantsim.errors import ConfigError, PriceError
@@ -28,7 +29,7 @@ from quantsim.parameters.spec import SIMPLEX
 from quantsim.pools.weighted.steering import SteeredSettings, has_token_bounds, tuned_bounds, weight_bounds
 
 if TYPE_CHECKING:
-    from quantsim.checkpoints import Checkpoint, Run, Selection
+    from quantsim.checkpoints import Run, Selection
     from quantsim.config import Experiment
     from quantsim.pools.settings import PoolView
     from quantsim.prices import PriceData, Prices
@@ -88,7 +89,7 @@ def deployment(
         "quantsim": __version__,
         "experiment": {"name": experiment.name, "identity": experiment.identity},
         "run": None if start is None else _run(start.run, start.differences(experiment)),
-        "checkpoint": None if start is None else {**_checkpoint(start.checkpoint), "origin": start.origin},
+        "checkpoint": None if start is None else {**identity_json(start.checkpoint), "origin": start.origin},
         "selection": None if start is None or start.selection is None else _selection(start.selection),
         "pools": pools,
         "without_replay": reason,
@@ -130,17 +131,6 @@ def _run(run: Run, differences: Sequence[str]) -> dict[str, Any]:
         "prices": run.data_id,
         "differences": list(differences),
         "notes": [f"the {name} were {run.notes[name]}" for name in ("prices", "series") if name in run.notes],
-    }
-
-
-def _checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
-    return {
-        "key": checkpoint.key,
-        "id": checkpoint.checkpoint_id,
-        "driver": checkpoint.driver,
-        "step": checkpoint.step,
-        "parameter_set": checkpoint.parameter_set,
-        "created_at": checkpoint.created_at.isoformat(),
     }
 
 

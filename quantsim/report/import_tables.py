@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from rich.table import Table
 
 from quantsim.prices.importing import ImportedToken, ImportReport
-from quantsim.report.tables import plain_table, stamp_text
+from quantsim.report.layout import plain_table
+from quantsim.report.tables import stamp_text
 
 __all__ = ["disagreements_table", "files_table", "notes_on"]
 

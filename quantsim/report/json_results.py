@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from quantsim.checkpoints.checkpoint import chronological
+from quantsim.checkpoints.as_json import identity_json, metrics_json
 from quantsim.json_values import json_number, json_numbers
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def grid_json(experiment: Experiment, grid: Grid, best: Cell, comparison: Compar
             "metric": best.metric,
             "at_end_of": list(best.at_end_of),
             **_parameters_json(experiment, best.raw),
-            "metrics": _metrics_json(best.metrics),
+            "metrics": metrics_json(best.metrics),
             **comparison.to_json(),
         },
     }
@@ -140,12 +140,7 @@ def checkpoint_json(experiment: Experiment, checkpoint: Checkpoint) -> dict[str,
     """Returns a checkpoint with its parameters, raw and in human units, and its metrics."""
     units = {} if experiment.is_only_read else _units(experiment, active=True)
     return {
-        "key": checkpoint.key,
-        "id": checkpoint.checkpoint_id,
-        "driver": checkpoint.driver,
-        "step": checkpoint.step,
-        "parameter_set": checkpoint.parameter_set,
-        "created_at": checkpoint.created_at.isoformat(),
+        **identity_json(checkpoint),
         "parameters": {
             name: {"values": json_numbers(checkpoint.human[name]), "unit": units.get(name)}
             for name in units or checkpoint.human
@@ -153,7 +148,7 @@ def checkpoint_json(experiment: Experiment, checkpoint: Checkpoint) -> dict[str,
         },
         "raw": {name: json_numbers(values) for name, values in checkpoint.raw.items()},
         "objective": json_number(checkpoint.objective),
-        "metrics": _metrics_json(checkpoint.metrics),
+        "metrics": metrics_json(checkpoint.metrics),
     }
 
 
@@ -179,12 +174,6 @@ def _units(experiment: Experiment, *, active: bool = False) -> dict[str, str]:
     return {
         parameter.human_name: parameter.spec.unit
         for parameter in (experiment.active_parameters if active else experiment.layout)
-    }
-
-
-def _metrics_json(metrics: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
-    return {
-        split: {name: json_number(value) for name, value in metrics[split].items()} for split in chronological(metrics)
     }
 
 

@@ -6,13 +6,12 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING
 
-from rich import box
 from rich.table import Table
 
 from quantsim.objective import unit_of
 from quantsim.report.canvas import INK, MUTED, STYLE, TOKENS, blank_figure
-from quantsim.report.fitting import Fitting
 from quantsim.report.formats import certain_text, unit_text
+from quantsim.report.layout import Fitting, plain_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,7 +43,7 @@ def _table(found: Robustness, metric: str, *, narrow: bool = False) -> Table:
     """Returns the table; if it is narrow, with the split above its rows."""
     unit = unit_of(metric)
     title = f"{metric} under variations ({unit_text(unit)})"
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = plain_table(title)
     for column in ("variation",) if narrow else ("split", "variation"):
         table.add_column(column, no_wrap=True)
     shares = ("5 %", "25 %", "50 %", "75 %", "95 %")

@@ -7,16 +7,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from rich import box
 from rich.table import Table
 from rich.text import Text
 
 from quantsim.baseline import TITLES
-from quantsim.checkpoints.checkpoint import SHORT_RUN_ID, SPLITS, chronological
+from quantsim.checkpoints.checkpoint import SPLITS, chronological
 from quantsim.checkpoints.methods import BARE_OBJECTIVE
 from quantsim.metrics import metric_names
 from quantsim.objective import is_cost, shown_value, unit_of
 from quantsim.report.formats import certain_text, cost_text, metric_text, number_text, unit_text
+from quantsim.report.layout import plain_table
 
 if TYPE_CHECKING:
     from quantsim.checkpoints import Checkpoint
@@ -51,7 +51,7 @@ def runs_table(entries: RunList) -> Table:
 
     The value is that of the study's objective. Folds have none, because their data differ.
     """
-    table = _table(edge=False)  # which leaves two more characters to names
+    table = plain_table(edge=False)  # which leaves two more characters to names
     table.add_column("run", no_wrap=True)
     table.add_column("name, tags", overflow="fold", min_width=10)
     table.add_column("driver", no_wrap=True)
@@ -135,7 +135,7 @@ def facts_table(lines: Iterable[tuple[str, str]]) -> Table:
 
 def parameters_of_set(checkpoint: Checkpoint, tokens: Sequence[str]) -> Table:
     """Returns one row per parameter of a stored set, in human units; a column per token where there is one value for each."""
-    table = _table()
+    table = plain_table()
     table.add_column("parameter", no_wrap=True)
     width = max(map(len, checkpoint.human.values()), default=1)
     labels = tokens if len(tokens) == width else [str(index) for index in range(width)]
@@ -148,7 +148,7 @@ def parameters_of_set(checkpoint: Checkpoint, tokens: Sequence[str]) -> Table:
 
 def metrics_table(details: RunDetails, checkpoint: Checkpoint) -> Table:
     """Returns one row per metric and split of a stored set: its value, and those of the baselines."""
-    table = _table()
+    table = plain_table()
     table.add_column("metric", no_wrap=True)
     table.add_column("split", no_wrap=True)
     table.add_column("selected", justify="right")
@@ -186,7 +186,7 @@ def comparison_of_runs(found: RunComparison) -> Iterator[Table | Text]:
 
 
 def _study_table(found: RunComparison, labels: Sequence[str]) -> Table:
-    table = _table("Study: keys that differ")
+    table = plain_table("Study: keys that differ")
     for name in ("key", *labels, "decides"):
         table.add_column(name, overflow="fold")
     for one in found.differences:
@@ -203,7 +203,7 @@ def _key_text(value: Any) -> str:
 
 
 def _parameters_table(found: RunComparison, labels: Sequence[str]) -> Table:
-    table = _table("Parameters")
+    table = plain_table("Parameters")
     table.add_column("parameter", no_wrap=True)
     for label in labels:
         table.add_column(label, justify="right", overflow="fold")
@@ -214,7 +214,7 @@ def _parameters_table(found: RunComparison, labels: Sequence[str]) -> Table:
 
 def _pairs_table(found: RunComparison, labels: Sequence[str]) -> Table:
     """Returns one row per metric and split; the difference only where both have the same data."""
-    table = _table("Metrics")
+    table = plain_table("Metrics")
     table.add_column("metric", no_wrap=True)
     table.add_column("split", no_wrap=True)
     for name in (*labels, "difference"):
@@ -240,7 +240,7 @@ def _gap_text(metric: str, first: float | None, second: float | None) -> str:
 
 def _days_table(found: RunComparison, labels: Sequence[str]) -> Table:
     """Returns one row per split: the difference of the daily returns, with its interval."""
-    table = _table(f"Daily log returns, a year: {labels[0]} minus {labels[1]}")
+    table = plain_table(f"Daily log returns, a year: {labels[0]} minus {labels[1]}")
     for name in ("split", "days"):
         table.add_column(name, no_wrap=True)
     table.add_column("difference", justify="right", no_wrap=True)
@@ -296,7 +296,7 @@ def _labels(metric: str, n_rows: int) -> list[str]:
 def folds_table(details: RunDetails) -> Table:
     """Returns one row per fold: its key, status, number of sets, selected set, and its objective on each split."""
     metric = details.entry.head.objective
-    table = _table(f"Folds: {metric}" if metric else "Folds")
+    table = plain_table(f"Folds: {metric}" if metric else "Folds")
     for name in ("fold", "run", "status", "selected"):
         table.add_column(name, no_wrap=True)
     for name in SPLITS:
@@ -306,7 +306,7 @@ def folds_table(details: RunDetails) -> Table:
         values = ["–" if found is None or metric is None else _of_split(found, split, metric) for split in SPLITS]
         selected = "–" if found is None else found.key
         status = Text(summary.status, style=status_style(summary.status))
-        table.add_row(str(summary.position), summary.run.run_id[:SHORT_RUN_ID], status, selected, *values)
+        table.add_row(str(summary.position), summary.run.key, status, selected, *values)
     return table
 
 
@@ -341,15 +341,3 @@ def _name(entry: RunEntry) -> Text:
 def _best(entry: RunEntry) -> str:
     value = None if entry.folds else entry.head.best.get("validation")
     return "–" if value is None else value_text(str(entry.head.objective), value)
-
-
-def _table(title: str | None = None, *, edge: bool = True) -> Table:
-    return Table(
-        title=title,
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-        pad_edge=False,
-        show_edge=edge,
-    )

@@ -6,15 +6,14 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from rich import box
 from rich.table import Table
 from rich.text import Text
 
 from quantsim.checkpoints.checkpoint import SPLITS
 from quantsim.objective import is_cost, superlative
 from quantsim.ranking import gain
-from quantsim.report.fitting import Fitting
 from quantsim.report.formats import certain_text, cost_text, number_text, unit_text
+from quantsim.report.layout import Fitting, plain_table
 
 if TYPE_CHECKING:
     from quantsim.drivers.hybrid import Phase
@@ -28,7 +27,6 @@ __all__ = [
     "gains_table",
     "gaps_table",
     "parameters_table",
-    "plain_table",
     "space_table",
     "stamp_text",
 ]
@@ -218,13 +216,6 @@ def gaps_table(gaps: Sequence[Gap], title: str = "Gaps") -> Table:
     for gap in gaps:
         table.add_row(gap.token, stamp_text(gap.first), stamp_text(gap.last), f"{gap.n_bars}", f"{gap.minutes:,}")
     return table
-
-
-def plain_table(title: str) -> Table:
-    """Returns an empty table in the style of all tables."""
-    return Table(
-        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False
-    )
 
 
 def stamp_text(time: object) -> str:

@@ -6,13 +6,13 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from rich import box
 from rich.table import Table
 from rich.text import Text
 
 from quantsim.baseline import BENCHMARK, HODL, TITLES
 from quantsim.metrics.sample import DAYS_PER_YEAR
 from quantsim.report.formats import certain_text, number_text
+from quantsim.report.layout import plain_table
 
 if TYPE_CHECKING:
     from quantsim.out_of_sample.comparison import Comparison
@@ -37,7 +37,7 @@ _RATIO, _FRACTION = "ratio, annualised", "fraction per year"
 def curves_table(outcome: WalkForwardOutcome) -> Table:
     """Returns one row per out-of-sample curve, with intervals, and the excess of the pool over each baseline."""
     level = f"{100.0 * outcome.resampling.level:.0f} %"
-    table = _table(f"Out of sample, with {level} intervals")
+    table = plain_table(f"Out of sample, with {level} intervals")
     headings = ("", "growth,\n% a year", "Sharpe\nratio", "pool minus it,\n% a year", "information\nratio vs it")
     for heading in headings:
         table.add_column(heading, justify="right" if heading else "left")
@@ -51,7 +51,7 @@ def curves_table(outcome: WalkForwardOutcome) -> Table:
 
 def folds_table(outcome: WalkForwardOutcome) -> Table:
     """Returns one row per fold: Sharpe and information ratios in and out of sample, and the efficiency."""
-    table = _table("Folds: Sharpe ratios, and information ratios (IR) against constant weights")
+    table = plain_table("Folds: Sharpe ratios, and information ratios (IR) against constant weights")
     headings = [
         "fold",
         "train\ndays",
@@ -77,7 +77,7 @@ def folds_table(outcome: WalkForwardOutcome) -> Table:
 
 def stability_table(parameters: tuple[Stability, ...]) -> Table:
     """Returns one row per parameter: median and quartiles over the folds, and the relative spread."""
-    table = _table("Parameters over the folds")
+    table = plain_table("Parameters over the folds")
     for heading in ("parameter", "25 %", "median", "75 %", "spread"):
         table.add_column(heading, justify="left" if heading == "parameter" else "right")
     table.add_column("unit", style="dim")
@@ -92,7 +92,7 @@ def comparison_table(comparison: Comparison) -> Table:
     """Returns one row per trainer, with its difference to constant weights and to the first trainer."""
     first = comparison.rows[0].outcome
     level = f"{100.0 * first.resampling.level:.0f} %"
-    table = _table(f"Trainers on the same {len(first.folds)} folds, out of sample, with {level} intervals")
+    table = plain_table(f"Trainers on the same {len(first.folds)} folds, out of sample, with {level} intervals")
     headings = (
         "trainer",
         "growth,\n% a year",
@@ -112,7 +112,7 @@ def comparison_table(comparison: Comparison) -> Table:
 
 def paths_table(outcome: PathsOutcome) -> Table:
     """Returns the quantiles of ratios over the paths of combinatorial cross-validation, beside those of the baselines."""
-    table = _table(f"{len(outcome.paths)} paths through {len(outcome.groups)} groups, out of sample")
+    table = plain_table(f"{len(outcome.paths)} paths through {len(outcome.groups)} groups, out of sample")
     for heading in ("", "5 %", "25 %", "median", "75 %", "95 %", "constant weights", "HODL"):
         table.add_column(heading, justify="right" if heading else "left")
     error = math.sqrt(DAYS_PER_YEAR / outcome.daily_log_returns.shape[1])
@@ -176,14 +176,3 @@ def _interval_text(values: Sequence[float], error: float, unit: str) -> Text:
     """Returns the value, and below it the interval in brackets."""
     point, lower, upper = (certain_text(value, error, unit) for value in values)
     return Text.assemble(point, ("" if math.isnan(values[1]) else f"\n[{lower}, {upper}]", "dim"))
-
-
-def _table(title: str) -> Table:
-    return Table(
-        title=title,
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-        pad_edge=False,
-    )

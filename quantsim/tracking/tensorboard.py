@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from quantsim.checkpoints import Run
-from quantsim.checkpoints.checkpoint import SHORT_RUN_ID
 from quantsim.tracking.entries import Entry
 from quantsim.tracking.tracker import Tracker
 
@@ -28,7 +27,7 @@ class TensorBoard(Tracker):
         from tensorboardX import SummaryWriter
 
         name = re.sub(r"[^\w.-]+", "_", run.name)
-        folder = self._folder / f"{name}-{run.driver}-{run.run_id[:SHORT_RUN_ID]}"
+        folder = self._folder / f"{name}-{run.driver}-{run.key}"
         session = self._sessions[run.run_id] = self._sessions.get(run.run_id, 0) + 1
         if session == 1:
             for old in folder.glob("events.out.tfevents.*"):

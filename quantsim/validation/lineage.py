@@ -29,7 +29,7 @@ def check_comparable(runs: Sequence[Run]) -> None:
     for run in runs:
         if run not in alike:
             raise SelectionError(
-                f"run {run.run_id[:8]} is of another study or other prices than run {runs[0].run_id[:8]}, so their trials are "
+                f"run {run.key} is of another study or other prices than run {runs[0].key}, so their trials are "
                 "not comparable: validate each alone"
             )
 

@@ -49,7 +49,7 @@ def stored_trials(store: CheckpointStore, runs: Sequence[Run], selected: Checkpo
     # Runs with other parameters may have other constant weights: compare with those of the selected set's run.
     benchmark = constant_weights_of(store, sorted(runs, key=lambda run: run.run_id != selected.run_id))
     if not returns or benchmark is None or not returns.keys() <= benchmark.keys():
-        shown = ", ".join(run.run_id[:8] for run in runs[:3])
+        shown = ", ".join(run.key for run in runs[:3])
         what = "daily return" if not returns else f"baseline {BENCHMARK!r}"
         raise CheckpointError(
             f"no {what} is stored for run {shown}, which is imported or of an older version: {_REMEDY}"

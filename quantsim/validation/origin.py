@@ -83,7 +83,7 @@ def _given(store: CheckpointStore, checkpoint: Checkpoint, run: Run) -> Origin:
         return Origin("start", f"trial {checkpoint.step}, a given start")
     if first.driver == "sgd":
         origin = _of_gradients(first)
-        return Origin(origin.kind, f"trial {checkpoint.step}, from {origin.text} of run {first.run_id[:8]}")
+        return Origin(origin.kind, f"trial {checkpoint.step}, from {origin.text} of run {first.key}")
     return Origin("start", f"trial {checkpoint.step}, a given start: checkpoint {first.key}")
 
 

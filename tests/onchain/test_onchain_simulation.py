@@ -15,7 +15,8 @@ from quantsim.contract.fixed_point import ONE
 from quantsim.errors import ConfigError
 from quantsim.onchain import Chain, contract_pool, run_on_chain
 from quantsim.onchain import run as runs
-from quantsim.onchain.simulation import bar_seconds, pool_prices, simulate_on_chain
+from quantsim.onchain.chain import bar_seconds
+from quantsim.onchain.simulation import pool_prices, simulate_on_chain
 from quantsim.simulator import Evaluator, period_of
 
 RULES = {

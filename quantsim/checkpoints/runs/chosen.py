@@ -32,7 +32,7 @@ def chosen_of_run(store: CheckpointStore, summary: RunSummary) -> tuple[Checkpoi
         SelectionError: nothing can be selected.
     """
     if not summary.checkpoints:
-        raise SelectionError(f"run {summary.run.run_id[:8]} has no checkpoint yet")
+        raise SelectionError(f"run {summary.run.key} has no checkpoint yet")
     if summary.run.driver == IMPORTED:
         selection = select(store.checkpoints(run_id=summary.run.run_id), _OF_IMPORTED)
         return store.get(selection.checkpoint.checkpoint_id), _OF_IMPORTED
@@ -40,7 +40,7 @@ def chosen_of_run(store: CheckpointStore, summary: RunSummary) -> tuple[Checkpoi
     objectives = _table(config, "search").get("objectives") or ()
     metrics: tuple[str, ...] = tuple(objectives) if len(objectives) > 1 else ()
     if not metrics and summary.objective is None:
-        raise SelectionError(f"the study of run {summary.run.run_id[:8]} names no objective")
+        raise SelectionError(f"the study of run {summary.run.key} names no objective")
     metrics = metrics or (str(summary.objective),)
     several = len(metrics) > 1
     constraints = dict(_table(config, "objective").get("constraints") or {}) if several else {}

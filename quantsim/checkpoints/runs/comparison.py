@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quantsim.baseline import HODL
+from quantsim.checkpoints.as_json import set_json
 from quantsim.checkpoints.checkpoint import IMPORTED, Checkpoint, Run, chronological
 from quantsim.checkpoints.runs.chosen import chosen_of_run
-from quantsim.checkpoints.runs.details import set_json
 from quantsim.checkpoints.runs.entries import RunEntry, RunSummary
 from quantsim.checkpoints.stored import rule_sources
 from quantsim.errors import SelectionError

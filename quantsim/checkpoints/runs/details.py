@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from quantsim.baseline import BASELINES, Baseline
-from quantsim.checkpoints.checkpoint import Checkpoint, chronological
+from quantsim.checkpoints.as_json import metrics_json, set_json
+from quantsim.checkpoints.checkpoint import Checkpoint
 from quantsim.checkpoints.runs.chosen import chosen_of_run
 from quantsim.checkpoints.runs.entries import RunEntry, RunSummary
 from quantsim.errors import SelectionError
-from quantsim.json_values import json_number, json_numbers
 
 if TYPE_CHECKING:
     from quantsim.checkpoints.store import CheckpointStore
 
-__all__ = ["Result", "RunDetails", "details_of", "set_json"]
+__all__ = ["Result", "RunDetails", "details_of"]
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class RunDetails:
             "study_config": dict(self.config),
             "run_notes": dict(self.entry.head.run.notes),
             "results": [result.to_json() for result in self.results],
-            "baselines": {name: _metrics_json(one.metrics) for name, one in self.baselines.items()},
+            "baselines": {name: metrics_json(one.metrics) for name, one in self.baselines.items()},
         }
 
 
@@ -82,19 +82,3 @@ def _result(store: CheckpointStore, summary: RunSummary) -> Result:
         return Result(summary, *chosen_of_run(store, summary))
     except SelectionError as error:
         return Result(summary, None, str(error))
-
-
-def set_json(checkpoint: Checkpoint) -> dict[str, Any]:
-    """Returns a parameter set with its metrics as JSON values."""
-    return {
-        "key": checkpoint.key,
-        "id": checkpoint.checkpoint_id,
-        "parameters": {name: json_numbers(values) for name, values in checkpoint.human.items()},
-        "metrics": _metrics_json(checkpoint.metrics),
-    }
-
-
-def _metrics_json(metrics: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, Any]]:
-    return {
-        split: {name: json_number(value) for name, value in metrics[split].items()} for split in chronological(metrics)
-    }

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from quantsim.checkpoints.checkpoint import SHORT_RUN_ID, Run
+from quantsim.checkpoints.checkpoint import Run
 from quantsim.checkpoints.database.summaries import Facts, objective_metric
 from quantsim.checkpoints.liveness import is_live
 from quantsim.checkpoints.methods import BARE_OBJECTIVE
@@ -56,7 +56,7 @@ class RunSummary:
         """Returns the summary as JSON values, without the study."""
         run = self.run
         return {
-            "key": run.run_id[:SHORT_RUN_ID],
+            "key": run.key,
             "id": run.run_id,
             "name": run.name,
             "driver": run.driver,
@@ -106,7 +106,7 @@ class RunEntry:
     @property
     def key(self) -> str:
         """The first characters of this id."""
-        return self.run_id[:SHORT_RUN_ID]
+        return self.head.run.key
 
     @property
     def run_ids(self) -> tuple[str, ...]:

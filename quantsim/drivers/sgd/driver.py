@@ -260,7 +260,7 @@ class GradientDriver(Driver[State, Info, Progress]):
             try:
                 train = restore_state(stored.blob, fresh)
             except DriverError as error:
-                logger.warning("run %s cannot be resumed: %s", run.run_id[:8], error)
+                logger.warning("run %s cannot be resumed: %s", run.key, error)
                 continue
             logger.info("resuming run %s at step %d", run.run_id, stored.step)
             rows = store.checkpoints(run_id=run.run_id, metrics=[self._metric, TIE_METRIC])
