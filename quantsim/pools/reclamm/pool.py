@@ -19,7 +19,7 @@ from quantsim.pools.reclamm.range_kernel import kernel_balances, range_kernels
 from quantsim.pools.reclamm.range_scan import Shifting, centeredness, scanned_balances
 from quantsim.pools.reclamm.start import arc_speed, centred_balances, scaled_balances
 from quantsim.pools.settings import PoolSettings, PoolView
-from quantsim.pools.weighted.arbitrage import band, kept_fee, pool_gain
+from quantsim.pools.two_tokens import cost_columns, earned_fees
 from quantsim.rules import RuleSettings
 from quantsim.settings.kinds import NotNegative, Positive
 
@@ -121,18 +121,12 @@ def run(setup: PoolSetup[Range], params: Params, market: Market, rates: FeeRates
         return RangeRun(balances[None, :2], prices, window.n_bars, balances=balances[None])
     visited = slice(None, None, setup.arb_frequency)
     rates, shifting = at_bars(rates, visited), setup.own.shifting
-    arguments = balances, prices[visited], _shifts(setup, params, window, balances), _costs(rates), shifting
+    arguments = balances, prices[visited], _shifts(setup, params, window, balances), cost_columns(rates), shifting
     if setup.scan_mode == "kernel":
         path, volume = kernel_balances(*arguments)
     else:
         path, volume = scanned_balances(*arguments)
-    return RangeRun(path[:, :2], prices, setup.arb_frequency, earned=_earned(rates, volume), balances=path)
-
-
-def _earned(rates: FeeRates, volume: Array) -> Array:
-    """Returns the fees that stay in the pool, (T,): none at the first bar, whose value already has them."""
-    earned = kept_fee(rates) * volume * (1.0 + rates.noise_trader_ratio)
-    return earned.at[0].set(0.0)
+    return RangeRun(path[:, :2], prices, setup.arb_frequency, earned=earned_fees(rates, volume), balances=path)
 
 
 def _swapped(
@@ -152,11 +146,11 @@ def _swapped(
     orders = window_orders(orders, window.start, window.n_bars, jnp.ones(2))
     shifts = _shifts(setup, params, window, balances, every_bar=True)
     before, after, volume = swapped_balances(
-        balances, prices, shifts, _costs(rates), rates, orders, setup.own.shifting, stride
+        balances, prices, shifts, cost_columns(rates), rates, orders, setup.own.shifting, stride
     )
     fills = fills_of(before, prices, rates, orders)
     inside = (fills.bar > 0) & (fills.bar < window.n_bars)
-    earned = _earned(rates, volume).at[jnp.where(inside, fills.bar, 0)].add(jnp.where(inside, fills.fee, 0.0))
+    earned = earned_fees(rates, volume).at[jnp.where(inside, fills.bar, 0)].add(jnp.where(inside, fills.fee, 0.0))
     return RangeRun(after[:, :2], prices, earned=earned, balances=after, swaps=fills)
 
 
@@ -175,19 +169,6 @@ def _shifts(
     stride = 1 if every_bar else setup.arb_frequency
     found: Array = window.schedule.select(of, window.start + jnp.arange(0, window.n_bars, stride))
     return found
-
-
-def _costs(rates: FeeRates) -> Array:
-    """Returns the costs of every visit, (V or 1, 6); see :mod:`quantsim.pools.reclamm.column_lanes`."""
-    columns = (
-        jnp.exp(band(rates)),
-        pool_gain(rates),
-        rates.noise_trader_ratio * kept_fee(rates),
-        rates.swap_fee,
-        rates.arb_fee,
-        rates.gas_cost,
-    )
-    return jnp.stack(jnp.broadcast_arrays(*map(jnp.atleast_1d, columns)), axis=-1)
 
 
 def paths(setup: PoolSetup[Range], *, every_bar: bool) -> dict[Path, str | None]:

@@ -12,22 +12,16 @@ from numba import njit
 from quantsim.kernels.addresses import get, put
 from quantsim.kernels.operands import clear, length, row, values
 from quantsim.pools.reclamm.column_lanes import (
-    ARB_FEE,
     CENTEREDNESS_SCALING,
     CONSTANT_ARC_LENGTH,
-    EDGE,
-    GAIN,
-    GAS,
     LONGEST,
     MARGIN,
-    N_COSTS,
     N_SHIFTS,
-    NOISE,
     SHIFT,
     SMALLEST_CENTEREDNESS,
     SPEED,
-    SWAP_FEE,
 )
+from quantsim.pools.two_tokens import ARB_FEE, EDGE, GAIN, GAS, N_COSTS, NOISE, SWAP_FEE
 
 __all__ = ["adjoint", "forward"]
 

@@ -20,18 +20,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from quantsim.lazy_jax import Array, jax, jnp
-from quantsim.pools.reclamm.column_lanes import (
-    ARB_FEE,
-    EDGE,
-    GAIN,
-    GAS,
-    MARGIN,
-    NOISE,
-    SHIFT,
-    SMALLEST_CENTEREDNESS,
-    SPEED,
-    SWAP_FEE,
-)
+from quantsim.pools.reclamm.column_lanes import MARGIN, SHIFT, SMALLEST_CENTEREDNESS, SPEED
+from quantsim.pools.two_tokens import ARB_FEE, EDGE, GAIN, GAS, NOISE, SWAP_FEE
 
 __all__ = [
     "Shifting",
@@ -68,7 +58,7 @@ def scanned_balances(
         initial: (4,) balances before the first visit: real ones of A and B, then virtual ones.
         prices: (T, 2) prices at the visits.
         shifts: (T or 1, 3) what moves the range; see :mod:`quantsim.pools.reclamm.column_lanes`.
-        costs: (T or 1, 6) costs.
+        costs: (T or 1, 6) costs; see :mod:`quantsim.pools.two_tokens`.
         shifting: how the range moves; static.
     """
     varying = [table if table.shape[0] > 1 else None for table in (shifts, costs)]
