@@ -7,6 +7,7 @@ arbitrage trade by bisection, for any number of tokens.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -52,6 +53,9 @@ class Market:
     do_arb: bool = True
     interpolation: str = "linear"
     trades: list[Trade] = field(default_factory=list)
+    growth: Callable[[int, float], float] | None = (
+        None  # bar of a visit, value there → factor of reserves until the next
+    )
     changes: list[tuple[int, Market]] = field(
         default_factory=list
     )  # bar of the window → whose parameters decide from there on
@@ -78,6 +82,11 @@ def run(pool: Market) -> Run:
     fills = [(0.0, 0.0, 0.0, "outside_window") for _ in pool.trades]
     for bar in range(1, pool.n_bars):
         if trades and bar % pool.arb_frequency == 0:
+            if pool.growth is not None:
+                before = bar - pool.arb_frequency
+                factor = pool.growth(before, float(reserves @ prices[before]))
+                revenue += (factor - 1.0) * float(reserves @ prices[bar])
+                reserves = reserves * factor
             for at in (weights_before, weights[bar]):
                 reserves, fees, profit = _arbitrage(pool, bar, reserves, prices[bar], at)
                 revenue += fees

@@ -72,6 +72,8 @@ def _check_sgd(experiment: Experiment) -> None:
     for name in sgd.train or ():
         if name not in known and name not in [parameter.raw_name for parameter in movable]:
             raise ValueError(f"sgd.train: {name!r} is not a trainable parameter of this study: {nearest(name, known)}")
+    if sgd.time_reversed and experiment.fees.volume == "elastic":
+        raise ValueError("sgd.time_reversed does not support fees.volume = 'elastic', whose hours cannot be reversed")
     named = [name for name, value in experiment.series if value is not None]
     if sgd.time_reversed and named:
         raise ValueError(

@@ -24,6 +24,7 @@ from quantsim.config.pools import pool_parameters, pool_views
 from quantsim.config.sections import Data, Periods, Series
 from quantsim.config.text_file import check_depth
 from quantsim.config.toml_file import read_toml
+from quantsim.config.volume_file import with_volume_model
 from quantsim.discovery import SourceName, is_loadable, stored_names
 from quantsim.errors import ConfigError
 from quantsim.parameters import Parameter, replaced, to_human, to_raw
@@ -282,7 +283,7 @@ class Experiment(Section, decides=Decides.TRIALS | Decides.STEPS):
         check_depth(values, source)
         values, given = with_names(values)
         own_rules = {**(own_rules or {}), **given}
-        values = absolute_paths(values, Path.cwd() if base is None else base, own_rules)
+        values = with_volume_model(absolute_paths(values, Path.cwd() if base is None else base, own_rules))
         try:
             return cls.model_validate(values, context=own_rules)
         except ValidationError as error:

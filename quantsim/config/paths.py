@@ -18,7 +18,7 @@ MEMORY = "memory"
 """The ``data.source`` of stored runs on prices in memory; it cannot be loaded."""
 
 _NO_PATHS = ("bundled", MEMORY)
-_SOURCE, _SERIES, _SPACE, _RULE = "source", "series", "space", "rule"
+_SOURCE, _SERIES, _SPACE, _RULE, _MODEL = "source", "series", "space", "rule", "model"
 
 _KEYS = {
     ("data", "source"): _SOURCE,
@@ -29,6 +29,7 @@ _KEYS = {
     ("pool", "rule"): _RULE,
     ("pool", "ensemble", "*"): _RULE,
     ("fees", "rule"): _RULE,
+    ("fees", "volume_model"): _MODEL,
     ("subsidiaries", "*", "type"): _RULE,
     ("subsidiaries", "*", "rule"): _RULE,
     ("subsidiaries", "*", "ensemble", "*"): _RULE,

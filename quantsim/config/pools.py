@@ -159,8 +159,38 @@ def _check_costs(view: PoolView, pool: Pool, series: Series, called: str) -> Non
     given |= set(series.costs) if not view.group else set()
     if uncharged := sorted(given - set(pool.charges)):
         raise ValueError(f"{called} does not charge fees.{uncharged[0]}: leave it out")
+    if view.fees.volume == "elastic":
+        _check_volume(view, pool, series, called)
     if not view.group:
         _check_series(view, pool, series, called)
+
+
+def _check_volume(view: PoolView, pool: Pool, series: Series, called: str) -> None:
+    """Raises ValueError where noise traders cannot have elastic volume."""
+    elastic, fees = "fees.volume = 'elastic'", view.fees
+    if view.group:
+        raise ValueError(
+            f"subsidiaries.{view.group}.{elastic} is for the main pool, whose value in USD is known: leave it out"
+        )
+    if not pool.takes_volume:
+        raise ValueError(f"{elastic} is for weighted pools, not for {called}: set volume = 'proportional'")
+    if not (fees.swap_fee or fees.rule or view.tunes_fee or series.swap_fee):
+        raise ValueError(
+            f"{elastic} has no effect at a fee of zero, from which noise traders pay nothing: set fees.swap_fee, "
+            "parameters.swap_fee, fees.rule or series.swap_fee, or volume = 'proportional'"
+        )
+    if not view.pool.do_arb:
+        raise ValueError(f"{elastic} needs arbitrageurs, who return the pool to its price: set pool.do_arb = true")
+    for key in ("gas_cost_usd", "trades", "supply"):
+        if value := getattr(series, key):
+            raise ValueError(f"{elastic} does not go with series.{key} = {value!r}: remove one of them")
+    model, trained = fees.volume_model, view.tunes_fee or fees.rule is not None
+    if model is not None and trained and not model.fee_is_identified and not fees.volume_prior_decides:
+        what = "parameters.swap_fee" if view.tunes_fee else f"fees.rule = {fees.rule!r}"
+        raise ValueError(
+            f"{what} would be trained on a guess: the data of fees.volume_model does not tell how volume depends on the fee, "
+            "so its prior decides. Fix the fee, fit a history in which the fee changed, or set fees.volume_prior_decides = true"
+        )
 
 
 def _check_series(view: PoolView, pool: Pool, series: Series, called: str) -> None:

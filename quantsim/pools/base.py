@@ -19,6 +19,7 @@ from quantsim.pools.market import FeeRates, Market
 from quantsim.pools.settings import PoolSettings, PoolView
 from quantsim.rules import Observed, RuleSettings
 from quantsim.scan_mode import ScanMode
+from quantsim.volume.model import VolumeShape
 
 if TYPE_CHECKING:
     from quantsim.kernels import Kernel
@@ -69,6 +70,7 @@ class CostShape:
         has_noise: whether noise traders follow the arbitrageurs.
         tunes_fee: whether the swap fee is a parameter.
         fee_rule: rule that sets the swap fee for each chunk; None without one.
+        volume: elastic volume of noise traders; None without it.
     """
 
     charges: bool = False
@@ -76,6 +78,7 @@ class CostShape:
     has_noise: bool = False
     tunes_fee: bool = False
     fee_rule: FeeRule | None = None
+    volume: VolumeShape | None = None
 
 
 @dataclass(frozen=True)
@@ -223,6 +226,10 @@ class Run(abc.ABC):
         """Returns the fees that stay in the pool at each bar of the window, (T,), in the quote currency; None if unknown."""
         return None
 
+    def noise_by_bar(self, n_bars: int) -> Array | None:
+        """Returns the part of these fees that noise traders of elastic volume pay, (T,); None without elastic volume."""
+        return None
+
     def state_at(self, bars: Bars) -> dict[str, Array]:
         """Returns what else describes the pool at chosen bars: name → (S,), or (S, n) for a series of each token."""
         return {}
@@ -338,6 +345,7 @@ class Pool:
         charges: keys of ``[fees]`` that it supports; a study that sets another one is invalid.
         n_tokens: number of tokens that it needs; None for any.
         takes_swaps: whether it executes exogenous swaps.
+        takes_volume: whether noise traders can have elastic volume: its runs add the growth of :mod:`quantsim.volume`.
         kernels: ``number of tokens → kernels``: what runs path ``FEES`` without exogenous swaps with ``scan_mode = "kernel"``,
             the kernel of the pass and that of its adjoint; None for a pool without kernels.
         is_sequential: whether it takes path ``FEES`` without costs, too, so that it needs its kernel in any case.
@@ -361,6 +369,7 @@ class Pool:
     charges: tuple[str, ...] = ()
     n_tokens: int | None = None
     takes_swaps: bool = False
+    takes_volume: bool = False
     kernels: Callable[[int], tuple[Kernel, ...]] | None = None
     is_sequential: bool = False
     follows_schedule: bool = False

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from quantsim.device import device_array
 from quantsim.lazy_jax import Array, jax, jnp
 from quantsim.threads import thread_count
+from quantsim.volume.growth import VolumeInputs
 
 if TYPE_CHECKING:
     from quantsim.config import Experiment
@@ -71,6 +72,7 @@ class Market(NamedTuple):
         oracle: (T, n) oracle series that rules may read; None if there is none.
         orders: exogenous swaps with the pool; None if there are none.
         weights: (T, n) weights of a pool whose weights are given; None if the pool decides.
+        volume: elastic volume of noise traders, with the exposure of every bar; None without it.
     """
 
     prices: Array
@@ -79,6 +81,7 @@ class Market(NamedTuple):
     oracle: Array | None = None
     orders: Orders | None = None
     weights: Array | None = None
+    volume: VolumeInputs | None = None
 
 
 def market(
@@ -86,6 +89,7 @@ def market(
     oracle: NDArray[np.float64] | None = None,
     orders: Orders | None = None,
     weights: NDArray[np.float64] | None = None,
+    volume: VolumeInputs | None = None,
 ) -> Market:
     """Makes the market from prices, (T, n). The prefix sums are computed here, once per data set."""
     log_prices = np.log(prices / prices[0])
@@ -96,7 +100,7 @@ def market(
         given = None if weights is None else device_array(weights)
         arrays = device_array(prices), device_array(log_prices)
         list(done)
-    return Market(*arrays, device_array(summed), seen, orders, given)
+    return Market(*arrays, device_array(summed), seen, orders, given, volume)
 
 
 _BLOCK = 2**13  # rows: a small piece of memory that is used again and again

@@ -14,7 +14,8 @@ from quantsim.parameters.parameter import in_group
 from quantsim.rules import Rule
 from quantsim.settings.base import Section
 from quantsim.settings.decides import Decides
-from quantsim.settings.kinds import Count, Days, FeeRuleName, Minutes, NotNegative, Positive
+from quantsim.settings.kinds import Count, Days, FeeRuleName, Minutes, Natural, NotNegative, Positive
+from quantsim.volume.model import VolumeModel
 
 __all__ = ["Fees", "PoolSettings", "PoolView", "Update"]
 
@@ -103,6 +104,9 @@ class Fees(Section, decides=Decides.VALUE):
 
     ``rule`` names a fee rule, which sets the swap fee for each chunk. ``rebalancing_cost`` is the cost per value traded of the
     benchmark of the metric ``rvr``; the pool does not pay it.
+
+    ``volume = "elastic"`` replaces ``noise_trader_ratio`` by a volume of noise traders that depends on the fee, the pool's
+    value, volatility and the hour: ``volume_model`` says how, a table or the file of ``quantsim fit-volume``.
     """
 
     swap_fee: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
@@ -119,6 +123,44 @@ class Fees(Section, decides=Decides.VALUE):
     """Share of the swap fee that leaves the pool."""
     rebalancing_cost: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0005
     """Cost per value traded of the benchmark portfolio of the metric ``rvr``; the pool does not pay it."""
+
+    volume: Literal["proportional", "elastic"] = "proportional"
+    """Volume of noise traders: in proportion to that of arbitrageurs, or by ``volume_model``."""
+    volume_model: VolumeModel | None = None
+    """Model of elastic volume: a table, or a file of ``quantsim fit-volume``."""
+    volume_draws: Natural = 0
+    """Number of posterior draws of the model that results are over; 0 for its point estimate."""
+    volume_quantile: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
+    """Quantile over draws of the pool's growth by noise, by default its mean."""
+    volume_prior_decides: bool = False
+    """Whether a fee may be trained although the data of the model does not tell the elasticity to it."""
+
+    @model_validator(mode="after")
+    def _one_volume(self) -> Self:
+        if self.volume != "elastic":
+            keys = ("volume_model", "volume_draws", "volume_quantile", "volume_prior_decides")
+            if given := [key for key in keys if getattr(self, key)]:
+                raise ValueError(f"{given[0]} is for volume = 'elastic': set that, or leave {given[0]} out")
+            return self
+        if self.volume_model is None:
+            raise ValueError(
+                "volume = 'elastic' needs volume_model: a table with usd_per_day and elasticities, or a file of "
+                "`quantsim fit-volume`"
+            )
+        for key, remedy in (
+            ("noise_trader_ratio", "the model says how much noise there is"),
+            ("gas_cost_usd", "the model is exact only for costs in proportion to trades"),
+        ):
+            if value := getattr(self, key):
+                raise ValueError(f"{key} = {value:g} does not go with volume = 'elastic', {remedy}: leave {key} out")
+        if self.volume_draws > len(self.volume_model.draws):
+            raise ValueError(
+                f"volume_draws = {self.volume_draws}, but volume_model has {len(self.volume_model.draws)} draws: take fewer, "
+                "or fit with more (--draws)"
+            )
+        if self.volume_quantile is not None and self.volume_draws < 2:
+            raise ValueError(f"volume_quantile = {self.volume_quantile:g} needs draws: set volume_draws to 2 or more")
+        return self
 
     @model_validator(mode="after")
     def _one_swap_fee(self) -> Self:

@@ -30,6 +30,10 @@ def cost_names(experiment: Experiment, rates: FeeRates, variations: Variations) 
     """
     main = experiment.pools[-1]
     charges = pool_of(main).charges
+    if main.fees.volume == "elastic":
+        charges = tuple(
+            name for name in charges if name != "gas_cost_usd"
+        )  # growth by elastic noise is exact without it
     own_fee = main.tunes_fee or main.fees.rule is not None
     highest = {"swap_fee": 0.0, "arb_fee": variations.arb_fee, "gas_cost_usd": variations.gas_cost_usd}
     return tuple(

@@ -49,7 +49,7 @@ def attribute(result: Result, noise_trader_ratio: float = 0.0) -> dict[str, Floa
     * ``gas`` counts one trade at each bar in which arbitrage changes the reserves. The pool does not pay it: it is the part of
       what arbitrageurs take that they spend on gas.
     * Noise trades pay the share ``ρ/(1+ρ)`` of the fees of a bar without exogenous swaps, because their volume is ``ρ`` times
-      that of arbitrage.
+      that of arbitrage. Those of elastic volume pay what the result says, at the prices of the visit that follows.
     * If a user's pool does not state its fees, ``fees`` and ``noise`` are 0, and ``arbitrage`` includes them.
 
     Args:
@@ -63,6 +63,8 @@ def attribute(result: Result, noise_trader_ratio: float = 0.0) -> dict[str, Floa
     earned = np.zeros(result.value.size) if result.fees is None else result.fees
     swapped, swap_fees = _swapped(result, result.trades)
     noise = noise_trader_ratio / (1.0 + noise_trader_ratio) * (earned - swap_fees)
+    if result.noise_fees is not None:
+        noise = result.noise_fees
     arbitraged = np.abs(moved - swapped).max(axis=1) > _ROUNDING * result.value
     gas = np.where(arbitraged, -np.asarray(result.gas_cost), 0.0)
     swaps = swapped.sum(axis=1) - swap_fees

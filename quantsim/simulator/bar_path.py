@@ -27,6 +27,7 @@ class BarPath(NamedTuple):
         fee_revenue: (P,) fees that stay in the pool in each period, in the quote currency.
         fills: results of exogenous swaps, (N,); None if there are none.
         fees: (T,) fees that stay in the pool at each bar, in the quote currency; None if the pool does not say.
+        noise: (T,) part of the fees that noise traders of elastic volume pay; None without elastic volume.
         state: what else describes the pool: name → (T,), or (T, n) for a series of each token; None for nothing.
     """
 
@@ -37,6 +38,7 @@ class BarPath(NamedTuple):
     fee_revenue: Array
     fills: Fills | None = None
     fees: Array | None = None
+    noise: Array | None = None
     state: dict[str, Array] | None = None
 
 
@@ -51,5 +53,6 @@ def bar_path(run: Run, market: Market, window: Window, periods: Sequence[Period]
         run.fee_revenue(periods),
         run.fills(),
         run.fees_by_bar(window.n_bars),
+        run.noise_by_bar(window.n_bars),
         run.state_at(every),
     )

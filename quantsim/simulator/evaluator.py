@@ -46,6 +46,7 @@ from quantsim.simulator.plan import Benchmark, Path
 from quantsim.simulator.planner import Planner
 from quantsim.simulator.setup import pool_setup
 from quantsim.simulator.varying import Varying, load_varying
+from quantsim.volume.growth import volume_inputs
 
 __all__ = ["Evaluator"]
 
@@ -115,7 +116,11 @@ class Evaluator:
             self.rates = self.rates._replace(gas_cost=device_array(np.asarray(self.rates.gas_cost) / of_share))
             trades = None if trades is None else trades.divided(of_share[trades.bars(self._bars_us())])
         orders = None if trades is None else orders_of(trades, experiment.tokens, self.prices.grid)
-        self.market: Market = market(self._seen(prices, begin, end), self.series.oracle, orders, self.series.weights)
+        seen, volume, model = self._seen(prices, begin, end), None, experiment.fees.volume_model
+        if model is not None:
+            first, minutes = self.prices.times[0], self.prices.bar_minutes
+            volume = volume_inputs(model, experiment.fees.volume_draws, first, minutes, seen.shape[0])
+        self.market: Market = market(seen, self.series.oracle, orders, self.series.weights, volume)
         self._baselines: dict[str, Baseline] | None = None
         self._plans: dict[tuple[str, ...] | None, SplitPlans] = {}
         has_oracle = self.market.oracle is not None

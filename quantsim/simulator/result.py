@@ -84,6 +84,7 @@ class Result:
         trades: results of exogenous swaps; None if there are none.
         data_id: identity of the prices and series, as runs store it.
         fees: (T,) fees that stay in the pool at each bar, in the quote currency; None if a user's pool does not say.
+        noise_fees: (T,) part of ``fees`` that noise traders of elastic volume pay; None without elastic volume.
         gas_cost: gas of a trade, in the quote currency; (T,) if a series sets it.
         state: what else describes a pool of this type: name → (T,), or (T, n) for a series of each token, such as
             ``centeredness`` and ``virtual`` of a reCLAMM pool.
@@ -105,6 +106,7 @@ class Result:
     trades: ExecutedTrades | None = None
     data_id: str = ""
     fees: NDArray[np.float64] | None = None
+    noise_fees: NDArray[np.float64] | None = None
     gas_cost: float | NDArray[np.float64] = 0.0
     state: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     supply: NDArray[np.float64] | None = None
@@ -224,6 +226,7 @@ def simulate_on(
         trades=trades,
         data_id=evaluator.data_id,
         fees=None if run.fees is None else np.asarray(run.fees),
+        noise_fees=None if run.noise is None else np.asarray(run.noise),
         gas_cost=_gas_cost(evaluator, first, n_bars),
         state=state,
         supply=supply,

@@ -12,6 +12,7 @@ from quantsim.pools.base import CostShape, PoolSetup, Subsidiary
 from quantsim.pools.settings import PoolView
 from quantsim.rules import RuleSettings
 from quantsim.scan_mode import ScanMode, backend_scan_mode
+from quantsim.volume.model import VolumeShape
 
 __all__ = ["pool_setup"]
 
@@ -90,15 +91,18 @@ def _setup(
         arb_frequency=view.pool.arb_frequency,
         settings=settings,
         look_ahead=update.published_look_ahead,
-        costs=_costs(view, varying),
+        costs=_costs(view, varying, bar_minutes),
         has_trades=has_trades,
         subsidiaries=subsidiaries,
         columns=columns,
     )
 
 
-def _costs(view: PoolView, varying: tuple[str, ...]) -> CostShape:
-    fees = view.fees
+def _costs(view: PoolView, varying: tuple[str, ...], bar_minutes: int = 1) -> CostShape:
+    fees, volume = view.fees, None
+    if fees.volume_model is not None:
+        bars = max(1, round(fees.volume_model.volatility_days * 1440 / bar_minutes))
+        volume = VolumeShape(bars, fees.volume_quantile)
     has_fee = fees.swap_fee > 0 or fees.rule is not None or view.tunes_fee or "swap_fee" in varying
     return CostShape(
         charges=fees.any or has_fee or bool(varying),
@@ -106,4 +110,5 @@ def _costs(view: PoolView, varying: tuple[str, ...]) -> CostShape:
         has_noise=fees.noise_trader_ratio > 0 and has_fee,
         tunes_fee=view.tunes_fee,
         fee_rule=None if fees.rule is None else get_fee_rule(fees.rule),
+        volume=volume,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax.numpy as jnp
 import numpy as np
@@ -18,6 +18,7 @@ from quantsim.pools.weighted.exogenous_swaps import Fills, base_prices, fills_of
 from quantsim.pools.weighted.fee_kernels import kernel_pass
 from quantsim.pools.weighted.fee_path import event_pools, fee_log_reserves, traded_log_reserves
 from quantsim.pools.weighted.weights import Steering
+from quantsim.volume.growth import log_growth, log_volatility
 
 __all__ = ["FeeRun", "fee_run", "volume_in"]
 
@@ -40,6 +41,8 @@ class FeeRun(Run):
         arbitraged: (T, n) log reserves of every bar before its exogenous swaps; None if there are none.
         base: (n,) prices that ``log_prices`` is relative to; None without exogenous swaps.
         volume: (ceil(T/k),) value of the arbitrageurs' effective input at every visit, if the pass has computed it.
+        growth: (ceil(T/k),) log factor by which elastic noise has multiplied the reserves at every visit, which
+            ``log_reserves`` and ``volume`` contain; None without elastic volume.
     """
 
     log_reserves: Array
@@ -52,6 +55,7 @@ class FeeRun(Run):
     arbitraged: Array | None = None
     base: Array | None = None
     volume: Array | None = None
+    growth: Array | None = None
 
     def _values_at(self, bars: Bars) -> Array:
         """Returns the value of each token's reserves at chosen bars, (S, n), in the quote currency; constant between visits."""
@@ -93,12 +97,31 @@ class FeeRun(Run):
 
     def _earned(self) -> Array:
         """Returns the fees from arbitrage and noise trades that stay in the pool at each visit, (V,)."""
+        earned, noise = self._earned_with_arbitrage(), self._earned_by_growth()
+        return earned if noise is None else earned + noise
+
+    def _earned_by_growth(self) -> Array | None:
+        """Returns the fees of elastic noise since the visit before, (V,), at the prices of the visit; None without it."""
+        if self.growth is None:
+            return None
+        prices = self.log_prices[:: self.setup.arb_frequency]
+        held = jnp.sum(jnp.exp(self.log_reserves[:-1] + prices[1:]), axis=-1)
+        return jnp.concatenate([jnp.zeros(1), held * jnp.expm1(jnp.diff(self.growth))])
+
+    def noise_by_bar(self, n_bars: int) -> Array | None:
+        noise = self._earned_by_growth()
+        return None if noise is None else jnp.zeros(n_bars).at[:: self.setup.arb_frequency].set(noise)
+
+    def _earned_with_arbitrage(self) -> Array:
+        """Returns the fees from arbitrage and noise trades in proportion to it, (V,)."""
         stride = self.setup.arb_frequency
         visited = slice(None, None, stride)
         rates = at_bars(self.rates, visited)
         if self.volume is not None:
             return kept_fee(rates) * self.volume * (1.0 + rates.noise_trader_ratio)
         before = self.log_reserves[:-1] if self.orders is None else self.log_reserves[stride - 1 : -1 : stride]
+        if self.growth is not None:
+            before = before + jnp.diff(self.growth)[:, None]
         states = event_pools(before, self.log_prices[visited], self.weights[visited], rates, self.setup)
         rates = at_bars(rates, slice(1, None))
         volume = sum(volume_in(state, rates, self.setup) for state in states)
@@ -137,9 +160,34 @@ def fee_run(setup: PoolSetup[Steering], weights: Array, market: Market, rates: F
     if setup.scan_mode == "kernel":
         seen = weights[visited] if setup.own.moves else weights[:1]
         log_reserves, volume = kernel_pass(initial, log_prices[visited], seen, at_bars(rates, visited))
-        return FeeRun(log_reserves, log_prices, prices, weights, rates, setup, volume=volume)
-    log_reserves = fee_log_reserves(setup, initial, log_prices[visited], weights[visited], at_bars(rates, visited))
-    return FeeRun(log_reserves, log_prices, prices, weights, rates, setup)
+    else:
+        log_reserves = fee_log_reserves(setup, initial, log_prices[visited], weights[visited], at_bars(rates, visited))
+        volume = None
+    run = FeeRun(log_reserves, log_prices, prices, weights, rates, setup, volume=volume)
+    return run if setup.costs.volume is None else _with_elastic_noise(run, market, window)
+
+
+def _with_elastic_noise(run: FeeRun, market: Market, window: Window) -> FeeRun:
+    """Returns the run of the same pool with noise traders of elastic volume; see :mod:`quantsim.volume.growth`."""
+    setup, inputs, shape = run.setup, market.volume, run.setup.costs.volume
+    if inputs is None or shape is None:
+        raise ValueError("the market has no inputs of elastic volume")
+    visited = slice(None, None, setup.arb_frequency)
+    bars_per_day = 1440.0 / setup.bar_minutes
+    measured = log_volatility(market.log_prices, shape.volatility_bars, bars_per_day, inputs.reference_volatility)
+    passed = jnp.cumsum(window.cut(inputs.exposure))[visited]
+    rates = at_bars(run.rates, visited)
+    growth = log_growth(
+        jnp.sum(jnp.exp(run.log_reserves + run.log_prices[visited]), axis=-1),
+        rates.swap_fee,
+        1.0 - rates.protocol_fee_split,
+        window.cut(measured)[visited],
+        jnp.diff(passed),
+        inputs,
+        shape,
+    )
+    volume = None if run.volume is None else run.volume * jnp.exp(growth)
+    return replace(run, log_reserves=run.log_reserves + growth[:, None], volume=volume, growth=growth)
 
 
 def volume_in(state: PoolState, rates: FeeRates, setup: PoolSetup[Steering]) -> Array:

@@ -81,6 +81,9 @@ class _Weighted(Run):
     def fees_by_bar(self, n_bars: int) -> Array | None:
         return self.held.fees_by_bar(n_bars)
 
+    def noise_by_bar(self, n_bars: int) -> Array | None:
+        return self.held.noise_by_bar(n_bars)
+
     def fills(self) -> Fills | None:
         return self.held.fills()
 
@@ -186,6 +189,7 @@ POOL = Pool(
     fixed_curve={"pool": {"rule": "balancer"}},
     charges=ALL_COSTS,
     takes_swaps=True,
+    takes_volume=True,
     kernels=fee_kernels,
     follows_schedule=True,
     export_remark=None,
