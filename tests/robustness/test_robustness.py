@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
+from io import StringIO
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 import quantsim
 from quantsim.errors import ConfigError
@@ -201,8 +203,11 @@ def test_json_has_percentiles_of_set_constant_weights_and_difference(found: Robu
 
 
 def test_table_and_picture_show_every_kind_and_split(found: Robustness, evaluator):
-    table = robustness_table(found, "returns")
-    assert table.row_count == 2 * len(KINDS)
+    console = Console(record=True, width=200, file=StringIO())
+    console.print(robustness_table(found, "returns"))
+    table = console.export_text()
+    assert {kind: table.count(kind.replace("_", " ")) for kind in KINDS} == dict.fromkeys(KINDS, 2)
+    assert table.count("train") == table.count("validation") == 1
     figure = robustness_figure(evaluator.experiment, found, "returns")
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["train", "validation"]
     assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == [kind.replace("_", " ") for kind in KINDS]
