@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -16,7 +17,7 @@ from quantsim.config.locate import bundled_names, find_search_space
 from quantsim.config.pools import pool_of
 from quantsim.config.ranges import Range, by_parameter
 from quantsim.config.toml_file import read_toml
-from quantsim.errors import ConfigError, nearest
+from quantsim.errors import ConfigError, ParameterError, nearest
 from quantsim.limits import LARGEST_VALUE
 from quantsim.parameters import Parameter, scoped
 from quantsim.parameters.parameter import in_group
@@ -65,7 +66,24 @@ def load_search_space(experiment: Experiment) -> SearchSpace:
             f"{strategy} has nothing to search under these settings; its parameters are "
             f"{', '.join(known)}, none of which {source} moves. Use simulate, or another rule"
         )
+    _check_together(experiment, dimensions, values)
     return SearchSpace(dimensions, tuple(known), values)
+
+
+def _check_together(
+    experiment: Experiment, dimensions: Sequence[Dimension], fixed: Mapping[str, float | list[float]]
+) -> None:
+    """Raises ConfigError if opposite ends of two ranges contradict each other, such as a range of prices that is empty."""
+    single = [(dimension.name, dimension.draws[0]) for dimension in dimensions if len(dimension.labels) == 1]
+    for (name, draw), (other, beside) in itertools.combinations(single, 2):
+        for ends in ((draw.low, beside.high), (draw.high, beside.low)):
+            try:
+                experiment.initial_parameters({**fixed, name: ends[0], other: ends[1]})
+            except ParameterError as error:
+                raise ConfigError(
+                    f"{name} = {ends[0]:g} and {other} = {ends[1]:g} could be drawn together, and contradict each other: "
+                    f"{error}; set search.ranges.{name} and search.ranges.{other} that do not overlap"
+                ) from error
 
 
 def _own_tables(experiment: Experiment) -> dict[str, Any]:
@@ -79,8 +97,11 @@ def _own_tables(experiment: Experiment) -> dict[str, Any]:
             own = {in_group(group, spec.human_name) for spec in found.parameters}
             tables = {name: table for name, table in tables.items() if name not in own}
             tables |= by_parameter(read_toml(find_search_space(rule), "search space"), group)
-        if (mechanism := pool_of(view).name) in bundled_names("search_spaces"):
-            tables |= by_parameter(read_toml(find_search_space(mechanism), "search space"), view.group)
+        if (mechanism := pool_of(view)).name in bundled_names("search_spaces"):
+            layout = mechanism.layout(view) if mechanism.layout else ()
+            own = {one.human_name for one in layout if not one.spec.opt_in}
+            tables = {name: table for name, table in tables.items() if name not in own}
+            tables |= by_parameter(read_toml(find_search_space(mechanism.name), "search space"), view.group)
     return tables
 
 

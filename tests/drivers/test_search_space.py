@@ -140,6 +140,15 @@ def test_the_space_of_a_type_of_pool_is_found_in_its_group():
     assert load_search_space(composite).describe()["pair.shift_exponent"] == [0.02, 1.0, True]
 
 
+def test_ranges_that_contradict_each_other_are_refused_before_a_search():
+    study = Experiment.load("eclp_fees")
+    assert set(load_search_space(study).describe()) == {"alpha", "beta", "tan_phi", "lam"}
+    assert set(load_search_space(study.replace(search={"ranges": {}})).describe()) == {"tan_phi", "lam"}
+    wide = study.replace(search={"ranges": {"alpha": {"low": 0.01, "high": 0.1}, "beta": {"low": 0.05, "high": 0.2}}})
+    with pytest.raises(ConfigError, match=r"alpha = 0[.]1 and beta = 0[.]05 could be drawn together.*do not overlap"):
+        load_search_space(wide)
+
+
 def test_steps_choices_and_fixed_values(tmp_path):
     text = "[memory_days]\nlow = 2\nhigh = 9\nstep = 3\nscalar = true\n[k_per_day]\nchoices = [1.0, 8.0]\n"
     space = space_of(tmp_path, text)

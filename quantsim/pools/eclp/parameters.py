@@ -104,8 +104,8 @@ tan_phi = ParameterSpec(
     description="the same as a tangent: the price at which liquidity is largest",
     transform=TANGENT,
     default=1.0,
-    low=0.02,
-    high=50.0,
+    low=1e-3,
+    high=1e3,
     log=True,
     opt_in=True,
 )
