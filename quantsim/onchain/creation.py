@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from quantsim.config import Experiment
+from quantsim.config.pools import pool_of
 from quantsim.errors import PriceError
 from quantsim.onchain.chain import Chain, bar_seconds
 from quantsim.onchain.documents import integers, problems_json, reverted_json, settings_json, state_json, update_json
@@ -41,8 +42,14 @@ def contract_document(
 
     Returns:
         ``refused`` and ``warnings``: what the contract cannot do, and what it does differently. ``creation``: the arguments of
-        the factory's ``create``. ``replay``: updates, step by step. Both are None if anything is refused.
+        the factory's ``create``. ``replay``: updates, step by step. Both are None if anything is refused. For E-CLPs see
+        :func:`quantsim.onchain.eclp.eclp_document`; they have no updates.
     """
+    view = next(view for view in experiment.pools if view.group == group)
+    if pool_of(view).name == "eclp":
+        from quantsim.onchain.eclp import eclp_document
+
+        return eclp_document(experiment, params, group)
     pool, problems = translated(experiment, params, group)
     document: dict[str, Any] = {**problems_json(problems), "creation": None, "replay": None}
     if pool is None or document["refused"]:

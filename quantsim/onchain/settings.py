@@ -25,6 +25,7 @@ __all__ = [
     "Problem",
     "contract_pool",
     "contract_problems",
+    "contract_swap_fee",
     "translated",
     "update_interval",
 ]
@@ -138,7 +139,7 @@ def translated(
     weights = values.get(common.initial_weights.raw_name, (1.0 / n_tokens,) * n_tokens)
     initial = tuple(map(int, fixed_weights(weights)))
     problems += [*of_rule, *_setting_problems(settings, initial, n_tokens)]
-    fee, of_fee = _swap_fee(experiment, view, values)
+    fee, of_fee = contract_swap_fee(experiment, view, values)
     problems += of_fee
     pool = ContractPool(view.group or experiment.name, view.tokens, settings, initial, fee, tuple(problems))
     return pool, pool.problems
@@ -200,18 +201,30 @@ def _bound_problems(view: PoolView, where: str) -> list[Problem]:
     return found
 
 
-def _swap_fee(
-    experiment: Experiment, view: PoolView, values: Mapping[str, tuple[float, ...]]
+def contract_swap_fee(
+    experiment: Experiment,
+    view: PoolView,
+    values: Mapping[str, Any],
+    least: int = _LEAST_FEE,
+    largest: int = _LARGEST_FEE,
 ) -> tuple[int | None, list[Problem]]:
-    """Returns the swap fee with 18 decimals, None if a contract has no such fee, and what it does differently."""
+    """Returns the swap fee with 18 decimals, None if a contract has no such fee, and what it does differently.
+
+    Args:
+        experiment: the study.
+        view: the pool.
+        values: raw name → values on chain, with the swap fee if it is a parameter.
+        least: the contract's least fee, with 18 decimals.
+        largest: the contract's largest fee.
+    """
     where = f"subsidiaries.{view.group}." if view.group else ""
     if view.fees.rule is not None or (not view.group and "swap_fee" in experiment.series.costs):
         which = f"fees.rule = {view.fees.rule!r}" if view.fees.rule is not None else "series.swap_fee"
         return None, [Problem(f"{where}{which}: the swap fee varies over time, and a contract's is one number", False)]
     tuned = values.get(common.swap_fee.raw_name)
     fee = int(fixed_point(as_written(view.fees.swap_fee) if tuned is None else tuned[0]))
-    if not _LEAST_FEE <= fee <= _LARGEST_FEE:
-        limits = f"a contract's is from {_LEAST_FEE / ONE:g} to {_LARGEST_FEE / ONE:g}"
+    if not least <= fee <= largest:
+        limits = f"a contract's is from {least / ONE:g} to {largest / ONE:g}"
         return None, [Problem(f"{where}fees.swap_fee = {fee / ONE:g}: {limits}", False)]
     if fee % _FEE_DIGIT:
         fee -= fee % _FEE_DIGIT

@@ -212,4 +212,5 @@ POOL = Pool(
     charges=ALL_COSTS,
     n_tokens=2,
     kernels=trade_kernels,
+    export_remark=None,
 )
