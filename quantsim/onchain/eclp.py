@@ -147,7 +147,7 @@ def eclp_document(experiment: Experiment, params: Mapping[str, Any] | None = Non
     """Returns what to create an E-CLP's contract with, as :func:`quantsim.onchain.contract_document`.
 
     ``creation`` has the arguments of ``create`` of ``GyroECLPPoolFactory``, in its order, for the tokens in the study's order.
-    Vaults register tokens in the order of their addresses: ``creation_reversed`` is for the opposite order, with prices inverted.
+    Vaults register tokens in the order of their addresses: ``creation_reversed`` is for the opposite one, with inverted prices.
     """
     raw = scoped(experiment.initial_parameters(params), group)
     view = next(view for view in experiment.pools if view.group == group)
