@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from quantsim.checkpoints.published import import_results as import_results
     from quantsim.config.template import study_template as study_template
     from quantsim.config.template import write_study_template as write_study_template
-    from quantsim.drivers.search.forgetting import delete_runs as delete_runs
+    from quantsim.drivers.search.deletion import delete_runs as delete_runs
     from quantsim.environment import prepare_environment as prepare_environment
     from quantsim.errors import FingerprintWarning as FingerprintWarning
     from quantsim.precision import enable_float64 as enable_float64
@@ -79,7 +79,7 @@ _HOMES = {
     "quantsim.checkpoints.published": ("import_results",),
     "quantsim.config": ("Experiment",),
     "quantsim.config.template": ("study_template", "write_study_template"),
-    "quantsim.drivers.search.forgetting": ("delete_runs",),
+    "quantsim.drivers.search.deletion": ("delete_runs",),
     "quantsim.environment": ("prepare_environment",),
     "quantsim.errors": ("FingerprintWarning",),
     "quantsim.precision": ("enable_float64",),

@@ -1,4 +1,4 @@
-"""Finished runs with one checkpoint each, for tests of what is made of stored runs."""
+"""A study for runs of every driver, and finished runs with one checkpoint each, for tests of what is made of stored runs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,39 @@ from quantsim.checkpoints import Checkpoint
 from quantsim.checkpoints.stored import rule_notes
 
 DAYS = Experiment.load("momentum_zero_fee").override(["data.bar_minutes=1440"])
+
+TINY_STUDY = """
+[data]
+tokens = ["ETH", "BTC"]
+bar_minutes = 1440
+forward_fill_bars = 8
+[periods]
+train_start = 2018-04-01
+train_end = 2018-06-01
+validation_end = 2018-07-01
+test_end = 2018-08-01
+[pool]
+rule = "momentum"
+[update]
+max_memory_days = 60.0
+[parameters]
+memory_days = 12.0
+k_per_day = 3.0
+[search]
+trials = 3
+n_startup_trials = 2
+[sgd]
+steps = 2
+report_every = 1
+n_parameter_sets = 2
+batch_size = 2
+[hybrid]
+rounds = 1
+trials = 3
+steps = 1
+top = 2
+"""
+"""A study that every driver runs in a moment."""
 
 FIGURES_OF_A_VALIDATION = {
     "trials",

@@ -260,7 +260,7 @@ def delete(
 ) -> None:
     """Deletes runs with all their results, and the Optuna studies of their searches. Runs in progress are refused."""
     from quantsim.checkpoints.runs.entries import RunList
-    from quantsim.drivers.search.forgetting import delete_runs
+    from quantsim.drivers.search.deletion import delete_runs
     from quantsim.report.run_tables import runs_table
 
     with open_existing_store(store) as results:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from quantsim.commands import completion
-from quantsim.commands.chain import (
+from quantsim.commands.chain_options import (
     Arithmetic,
     BlockSeconds,
     MissedUpdates,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +15,7 @@ from quantsim.prices.instants import Time, microseconds
 if TYPE_CHECKING:
     from quantsim.prices import Prices
 
-__all__ = ["Chain", "bar_seconds", "seconds_of"]
+__all__ = ["Chain", "bar_seconds", "load_times", "seconds_of"]
 
 _MICRO = 1_000_000
 _MOST_DECIMALS = 18
@@ -93,6 +94,17 @@ class Chain:
 def bar_seconds(prices: Prices) -> NDArray[np.int64]:
     """Returns the stamps of bars as seconds since 1970, (T,)."""
     return np.asarray(prices.times.astype("datetime64[s]").astype(np.int64))
+
+
+def load_times(source: str | Path) -> tuple[np.datetime64, ...]:
+    """Reads times, in UTC, from the column ``time`` of a table, such as those of updates.
+
+    Raises:
+        PriceError: the file cannot be read, or has no times.
+    """
+    from quantsim.prices.read import read_named
+
+    return tuple(read_named(Path(source)).times_us.view("datetime64[us]"))
 
 
 def seconds_of(times: tuple[Time, ...], name: str) -> NDArray[np.int64]:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from published_support import gradient_entry, result_file
+from run_support import TINY_STUDY
 from typer.testing import CliRunner
 
 import quantsim
@@ -21,45 +22,13 @@ from quantsim.robustness import Variations
 from quantsim.search_space import load_search_space
 from quantsim.testing import check_all
 
-STUDY = """
-[data]
-tokens = ["ETH", "BTC"]
-bar_minutes = 1440
-forward_fill_bars = 8
-[periods]
-train_start = 2018-04-01
-train_end = 2018-06-01
-validation_end = 2018-07-01
-test_end = 2018-08-01
-[pool]
-rule = "momentum"
-[update]
-max_memory_days = 60.0
-[parameters]
-memory_days = 12.0
-k_per_day = 3.0
-[search]
-trials = 3
-n_startup_trials = 2
-[sgd]
-steps = 2
-report_every = 1
-n_parameter_sets = 2
-batch_size = 2
-[hybrid]
-rounds = 1
-trials = 3
-steps = 1
-top = 2
-"""
-
 
 class Same:
     """One study, and the stores of the command line and of Python."""
 
     def __init__(self, folder: Path) -> None:
         self.file = folder / "tiny.toml"
-        self.file.write_text(STUDY)
+        self.file.write_text(TINY_STUDY)
         self.study = quantsim.Experiment.load(self.file)
         self.said = ""
         self.python, self.commands = (quantsim.CheckpointStore(folder / name) for name in ("p.db", "c.db"))

@@ -13,44 +13,13 @@ import pytest
 import typer
 from command_support import invoke
 from published_support import gradient_entry, result_file
+from run_support import TINY_STUDY
 from typer.testing import Result
 
 from quantsim.checkpoints import CheckpointStore
 from quantsim.commands.app import app
 from quantsim.prices import downloading
 from quantsim.prices.importing import import_prices
-
-STUDY = """
-[data]
-tokens = ["ETH", "BTC"]
-bar_minutes = 1440
-forward_fill_bars = 8
-[periods]
-train_start = 2018-04-01
-train_end = 2018-06-01
-validation_end = 2018-07-01
-test_end = 2018-08-01
-[pool]
-rule = "momentum"
-[update]
-max_memory_days = 60.0
-[parameters]
-memory_days = 12.0
-k_per_day = 3.0
-[search]
-trials = 3
-n_startup_trials = 2
-[sgd]
-steps = 2
-report_every = 1
-n_parameter_sets = 2
-batch_size = 2
-[hybrid]
-rounds = 1
-trials = 3
-steps = 1
-top = 2
-"""
 
 EXIT_CODES = {"dashboard": 130}
 """Of commands that do not end by themselves: Ctrl-C ends them."""
@@ -69,7 +38,7 @@ class EveryCommand:
 
     def __init__(self, folder: Path) -> None:
         study = folder / "tiny.toml"
-        study.write_text(STUDY)
+        study.write_text(TINY_STUDY)
         entry = gradient_entry(0, [1.0, 2.0])
         dates = {
             "startDateString": "2019-01-01 00:00:00",

@@ -84,8 +84,7 @@ def chain_of(
     set_ones = {name: value for name, value in given.items() if value is not None}
     if not set_ones and update_times is None:
         return None
-    from quantsim.onchain import Chain
-    from quantsim.onchain.tables import load_times
+    from quantsim.onchain.chain import Chain, load_times
 
     if update_times is not None:
         set_ones["update_times"] = load_times(update_times)
