@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     # isort: split
     # Finding parameters
-    from quantsim.api.optimization import hybrid as hybrid
-    from quantsim.api.optimization import search as search
-    from quantsim.api.optimization import train as train
+    from quantsim.api.drivers import hybrid as hybrid
+    from quantsim.api.drivers import search as search
+    from quantsim.api.drivers import train as train
     from quantsim.api.out_of_sample import walk_forward as walk_forward
 
     # isort: split
@@ -67,8 +67,9 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "quantsim.api.cross_validation": ("CrossValidationResult",),
+    "quantsim.api.drivers": ("hybrid", "search", "train"),
     "quantsim.api.grids": ("evaluate_grid",),
-    "quantsim.api.optimization": ("Optimization", "hybrid", "search", "train"),
+    "quantsim.api.optimization": ("Optimization",),
     "quantsim.api.out_of_sample": ("WalkForwardResult", "walk_forward"),
     "quantsim.api.reporting": ("HtmlReport", "make_report"),
     "quantsim.api.robustness": ("evaluate_robustness",),

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from quantsim import CheckpointStore, Experiment
-from quantsim.api.optimization import opened
+from quantsim.api.stores import opened
 from quantsim.commands.app import app
 from quantsim.defaults import DEFAULT_STORE
 from quantsim.errors import ConfigError

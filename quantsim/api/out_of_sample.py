@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from quantsim.api.cross_validation import CrossValidationResult
 from quantsim.api.display import as_html
-from quantsim.api.optimization import StoreLike, opened
 from quantsim.api.progress import Progress, showing
+from quantsim.api.stores import StoreLike, opened
 from quantsim.checkpoints import CheckpointStore
 from quantsim.checkpoints.methods import SelectionMethod
 from quantsim.config import Experiment

@@ -35,7 +35,7 @@ from quantsim.simulator import Evaluator, baseline_values
 from quantsim.validation import Validation, validate_pick
 
 if TYPE_CHECKING:
-    from quantsim.api.optimization import StoreLike
+    from quantsim.api.stores import StoreLike
     from quantsim.checkpoints.starts import Start
     from quantsim.out_of_sample import WalkForwardOutcome
 

@@ -133,7 +133,7 @@ def hybrid(
 def _run(
     experiment: Experiment, prices: Prices, store: CheckpointStore, options: dict[str, Any], quiet: bool
 ) -> Optimization[HybridRun]:
-    from quantsim.api import optimization
+    from quantsim.api import drivers
     from quantsim.commands.study_display import naming_take_over
 
     last: HybridProgress | None = None
@@ -146,7 +146,7 @@ def _run(
     watch: Watcher
     try:
         with watching("evaluation", quiet=quiet) as watch, naming_take_over():
-            return optimization.hybrid(experiment, prices, store=store, progress=report, **options)
+            return drivers.hybrid(experiment, prices, store=store, progress=report, **options)
     except KeyboardInterrupt as interrupt:
         if last is not None:
             interrupt.add_note(

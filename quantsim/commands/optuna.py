@@ -168,7 +168,7 @@ def optuna(
 def _search(
     experiment: Experiment, prices: Prices, store: CheckpointStore, options: dict[str, Any], quiet: bool
 ) -> Optimization[SearchRun]:
-    from quantsim.api.optimization import search
+    from quantsim.api.drivers import search
     from quantsim.commands.study_display import naming_take_over
 
     last: SearchProgress | None = None

@@ -117,7 +117,7 @@ def sgd(
 def _train(
     experiment: Experiment, prices: Prices, store: CheckpointStore, options: dict[str, Any], quiet: bool
 ) -> Optimization[SgdRun]:
-    from quantsim.api.optimization import train
+    from quantsim.api.drivers import train
 
     done: int | None = None
 

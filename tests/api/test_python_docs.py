@@ -42,7 +42,7 @@ def test_the_examples_run() -> None:
     assert tried > 10
 
 
-@pytest.mark.parametrize("module", ["api.simulation", "api.optimization", "api.out_of_sample", "prices.frames"])
+@pytest.mark.parametrize("module", ["api.simulation", "api.drivers", "api.out_of_sample", "prices.frames"])
 def test_the_examples_of_docstrings_run(module: str) -> None:
     failed, tried = doctest.testmod(importlib.import_module(f"quantsim.{module}"))
     assert not failed

@@ -6,13 +6,13 @@ import json
 
 import pytest
 from command_support import invoke
-from every_command import STUDY
+from run_support import TINY_STUDY
 
 
 @pytest.fixture
 def study(tmp_path):
     path = tmp_path / "tiny.toml"
-    path.write_text(STUDY.replace("[search]", "[fees]\nswap_fee = 0.003\n[search]"))
+    path.write_text(TINY_STUDY.replace("[search]", "[fees]\nswap_fee = 0.003\n[search]"))
     return path
 
 
