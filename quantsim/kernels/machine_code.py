@@ -13,6 +13,7 @@ import hashlib
 import importlib
 import importlib.metadata
 import os
+import stat
 import subprocess
 import sys
 import tempfile
@@ -64,7 +65,7 @@ def compile_ahead(functions: Iterable[Function]) -> None:
         return
     root = str(Path(__file__).parents[2])
     path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
-    command = [sys.executable, "-m", "quantsim.kernels", *map(":".join, missing)]
+    command = [sys.executable, "-P", "-m", "quantsim.kernels", *map(":".join, missing)]  # -P: no modules of this folder
 
     def run() -> None:
         with contextlib.suppress(OSError):
@@ -141,27 +142,39 @@ def _processor() -> tuple[str, str]:
 
 
 def _stored(function: Function) -> _Code | None:
-    """Returns the code that the cache has; None where it has none, or a damaged file."""
+    """Returns the code that the cache has; None where it has none, a damaged file, or one that another user can have written."""
     try:
-        digest, symbol, machine_code = _file_of(function).read_bytes().split(b"\n", 2)
+        with _file_of(function).open("rb") as file:
+            if not _is_trusted(os.fstat(file.fileno())):
+                return None
+            digest, symbol, machine_code = file.read().split(b"\n", 2)
     except (OSError, ValueError):
         return None
     code = _Code(symbol.decode("ascii", "replace"), machine_code)
-    return code if digest == _digest(code) else None
+    return code if digest == _digest(function, code) else None
+
+
+def _is_trusted(file: os.stat_result) -> bool:
+    """Whether only this user, or root, can have written a file: this process will run its machine code."""
+    if not hasattr(os, "geteuid"):  # Windows, where the cache is in the profile of the user
+        return True
+    return file.st_uid in (os.geteuid(), 0) and not file.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def _store(function: Function, code: _Code) -> None:
     """Writes to the cache, as a whole or not at all; does nothing where that is not possible."""
     file = _file_of(function)
     with contextlib.suppress(OSError):
-        file.parent.mkdir(parents=True, exist_ok=True)
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as new:
-            new.write(b"\n".join((_digest(code), code.symbol.encode(), code.machine_code)))
+            new.write(b"\n".join((_digest(function, code), code.symbol.encode(), code.machine_code)))
         os.replace(new.name, file)
 
 
-def _digest(code: _Code) -> bytes:
-    return hashlib.sha256(code.symbol.encode() + code.machine_code).hexdigest().encode()
+def _digest(function: Function, code: _Code) -> bytes:
+    """Returns a hash of the code, of what it is the code of, and of what it was made for, so that no other file fits."""
+    named = "\n".join((_fingerprint(), *function, code.symbol, ""))
+    return hashlib.sha256(named.encode() + code.machine_code).hexdigest().encode()
 
 
 def _file_of(function: Function) -> Path:

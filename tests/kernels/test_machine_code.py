@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -68,3 +69,40 @@ def test_without_a_folder_to_write_to_nothing_is_kept(tmp_path: Path, monkeypatc
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "file" / "cache"))
     machine_code._store(HELPER, machine_code._Code("name", b""))
     assert machine_code._stored(HELPER) is None
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="users and modes of POSIX")
+@pytest.mark.parametrize("change", ["group", "others", "owner"])
+def test_a_file_that_another_user_can_have_written_is_not_loaded(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, change: str
+):
+    code = machine_code._Code("name", b"code")
+    machine_code._store(HELPER, code)
+    (file,) = cache.rglob("*.o")
+    assert file.stat().st_mode & 0o077 == 0
+    assert file.parent.stat().st_mode & 0o077 == 0
+    assert machine_code._stored(HELPER) == code
+    if change == "owner":
+        if os.geteuid() == 0:
+            os.chown(file, 12345, -1)
+        else:
+            monkeypatch.setattr(os, "geteuid", lambda user=os.geteuid() + 1: user)
+    else:
+        file.chmod(0o620 if change == "group" else 0o602)
+    assert machine_code._stored(HELPER) is None
+
+
+def test_code_of_another_function_is_not_loaded(cache: Path):
+    machine_code._store(HELPER, machine_code._Code("name", b"code"))
+    (file,) = cache.rglob("*.o")
+    file.rename(file.with_name(".".join(MISSING) + ".o"))
+    assert machine_code._stored(MISSING) is None
+
+
+def test_the_other_process_imports_nothing_from_the_current_folder(cache: Path, monkeypatch: pytest.MonkeyPatch):
+    (cache / "llvmlite.py").write_text("open('imported', 'w').close()")
+    monkeypatch.chdir(cache)
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    compile_ahead([MISSING])
+    machine_code._ahead[MISSING].join()
+    assert not (cache / "imported").exists()
