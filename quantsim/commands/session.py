@@ -237,7 +237,9 @@ def open_existing_store(location: str, *, migrate: bool = True, read_only: bool 
 
 def place_of(store: CheckpointStore) -> str:
     """Returns the location of a store as users write it."""
-    return store.location.removeprefix("sqlite:///")
+    from quantsim.checkpoints.database.location import as_users_write_it
+
+    return as_users_write_it(store.location)
 
 
 def study_storage(storage: str | None, store: str) -> str:

@@ -85,8 +85,9 @@ def trained_runs(store: CheckpointStore) -> list[Run]:
 
 def _list_page(runs: list[Run]) -> str:
     rows = "".join(
-        f'<tr><td><a href="/training/{run.run_id}">{run.key}</a></td><td>{html.escape(run.name)}</td>'
-        f"<td>{'hybrid' if run.driver == 'search' else run.driver}</td><td>{run.status}</td>"
+        f'<tr><td><a href="/training/{html.escape(run.run_id)}">{html.escape(run.key)}</a></td>'
+        f"<td>{html.escape(run.name)}</td><td>{'hybrid' if run.driver == 'search' else run.driver}</td>"
+        f"<td>{html.escape(run.status)}</td>"
         f"<td>{run.started_at:%Y-%m-%d %H:%M}</td></tr>"
         for run in runs
     )
@@ -104,7 +105,7 @@ def _run_page(store: CheckpointStore, run_id: str) -> str:
         picture = training_svg(curves)
     body = (
         f'<p><a href="/training">All runs</a></p><h1>{html.escape(title)}</h1>'
-        f"<p>{run.status}{', updates every ' + str(_REFRESH_S) + ' seconds' if running else ''}</p>"
+        f"<p>{html.escape(run.status)}{', updates every ' + str(_REFRESH_S) + ' seconds' if running else ''}</p>"
         f'<div class="wide">{picture}</div>{_last_report(curves)}'
     )
     return _page(title, body, refresh=running)
@@ -114,7 +115,7 @@ def _last_report(curves: TrainingCurves) -> str:
     """Returns a table of the objective at the last report."""
     last = curves.phases[-1]
     splits = list(last.objective)
-    head = "".join(f"<th>{split}</th>" for split in splits)
+    head = "".join(f"<th>{html.escape(split)}</th>" for split in splits)
     rows = "".join(
         f"<tr><td>{index}</td>"
         + "".join(f'<td class="number">{last.objective[split][-1, index]:.4g}</td>' for split in splits)

@@ -142,7 +142,7 @@ def _processor() -> tuple[str, str]:
 
 
 def _stored(function: Function) -> _Code | None:
-    """Returns the code that the cache has; None where it has none, a damaged file, or one that another user can have written."""
+    """Returns the code that the cache has; None if there is none, it is damaged, or another user can have written it."""
     try:
         with _file_of(function).open("rb") as file:
             if not _is_trusted(os.fstat(file.fileno())):

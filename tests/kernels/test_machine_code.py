@@ -86,7 +86,8 @@ def test_a_file_that_another_user_can_have_written_is_not_loaded(
         if os.geteuid() == 0:
             os.chown(file, 12345, -1)
         else:
-            monkeypatch.setattr(os, "geteuid", lambda user=os.geteuid() + 1: user)
+            other = os.geteuid() + 1
+            monkeypatch.setattr(os, "geteuid", lambda: other)
     else:
         file.chmod(0o620 if change == "group" else 0o602)
     assert machine_code._stored(HELPER) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from pathlib import Path
@@ -12,7 +13,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from quantsim.checkpoints.redact import shown_url
 from quantsim.errors import nearest
 
-__all__ = ["file_of", "read_location"]
+__all__ = ["as_users_write_it", "file_of", "read_location"]
 
 _DATABASES = ("mariadb", "mysql", "postgresql", "sqlite")
 _SCHEMES = (*_DATABASES, "postgres", "grpc", "http", "https", "mssql", "oracle", "redis")
@@ -63,6 +64,15 @@ def file_of(location: Path | URL) -> Path | None:
     if not inside or str(location.database).startswith((":memory:", "file:")):
         return None
     return Path(str(location.database))
+
+
+def as_users_write_it(location: str) -> str:
+    """Returns the path of a file, which a URL of SQLite has with escapes such as ``%20``; other locations as they are."""
+    with contextlib.suppress(ValueError):
+        path = file_of(read_location(location))
+        if path is not None:
+            return str(path)
+    return location.removeprefix("sqlite:///")
 
 
 def _check_dialect(url: URL, others: tuple[str, ...]) -> None:
