@@ -202,26 +202,36 @@ class CheckpointStore(StoreWriting):
 
         return compare_runs(self, first, second)
 
-    def export_runs(self, keys: str | Sequence[str], location: str | os.PathLike[str]) -> Copied:
+    def export_runs(
+        self, keys: str | Sequence[str], location: str | os.PathLike[str], *, take_over: bool = False
+    ) -> Copied:
         """Copies runs to another store, with everything that is stored of them. What it has already is not copied again.
 
         Args:
             keys: one or more keys; see :meth:`entry`. Runs that belong together are copied together.
             location: path of an SQLite file, which is created if it does not exist, or a database URL.
+            take_over: whether to copy runs that say "running" on another machine, because their processes have ended. The
+                copies are interrupted runs.
 
         Raises:
             CheckpointError: there is no such run, one is in progress, or the other store has a run of the same id with other
                 content.
         """
+        from quantsim.checkpoints.run_management import check_at_rest
         from quantsim.checkpoints.runs.transfer import copy_runs
 
         for key in (named := [keys] if isinstance(keys, str) else list(keys)):
-            self.entry(key)  # before a file is created
+            check_at_rest(self.entry(key), "copied", take_over=take_over)  # before a file is created
         with CheckpointStore(location) as target:
-            return copy_runs(self, target, named)
+            return copy_runs(self, target, named, take_over=take_over)
 
     def import_runs(
-        self, location: str | os.PathLike[str], keys: Sequence[str] | None = None, *, replace: bool = False
+        self,
+        location: str | os.PathLike[str],
+        keys: Sequence[str] | None = None,
+        *,
+        replace: bool = False,
+        take_over: bool = False,
     ) -> Copied:
         """Copies runs from another store, which is only read; its content is checked, and nothing of it is run.
 
@@ -229,6 +239,7 @@ class CheckpointStore(StoreWriting):
             location: path of an SQLite file, or a database URL.
             keys: keys of runs there; None for all.
             replace: whether to replace runs that are stored with other content.
+            take_over: as for :meth:`export_runs`.
 
         Raises:
             CheckpointError: as for :meth:`export_runs`, or the other store is not valid, or made by a newer version.
@@ -236,7 +247,7 @@ class CheckpointStore(StoreWriting):
         from quantsim.checkpoints.runs.transfer import copy_runs, opened_source
 
         with opened_source(location) as source:
-            return copy_runs(source, self, keys, replacing=replace)
+            return copy_runs(source, self, keys, replacing=replace, take_over=take_over)
 
     def watch(
         self, key: str | None = None, *, interval_s: float = 2.0, sleep: Callable[[float], None] = time.sleep

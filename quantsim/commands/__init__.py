@@ -5,13 +5,18 @@ Importing this package or a command loads neither JAX nor Optuna nor pandas. A c
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import os
+import signal
 import sys
 
 from quantsim.environment import prepare_environment
 from quantsim.errors import ConfigError
 
 __all__ = ["main"]
+
+_INTERRUPTED, _TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 
 
 def main() -> None:
@@ -27,4 +32,17 @@ def main() -> None:
 
         app(prog_name="quantsim")  # also for python -m quantsim, so that the shell completes it
     except KeyboardInterrupt:  # before a command starts; commands handle it themselves
-        sys.exit(130)
+        sys.exit(_INTERRUPTED)
+    except SystemExit as end:
+        if end.code in (_INTERRUPTED, _TERMINATED):
+            _end_now(end.code)
+        raise
+
+
+def _end_now(code: int) -> None:
+    """Ends the process without waiting for computations: Python would tear down what they still use, and crash at times."""
+    atexit._run_exitfuncs()  # such as the end of worker processes
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)

@@ -48,6 +48,9 @@ Keys = Annotated[
     list[str],
     typer.Argument(metavar="RUN...", show_default=False, callback=listed, help="Runs: ids, names, or newest."),
 ]
+TakeOver = Annotated[
+    bool, typer.Option("--take-over", help="Copy runs that dead processes on other machines left as running, too.")
+]
 OfStudy = Annotated[
     str | None, typer.Option("--study", metavar="NAME", help="Only runs of this study, or with this name.")
 ]
@@ -288,6 +291,7 @@ def export_runs(
             "--output", "-o", metavar="FILE|URL", show_default=False, help="The store to copy to, such as runs.db."
         ),
     ],
+    take_over: TakeOver = False,
     store: Store = DEFAULT_STORE,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -300,7 +304,7 @@ def export_runs(
     from quantsim.checkpoints.redact import redact
 
     with open_existing_store(store, migrate=False) as results:
-        copied = results.export_runs(runs, output)
+        copied = results.export_runs(runs, output, take_over=take_over)
     _say_copied(copied, as_json, f"to {redact(output)}")
 
 
@@ -313,6 +317,7 @@ def import_runs(
     replace: Annotated[
         bool, typer.Option("--replace", help="Replace runs that are stored with other content, such as fewer steps.")
     ] = False,
+    take_over: TakeOver = False,
     store: Store = DEFAULT_STORE,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -323,7 +328,7 @@ def import_runs(
     from quantsim.checkpoints.runs.transfer import opened_source
 
     with opened_source(source), open_store(store) as results:  # the first, before the other is created
-        copied = results.import_runs(source, runs or None, replace=replace)
+        copied = results.import_runs(source, runs or None, replace=replace, take_over=take_over)
     _say_copied(copied, as_json, f"from {redact(source)}")
 
 

@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from checkpoint_support import BEGIN, fill, sql
+from typer.testing import CliRunner
 
 from quantsim.checkpoints import Checkpoint, CheckpointStore
 from quantsim.checkpoints.liveness import process_identity
+from quantsim.commands.app import app
 from quantsim.errors import CheckpointError
 
 NO_PROCESS = {**process_identity(), "pid": 2**22 + 1}
@@ -95,6 +97,21 @@ def test_runs_in_progress_are_not_copied_and_killed_ones_are_interrupted(store, 
     with CheckpointStore(other) as target:
         run = target.run(killed)
     assert (run.status, run.reason, dict(run.notes)) == ("interrupted", "its process had ended", {})
+
+
+def test_a_run_that_was_killed_on_another_machine_is_copied_on_request(store, other, tmp_path):
+    killed = fill(store, status=None, notes={**NO_PROCESS, "host": "elsewhere"})
+    with pytest.raises(CheckpointError, match=r"says so on elsewhere; .*--take-over"):
+        store.export_runs(killed, other)
+    assert not other.exists()
+    with CheckpointStore(tmp_path / "third.db") as third:
+        with pytest.raises(CheckpointError, match="--take-over"):
+            third.import_runs(store.url)
+        assert [one.run_id for one in third.import_runs(store.url, take_over=True).added] == [killed]
+        assert third.run(killed).status == "interrupted"
+    options = ["runs", "export", killed[:8], "-o", str(other), "--store", store.url]
+    assert CliRunner().invoke(app, options).exit_code == 2
+    assert CliRunner().invoke(app, [*options, "--take-over"]).exit_code == 0
 
 
 def test_no_file_is_made_where_there_is_nothing_to_copy(store, other):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from quantsim import CheckpointStore, Experiment
+from quantsim import CheckpointStore, Experiment, commands
 from quantsim.api import simulation
 from quantsim.checkpoints import Checkpoint
 from quantsim.commands import main
@@ -140,3 +140,21 @@ def test_a_wrong_number_of_threads_is_refused_with_the_remedy(monkeypatch, capsy
         main()
     assert ended.value.code == 2
     assert "Error: QUANTSIM_THREADS = 'all' must be a whole number" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("code", "at_once"), [(130, True), (143, True), (2, False), (0, False)])
+def test_an_interrupted_command_ends_without_tearing_down_what_computes(monkeypatch, code: int, at_once: bool):
+    """Python ends while threads of XLA compile, which crashes at times, with another exit code."""
+    called = []
+
+    def command(**_options):
+        raise SystemExit(code)
+
+    monkeypatch.setattr(commands, "prepare_environment", lambda: None)
+    monkeypatch.setattr("quantsim.commands.app.app", command)
+    monkeypatch.setattr("atexit._run_exitfuncs", lambda: called.append("exit functions"))
+    monkeypatch.setattr("os._exit", called.append)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == code
+    assert called == (["exit functions", code] if at_once else [])

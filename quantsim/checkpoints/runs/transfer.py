@@ -122,7 +122,12 @@ def _programs(connection: Connection) -> list[str]:
 
 
 def copy_runs(
-    source: CheckpointStore, target: CheckpointStore, keys: Sequence[str] | None = None, *, replacing: bool = False
+    source: CheckpointStore,
+    target: CheckpointStore,
+    keys: Sequence[str] | None = None,
+    *,
+    replacing: bool = False,
+    take_over: bool = False,
 ) -> Copied:
     """Copies entries with everything that is stored of them, in one transaction. What the target has already is not copied.
 
@@ -134,6 +139,7 @@ def copy_runs(
         target: the store to copy to.
         keys: keys of the entries; None for all.
         replacing: whether to replace runs that the target has with other content.
+        take_over: whether to copy runs that say "running" on another machine, because their processes have ended.
 
     Raises:
         CheckpointError: there is no such run, one is in progress, the content is not valid, or the target has a run of the same
@@ -145,7 +151,7 @@ def copy_runs(
         found = source.runs() if keys is None else [source.entry(key) for key in dict.fromkeys(keys)]
     entries = list({entry.run_id: entry for entry in found}.values())
     for entry in entries:
-        check_at_rest(entry, "copied")
+        check_at_rest(entry, "copied", take_over=take_over)
     new, known, gone = list[_Content](), set[str](), list[str]()
     stored = {run.run_id for run in target.find_runs()}
     for content in (content for entry in entries for content in _contents(source, entry)):
