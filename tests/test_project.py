@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from quantsim import CheckpointStore, Experiment
+from quantsim import CheckpointStore, Experiment, make_report
 from quantsim.api.stores import opened
 from quantsim.commands.app import app
 from quantsim.defaults import DEFAULT_STORE
-from quantsim.errors import ConfigError
+from quantsim.errors import CheckpointError, ConfigError
 from quantsim.project import ENVIRONMENT, default_store, project_settings
 
 STUDY = """
@@ -47,6 +47,8 @@ def test_it_is_found_above_and_its_paths_are_relative_to_it(project: Path, monke
     assert found["store"].origin == str(project / "quantsim.toml")
     monkeypatch.chdir(project)
     assert default_store() == "results/checkpoints.db"
+    with pytest.raises(CheckpointError, match=r"store results/checkpoints\.db does not exist"):
+        make_report()
     assert opened(None).location.endswith("results/checkpoints.db")
     (project / "quantsim.toml").unlink()
     assert default_store() == DEFAULT_STORE

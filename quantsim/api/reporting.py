@@ -19,11 +19,11 @@ from quantsim.checkpoints.picking import BEST, Pick, pick
 from quantsim.checkpoints.runs.checked import NEWEST
 from quantsim.checkpoints.training import TrainingCurves, training_curves
 from quantsim.config import Experiment
-from quantsim.defaults import DEFAULT_STORE
 from quantsim.errors import CheckpointError, ConfigError, QuantsimError, SelectionError, nearest, reason_of
 from quantsim.onchain import contract_problems
 from quantsim.onchain.simulation import ChainSimulation, chain_simulation
 from quantsim.prices import PriceData, Prices
+from quantsim.project import default_store
 from quantsim.report.comparison import SELECTED, Comparison
 from quantsim.report.deployment import deployment
 from quantsim.report.html import Content, Curves, check_libraries, page
@@ -82,7 +82,7 @@ class HtmlReport:
 
 
 def make_report(
-    store: StoreLike = DEFAULT_STORE,
+    store: StoreLike | None = None,
     which: str = NEWEST,
     *,
     study: Experiment | None = None,
@@ -98,7 +98,7 @@ def make_report(
     Nothing is written to the store. The same store and prices give the same report, byte for byte.
 
     Args:
-        store: the checkpoint store, or its location.
+        store: the checkpoint store, or its location; by default, as for the commands (docs/commands.md).
         which: key of a checkpoint such as ``3f9c01ab:120:0``, a selection method, or a run, of which the best set is taken: its
             id, the first characters of it, a given name, or "newest" (the default).
         study: as in :func:`quantsim.start_from`.
@@ -136,9 +136,11 @@ class _Found:
     problem: str = ""
 
 
-def _open(store: StoreLike) -> contextlib.AbstractContextManager[CheckpointStore]:
+def _open(store: StoreLike | None) -> contextlib.AbstractContextManager[CheckpointStore]:
     """Returns a given store as it is, and an existing one of a location, which is closed afterwards."""
-    return contextlib.nullcontext(store) if isinstance(store, CheckpointStore) else CheckpointStore.open(store)
+    if isinstance(store, CheckpointStore):
+        return contextlib.nullcontext(store)
+    return CheckpointStore.open(default_store() if store is None else store)
 
 
 def _found(

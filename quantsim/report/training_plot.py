@@ -8,6 +8,7 @@ import numpy as np
 
 from quantsim.checkpoints.training import Phase, TrainingCurves
 from quantsim.report.canvas import MUTED, STYLE, TOKENS, add_title, blank_figure, figure_svg, require_matplotlib
+from quantsim.report.formats import suits_log_axis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -112,10 +113,8 @@ def training_outcome(curves: TrainingCurves) -> str:
 
 
 def _log_scale(axes: Axes, curves: TrainingCurves, *names: str) -> None:
-    """Uses a logarithmic axis where positive values differ by more than a factor of 3."""
-    values = np.concatenate([phase.per_step[name].ravel() for phase in curves.phases for name in names])
-    values = values[np.isfinite(values) & (values > 0.0)]
-    if values.size and values.max() > 3.0 * values.min():
+    """Uses a logarithmic axis where that suits the positive values."""
+    if suits_log_axis(*(_positive(phase.per_step[name]) for phase in curves.phases for name in names)):
         axes.set_yscale("log")
 
 

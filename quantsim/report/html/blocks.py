@@ -107,7 +107,7 @@ def _cell(text: str, *, strong: bool) -> Cell:
 
 @dataclass(frozen=True)
 class Figure:
-    """An interactive figure of plotly, (see :mod:`quantsim.report.html.interactive`).
+    """An interactive figure of plotly; see :mod:`quantsim.report.html.interactive`.
 
     Attributes:
         name: unique name, a valid id.
