@@ -67,8 +67,8 @@ the half year after it, when prices rose. `quantsim run NAME` repeats a study, a
 {summary}
 
 A study without a significant result is no failure: on 182 days of test data the intervals are wide, and a small edge cannot be
-told from luck. `hodl` and constant weights are baselines of every study. The rules `index_market_cap` and `given_weights` need
-a series, which is not bundled, so they have no study.
+told from luck. `hodl` and constant weights are baselines of every study. The rules `index_market_cap`,
+`index_supply` and `given_weights` need a series, which is not bundled, so they have no study.
 
 """
 

@@ -50,6 +50,7 @@ class Market:
     noise_trader_ratio: float = 0.0
     protocol_fee_split: float = 0.0
     arb_frequency: int = 1
+    trading_minutes: int | None = None  # from the start of each chunk; always if None
     do_arb: bool = True
     interpolation: str = "linear"
     trades: list[Trade] = field(default_factory=list)
@@ -87,7 +88,9 @@ def run(pool: Market) -> Run:
                 factor = pool.growth(before, float(reserves @ prices[before]))
                 revenue += (factor - 1.0) * float(reserves @ prices[bar])
                 reserves = reserves * factor
-            for at in (weights_before, weights[bar]):
+            minute = bar * pool.bar_minutes % pool.chunk_minutes
+            is_open = pool.trading_minutes is None or minute < pool.trading_minutes
+            for at in (weights_before, weights[bar]) if is_open else ():
                 reserves, fees, profit = _arbitrage(pool, bar, reserves, prices[bar], at)
                 revenue += fees
                 profits.append(profit)

@@ -162,6 +162,7 @@ def reference_market(
         protocol_fee_split=fees.protocol_fee_split,
         arb_frequency=pool.arb_frequency,
         do_arb=pool.do_arb,
+        trading_minutes=getattr(pool, "trading_minutes", None),
         interpolation=update.interpolation,
     )
 

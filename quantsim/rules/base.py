@@ -7,6 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from quantsim.lazy_jax import Array, jnp
 from quantsim.parameters import ParameterSpec
 from quantsim.scan_mode import ScanMode
@@ -74,6 +77,7 @@ class Rule:
         sums_to_zero: whether the rows of changes always sum to zero, as :func:`centre` ensures. Weights of two tokens are
             then computed faster on accelerators.
         ignores: raw names of unused parameters in parameter sets of quantammsim; they are accepted and dropped.
+        check: ``human-readable name → (n,) initial values``; raises ValueError if they contradict each other.
     """
 
     name: str
@@ -86,6 +90,7 @@ class Rule:
     given: bool = False
     sums_to_zero: bool = False
     ignores: tuple[str, ...] = ()
+    check: Callable[[Mapping[str, NDArray[np.float64]]], None] | None = None
 
     def __post_init__(self) -> None:
         if (self.outputs is None) != (self.output is Output.CONSTANT):

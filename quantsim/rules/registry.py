@@ -10,7 +10,7 @@ from quantsim.rules.base import Rule
 
 __all__ = ["checked_rule_name", "get_rule", "rule_name", "rule_names"]
 
-_RULES = Registry("quantsim.rules", "RULE", Rule, "rule", frozenset({"base", "ensemble", "registry"}))
+_RULES = Registry("quantsim.rules", "RULE", Rule, "rule", frozenset({"base", "capping", "ensemble", "registry"}))
 
 
 @functools.cache

@@ -96,6 +96,17 @@ def channel(
     return centred(c * revert + t * (1 - inside) * power(trending, exponent, 0.3), k * memories[0])
 
 
+def spread_out(rows: np.ndarray, cap: float) -> np.ndarray:
+    """Caps rows, and distributes the excess over the others in proportion, until nothing exceeds the cap."""
+    rows = rows.copy()
+    for row in rows:
+        while row.max() > cap * (1 + 1e-15):
+            high = row >= cap
+            row[~high] *= (1 - cap * high.sum()) / row[~high].sum()
+            row[high] = cap
+    return rows
+
+
 def shares(values: np.ndarray) -> np.ndarray:
     return values / values.sum(axis=1, keepdims=True)
 
@@ -132,7 +143,11 @@ CASES: dict[str, tuple[Callable[[], np.ndarray], Callable[[], np.ndarray]]] = {
         lambda: centred(1 - averages(25.0, PRICES) / averages(9.0, PRICES), 18.0),
     ),
     "min_variance": (lambda: found("min_variance", memory_days=9.0), lambda: shares(1 / variances(9.0))),
-    "index_market_cap": (lambda: found("index_market_cap", memory_days=9.0), lambda: averages(9.0, shares(ORACLE))),
+    "index_market_cap": (
+        lambda: found("index_market_cap", memory_days=9.0, cap=1.0),
+        lambda: averages(9.0, shares(ORACLE)),
+    ),
+    "index_supply": (lambda: found("index_supply", cap=0.6), lambda: spread_out(shares(PRICES * ORACLE), 0.6)),
 }
 
 

@@ -128,7 +128,8 @@ KEYS: tuple[Key, ...] = (
     _translated("tokens", list, ["BTC", "ETH", "USDC"], "data.tokens",
                 "in the given order; quantammsim sorts tokens, so lists with one value per token are reordered"),
     _translated("rule", str, "mean_reversion_channel", "pool.rule, pool.ensemble",
-                "also after `ensemble__` and `bounded__`; `reclamm` is a `pool.type`; Gyroscope and index pools are not there"),
+                "also after `ensemble__` and `bounded__`; `reclamm` is a `pool.type`; for index pools, `lvr__` and `rvr__` "
+                "see above; Gyroscope pools are not there"),
     _copied("initial_pool_value", float, 1_000_000.0, "pool.initial_value_usd"),
     _translated("minimum_weight", float, None, "pool.minimum_weight", "default 0.1/n"),
     _copied("do_arb", bool, True, "pool.do_arb"),
@@ -141,6 +142,8 @@ KEYS: tuple[Key, ...] = (
     _translated(_BOUNDS + "max_weights_per_asset", list, None, "pool.maximum_weight, parameters.maximum_weights",
                 "as min_weights_per_asset"),
     _translated(_BOUNDS + "freeze_bounds", bool, False, "pool.minimum_weight, pool.maximum_weight", "only with `bounded__`"),
+    _translated("cap_weights", float, None, "parameters.cap", "for index pools; found exactly here, see above"),
+    _translated("annual_streaming_fee", float, 0.04, "pool.annual_fee", "for `trad_hodling_index_market_cap`"),
     Key("n_assets", int, None, "checked", "", "must be the number of tokens"),
     # Updates.
     _copied("chunk_period", int, 1440, "update.chunk_minutes"),

@@ -19,6 +19,7 @@ from quantsim.parameters.initial import InitialKind, gaussian_sets, grid_sizes, 
 from quantsim.parameters.parameter import in_group
 from quantsim.pools.reclamm import parameters as reclamm
 from quantsim.rules import get_rule
+from quantsim.rules.capping import cap
 
 __all__ = ["INITIAL_KINDS", "own_specs", "parameter_tables"]
 
@@ -67,7 +68,11 @@ def own_specs(values: Values) -> list[ParameterSpec]:
         "use_alt_lamb": values["use_alt_lamb"],
         "pre_exp_scaling": "log2" if values["use_pre_exp_scaling"] else "off",
     }
-    return [spec for spec in get_rule(rule_of(values)).parameters if spec.matters(settings)]
+    rule = get_rule(rule_of(values))
+    opted = {cap.human_name} if values.is_given("cap_weights") else set()
+    return [
+        spec for spec in rule.parameters if spec.matters(settings) and (not spec.opt_in or spec.human_name in opted)
+    ]
 
 
 def _shift(values: Values) -> ParameterSpec:
@@ -85,6 +90,8 @@ def _rows(values: Values, notes: Notes) -> list[dict[str, Any]]:
     _n_rows(values, given)  # checks that all have the same number of rows, or one
     second = given["initial_memory_length"] + given[_DELTA]
     arrays = {name: given[path] for path, name in _DIRECT.items()} | dict.fromkeys(_SECOND_MEMORIES, second)
+    if values.is_given("cap_weights"):
+        arrays[cap.human_name] = np.asarray(values["cap_weights"])
     specs = own_specs(values)
     names = {name for spec in specs for name in (spec.raw_name, spec.human_name)}
     arrays = {name: array for name, array in arrays.items() if name in names}

@@ -25,21 +25,32 @@ __all__ = [
 _MOST_MEMBERS = 1000
 _A_CENTURY = 100 * 366 * 1440  # in minutes; upper limit of a chunk
 _ENSEMBLE, _BOUNDED = "ensemble__", "bounded__"
+_REBALANCINGS = ("lvr__", "rvr__")
+
+_HODLING, _TRADITIONAL = "hodling_index_market_cap", "trad_hodling_index_market_cap"
+_INDICES = ("index_market_cap", _HODLING, _TRADITIONAL)
+_UNSTEERED = ("hodl", "cow", "gyroscope")
+"""Pools that are not rebalanced to weights."""
+
+RECLAMM = "reclamm"
 
 _LOOKS_AHEAD = frozenset({"min_variance"})
 _INTERPOLATIONS = {"linear": "linear", "approx_optimal": "published_optimal", "optimal": "published_optimal"}
 
-RECLAMM = "reclamm"
 _RANGE_SHIFTS = {"geometric": "decay", "constant_arc_length": "constant_arc_length"}
 _ARC_KEYS = ("reclamm_arc_length_speed", "reclamm_learn_arc_length_speed")
 
 _OTHER_SHAPES = {
     "reclamm_": "a pool with fees that follow a price",
     "gyroscope": "a Gyroscope E-CLP pool",
-    "hodling_index": "an index pool",
-    "trad_hodling_index": "an index pool",
+    "hypersurge": "a pool with fees that follow a price",
+    "flexible_channel": "a rule of quantammsim",
+    "sinusoid": "a rule of quantammsim",
 }
 _NOT_BUILT = "is {}, which is not supported here"
+
+_NO_COSTS = ("arb_fee", "gas_cost_usd", "noise_trader_ratio", "protocol_fee_split")
+"""Costs of arbitrage, which a portfolio that is rebalanced off the chain does not have."""
 
 _SUBSIDIARY_KEYS = (
     *("tokens", "rule", "chunk_period", "weight_interpolation_period", "weight_interpolation_method", "maximum_change"),
@@ -67,6 +78,8 @@ def pool_tables(values: Values, notes: Notes) -> dict[str, Any]:
     }
     if rule_of(values) == RECLAMM and values["reclamm_learn_fees"]:
         tables["fees"] = {"swap_fee": 0.0}  # it is a parameter
+    if _is_rebalanced(values):
+        tables["fees"] = dict.fromkeys(_NO_COSTS, 0.0)
     if subsidiaries:
         tables["pool"]["tokens"] = holdings(values)
         tables["subsidiaries"] = {name: _subsidiary(part, notes) for name, part in subsidiaries.items()}
@@ -74,20 +87,60 @@ def pool_tables(values: Values, notes: Notes) -> dict[str, Any]:
 
 
 def rule_of(values: Values) -> str:
-    """Returns the name of the rule, without the prefixes ``ensemble__`` and ``bounded__``.
+    """Returns the name of the rule, without prefixes such as ``ensemble__``, and without the mechanism of an index pool.
 
     Raises:
         ConfigError: this kind of pool is not supported.
     """
-    rule: str = values["rule"]
-    for prefix in (_ENSEMBLE, _BOUNDED, _ENSEMBLE):
-        rule = rule.removeprefix(prefix)
+    rule = _base(values)
     if rule == RECLAMM and rule != values["rule"]:
         raise ConfigError(f"rule = {values['rule']!r}: a reCLAMM pool has no rule; set rule = {RECLAMM!r}")
     for name, shape in _OTHER_SHAPES.items():
         if rule == name or rule.startswith(f"{name.removesuffix('_')}_"):
             raise ConfigError(f"rule = {values['rule']!r} {_NOT_BUILT.format(shape)}")
+    if _is_rebalanced(values) and rule in _UNSTEERED:
+        raise ConfigError(
+            f"rule = {values['rule']!r}: {rule!r} has no weights that a portfolio could be rebalanced to; name a rule of a "
+            "weighted pool after lvr__ or rvr__, such as 'balancer'"
+        )
+    return "index_supply" if rule in _INDICES else rule
+
+
+def _base(values: Values) -> str:
+    """Returns the name of the pool in quantammsim, without prefixes."""
+    rule: str = values["rule"]
+    while prefix := next((one for one in (_ENSEMBLE, _BOUNDED, *_REBALANCINGS) if rule.startswith(one)), ""):
+        rule = rule.removeprefix(prefix)
     return rule
+
+
+def _is_rebalanced(values: Values) -> bool:
+    """Whether the pool of the fingerprint is a portfolio that is rebalanced off the chain."""
+    return _base(values) == _TRADITIONAL or any(prefix in values["rule"] for prefix in _REBALANCINGS)
+
+
+def _mechanism(values: Values, notes: Notes) -> dict[str, Any]:
+    """Returns how a pool trades that is not always open, or not on the chain; nothing for other pools."""
+    base, rule = _base(values), values["rule"]
+    versus = next((prefix for prefix in _REBALANCINGS if prefix in rule), "")
+    hours = {"trading_minutes": _ramp_minutes(values)} if base in (_HODLING, _TRADITIONAL) and not versus else {}
+    told = []
+    if versus:
+        told.append(
+            f"{versus} is the portfolio that is rebalanced to the pool's weights, not the pool: `fees` are the exchange's, on "
+            f"what is sold; for a comparison with such a portfolio use the metric {versus.removesuffix('__')!r}"
+        )
+    if base in _INDICES:
+        told.append("supplies are not those of quantammsim: name a file of circulating supplies, series.oracle")
+    if told:
+        notes.add("rule", "; ".join(told))
+    if not _is_rebalanced(values):
+        return hours
+    if versus != "lvr__":
+        notes.add("fees", "quantammsim adds half of each token's spread, from a table of its own: set pool.spread")
+    if versus:  # at every bar, whatever the pool's own visits
+        return {"type": "rebalanced", "do_arb": True, "arb_frequency": 1}
+    return {"type": "rebalanced", "annual_fee": values["annual_streaming_fee"], **hours}
 
 
 def is_multi_period(values: Values) -> bool:
@@ -162,6 +215,7 @@ def _pool(values: Values, notes: Notes) -> dict[str, Any]:
     if members and _ENSEMBLE not in values["rule"]:
         notes.add("n_ensemble_members", "makes an ensemble here; in quantammsim only with `ensemble__` before the rule")
     pool: dict[str, Any] = {"ensemble": dict.fromkeys(members, rule)} if members else {"rule": rule}
+    pool |= _mechanism(values, notes)
     if values.is_given("minimum_weight"):
         pool["minimum_weight"] = values["minimum_weight"]
     pool["arb_quality"] = values["arb_quality"]
@@ -198,7 +252,7 @@ def _subsidiary(values: Values, notes: Notes) -> dict[str, Any]:
         **copied["pool"],
         **_pool(values, notes),
         "update": copied["update"] | _update(values, notes),
-        "fees": copied["fees"],
+        "fees": copied["fees"] | (dict.fromkeys(_NO_COSTS, 0.0) if _is_rebalanced(values) else {}),
     }
 
 
@@ -247,14 +301,18 @@ def _periods(values: Values, notes: Notes) -> dict[str, Any]:
     return periods
 
 
-def _update(values: Values, notes: Notes) -> dict[str, Any]:
+def _ramp_minutes(values: Values) -> int:
     path = "weight_interpolation_period"
-    minutes = values[path] if values.is_given(path) else min(values[path], values["chunk_period"])
+    minutes: int = values[path]
+    return minutes if values.is_given(path) else min(minutes, values["chunk_period"])
+
+
+def _update(values: Values, notes: Notes) -> dict[str, Any]:
     method = values["weight_interpolation_method"]
     if method not in _INTERPOLATIONS:
         raise ConfigError(f"weight_interpolation_method = {method!r}: {nearest(method, _INTERPOLATIONS)}")
     update: dict[str, Any] = {
-        "interpolation_minutes": minutes,
+        "interpolation_minutes": _ramp_minutes(values),
         "interpolation": _INTERPOLATIONS[method],
         "pre_exp_scaling": "log2" if values["use_pre_exp_scaling"] else "off",
     }

@@ -17,6 +17,7 @@ from quantsim.pools.weighted.arbitrage import PoolState, kept_fee, settle
 from quantsim.pools.weighted.exogenous_swaps import Fills, base_prices, fills_of, window_orders
 from quantsim.pools.weighted.fee_kernels import kernel_pass
 from quantsim.pools.weighted.fee_path import event_pools, fee_log_reserves, traded_log_reserves
+from quantsim.pools.weighted.hours import opening
 from quantsim.pools.weighted.weights import Steering
 from quantsim.volume.growth import log_growth, log_volatility
 
@@ -175,7 +176,7 @@ def _with_elastic_noise(run: FeeRun, market: Market, window: Window) -> FeeRun:
     visited = slice(None, None, setup.arb_frequency)
     bars_per_day = 1440.0 / setup.bar_minutes
     measured = log_volatility(market.log_prices, shape.volatility_bars, bars_per_day, inputs.reference_volatility)
-    passed = jnp.cumsum(window.cut(inputs.exposure))[visited]
+    passed = jnp.cumsum(window.cut(inputs.exposure) * opening(setup.own, window.n_bars))[visited]
     rates = at_bars(run.rates, visited)
     growth = log_growth(
         jnp.sum(jnp.exp(run.log_reserves + run.log_prices[visited]), axis=-1),

@@ -14,7 +14,7 @@ from quantsim.discovery import is_loadable, short_name
 from quantsim.lazy_jax import Array, jax, jnp
 from quantsim.objective import Period
 from quantsim.parameters import Parameter, ParameterSpec, bind, common
-from quantsim.parameters.parameter import in_group
+from quantsim.parameters.parameter import in_group, scoped
 from quantsim.pools.base import Params, PoolSetup, Window
 from quantsim.pools.settings import PoolSettings, PoolView
 from quantsim.pools.weighted.interpolation import bar_weights
@@ -176,13 +176,25 @@ def steered_parameters(view: PoolView) -> tuple[Parameter, ...]:
     found = [Parameter(common.initial_weights, view.tokens, chunk, view.group, active=not others)]
     for member, rule in view.pool.members():
         group = in_group(view.group, member) if member else view.group
-        found += bind(rule.parameters, view.tokens, chunk, group=group, settings=settings)
+        found += bind(_asked_for(view, member, rule), view.tokens, chunk, group=group, settings=settings)
     return (*found, *bind(tuned_bounds(view), view.tokens, chunk, group=view.group))
 
 
+def _asked_for(view: PoolView, member: str, rule: Rule) -> tuple[ParameterSpec, ...]:
+    """Returns a rule's parameters, and of those that a study opts into the ones that it gives."""
+    return tuple(
+        spec
+        for spec in rule.parameters
+        if not spec.opt_in or view.given & {in_group(member, name) for name in (spec.raw_name, spec.human_name)}
+    )
+
+
 def check_steering(view: PoolView, human: Mapping[str, FloatArray]) -> None:
-    """Raises ValueError if bounds contradict each other or the initial weights."""
+    """Raises ValueError if bounds contradict each other or the initial weights, or parameters of a rule each other."""
     lower, upper = weight_bounds(view)
+    for member, rule in view.pool.members():
+        if rule.check is not None:
+            rule.check(scoped(human, member))
     if view.rule is None or view.rule.output is not Output.CHANGE or tuned_bounds(view):
         return
     weights = human[common.initial_weights.human_name]

@@ -32,6 +32,7 @@ class Steering:
         interpolation: shape of a ramp: ``"linear"``, ``"optimal"`` or ``"published_optimal"``.
         straight_through: limits that gradients ignore: ``"maximum_change"``, ``"weight_bounds"``.
         given: whether the weights are given at every bar, instead of those that the rule decides.
+        trading_bars: bars from the start of each chunk in which the pool trades; 0 if it always does.
     """
 
     rule: Rule | None
@@ -46,6 +47,7 @@ class Steering:
     interpolation: str
     straight_through: tuple[str, ...] = ()
     given: bool = False
+    trading_bars: int = 0
 
     @property
     def moves(self) -> bool:

@@ -214,6 +214,36 @@ def test_reclamm_pools() -> None:
             translate({**BASE, **pool, key: value})
 
 
+def test_index_pools() -> None:
+    keys = {**BASE, "cap_weights": 0.6, "weight_interpolation_period": 60, "fees": 0.001, "gas_cost": 2.0}
+    series = {"series": {"oracle": "supplies.csv"}}
+
+    def tables(rule: str, **more: Any) -> tuple[dict[str, Any], dict[str, str]]:
+        found = translate({**keys, "rule": rule, **more})
+        Experiment.from_dict({**found.tables, **series})
+        return found.tables, dict(found.notes)
+
+    index, notes = tables("index_market_cap")
+    assert (index["pool"]["rule"], index["parameters"]["cap"]) == ("index_supply", 0.6)
+    assert "series.oracle" in notes["rule"]
+    with pytest.raises(ConfigError, match=r"needs an oracle series: set series\.oracle"):
+        Experiment.from_dict(index)
+    hodling, _ = tables("hodling_index_market_cap")
+    assert hodling["pool"]["trading_minutes"] == 60
+    assert hodling["fees"]["gas_cost_usd"] == 2.0
+    traditional, notes = tables("trad_hodling_index_market_cap", annual_streaming_fee=0.02)
+    own = {key: traditional["pool"][key] for key in ("type", "trading_minutes", "annual_fee")}
+    assert own == {"type": "rebalanced", "trading_minutes": 60, "annual_fee": 0.02}
+    assert {**traditional["fees"]} == {**hodling["fees"], "gas_cost_usd": 0.0}
+    assert "no effect" in notes["gas_cost"]
+    assert "pool.spread" in notes["fees"]
+    versus, notes = tables("lvr__hodling_index_market_cap", arb_frequency=5)
+    assert "trading_minutes" not in versus["pool"]
+    assert (versus["pool"]["type"], versus["pool"]["arb_frequency"]) == ("rebalanced", 1)
+    assert "metric 'lvr'" in notes["rule"]
+    assert "no effect" in dict(translate({**BASE, "cap_weights": 0.6}).notes)["cap_weights"]
+
+
 def test_none_counts_as_missing() -> None:
     assert translate({**BASE, "fees": None, "optimisation_settings": None}) == translate(BASE)
 
@@ -232,6 +262,8 @@ def test_none_counts_as_missing() -> None:
         (f"{OPT}optuna_settings.parameter_config.memory_lenght.low", 1, "did you mean 'memory_length'?"),
         ("rule", "gyroscope", "rule = 'gyroscope' is a Gyroscope E-CLP pool"),
         ("rule", "reclamm_hypersurge", "rule = 'reclamm_hypersurge' is a pool with fees that follow a price"),
+        ("rule", "flexible_channel", "rule = 'flexible_channel' is a rule of quantammsim, which is not supported here"),
+        ("rule", "lvr__cow", "'cow' has no weights that a portfolio could be rebalanced to"),
         ("rule", "bounded__reclamm", "a reCLAMM pool has no rule; set rule = 'reclamm'"),
     ],
 )
