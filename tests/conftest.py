@@ -17,6 +17,7 @@ os.environ["JAX_ENABLE_X64"] = "1"
 # Without LLVM's optimizations, in half the time: the same operations, but for some roundings. Child processes inherit it.
 os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
 collect_less_often()
+os.environ.pop("COLUMNS", None)  # tests that read tables need their usual width; workers get that of the terminal
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # workers have a core each; waiting threads of NumPy would take it
 
 # Compilation falls into the first example, so a deadline means nothing. The same examples on every run, so that a failure

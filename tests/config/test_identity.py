@@ -43,6 +43,10 @@ def changed(path: Path, value: Any) -> dict[str, Any]:
     config = copy.deepcopy(CONFIG)
     table = config
     for name in path[:-1]:
+        if table[name] is None:  # a table that is missing by default
+            if value is ...:
+                return config
+            table[name] = {}
         table = table[name]
     if value is ...:
         del table[path[-1]]

@@ -82,7 +82,7 @@ def test_the_convention_of_bundled_prices_is_fixed(folder: Path) -> None:
 def test_the_command_shows_the_ends_of_bars(folder: Path) -> None:
     shown = CliRunner().invoke(app, ["prices", "--source", str(folder), "--stamps", "start"])
     assert shown.exit_code == 0
-    assert "2024-01-01 01:00   2024-01-21 00:00" in shown.output
+    assert "2024-01-01 01:00  2024-01-21 00:00" in shown.output
     assert CliRunner().invoke(app, ["prices", "--stamps", "middle"]).exit_code == 2
 
 
