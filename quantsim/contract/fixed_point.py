@@ -14,9 +14,13 @@ from quantsim.errors import ContractError
 __all__ = ["HALF", "LARGEST", "ONE", "SMALLEST", "div", "exp", "exp2", "int256", "log2", "mul", "power", "quotient"]
 
 ONE = 10**18
+"""1 with 18 decimals."""
+
 HALF = ONE // 2
-LARGEST = 2**255 - 1  #: type(int256).max
-SMALLEST = -(2**255)  #: type(int256).min
+"""0.5 with 18 decimals."""
+
+LARGEST, SMALLEST = 2**255 - 1, -(2**255)
+"""``type(int256).max`` and ``type(int256).min``."""
 
 _LOG2_E = 1_442695040888963407
 _EXP_IS_ZERO_BELOW = -41_446531673892822322

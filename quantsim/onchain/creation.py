@@ -19,6 +19,8 @@ from quantsim.prices import Prices
 __all__ = ["REPLAY_DAYS", "contract_document", "creation_json", "replay_json"]
 
 REPLAY_DAYS = 30
+"""Days at the end of the prices that a replay covers by default."""
+
 _MOST_UPDATES = 1_000  # of a replay, which is a file
 _DAY = 86_400
 

@@ -31,6 +31,8 @@ __all__ = [
 ]
 
 MOST_TOKENS = 8
+"""The most tokens of a pool of the contracts."""
+
 _LEAST_RAIL = ONE // 100
 _LEAST_FEE, _LARGEST_FEE, _FEE_DIGIT = ONE // 100_000, ONE // 10, 10**11
 _LARGEST_INTERVAL_16 = 2**16 - 1
