@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path as FilePath
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pool_reference as reference
+import pytest
 
 from quantsim import Evaluator, Experiment, Prices
 from quantsim.pools import Market, Path, PoolSetup, Window
@@ -37,6 +40,38 @@ FEES: dict[str, dict[str, float]] = {
     "protocol": {"swap_fee": 0.004, "arb_fee": 0.0005, "protocol_fee_split": 0.5},
 }
 SWAPPED = [name for name in rule_names() if pool_type({"rule": name}) == "weighted" and not get_rule(name).given]
+
+
+GOLDEN_POOLS = FilePath(__file__).resolve().parents[2] / "shared" / "golden" / "pools.json"
+"""Values of pools on real minutes, computed by other programs."""
+
+
+def golden_pools(kind: str, which: str = "") -> list[dict[str, Any]]:
+    """The reference cases of a type of pool; none without the file."""
+    cases = json.loads(GOLDEN_POOLS.read_text())["cases"] if GOLDEN_POOLS.exists() else []
+    return [case for case in cases if case["pool"] == kind and which in case["name"]]
+
+
+def golden_parameters(kind: str) -> list[Any]:
+    """They, as parameters of a test, which is skipped without the file."""
+    if not GOLDEN_POOLS.exists():
+        return [pytest.param({}, id="absent", marks=pytest.mark.skip(reason=f"no reference data: {GOLDEN_POOLS}"))]
+    return [pytest.param(case, id=case["name"]) for case in golden_pools(kind)]
+
+
+def golden_study(case: dict[str, Any], *names: str, **tables: Any) -> Experiment:
+    """The study of a reference case, with the parameters of these names, or all of them."""
+    end = date.fromisoformat(case["start"]) + timedelta(days=case["days"])
+    return Experiment.from_dict(
+        {
+            "data": {"tokens": case["tokens"], "source": str(GOLDEN_POOLS.parents[1] / "data" / "minute")},
+            "periods": {"train_start": case["start"], "train_end": end},
+            "pool": {"type": case["pool"], "initial_value_usd": case["initial_value"]},
+            "fees": {"swap_fee": case["swap_fee"]},
+            "parameters": {name: case["params"][name] for name in names or case["params"]},
+            **tables,
+        }
+    )
 
 
 @dataclass(frozen=True)

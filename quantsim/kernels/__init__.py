@@ -5,6 +5,6 @@ its lanes run on several threads. A kernel is a plain function that numba compil
 function interface, so it works inside ``jit``, inside compiled loops and under ``vmap``, without copies.
 """
 
-from quantsim.kernels.kernel import MOST_KERNELS, Kernel, are_available, compile_ahead
+from quantsim.kernels.kernel import MOST_KERNELS, Kernel, are_available, compile_ahead, result_like
 
-__all__ = ["MOST_KERNELS", "Kernel", "are_available", "compile_ahead"]
+__all__ = ["MOST_KERNELS", "Kernel", "are_available", "compile_ahead", "result_like"]

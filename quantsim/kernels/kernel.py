@@ -13,7 +13,7 @@ import numpy as np
 from quantsim.lazy_jax import Array, jax
 from quantsim.threads import thread_count
 
-__all__ = ["MOST_KERNELS", "Kernel", "are_available", "compile_ahead"]
+__all__ = ["MOST_KERNELS", "Kernel", "are_available", "compile_ahead", "result_like"]
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +66,11 @@ class Kernel:
             table.set_entry(table.RANKS + self.number, self.rank)
             table.set_entry(table.KERNELS + self.number, address_of((self.module, self.function)))
             _ready.add(self.number)
+
+
+def result_like(array: Array) -> jax.ShapeDtypeStruct:
+    """Returns the shape and type of a result that are those of an array."""
+    return jax.ShapeDtypeStruct(array.shape, array.dtype)  # type: ignore[no-untyped-call]
 
 
 def compile_ahead(kernels: Iterable[Kernel]) -> None:

@@ -20,6 +20,7 @@ __all__ = [
     "SQUAREPLUS",
     "ParameterSpec",
     "Transform",
+    "finite_log2",
 ]
 
 FloatArray = NDArray[np.float64]
@@ -44,6 +45,20 @@ class Transform:
     to_human: Callable[[FloatArray, RawValues, float], FloatArray]
     domain: str = "a finite number"
     admits: Callable[[FloatArray], NDArray[np.bool_]] = field(default=np.isfinite)
+
+
+_LEAST_LOG2 = -1100.0  # two to this power is exactly 0
+
+
+def finite_log2(value: FloatArray) -> FloatArray:
+    """Returns the binary logarithm, elementwise; of 0 a finite number, which can be stored, and whose power of two is 0.
+
+    Example:
+        >>> np.exp2(finite_log2(np.array([0.0, 8.0]))).tolist()
+        [0.0, 8.0]
+    """
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.maximum(np.log2(value), _LEAST_LOG2))
 
 
 def _positive(value: FloatArray) -> NDArray[np.bool_]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +12,13 @@ import numpy as np
 import pytest
 from pool_support import (
     FEES,
+    GOLDEN_POOLS,
     HALF_HOURS,
     along_coordinates,
     bar_by_bar,
+    golden_parameters,
+    golden_pools,
+    golden_study,
     make_experiment,
     random_prices,
     stacked,
@@ -31,71 +33,43 @@ from quantsim.pools.eclp.trade_kernel import kernel_positions
 from quantsim.pools.eclp.trade_scan import scanned_positions
 from quantsim.simulator import result as result_module
 
-GOLDEN = Path(__file__).resolve().parents[3] / "shared" / "golden" / "pools.json"
-MINUTES = GOLDEN.parents[1] / "data" / "minute"
-
-
-def golden_cases(which: str = "") -> list[dict[str, Any]]:
-    cases = json.loads(GOLDEN.read_text())["cases"] if GOLDEN.exists() else []
-    return [case for case in cases if case["pool"] == "eclp" and which in case["name"]]
-
-
-def _cases() -> list[Any]:
-    if not GOLDEN.exists():
-        return [pytest.param({}, id="absent", marks=pytest.mark.skip(reason=f"no reference data: {GOLDEN}"))]
-    return [pytest.param(case, id=case["name"]) for case in golden_cases()]
-
-
-def golden_study(case: dict[str, Any], **tables: Any) -> Experiment:
-    end = date.fromisoformat(case["start"]) + timedelta(days=case["days"])
-    parameters = {name: case["params"][name] for name in ("alpha", "beta", "tan_phi", "lam")}
-    return Experiment.from_dict(
-        {
-            "data": {"tokens": case["tokens"], "source": str(MINUTES)},
-            "periods": {"train_start": case["start"], "train_end": end},
-            "pool": {"type": "eclp", "initial_value_usd": case["initial_value"]},
-            "fees": {"swap_fee": case["swap_fee"]},
-            "parameters": parameters,
-            **tables,
-        }
-    )
-
+NAMES = ("alpha", "beta", "tan_phi", "lam")
 
 ROUNDED = {"eclp_ETH_SUI_0_f0": 2e-9, "eclp_ETH_SUI_0_f0.003": 1e-5}
 """Cases that were computed with too few digits: this far from what 40 digits give, see the test after the next."""
 
 
-@pytest.mark.parametrize("case", _cases())
+@pytest.mark.parametrize("case", golden_parameters("eclp"))
 def test_golden_case(case: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(result_module, "metric_names", lambda: ("returns",))  # others would only be compiled
     close = ROUNDED.get(case["name"], 1e-7 if case["swap_fee"] else 1e-9)
-    result = quantsim.simulate(golden_study(case))
+    result = quantsim.simulate(golden_study(case, *NAMES))
     np.testing.assert_allclose(result.value[::1440], case["value_daily"], rtol=close)
     np.testing.assert_allclose(result.value[-1], case["final_value"], rtol=close)
     np.testing.assert_allclose(result.reserves[-1], case["reserves_final"], rtol=close)
 
 
-@pytest.mark.skipif(not GOLDEN.exists(), reason=f"no reference data: {GOLDEN}")
+@pytest.mark.skipif(not GOLDEN_POOLS.exists(), reason=f"no reference data: {GOLDEN_POOLS}")
 def test_a_golden_case_equals_a_plain_loop_with_many_digits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(result_module, "metric_names", lambda: ("returns",))
-    (case,) = golden_cases("eclp_ETH_SUI_0_f0.003")
-    result = quantsim.simulate(golden_study(case))
+    (case,) = golden_pools("eclp", "eclp_ETH_SUI_0_f0.003")
+    result = quantsim.simulate(golden_study(case, *NAMES))
     first = 14400
     balances, fees, _ = reference.run(case["params"], result.prices[:first], case["initial_value"], swap_fee=0.003)
     assert np.count_nonzero(fees) > 1000
     np.testing.assert_allclose(result.reserves[:first], balances, rtol=1e-12)
 
 
-@pytest.mark.skipif(not GOLDEN.exists(), reason=f"no reference data: {GOLDEN}")
+@pytest.mark.skipif(not GOLDEN_POOLS.exists(), reason=f"no reference data: {GOLDEN_POOLS}")
 def test_a_search_and_gradient_training_evaluate_a_golden_case(tmp_path: Path) -> None:
-    (case,) = golden_cases("eclp_BTC_ETH_1_f0.003")
+    (case,) = golden_pools("eclp", "eclp_BTC_ETH_1_f0.003")
     once = {
         "objective": {"metric": "returns"},
         "sgd": {"steps": 1, "n_parameter_sets": 1},
         "search": {"ranges": {"alpha": {"low": 10.0, "high": 18.0}, "beta": {"low": 19.0, "high": 30.0}}},
     }
-    study = golden_study(case, **once)
-    own = {name: case["params"][name] for name in ("alpha", "beta", "tan_phi", "lam")}
+    study = golden_study(case, *NAMES, **once)
+    own = {name: case["params"][name] for name in NAMES}
     searched = quantsim.search(study, trials=1, start=[own], store=tmp_path / "searched.db", progress=False)
     trained = quantsim.train(study, store=tmp_path / "trained.db", progress=False)
     for found in (searched, trained):

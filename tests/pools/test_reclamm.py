@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +13,13 @@ import pytest
 import reclamm_reference as reference
 from pool_support import (
     FEES,
+    GOLDEN_POOLS,
     HALF_HOURS,
     along_coordinates,
     bar_by_bar,
+    golden_parameters,
+    golden_pools,
+    golden_study,
     make_experiment,
     random_prices,
     stacked,
@@ -31,35 +33,11 @@ from quantsim.pools.reclamm.range_scan import Shifting, scanned_balances
 from quantsim.pools.reclamm.start import arc_speed
 from quantsim.simulator import result as result_module
 
-GOLDEN = Path(__file__).resolve().parents[3] / "shared" / "golden" / "pools.json"
-MINUTES = GOLDEN.parents[1] / "data" / "minute"
-
 CALM = {"price_ratio": 1.4, "centeredness_margin": 0.4, "shift_exponent": 0.5}
 """Parameters with which the range moves now and then in half hours, and never jumps beyond its centre."""
 
 
-def _cases() -> list[Any]:
-    if not GOLDEN.exists():
-        return [pytest.param({}, id="absent", marks=pytest.mark.skip(reason=f"no reference data: {GOLDEN}"))]
-    cases = json.loads(GOLDEN.read_text())["cases"]
-    return [pytest.param(case, id=case["name"]) for case in cases if case["pool"] == "reclamm"]
-
-
-def golden_study(case: dict[str, Any], **tables: Any) -> Experiment:
-    end = date.fromisoformat(case["start"]) + timedelta(days=case["days"])
-    return Experiment.from_dict(
-        {
-            "data": {"tokens": case["tokens"], "source": str(MINUTES)},
-            "periods": {"train_start": case["start"], "train_end": end},
-            "pool": {"type": "reclamm", "initial_value_usd": case["initial_value"]},
-            "fees": {"swap_fee": case["swap_fee"]},
-            "parameters": case["params"],
-            **tables,
-        }
-    )
-
-
-@pytest.mark.parametrize("case", _cases())
+@pytest.mark.parametrize("case", golden_parameters("reclamm"))
 def test_golden_case(case: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(result_module, "metric_names", lambda: ("returns",))  # others would only be compiled
     result = quantsim.simulate(golden_study(case))
@@ -69,9 +47,9 @@ def test_golden_case(case: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> N
     np.testing.assert_allclose(result.state["virtual"][-1], case["virtual_final"], rtol=1e-11)
 
 
-@pytest.mark.skipif(not GOLDEN.exists(), reason=f"no reference data: {GOLDEN}")
+@pytest.mark.skipif(not GOLDEN_POOLS.exists(), reason=f"no reference data: {GOLDEN_POOLS}")
 def test_a_search_and_gradient_training_evaluate_a_golden_case(tmp_path: Path) -> None:
-    case = next(one for one in json.loads(GOLDEN.read_text())["cases"] if one["name"] == "reclamm_ETH_BTC_1_f0.003")
+    (case,) = golden_pools("reclamm", "reclamm_ETH_BTC_1_f0.003")
     once = {
         "objective": {"metric": "returns"},
         "sgd": {"steps": 1, "n_parameter_sets": 1},

@@ -9,18 +9,11 @@ from numpy.typing import NDArray
 
 from quantsim.lazy_jax import Array, jnp
 from quantsim.parameters import ParameterSpec
-from quantsim.parameters.spec import LOG2, RawValues, Transform
+from quantsim.parameters.spec import LOG2, RawValues, Transform, finite_log2
 
 __all__ = ["alpha", "beta", "check_one_rotation", "lam", "phi", "price_range", "rotation", "stretch", "tan_phi"]
 
 FloatArray = NDArray[np.float64]
-
-_LEAST_LOG2 = -1100.0  # exactly 0, and finite, so that results can be stored
-
-
-def _finite_log2(value: FloatArray) -> FloatArray:
-    with np.errstate(divide="ignore"):
-        return np.asarray(np.maximum(np.log2(value), _LEAST_LOG2))
 
 
 def _above_alpha(value: FloatArray, raw: RawValues, _: float) -> FloatArray:
@@ -39,7 +32,7 @@ BETA = Transform(
 """A number above ``α`` ↔ the binary logarithm of ``β/α - 1``."""
 
 ANGLE = Transform(
-    to_raw=lambda value, _, __: _finite_log2(np.tan(value)),
+    to_raw=lambda value, _, __: finite_log2(np.tan(value)),
     to_human=lambda raw, _, __: np.arctan(np.exp2(raw)),
     domain="from 0 to π/2 radians",
     admits=lambda value: (value >= 0.0) & (value <= 0.5 * np.pi),
@@ -47,7 +40,7 @@ ANGLE = Transform(
 """An angle of the first quadrant ↔ the binary logarithm of its tangent."""
 
 TANGENT = Transform(
-    to_raw=lambda value, _, __: _finite_log2(value),
+    to_raw=lambda value, _, __: finite_log2(value),
     to_human=lambda raw, _, __: np.exp2(raw),
     domain="a number of at least 0",
     admits=lambda value: np.isfinite(value) & (value >= 0.0),
@@ -55,7 +48,7 @@ TANGENT = Transform(
 """A tangent ↔ its binary logarithm."""
 
 STRETCH = Transform(
-    to_raw=lambda value, _, __: _finite_log2(value - 1.0),
+    to_raw=lambda value, _, __: finite_log2(value - 1.0),
     to_human=lambda raw, _, __: 1.0 + np.exp2(raw),
     domain="a number of at least 1",
     admits=lambda value: np.isfinite(value) & (value >= 1.0),

@@ -5,8 +5,8 @@ It does what :mod:`quantsim.pools.eclp.trade_scan` does with a loop of XLA, whic
 
 from __future__ import annotations
 
-from quantsim.kernels import Kernel
-from quantsim.lazy_jax import Array, custom_vjp, jax
+from quantsim.kernels import Kernel, result_like
+from quantsim.lazy_jax import Array, custom_vjp
 
 __all__ = ["kernel_positions", "trade_kernels"]
 
@@ -28,12 +28,8 @@ def kernel_positions(initial: Array, band: Array, prices: Array, curve: Array, c
 
 
 def _run(initial: Array, band: Array, prices: Array, curve: Array, costs: Array) -> tuple[Array, Array]:
-    path, volume = _FORWARD([_like(band), _like(prices[:, 0])], initial, band, prices, curve, costs)
+    path, volume = _FORWARD([result_like(band), result_like(prices[:, 0])], initial, band, prices, curve, costs)
     return path, volume
-
-
-def _like(array: Array) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct(array.shape, array.dtype)  # type: ignore[no-untyped-call]
 
 
 _Residual = tuple[Array, ...]
@@ -47,7 +43,7 @@ def _forward(
 
 
 def _backward(residual: _Residual, cotangents: tuple[Array, Array]) -> tuple[Array, ...]:
-    return tuple(_ADJOINT([_like(array) for array in residual[:-1]], *residual, *cotangents))
+    return tuple(_ADJOINT([result_like(array) for array in residual[:-1]], *residual, *cotangents))
 
 
 _positions = custom_vjp(_run, _forward, _backward)

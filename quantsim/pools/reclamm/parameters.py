@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from quantsim.lazy_jax import Array, jax, jnp
 from quantsim.parameters import ParameterSpec
-from quantsim.parameters.spec import Transform
+from quantsim.parameters.spec import Transform, finite_log2
 from quantsim.parameters.transforms import logit, sigmoid
 
 __all__ = [
@@ -29,17 +29,12 @@ FloatArray = NDArray[np.float64]
 SECONDS_PER_SHIFT = 124649.0
 """A shift exponent of 1 moves a price by the factor 2 in a day: ``1 - 1/124649 ≈ 2^(-1/86401)``, as in the contract."""
 
-_LARGEST_LOGIT, _LEAST_LOG2 = 800.0, -1100.0  # exactly 0 and 1, and finite, so that results can be stored
+_LARGEST_LOGIT = 800.0  # a share of exactly 1 or 0, and finite, so that it can be stored
 
 
 def _finite_logit(share: FloatArray) -> FloatArray:
     with np.errstate(divide="ignore"):
         return np.asarray(np.clip(logit(share), -_LARGEST_LOGIT, _LARGEST_LOGIT))
-
-
-def _finite_log2(value: FloatArray) -> FloatArray:
-    with np.errstate(divide="ignore"):
-        return np.asarray(np.maximum(np.log2(value), _LEAST_LOG2))
 
 
 ABOVE_ONE = Transform(
@@ -59,7 +54,7 @@ CLOSED_SHARE = Transform(
 """A share, 0 and 1 included ↔ its logit."""
 
 EXPONENT = Transform(
-    to_raw=lambda value, _, __: _finite_log2(value),
+    to_raw=lambda value, _, __: finite_log2(value),
     to_human=lambda raw, _, __: np.exp2(raw),
     domain="at least 0 and below 124649",
     admits=lambda value: (value >= 0.0) & (value < SECONDS_PER_SHIFT),
@@ -67,7 +62,7 @@ EXPONENT = Transform(
 """A shift exponent, 0 included ↔ its binary logarithm."""
 
 SHIFT_BASE = Transform(
-    to_raw=lambda value, _, __: _finite_log2((1.0 - value) * SECONDS_PER_SHIFT),
+    to_raw=lambda value, _, __: finite_log2((1.0 - value) * SECONDS_PER_SHIFT),
     to_human=lambda raw, _, __: 1.0 - np.exp2(raw) / SECONDS_PER_SHIFT,
     domain="above 0 and at most 1",
     admits=lambda value: (value > 0.0) & (value <= 1.0),

@@ -5,7 +5,7 @@ It does what :mod:`quantsim.pools.reclamm.range_scan` does with a loop of XLA, w
 
 from __future__ import annotations
 
-from quantsim.kernels import Kernel
+from quantsim.kernels import Kernel, result_like
 from quantsim.lazy_jax import Array, custom_vjp, jax, jnp
 from quantsim.pools.reclamm.range_scan import Shifting
 
@@ -32,16 +32,12 @@ def kernel_balances(
 
 def _run(initial: Array, prices: Array, shifts: Array, costs: Array, shifting: Shifting) -> tuple[Array, Array]:
     path = jax.ShapeDtypeStruct((prices.shape[0], 4), prices.dtype)  # type: ignore[no-untyped-call]
-    balances, volume = _FORWARD([path, _like(prices[:, 0])], initial, prices, shifts, costs, _options(shifting))
+    balances, volume = _FORWARD([path, result_like(prices[:, 0])], initial, prices, shifts, costs, _options(shifting))
     return balances, volume
 
 
 def _options(shifting: Shifting) -> Array:
     return jnp.asarray([*map(float, shifting)])
-
-
-def _like(array: Array) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct(array.shape, array.dtype)  # type: ignore[no-untyped-call]
 
 
 _Residual = tuple[Array, Array, Array, Array, Array, Array]
@@ -58,7 +54,7 @@ def _backward(
     shifting: Shifting, residual: _Residual, cotangents: tuple[Array, Array]
 ) -> tuple[Array, Array, Array, Array]:
     initial, prices, shifts, costs, path, volume = residual
-    results = [_like(array) for array in (initial, prices, shifts, costs)]
+    results = [result_like(array) for array in (initial, prices, shifts, costs)]
     of_initial, of_prices, of_shifts, of_costs = _ADJOINT(
         results, initial, prices, shifts, costs, _options(shifting), path, volume, *cotangents
     )

@@ -6,7 +6,7 @@ where kernels are not available.
 
 from __future__ import annotations
 
-from quantsim.kernels import Kernel
+from quantsim.kernels import Kernel, result_like
 from quantsim.lazy_jax import Array, custom_vjp, jax, jnp
 from quantsim.pools.market import FeeRates
 from quantsim.pools.weighted.arbitrage import band, kept_fee, pool_gain
@@ -45,13 +45,9 @@ def kernel_pass(initial: Array, log_prices: Array, weights: Array, rates: FeeRat
 
 def _run(initial: Array, log_prices: Array, weights: Array, costs: Array) -> tuple[Array, Array]:
     forward, _ = fee_kernels(initial.shape[0])
-    results = [*map(_like, (log_prices, log_prices[:, 0])), *_scratch(log_prices, 2)]
+    results = [*map(result_like, (log_prices, log_prices[:, 0])), *_scratch(log_prices, 2)]
     path, volume, *_ = forward(results, initial, log_prices, weights, _logs(weights), costs)
     return path, volume
-
-
-def _like(array: Array) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct(array.shape, array.dtype)  # type: ignore[no-untyped-call]
 
 
 def _scratch(log_prices: Array, n_rows: int) -> list[jax.ShapeDtypeStruct]:
@@ -76,7 +72,7 @@ def _forward(initial: Array, log_prices: Array, weights: Array, costs: Array) ->
 def _backward(residual: _Residual, cotangents: tuple[Array, Array]) -> tuple[Array, Array, Array, Array]:
     log_prices, weights, costs, path = residual
     _, adjoint = fee_kernels(log_prices.shape[1])
-    results = [*map(_like, (path[0], log_prices, weights, costs)), *_scratch(log_prices, 5)]
+    results = [*map(result_like, (path[0], log_prices, weights, costs)), *_scratch(log_prices, 5)]
     of_initial, of_prices, of_weights, of_costs, *_ = adjoint(
         results, log_prices, weights, _logs(weights), costs, path, *cotangents
     )
