@@ -18,6 +18,7 @@ from quantsim.report.html.blocks import Cell, Table
 from quantsim.report.html.drawing import drawing_of, plain
 from quantsim.report.html.interactive import rounded
 from quantsim.report.html.rendering import with_code
+from quantsim.report.html.sections.contract import contract
 from quantsim.report.html.sections.monthly import monthly_returns
 from quantsim.report.html.sections.price_range import price_range
 from quantsim.report.html.sections.rolling import rolling_ratio
@@ -91,6 +92,17 @@ def test_cautions_of_the_simulation_are_in_the_headline(monkeypatch: pytest.Monk
     )
     found = [block.text for block in module._cautions(content)]
     assert found == ["Caution: a setting is published.", "Caution: the range eats the pool."]
+
+
+def test_a_contract_that_accepts_a_pool_without_weights_has_no_section() -> None:
+    def found(**of_contract: list[str]) -> list[str] | None:
+        pools = [{"contract": {"refused": [], "warnings": [], **of_contract}}]
+        section = contract(types.SimpleNamespace(deployment={"pools": pools}, on_chain=None, not_on_chain=""))
+        return None if section is None else [block.text for block in section.blocks]
+
+    assert found() is None
+    assert found(warnings=["w"]) == ["Note: w"]
+    assert found(refused=["r"], warnings=["w"]) == ["The contracts cannot run this pool:", "r", "Note: w"]
 
 
 def test_drawings_follow_the_style_of_the_page() -> None:

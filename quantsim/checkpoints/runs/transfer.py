@@ -201,7 +201,7 @@ def _naming_invalid_content(source: CheckpointStore) -> Iterator[None]:
 
 def _content_of(store: CheckpointStore, run_id: str) -> _Content:
     facts = store._read(find_facts, [run_id])
-    ((entry),) = entries_of(facts)
+    (entry,) = entries_of(facts)
     run = facts.runs[0]
     rows = store.checkpoints(run_id=run_id)
     return _Content(

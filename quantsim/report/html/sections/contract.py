@@ -13,16 +13,14 @@ if TYPE_CHECKING:
 __all__ = ["contract"]
 
 
-def contract(content: Content) -> Section:
-    """Returns the section."""
+def contract(content: Content) -> Section | None:
+    """Returns the section; None for a pool that its contract accepts without computing weights, and without notes."""
     (*_, pool) = content.deployment["pools"]
     found = pool["contract"]
     if content.on_chain is None:
         refused = [*found["refused"], *([content.not_on_chain] if content.not_on_chain else [])]
-        first: tuple[Block, ...] = (
-            Text("QuantAMM's contracts cannot run this pool:"),
-            *(Text(reason) for reason in refused),
-        )
+        because = Text("The contracts cannot run this pool:")
+        first: tuple[Block, ...] = (because, *map(Text, refused)) if refused else ()
     else:
         first = (
             Text(
@@ -32,7 +30,8 @@ def contract(content: Content) -> Section:
             _table(content.on_chain.difference),
         )
     warnings = tuple(Text(f"Note: {warning}", "muted") for warning in found["warnings"])
-    return Section("contract", "In the contract's arithmetic", (*first, *warnings))
+    blocks = (*first, *warnings)
+    return Section("contract", "In the contract's arithmetic", blocks) if blocks else None
 
 
 def _table(found: Difference) -> Table:
