@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from quantsim.api.simulation import Simulation, simulate
 from quantsim.baseline import BASELINES
 from quantsim.checkpoints import Checkpoint, CheckpointStore, Selection
@@ -284,10 +286,12 @@ def _curves(evaluator: Evaluator, simulation: Simulation) -> Curves:
     """Returns daily values of the pool and the baselines."""
     days = evaluator.prices.bars_per_day
     first, n_bars = evaluator.splits["train"][0], simulation.times.size
-    baselines = {name: baseline_values(evaluator, name, first, n_bars) for name in BASELINES}
+    found = {name: baseline_values(evaluator, name, first, n_bars, with_last_bar=True) for name in BASELINES}
+    found = {SELECTED: np.append(simulation.value[::days], simulation.value[-1]), **found}
     return Curves(
         times=simulation.times[::days],
-        values={SELECTED: simulation.value[::days], **baselines},
+        values={name: values[:-1] for name, values in found.items()},
+        ends={name: float(values[-1]) for name, values in found.items()},
         weights=simulation.weights[::days],
         tokens=simulation.tokens,
         splits={split: (at - first) // days for split, (at, _) in evaluator.splits.items()},

@@ -71,7 +71,9 @@ def carried_values(
 
 
 @in_float64
-def baseline_values(evaluator: Evaluator, name: str, first: int, n_bars: int) -> FloatArray:
+def baseline_values(
+    evaluator: Evaluator, name: str, first: int, n_bars: int, *, with_last_bar: bool = False
+) -> FloatArray:
     """Returns the daily values of a baseline over ``n_bars`` bars from bar ``first``, (D,), without any metric.
 
     Args:
@@ -79,18 +81,21 @@ def baseline_values(evaluator: Evaluator, name: str, first: int, n_bars: int) ->
         name: one of :data:`quantsim.baseline.BASELINES`.
         first: first bar.
         n_bars: number of bars.
+        with_last_bar: whether to append the value at the last bar, (D+1,).
     """
     setup, params = evaluator.setup, evaluator.arrays(evaluator.experiment.initial_parameters())
     if name != "study":
         pool = baseline_pool(evaluator, name)
         setup, params = pool.setup, pool.params
     plan, starts = replace(evaluator.planner, setup=setup).plan(first, n_bars, ())
-    return np.asarray(_of_pool(plan, params, starts[0], evaluator.market, evaluator.rates))
+    found = np.asarray(_of_pool(plan, params, starts[0], evaluator.market, evaluator.rates))
+    return found if with_last_bar else found[:-1]
 
 
 @functools.partial(jax.jit, static_argnums=0)
 def _of_pool(plan: Plan, params: dict[str, Array], start: Array, market: Market, rates: FeeRates) -> Array:
-    return window_values(plan, params, market, rates, start, _days(plan))
+    bars = np.append(_days(plan), plan.shape.n_bars - 1)
+    return window_values(plan, params, market, rates, start, bars)
 
 
 @functools.partial(jax.jit, static_argnums=0)

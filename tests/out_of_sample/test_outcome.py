@@ -118,8 +118,11 @@ def test_folds_have_the_ratios_of_their_splits(outcome: WalkForwardOutcome) -> N
 def test_baselines_are_those_of_the_evaluator(name: str) -> None:
     fold = evaluator(folds()[0])
     values = baseline_values(fold, name, *fold.splits["test"])
-    wanted = fold.baselines()[name].daily_log_returns["test"]
-    np.testing.assert_allclose(np.diff(np.log(values)), wanted, rtol=0, atol=1e-12)
+    wanted = fold.baselines()[name]
+    np.testing.assert_allclose(np.diff(np.log(values)), wanted.daily_log_returns["test"], rtol=0, atol=1e-12)
+    longer = baseline_values(fold, name, *fold.splits["test"], with_last_bar=True)
+    np.testing.assert_array_equal(longer[:-1], values)
+    assert longer[-1] / values[0] - 1.0 == pytest.approx(wanted.metrics["test"]["returns"], rel=1e-12)
 
 
 def test_differences_are_paired_on_the_days_of_both() -> None:

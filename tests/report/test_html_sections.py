@@ -22,14 +22,14 @@ from quantsim.report.html.sections.contract import contract
 from quantsim.report.html.sections.monthly import monthly_returns
 from quantsim.report.html.sections.price_range import price_range
 from quantsim.report.html.sections.rolling import rolling_ratio
-from quantsim.report.html.sections.value import drawdowns
+from quantsim.report.html.sections.value import drawdowns, value
 
 
 @pytest.fixture
 def curves() -> Curves:
     times = np.arange("2020-11-20", "2021-02-10", dtype="datetime64[D]").astype("datetime64[s]")
     values = np.exp(np.cumsum(np.random.default_rng(1).normal(0.0, 0.05, times.size)))
-    return Curves(times, {"selected": values}, np.ones((times.size, 1)), ("A",), {"train": 0})
+    return Curves(times, {"selected": values}, {"selected": 1.5}, np.ones((times.size, 1)), ("A",), {"train": 0})
 
 
 def test_drawdowns_are_below_the_highest_value_so_far(curves: Curves) -> None:
@@ -42,6 +42,7 @@ def test_drawdowns_are_below_the_highest_value_so_far(curves: Curves) -> None:
 def test_returns_of_months_and_years_compound_to_the_whole(curves: Curves, unit: str, starts: list[str]) -> None:
     values, days = curves.values["selected"], curves.times.astype("datetime64[D]").astype(str).tolist()
     ends = [0, *map(days.index, starts), len(days) - 1]
+    values = np.append(values[:-1], curves.ends["selected"])  # the last period ends at the last bar
     expected = [values[end] / values[start] - 1.0 for start, end in itertools.pairwise(ends)]
     found = monthly_returns(curves, "selected", unit)
     np.testing.assert_allclose(found, expected, rtol=1e-12)
@@ -137,3 +138,9 @@ def test_tables_of_the_terminal_keep_their_second_lines() -> None:
 def test_numbers_and_code_of_texts() -> None:
     assert rounded(np.array([1.23456789, np.nan, -np.inf]), 3) == [1.23, None, None]
     assert with_code("run `a <b>` & `c`") == "run <code>a &lt;b&gt;</code> &amp; <code>c</code>"
+
+
+def test_the_return_of_the_whole_is_that_of_the_last_bar(curves: Curves) -> None:
+    section = value(types.SimpleNamespace(curves=curves))
+    (row,) = section.blocks[-1].rows
+    assert row[1].text == f"{100.0 * (1.5 / curves.values['selected'][0] - 1.0):+.1f}"

@@ -36,6 +36,7 @@ class Curves:
     Attributes:
         times: (D,) times, ``datetime64[s]``, UTC.
         values: pool → (D,) values in the quote currency; "selected" is the first.
+        ends: pool → value at the last bar.
         weights: (D, n) weights of the selected pool.
         tokens: names of its columns.
         splits: split → index of its first day, in chronological order.
@@ -43,6 +44,7 @@ class Curves:
 
     times: NDArray[np.datetime64]
     values: Mapping[str, FloatArray]
+    ends: Mapping[str, float]
     weights: FloatArray
     tokens: tuple[str, ...]
     splits: Mapping[str, int]

@@ -25,7 +25,7 @@ def monthly_returns(curves: Curves, pool: str, unit: str = "M") -> pd.Series:
     """Returns the returns of a pool by month (``"M"``) or year (``"Y"``); the first and the last one may be incomplete."""
     values = pd.Series(curves.values[pool], pd.DatetimeIndex(curves.times))
     first = values.groupby(values.index.to_period(unit)).first()  # type: ignore[attr-defined]
-    return first.shift(-1, fill_value=values.iloc[-1]) / first - 1.0
+    return first.shift(-1, fill_value=curves.ends[pool]) / first - 1.0
 
 
 def monthly(content: Content) -> Section:

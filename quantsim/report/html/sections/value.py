@@ -68,7 +68,7 @@ def _table(curves: Curves) -> Table:
         days = days_of(curves.times)
         ended = days[trough + int(later[0])] if later.size else "not yet"
         depth = metric_text(float(below[trough]), "fraction", 1)
-        cells = (TITLES[name], metric_text(float(values[-1] / values[0] - 1.0), "fraction", 1), depth)
+        cells = (TITLES[name], metric_text(curves.ends[name] / float(values[0]) - 1.0, "fraction", 1), depth)
         rows.append(tuple(map(Cell, (*cells, days[peak], days[trough], ended))))
     head = ("", "return, %", "drawdown, %", "from", "lowest", "recovered")
     caption = "The deepest drawdown of each pool, of values at the first bar of each day."
