@@ -1,6 +1,7 @@
 """From a study to a pool of QuantAMM's contracts: its settings, its updates on a chain, and the difference that they make.
 
-:mod:`quantsim.onchain.simulation` simulates a pool so; it is a module of its own because it needs JAX.
+:mod:`quantsim.onchain.simulation` simulates such a pool; it is a module of its own because it needs JAX.
+:mod:`quantsim.onchain.eclp` computes what an E-CLP's contract is created with.
 """
 
 from quantsim.onchain.chain import Chain

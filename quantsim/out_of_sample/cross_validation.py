@@ -25,7 +25,7 @@ from quantsim.out_of_sample.bridged import bridged
 from quantsim.out_of_sample.fold_result import FoldResult
 from quantsim.out_of_sample.memory import memory_days
 from quantsim.out_of_sample.run import data_identity, selected
-from quantsim.out_of_sample.schedule import check_causal, span_of, with_periods
+from quantsim.out_of_sample.schedule import check_causal, name_of_part, span_of, with_periods
 from quantsim.out_of_sample.trainers import Resources, budgeted, check_selection, check_trainer, content_of_task
 from quantsim.out_of_sample.training import FoldProgress, Task, train_all
 from quantsim.prices import PriceData
@@ -213,7 +213,7 @@ def _split_experiment(experiment: Experiment, split: PurgedSplit, train: Sequenc
     """Returns the experiment of a split, whose objective is that of its training blocks."""
     return with_periods(
         experiment,
-        f"{experiment.name[:180]}-split-{split.position}",
+        name_of_part(experiment, f"split-{split.position}"),
         {**_WHOLE, "periods": [[span.start.isoformat(), span.end.isoformat()] for span in train]},
         train_start=train[0].start,
         train_end=train[-1].end,

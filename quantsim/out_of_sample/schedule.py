@@ -11,10 +11,12 @@ from quantsim.config import Experiment
 from quantsim.errors import ConfigError
 from quantsim.folds import Fold, Span, walk_forward
 
-__all__ = ["DEFAULT_FOLDS", "Schedule", "check_causal", "fold_experiment", "span_of", "with_periods"]
+__all__ = ["DEFAULT_FOLDS", "Schedule", "check_causal", "fold_experiment", "name_of_part", "span_of", "with_periods"]
 
 DEFAULT_FOLDS = 4
 """Number of folds if neither a number nor lengths are given."""
+
+_MOST_OF_NAME = 180  # characters
 
 
 @dataclass(frozen=True)
@@ -104,12 +106,17 @@ def fold_experiment(experiment: Experiment, fold: Fold) -> Experiment:
     """Returns the experiment of a fold: that of the study with the periods of the fold."""
     return with_periods(
         experiment,
-        f"{experiment.name[:180]}-fold-{fold.position}",
+        name_of_part(experiment, f"fold-{fold.position}"),
         train_start=fold.train.start,
         train_end=fold.train.end,
         validation_end=None if fold.validation is None else fold.validation.end,
         test_end=fold.test.end,
     )
+
+
+def name_of_part(experiment: Experiment, part: str) -> str:
+    """Returns the name of the study of a fold, a split or a span; long names are cut, as names of studies are limited."""
+    return f"{experiment.name[:_MOST_OF_NAME]}-{part}"
 
 
 def with_periods(

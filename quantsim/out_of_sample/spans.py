@@ -14,7 +14,7 @@ from quantsim.baseline import BASELINES
 from quantsim.config import Experiment
 from quantsim.folds import Span
 from quantsim.out_of_sample.curves import Curve, Resampling, curve_of
-from quantsim.out_of_sample.schedule import with_periods
+from quantsim.out_of_sample.schedule import name_of_part, with_periods
 from quantsim.prices import Prices
 from quantsim.simulator import Evaluator, baseline_values, cannot_carry, carried_values
 
@@ -53,7 +53,7 @@ class Carrier:
             warm_up: the data before the span that estimators read, besides ``max_memory_days`` of history; None for none.
             series: series in memory; see :class:`~quantsim.simulator.Evaluator`.
         """
-        name = f"{experiment.name[:180]}-span"
+        name = name_of_part(experiment, "span")
         if warm_up is None:
             own = with_periods(experiment, name, train_start=span.start, train_end=span.end)
             return cls(experiment, Evaluator(own, prices, series), "train", span)

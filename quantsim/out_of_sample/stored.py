@@ -13,7 +13,7 @@ from quantsim.config.identity import Decides
 from quantsim.errors import ConfigError, PriceError
 from quantsim.folds import Fold, Span
 from quantsim.out_of_sample.run import WalkForward, data_identity, group_of, selected
-from quantsim.out_of_sample.schedule import with_periods
+from quantsim.out_of_sample.schedule import name_of_part, with_periods
 from quantsim.out_of_sample.training import Task
 from quantsim.prices import Prices
 
@@ -41,8 +41,8 @@ def stored_walk_forward(
     """
     for group_id in store.groups():
         runs = store.runs_of_group(group_id)
-        if any(run.status != "finished" or run.config["name"] != f"{experiment.name[:180]}-fold-{place}"
-               for place, run in enumerate(runs)):  # fmt: skip
+        names = [name_of_part(experiment, f"fold-{position}") for position in range(len(runs))]
+        if [run.config["name"] for run in runs] != names or any(run.status != "finished" for run in runs):
             continue
         try:
             found = _opened(store, experiment, prices, group_id, runs, series, tuple(rule_files))
