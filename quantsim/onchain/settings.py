@@ -17,6 +17,7 @@ from quantsim.errors import ConfigError, ContractError
 from quantsim.parameters import common
 from quantsim.parameters.onchain import as_written, fixed_point, fixed_weights, on_chain
 from quantsim.pools.settings import PoolView
+from quantsim.pools.weighted.hours import HoursSettings
 from quantsim.pools.weighted.steering import SteeredSettings, tuned_bounds, weight_bounds
 
 __all__ = [
@@ -179,6 +180,14 @@ def _pool_problems(experiment: Experiment, view: PoolView) -> list[Problem]:
     if view.interpolation_minutes != update.chunk_minutes:
         text = f"{where}update.interpolation_minutes = {view.interpolation_minutes}: contracts move weights over the whole "
         found.append(Problem(f"{text}interval of {update.chunk_minutes} minutes", False))
+    if (
+        pool.name == "weighted"
+        and isinstance(view.pool, HoursSettings)
+        and view.pool.is_closed_at_times(update.chunk_minutes)
+    ):
+        hours = view.pool.trading_minutes
+        text = f"{where}pool.trading_minutes = {hours}: contracts trade at any time; a hook would have to refuse swaps"
+        found.append(Problem(text))
     if isinstance(view.pool, SteeredSettings) and pool.name == "weighted":
         found += _bound_problems(view, where)
     return found

@@ -11,6 +11,7 @@ from quantsim.errors import ConfigError
 from quantsim.onchain import contract_pool, contract_problems
 
 REFUSED = {
+    "hours": (study("pool.trading_minutes=60"), "pool.trading_minutes = 60: contracts trade at any time"),
     "rule": (study(rule="triple_threat_mean_reversion_channel", width=0.1), "the contracts lack this rule"),
     "divisor": (study("update.use_alt_lamb=true"), "the slope's divisor has no memory of its own"),
     "scaling": (

@@ -45,6 +45,10 @@ class HoursSettings(SteeredSettings):
     trading_minutes: Minutes | None = None
     """Minutes from the start of each chunk in which the pool trades, and is frozen otherwise; by default always."""
 
+    def is_closed_at_times(self, chunk_minutes: int) -> bool:
+        """Whether the pool is frozen for a part of each chunk."""
+        return self.trading_minutes is not None and self.trading_minutes < chunk_minutes
+
 
 def check_hours(view: PoolView, human: Mapping[str, NDArray[np.float64]]) -> None:
     """Raises ValueError as :func:`check_steering`, or if the trading hours are longer than a chunk."""
@@ -60,8 +64,9 @@ def with_hours(steering: Kind, view: PoolView, bar_minutes: int) -> Kind:
     Raises:
         ConfigError: they are not a whole number of bars.
     """
-    minutes = cast(HoursSettings, view.pool).trading_minutes
-    if minutes is None or minutes == view.update.chunk_minutes:
+    own = cast(HoursSettings, view.pool)
+    minutes = own.trading_minutes
+    if minutes is None or not own.is_closed_at_times(view.update.chunk_minutes):
         return steering
     if minutes % bar_minutes:
         where = in_group(f"subsidiaries.{view.group}" if view.group else "pool", "trading_minutes")
