@@ -19,7 +19,7 @@ def test_the_page_lists_every_pool() -> None:
 
 
 def test_a_pool_is_named_as_its_file() -> None:
-    assert pool_names() == ("batch", "eclp", "hold", "reclamm", "weighted")
+    assert pool_names() == ("batch", "eclp", "hold", "rebalanced", "reclamm", "weighted")
     assert [get_pool(name).name for name in pool_names()] == list(pool_names())
 
 

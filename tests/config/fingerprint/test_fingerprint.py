@@ -142,6 +142,7 @@ def test_keys_are_translated() -> None:
         "ensemble": {},
         "tokens": None,
         "maximum_weight": None,
+        "trading_minutes": None,
         "type": None,
         "initial_value_usd": 5e4,
         "minimum_weight": 0.02,
