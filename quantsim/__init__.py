@@ -62,6 +62,8 @@ if TYPE_CHECKING:
     from quantsim.report.deployment import deployment as deployment
     from quantsim.simulator import Axis as Axis
     from quantsim.simulator import Result as Result
+    from quantsim.volume.fit import VolumeFit as VolumeFit
+    from quantsim.volume.fit import fit_volume as fit_volume
 
 __version__ = "0.1.0"
 
@@ -89,6 +91,7 @@ _HOMES = {
     "quantsim.rules": ("Rule",),
     "quantsim.simulator": ("Axis", "Evaluator", "Result"),
     "quantsim.validation": ("validate",),
+    "quantsim.volume.fit": ("VolumeFit", "fit_volume"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -10,6 +10,7 @@ from quantsim.commands import (
     convert,
     dashboard,
     export,
+    fit_volume,
     grid,
     hybrid,
     imports,
@@ -69,6 +70,7 @@ app.command("hybrid")(hybrid.hybrid)
 app.command("walk-forward")(walk_forward.walk_forward)
 app.command("simulate")(simulate.simulate)
 app.command("grid")(grid.grid)
+app.command("fit-volume")(fit_volume.fit_volume)
 app.command("robust")(robust.robust)
 app.command("select")(select.select)
 app.command("export")(export.export)

@@ -93,7 +93,8 @@ def log_growth(
 ) -> Array:
     """Returns ``log x``, the logarithm of the factor by which noise has multiplied the reserves at each visit, (V,).
 
-    Over draws it is the logarithm of the mean of ``x``, or the path of the draw at a quantile of ``x`` at the last visit.
+    Over draws it is the logarithm of the mean of ``x``, or the path of the draw at a quantile of ``x`` at the last visit;
+    between two draws the mean of their ``x``, with the weights of a linear interpolation.
 
     Args:
         values: (V,) pool value without noise at each visit, after its trades, in USD.
@@ -127,5 +128,7 @@ def log_growth(
     order = jnp.argsort(jax.lax.stop_gradient(paths[:, -1]))
     place = shape.quantile * (draws.shape[0] - 1)
     below = int(place)
-    above = min(below + 1, draws.shape[0] - 1)
-    return (1.0 - (place - below)) * paths[order[below]] + (place - below) * paths[order[above]]
+    share = place - below
+    if share == 0.0:
+        return paths[order[below]]
+    return jnp.logaddexp(np.log1p(-share) + paths[order[below]], np.log(share) + paths[order[below + 1]])

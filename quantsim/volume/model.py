@@ -19,7 +19,15 @@ from quantsim.settings.base import Section
 from quantsim.settings.decides import Decides
 from quantsim.settings.kinds import Days, Number, Positive
 
-__all__ = ["COEFFICIENTS", "LARGEST_TVL_ELASTICITY", "REFERENCE_TVL", "VolumeModel", "VolumeShape"]
+__all__ = [
+    "COEFFICIENTS",
+    "HOURS_PER_DAY",
+    "LARGEST_TVL_ELASTICITY",
+    "MOST_DRAWS",
+    "REFERENCE_TVL",
+    "VolumeModel",
+    "VolumeShape",
+]
 
 COEFFICIENTS = ("usd_per_day", "tvl_elasticity", "fee_elasticity", "volatility_elasticity")
 """The parameters of which a fit has posterior draws, in the order of a draw."""
@@ -29,8 +37,8 @@ REFERENCE_TVL = 1e6
 
 LARGEST_TVL_ELASTICITY = 1.5
 
-_HOURS = 24
-_MOST_DRAWS = 256
+HOURS_PER_DAY = 24
+MOST_DRAWS = 256
 
 Draw = tuple[
     Positive,
@@ -53,10 +61,10 @@ class VolumeShape(NamedTuple):
 
 
 def _of_a_day(hours: tuple[float, ...]) -> tuple[float, ...]:
-    if hours and len(hours) != _HOURS:
+    if hours and len(hours) != HOURS_PER_DAY:
         raise ValueError(f"has {len(hours)} values: give one for each hour of the day, from 00:00 UTC, or none")
-    if hours and abs(sum(hours) / _HOURS - 1.0) > 1e-6:
-        raise ValueError(f"has the mean {sum(hours) / _HOURS:g}: divide by it, so that a day has the mean 1")
+    if hours and abs(sum(hours) / HOURS_PER_DAY - 1.0) > 1e-6:
+        raise ValueError(f"has the mean {sum(hours) / HOURS_PER_DAY:g}: divide by it, so that a day has the mean 1")
     return hours
 
 
@@ -84,7 +92,7 @@ class VolumeModel(Section, decides=Decides.VALUE):
     """Days before a bar over which volatility is measured."""
     hours: Annotated[tuple[Annotated[float, Field(ge=0.0)], ...], AfterValidator(_of_a_day)] = ()
     """Volume in each hour of the day, UTC, relative to the mean of the day; none for a constant one."""
-    draws: Annotated[tuple[Draw, ...], Field(max_length=_MOST_DRAWS)] = ()
+    draws: Annotated[tuple[Draw, ...], Field(max_length=MOST_DRAWS)] = ()
     """Posterior draws of a fit: the volume in USD, and the elasticities to value, fee and volatility."""
     fee_is_identified: bool = True
     """Whether the elasticity to the fee comes from data, rather than from a prior."""

@@ -42,6 +42,8 @@ FIRST = (
     "quantsim.tracking",
     "quantsim.validation",
     "quantsim.robustness",
+    "quantsim.volume",
+    "quantsim.volume.history",
     "quantsim.out_of_sample",
     "quantsim.folds",
     "quantsim.statistics",

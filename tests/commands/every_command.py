@@ -6,6 +6,7 @@ import contextlib
 import json
 import socketserver
 from collections.abc import Iterator
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,8 @@ class EveryCommand:
         days = "".join(f"2024-01-{day:02},{40_000 + day}\n" for day in range(1, 29))
         (folder / "BTC_1d.csv").write_text("date,close\n" + days)
         self._prices = folder / "BTC_1d.csv"
+        history = folder / "history.csv"
+        history.write_text(_history_of_a_pool())
         self._store = folder / "checkpoints.db"
         own, kept = ("--study", study), ("--store", self._store)
         self.arguments: dict[str, tuple[str | Path, ...]] = {
@@ -63,6 +66,7 @@ class EveryCommand:
             "simulate": (*own, *kept),
             "grid": (*own, "--axis", "memory_days=5:20:2"),
             "robust": (*own, *kept, "--kind", "neighbours", "--variations", "2"),
+            "fit-volume": (history, "--output", folder / "volume.json"),
             "select": (*own, *kept),
             "validate": (*own, *kept),
             "runs": (*kept,),
@@ -104,6 +108,15 @@ class EveryCommand:
 
     def _downloaded(self, _tokens: Any, _since: str, *, folder: Path, **_: Any) -> Any:
         return import_prices([self._prices], folder, tokens=None, token=None, stamps="end", overwrite=True)
+
+
+def _history_of_a_pool() -> str:
+    """Forty days of a pool whose fee changed."""
+    volume = (200_000 * (1.0 + 0.1 * (day % 7)) * (1.5 if day >= 20 else 1.0) for day in range(40))
+    rows = []
+    for day, each in enumerate(volume):
+        rows.append(f"{date(2024, 1, 1) + timedelta(day)},{each},{1e6 + 1e4 * day},{0.001 if day >= 20 else 0.003}")
+    return "date,volume_usd,tvl_usd,swap_fee\n" + "\n".join(rows) + "\n"
 
 
 def _interrupted(*_: Any) -> None:
