@@ -89,6 +89,10 @@ compare some studies in pairs, without a correction for the number of pairs. `fo
 `constant_weights` and `batch_auctions` forecast nothing: their only parameter is the fee. If only arbitrageurs trade, a pool of
 constant weights loses less to them the higher its fee is, and HODL remains ahead on these test days. The pool that trades in
 batches is best with the lowest fee.
+
+`elastic_volume` has a significant result by construction: the volume of its noise traders is that of a [model](volume.md), the
+same on all days, so the gain of the right fee over its starting fee of 1 % is certain if the model is right. The study shows
+where that fee is. It does not show that the model is right.
 """
 
 

@@ -197,3 +197,25 @@ def test_space_and_prices(same: Same) -> None:
     assert f"{len(load_search_space(same.study).draws)} values to search" in same.say("space", store=False)
     listed = CliRunner().invoke(app, ["prices"]).stdout
     assert all(covered.token in listed and f"{covered.n_bars:,}" in listed for covered in available())
+
+
+def test_fit_volume(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "time": pd.date_range("2024-01-01", periods=60, freq="D"),
+            "volume_usd": 2e5 * np.exp(0.3 * generator.standard_normal(60)),
+            "tvl_usd": 1e6,
+            "swap_fee": np.where(np.arange(60) < 30, 0.003, 0.001),
+        }
+    )
+    frame.to_csv(tmp_path / "pool.csv", index=False)
+    given = ["fit-volume", str(tmp_path / "pool.csv"), "--draws", "4", "--seed", "1"]
+    result = CliRunner().invoke(app, [*given, "--json", "--output", str(tmp_path / "volume.json")])
+    assert result.exit_code == 0, result.output
+    found = quantsim.fit_volume(frame, draws=4, seed=1)
+    assert json.loads(result.stdout) == json.loads(json.dumps(found.to_json()))
+    assert json.loads((tmp_path / "volume.json").read_text()) == json.loads(result.stdout)
+    shown = CliRunner().invoke(app, given)
+    assert f"{found.estimates['fee_elasticity'].value:.2f}" in shown.stdout
+    assert "2 values of the fee" in " ".join(shown.stdout.split())
