@@ -14,6 +14,7 @@ a Bernoulli equation, whose solution needs no loop: ``x[v]^(1-b) = 1 + (1-b) Σ_
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -121,14 +122,25 @@ def log_growth(
     draws = jnp.asarray(volume.coefficients)
     if draws.shape[0] == 1:
         return path(draws[0])
-    paths = jax.vmap(path)(draws)
     if shape.quantile is None:
-        mean: Array = jax.nn.logsumexp(paths, axis=0) - np.log(draws.shape[0])
-        return mean
-    order = jnp.argsort(jax.lax.stop_gradient(paths[:, -1]))
-    place = shape.quantile * (draws.shape[0] - 1)
+        return _log_mean(path, draws)
+    ends = jax.lax.map(lambda draw: path(draw)[-1], jax.lax.stop_gradient(draws))
+    order, place = jnp.argsort(jax.lax.stop_gradient(ends)), shape.quantile * (draws.shape[0] - 1)
     below = int(place)
     share = place - below
+    lower = path(draws[order[below]])
     if share == 0.0:
-        return paths[order[below]]
-    return jnp.logaddexp(np.log1p(-share) + paths[order[below]], np.log(share) + paths[order[below + 1]])
+        return lower
+    return jnp.logaddexp(np.log1p(-share) + lower, np.log(share) + path(draws[order[below + 1]]))
+
+
+def _log_mean(path: Callable[[Array], Array], draws: Array) -> Array:
+    """Returns the logarithm of the mean of ``exp(path)`` over draws, one draw at a time, as all would take much memory."""
+
+    @jax.checkpoint
+    def add(total: Array, draw: Array) -> tuple[Array, None]:
+        return total + jnp.exp(path(draw)), None
+
+    first = jnp.exp(path(draws[0]))
+    total: Array = jax.lax.scan(add, first, draws[1:])[0]
+    return jnp.log(total / draws.shape[0])
