@@ -172,10 +172,10 @@ class Optimization(Generic[RunT]):
         Args:
             validation: the result of :meth:`validate`, to be included.
         """
-        from quantsim.checkpoints.database.location import as_users_write_it
+        from quantsim.checkpoints.database.location import path_or_url
         from quantsim.report.json_results import run_json
 
-        place = as_users_write_it(self.store.location)
+        place = path_or_url(self.store.location)
         found = run_json(self.experiment, self._driver, self.run, self.best, place)
         return found if validation is None else {**found, "validation": validation.to_json()}
 

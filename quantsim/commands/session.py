@@ -237,9 +237,9 @@ def open_existing_store(location: str, *, migrate: bool = True, read_only: bool 
 
 def place_of(store: CheckpointStore) -> str:
     """Returns the location of a store as users write it."""
-    from quantsim.checkpoints.database.location import as_users_write_it
+    from quantsim.checkpoints.database.location import path_or_url
 
-    return as_users_write_it(store.location)
+    return path_or_url(store.location)
 
 
 def study_storage(storage: str | None, store: str) -> str:

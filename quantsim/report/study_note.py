@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from quantsim.checkpoints.checkpoint import SHORT_RUN_ID
-from quantsim.checkpoints.database.location import as_users_write_it
+from quantsim.checkpoints.database.location import path_or_url
 from quantsim.checkpoints.pareto import signed
 from quantsim.checkpoints.redact import redact
 from quantsim.config import Experiment
@@ -117,7 +117,7 @@ def selection_advice(experiment: Experiment, run_id: str, store_location: str) -
         run_id: of the study in the checkpoint store.
         store_location: of that store, a path or a URL; its password is not shown.
     """
-    objectives, place = experiment.search_objectives, redact(as_users_write_it(store_location))
+    objectives, place = experiment.search_objectives, redact(path_or_url(store_location))
     command, best = f"quantsim select --run {run_id[:SHORT_RUN_ID]} --store '{place}'", superlative(objectives[0])
     method = "best_validation" if experiment.periods.has_validation else "best_train"
     if len(objectives) > 1:

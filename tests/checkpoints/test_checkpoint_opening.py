@@ -18,7 +18,7 @@ from sqlalchemy.schema import CreateTable
 from quantsim.checkpoints import Checkpoint, CheckpointStore
 from quantsim.checkpoints.database import schema
 from quantsim.checkpoints.database.engine import Database
-from quantsim.checkpoints.database.location import as_users_write_it, read_location
+from quantsim.checkpoints.database.location import path_or_url, read_location
 from quantsim.errors import CheckpointError, DriverError
 from quantsim.storages.opened import opened_storage
 
@@ -273,7 +273,7 @@ def test_paths_that_only_begin_like_urls_are_paths(location):
 @pytest.mark.parametrize("name", ["plain.db", "my study.db", "größe.db", "100%41.db"])
 def test_a_location_is_shown_as_users_write_it(tmp_path: Path, name: str):
     with CheckpointStore(tmp_path / name) as store:
-        shown = as_users_write_it(store.location)
+        shown = path_or_url(store.location)
         run_id = store.begin_run(**BEGIN)
     assert shown == str(tmp_path / name)
     with CheckpointStore.open(shown) as store:
@@ -282,4 +282,4 @@ def test_a_location_is_shown_as_users_write_it(tmp_path: Path, name: str):
 
 @pytest.mark.parametrize("location", ["postgresql://ann@host/a%20b", "sqlite://", "runs.db"])
 def test_other_locations_are_shown_as_they_are(location: str):
-    assert as_users_write_it(location) == location
+    assert path_or_url(location) == location

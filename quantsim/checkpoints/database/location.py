@@ -13,7 +13,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from quantsim.checkpoints.redact import shown_url
 from quantsim.errors import nearest
 
-__all__ = ["as_users_write_it", "file_of", "read_location"]
+__all__ = ["file_of", "path_or_url", "read_location"]
 
 _DATABASES = ("mariadb", "mysql", "postgresql", "sqlite")
 _SCHEMES = (*_DATABASES, "postgres", "grpc", "http", "https", "mssql", "oracle", "redis")
@@ -66,7 +66,7 @@ def file_of(location: Path | URL) -> Path | None:
     return Path(str(location.database))
 
 
-def as_users_write_it(location: str) -> str:
+def path_or_url(location: str) -> str:
     """Returns the path of a file, which a URL of SQLite has with escapes such as ``%20``; other locations as they are."""
     with contextlib.suppress(ValueError):
         path = file_of(read_location(location))
