@@ -2,7 +2,29 @@
 
 from __future__ import annotations
 
-__all__ = ["A_IN", "A_OUT", "B_IN", "B_OUT", "N_CURVE", "N_SIDE", "SPAN", "G", "H", "K"]
+__all__ = [
+    "ALPHA",
+    "A_IN",
+    "A_OUT",
+    "BETA",
+    "B_IN",
+    "B_OUT",
+    "COSINE",
+    "FIRST",
+    "N_CURVE",
+    "N_ELLIPSE",
+    "N_SIDE",
+    "N_STATE",
+    "POSITION",
+    "SECOND",
+    "SINE",
+    "SIZE",
+    "SPAN",
+    "STRETCH",
+    "G",
+    "H",
+    "K",
+]
 
 N_SIDE = 6
 A_IN, B_IN, A_OUT, B_OUT, H, G = range(N_SIDE)
@@ -11,3 +33,11 @@ A_IN, B_IN, A_OUT, B_OUT, H, G = range(N_SIDE)
 N_CURVE = 2 * N_SIDE + 2
 SPAN, K = 2 * N_SIDE, 2 * N_SIDE + 1
 """Entries for both: the position of the other end of the range, and the constant ``K``."""
+
+N_ELLIPSE = 5
+ALPHA, BETA, COSINE, SINE, STRETCH = range(N_ELLIPSE)
+"""Entries of an ellipse, as in :class:`quantsim.pools.eclp.curve.Ellipse`."""
+
+N_STATE = 4
+SIZE, POSITION, FIRST, SECOND = range(N_STATE)
+"""Columns of a path: size and position, and the balances of both tokens."""

@@ -13,12 +13,12 @@ from quantsim.lazy_jax import Array, jnp
 from quantsim.parameters import Parameter
 from quantsim.pools.base import ALL_COSTS, Params, Path, Pool, PoolSetup, ReserveRun, Run, Window
 from quantsim.pools.eclp import parameters as own
-from quantsim.pools.eclp.curve import Ellipse, curve_of, held, position, price_at, side_of
-from quantsim.pools.eclp.trade_kernel import kernel_positions, trade_kernels
-from quantsim.pools.eclp.trade_scan import scanned_positions
+from quantsim.pools.eclp.curve import Ellipse, curve_of, position, price_at, side_of
+from quantsim.pools.eclp.trade_kernel import kernel_path, trade_kernels
+from quantsim.pools.eclp.trade_scan import reserves_of, scanned_path
 from quantsim.pools.market import FeeRates, Market, at_bars
 from quantsim.pools.settings import PoolSettings, PoolView
-from quantsim.pools.two_tokens import EDGE, cost_columns, earned_fees
+from quantsim.pools.two_tokens import cost_columns, earned_fees
 
 __all__ = ["POOL", "EclpSettings", "ellipse_of"]
 
@@ -33,11 +33,6 @@ class EclpSettings(PoolSettings):
 def ellipse_of(params: Params) -> Ellipse:
     """Returns the ellipse of raw parameters."""
     return Ellipse(*own.price_range(params), *own.rotation(params), own.stretch(params))
-
-
-def _reserves(curve: Array, size: Array, at: Array) -> Array:
-    """Returns the balances of pools of a size, (...,), at a position, (...,): (..., 2)."""
-    return size[..., None] * jnp.stack(held(side_of(curve, 0), at), axis=-1)
 
 
 class _OnCurve(Run):
@@ -75,7 +70,7 @@ class ClosedRun(_OnCurve):
         return jnp.sum(self.reserves_at(bars) * self.prices[bars], axis=-1)
 
     def reserves_at(self, bars: Bars) -> Array:
-        return _reserves(self.curve, self.size, self._position_at(bars))
+        return reserves_of(self.curve, self.size, self._position_at(bars))
 
     def shares_at(self, bars: Bars) -> Array:
         return self.reserves_at(bars) * self.prices[bars] / self.value_at(bars)[:, None]
@@ -121,28 +116,25 @@ def run(setup: PoolSetup[Any], params: Params, market: Market, rates: FeeRates, 
     curve = curve_of(ellipse)
     span, prices = side_of(curve, 0).span, window.cut(market.prices)
     start = position(ellipse, span, prices[0, 0] / prices[0, 1])
-    size = setup.initial_value / jnp.sum(_reserves(curve, jnp.ones(()), start) * prices[0])
+    size = setup.initial_value / jnp.sum(reserves_of(curve, jnp.ones(()), start) * prices[0])
     if window.path in (Path.CLOSED_FORM, Path.PER_BAR):
         return ClosedRun(ellipse, curve, size, prices, setup.arb_frequency)
     initial = jnp.stack([size, start])
     if window.path is Path.HOLD:
-        held_back = _reserves(curve, size, start)[None]
+        held_back = reserves_of(curve, size, start)[None]
         return TradedRun(held_back, prices, window.n_bars, ellipse=ellipse, curve=curve, states=initial[None])
     visited = slice(None, None, setup.arb_frequency)
-    rates, seen = at_bars(rates, visited), prices[visited]
-    costs, quotes = cost_columns(rates), seen[:, 0] / seen[:, 1]
-    edges = quotes / costs[:, EDGE], quotes * costs[:, EDGE]
-    band = jnp.stack([position(ellipse, span, edge) for edge in edges], axis=-1)
-    passed = kernel_positions if setup.scan_mode == "kernel" else scanned_positions
-    states, volume = passed(initial, band, seen, curve, costs)
+    rates = at_bars(rates, visited)
+    passed = kernel_path if setup.scan_mode == "kernel" else scanned_path
+    path, volume = passed(initial, prices[visited], ellipse, curve, cost_columns(rates))
     return TradedRun(
-        _reserves(curve, states[:, 0], states[:, 1]),
+        path[:, 2:],
         prices,
         setup.arb_frequency,
         earned=earned_fees(rates, volume),
         ellipse=ellipse,
         curve=curve,
-        states=states,
+        states=path[:, :2],
     )
 
 

@@ -1,14 +1,19 @@
 """The recursion of an E-CLP with fees as a compiled kernel, with its adjoint; for the CPU.
 
-It does what :mod:`quantsim.pools.eclp.trade_scan` does with a loop of XLA, which remains the reference.
+It does what :mod:`quantsim.pools.eclp.trade_scan` does with a loop of XLA, which remains the reference. The adjoint also covers
+the no-trade band and the balances: they matter at visits with a trade only, while XLA would go through all of them once for
+every parameter.
 """
 
 from __future__ import annotations
 
-from quantsim.kernels import Kernel, result_like
-from quantsim.lazy_jax import Array, custom_vjp
+from quantsim.kernels import Kernel
+from quantsim.lazy_jax import Array, custom_vjp, jax, jnp
+from quantsim.pools.eclp.column_lanes import N_STATE
+from quantsim.pools.eclp.curve import Ellipse
+from quantsim.pools.eclp.trade_scan import no_trade_band
 
-__all__ = ["kernel_positions", "trade_kernels"]
+__all__ = ["kernel_path", "trade_kernels"]
 
 _MODULE = "quantsim.pools.eclp.trade_lanes"
 _FORWARD, _ADJOINT = Kernel(6, _MODULE, "forward", 2), Kernel(7, _MODULE, "adjoint", 1)
@@ -19,31 +24,36 @@ def trade_kernels(n_tokens: int) -> tuple[Kernel, Kernel]:
     return _FORWARD, _ADJOINT
 
 
-def kernel_positions(initial: Array, band: Array, prices: Array, curve: Array, costs: Array) -> tuple[Array, Array]:
-    """Returns size and position after every visit, (T, 2), and the value of the arbitrageurs' effective input, (T,).
+def kernel_path(initial: Array, prices: Array, ellipse: Ellipse, curve: Array, costs: Array) -> tuple[Array, Array]:
+    """Returns size, position and balances after every visit, (T, 4), and the value of the arbitrageurs' effective input, (T,).
 
-    Arguments as for :func:`quantsim.pools.eclp.trade_scan.scanned_positions`.
+    Arguments as for :func:`quantsim.pools.eclp.trade_scan.scanned_path`.
     """
-    return _positions(initial, band, prices, curve, costs)
-
-
-def _run(initial: Array, band: Array, prices: Array, curve: Array, costs: Array) -> tuple[Array, Array]:
-    path, volume = _FORWARD([result_like(band), result_like(prices[:, 0])], initial, band, prices, curve, costs)
-    return path, volume
+    return _path(initial, prices, jnp.stack(ellipse), curve, costs)
 
 
 _Residual = tuple[Array, ...]
 
 
+def _run(initial: Array, prices: Array, ellipse: Array, curve: Array, costs: Array) -> tuple[Array, Array]:
+    return _forward(initial, prices, ellipse, curve, costs)[0]
+
+
 def _forward(
-    initial: Array, band: Array, prices: Array, curve: Array, costs: Array
+    initial: Array, prices: Array, ellipse: Array, curve: Array, costs: Array
 ) -> tuple[tuple[Array, Array], _Residual]:
-    path, volume = _positions(initial, band, prices, curve, costs)
-    return (path, volume), (initial, band, prices, curve, costs, path)
+    band = no_trade_band(Ellipse(*(ellipse[at] for at in range(len(Ellipse._fields)))), curve, prices, costs)
+    shape = jax.ShapeDtypeStruct((prices.shape[0], N_STATE), prices.dtype)  # type: ignore[no-untyped-call]
+    path, volume = _FORWARD([shape, _like(prices[:, 0])], initial, band, prices, curve, costs)
+    return (path, volume), (initial, prices, ellipse, curve, costs, band, path)
+
+
+def _like(array: Array) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(array.shape, array.dtype)  # type: ignore[no-untyped-call]
 
 
 def _backward(residual: _Residual, cotangents: tuple[Array, Array]) -> tuple[Array, ...]:
-    return tuple(_ADJOINT([result_like(array) for array in residual[:-1]], *residual, *cotangents))
+    return tuple(_ADJOINT([_like(array) for array in residual[:5]], *residual, *cotangents))
 
 
-_positions = custom_vjp(_run, _forward, _backward)
+_path = custom_vjp(_run, _forward, _backward)

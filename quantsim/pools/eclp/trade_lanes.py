@@ -11,8 +11,30 @@ from numba import njit
 
 from quantsim.kernels.addresses import get, put
 from quantsim.kernels.operands import clear, length, row, values
-from quantsim.pools.eclp.column_lanes import A_IN, A_OUT, B_IN, B_OUT, N_CURVE, N_SIDE, SPAN, G, H, K
-from quantsim.pools.two_tokens import ARB_FEE, GAIN, GAS, N_COSTS, NOISE, SWAP_FEE
+from quantsim.pools.eclp.column_lanes import (
+    A_IN,
+    A_OUT,
+    ALPHA,
+    B_IN,
+    B_OUT,
+    BETA,
+    COSINE,
+    FIRST,
+    N_CURVE,
+    N_ELLIPSE,
+    N_SIDE,
+    N_STATE,
+    POSITION,
+    SECOND,
+    SINE,
+    SIZE,
+    SPAN,
+    STRETCH,
+    G,
+    H,
+    K,
+)
+from quantsim.pools.two_tokens import ARB_FEE, EDGE, GAIN, GAS, N_COSTS, NOISE, SWAP_FEE
 
 __all__ = ["adjoint", "forward"]
 
@@ -32,6 +54,13 @@ def _slope(a, b, u):
 @njit(error_model="numpy")
 def _mirrored(v, span):
     return (span - v) / (1.0 + v * span)
+
+
+@njit(error_model="numpy")
+def _held(side, span, size, v):
+    """Returns the balances at a position, of the first side's incoming token and of the other one."""
+    here = size * _chord(get(side, A_IN), get(side, B_IN), v, span)
+    return here, size * 2.0 * v * (get(side, A_OUT) + get(side, B_OUT) * v) / (1.0 + v * v)
 
 
 @njit(error_model="numpy")
@@ -76,12 +105,13 @@ def _traded(side, span, k, size, v, u, p_in, p_out, cost):
 def forward(operands):
     """Arguments: size and position (2,), band (T, 2), prices (T, 2), curve (14,), costs (T or 1, 6).
 
-    Results: size and position (T, 2), and the value of the arbitrageurs' effective input at every visit, (T,).
+    Results: size, position and balances (T, 4), and the value of the arbitrageurs' effective input at every visit, (T,).
     """
     n_visits, varying = length(operands, 1, 0), length(operands, 4, 0) > 1
     initial, bands, prices, curve = values(operands, 0), values(operands, 1), values(operands, 2), values(operands, 3)
     cost, path, volumes = values(operands, 4), values(operands, 5), values(operands, 6)
     size, v, span, k = get(initial, 0), get(initial, 1), get(curve, SPAN), get(curve, K)
+    first, second, held_at, held_size = 0.0, 0.0, -1.0, 0.0
     for t in range(n_visits):
         if varying and t > 0:
             cost += 8 * N_COSTS
@@ -95,8 +125,14 @@ def forward(operands):
             size, left, volume = _traded(row(curve, 1, N_SIDE), span, k, size, w, to, p_in, p_out, cost)
             if left != w:
                 v = _mirrored(left, span)
-        put(path, 2 * t, size)
-        put(path, 2 * t + 1, v)
+        if v != held_at or size != held_size:
+            held_at, held_size = v, size
+            first, second = _held(curve, span, size, v)
+        here = row(path, t, N_STATE)
+        put(here, SIZE, size)
+        put(here, POSITION, v)
+        put(here, FIRST, first)
+        put(here, SECOND, second)
         put(volumes, t, volume)
     return 0
 
@@ -180,60 +216,106 @@ def _pull(side, span, k, size, v, u, p_in, p_out, cost, l_size, l_v, l_volume, o
     )
 
 
-def adjoint(operands):
-    """Arguments: those of :func:`forward`, the path, and the cotangents of the results.
+@njit(error_model="numpy")
+def _pull_held(curve, size, v, l_first, l_second, of_curve):
+    """Adds the cotangents of balances to those of the curve; returns those of size and position."""
+    span = get(curve, SPAN)
+    a, b, c, d = get(curve, A_IN), get(curve, B_IN), get(curve, A_OUT), get(curve, B_OUT)
+    scale = 1.0 / (1.0 + v * v)
+    share = 2.0 * (span - v) * scale / (1.0 + span * span)
+    _add(of_curve, A_IN, l_first * size * share * (1.0 - v * span))
+    _add(of_curve, B_IN, -l_first * size * share * (v + span))
+    _add(of_curve, SPAN, l_first * size * _slope(a, b, span))
+    _add(of_curve, A_OUT, l_second * size * 2.0 * v * scale)
+    _add(of_curve, B_OUT, l_second * size * 2.0 * v * v * scale)
+    of_size = l_first * _chord(a, b, v, span) + l_second * 2.0 * v * (c + d * v) * scale
+    return of_size, size * (l_second * _slope(c, -d, v) - l_first * _slope(a, b, v))
 
-    Results: cotangents of the initial state, band, prices, curve and costs. Trades are computed again, at visits that have one.
+
+@njit(error_model="numpy")
+def _pull_angle(ellipse, price, of_angle, of_ellipse):
+    """Adds the cotangents of the angle of ``τ`` at a price to those of the ellipse; returns that of the price."""
+    c, s, lam = get(ellipse, COSINE), get(ellipse, SINE), get(ellipse, STRETCH)
+    along, across = c + s * price, lam * (c * price - s)
+    scale = of_angle / (along * along + across * across)
+    _add(of_ellipse, COSINE, scale * (along * lam * price - across))
+    _add(of_ellipse, SINE, -scale * (along * lam + across * price))
+    _add(of_ellipse, STRETCH, scale * along * (c * price - s))
+    return scale * lam * (c * c + s * s)
+
+
+@njit(error_model="numpy")
+def _pull_position(ellipse, p_a, p_b, edge, upper, u, of_u, of_ellipse, of_curve, of_cost):
+    """Adds the cotangents of an end ``u`` of the band; returns those of the two prices, and that of the angle from ``α``."""
+    quote = p_a / p_b
+    price = quote * edge if upper else quote / edge
+    if price >= get(ellipse, BETA):
+        _add(of_curve, SPAN, of_u)
+        return 0.0, 0.0, 0.0
+    if price <= get(ellipse, ALPHA):
+        return 0.0, 0.0, 0.0
+    of_angle = 0.5 * (1.0 + u * u) * of_u
+    of_price = _pull_angle(ellipse, price, of_angle, of_ellipse)
+    _add(of_cost, EDGE, of_price * quote if upper else -of_price * price / edge)
+    return of_price * price / p_a, -of_price * price / p_b, of_angle
+
+
+def adjoint(operands):
+    """Arguments: initial state, prices, ellipse (5,), curve, costs; band, path, and the cotangents of path and volumes.
+
+    Results: cotangents of the initial state, prices, ellipse, curve and costs. Trades are computed again, at visits that have
+    one. Those of cosine and sine are along the circle on which both lie.
     """
     n_visits, varying = length(operands, 1, 0), length(operands, 4, 0) > 1
-    initial, bands, prices, curve = values(operands, 0), values(operands, 1), values(operands, 2), values(operands, 3)
-    costs, path, of_path, of_volumes = (
-        values(operands, 4),
-        values(operands, 5),
-        values(operands, 6),
-        values(operands, 7),
-    )
-    of_initial, of_bands, of_prices = values(operands, 8), values(operands, 9), values(operands, 10)
-    of_curve, of_costs = values(operands, 11), values(operands, 12)
-    clear(of_bands, 2 * n_visits)
+    initial, prices, ellipse, curve = values(operands, 0), values(operands, 1), values(operands, 2), values(operands, 3)
+    costs, bands, path = values(operands, 4), values(operands, 5), values(operands, 6)
+    of_path, of_volumes = values(operands, 7), values(operands, 8)
+    of_initial, of_prices, of_ellipse = values(operands, 9), values(operands, 10), values(operands, 11)
+    of_curve, of_costs = values(operands, 12), values(operands, 13)
     clear(of_prices, 2 * n_visits)
+    clear(of_ellipse, N_ELLIPSE)
     clear(of_curve, N_CURVE)
     clear(of_costs, N_COSTS * length(operands, 4, 0))
     span, k = get(curve, SPAN), get(curve, K)
-    l_size, l_v = 0.0, 0.0
+    l_size, l_v, l_first, l_second, of_low = 0.0, 0.0, 0.0, 0.0, 0.0
     for t in range(n_visits - 1, -1, -1):
-        l_size, l_v = l_size + get(of_path, 2 * t), l_v + get(of_path, 2 * t + 1)
-        before = row(path, t - 1, 2) if t > 0 else initial
-        size, v, low, high = get(before, 0), get(before, 1), get(bands, 2 * t), get(bands, 2 * t + 1)
+        here = row(of_path, t, N_STATE)
+        l_size, l_v = l_size + get(here, SIZE), l_v + get(here, POSITION)
+        l_first, l_second = l_first + get(here, FIRST), l_second + get(here, SECOND)
+        before, after = row(path, t - 1, N_STATE) if t > 0 else initial, row(path, t, N_STATE)
+        size, v, low, high = get(before, SIZE), get(before, POSITION), get(bands, 2 * t), get(bands, 2 * t + 1)
+        if low <= v <= high or (v == get(after, POSITION) and size == get(after, SIZE)):
+            continue
+        of_size, of_v = _pull_held(curve, get(after, SIZE), get(after, POSITION), l_first, l_second, of_curve)
+        l_size, l_v, l_first, l_second = l_size + of_size, l_v + of_v, 0.0, 0.0
         now = row(0, t if varying else 0, N_COSTS)
+        cost, of_cost, p_a, p_b = costs + now, of_costs + now, get(prices, 2 * t), get(prices, 2 * t + 1)
         if v > high:
-            p_in, p_out = get(prices, 2 * t), get(prices, 2 * t + 1)
-            l_size, l_v, of_u, of_in, of_out, of_span, of_k = _pull(
-                curve, span, k, size, v, high, p_in, p_out, costs + now,
-                l_size, l_v, get(of_volumes, t), of_curve, of_costs + now,
-            )  # fmt: skip
-            put(of_bands, 2 * t + 1, of_u)
-            put(of_prices, 2 * t, of_in)
-            put(of_prices, 2 * t + 1, of_out)
-            _add(of_curve, SPAN, of_span)
-            _add(of_curve, K, of_k)
-        elif v < low and v != get(path, 2 * t + 1):
-            p_in, p_out, after = get(prices, 2 * t + 1), get(prices, 2 * t), get(path, 2 * t + 1)
-            w, to, left = _mirrored(v, span), _mirrored(low, span), _mirrored(after, span)
+            l_size, l_v, of_u, of_a, of_b, of_span, of_k = _pull(
+                curve, span, k, size, v, high, p_a, p_b, cost, l_size, l_v, get(of_volumes, t), of_curve, of_cost
+            )
+            u = high
+        else:
+            w, to, left = _mirrored(v, span), _mirrored(low, span), _mirrored(get(after, POSITION), span)
             turn, square = 1.0 + span * span, (1.0 + left * span) * (1.0 + left * span)
-            of_span = l_v * (1.0 + left * left) / square
-            l_size, l_w, of_u, of_in, of_out, of_own, of_k = _pull(
-                row(curve, 1, N_SIDE), span, k, size, w, to, p_in, p_out, costs + now,
-                l_size, -l_v * turn / square, get(of_volumes, t), row(of_curve, 1, N_SIDE), of_costs + now,
+            of_span, u = l_v * (1.0 + left * left) / square, low
+            l_size, l_w, of_to, of_b, of_a, of_own, of_k = _pull(
+                row(curve, 1, N_SIDE), span, k, size, w, to, p_b, p_a, cost,
+                l_size, -l_v * turn / square, get(of_volumes, t), row(of_curve, 1, N_SIDE), of_cost,
             )  # fmt: skip
             at_v, at_low = (1.0 + v * span) * (1.0 + v * span), (1.0 + low * span) * (1.0 + low * span)
-            put(of_bands, 2 * t, -of_u * turn / at_low)
-            of_span += of_own + l_w * (1.0 + v * v) / at_v + of_u * (1.0 + low * low) / at_low
-            l_v = -l_w * turn / at_v
-            put(of_prices, 2 * t + 1, of_in)
-            put(of_prices, 2 * t, of_out)
-            _add(of_curve, SPAN, of_span)
-            _add(of_curve, K, of_k)
-    put(of_initial, 0, l_size)
-    put(of_initial, 1, l_v)
+            of_span += of_own + l_w * (1.0 + v * v) / at_v + of_to * (1.0 + low * low) / at_low
+            l_v, of_u = -l_w * turn / at_v, -of_to * turn / at_low
+        q_a, q_b, of_angle = _pull_position(
+            ellipse, p_a, p_b, get(cost, EDGE), v > high, u, of_u, of_ellipse, of_curve, of_cost
+        )
+        of_low += of_angle
+        put(of_prices, 2 * t, of_a + q_a)
+        put(of_prices, 2 * t + 1, of_b + q_b)
+        _add(of_curve, SPAN, of_span)
+        _add(of_curve, K, of_k)
+    of_size, of_v = _pull_held(curve, get(initial, 0), get(initial, 1), l_first, l_second, of_curve)
+    put(of_initial, 0, l_size + of_size)
+    put(of_initial, 1, l_v + of_v)
+    _add(of_ellipse, ALPHA, _pull_angle(ellipse, get(ellipse, ALPHA), -of_low, of_ellipse))
     return 0

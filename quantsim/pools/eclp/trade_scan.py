@@ -14,20 +14,33 @@ as it is, and gives the new position.
 from __future__ import annotations
 
 from quantsim.lazy_jax import Array, jax, jnp
-from quantsim.pools.eclp.curve import Side, chord, held, mirrored, side_of
-from quantsim.pools.two_tokens import ARB_FEE, GAIN, GAS, NOISE, SWAP_FEE
+from quantsim.pools.eclp.column_lanes import SPAN
+from quantsim.pools.eclp.curve import Ellipse, Side, chord, held, mirrored, position, side_of
+from quantsim.pools.two_tokens import ARB_FEE, EDGE, GAIN, GAS, NOISE, SWAP_FEE
 
-__all__ = ["scanned_positions"]
+__all__ = ["no_trade_band", "reserves_of", "scanned_path"]
 
 
-def scanned_positions(initial: Array, band: Array, prices: Array, curve: Array, costs: Array) -> tuple[Array, Array]:
-    """Returns size and position after every visit, (T, 2), and the value of the arbitrageurs' effective input, (T,).
+def no_trade_band(ellipse: Ellipse, curve: Array, prices: Array, costs: Array) -> Array:
+    """Returns the lowest and the highest position of the no-trade band at every visit, (T, 2)."""
+    quotes = prices[:, 0] / prices[:, 1]
+    edges = quotes / costs[:, EDGE], quotes * costs[:, EDGE]
+    return jnp.stack([position(ellipse, curve[SPAN], edge) for edge in edges], axis=-1)
+
+
+def reserves_of(curve: Array, size: Array, at: Array) -> Array:
+    """Returns the balances of pools of a size, (...,), at a position, (...,): (..., 2)."""
+    return size[..., None] * jnp.stack(held(side_of(curve, 0), at), axis=-1)
+
+
+def scanned_path(initial: Array, prices: Array, ellipse: Ellipse, curve: Array, costs: Array) -> tuple[Array, Array]:
+    """Returns size, position and balances after every visit, (T, 4), and the value of the arbitrageurs' effective input, (T,).
 
     Args:
         initial: (2,) size and position before the first visit.
-        band: (T, 2) lowest and highest position of the no-trade band at the visits.
-        prices: (T, 2) prices.
-        curve: (14,) constants of the curve.
+        prices: (T, 2) prices at the visits.
+        ellipse: the ellipse.
+        curve: (14,) its constants.
         costs: (T or 1, 6) costs; see :mod:`quantsim.pools.two_tokens`.
     """
     first, second = side_of(curve, 0), side_of(curve, 1)
@@ -54,8 +67,9 @@ def scanned_positions(initial: Array, band: Array, prices: Array, curve: Array, 
         after, volume = jax.lax.switch(which, (nobody, first_enters, second_enters))
         return after, (after, volume)
 
-    found: tuple[Array, Array] = jax.lax.scan(step, initial, (band, prices, costs if costs.shape[0] > 1 else None))[1]
-    return found
+    visits = no_trade_band(ellipse, curve, prices, costs), prices, costs if costs.shape[0] > 1 else None
+    states, volume = jax.lax.scan(step, initial, visits)[1]
+    return jnp.concatenate([states, reserves_of(curve, states[:, 0], states[:, 1])], axis=-1), volume
 
 
 def _traded(side: Side, size: Array, v: Array, u: Array, prices: Array, cost: Array) -> tuple[Array, Array]:
