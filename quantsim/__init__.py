@@ -41,10 +41,12 @@ if TYPE_CHECKING:
     # isort: split
     # For special purposes
     from quantsim.api.cross_validation import CrossValidationResult as CrossValidationResult
+    from quantsim.api.grids import GridResult as GridResult
     from quantsim.api.grids import evaluate_grid as evaluate_grid
     from quantsim.api.optimization import Optimization as Optimization
     from quantsim.api.out_of_sample import WalkForwardResult as WalkForwardResult
     from quantsim.api.reporting import HtmlReport as HtmlReport
+    from quantsim.api.robustness import RobustnessResult as RobustnessResult
     from quantsim.api.robustness import evaluate_robustness as evaluate_robustness
     from quantsim.api.simulation import Simulation as Simulation
     from quantsim.checkpoints.finding import best_of_search as best_of_search
@@ -70,11 +72,11 @@ __version__ = "0.1.0"
 _HOMES = {
     "quantsim.api.cross_validation": ("CrossValidationResult",),
     "quantsim.api.drivers": ("hybrid", "search", "train"),
-    "quantsim.api.grids": ("evaluate_grid",),
+    "quantsim.api.grids": ("GridResult", "evaluate_grid"),
     "quantsim.api.optimization": ("Optimization",),
     "quantsim.api.out_of_sample": ("WalkForwardResult", "walk_forward"),
     "quantsim.api.reporting": ("HtmlReport", "make_report"),
-    "quantsim.api.robustness": ("evaluate_robustness",),
+    "quantsim.api.robustness": ("RobustnessResult", "evaluate_robustness"),
     "quantsim.api.simulation": ("Simulation", "simulate"),
     "quantsim.checkpoints": ("CheckpointStore", "select", "top"),
     "quantsim.checkpoints.finding": ("best_of_search", "start_from", "starts_from"),

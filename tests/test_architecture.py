@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from quantsim.pools import pool_names
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "quantsim"
 
@@ -110,9 +112,6 @@ def test_only_commands_know_the_command_line():
     assert not knowing
 
 
-MECHANISMS = ("weighted", "batch", "hold")
-
-
 def modules_of(path: Path) -> set[str]:
     """The modules of this package that a file imports when it runs."""
     nodes = ast.walk(ast.parse(path.read_text()))
@@ -128,5 +127,5 @@ def test_rules_know_no_pools(layer: str):
 @pytest.mark.parametrize("name", ["plan", "setup", "signals", "samples", "evaluate", "composite"])
 def test_the_simulator_asks_pools_and_knows_no_mechanism(name: str):
     path = PACKAGE / "simulator" / f"{name}.py"
-    known = {f"quantsim.pools.{mechanism}" for mechanism in MECHANISMS}
+    known = {f"quantsim.pools.{mechanism}" for mechanism in pool_names()}
     assert not [one for one in modules_of(path) if any(one.startswith(of) for of in known)]
