@@ -53,5 +53,6 @@ RULE = Rule(
     outputs=supply_weights,
     persistence=supply_persistence,
     needs_oracle=True,
+    ignores=("logit_delta_lamb", "log_k"),
     check=check_caps,
 )

@@ -335,6 +335,22 @@ def test_a_rule_that_is_not_here_is_refused_by_its_name(file, rule):
         read_results(file)
 
 
+@pytest.mark.parametrize("rule", ["trad_hodling_index_market_cap", "lvr__index_market_cap"])
+def test_index_pools_are_imported_with_the_memory_that_their_weights_have(file, rule):
+    entry = gradient_entry(0, [1.0, 2.0], logit_delta_lamb=[[0.5, 0.0], [1.0, -2.0]])
+    del entry["log_k"]
+    result_file(file, entry, rule=rule, cap_weights=0.6)
+    with pytest.warns(FingerprintWarning, match=r"name a file of circulating supplies, series\.oracle"):
+        results = read_results(file)
+    assert results.experiment.pool.type == "rebalanced"
+    ((_, rows),) = results.runs
+    assert [row.raw["logit_lamb"] for row in rows] == [(0.5, 0.5), (2.0, -0.5)]
+    assert all(row.human["cap"] == pytest.approx((0.6, 0.6)) for row in rows)
+    result_file(file, {**entry, "logit_delta_lamb": [[0.5], [1.0]]}, rule=rule)
+    with pytest.warns(FingerprintWarning), pytest.raises(CheckpointError, match="must have the shape of logit_lamb"):
+        read_results(file)
+
+
 def test_a_configuration_that_cannot_be_translated_names_the_file(file):
     result_file(file, gradient_entry(0, [1.0]), startDateString="yesterday")
     with pytest.raises(ConfigError, match=r"run_0123\.json, the configuration: .*startDateString = 'yesterday'"):

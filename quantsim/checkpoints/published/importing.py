@@ -16,6 +16,7 @@ from quantsim.checkpoints.published.entries import EntryReader
 from quantsim.checkpoints.published.result_file import ResultFile, place
 from quantsim.checkpoints.store import CheckpointStore
 from quantsim.config import Experiment
+from quantsim.config.fingerprint.pool import INDICES
 from quantsim.errors import CheckpointError, ConfigError, QuantsimError, nearest
 from quantsim.rules import rule_names
 
@@ -23,6 +24,9 @@ __all__ = ["PublishedResults", "import_results", "read_results"]
 
 _PRICES_UNKNOWN = IMPORTED
 """Used as the hash of the prices, which are not in the file. So imported runs only compare with imported runs."""
+
+_SUPPLIES = "supplies.csv"
+"""Stands for the file of supplies of an index pool; who evaluates a set here names one, ``--set series.oracle=FILE``."""
 
 _OF_RESULTS = frozenset({"alphabetic", "evaluation_starts", "training_method"})
 """Keys that quantammsim adds to the configuration during a run. They are not settings."""
@@ -112,11 +116,13 @@ def _translated(
     """Returns the study, and notes on keys that could not be translated."""
     rule = fingerprint.get("rule")
     name = rule.rpartition("__")[2] if isinstance(rule, str) else rule
-    if name not in rule_names():
+    if name not in (*rule_names(), *INDICES):
         raise ConfigError(
             f"result file {path} has the rule {rule!r}, which is not supported; {nearest(str(name), rule_names())}"
         )
     tables: dict[str, Any] = {} if source is None else {"data": {"source": os.fspath(source)}}
+    if name in INDICES:
+        tables["series"] = {"oracle": _SUPPLIES}
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")

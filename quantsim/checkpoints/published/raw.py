@@ -15,10 +15,14 @@ from numpy.typing import NDArray
 from quantsim.config import Experiment
 from quantsim.errors import CheckpointError
 from quantsim.parameters import Parameter
+from quantsim.rules.capping import cap
 
 __all__ = ["SUBSIDIARIES", "RawReader", "number", "of_set"]
 
 SUBSIDIARIES = "subsidary_params"
+
+_SUMS = {("index_supply", "logit_lamb"): "logit_delta_lamb"}
+"""(rule, parameter here) → parameter there that is added to that of the same name: an index has one memory."""
 
 FloatArray = NDArray[np.float64]
 Table = Mapping[str, Any]
@@ -49,6 +53,7 @@ class RawReader:
         for pool in self._experiment.pools:
             known = {parameter.spec.raw_name for parameter in self._of_pool(pool.group)}
             known |= set() if pool.rule is None else set(pool.rule.ignores)
+            tables[pool.group] = self._summed(tables[pool.group], pool.pool.rule_names)
             for key in tables[pool.group]:
                 if key not in known and key not in others:
                     raise CheckpointError(
@@ -72,6 +77,19 @@ class RawReader:
             raise CheckpointError(f"{SUBSIDIARIES} must hold tables, not {parts!r:.60}")
         return {"": entry, **dict(zip(self._subsidiaries, parts, strict=True))}
 
+    def _summed(self, table: Table, rules: tuple[str, ...]) -> Table:
+        """Returns the table of a pool with parameters that are sums of two there."""
+        found = dict(table)
+        for (rule, name), other in _SUMS.items():
+            if rule in rules and name in table and other in table:
+                both = [np.asarray(_numbers(table[key], key)) for key in (name, other)]
+                if both[0].shape != both[1].shape:
+                    raise CheckpointError(
+                        f"{other} must have the shape of {name}, {both[0].shape}, not {both[1].shape}"
+                    )
+                found[name] = (both[0] + both[1]).tolist()
+        return found
+
     def _of_pool(self, group: str) -> list[Parameter]:
         own = {group, *(self._members if not group else ())}
         return [parameter for parameter in self._experiment.layout if parameter.group in own]
@@ -82,7 +100,7 @@ class RawReader:
             # A search of quantammsim does not store fixed parameters. It starts all pools with equal weights.
             if name == "initial_weights_logits":
                 return np.zeros((count, parameter.size))
-            if parameter.active:
+            if parameter.active and name != cap.raw_name:  # a cap is a setting there
                 raise CheckpointError(f"{name} is missing")
             return np.tile(self._defaults[parameter.raw_name], (count, 1))
         rows = [of_set(name, table[name], index, n_sets) for index in range(count)]
@@ -104,6 +122,11 @@ class RawReader:
         tokens = [label for label in labels if label not in self._subsidiaries]
         there = [*sorted(tokens), *(label for label in labels if label in self._subsidiaries)]
         return numbers[[there.index(label) for label in labels]]
+
+
+def _numbers(value: Any, key: str) -> Any:
+    """Returns nested lists with each number checked."""
+    return [_numbers(item, key) for item in value] if isinstance(value, list) else number(value, key)
 
 
 def of_set(key: str, value: Any, index: int, n_sets: int | None) -> Any:

@@ -12,6 +12,7 @@ from quantsim.config.fingerprint.values import Notes, Values
 from quantsim.errors import ConfigError, nearest
 
 __all__ = [
+    "INDICES",
     "RECLAMM",
     "holdings",
     "is_multi_period",
@@ -28,7 +29,9 @@ _ENSEMBLE, _BOUNDED = "ensemble__", "bounded__"
 _REBALANCINGS = ("lvr__", "rvr__")
 
 _HODLING, _TRADITIONAL = "hodling_index_market_cap", "trad_hodling_index_market_cap"
-_INDICES = ("index_market_cap", _HODLING, _TRADITIONAL)
+INDICES = ("index_market_cap", _HODLING, _TRADITIONAL)
+"""Index pools of quantammsim; their rule here is ``index_supply``."""
+
 _UNSTEERED = ("hodl", "cow", "gyroscope")
 """Pools that are not rebalanced to weights."""
 
@@ -103,7 +106,7 @@ def rule_of(values: Values) -> str:
             f"rule = {values['rule']!r}: {rule!r} has no weights that a portfolio could be rebalanced to; name a rule of a "
             "weighted pool after lvr__ or rvr__, such as 'balancer'"
         )
-    return "index_supply" if rule in _INDICES else rule
+    return "index_supply" if rule in INDICES else rule
 
 
 def _base(values: Values) -> str:
@@ -130,7 +133,7 @@ def _mechanism(values: Values, notes: Notes) -> dict[str, Any]:
             f"{versus} is the portfolio that is rebalanced to the pool's weights, not the pool: `fees` are the exchange's, on "
             f"what is sold; for a comparison with such a portfolio use the metric {versus.removesuffix('__')!r}"
         )
-    if base in _INDICES:
+    if base in INDICES:
         told.append("supplies are not those of quantammsim: name a file of circulating supplies, series.oracle")
     if told:
         notes.add("rule", "; ".join(told))
