@@ -25,7 +25,7 @@ __all__ = ["PublishedResults", "import_results", "read_results"]
 _PRICES_UNKNOWN = IMPORTED
 """Used as the hash of the prices, which are not in the file. So imported runs only compare with imported runs."""
 
-_SUPPLIES = "supplies.csv"
+_SUPPLIES = "supplies that quantammsim has"
 """Stands for the file of supplies of an index pool; who evaluates a set here names one, ``--set series.oracle=FILE``."""
 
 _OF_RESULTS = frozenset({"alphabetic", "evaluation_starts", "training_method"})
