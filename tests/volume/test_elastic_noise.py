@@ -47,7 +47,7 @@ def growth_of(experiment: Experiment, market: reference.Market) -> Any:
     logs = np.log(market.prices)
 
     def factor(bar: int, value: float) -> float:
-        at = market.start + bar
+        at, fee = market.start + bar, float(np.broadcast_to(market.swap_fee, market.n_bars)[bar])
         window = np.diff(logs[max(0, at - round(model.volatility_days * bars)) : at + 1], axis=0)
         pairs = itertools.combinations(range(logs.shape[1]), 2)
         variance = np.mean([np.mean((window[:, i] - window[:, j]) ** 2) for i, j in pairs]) * bars
@@ -57,21 +57,14 @@ def growth_of(experiment: Experiment, market: reference.Market) -> Any:
         days = sum(hours[int(minute) // 60 % 24] for minute in minutes) / 1440
         rate = (
             model.usd_per_day
-            * np.exp(-model.fee_elasticity * (fees.swap_fee / model.reference_fee - 1))
+            * np.exp(-model.fee_elasticity * (fee / model.reference_fee - 1))
             * (np.sqrt(variance) / model.reference_volatility) ** model.volatility_elasticity
         )
         held, n_steps = value, 400
+        step = fee * (1 - fees.protocol_fee_split) * rate * days / n_steps
         for _ in range(n_steps):
-            middle = held + 0.5 * fees.swap_fee * (1 - fees.protocol_fee_split) * rate * (held / 1e6) ** (
-                model.tvl_elasticity
-            ) * (days / n_steps)
-            held += (
-                fees.swap_fee
-                * (1 - fees.protocol_fee_split)
-                * rate
-                * (middle / 1e6) ** model.tvl_elasticity
-                * (days / n_steps)
-            )
+            middle = held + 0.5 * step * (held / 1e6) ** model.tvl_elasticity
+            held += step * (middle / 1e6) ** model.tvl_elasticity
         return held / value
 
     return factor
@@ -93,6 +86,19 @@ def test_the_pool_equals_a_plain_loop(n_tokens: int, every: int, changes: dict[s
     np.testing.assert_allclose(found.fee_revenue, wanted.fee_revenue, rtol=1e-6)
     plain = bar_by_bar(make_experiment("momentum", n_tokens, HALF_HOURS, fees={"swap_fee": 0.004}), params, prices)
     assert found.value[-1] > 1.01 * plain.value[-1], "the case is to show noise"
+
+
+def test_a_fee_that_varies_acts_from_its_bar_on() -> None:
+    fees = {**ELASTIC, "swap_fee": 0.0}
+    experiment = make_experiment("momentum", 2, HALF_HOURS, fees=fees, series={"swap_fee": "given"})
+    prices, params = random_prices(HALF_HOURS, 2, 4), random_params("momentum", HALF_HOURS, 2, 4)
+    series = np.random.default_rng(4).choice([0.001, 0.004, 0.01], HALF_HOURS.total)
+    market = reference_market(experiment, params, prices)
+    market = dataclasses.replace(market, swap_fee=series[HALF_HOURS.history :])
+    wanted = reference.run(dataclasses.replace(market, growth=growth_of(experiment, market)))
+    found = bar_by_bar(experiment, params, prices, series={"swap_fee": series})
+    np.testing.assert_allclose(found.value, wanted.value, rtol=1e-9)
+    np.testing.assert_allclose(found.fee_revenue, wanted.fee_revenue, rtol=1e-6)
 
 
 @pytest.fixture(scope="module")
