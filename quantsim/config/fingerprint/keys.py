@@ -129,7 +129,7 @@ KEYS: tuple[Key, ...] = (
                 "in the given order; quantammsim sorts tokens, so lists with one value per token are reordered"),
     _translated("rule", str, "mean_reversion_channel", "pool.rule, pool.ensemble",
                 "also after `ensemble__` and `bounded__`; `reclamm` is a `pool.type`; for index pools, `lvr__` and `rvr__` "
-                "see above; Gyroscope pools are not there"),
+                "see above; `gyroscope` is the `pool.type` `eclp`"),
     _copied("initial_pool_value", float, 1_000_000.0, "pool.initial_value_usd"),
     _translated("minimum_weight", float, None, "pool.minimum_weight", "default 0.1/n"),
     _copied("do_arb", bool, True, "pool.do_arb"),
@@ -169,7 +169,8 @@ KEYS: tuple[Key, ...] = (
     _translated(_OPT + "val_fraction", float, 0.2, "periods.train_end",
                 "validation is the end of the training period; it starts with a chunk"),
     _refused("freq", ("minute",), "the bar length is that of the prices", "data.bar_minutes"),
-    _refused("numeraire", (None,), "all prices and values are in one currency"),
+    _translated("numeraire", str, None, "data.tokens",
+                "only for `gyroscope`, whose second token it is; by default the last one in sorted order"),
     _refused(_OPT + "training_data_kind", ("historic",), "synthetic prices are not generated here; give a file", "data.source"),
     # The objective.
     _translated("return_val", str, "daily_log_sharpe", "objective.metric, search.objectives"),
@@ -309,6 +310,11 @@ KEYS: tuple[Key, ...] = (
     _translated("initial_centeredness_margin", float, 0.2, "parameters.centeredness_margin", "for `reclamm`"),
     _translated("initial_daily_price_shift_base", float, 0.999991935483871, "parameters.daily_price_shift_base",
                 "for `reclamm`"),
+    _translated("alpha", float, None, "parameters.alpha", "for `gyroscope`, from its initial values"),
+    _translated("beta", float, None, "parameters.beta", "for `gyroscope`, from its initial values"),
+    _translated("rotation_angle", float, None, "parameters.phi", "for `gyroscope`, from its initial values; `phi` also works"),
+    _translated("phi", float, None, "parameters.phi", "for `gyroscope`: the same as `rotation_angle`"),
+    _translated("lam", float, None, "parameters.lam", "for `gyroscope`, from its initial values"),
 )  # fmt: skip
 """All keys, in the order of docs/fingerprints.md."""
 

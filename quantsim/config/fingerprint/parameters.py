@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quantsim.config.fingerprint.keys import BY_PATH
-from quantsim.config.fingerprint.pool import RECLAMM, holdings, member_names, rule_of, subsidiary_values
+from quantsim.config.fingerprint.pool import GYROSCOPE, RECLAMM, holdings, member_names, rule_of, subsidiary_values
 from quantsim.config.fingerprint.tokens import in_order
 from quantsim.config.fingerprint.values import Notes, Values
 from quantsim.errors import ConfigError, ParameterError, nearest
 from quantsim.parameters import Parameter, ParameterSpec, bind, to_raw
 from quantsim.parameters.initial import InitialKind, gaussian_sets, grid_sizes, range_sets
 from quantsim.parameters.parameter import in_group
+from quantsim.pools.eclp import parameters as eclp
 from quantsim.pools.reclamm import parameters as reclamm
 from quantsim.rules import get_rule
 from quantsim.rules.capping import cap
@@ -64,6 +65,8 @@ def own_specs(values: Values) -> list[ParameterSpec]:
     """Returns the parameters of the rule that are active under the settings of the fingerprint."""
     if rule_of(values) == RECLAMM:
         return [reclamm.price_ratio, reclamm.centeredness_margin, _shift(values)]
+    if rule_of(values) == GYROSCOPE:
+        return [eclp.alpha, eclp.beta, eclp.phi, eclp.lam]
     settings = {
         "use_alt_lamb": values["use_alt_lamb"],
         "pre_exp_scaling": "log2" if values["use_pre_exp_scaling"] else "off",
@@ -85,6 +88,8 @@ def _rows(values: Values, notes: Notes) -> list[dict[str, Any]]:
     if rule_of(values) == RECLAMM:
         fee = {"swap_fee": values["fees"]} if values["reclamm_learn_fees"] else {}
         return [{spec.human_name: values[f"initial_{spec.human_name}"] for spec in own_specs(values)} | fee]
+    if rule_of(values) == GYROSCOPE:
+        return [_ellipse(values, notes)]
     n_others = len(holdings(values)) - len(values["tokens"])
     given = {path: in_order(values, path, values[path], notes, n_others) for path in (*_DIRECT, _DELTA)}
     _n_rows(values, given)  # checks that all have the same number of rows, or one
@@ -113,6 +118,19 @@ def _rows(values: Values, notes: Notes) -> list[dict[str, Any]]:
     return [
         {name: _plain(array, row) for name, array in every.items()} | _bounds(values, notes) for row in range(n_rows)
     ]
+
+
+def _ellipse(values: Values, notes: Notes) -> dict[str, Any]:
+    """Returns the parameters of a Gyroscope pool that are given: quantammsim has them beside the fingerprint."""
+    angles = [name for name in ("rotation_angle", "phi") if values[name] is not None]
+    if len(angles) > 1 and values["rotation_angle"] != values["phi"]:
+        raise ConfigError(f"rotation_angle = {values['rotation_angle']} and phi = {values['phi']}: give one of them")
+    paths = {name: name for name in ("alpha", "beta", "lam")} | {"phi": angles[0] if angles else "phi"}
+    found = {name: values[path] for name, path in paths.items() if values[path] is not None}
+    missing = [f"parameters.{name}" for name in paths if name not in found]
+    if missing:
+        notes.add("rule", f"quantammsim has the ellipse beside its configuration: set {', '.join(missing)}")
+    return found
 
 
 def _n_rows(values: Values, arrays: Mapping[str, FloatArray]) -> int:

@@ -12,11 +12,13 @@ from quantsim.config.fingerprint.values import Notes, Values
 from quantsim.errors import ConfigError, nearest
 
 __all__ = [
+    "GYROSCOPE",
     "INDICES",
     "RECLAMM",
     "holdings",
     "is_multi_period",
     "member_names",
+    "ordered_tokens",
     "pool_tables",
     "rule_of",
     "split",
@@ -32,10 +34,11 @@ _HODLING, _TRADITIONAL = "hodling_index_market_cap", "trad_hodling_index_market_
 INDICES = ("index_market_cap", _HODLING, _TRADITIONAL)
 """Index pools of quantammsim; their rule here is ``index_supply``."""
 
-_UNSTEERED = ("hodl", "cow", "gyroscope")
+_UNSTEERED = ("hodl", "cow", "gyroscope", "reclamm")
 """Pools that are not rebalanced to weights."""
 
-RECLAMM = "reclamm"
+RECLAMM, GYROSCOPE = "reclamm", "gyroscope"
+_WITHOUT_RULES = {RECLAMM: "a reCLAMM pool", GYROSCOPE: "a Gyroscope pool"}
 
 _LOOKS_AHEAD = frozenset({"min_variance"})
 _INTERPOLATIONS = {"linear": "linear", "approx_optimal": "published_optimal", "optimal": "published_optimal"}
@@ -45,7 +48,7 @@ _ARC_KEYS = ("reclamm_arc_length_speed", "reclamm_learn_arc_length_speed")
 
 _OTHER_SHAPES = {
     "reclamm_": "a pool with fees that follow a price",
-    "gyroscope": "a Gyroscope E-CLP pool",
+    "gyroscope_": "another kind of Gyroscope pool",
     "hypersurge": "a pool with fees that follow a price",
     "flexible_channel": "a rule of quantammsim",
     "sinusoid": "a rule of quantammsim",
@@ -63,13 +66,14 @@ _SUBSIDIARY_KEYS = (
     *("initial_log_amplitude", "initial_raw_width", "initial_raw_exponents", "initial_pre_exp_scaling"),
     *("reclamm_interpolation_method", "reclamm_centeredness_scaling", "reclamm_use_shift_exponent"),
     *("initial_price_ratio", "initial_centeredness_margin", "initial_shift_exponent", "initial_daily_price_shift_base"),
+    *("alpha", "beta", "rotation_angle", "phi", "lam", "numeraire"),
 )
 """Keys of a pool in ``subsidary_pools``. Missing ones are those of the pool that holds it."""
 
 
 def pool_tables(values: Values, notes: Notes) -> dict[str, Any]:
     """Returns the tables ``data``, ``periods``, ``pool``, ``subsidiaries`` and ``update``, without copied keys."""
-    tokens, subsidiaries = values["tokens"], subsidiary_values(values)
+    tokens, subsidiaries = ordered_tokens(values), subsidiary_values(values)
     if values.is_given("n_assets") and values["n_assets"] != len(tokens):
         raise ConfigError(f"n_assets = {values['n_assets']} must be the number of tokens, {len(tokens)}")
     known = list(dict.fromkeys([*tokens, *(token for part in subsidiaries.values() for token in part["tokens"])]))
@@ -96,8 +100,8 @@ def rule_of(values: Values) -> str:
         ConfigError: this kind of pool is not supported.
     """
     rule = _base(values)
-    if rule == RECLAMM and rule != values["rule"]:
-        raise ConfigError(f"rule = {values['rule']!r}: a reCLAMM pool has no rule; set rule = {RECLAMM!r}")
+    if rule in _WITHOUT_RULES and rule != values["rule"] and not _is_rebalanced(values):
+        raise ConfigError(f"rule = {values['rule']!r}: {_WITHOUT_RULES[rule]} has no rule; set rule = {rule!r}")
     for name, shape in _OTHER_SHAPES.items():
         if rule == name or rule.startswith(f"{name.removesuffix('_')}_"):
             raise ConfigError(f"rule = {values['rule']!r} {_NOT_BUILT.format(shape)}")
@@ -144,6 +148,25 @@ def _mechanism(values: Values, notes: Notes) -> dict[str, Any]:
     if versus:  # at every bar, whatever the pool's own visits
         return {"type": "rebalanced", "do_arb": True, "arb_frequency": 1}
     return {"type": "rebalanced", "annual_fee": values["annual_streaming_fee"], **hours}
+
+
+def ordered_tokens(values: Values) -> list[str]:
+    """Returns the tokens in the study's order: as given, but for a Gyroscope pool, whose second token is the numeraire.
+
+    Raises:
+        ConfigError: another pool has a numeraire, or it is none of the tokens.
+    """
+    tokens, numeraire = list(values["tokens"]), values["numeraire"]
+    if rule_of(values) != GYROSCOPE:
+        if numeraire is not None:
+            raise ConfigError(
+                f"numeraire = {numeraire!r} is not supported: all prices and values are in one currency; leave it out"
+            )
+        return tokens
+    last = sorted(tokens)[-1] if numeraire is None else numeraire
+    if last not in tokens:
+        raise ConfigError(f"numeraire = {numeraire!r} must be one of the tokens, {', '.join(tokens)}")
+    return [*(token for token in tokens if token != last), last]
 
 
 def is_multi_period(values: Values) -> bool:
@@ -197,10 +220,6 @@ def _reclamm(values: Values) -> dict[str, Any]:
                 f"{path} = {values[path]!r} is not supported: the arc length is that with which the decay would begin, as in "
                 "quantammsim without this key"
             )
-    if member_names(values):
-        raise ConfigError(
-            f"n_ensemble_members = {values['n_ensemble_members']}: a reCLAMM pool has no ensemble; leave it out"
-        )
     path = "reclamm_interpolation_method"
     if values[path] not in _RANGE_SHIFTS:
         raise ConfigError(f"{path} = {values[path]!r}: {nearest(values[path], _RANGE_SHIFTS)}")
@@ -213,8 +232,14 @@ def _reclamm(values: Values) -> dict[str, Any]:
 
 def _pool(values: Values, notes: Notes) -> dict[str, Any]:
     rule, members = rule_of(values), member_names(values)
+    if rule in _WITHOUT_RULES and members:
+        raise ConfigError(
+            f"n_ensemble_members = {values['n_ensemble_members']}: {_WITHOUT_RULES[rule]} has no ensemble; leave it out"
+        )
     if rule == RECLAMM:
         return _reclamm(values)
+    if rule == GYROSCOPE:
+        return {"type": "eclp"}
     if members and _ENSEMBLE not in values["rule"]:
         notes.add("n_ensemble_members", "makes an ensemble here; in quantammsim only with `ensemble__` before the rule")
     pool: dict[str, Any] = {"ensemble": dict.fromkeys(members, rule)} if members else {"rule": rule}
@@ -251,7 +276,7 @@ def _subsidiary(values: Values, notes: Notes) -> dict[str, Any]:
         for table in ("pool", "update", "fees")
     }
     return {
-        "tokens": list(values["tokens"]),
+        "tokens": ordered_tokens(values),
         **copied["pool"],
         **_pool(values, notes),
         "update": copied["update"] | _update(values, notes),

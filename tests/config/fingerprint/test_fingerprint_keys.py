@@ -244,6 +244,24 @@ def test_index_pools() -> None:
     assert "no effect" in dict(translate({**BASE, "cap_weights": 0.6}).notes)["cap_weights"]
 
 
+def test_gyroscope_pools() -> None:
+    pool = {"rule": "gyroscope", "tokens": ["ETH", "BTC"], "fees": 0.003}
+    ellipse = {"alpha": 0.03, "beta": 0.09, "rotation_angle": 0.05, "lam": 20.0}
+    study, _ = translated({**BASE, **pool, **ellipse, "numeraire": "BTC"})
+    assert (study.pool.type, study.data.tokens) == ("eclp", ("ETH", "BTC"))
+    assert dict(study.parameters) == {"alpha": 0.03, "beta": 0.09, "phi": 0.05, "lam": 20.0}
+    assert study.fees.swap_fee == 0.003
+    by_default, warning = translated({**BASE, **pool, "phi": 1.5})
+    assert by_default.data.tokens == ("BTC", "ETH"), "the last one in sorted order is the numeraire"
+    assert dict(by_default.parameters) == {"phi": 1.5}
+    assert (
+        "rule: quantammsim has the ellipse beside its configuration: set parameters.alpha, parameters.beta" in warning
+    )
+    for key, value in (("numeraire", "SUI"), ("n_ensemble_members", 2), ("phi", 0.06)):
+        with pytest.raises(ConfigError, match=key):
+            translate({**BASE, **pool, **ellipse, key: value})
+
+
 def test_none_counts_as_missing() -> None:
     assert translate({**BASE, "fees": None, "optimisation_settings": None}) == translate(BASE)
 
@@ -260,7 +278,9 @@ def test_none_counts_as_missing() -> None:
         ("optimisation_settings", 5, "optimisation_settings = 5 must be a table"),
         (f"{OPT}base_lrr", 5, "unknown fingerprint key optimisation_settings.'base_lrr': did you mean 'base_lr'?"),
         (f"{OPT}optuna_settings.parameter_config.memory_lenght.low", 1, "did you mean 'memory_length'?"),
-        ("rule", "gyroscope", "rule = 'gyroscope' is a Gyroscope E-CLP pool"),
+        ("rule", "gyroscope_3clp", "rule = 'gyroscope_3clp' is another kind of Gyroscope pool"),
+        ("rule", "bounded__gyroscope", "a Gyroscope pool has no rule; set rule = 'gyroscope'"),
+        ("numeraire", "ETH", "numeraire = 'ETH' is not supported: all prices and values are in one currency"),
         ("rule", "reclamm_hypersurge", "rule = 'reclamm_hypersurge' is a pool with fees that follow a price"),
         ("rule", "flexible_channel", "rule = 'flexible_channel' is a rule of quantammsim, which is not supported here"),
         ("rule", "lvr__cow", "'cow' has no weights that a portfolio could be rebalanced to"),
