@@ -147,10 +147,11 @@ def show_run(
     if found.entry.folds:
         show(folds_table(found))
     else:
-        _show_selected(found)
+        _show_selected(found, store)
 
 
-def _show_selected(found: RunDetails) -> None:
+def _show_selected(found: RunDetails, store: str) -> None:
+    from quantsim.commands.display import show_next
     from quantsim.report.run_tables import metrics_table, parameters_of_set
 
     (result,) = found.results
@@ -161,7 +162,7 @@ def _show_selected(found: RunDetails) -> None:
     say(f"Selected {result.checkpoint.key} ({result.method})", "bold")
     show(parameters_of_set(result.checkpoint, tokens))
     show(metrics_table(found, result.checkpoint))
-    hint(f"Intervals and differences: quantsim select --run {found.entry.key}")
+    show_next(store, f"select --run {found.entry.key}", f"report {found.entry.key}")
 
 
 @app.command("compare")

@@ -57,7 +57,8 @@ def test_a_search_is_followed_to_its_end_by_a_reader(store, path):
         (4, 10, True),
     ]
     assert [one.text() for one in seen[::3]] == ["no result yet", "best validation m 3"]
-    assert [math.isfinite(one.seconds_left) for one in seen] == [False, True, True, False]
+    assert [math.isfinite(one.seconds_left) for one in seen] == [False, True, True, True]
+    assert seen[3].seconds_left == 0.0
     assert seen[2].seconds_left == pytest.approx(6.0, abs=0.5)  # a trial takes a second
     assert seen[3].to_json()["status"] == "finished"
 

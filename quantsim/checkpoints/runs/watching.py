@@ -40,7 +40,7 @@ class RunProgress:
         current: the one of its runs that is in progress, or was last.
         done: completed trials or steps of that one.
         total: all of them; None if it is not known.
-        seconds_left: estimated time to the end of that one; inf if it is not known.
+        seconds_left: estimated time to the end of that one; inf if it is not known, 0 if it has ended.
         is_over: whether the run has ended.
     """
 
@@ -132,12 +132,13 @@ def _progress(store: CheckpointStore, entry: RunEntry) -> RunProgress:
     total = _total(current.run)
     last = current.last_step
     done = 0 if last is None else last + 1 if current.run.driver == "search" else last
-    left = math.inf
+    is_over = not live and not _may_go_on(entry)
+    left = 0.0 if is_over else math.inf
     if live and total is not None:
         per_second = _speed(store._read(_recent, current.run.run_id))
         since = (utc_now() - current.run.updated_at).total_seconds()
         left = max((total - done) / per_second - since, 0.0) if per_second else math.inf
-    return RunProgress(entry, current, done, total, left, not live and not _may_go_on(entry))
+    return RunProgress(entry, current, done, total, left, is_over)
 
 
 def _may_go_on(entry: RunEntry) -> bool:

@@ -250,7 +250,7 @@ def _eaten(setup: PoolSetup[Range], reserves: FloatArray, prices: FloatArray, vi
     lost = -np.expm1(growth * 30.0 / days)
     if lost > _MOST_LOST:
         yield (
-            f"the range eats the pool: where it moved, arbitrageurs took {100.0 * lost:.2g} % of the pool's value in 30 days; "
+            f"the range eats the pool: where it moved, arbitrageurs took {100.0 * lost:.3g} % of the pool's value in 30 days; "
             "a wider price_ratio, a smaller shift_exponent or a smaller centeredness_margin loses less"
         )
 
