@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,6 +13,7 @@ __all__ = [
     "certain_decimals",
     "certain_text",
     "cost_text",
+    "fees_text",
     "metric_text",
     "number_text",
     "suits_log_axis",
@@ -19,6 +22,7 @@ __all__ = [
 
 _FRACTION = "fraction"
 _GROWTH_FOR_LOG = 3.0
+_NO_FEES = ("rebalancing_cost", "volume_model", "volume_draws", "volume_quantile", "volume_prior_decides")
 
 
 def suits_log_axis(*values: ArrayLike) -> bool:
@@ -131,3 +135,16 @@ def unit_text(unit: str) -> str:
         ('% per year', 'ratio, annualised')
     """
     return "%" + unit.removeprefix(_FRACTION) if unit.startswith(_FRACTION) else unit
+
+
+def fees_text(fees: Mapping[str, Any]) -> str:
+    """Formats what a pool's trades cost: the keys of the table ``fees`` that say so, or "none".
+
+    Example:
+        >>> fees_text({"swap_fee": 0.003, "gas_cost_usd": 0.0, "rebalancing_cost": 0.0005, "volume": "proportional"})
+        'swap_fee 0.003'
+    """
+    told = {name: value for name, value in fees.items() if value and name not in _NO_FEES}
+    if told.get("volume") != "elastic":
+        told.pop("volume", None)
+    return ", ".join(f"{name} {value}" for name, value in told.items()) or "none"

@@ -15,7 +15,7 @@ from quantsim.checkpoints.checkpoint import SPLITS, chronological
 from quantsim.checkpoints.methods import BARE_OBJECTIVE
 from quantsim.metrics import metric_names
 from quantsim.objective import is_cost, shown_value, unit_of
-from quantsim.report.formats import certain_text, cost_text, metric_text, number_text, unit_text
+from quantsim.report.formats import certain_text, cost_text, fees_text, metric_text, number_text, unit_text
 from quantsim.report.layout import plain_table
 
 if TYPE_CHECKING:
@@ -116,8 +116,7 @@ def study_text(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "pool", " on ".join(filter(None, (str(what or ""), ", ".join(map(str, tokens)))))
     ends = ("train_start", "train_end", "validation_end", "test_end")
     yield "periods", " → ".join(str(periods[name])[:10] for name in ends if periods.get(name))
-    costs = {name: value for name, value in fees.items() if value and name != "rebalancing_cost"}
-    yield "fees", ", ".join(f"{name} {value}" for name, value in costs.items()) or "none"
+    yield "fees", fees_text(fees)
     if objective := _mapping(config.get("objective")).get("metric"):
         yield "objective", str(objective)
 

@@ -13,6 +13,7 @@ from quantsim.config import Experiment
 from quantsim.objective import is_cost, shown_value, superlative
 from quantsim.ranking import clamped, is_ranked
 from quantsim.report.comparison_tables import beaten_text, comparison_markdown, comparison_notes
+from quantsim.report.formats import fees_text
 from quantsim.search_space import Draw, SearchSpace
 
 if TYPE_CHECKING:
@@ -144,9 +145,7 @@ def _facts(experiment: Experiment, data: str) -> Iterator[tuple[str, str]]:
         yield split, f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC"
     yield "prices", data
     yield "weights move", f"every {experiment.update.chunk_minutes} min"
-    costs = {name: value for name, value in experiment.fees if value and name != "rebalancing_cost"}
-    costs |= dict.fromkeys(experiment.series.costs, "a series")
-    yield "fees", ", ".join(f"{name} {value}" for name, value in costs.items()) or "none"
+    yield "fees", fees_text(dict(experiment.fees) | dict.fromkeys(experiment.series.costs, "a series"))
     for name in experiment.search_objectives:
         metric, sign = signed(name)
         stored = ", whose values here are negated" if sign > 0.0 and is_cost(metric) else ""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from quantsim.checkpoints.checkpoint import IMPORTED, Checkpoint, Run
+from quantsim.checkpoints.checkpoint import IMPORTED, SHORT_RUN_ID, Checkpoint, Run
 from quantsim.validation.lineage import Sources, given_trials
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def _given(store: CheckpointStore, checkpoint: Checkpoint, run: Run) -> Origin:
         return Origin("start", f"trial {checkpoint.step}, a given start")
     if first.driver == "sgd":
         origin = _of_gradients(first)
-        return Origin(origin.kind, f"trial {checkpoint.step}, from {origin.text} of run {first.key}")
+        return Origin(origin.kind, f"trial {checkpoint.step}, from {origin.text} of run {first.run_id[:SHORT_RUN_ID]}")
     return Origin("start", f"trial {checkpoint.step}, a given start: checkpoint {first.key}")
 
 
