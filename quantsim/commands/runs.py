@@ -1,4 +1,4 @@
-"""``quantsim runs``: lists, shows, labels and deletes stored runs."""
+"""``quantsim runs``: lists, shows, compares, labels, copies, watches and deletes stored runs."""
 
 from __future__ import annotations
 
