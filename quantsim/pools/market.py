@@ -17,7 +17,20 @@ from quantsim.volume.growth import VolumeInputs
 if TYPE_CHECKING:
     from quantsim.config import Experiment
 
-__all__ = ["FeeRates", "Market", "Orders", "at_bars", "fee_rates", "market", "window_of", "with_noise"]
+__all__ = [
+    "FeeRates",
+    "Market",
+    "Orders",
+    "at_bars",
+    "band",
+    "fee_rates",
+    "kept_fee",
+    "market",
+    "per_event",
+    "pool_gain",
+    "window_of",
+    "with_noise",
+]
 
 
 class FeeRates(NamedTuple):
@@ -38,6 +51,26 @@ class FeeRates(NamedTuple):
     noise_trader_ratio: Array
     protocol_fee_split: Array
     rebalancing_cost: Array
+
+
+def band(rates: FeeRates) -> Array:
+    """Returns the width ``g`` of the no-trade band of ``max u - min u``: ``-log γ + log((1 + a/2)/(1 - a/2))``."""
+    return -jnp.log1p(-rates.swap_fee) + jnp.log1p(0.5 * rates.arb_fee) - jnp.log1p(-0.5 * rates.arb_fee)
+
+
+def pool_gain(rates: FeeRates) -> Array:
+    """Returns the amount that the pool receives per effective unit of input: ``(1 - (1-γ) f) / γ``."""
+    return (1.0 - rates.swap_fee * rates.protocol_fee_split) / (1.0 - rates.swap_fee)
+
+
+def kept_fee(rates: FeeRates) -> Array:
+    """Returns the pool's share of the fee per effective unit of input: ``(1-γ)(1-f) / γ``."""
+    return rates.swap_fee * (1.0 - rates.protocol_fee_split) / (1.0 - rates.swap_fee)
+
+
+def per_event(values: Array) -> Array:
+    """Adds the tokens' axis to values per event: (...,) → (..., 1)."""
+    return values[..., None]
 
 
 class Orders(NamedTuple):

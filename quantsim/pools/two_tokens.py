@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from quantsim.lazy_jax import Array, jnp
-from quantsim.pools.market import FeeRates
-from quantsim.pools.weighted.arbitrage import band, kept_fee, pool_gain
+from quantsim.pools.market import FeeRates, band, kept_fee, pool_gain
 
 __all__ = ["ARB_FEE", "EDGE", "GAIN", "GAS", "NOISE", "N_COSTS", "SWAP_FEE", "cost_columns", "earned_fees"]
 

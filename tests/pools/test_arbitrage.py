@@ -17,8 +17,8 @@ from pool_support import FEES, HALF_HOURS, make_experiment
 from scipy.optimize import minimize_scalar
 
 from quantsim.pools import CostShape
-from quantsim.pools.market import FeeRates
-from quantsim.pools.weighted.arbitrage import Moves, PoolState, apply_moves, band, optimal_moves, profit, settle, spread
+from quantsim.pools.market import FeeRates, band
+from quantsim.pools.weighted.arbitrage import Moves, PoolState, apply_moves, optimal_moves, profit, settle, spread
 from quantsim.simulator.setup import pool_setup
 
 SEEDS = st.integers(0, 2**32 - 1)

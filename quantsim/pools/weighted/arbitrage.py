@@ -16,17 +16,13 @@ import numpy as np
 
 from quantsim.lazy_jax import Array, jax, jnp
 from quantsim.pools.base import CostShape
-from quantsim.pools.market import FeeRates
+from quantsim.pools.market import FeeRates, band, kept_fee, per_event, pool_gain
 
 __all__ = [
     "Moves",
     "PoolState",
     "apply_moves",
-    "band",
-    "kept_fee",
     "optimal_moves",
-    "per_event",
-    "pool_gain",
     "profit",
     "settle",
     "spread",
@@ -65,26 +61,6 @@ class PoolState(NamedTuple):
     def levels(self) -> Array:
         """Log value per weight, ``u``, (..., n)."""
         return self.log_reserves + (self.log_prices - self.log_weights)
-
-
-def band(rates: FeeRates) -> Array:
-    """Returns the width ``g`` of the no-trade band of ``max u - min u``: ``-log γ + log((1 + a/2)/(1 - a/2))``."""
-    return -jnp.log1p(-rates.swap_fee) + jnp.log1p(0.5 * rates.arb_fee) - jnp.log1p(-0.5 * rates.arb_fee)
-
-
-def pool_gain(rates: FeeRates) -> Array:
-    """Returns the amount that the pool receives per effective unit of input: ``(1 - (1-γ) f) / γ``."""
-    return (1.0 - rates.swap_fee * rates.protocol_fee_split) / (1.0 - rates.swap_fee)
-
-
-def kept_fee(rates: FeeRates) -> Array:
-    """Returns the pool's share of the fee per effective unit of input: ``(1-γ)(1-f) / γ``."""
-    return rates.swap_fee * (1.0 - rates.protocol_fee_split) / (1.0 - rates.swap_fee)
-
-
-def per_event(values: Array) -> Array:
-    """Adds the tokens' axis to values per event: (...,) → (..., 1)."""
-    return values[..., None]
 
 
 def optimal_moves(levels: Array, weights: Array, width: Array) -> Moves:

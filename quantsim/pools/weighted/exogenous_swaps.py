@@ -21,8 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from quantsim.pools.market import FeeRates, Market, Orders
-from quantsim.pools.weighted.arbitrage import pool_gain
+from quantsim.pools.market import FeeRates, Market, Orders, pool_gain
 from quantsim.prices.instants import MINUTE_US
 from quantsim.prices.time_grid import TimeGrid
 from quantsim.prices.trades import Trades

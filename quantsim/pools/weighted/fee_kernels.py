@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from quantsim.kernels import Kernel, result_like
 from quantsim.lazy_jax import Array, custom_vjp, jax, jnp
-from quantsim.pools.market import FeeRates
-from quantsim.pools.weighted.arbitrage import band, kept_fee, pool_gain
+from quantsim.pools.market import FeeRates, band, kept_fee, pool_gain
 
 __all__ = ["fee_kernels", "kernel_pass"]
 

@@ -27,18 +27,9 @@ import numpy as np
 from jax import Array
 
 from quantsim.pools.base import CostShape, PoolSetup
-from quantsim.pools.market import FeeRates, Orders, at_bars
+from quantsim.pools.market import FeeRates, Orders, at_bars, band, kept_fee, per_event, pool_gain
 from quantsim.pools.weighted import fee_scan
-from quantsim.pools.weighted.arbitrage import (
-    PoolState,
-    apply_moves,
-    band,
-    kept_fee,
-    per_event,
-    pool_gain,
-    settle,
-    spread,
-)
+from quantsim.pools.weighted.arbitrage import PoolState, apply_moves, settle, spread
 from quantsim.pools.weighted.exogenous_swaps import fill_bar
 from quantsim.pools.weighted.weights import Steering
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from quantsim.objective import Period
 from quantsim.pools.base import PoolSetup, Run, Window
-from quantsim.pools.market import FeeRates, Market, Orders, at_bars
-from quantsim.pools.weighted.arbitrage import PoolState, kept_fee, settle
+from quantsim.pools.market import FeeRates, Market, Orders, at_bars, kept_fee
+from quantsim.pools.weighted.arbitrage import PoolState, settle
 from quantsim.pools.weighted.exogenous_swaps import Fills, base_prices, fills_of, window_orders
 from quantsim.pools.weighted.fee_kernels import kernel_pass
 from quantsim.pools.weighted.fee_path import event_pools, fee_log_reserves, traded_log_reserves

@@ -19,8 +19,8 @@ import jax.numpy as jnp
 from jax import Array
 
 from quantsim.pools.base import PoolSetup
-from quantsim.pools.market import FeeRates
-from quantsim.pools.weighted.arbitrage import PoolState, apply_moves, band, optimal_moves, per_event, pool_gain
+from quantsim.pools.market import FeeRates, band, per_event, pool_gain
+from quantsim.pools.weighted.arbitrage import PoolState, apply_moves, optimal_moves
 from quantsim.pools.weighted.clip_maps import ClipMap, run_maps
 from quantsim.pools.weighted.weights import Steering
 
