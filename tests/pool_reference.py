@@ -83,13 +83,13 @@ def run(pool: Market) -> Run:
     fills = [(0.0, 0.0, 0.0, "outside_window") for _ in pool.trades]
     for bar in range(1, pool.n_bars):
         if trades and bar % pool.arb_frequency == 0:
-            if pool.growth is not None:
+            minute = bar * pool.bar_minutes % pool.chunk_minutes
+            is_open = pool.trading_minutes is None or minute < pool.trading_minutes
+            if pool.growth is not None and is_open:
                 before = bar - pool.arb_frequency
                 factor = pool.growth(before, float(reserves @ prices[before]))
                 revenue += (factor - 1.0) * float(reserves @ prices[bar])
                 reserves = reserves * factor
-            minute = bar * pool.bar_minutes % pool.chunk_minutes
-            is_open = pool.trading_minutes is None or minute < pool.trading_minutes
             for at in (weights_before, weights[bar]) if is_open else ():
                 reserves, fees, profit = _arbitrage(pool, bar, reserves, prices[bar], at)
                 revenue += fees

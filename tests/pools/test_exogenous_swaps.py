@@ -83,7 +83,8 @@ CASES = [
     *(("momentum", 2, fees, {}) for fees in ("zero", "noise")),
     ("balancer", 3, "protocol", {}),
     ("momentum", 3, "noise", {"arb_frequency": 7}),
-    ("momentum", 2, "zero", {"arb_frequency": 7}),
+    ("momentum", 2, "zero", {"arb_frequency": 7, "trading_minutes": 120}),
+    ("momentum", 2, "fee", {"trading_minutes": 90}),
     ("momentum", 3, "protocol", {"do_arb": False}),
     ("balancer", 2, "zero", {"do_arb": False}),
 ]
