@@ -27,7 +27,7 @@ PRIORS = {"tvl_elasticity": (0.8, 0.5), "fee_elasticity": (1.0, 1.0), "volatilit
 """Mean and standard deviation of the normal priors; that of the fee is cut at 0, that of value at 0 and 1.5."""
 
 _LEVEL_DEVIATION = 5.0
-_LEAST_DAYS = 30
+_LEAST_DAYS, _MOST_DAYS = 30, 365
 _IDENTIFIED = 0.5  # of the prior's variance
 _SUMMARY_DRAWS = 4096
 _LEVEL = 0.9
@@ -125,8 +125,10 @@ def fit_volume(
     """
     if not 1 <= draws <= MOST_DRAWS:
         raise StatisticsError(f"draws = {draws} must be from 1 to {MOST_DRAWS}")
-    if volatility_days < 1:
-        raise StatisticsError(f"volatility_days = {volatility_days} must be at least 1")
+    if seed < 0:
+        raise StatisticsError(f"seed = {seed} must be at least 0")
+    if not 1 <= volatility_days <= _MOST_DAYS:
+        raise StatisticsError(f"volatility_days = {volatility_days} must be from 1 to {_MOST_DAYS}")
     history = table if isinstance(table, VolumeHistory) else read_history(table, volatility_days)
     traded = history.volume > 0
     n_traded, n_zero = int(traded.sum()), int((~traded).sum())

@@ -97,13 +97,19 @@ def _columns_of(table: Any) -> tuple[NDArray[np.int64], dict[str, FloatArray], s
             raise PriceError(f"{path} is not a file: give a table with a row per day")
         named = read_named(path, numbers=names, optional=_OPTIONAL)
         return named.times_us, {name: named.columns[name] for name in names}, str(path)
+    from quantsim.prices.arrow_frames import pandas_frame
+
+    table = pandas_frame(table, "the table")
     held = {str(name).lower(): table[name] for name in table.columns}
     for name in _REQUIRED:
         if name not in held:
             raise PriceError(f"the table has no column {name!r}: {nearest(name, held)}")
     times = next((held[name] for name in ("time", "timestamp", "date", "day") if name in held), table.index)
     empty = np.full(len(table), np.nan)
-    columns = {name: np.asarray(held[name], np.float64) if name in held else empty for name in names}
+    try:
+        columns = {name: np.asarray(held[name], np.float64) if name in held else empty for name in names}
+    except (TypeError, ValueError) as error:
+        raise PriceError(f"the table has a cell that is not a number: {error}") from error
     return microseconds_of(np.asarray(times), "the table"), columns, "the table"
 
 
@@ -124,7 +130,8 @@ def _check_units(columns: Mapping[str, FloatArray], source: str) -> None:
         raise PriceError(f"{source}: swap_fee = {largest:g} is not a share: write 0.003 for 0.3 %, or 30 basis points")
     if (typical := np.nanmedian(tvl)) < _LEAST_TVL:
         raise PriceError(f"{source}: the median of tvl_usd is {typical:g}: give USD, not thousands or millions")
-    if (turnover := np.nanmedian(volume / tvl)) > _LARGEST_TURNOVER:
+    both = ~np.isnan(volume) & ~np.isnan(tvl)
+    if both.any() and (turnover := np.median(volume[both] / tvl[both])) > _LARGEST_TURNOVER:
         raise PriceError(f"{source}: volume is {turnover:g} times the pool's value in the median: give both in USD")
     if not np.isnan(volatility).all() and (typical := np.nanmedian(volatility)) > _LARGEST_VOLATILITY:
         raise PriceError(

@@ -169,13 +169,16 @@ def test_tables_that_are_none_are_refused(histories: Any, tmp_path: Path) -> Non
         (pd.concat([table, table.tail(1)]), "twice"),
         (table.assign(time=pd.date_range("2023-01-01", periods=40, freq="2h")), "2 hours apart"),
         (tmp_path / "nothing.csv", "is not a file"),
+        ([1.0], "must be a data frame"),
+        (table.assign(tvl_usd="much"), "not a number"),
     ):
         with pytest.raises(PriceError, match=message):
             fit_volume(wrong)
     with pytest.raises(StatisticsError, match="a fit needs 30"):
         fit_volume(table.head(20))
-    with pytest.raises(StatisticsError, match="draws = 0"):
-        fit_volume(table, draws=0)
+    for name, value in (("draws", 0), ("seed", -1), ("volatility_days", 400)):
+        with pytest.raises(StatisticsError, match=f"{name} = {value}"):
+            fit_volume(table, **{name: value})
     rising = dataclasses.replace(read_history(table))
     steep = np.where(rising.fee > rising.fee.min(), 1e4, 1.0) * (1 + 0.01 * (rising.days % 5))
     with pytest.raises(StatisticsError, match="rises with the fee"):
