@@ -16,7 +16,7 @@ from run_support import DAYS, keep
 from quantsim import Axis, CheckpointStore, Evaluator, simulate
 from quantsim.checkpoints import Checkpoint
 from quantsim.checkpoints.starts import Start
-from quantsim.commands.display import simulating
+from quantsim.commands.display import show_uses
 from quantsim.commands.gains import show_gain, show_tuned
 from quantsim.report.grids import grid_figure
 from quantsim.report.study_note import study_note
@@ -34,7 +34,9 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "checkpoints.db"
 
 
-def test_a_rule_of_a_user_s_file_is_run_only_where_the_user_names_it(path: Path, tmp_path: Path) -> None:
+def test_a_rule_of_a_user_s_file_is_run_only_where_the_user_names_it(
+    path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = Path(shutil.copy(EXAMPLE, tmp_path / "mine.py"))
     experiment = DAYS.override([f"pool.rule={file}:calm_momentum"])
     with CheckpointStore(path) as store:
@@ -53,7 +55,12 @@ def test_a_rule_of_a_user_s_file_is_run_only_where_the_user_names_it(path: Path,
         assert "SHA-256" in changed.stderr
     moved = tmp_path / "elsewhere.py"
     moved.write_text(content)
-    assert simulating(experiment, key) == f"simulate --from {key} --plot pool.png --rule-file {file}"
+    capsys.readouterr()
+    show_uses(experiment, key, "s.db")
+    shown = capsys.readouterr().out
+    assert all(
+        f"{use} --rule-file {file}" in shown for use in (f"simulate --from {key} --plot pool.png", f"report {key}")
+    )
     deployed = invoke("export", key, "--rule-file", moved, "--store", path)
     assert deployed.exit_code == 0, deployed.output
     assert json.loads(deployed.stdout)["experiment"]["identity"] == experiment.identity
