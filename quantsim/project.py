@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 from quantsim.defaults import DEFAULT_STORE
 from quantsim.errors import ConfigError, nearest, reason_of
@@ -22,6 +23,8 @@ ENVIRONMENT = {"store": "QUANTSIM_STORE", "storage": "QUANTSIM_STORAGE", "prices
 
 _NAMES = ("quantsim.toml", "pyproject.toml")
 _NO_PATHS = ("bundled", "synthetic:")
+_SQLITE = "sqlite:///"
+_NO_FILES = (f"{_SQLITE}:memory:", f"{_SQLITE}file:")
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,10 @@ _EXAMPLES = {"store": "results/checkpoints.db", "storage": "results/study.journa
 
 
 def _placed(value: str, folder: Path) -> str:
-    """Returns a path of the file, which is relative to the file's folder."""
+    """Returns a path of the file, or a path in a URL of SQLite, which is relative to the file's folder."""
+    if value.startswith(_SQLITE) and not value.startswith(_NO_FILES):
+        path, question, options = value.removeprefix(_SQLITE).partition("?")
+        return f"{_SQLITE}{quote(_placed(unquote(path), folder))}{question}{options}" if path else value
     if "://" in value or value.startswith(_NO_PATHS):
         return value
     path = os.path.abspath(folder / os.path.expanduser(value))

@@ -54,6 +54,20 @@ def test_it_is_found_above_and_its_paths_are_relative_to_it(project: Path, monke
     assert default_store() == DEFAULT_STORE
 
 
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("sqlite:///runs.db", "sqlite:///{project}/runs.db"),
+        ("sqlite:///my%20runs.db?timeout=5", "sqlite:///{project}/my%20runs.db?timeout=5"),
+        ("sqlite:////elsewhere/runs.db", "sqlite:////elsewhere/runs.db"),
+        ("sqlite:///:memory:", "sqlite:///:memory:"),
+    ],
+)
+def test_paths_in_urls_of_sqlite_are_relative_to_the_file(project: Path, url: str, expected: str) -> None:
+    (project / "quantsim.toml").write_text(f'store = "{url}"')
+    assert default_store() == expected.format(project=project)
+
+
 def test_pyproject_counts_if_it_has_the_table(project: Path) -> None:
     nearer = project / "work" / "pyproject.toml"
     nearer.write_text('[tool.ruff]\nline-length = 100\n[project]\nname = "x"\n')
