@@ -23,6 +23,8 @@ from pool_support import (
 
 from quantsim import Evaluator, Experiment, Prices
 from quantsim.errors import ConfigError
+from quantsim.robustness import Variations
+from quantsim.robustness.costs import cost_names
 from quantsim.simulator import simulate_on
 from quantsim.simulator.attribution import TERMS, attribute
 from quantsim.volume import VolumeModel
@@ -156,6 +158,14 @@ def test_noise_is_attributed_and_terms_sum(evaluators: dict[str, Evaluator]) -> 
     assert (terms["noise"] >= 0).all()
     assert terms["noise"].sum() + terms["fees"].sum() == pytest.approx(result.fee_revenue, rel=1e-9)
     assert (terms["arbitrage"] <= 1e-9 * result.value[0]).all()
+
+
+def test_robustness_does_not_vary_gas(evaluators: dict[str, Evaluator]) -> None:
+    evaluator = evaluators["kernel"]
+    assert cost_names(evaluator.experiment, evaluator.rates, Variations()) == ("arb_fee",)
+    fees = {"volume": "proportional", "volume_model": None}
+    plain = evaluator.experiment.replace(fees=fees)
+    assert "gas_cost_usd" in cost_names(plain, evaluator.rates, Variations())
 
 
 def value_with(prices: Prices, **fees: Any) -> float:
