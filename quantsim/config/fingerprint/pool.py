@@ -46,12 +46,13 @@ _INTERPOLATIONS = {"linear": "linear", "approx_optimal": "published_optimal", "o
 _RANGE_SHIFTS = {"geometric": "decay", "constant_arc_length": "constant_arc_length"}
 _ARC_KEYS = ("reclamm_arc_length_speed", "reclamm_learn_arc_length_speed")
 
+_NO_RULE = "a rule of quantammsim that is to be written as a rule of your own (docs/rules.md)"
 _OTHER_SHAPES = {
     "reclamm_": "a pool with fees that follow a price",
     "gyroscope_": "another kind of Gyroscope pool",
     "hypersurge": "a pool with fees that follow a price",
-    "flexible_channel": "a rule of quantammsim",
-    "sinusoid": "a rule of quantammsim",
+    "flexible_channel": _NO_RULE,
+    "sinusoid": _NO_RULE,
 }
 _NOT_BUILT = "is {}, which is not supported here"
 

@@ -282,7 +282,7 @@ def test_none_counts_as_missing() -> None:
         ("rule", "bounded__gyroscope", "a Gyroscope pool has no rule; set rule = 'gyroscope'"),
         ("numeraire", "ETH", "numeraire = 'ETH' is not supported: all prices and values are in one currency"),
         ("rule", "reclamm_hypersurge", "rule = 'reclamm_hypersurge' is a pool with fees that follow a price"),
-        ("rule", "flexible_channel", "rule = 'flexible_channel' is a rule of quantammsim, which is not supported here"),
+        ("rule", "flexible_channel", "a rule of quantammsim that is to be written as a rule of your own"),
         ("rule", "lvr__cow", "'cow' has no weights that a portfolio could be rebalanced to"),
         ("rule", "bounded__reclamm", "a reCLAMM pool has no rule; set rule = 'reclamm'"),
     ],
