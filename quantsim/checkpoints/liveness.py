@@ -42,8 +42,8 @@ def may_be_alive(identity: Mapping[str, Any]) -> bool:
     if identity.get("boot", here["boot"]) != here["boot"]:
         # The machine was rebooted; in a container it may also be another machine, on which the host name is the same.
         return here["namespace"] not in (None, _FIRST_NAMESPACE)
-    pid = int(identity["pid"])
-    return pid != os.getpid() and _is_alive(pid, identity.get("begun"))
+    pid = identity["pid"]
+    return isinstance(pid, int) and pid != os.getpid() and _is_alive(pid, identity.get("begun"))
 
 
 def is_abandoned(run: Run) -> bool:
@@ -75,7 +75,7 @@ def _is_alive(pid: int, begun: str | None) -> bool:
         return True
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):  # there is no such number
         return False
     except PermissionError:
         pass

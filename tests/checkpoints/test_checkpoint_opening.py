@@ -19,6 +19,7 @@ from quantsim.checkpoints import Checkpoint, CheckpointStore
 from quantsim.checkpoints.database import schema
 from quantsim.checkpoints.database.engine import Database
 from quantsim.checkpoints.database.location import path_or_url, read_location
+from quantsim.checkpoints.liveness import process_identity
 from quantsim.errors import CheckpointError, DriverError
 from quantsim.storages.opened import opened_storage
 
@@ -283,3 +284,27 @@ def test_a_location_is_shown_as_users_write_it(tmp_path: Path, name: str):
 @pytest.mark.parametrize("location", ["postgresql://ann@host/a%20b", "sqlite://", "runs.db"])
 def test_other_locations_are_shown_as_they_are(location: str):
     assert path_or_url(location) == location
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE runs SET config = '{'",
+        "UPDATE runs SET config = 'null'",
+        "UPDATE runs SET notes = '[1]'",
+        "UPDATE runs SET started_at = 'no time'",
+        "UPDATE checkpoints SET objective = 'abc'",
+        """UPDATE checkpoints SET raw = '{"a": "b"}'""",
+    ],
+)
+def test_content_that_no_store_has_is_an_error_that_names_the_store(store, path, make, statement: str):
+    store.append(run_id := store.begin_run(**BEGIN), [make(0, 0, run_id)])
+    sql(path, statement)
+    with pytest.raises(CheckpointError, match=f"the content of checkpoint store .*{path.name} is not valid"):
+        store.runs(), store.checkpoints()
+
+
+@pytest.mark.parametrize("pid", ["x", 10**20])
+def test_a_process_id_that_no_process_has_is_that_of_a_dead_one(store, pid):
+    run_id = store.begin_run(**{**BEGIN, "notes": {**process_identity(), "pid": pid}})
+    assert store.entry(run_id).status == "interrupted"

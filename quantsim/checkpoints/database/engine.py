@@ -23,7 +23,7 @@ from quantsim.checkpoints.database.location import file_of, read_location
 from quantsim.checkpoints.database.servers import MYSQL_CONTENTION, MYSQL_CUT_OFF, mysql_code, with_driver
 from quantsim.checkpoints.database.sqlite_file import SqliteFile
 from quantsim.checkpoints.redact import redact, shown_url
-from quantsim.errors import CheckpointError
+from quantsim.errors import CheckpointError, QuantsimError
 
 __all__ = ["Database"]
 
@@ -103,8 +103,19 @@ class Database:
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
     def read(self, query: Callable[..., T], *arguments: Any) -> T:
-        """Returns ``query(connection, *arguments)`` in one read-only transaction; see :meth:`transact`."""
-        return self.transact(lambda connection: query(connection, *arguments), write=False)
+        """Returns ``query(connection, *arguments)`` in one read-only transaction; see :meth:`transact`.
+
+        Raises:
+            CheckpointError: also, the content is not that of a store, such as text in place of a number.
+        """
+        try:
+            return self.transact(lambda connection: query(connection, *arguments), write=False)
+        except QuantsimError:
+            raise
+        except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError) as error:
+            raise CheckpointError(
+                f"the content of checkpoint store {self.shown} is not valid: {self._redact(error)}"
+            ) from self._cause(error)
 
     def write(self, work: Callable[..., T], *arguments: Any) -> T:
         """Returns ``work(connection, *arguments)`` in one transaction; see :meth:`transact`."""

@@ -167,4 +167,4 @@ def touch_running(connection: Connection, run_id: str, now: Any) -> None:
 def _from_row(row: Row[Any]) -> Run:
     """Returns the run of a row, with its study migrated to this version."""
     values = dict(row._mapping)
-    return Run(**{**values, "config": renewed(values["config"])})
+    return Run(**{**values, "config": renewed(values["config"]), "notes": dict(values["notes"] or {})})
