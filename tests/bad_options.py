@@ -117,6 +117,7 @@ _CONTEXT: dict[tuple[str, str], tuple[str, ...]] = {
 _ARGUMENTS = {
     "run": ("momentum_fees", "--set", "driver=search"),
     "convert": ("{inputs}/fingerprint.json",),
+    "fit-volume": ("{inputs}/text.txt",),
     "import": ("{inputs}/text.txt",),
     "prices import": ("{inputs}/text.txt",),
     "runs compare": ("12345678", "87654321"),

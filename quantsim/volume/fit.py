@@ -125,8 +125,8 @@ def fit_volume(
     """
     if not 1 <= draws <= MOST_DRAWS:
         raise StatisticsError(f"draws = {draws} must be from 1 to {MOST_DRAWS}")
-    if seed < 0:
-        raise StatisticsError(f"seed = {seed} must be at least 0")
+    if not 0 <= seed < 2**63:
+        raise StatisticsError(f"seed = {seed} must be from 0 to 2^63 - 1")
     if not 1 <= volatility_days <= _MOST_DAYS:
         raise StatisticsError(f"volatility_days = {volatility_days} must be from 1 to {_MOST_DAYS}")
     history = table if isinstance(table, VolumeHistory) else read_history(table, volatility_days)
