@@ -20,6 +20,7 @@ from pool_support import (
     golden_pools,
     golden_study,
     make_experiment,
+    prices_of,
     random_prices,
     stacked,
 )
@@ -138,6 +139,27 @@ def test_balances_agree_with_a_plain_loop(fees: str, pool: dict[str, Any], param
     if fees != "zero":
         assert np.count_nonzero(earned) > 5
         assert invariants[-1] > invariants[0]
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"alpha": 0.9985, "beta": 1.0002, "tan_phi": 1.0, "lam": 4000.0},  # as of two stable tokens
+        {"alpha": 0.99, "beta": 1.01, "tan_phi": 1.0, "lam": 1e6},
+        {"alpha": 0.9, "beta": 1.1, "tan_phi": 1e-3, "lam": 1e4},
+    ],
+    ids=str,
+)
+def test_extreme_ellipses_keep_their_digits(own: dict[str, float], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reference, "DIGITS", 60)
+    quotes = 0.9998 * np.exp(0.0006 * np.sin(0.7 * np.arange(HALF_HOURS.total)))
+    prices = prices_of(HALF_HOURS, np.stack([quotes, np.ones_like(quotes)], axis=-1))
+    experiment = eclp(parameters=own).replace(fees={"swap_fee": 0.0001})
+    found = bar_by_bar(experiment, {}, prices)
+    balances, fees, _ = plain(experiment, found.prices)
+    assert np.count_nonzero(fees) > 5
+    np.testing.assert_allclose(found.value, (balances * found.prices).sum(axis=1), rtol=1e-13)
+    np.testing.assert_allclose(found.reserves, balances, rtol=1e-10, atol=1e-10 * balances.max())
 
 
 def columns(fees: str) -> np.ndarray:
