@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -118,8 +119,8 @@ def selection_advice(experiment: Experiment, run_id: str, store_location: str) -
         run_id: of the study in the checkpoint store.
         store_location: of that store, a path or a URL; its password is not shown.
     """
-    objectives, place = experiment.search_objectives, redact(path_or_url(store_location))
-    command, best = f"quantsim select --run {run_id[:SHORT_RUN_ID]} --store '{place}'", superlative(objectives[0])
+    objectives, place = experiment.search_objectives, shlex.quote(redact(path_or_url(store_location)))
+    command, best = f"quantsim select --run {run_id[:SHORT_RUN_ID]} --store {place}", superlative(objectives[0])
     method = "best_validation" if experiment.periods.has_validation else "best_train"
     if len(objectives) > 1:
         text = (
