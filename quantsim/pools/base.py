@@ -351,6 +351,7 @@ class Pool:
         is_sequential: whether it takes path ``FEES`` without costs, too, so that it needs its kernel in any case.
         follows_schedule: whether parameters may change while it runs: ``run`` takes from ``window.schedule`` all that it
             reads of the parameters, except what only matters at the first bar.
+        start_parameters: raw names of parameters that only matter at the first bar, so they cannot change while it runs.
         export_remark: why a parameter set cannot be exported for deployment; None if it can.
     """
 
@@ -373,6 +374,7 @@ class Pool:
     kernels: Callable[[int], tuple[Kernel, ...]] | None = None
     is_sequential: bool = False
     follows_schedule: bool = False
+    start_parameters: tuple[str, ...] = ()
     export_remark: str | None = (
         "quantsim does not know the format of this pool's contract: parameters are listed as they are"
     )

@@ -15,6 +15,7 @@ Loss versus rebalancing (arXiv:2208.06046) compares a pool with such a portfolio
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Annotated, Any, cast
 
@@ -93,7 +94,8 @@ def _kept(before: Array, after: Array, fee: Array, own: Rebalancing) -> Array:
 def _static(view: PoolView, bar_minutes: int, settings: RuleSettings) -> Rebalancing:
     own = cast(RebalancedSettings, view.pool)
     steering = with_hours(steering_of(view, bar_minutes, settings), view, bar_minutes)
-    visits = (steering.trading_bars or steering.chunk_bars) / own.arb_frequency
+    step = math.gcd(own.arb_frequency, steering.chunk_bars)  # visits meet the bars of a chunk that are multiples of it
+    visits = math.ceil((steering.trading_bars or steering.chunk_bars) / step) * step / own.arb_frequency
     per_year = visits * _MINUTES_PER_YEAR / view.update.chunk_minutes
     return Rebalancing(
         **vars(steering),

@@ -139,6 +139,14 @@ def cannot_carry(experiment: Experiment, sets: Mapping[str, ArrayLike]) -> str |
                 f"{where}.type = {str(view.pool.type)!r}: the parameters of this pool cannot change while it runs; let its run "
                 "read them from window.schedule, and set Pool.follows_schedule"
             )
+        for name in pool.start_parameters:
+            of_start = in_group(view.group, name)
+            if np.ptp(np.asarray(sets.get(of_start, np.zeros((1, 1, 1)))), axis=1).any():
+                (human,) = (each.human_name for each in experiment.layout if each.raw_name == of_start)
+                return (
+                    f"{human} differs between the parameter sets, but only decides how the pool starts: give all sets the "
+                    "same one"
+                )
         weights = np.asarray(sets.get(in_group(view.group, common.initial_weights.raw_name), np.zeros((1, 1, 1))))
         if (view.rule is None or view.rule.output is Output.CONSTANT) and np.ptp(weights, axis=1).any():
             return (

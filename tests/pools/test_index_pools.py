@@ -9,7 +9,16 @@ from typing import Any
 import numpy as np
 import pool_reference as reference
 import pytest
-from pool_support import FIRST, HALF_HOURS, along_coordinates, bar_by_bar, make_experiment, random_prices, stacked
+from pool_support import (
+    FIRST,
+    HALF_HOURS,
+    along_coordinates,
+    bar_by_bar,
+    make_experiment,
+    prices_of,
+    random_prices,
+    stacked,
+)
 
 from quantsim import Evaluator, Experiment
 from quantsim.errors import ConfigError, FingerprintWarning
@@ -111,6 +120,15 @@ def test_a_portfolio_versus_rebalancing_is_rebalanced_at_every_bar(prefix: str) 
     found, weights = run(experiment), weights_of(0.5)
     wanted = portfolio(weights, found.prices, 0.002, np.zeros(3), list(range(HALF_HOURS.n_bars)), 1.0)
     np.testing.assert_allclose(found.reserves, wanted, rtol=1e-10)
+
+
+@pytest.mark.parametrize(("arb_frequency", "last"), [(2, 200), (3, 192)])
+def test_the_annual_fee_of_a_year_does_not_depend_on_the_number_of_visits(arb_frequency: int, last: int) -> None:
+    """Three of eight bars are open: two of them are visited in each chunk, or every one of them once in three chunks."""
+    pool = {"type": "rebalanced", "trading_minutes": 90, "annual_fee": 0.2, "arb_frequency": arb_frequency}
+    flat = prices_of(HALF_HOURS, np.ones((HALF_HOURS.total, 2)))
+    found = bar_by_bar(make_experiment("balancer", 2, HALF_HOURS, pool=pool), {}, flat)
+    assert found.value[last] / found.value[0] == pytest.approx(0.8 ** (30 * last / 525_960), rel=1e-12)
 
 
 def test_gradients_of_a_portfolio_are_those_of_finite_differences() -> None:

@@ -284,6 +284,14 @@ def test_parameters_change_while_the_pool_runs() -> None:
     assert not moved[119:].any()
 
 
+def test_a_price_ratio_that_changes_while_the_pool_runs_is_refused() -> None:
+    experiment, time = reclamm("fee"), PRICES.times[HALF_HOURS.history + 60]
+    with pytest.raises(
+        ConfigError, match="price_ratio differs between the parameter sets, but only decides how the pool starts"
+    ):
+        quantsim.simulate(experiment, {"price_ratio": 1.4}, PRICES, changes={time: {"price_ratio": 1.6}})
+
+
 def test_costs_follow_series() -> None:
     experiment = reclamm(series={"swap_fee": "fees.csv"})
     fees = np.full(HALF_HOURS.total, 0.003)

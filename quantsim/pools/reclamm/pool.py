@@ -272,6 +272,7 @@ POOL = Pool(
     kernels=range_kernels,
     is_sequential=True,
     follows_schedule=True,
+    start_parameters=(own.price_ratio.raw_name,),
     export_remark="the contract is Balancer's reCLAMM: its daily price shift exponent is shift_exponent, 1 for 100 % (at most "
     "1), its margin centeredness_margin (at most 0.9), and its least and largest initial price are the market's price of the "
     "first token in the second, divided and multiplied by the square root of price_ratio",
