@@ -26,14 +26,14 @@ _LARGEST_SHARE = 0.99
 def cost_names(experiment: Experiment, rates: FeeRates, variations: Variations) -> tuple[str, ...]:
     """Returns the costs that vary, as keys of ``[fees]``: those that the pool charges, and that are not zero at most.
 
-    A swap fee that is a parameter or follows a rule is not among them: neighbours vary it.
+    A swap fee that is a parameter or follows a rule is not among them: neighbours vary it. Nor is gas with elastic volume,
+    whose growth is exact without it, nor gas of zero with joins and exits, whose supply would divide it.
     """
     main = experiment.pools[-1]
     charges = pool_of(main).charges
-    if main.fees.volume == "elastic":
-        charges = tuple(
-            name for name in charges if name != "gas_cost_usd"
-        )  # growth by elastic noise is exact without it
+    joins = experiment.series.supply is not None and not _is_positive(rates, "gas_cost_usd")
+    if main.fees.volume == "elastic" or joins:
+        charges = tuple(name for name in charges if name != "gas_cost_usd")
     own_fee = main.tunes_fee or main.fees.rule is not None
     highest = {"swap_fee": 0.0, "arb_fee": variations.arb_fee, "gas_cost_usd": variations.gas_cost_usd}
     return tuple(

@@ -112,6 +112,13 @@ def test_other_costs_are_evaluated_alone(evaluator, raw, found):
     assert_same(found, "costs", 1, quantsim.Evaluator(study).evaluate(raw, METRICS))
 
 
+def test_gas_of_zero_does_not_vary_where_it_would_depend_on_the_supply(evaluator):
+    joins = evaluator.experiment.replace(series={"supply": "joins.csv"})
+    assert cost_names(joins, evaluator.rates, SMALL) == ("swap_fee", "arb_fee")
+    with_gas = evaluator.rates._replace(gas_cost=np.array([0.5, 0.25]))
+    assert cost_names(joins, with_gas, SMALL) == ("swap_fee", "arb_fee", "gas_cost_usd")
+
+
 def test_later_starts_are_evaluated_alone(evaluator, raw, found):
     first, n_bars = evaluator.splits["train"]
     alone = evaluator.evaluate_at(raw, [first + 4 * 6], n_bars - 4 * 6, METRICS)
