@@ -88,7 +88,7 @@ def export(
         for remark in pool["remarks"]:
             note(f"Note: {pool['name']}: {remark}")
         for reason in pool["contract"]["refused"]:
-            note(f"Refused by the contract: {pool['name']}: {reason}")
+            note(f"Refused by QuantAMM's contracts: {pool['name']}: {reason}")
         for warning in pool["contract"]["warnings"]:
             note(f"Note: {pool['name']}, contract: {warning}")
     if found["without_replay"] is not None:

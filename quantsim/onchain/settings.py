@@ -160,7 +160,7 @@ def _pool_problems(experiment: Experiment, view: PoolView) -> list[Problem]:
     update, rules, pool = view.update, view.pool.rule_names, pool_of(view)
     found = []
     if pool.name != "weighted":
-        found.append(Problem(f"{where}pool.type = {pool.name!r}: the contracts' pools are weighted pools"))
+        found.append(Problem(f"{where}pool.type = {pool.name!r}: QuantAMM's contracts run weighted pools only"))
     elif len(rules) != 1:
         found.append(Problem(f"{where}pool.ensemble: a contract has one rule; the rules are {', '.join(_RULES)}"))
     elif rules[0] not in _RULES:

@@ -54,7 +54,7 @@ def test_an_export_has_the_contract_and_says_what_it_refuses(study):
     refused = ("--study", study, "--set", "update.use_alt_lamb=true")
     done = invoke("export", *refused, "--no-replay")
     assert done.exit_code == 0
-    assert "Refused by the contract: " in done.stderr
+    assert "Refused by QuantAMM's contracts: " in done.stderr
     assert json.loads(done.stdout)["pools"][0]["contract"]["creation"] is None
     strict = invoke("export", *refused, "--strict")
     assert strict.exit_code == 2
