@@ -7,9 +7,10 @@ unused branch, so that this branch cannot make the gradient nan.
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, cast, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from quantsim.lazy_jax import Array, jax, jnp
 from quantsim.metrics.sample import Sample, SampleShape
@@ -76,7 +77,15 @@ def percentile(values: Array, percent: float) -> Array:
     return found
 
 
-def drawdowns(values: Array) -> Array:
+@overload
+def drawdowns(values: NDArray[np.float64]) -> NDArray[np.float64]: ...
+
+
+@overload
+def drawdowns(values: Array) -> Array: ...
+
+
+def drawdowns(values: Any) -> Any:
     """Returns ``v / running max - 1`` along the last axis; same shape, at most 0."""
     return values / _running_max(values) - 1.0
 

@@ -13,6 +13,7 @@ import pytest
 from rich.table import Table as RichTable
 from rich.text import Text as RichText
 
+from quantsim.metrics.series import drawdowns
 from quantsim.report.html import Curves
 from quantsim.report.html.blocks import Cell, Table
 from quantsim.report.html.drawing import drawing_of, plain
@@ -22,7 +23,7 @@ from quantsim.report.html.sections.contract import contract
 from quantsim.report.html.sections.monthly import monthly_returns
 from quantsim.report.html.sections.price_range import price_range
 from quantsim.report.html.sections.rolling import rolling_ratio
-from quantsim.report.html.sections.value import drawdowns, value
+from quantsim.report.html.sections.value import value
 
 
 @pytest.fixture

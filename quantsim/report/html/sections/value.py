@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from quantsim.metrics.series import drawdowns
 from quantsim.report.formats import metric_text, suits_log_axis
 from quantsim.report.html.blocks import Cell, Figure, Section, Table, Text
 from quantsim.report.html.colours import POOLS, TITLES, variable
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["value"]
 
-FloatArray = NDArray[np.float64]
-
 
 def value(content: Content) -> Section:
     """Returns the section."""
@@ -28,11 +26,6 @@ def value(content: Content) -> Section:
         "The metrics of a split below start with a new pool."
     )
     return Section("value", "Value", (Text(text, "muted"), _figure(curves), _table(curves)))
-
-
-def drawdowns(values: FloatArray) -> FloatArray:
-    """Returns the share that values are below their running maximum, (D,), at most 0."""
-    return np.asarray(values / np.maximum.accumulate(values) - 1.0)
 
 
 def _figure(curves: Curves) -> Figure:
