@@ -20,8 +20,8 @@ import pytest
 from quantsim import Evaluator, Experiment, Prices
 from quantsim.pools import Market, Path, PoolSetup, Window
 from quantsim.pools.registry import pool_type
-from quantsim.pools.weighted.steering import window_ramps
-from quantsim.pools.weighted.weights import Ramps, Steering
+from quantsim.pools.steered.steering import window_ramps
+from quantsim.pools.steered.weights import Ramps, Steering
 from quantsim.rules import get_rule, rule_names
 from quantsim.simulator import Plan
 from quantsim.simulator.bar_path import BarPath

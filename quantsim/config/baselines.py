@@ -11,7 +11,7 @@ from quantsim.errors import ConfigError, nearest
 from quantsim.parameters import common
 from quantsim.parameters.parameter import in_group
 from quantsim.pools.settings import PoolView
-from quantsim.pools.weighted.steering import ConstantSettings, SteeredSettings
+from quantsim.pools.steered.steering import ConstantSettings, SteeredSettings
 
 if TYPE_CHECKING:
     from quantsim.config.experiment import Experiment

@@ -17,8 +17,8 @@ from quantsim.errors import ConfigError, ContractError
 from quantsim.parameters import common
 from quantsim.parameters.onchain import as_written, fixed_point, fixed_weights, on_chain
 from quantsim.pools.settings import PoolView
-from quantsim.pools.weighted.hours import HoursSettings
-from quantsim.pools.weighted.steering import SteeredSettings, tuned_bounds, weight_bounds
+from quantsim.pools.steered.hours import HoursSettings
+from quantsim.pools.steered.steering import SteeredSettings, tuned_bounds, weight_bounds
 
 __all__ = [
     "MOST_TOKENS",

@@ -23,7 +23,7 @@ from quantsim.volume.model import VolumeShape
 
 if TYPE_CHECKING:
     from quantsim.kernels import Kernel
-    from quantsim.pools.weighted.exogenous_swaps import Fills
+    from quantsim.pools.exogenous_swaps import Fills
 
 __all__ = [
     "ALL_COSTS",

@@ -29,7 +29,7 @@ from quantsim.lazy_jax import Array, jax, jnp
 from quantsim.pools.base import ALL_COSTS, Params, Path, Pool, PoolSetup, ReserveRun, Run, Window
 from quantsim.pools.market import FeeRates, Market, at_bars, kept_fee, per_event, pool_gain
 from quantsim.pools.settings import PoolView
-from quantsim.pools.weighted.steering import ConstantSettings, check_constant, initial_weights, steered_parameters
+from quantsim.pools.steered.steering import ConstantSettings, check_constant, initial_weights, steered_parameters
 from quantsim.rules import RuleSettings
 
 __all__ = ["POOL", "BatchSettings", "Batches", "Costs", "batch", "costs_of"]

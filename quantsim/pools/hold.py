@@ -6,7 +6,7 @@ from typing import Any
 
 from quantsim.pools.base import ALL_COSTS, Params, Path, Pool, PoolSetup, ReserveRun, Run, Window
 from quantsim.pools.market import FeeRates, Market
-from quantsim.pools.weighted.steering import ConstantSettings, check_constant, initial_weights, steered_parameters
+from quantsim.pools.steered.steering import ConstantSettings, check_constant, initial_weights, steered_parameters
 
 __all__ = ["POOL"]
 

@@ -74,7 +74,7 @@ def per_event(values: Array) -> Array:
 
 
 class Orders(NamedTuple):
-    """Exogenous swaps, as arrays; see :mod:`quantsim.pools.weighted.exogenous_swaps`. The last of ``N+1`` entries is empty.
+    """Exogenous swaps, as arrays; see :mod:`quantsim.pools.exogenous_swaps`. The last of ``N+1`` entries is empty.
 
     Attributes:
         token_in: (N+1,) index of the incoming token among the pool's tokens.

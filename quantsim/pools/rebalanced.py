@@ -25,10 +25,10 @@ from quantsim.lazy_jax import Array, jnp
 from quantsim.pools.base import Params, Path, Pool, PoolSetup, ReserveRun, Run, Window
 from quantsim.pools.market import FeeRates, Market
 from quantsim.pools.settings import PoolView
-from quantsim.pools.weighted.hours import HoursSettings, check_hours, visit_bars, with_hours
-from quantsim.pools.weighted.steered_run import held_between, steered_run
-from quantsim.pools.weighted.steering import rule_outputs, steered_parameters, steering_of
-from quantsim.pools.weighted.weights import Steering
+from quantsim.pools.steered.hours import HoursSettings, check_hours, visit_bars, with_hours
+from quantsim.pools.steered.run import held_between, steered_run
+from quantsim.pools.steered.steering import rule_outputs, steered_parameters, steering_of
+from quantsim.pools.steered.weights import Steering
 from quantsim.rules import RuleSettings
 
 __all__ = ["POOL", "RebalancedSettings", "Rebalancing"]

@@ -26,7 +26,7 @@ from quantsim.parameters.onchain import (
 )
 from quantsim.parameters.parameter import in_group
 from quantsim.parameters.spec import SIMPLEX
-from quantsim.pools.weighted.steering import SteeredSettings, has_token_bounds, tuned_bounds, weight_bounds
+from quantsim.pools.steered.steering import SteeredSettings, has_token_bounds, tuned_bounds, weight_bounds
 
 if TYPE_CHECKING:
     from quantsim.checkpoints import Run, Selection

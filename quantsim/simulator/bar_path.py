@@ -10,8 +10,8 @@ from jax import Array
 
 from quantsim.objective import Period
 from quantsim.pools.base import Run, Window
+from quantsim.pools.exogenous_swaps import Fills
 from quantsim.pools.market import Market
-from quantsim.pools.weighted.exogenous_swaps import Fills
 
 __all__ = ["BarPath", "bar_path"]
 

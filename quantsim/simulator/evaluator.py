@@ -26,8 +26,8 @@ from quantsim.objective import (
     short_periods,
     short_split,
 )
+from quantsim.pools.exogenous_swaps import orders_of
 from quantsim.pools.market import FeeRates, Market, fee_rates, market
-from quantsim.pools.weighted.exogenous_swaps import orders_of
 from quantsim.precision import in_float64
 from quantsim.prices import PriceData, Prices
 from quantsim.ranking import TIE_METRIC

@@ -15,8 +15,8 @@ from quantsim.device import device_array
 from quantsim.errors import ConfigError, ParameterError, nearest
 from quantsim.metrics import metric_names
 from quantsim.pools.base import PoolSetup
-from quantsim.pools.weighted.exogenous_swaps import Fills, Outcome
-from quantsim.pools.weighted.weights import Steering
+from quantsim.pools.exogenous_swaps import Fills, Outcome
+from quantsim.pools.steered.weights import Steering
 from quantsim.precision import in_float64
 from quantsim.prices import PriceData
 from quantsim.prices.instants import Time

@@ -21,7 +21,7 @@ from quantsim.objective import Period
 from quantsim.parameters import bind, to_human, to_raw
 from quantsim.pools import ParameterSchedule, Path, Pool, PoolSetup, Window, get_pool
 from quantsim.pools.market import FeeRates, Market, fee_rates
-from quantsim.pools.weighted.steering import ConstantSettings, SteeredSettings
+from quantsim.pools.steered.steering import ConstantSettings, SteeredSettings
 from quantsim.precision import in_float64
 from quantsim.scan_mode import ScanMode
 from quantsim.simulator.setup import pool_setup

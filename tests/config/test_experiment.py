@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from quantsim import Experiment
 from quantsim.config.locate import find_study
 from quantsim.errors import ConfigError, QuantsimError
-from quantsim.pools.weighted.steering import weight_bounds
+from quantsim.pools.steered.steering import weight_bounds
 
 STUDY: dict[str, Any] = {
     "name": "two tokens",

@@ -22,7 +22,7 @@ from quantsim.drivers.sgd import Progress, SgdRun, run_sgd
 from quantsim.drivers.sgd.step import advance, init
 from quantsim.drivers.sgd.training import Training
 from quantsim.errors import ConfigError
-from quantsim.pools.weighted.weights import chunk_ramps
+from quantsim.pools.steered.weights import chunk_ramps
 from quantsim.simulator.setup import pool_setup
 
 STEPS, EVERY, N_SETS, AVERAGED = 15, 3, 3, 5

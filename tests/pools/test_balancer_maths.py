@@ -21,9 +21,10 @@ import numpy as np
 import pytest
 from pool_support import HALF_HOURS, make_experiment
 
+from quantsim.pools.exogenous_swaps import Outcome
 from quantsim.pools.market import FeeRates, Orders
 from quantsim.pools.weighted.arbitrage import PoolState, apply_moves, settle
-from quantsim.pools.weighted.exogenous_swaps import Outcome, fill_bar
+from quantsim.pools.weighted.swaps import fill_bar
 from quantsim.simulator.setup import pool_setup
 
 UNIT = 10**18

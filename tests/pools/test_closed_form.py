@@ -20,10 +20,10 @@ from pool_support import Layout, make_experiment, ramps_of, random_params, rando
 from quantsim import Evaluator
 from quantsim.pools import PoolSetup
 from quantsim.pools.market import Market, market
+from quantsim.pools.steered.interpolation import bar_weights
+from quantsim.pools.steered.weights import Ramps, Steering
 from quantsim.pools.weighted import closed_form
 from quantsim.pools.weighted.closed_form import log_values_at, series_terms
-from quantsim.pools.weighted.interpolation import bar_weights
-from quantsim.pools.weighted.weights import Ramps, Steering
 from quantsim.pools.weighted.zero_fee import bar_log_values
 from quantsim.simulator.setup import pool_setup
 

@@ -25,7 +25,7 @@ from pool_support import (
 from quantsim import CheckpointStore, Evaluator, Experiment, Prices, simulate
 from quantsim.drivers.sgd import run_sgd
 from quantsim.errors import ConfigError, PriceError
-from quantsim.pools.weighted.exogenous_swaps import Outcome
+from quantsim.pools.exogenous_swaps import Outcome
 from quantsim.prices import Trades
 from quantsim.simulator import Path as Way
 

@@ -14,11 +14,11 @@ from pool_support import FEES, Layout, make_experiment, ramps_of, random_params,
 
 from quantsim.pools import PoolSetup
 from quantsim.pools.market import FeeRates, Market, at_bars, fee_rates, market
+from quantsim.pools.steered.interpolation import bar_weights
+from quantsim.pools.steered.weights import Steering
 from quantsim.pools.weighted.fee_kernels import kernel_pass
 from quantsim.pools.weighted.fee_path import autodiff_log_reserves, bar_pools, fee_log_reserves
 from quantsim.pools.weighted.fee_run import volume_in
-from quantsim.pools.weighted.interpolation import bar_weights
-from quantsim.pools.weighted.weights import Steering
 from quantsim.simulator.setup import pool_setup
 
 LAYOUT = Layout(30, 240, 150, history=61, n_bars=121, max_memory_days=1.0, volatility=0.006)

@@ -24,8 +24,8 @@ from pool_support import (
 )
 
 from quantsim import Evaluator
-from quantsim.pools.weighted.interpolation import bar_weights, optimal_ramp
-from quantsim.pools.weighted.weights import Ramps, Steering
+from quantsim.pools.steered.interpolation import bar_weights, optimal_ramp
+from quantsim.pools.steered.weights import Ramps, Steering
 
 MINIMUM = 1e-3
 

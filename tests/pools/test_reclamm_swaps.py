@@ -20,7 +20,7 @@ from pool_support import (
 )
 
 from quantsim import Evaluator, Experiment
-from quantsim.pools.weighted.exogenous_swaps import Outcome
+from quantsim.pools.exogenous_swaps import Outcome
 from quantsim.prices import Trades
 
 START, NAN = HALF_HOURS.history, float("nan")

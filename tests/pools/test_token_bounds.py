@@ -24,8 +24,8 @@ from pool_support import (
 
 from quantsim import Evaluator
 from quantsim.errors import ConfigError
-from quantsim.pools.weighted.steering import weight_bounds
-from quantsim.pools.weighted.weights import token_bounds, within_bounds
+from quantsim.pools.steered.steering import weight_bounds
+from quantsim.pools.steered.weights import token_bounds, within_bounds
 
 SEEDS = st.integers(0, 2**32 - 1)
 project = jax.jit(within_bounds)

@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pool_support import HALF_HOURS, make_experiment, steering_of
 
-from quantsim.pools.weighted.interpolation import bar_weights
-from quantsim.pools.weighted.weights import Ramps, Steering, chunk_ramps, guardrail, within_bounds
+from quantsim.pools.steered.interpolation import bar_weights
+from quantsim.pools.steered.weights import Ramps, Steering, chunk_ramps, guardrail, within_bounds
 
 SEEDS = st.integers(0, 2**32 - 1)
 CHUNKS = 12

@@ -20,9 +20,9 @@ from quantsim import Evaluator
 from quantsim.estimators import linear_recurrence
 from quantsim.pools import PoolSetup
 from quantsim.pools.market import Market
-from quantsim.pools.weighted.clip_maps import run_maps, speed_limited
+from quantsim.pools.steered.clip_maps import run_maps, speed_limited
+from quantsim.pools.steered.weights import Bounds, Ramps, chunk_ramps
 from quantsim.pools.weighted.fee_scan import matrix_recurrence
-from quantsim.pools.weighted.weights import Bounds, Ramps, chunk_ramps
 from quantsim.scan_mode import ScanMode, backend_scan_mode
 from quantsim.simulator.setup import pool_setup
 

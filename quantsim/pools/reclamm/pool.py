@@ -24,7 +24,7 @@ from quantsim.rules import RuleSettings
 from quantsim.settings.kinds import NotNegative, Positive
 
 if TYPE_CHECKING:
-    from quantsim.pools.weighted.exogenous_swaps import Fills
+    from quantsim.pools.exogenous_swaps import Fills
 
 __all__ = ["POOL", "Range", "ReclammSettings"]
 
@@ -139,8 +139,8 @@ def _swapped(
     balances: Array,
 ) -> RangeRun:
     """Runs the pool with exogenous swaps, over every bar."""
+    from quantsim.pools.exogenous_swaps import window_orders
     from quantsim.pools.reclamm.range_swaps import fills_of, swapped_balances
-    from quantsim.pools.weighted.exogenous_swaps import window_orders
 
     stride = setup.arb_frequency if setup.do_arb else None
     orders = window_orders(orders, window.start, window.n_bars, jnp.ones(2))

@@ -15,9 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from quantsim.pools.exogenous_swaps import Fill, Fills, Outcome, collected_fills
 from quantsim.pools.market import FeeRates, Orders, pool_gain
 from quantsim.pools.reclamm.range_scan import Shifting, recentred, traded
-from quantsim.pools.weighted.exogenous_swaps import Fill, Fills, Outcome, collected_fills
 
 __all__ = ["fills_of", "swapped_balances"]
 

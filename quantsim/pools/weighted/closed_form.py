@@ -27,7 +27,7 @@ from jax import Array
 from numpy.typing import NDArray
 
 from quantsim.pools.market import Market
-from quantsim.pools.weighted.weights import Ramps, Steering
+from quantsim.pools.steered.weights import Ramps, Steering
 
 __all__ = ["log_values_at", "series_terms"]
 

@@ -28,10 +28,10 @@ from jax import Array
 
 from quantsim.pools.base import CostShape, PoolSetup
 from quantsim.pools.market import FeeRates, Orders, at_bars, band, kept_fee, per_event, pool_gain
+from quantsim.pools.steered.weights import Steering
 from quantsim.pools.weighted import fee_scan
 from quantsim.pools.weighted.arbitrage import PoolState, apply_moves, settle, spread
-from quantsim.pools.weighted.exogenous_swaps import fill_bar
-from quantsim.pools.weighted.weights import Steering
+from quantsim.pools.weighted.swaps import fill_bar
 
 __all__ = ["autodiff_log_reserves", "bar_pools", "event_pools", "fee_log_reserves", "traded_log_reserves"]
 

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 
 from quantsim.objective import Period
 from quantsim.pools.base import PoolSetup, Run, Window
+from quantsim.pools.exogenous_swaps import Fills, window_orders
 from quantsim.pools.market import FeeRates, Market, Orders, at_bars, kept_fee
+from quantsim.pools.steered.hours import opening
+from quantsim.pools.steered.weights import Steering
 from quantsim.pools.weighted.arbitrage import PoolState, settle
-from quantsim.pools.weighted.exogenous_swaps import Fills, base_prices, fills_of, window_orders
 from quantsim.pools.weighted.fee_kernels import kernel_pass
 from quantsim.pools.weighted.fee_path import event_pools, fee_log_reserves, traded_log_reserves
-from quantsim.pools.weighted.hours import opening
-from quantsim.pools.weighted.weights import Steering
+from quantsim.pools.weighted.swaps import base_prices, fills_of
 from quantsim.volume.growth import log_growth, log_volatility
 
 __all__ = ["FeeRun", "fee_run", "volume_in"]

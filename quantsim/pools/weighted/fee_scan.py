@@ -20,9 +20,9 @@ from jax import Array
 
 from quantsim.pools.base import PoolSetup
 from quantsim.pools.market import FeeRates, band, per_event, pool_gain
+from quantsim.pools.steered.clip_maps import ClipMap, run_maps
+from quantsim.pools.steered.weights import Steering
 from quantsim.pools.weighted.arbitrage import PoolState, apply_moves, optimal_moves
-from quantsim.pools.weighted.clip_maps import ClipMap, run_maps
-from quantsim.pools.weighted.weights import Steering
 
 __all__ = ["matrix_recurrence", "scanned_log_reserves", "serves"]
 

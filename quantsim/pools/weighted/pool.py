@@ -11,8 +11,7 @@ from quantsim.lazy_jax import Array, jnp
 from quantsim.pools.base import ALL_COSTS, Params, Path, Pool, PoolSetup, ReserveRun, Run, Window
 from quantsim.pools.market import FeeRates, Market
 from quantsim.pools.settings import PoolView
-from quantsim.pools.weighted.fee_kernels import fee_kernels
-from quantsim.pools.weighted.hours import (
+from quantsim.pools.steered.hours import (
     HoursSettings,
     check_hours,
     growth_between,
@@ -21,9 +20,10 @@ from quantsim.pools.weighted.hours import (
     visit_bars,
     with_hours,
 )
-from quantsim.pools.weighted.steered_run import held_between, steered_run
-from quantsim.pools.weighted.steering import rule_outputs, steered_parameters, steering_of
-from quantsim.pools.weighted.weights import Ramps, Steering
+from quantsim.pools.steered.run import held_between, steered_run
+from quantsim.pools.steered.steering import rule_outputs, steered_parameters, steering_of
+from quantsim.pools.steered.weights import Ramps, Steering
+from quantsim.pools.weighted.fee_kernels import fee_kernels
 from quantsim.pools.weighted.zero_fee import bar_log_values
 from quantsim.rules import RuleSettings
 

@@ -13,12 +13,12 @@ from quantsim.lazy_jax import Array, jnp
 from quantsim.objective import Period
 from quantsim.pools.base import Params, Path, PoolSetup, ReserveRun, Run, Window
 from quantsim.pools.market import Market
-from quantsim.pools.weighted.interpolation import bar_weights
-from quantsim.pools.weighted.steering import ramp_change, window_ramps
-from quantsim.pools.weighted.weights import Ramps, Steering
+from quantsim.pools.steered.interpolation import bar_weights
+from quantsim.pools.steered.steering import ramp_change, window_ramps
+from quantsim.pools.steered.weights import Ramps, Steering
 
 if TYPE_CHECKING:
-    from quantsim.pools.weighted.exogenous_swaps import Fills
+    from quantsim.pools.exogenous_swaps import Fills
 
 __all__ = ["held_between", "steered_run"]
 

@@ -17,8 +17,8 @@ from quantsim.parameters import Parameter, ParameterSpec, bind, common
 from quantsim.parameters.parameter import in_group, scoped
 from quantsim.pools.base import Params, PoolSetup, Window
 from quantsim.pools.settings import PoolSettings, PoolView
-from quantsim.pools.weighted.interpolation import bar_weights
-from quantsim.pools.weighted.weights import Bounds, Ramps, Steering, chunk_ramps, token_bounds
+from quantsim.pools.steered.interpolation import bar_weights
+from quantsim.pools.steered.weights import Bounds, Ramps, Steering, chunk_ramps, token_bounds
 from quantsim.rules import Observed, Output, Rule, RuleSettings, ensemble_of, get_rule
 from quantsim.settings.kinds import Bound, Members, RuleName
 

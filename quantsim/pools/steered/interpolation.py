@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from quantsim.lazy_jax import Array, jax, jnp
-from quantsim.pools.weighted.weights import Ramps, Steering
+from quantsim.pools.steered.weights import Ramps, Steering
 
 __all__ = ["bar_weights", "optimal_ramp"]
 

@@ -14,8 +14,8 @@ from quantsim.lazy_jax import Array, jnp
 from quantsim.parameters.parameter import in_group
 from quantsim.pools.market import FeeRates
 from quantsim.pools.settings import PoolView
-from quantsim.pools.weighted.steering import SteeredSettings, check_steering
-from quantsim.pools.weighted.weights import Steering
+from quantsim.pools.steered.steering import SteeredSettings, check_steering
+from quantsim.pools.steered.weights import Steering
 from quantsim.settings.kinds import Minutes
 
 __all__ = [

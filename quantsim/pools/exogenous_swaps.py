@@ -1,14 +1,4 @@
-"""Exogenous swaps against a weighted pool, executed or rejected like in the pools on chain.
-
-With fee ``1-γ`` and effective input ``γ a``, a swap keeps ``R_in^w_in · R_out^w_out`` constant. In logs of reserves this is
-linear: the reserve of the incoming token effectively rises by ``h``, and that of the outgoing one falls by ``h w_in / w_out``:
-
-    amount in given:   h = log1p(γ a / R_in)
-    amount out given:  h = -(w_out / w_in) log1p(-b / R_out),
-
-and the other amount follows: ``a = R_in expm1(h) / γ`` or ``b = -R_out expm1(-h w_in / w_out)``. The fee stays in the pool,
-less its protocol share ``f``, so the incoming reserve grows by ``log1p(c expm1(h))``, ``c = (1 - (1-γ) f)/γ``.
-"""
+"""Exogenous swaps with a pool: orders for the compiled program, and their outcomes. How a swap is filled is up to the pool."""
 
 from __future__ import annotations
 
@@ -21,24 +11,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from quantsim.pools.market import FeeRates, Market, Orders, pool_gain
+from quantsim.pools.market import FeeRates, Orders
 from quantsim.prices.instants import MINUTE_US
 from quantsim.prices.time_grid import TimeGrid
 from quantsim.prices.trades import Trades
 
-__all__ = [
-    "MAX_IN_RATIO",
-    "MAX_OUT_RATIO",
-    "Fill",
-    "Fills",
-    "Outcome",
-    "base_prices",
-    "collected_fills",
-    "fill_bar",
-    "fills_of",
-    "orders_of",
-    "window_orders",
-]
+__all__ = ["MAX_IN_RATIO", "MAX_OUT_RATIO", "Fill", "Fills", "Outcome", "collected_fills", "orders_of", "window_orders"]
 
 MAX_IN_RATIO = 0.3
 """Largest incoming amount, less its fee, divided by the token's reserve: the limit of Balancer's weighted pools."""
@@ -125,16 +103,11 @@ def orders_of(trades: Trades, tokens: tuple[str, ...], grid: TimeGrid) -> Orders
     )
 
 
-def base_prices(market: Market) -> Array:
-    """Returns the prices that log prices are relative to, (n,)."""
-    return market.prices[0] * jnp.exp(-market.log_prices[0])
-
-
 def window_orders(orders: Orders, start: Array, n_bars: int, unit: Array) -> Orders:
     """Returns the orders of the window of ``n_bars`` bars from bar ``start``.
 
-    ``unit``, (n,), are the units of the pass in a token: in log reserves of weighted pools the prices that log prices are
-    relative to, since these reserves are values at those prices.
+    ``unit``, (n,), is the number of units of the computation in a token: weighted pools count a reserve as its value at the
+    prices that log prices are relative to.
     """
     return orders._replace(
         amount=orders.amount * unit[jnp.where(orders.exact_in, orders.token_in, orders.token_out)],
@@ -144,87 +117,24 @@ def window_orders(orders: Orders, start: Array, n_bars: int, unit: Array) -> Ord
 
 
 class Fill(NamedTuple):
-    """One swap, with amounts in units of the pass, or several, (M,) each."""
+    """One swap, with amounts in units of the computation, or several, (M,) each."""
 
     amount_in: Array
     amount_out: Array
     outcome: Array
 
 
-def _fill(log_reserves: Array, weights: Array, order: Orders, rates: FeeRates) -> tuple[Array, Fill]:
-    """Executes or rejects one order; all of its fields are ()."""
-    here, there, gamma = order.token_in, order.token_out, 1.0 - rates.swap_fee
-    reserve_in, reserve_out = jnp.exp(log_reserves[here]), jnp.exp(log_reserves[there])
-    share_in = jnp.where(order.exact_in, gamma * order.amount / reserve_in, 0.0)
-    share_out = jnp.where(order.exact_in, 0.0, order.amount / reserve_out)
-    outcome = jnp.where(share_in > MAX_IN_RATIO, Outcome.MAX_IN_RATIO, Outcome.EXECUTED)
-    outcome = jnp.where(share_out > MAX_OUT_RATIO, Outcome.MAX_OUT_RATIO, outcome)
-    outcome = jnp.where(share_out >= 1.0, Outcome.EMPTIES_POOL, outcome)
-    executed = outcome == Outcome.EXECUTED
-    share_in, share_out = jnp.where(executed, share_in, 0.0), jnp.where(executed, share_out, 0.0)
-    ratio = weights[here] / weights[there]
-    rise = jnp.where(order.exact_in, jnp.log1p(share_in), -jnp.log1p(-share_out) / ratio)
-    fall = -ratio * rise
-    grown = jnp.expm1(rise)
-    amount_in = jnp.where(order.exact_in, share_in / gamma, grown / gamma) * reserve_in
-    amount_out = jnp.where(order.exact_in, -jnp.expm1(fall), share_out) * reserve_out
-    after = log_reserves.at[here].add(jnp.log1p(pool_gain(rates) * grown)).at[there].add(fall)
-    return after, Fill(amount_in, amount_out, outcome)
-
-
-def fill_bar(log_reserves: Array, weights: Array, rates: FeeRates, orders: Orders, rows: Array) -> tuple[Array, Fill]:
-    """Executes the swaps of one bar, one after another.
-
-    Args:
-        log_reserves: (n,) log reserves after the arbitrage of the bar.
-        weights: (n,) weights at the bar.
-        rates: rates at the bar, each ().
-        orders: orders of the window.
-        rows: (M,) indices of orders, padded with the empty one.
-
-    Returns:
-        (n,) log reserves after the last swap, and the fills, (M,).
-    """
-
-    def one(log_reserves: Array, row: Array) -> tuple[Array, Fill]:
-        fields = (orders.token_in[row], orders.token_out[row], orders.amount[row], orders.exact_in[row])
-        return _fill(log_reserves, weights, Orders(*fields, orders.slots, orders.table, orders.bars), rates)
-
-    after, fills = jax.lax.scan(one, log_reserves, rows)
-    return after, fills
-
-
-def fills_of(
-    arbitraged: Array, log_prices: Array, weights: Array, rates: FeeRates, orders: Orders, base: Array
-) -> Fills:
-    """Returns the results of all swaps in a window, from the log reserves before them.
-
-    Args:
-        arbitraged: (T, n) log reserves of every bar before its swaps.
-        log_prices: (T, n) log prices.
-        weights: (T, n) weights.
-        rates: rates in the window, () or (T,).
-        orders: orders of the window.
-        base: (n,) prices that log prices are relative to.
-    """
-
-    def bar(at: Array, now: FeeRates, rows: Array) -> Fill:
-        return fill_bar(arbitraged[at], weights[at], now, orders, rows)[1]
-
-    return collected_fills(bar, jnp.exp(log_prices), rates, orders, base)
-
-
 def collected_fills(
     bar: Callable[[Array, FeeRates, Array], Fill], values: Array, rates: FeeRates, orders: Orders, unit: Array
 ) -> Fills:
-    """Returns the results of all swaps in a window, from those of each bar that has some.
+    """Returns the results of all swaps in a window, computed for each bar that has swaps.
 
     Args:
-        bar: (bar in the window, its rates, (M,) indices of its orders) → results, with amounts in units of the pass, (M,).
-        values: (T, n) values of these units, in the quote currency.
+        bar: (bar in the window, its rates, (M,) indices of its orders) → (M,) results, in units of the computation.
+        values: (T, n) values of these units at every bar, in the quote currency.
         rates: rates in the window, () or (T,).
         orders: orders of the window.
-        unit: (n,) units of the pass in a token.
+        unit: (n,) units of the computation in a token.
     """
     n_bars, n_trades = values.shape[0], orders.amount.shape[0] - 1
     nothing = jnp.zeros(n_trades)

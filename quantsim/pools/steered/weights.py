@@ -9,7 +9,7 @@ from typing import NamedTuple
 from quantsim.lazy_jax import Array, jax, jnp
 from quantsim.parameters import common
 from quantsim.parameters.transforms import sigmoid
-from quantsim.pools.weighted.clip_maps import run_maps, speed_limited
+from quantsim.pools.steered.clip_maps import run_maps, speed_limited
 from quantsim.rules import Output, Rule, RuleSettings
 
 __all__ = ["Bounds", "Ramps", "Steering", "chunk_ramps", "guardrail", "token_bounds", "within_bounds"]
