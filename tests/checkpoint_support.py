@@ -131,13 +131,13 @@ def check_migration_of_version_3(store: CheckpointStore, **begin: Any) -> None:
 
     run_id = store.begin_run(**begin)
     store.finish_run(run_id)
-    store._database.write(as_version_3)
+    store.tables.database.write(as_version_3)
     with CheckpointStore.open(store.url, migrate=False) as older:
         assert older.entry(run_id).tags == ()
-        assert not older._read(schema.has_schema)
+        assert not older.tables.read(schema.has_schema)
         assert older.tag(run_id, ["new"]).tags == ("new",)
-        assert older._read(schema.has_schema)
-    store._database.write(as_version_3)
+        assert older.tables.read(schema.has_schema)
+    store.tables.database.write(as_version_3)
     CheckpointStore(store.url).close()
     assert store.annotate(run_id, "text").note == "text"
     store.delete(run_id)

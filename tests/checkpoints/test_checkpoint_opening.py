@@ -26,7 +26,7 @@ from quantsim.storages.opened import opened_storage
 
 def test_file_is_created_with_its_folders_and_settings(store, path):
     assert path.is_file()
-    with store._database._engine.connect().execution_options(quantsim_writes=False) as connection:
+    with store.tables.database._engine.connect().execution_options(quantsim_writes=False) as connection:
         pragmas = [
             connection.exec_driver_sql(f"PRAGMA {name}").scalar()
             for name in ("journal_mode", "synchronous", "foreign_keys")
@@ -169,12 +169,12 @@ def test_password_is_not_stored(store, path):
 
 
 def test_password_is_not_in_repr(monkeypatch):
-    monkeypatch.setattr("quantsim.checkpoints.store_base.ensure_schema", lambda _database, **_: None)
+    monkeypatch.setattr("quantsim.checkpoints.database.tables.ensure_schema", lambda _database, **_: None)
     store = CheckpointStore("sqlite:///x.db?uri=true&password=" + SECRET)
     assert SECRET not in repr(store)
     assert "***" in repr(store)
     assert SECRET in store.url
-    assert SECRET in str(store._database.__reduce__())  # it must work where it arrives
+    assert SECRET in str(store.tables.database.__reduce__())  # it must work where it arrives
 
 
 def test_lock_that_stays_is_a_clear_error(store, run_id, path, make, monkeypatch):

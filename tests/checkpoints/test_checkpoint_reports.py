@@ -57,7 +57,7 @@ def test_checkpoints_state_and_report_are_stored_together_or_not_at_all(store, r
         if statement.startswith("INSERT INTO reports"):
             raise RuntimeError("power cut")
 
-    engine = store._database._engine
+    engine = store.tables.database._engine
     event.listen(engine, "before_cursor_execute", fail)
     with pytest.raises(RuntimeError, match="power cut"):
         store.append(run_id, [make(1, 0, run_id)], b"second", report={"loss": 0.5})

@@ -246,7 +246,7 @@ def test_number_of_queries_does_not_grow(store, run_id, make):
         if statement.startswith("SELECT"):
             statements.append(statement)
 
-    engine = store._database._engine
+    engine = store.tables.database._engine
     event.listen(engine, "before_cursor_execute", listen)
     assert len(store.checkpoints(experiment_id="e1")) == 50
     assert len(statements) == 2

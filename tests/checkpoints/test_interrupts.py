@@ -24,7 +24,7 @@ def test_an_interrupt_comes_after_the_call_and_the_transaction_is_whole(store: C
 
     done: list[str] = []
     with pytest.raises(KeyboardInterrupt):
-        store._database.transact(work, write=True)
+        store.tables.database.transact(work, write=True)
     assert done == ["to its end"]
 
 

@@ -78,7 +78,7 @@ def test_infinite_values_are_the_best_and_the_combined_objective_counts(store, r
 
 def test_number_of_queries_does_not_grow_with_runs(store):
     queries = []
-    engine = store._database._engine
+    engine = store.tables.database._engine
     event.listen(engine, "before_cursor_execute", lambda *arguments: queries.append(arguments[2]))
     counts = []
     for _ in range(2):

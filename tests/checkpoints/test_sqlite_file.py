@@ -61,7 +61,7 @@ def test_a_write_after_the_file_was_removed_is_an_error(store, path, run_id, mon
         path.unlink()
 
     with pytest.raises(CheckpointError, match=GONE):
-        store._database.transact(write_and_remove, write=True)
+        store.tables.database.transact(write_and_remove, write=True)
 
 
 def test_a_relative_path_stays_the_same_file(tmp_path, monkeypatch):

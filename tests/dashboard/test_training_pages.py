@@ -68,7 +68,7 @@ def test_runs_are_listed_and_shown(store: CheckpointStore):
 def test_what_a_store_of_others_says_is_shown_as_text(store: CheckpointStore, monkeypatch: pytest.MonkeyPatch):
     run_id = begin(store)
     hostile = "<script>alert(1)</script>"
-    with store._database._engine.connect().execution_options(quantsim_writes=True) as connection:
+    with store.tables.database._engine.connect().execution_options(quantsim_writes=True) as connection:
         connection.exec_driver_sql("UPDATE runs SET status = ?", (hostile,))
         connection.commit()
     assert "<script" not in ask(store, "/training")[1]

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select
 
 from quantsim.checkpoints.checkpoint import Report, RunState
+from quantsim.checkpoints.database import runs as run_table
 from quantsim.checkpoints.database.rows import numbers_from_json
 from quantsim.checkpoints.database.schema import is_stored, reports, states
 
@@ -23,7 +24,8 @@ def replace_state(connection: Connection, run_id: str, state: RunState) -> None:
 
 
 def load_state(connection: Connection, run_id: str) -> RunState | None:
-    """Returns the state of a run; None if there is none."""
+    """Returns the state of a run; None if there is none. Raises CheckpointError if there is no such run."""
+    run_table.load(connection, run_id)
     row = connection.execute(select(states).where(states.c.run_id == run_id)).one_or_none()
     return None if row is None else RunState(row.step, row.blob, row.created_at)
 
@@ -38,7 +40,8 @@ def replace_report(
 
 
 def load_reports(connection: Connection, run_id: str) -> list[Report]:
-    """Returns the reports of a run, in the order of their steps."""
+    """Returns the reports of a run, in the order of their steps. Raises CheckpointError if there is no such run."""
+    run_table.load(connection, run_id)
     if not is_stored(connection, reports):
         return []
     query = select(reports).where(reports.c.run_id == run_id).order_by(reports.c.step)

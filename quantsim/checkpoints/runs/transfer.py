@@ -29,13 +29,14 @@ from quantsim.checkpoints.database.summaries import find_facts
 from quantsim.checkpoints.liveness import process_identity
 from quantsim.checkpoints.returns import with_returns
 from quantsim.checkpoints.runs.checked import checked_note, checked_tags, checked_title
+from quantsim.checkpoints.runs.deletion import check_at_rest
 from quantsim.checkpoints.runs.entries import RunEntry, RunList, entries_of
 from quantsim.errors import CheckpointError
 
 if TYPE_CHECKING:
     from quantsim.checkpoints.store import CheckpointStore
 
-__all__ = ["Copied", "copy_runs", "opened_source"]
+__all__ = ["Copied", "copy_runs", "export_runs", "opened_source"]
 
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
 _LONGEST_GROUP, _LONGEST_VERSION = 64, 64
@@ -101,7 +102,7 @@ def opened_source(location: str | os.PathLike[str]) -> CheckpointStore:
             raise CheckpointError(f"there is no store {os.fspath(location)} to copy from: the file does not exist")
     source = CheckpointStore.open(location, read_only=True)
     try:
-        foreign = source._read(_programs)
+        foreign = source.tables.read(_programs)
     except BaseException:
         source.close()
         raise
@@ -119,6 +120,18 @@ def _programs(connection: Connection) -> list[str]:
         return []
     found = connection.exec_driver_sql("SELECT type, name FROM sqlite_master WHERE type IN ('view', 'trigger')")
     return [f"the {kind} {name!r}" for kind, name in found]
+
+
+def export_runs(
+    source: CheckpointStore, location: str | os.PathLike[str], keys: Sequence[str], *, take_over: bool
+) -> Copied:
+    """Copies entries to the store at a location, which is created if it does not exist; see :func:`copy_runs`."""
+    from quantsim.checkpoints.store import CheckpointStore
+
+    for key in keys:
+        check_at_rest(source.entry(key), "copied", take_over=take_over)  # before a file is created
+    with CheckpointStore(location) as target:
+        return copy_runs(source, target, keys, take_over=take_over)
 
 
 def copy_runs(
@@ -145,8 +158,6 @@ def copy_runs(
         CheckpointError: there is no such run, one is in progress, the content is not valid, or the target has a run of the same
             id with other content; nothing is copied.
     """
-    from quantsim.checkpoints.run_management import check_at_rest
-
     with _naming_invalid_content(source):
         found = source.runs() if keys is None else [source.entry(key) for key in dict.fromkeys(keys)]
     entries = list({entry.run_id: entry for entry in found}.values())
@@ -166,14 +177,12 @@ def copy_runs(
             raise CheckpointError(f"{target.location} has another run whose id starts with {run_id[:SHORT_RUN_ID]}")
         new.append(content)
     if new:
-        target._write(_store_all, sorted(new, key=lambda one: one.parent is not None), gone)
+        target.tables.write(_store_all, sorted(new, key=lambda one: one.parent is not None), gone)
     added = [entry for entry in entries if not known.issuperset(entry.run_ids)]
     return Copied(RunList(added), RunList(entry for entry in entries if known.issuperset(entry.run_ids)))
 
 
 def _check_replaced(target: CheckpointStore, run_id: str, *, replacing: bool) -> None:
-    from quantsim.checkpoints.run_management import check_at_rest
-
     if not replacing:
         raise CheckpointError(
             f"{target.location} has run {run_id[:SHORT_RUN_ID]} with other content, such as fewer steps: replacing=True "
@@ -200,7 +209,7 @@ def _naming_invalid_content(source: CheckpointStore) -> Iterator[None]:
 
 
 def _content_of(store: CheckpointStore, run_id: str) -> _Content:
-    facts = store._read(find_facts, [run_id])
+    facts = store.tables.read(find_facts, [run_id])
     (entry,) = entries_of(facts)
     run = facts.runs[0]
     rows = store.checkpoints(run_id=run_id)

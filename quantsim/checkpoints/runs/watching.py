@@ -135,7 +135,7 @@ def _progress(store: CheckpointStore, entry: RunEntry) -> RunProgress:
     is_over = not live and not _may_go_on(entry)
     left = 0.0 if is_over else math.inf
     if live and total is not None:
-        per_second = _speed(store._read(_recent, current.run.run_id))
+        per_second = _speed(store.tables.read(_recent, current.run.run_id))
         since = (utc_now() - current.run.updated_at).total_seconds()
         left = max((total - done) / per_second - since, 0.0) if per_second else math.inf
     return RunProgress(entry, current, done, total, left, is_over)
