@@ -16,7 +16,7 @@ from quantsim.checkpoints.stored import rule_notes, study_of_run
 from quantsim.drivers.search.study import describe_task
 from quantsim.errors import ConfigError
 
-EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "own_rule.py"
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "own_rule.py"
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_a_process_that_finds_another_file_does_not_run_it(file: Path, monkeypat
     there = pickle.dumps(study(f"{file}:calm_momentum"))
     file.write_text(file.read_text().replace("default=0.02", "default=0.05"))
     for known in ("_modules", "_guarded_objects"):
-        monkeypatch.setattr(f"quantsim.discovery.{known}", {})  # as in a process of its own
+        monkeypatch.setattr(f"quantsim.discovery.files.{known}", {})  # as in a process of its own
     with pytest.raises(ConfigError, match=r"mine\.py has changed since"):
         _ = pickle.loads(there).rule  # noqa: S301
 
@@ -118,7 +118,7 @@ def test_the_file_that_was_run_is_taken_wherever_it_lies(file: Path, tmp_path: P
 
 
 def test_a_fee_rule_of_a_stored_study_is_not_run_either(file: Path, tmp_path: Path) -> None:
-    shutil.copy(Path(__file__).resolve().parents[1] / "quantsim" / "fee_rules" / "trend.py", tmp_path / "fees.py")
+    shutil.copy(Path(__file__).resolve().parents[2] / "quantsim" / "fee_rules" / "trend.py", tmp_path / "fees.py")
     experiment = study("momentum", fees={"rule": f"{tmp_path / 'fees.py'}:FEE_RULE"})
     (tmp_path / "fees.py").write_text("raise SystemExit(1)\n")
     read = stored(experiment, tmp_path)
