@@ -160,7 +160,8 @@ class Simulation(Result):
         """
         import pandas as pd
 
-        from quantsim.report.comparison import SELECTED, compare
+        from quantsim.report.comparing import compare
+        from quantsim.report.comparison import SELECTED
         from quantsim.report.shown_metrics import shown
 
         if self.split != other.split or self.times[0] != other.times[0] or self.times.size != other.times.size:

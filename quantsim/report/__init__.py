@@ -12,10 +12,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from quantsim.report.comparing import compare as compare
     from quantsim.report.comparison import Comparison as Comparison
     from quantsim.report.comparison import Row as Row
     from quantsim.report.comparison import SplitComparison as SplitComparison
-    from quantsim.report.comparison import compare as compare
     from quantsim.report.comparison_tables import beaten_text as beaten_text
     from quantsim.report.comparison_tables import comparison_markdown as comparison_markdown
     from quantsim.report.comparison_tables import comparison_notes as comparison_notes
@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from quantsim.report.tables import space_table as space_table
 
 _HOMES = {
-    "comparison": ("Comparison", "Row", "SplitComparison", "compare"),
+    "comparing": ("compare",),
+    "comparison": ("Comparison", "Row", "SplitComparison"),
     "comparison_tables": ("beaten_text", "comparison_markdown", "comparison_notes", "comparison_table", "gain_line"),
     "hodl": ("hodl_returns",),
     "results": (

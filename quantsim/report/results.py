@@ -10,7 +10,8 @@ from quantsim.baseline import Baseline
 from quantsim.checkpoints.checkpoint import SPLITS, Checkpoint
 from quantsim.checkpoints.picking import best_of_run
 from quantsim.checkpoints.selection import Selection
-from quantsim.report.comparison import SELECTED, Comparison, compare
+from quantsim.report.comparing import compare
+from quantsim.report.comparison import SELECTED, Comparison
 
 if TYPE_CHECKING:
     from quantsim.checkpoints import CheckpointStore
