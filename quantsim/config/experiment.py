@@ -17,7 +17,7 @@ from quantsim.config.driver_sections import DriverName, Hybrid, Objective, Searc
 from quantsim.config.given_objects import with_names
 from quantsim.config.identity import Decides, content, digest
 from quantsim.config.locate import find_study, is_bundled
-from quantsim.config.overrides import assigned, merged
+from quantsim.config.overrides import assigned, merged, with_assignments, with_tables
 from quantsim.config.paths import MEMORY, absolute_paths, with_source
 from quantsim.config.pool_tables import Pool, Subsidiary
 from quantsim.config.pools import pool_parameters, pool_views
@@ -382,11 +382,8 @@ class Experiment(Section, decides=Decides.TRIALS | Decides.STEPS):
             >>> study.fees.swap_fee, study.search.trials
             (0.001, 50)
         """
-        values = self.model_dump(mode="json")
-        if "source" in tables.get("data", {}):
-            values["data"].pop("synthetic")  # the parameters of the source before
-        values |= {name: {} for name in ("parameters",) if name in tables}
-        return self.from_dict(merged(values, tables), "the study with its changes", own_rules=self.own_rules)
+        values = with_tables(self.model_dump(mode="json"), tables)
+        return self.from_dict(values, "the study with its changes", own_rules=self.own_rules)
 
     def override(self, assignments: Iterable[str]) -> Self:
         """Returns a copy with ``section.key=value`` assignments applied, each value written as in TOML.
@@ -394,9 +391,5 @@ class Experiment(Section, decides=Decides.TRIALS | Decides.STEPS):
         Example:
             >>> experiment.override(["fees.swap_fee=0.003", "sgd.steps=100"])  # doctest: +SKIP
         """
-        assignments = list(assignments)
-        values = self.model_dump(mode="json")
-        if any(assignment.partition("=")[0].strip() == "data.source" for assignment in assignments):
-            values["data"].pop("synthetic")  # the parameters of the source before
-        values = assigned(values, assignments)
+        values = with_assignments(self.model_dump(mode="json"), list(assignments))
         return self.from_dict(values, "the study with its overrides", own_rules=self.own_rules)
