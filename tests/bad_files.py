@@ -41,7 +41,7 @@ def file_cases() -> Iterator[Case]:
             yield Case(
                 f"data.source{suffix}: {fault}", ("sgd", "--set", f"data.source={prices}"), (prices, "price source")
             )
-            for key in ("swap_fee", "oracle", "trades"):
+            for key in ("swap_fee", "trades"):
                 arguments = ("simulate", "--set", f"series.{key}={prices}", "--set", "fees.swap_fee=0.0")
                 yield Case(f"series.{key}{suffix}: {fault}", arguments, (prices, f"series.{key}"))
         store = "{inputs}/" + _faulty("store", fault, ".db")

@@ -20,7 +20,8 @@ __all__ = ["baseline_experiment", "has_initial_weights"]
 
 Values = dict[str, Any]
 
-_KEPT_OF_POOL = ("tokens", "initial_value_usd", "do_arb", "arb_frequency")
+_KEPT_OF_HODL = ("tokens", "initial_value_usd")
+_KEPT_OF_POOL = (*_KEPT_OF_HODL, "do_arb", "arb_frequency")
 _KEPT_OF_SERIES = ("swap_fee", "arb_fee", "gas_cost_usd", "trades", "supply")
 
 
@@ -84,7 +85,7 @@ def _constant_weights(view: PoolView, tables: Mapping[str, Any]) -> Values:
 
 def _hodl(view: PoolView, tables: Mapping[str, Any]) -> Values:
     """Returns the same tables of a pool that never trades, and pays nothing."""
-    pool = {**{key: tables["pool"][key] for key in _KEPT_OF_POOL if key in tables["pool"]}, "type": "hold"}
+    pool = {**{key: tables["pool"][key] for key in _KEPT_OF_HODL if key in tables["pool"]}, "type": "hold"}
     return {"pool": pool, "update": _plain(tables["update"]), "fees": {}}
 
 

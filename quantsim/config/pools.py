@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from quantsim.config.pool_tables import PoolTable, Subsidiary
 from quantsim.config.sections import Series
+from quantsim.discovery import SourceName
 from quantsim.errors import ConfigError, nearest
 from quantsim.fee_rules import get_fee_rule
 from quantsim.kernels import Kernel
@@ -117,7 +118,7 @@ def check_pool(view: PoolView, human: Mapping[str, NDArray[np.float64]], series:
         series: series of the main pool that vary over time.
     """
     where = f"subsidiaries.{view.group}." if view.group else ""
-    rule, pool, called = view.rule, pool_of(view), f"{where}pool.{_called(view)}"
+    rule, pool, called = view.rule, pool_of(view), f"{where or 'pool.'}{_called(view)}"
     if pool.n_tokens not in (None, len(view.tokens)):
         raise ValueError(f"{called} is for {_NUMBERS.get(pool.n_tokens, pool.n_tokens)} tokens, not {len(view.tokens)}")
     if rule is not None and rule.needs_oracle and (view.group or series.oracle is None):
@@ -139,7 +140,9 @@ def _check_weights(view: PoolView, series: Series, called: str) -> None:
         remedy = "set series.weights" if not view.group else "which a subsidiary cannot have"
         raise ValueError(f"{called} needs the weights of a series: {remedy}")
     if series.weights is not None and not given and not view.group:
-        raise ValueError(f"series.weights = {series.weights!r} is for rule = 'given_weights', not for {called}")
+        raise ValueError(
+            f"series.weights = {series.weights!r} is for rule = 'given_weights', not for {called}: leave it out"
+        )
 
 
 _NUMBERS = {2: "two", 3: "three"}
@@ -154,15 +157,22 @@ def _called(view: PoolView) -> str:
 
 def _check_costs(view: PoolView, pool: Pool, series: Series, called: str) -> None:
     """Raises ValueError where there are costs that the pool does not charge, or that are set twice, or swaps it cannot take."""
-    given = {key for key in ALL_COSTS if getattr(view.fees, key)}
-    given |= {"swap_fee"} if view.fees.rule is not None or view.tunes_fee else set()
-    given |= set(series.costs) if not view.group else set()
-    if uncharged := sorted(given - set(pool.charges)):
-        raise ValueError(f"{called} does not charge fees.{uncharged[0]}: leave it out")
+    if uncharged := [key for key, cost in _given_costs(view, series) if cost not in pool.charges]:
+        raise ValueError(
+            f"{called} does not charge {', '.join(uncharged)}: leave {'it' if len(uncharged) == 1 else 'them'} out"
+        )
     if view.fees.volume == "elastic":
         _check_volume(view, pool, series, called)
     if not view.group:
         _check_series(view, pool, series, called)
+
+
+def _given_costs(view: PoolView, series: Series) -> list[tuple[str, str]]:
+    """Returns the keys of a study that set a cost of a pool, each with the cost."""
+    found = [(f"fees.{cost}", cost) for cost in ALL_COSTS if getattr(view.fees, cost)]
+    found += [("fees.rule", "swap_fee")] if view.fees.rule is not None else []
+    found += [("parameters.swap_fee", "swap_fee")] if view.tunes_fee else []
+    return found if view.group else [*found, *((f"series.{cost}", cost) for cost in series.costs)]
 
 
 def _check_volume(view: PoolView, pool: Pool, series: Series, called: str) -> None:
@@ -194,7 +204,7 @@ def _check_volume(view: PoolView, pool: Pool, series: Series, called: str) -> No
 
 
 def _check_series(view: PoolView, pool: Pool, series: Series, called: str) -> None:
-    """Raises ValueError if a setting is both a series and a number, or if the pool does not support exogenous swaps."""
+    """Raises ValueError if a setting is both a series and a number, or if the pool does not read one."""
     for name in series.costs:
         if number := getattr(view.fees, name):
             raise ValueError(f"fees.{name} = {number} and series.{name} = {getattr(series, name)!r}: give one of them")
@@ -202,7 +212,20 @@ def _check_series(view: PoolView, pool: Pool, series: Series, called: str) -> No
         other = "parameters.swap_fee" if view.tunes_fee else f"fees.rule = {view.fees.rule!r}"
         raise ValueError(f"{other} and series.swap_fee = {series.swap_fee!r} both set the fee: give one of them")
     if series.trades is not None and not pool.takes_swaps:
-        raise ValueError(f"series.trades = {series.trades!r} is for pools that trade by swaps, not for {called}")
+        raise ValueError(
+            f"series.trades = {series.trades!r} is for pools that trade by swaps, not for {called}: leave it out"
+        )
+    if series.oracle is not None and not _may_read_oracle(view):
+        raise ValueError(
+            f"series.oracle = {series.oracle!r} is for rules that read it, such as 'index_supply', not for {called}: leave it "
+            "out"
+        )
+
+
+def _may_read_oracle(view: PoolView) -> bool:
+    """Whether the rule requires the oracle, or the pool, its rule or its fee rule are in a user's file, and may read it."""
+    named = (view.pool.type, view.fees.rule, *view.pool.rule_names)
+    return (view.rule is not None and view.rule.needs_oracle) or any(isinstance(name, SourceName) for name in named)
 
 
 def _given(parameters: Mapping[str, Any], group: str) -> frozenset[str]:

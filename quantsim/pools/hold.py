@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from quantsim.pools.base import ALL_COSTS, Params, Path, Pool, PoolSetup, ReserveRun, Run, Window
+import numpy as np
+from numpy.typing import NDArray
+
+from quantsim.pools.base import Params, Path, Pool, PoolSetup, ReserveRun, Run, Window
 from quantsim.pools.market import FeeRates, Market
+from quantsim.pools.settings import PoolView
 from quantsim.pools.steered.steering import ConstantSettings, check_constant, initial_weights, steered_parameters
 
 __all__ = ["POOL"]
@@ -24,6 +29,12 @@ def paths(setup: PoolSetup[Any], *, every_bar: bool) -> dict[Path, str | None]:
     return {Path.HOLD: None, **never}
 
 
+def _check(view: PoolView, human: Mapping[str, NDArray[np.float64]]) -> None:
+    check_constant(view, human)
+    if view.pool.arb_frequency != 1:
+        raise ValueError(f"{view.told('arb_frequency')} has no effect: a pool that holds never trades; leave it out")
+
+
 POOL = Pool(
     name="hold",
     description="the initial reserves, held without trading",
@@ -32,9 +43,8 @@ POOL = Pool(
     layout=steered_parameters,
     paths=paths,
     static=lambda view, bar_minutes, settings: None,
-    check=check_constant,
+    check=_check,
     fixed_curve={},
-    charges=ALL_COSTS,
     follows_schedule=True,
     export_remark=None,
 )

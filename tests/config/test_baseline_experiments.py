@@ -18,7 +18,7 @@ def test_constant_weights_keep_the_initial_weights_and_all_costs() -> None:
     costs = {"arb_fee": 0.001, "gas_cost_usd": 2.0, "protocol_fee_split": 0.25}
     given = {"initial_weights": (0.8, 0.2), "swap_fee": 0.004}
     experiment = make_experiment(
-        "momentum",
+        "index_market_cap",
         2,
         HALF_HOURS,
         fees=costs,
@@ -27,7 +27,7 @@ def test_constant_weights_keep_the_initial_weights_and_all_costs() -> None:
         parameters={**given, "memory_days": 3.0, "minimum_weights": (0.1, 0.1)},
         series={"oracle": "oracle.csv", "trades": "trades.csv", "gas_cost_usd": None},
         objective={"n_periods": 3},
-        sgd={"train": ["k_per_day"], "starts": [{"memory_days": 1.0}, {"memory_days": 2.0}]},
+        sgd={"train": ["memory_days"], "starts": [{"memory_days": 1.0}, {"memory_days": 2.0}]},
         search={"objectives": ["returns", "turnover"]},
     )
     found = baseline_experiment(experiment, "constant_weights")
@@ -55,9 +55,9 @@ def test_fee_rules_and_their_parameters_stay_with_constant_weights() -> None:
     assert not baseline_experiment(experiment, "hodl").parameters
 
 
-@pytest.mark.parametrize("rule", ["balancer", "cow", "hodl"])
-def test_a_pool_of_constant_weights_is_its_own_baseline(rule: str) -> None:
-    experiment = make_experiment(rule, 2, HALF_HOURS, fees={"swap_fee": 0.003})
+@pytest.mark.parametrize(("rule", "fee"), [("balancer", 0.003), ("cow", 0.003), ("hodl", 0.0)])
+def test_a_pool_of_constant_weights_is_its_own_baseline(rule: str, fee: float) -> None:
+    experiment = make_experiment(rule, 2, HALF_HOURS, fees={"swap_fee": fee})
     assert baseline_experiment(experiment, "constant_weights").identity == experiment.identity
 
 

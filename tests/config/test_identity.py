@@ -145,7 +145,7 @@ def test_settings_of_other_pools_at_their_defaults_change_nothing() -> None:
 
 
 def test_the_type_of_a_pool_follows_from_its_rule() -> None:
-    study = Experiment.load("momentum_fees").override(["parameters={}"])
+    study = Experiment.load("momentum_fees").override(["parameters={}", "fees={}"])
     for rule, mechanism in {"momentum": "weighted", "cow": "batch", "hodl": "hold", "balancer": "weighted"}.items():
         assert study.override([f"pool.rule={rule}"]).pool.mechanism == mechanism
     batch = study.override(["pool.rule=balancer", "pool.type=batch", "pool.arb_quality=0.5"])

@@ -202,7 +202,7 @@ def test_rules_read_the_oracle_at_their_chunk_boundaries(tmp_path: Path) -> None
 
 def test_the_oracle_must_reach_back_to_the_first_bar_that_rules_see(tmp_path: Path) -> None:
     path = csv(tmp_path, "caps", {HALF_HOURS.history: (1.0, 1.0)}, ("BTC", "ETH"))
-    experiment = make_experiment("momentum", 2, HALF_HOURS, series={"oracle": path})
+    experiment = make_experiment("index_market_cap", 2, HALF_HOURS, series={"oracle": path})
     with pytest.raises(PriceError, match=r"BTC in .*caps\.csv, data row 1: the first time, .* is later than"):
         Evaluator(experiment, random_prices(HALF_HOURS, 2, 0))
 

@@ -34,7 +34,8 @@ _HODLING, _TRADITIONAL = "hodling_index_market_cap", "trad_hodling_index_market_
 INDICES = ("index_market_cap", _HODLING, _TRADITIONAL)
 """Index pools of quantammsim; their rule here is ``index_supply``."""
 
-_UNSTEERED = ("hodl", "cow", "gyroscope", "reclamm")
+_HODL = "hodl"
+_UNSTEERED = (_HODL, "cow", "gyroscope", "reclamm")
 """Pools that are not rebalanced to weights."""
 
 RECLAMM, GYROSCOPE = "reclamm", "gyroscope"
@@ -86,8 +87,8 @@ def pool_tables(values: Values, notes: Notes) -> dict[str, Any]:
     }
     if rule_of(values) == RECLAMM and values["reclamm_learn_fees"]:
         tables["fees"] = {"swap_fee": 0.0}  # it is a parameter
-    if _is_rebalanced(values):
-        tables["fees"] = dict.fromkeys(_NO_COSTS, 0.0)
+    if free := _free_of_costs(values):
+        tables["fees"] = dict.fromkeys(free, 0.0)
     if subsidiaries:
         tables["pool"]["tokens"] = holdings(values)
         tables["subsidiaries"] = {name: _subsidiary(part, notes) for name, part in subsidiaries.items()}
@@ -127,6 +128,13 @@ def _is_rebalanced(values: Values) -> bool:
     return _base(values) == _TRADITIONAL or any(prefix in values["rule"] for prefix in _REBALANCINGS)
 
 
+def _free_of_costs(values: Values) -> tuple[str, ...]:
+    """Returns the costs that the pool of the fingerprint does not have."""
+    if _is_rebalanced(values):
+        return _NO_COSTS
+    return ("swap_fee", *_NO_COSTS) if rule_of(values) == _HODL else ()
+
+
 def _mechanism(values: Values, notes: Notes) -> dict[str, Any]:
     """Returns how a pool trades that is not always open, or not on the chain; nothing for other pools."""
     base, rule = _base(values), values["rule"]
@@ -142,6 +150,8 @@ def _mechanism(values: Values, notes: Notes) -> dict[str, Any]:
         told.append("supplies are not those of quantammsim: name a file of circulating supplies, series.oracle")
     if told:
         notes.add("rule", "; ".join(told))
+    if base == _HODL:
+        return {"arb_frequency": 1}  # it is never visited
     if not _is_rebalanced(values):
         return hours
     if versus != "lvr__":
@@ -281,7 +291,7 @@ def _subsidiary(values: Values, notes: Notes) -> dict[str, Any]:
         **copied["pool"],
         **_pool(values, notes),
         "update": copied["update"] | _update(values, notes),
-        "fees": copied["fees"] | (dict.fromkeys(_NO_COSTS, 0.0) if _is_rebalanced(values) else {}),
+        "fees": copied["fees"] | dict.fromkeys(_free_of_costs(values), 0.0),
     }
 
 

@@ -195,8 +195,30 @@ def check_steering(view: PoolView, human: Mapping[str, FloatArray]) -> None:
     for member, rule in view.pool.members():
         if rule.check is not None:
             rule.check(scoped(human, member))
-    if view.rule is None or view.rule.output is not Output.CHANGE or tuned_bounds(view):
-        return
+    if view.rule is not None and view.rule.output is Output.CONSTANT:
+        _check_constant_weights(view, human)
+    elif view.rule is not None and view.rule.output is Output.CHANGE and not tuned_bounds(view):
+        _check_inside(view, human, lower, upper)
+
+
+def _check_constant_weights(view: PoolView, human: Mapping[str, FloatArray]) -> None:
+    """Raises ValueError if bounds are given for weights that no rule moves, unless constant weights satisfy them."""
+    settings, given = _settings(view), view.rule is not None and view.rule.given
+    if tuned := tuned_bounds(view):
+        name = in_group(view.group, tuned[0].human_name)
+        raise ValueError(f"parameters.{name} has no effect: no rule moves the weights of this pool; leave it out")
+    for key in ("minimum_weight", "maximum_weight"):
+        if given and getattr(settings, key) is not None:
+            raise ValueError(f"{view.told(key)} has no effect on given weights: leave it out")
+    if settings.minimum_weight is not None or settings.maximum_weight is not None:
+        lower, upper = weight_bounds(view)
+        _check_inside(view, human, (0.0,) * len(lower) if settings.minimum_weight is None else lower, upper)
+
+
+def _check_inside(
+    view: PoolView, human: Mapping[str, FloatArray], lower: Sequence[float], upper: Sequence[float]
+) -> None:
+    """Raises ValueError if initial weights are outside of their bounds."""
     weights = human[common.initial_weights.human_name]
     for token, weight, low, high in zip(view.tokens, weights, lower, upper, strict=True):
         if not low * (1 - 1e-12) <= weight <= high * (1 + 1e-12):
@@ -207,7 +229,7 @@ def check_steering(view: PoolView, human: Mapping[str, FloatArray]) -> None:
 
 
 def check_constant(view: PoolView, human: Mapping[str, FloatArray]) -> None:
-    """Raises ValueError if bounds contradict each other, or if the rule would move weights."""
+    """Raises ValueError if bounds contradict each other or the weights, or if the rule would move weights."""
     weight_bounds(view)
     if view.rule is not None and view.rule.output is not Output.CONSTANT:
         where = f"subsidiaries.{view.group}." if view.group else "pool."
@@ -215,6 +237,7 @@ def check_constant(view: PoolView, human: Mapping[str, FloatArray]) -> None:
             f"{where}rule = {view.pool.strategy_name!r} moves weights, but the weights of this pool type are constant: set "
             "rule = 'balancer', or type = 'weighted'"
         )
+    _check_constant_weights(view, human)
 
 
 def rule_outputs(setup: PoolSetup[Steering], params: Params, observed: Observed) -> Array | None:
