@@ -21,6 +21,7 @@ from quantsim.commands.options import (
 )
 from quantsim.commands.progress import ProgressLine, Watcher, watching
 from quantsim.commands.session import load_experiment, open_store, place_of, print_json, say, show, study_storage
+from quantsim.commands.starting import compile_ahead
 from quantsim.limits import MOST_JOBS
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ def hybrid(
     }
     extra = [f"hybrid.{key}={value}" for key, value in given.items() if value is not None]
     experiment = load_experiment(study or DEFAULT_STUDY, [*(settings or ()), *extra])
+    compile_ahead(experiment, gradients=True)
     place = study_storage(storage, store)
     prices = experiment.load_prices()  # errors come before a store is made
     with open_store(store) as results:

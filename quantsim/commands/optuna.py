@@ -31,6 +31,8 @@ from quantsim.commands.starting import StudyOptions, beginning, note_other_price
 from quantsim.limits import MOST_JOBS, MOST_TRIALS
 
 if TYPE_CHECKING:
+    from threading import Thread
+
     from quantsim.api.optimization import Optimization
     from quantsim.checkpoints import CheckpointStore
     from quantsim.config import Experiment
@@ -124,12 +126,14 @@ def optuna(
     named = StudyOptions(study, (*(settings or ()), *extra), run, tuple(rule_files or ()))
     if plots is not None:
         check_pages(plots)
-    place = study_storage(storage, store)
+    place = ""
     given: dict[str, Any] = {"study_name": study_name, "backend": backend, "address": address}
 
     def check(experiment: Experiment) -> None:
+        nonlocal place
         from quantsim.drivers.search import check_search
 
+        place = study_storage(storage, store)
         check_search(experiment, **given)
 
     opened = beginning(named, DEFAULT_STUDY, store, start, check, "Trying first")
@@ -144,7 +148,7 @@ def optuna(
             "mlflow": mlflow,
             **given,
         }
-        import_ahead()  # for attach_pictures
+        import_ahead()
         searched = _search(experiment, prices, results, options, quiet)
         done, found = searched.run, searched.best
         stored = results.run(done.run_id)
@@ -170,18 +174,22 @@ def _search(
 ) -> Optimization[SearchRun]:
     from quantsim.api.drivers import search
     from quantsim.commands.study_display import naming_take_over
+    from quantsim.dashboard.artifacts import compile_pictures
 
     last: SearchProgress | None = None
+    pictures: Thread | None = None
 
     def report(progress: SearchProgress) -> None:
-        nonlocal last
+        nonlocal last, pictures
+        if last is None:  # trials are drawn on one core, so another one is free
+            pictures = compile_pictures(experiment, prices)
         last = progress
         watch(_report_of(progress, lambda value: _best_text(experiment, value)))
 
     watch: Watcher
     try:
         with watching("trial", quiet=quiet) as watch, naming_take_over():
-            return search(experiment, prices, store=store, progress=report, **options)
+            found = search(experiment, prices, store=store, progress=report, **options)
     except KeyboardInterrupt as interrupt:
         if last is not None:
             interrupt.add_note(
@@ -189,6 +197,9 @@ def _search(
                 "Give the same command again to resume."
             )
         raise
+    if pictures is not None:
+        pictures.join()
+    return found
 
 
 def _report_of(progress: SearchProgress, describe: Callable[[float], str]) -> ProgressLine:

@@ -7,6 +7,7 @@ import io
 import json
 import logging
 import tempfile
+import threading
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,10 +29,10 @@ from quantsim.report.canvas import require_matplotlib
 from quantsim.report.paths import hodl_values
 from quantsim.report.plots import pool_figure, save_figure
 from quantsim.search_space import SearchSpace, load_search_space
-from quantsim.simulator import simulate
+from quantsim.simulator import Result, simulate
 from quantsim.storages.location import Location, storage_file, store_file
 
-__all__ = ["ArtifactFolder", "artifact_folder", "attach_artifacts"]
+__all__ = ["ArtifactFolder", "artifact_folder", "attach_artifacts", "compile_pictures"]
 
 logger = logging.getLogger(__name__)
 
@@ -125,6 +126,26 @@ def attach_artifacts(
     return count
 
 
+def compile_pictures(experiment: Experiment, prices: Prices) -> threading.Thread:
+    """Compiles what :func:`attach_artifacts` needs for pictures, in a thread, which it returns.
+
+    It leaves errors to :func:`attach_artifacts`, which reports them.
+    """
+
+    def run() -> None:
+        with contextlib.suppress(QuantsimError):
+            if ".png" in _suffixes():
+                _simulated(experiment.recorded(prices), prices)
+
+    thread = threading.Thread(target=run, name="quantsim-pictures", daemon=True)
+    thread.start()
+    return thread
+
+
+def _simulated(experiment: Experiment, prices: Prices) -> Result:
+    return simulate(experiment, None, prices, split="all")
+
+
 def _suffixes() -> tuple[str, ...]:
     try:
         require_matplotlib()
@@ -171,7 +192,7 @@ class _Work:
 
     def _picture(self, own: Experiment, trial: FrozenTrial) -> bytes:
         """PNG of one uninterrupted run over all splits."""
-        result = simulate(own, None, self.prices, split="all")
+        result = _simulated(own, self.prices)
         stored = trial.user_attrs.get(METRICS, {})
         metrics = {split: {name: float(value) for name, value in table.items()} for split, table in stored.items()}
         figure = pool_figure(own, result, hodl_values(result), {**metrics, "all": result.metrics})

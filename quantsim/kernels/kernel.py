@@ -22,8 +22,8 @@ MOST_KERNELS = 16
 _TARGET = "quantsim_kernel"
 _HANDLER, _HELPER = ("quantsim.kernels.lanes", "handle"), ("quantsim.kernels.lanes", "help_out")
 _numbers: set[int] = set()
-_compiling = threading.RLock()
-_ready: set[int] = set()
+_providing = threading.RLock()
+_provided: set[int] = set()
 
 
 @dataclass(frozen=True)
@@ -49,23 +49,48 @@ class Kernel:
         _numbers.add(self.number)
 
     def __call__(self, results: Sequence[jax.ShapeDtypeStruct], *arguments: Array) -> list[Array]:
-        """Runs the kernel; for traced code. The first call in a process compiles it, or loads it from the user's cache."""
-        self._compile()
+        """Runs the kernel; for traced code.
+
+        The first call in a process compiles it, or loads it from the user's cache. If another process is compiling it
+        (:func:`compile_ahead`), the program that calls it waits when it runs, so that it can be traced and compiled meanwhile.
+        """
+        self._provide()
         run = jax.ffi.ffi_call(_TARGET, list(results), vmap_method="expand_dims")
         found: list[Array] = list(run(*arguments, kernel=np.int64(self.number)))
         return found
 
-    def _compile(self) -> None:
-        with _compiling:
-            if self.number in _ready:
+    def _provide(self) -> None:
+        """Lets the handler find the kernel."""
+        with _providing:
+            if self.number in _provided:
                 return
             from quantsim.kernels import table
-            from quantsim.kernels.machine_code import address_of
+            from quantsim.kernels.machine_code import address_of, is_pending
 
             _register()
             table.set_entry(table.RANKS + self.number, self.rank)
-            table.set_entry(table.KERNELS + self.number, address_of((self.module, self.function)))
-            _ready.add(self.number)
+            function = self.module, self.function
+            if is_pending(function):
+                table.set_entry(table.KERNELS + self.number, table.COMPILING)
+                threading.Thread(target=self._provide_late, name=f"quantsim-kernel-{self.number}", daemon=True).start()
+            else:
+                table.set_entry(table.KERNELS + self.number, address_of(function))
+            _provided.add(self.number)
+
+    def _provide_late(self) -> None:
+        """Waits for the kernel, and lets the programs go on that wait for it."""
+        from quantsim.kernels import table
+        from quantsim.kernels.machine_code import address_of
+
+        address = 0
+        try:
+            address = address_of((self.module, self.function))
+        except Exception as error:
+            logger.error("%s of %s cannot be compiled: %s: %s", self.function, self.module, type(error).__name__, error)
+            with _providing:
+                _provided.discard(self.number)
+        finally:
+            table.set_entry(table.KERNELS + self.number, address)
 
 
 def result_like(array: Array) -> jax.ShapeDtypeStruct:
@@ -74,17 +99,13 @@ def result_like(array: Array) -> jax.ShapeDtypeStruct:
 
 
 def compile_ahead(kernels: Iterable[Kernel]) -> None:
-    """Starts processes that compile what the user's cache does not have, and returns at once.
-
-    The first call of a kernel waits for it.
-    """
+    """Starts a process that compiles what the user's cache does not have, and returns at once."""
     functions = [(kernel.module, kernel.function) for kernel in kernels]
     if not functions:
         return
     from quantsim.kernels import machine_code
 
-    machine_code.compile_ahead([_HELPER, _HANDLER])
-    machine_code.compile_ahead(functions)
+    machine_code.compile_ahead([_HELPER, _HANDLER, *functions])
 
 
 @functools.cache
@@ -96,7 +117,7 @@ def are_available() -> bool:
     """
     thread_count()
     try:
-        with _compiling:
+        with _providing:
             _register()
     except Exception as error:
         logger.warning("compiled kernels are not available, and loops take longer: %s: %s", type(error).__name__, error)

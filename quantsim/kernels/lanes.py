@@ -18,7 +18,20 @@ from quantsim.kernels import call_frame as xla
 from quantsim.kernels.addresses import set_word, word
 from quantsim.kernels.call_frame import call
 from quantsim.kernels.kernel import MOST_KERNELS
-from quantsim.kernels.table import ALLOCATE, FREE, HELPER, KERNELS, RANKS, SIZE, SYMBOL, THREADS, YIELD
+from quantsim.kernels.table import (
+    ALLOCATE,
+    COMPILING,
+    FREE,
+    HELPER,
+    KERNELS,
+    PAUSE,
+    RANKS,
+    SIZE,
+    SLEEP,
+    SYMBOL,
+    THREADS,
+    YIELD,
+)
 
 __all__ = ["handle", "help_out"]
 
@@ -105,8 +118,12 @@ def handle(frame: int) -> int:
         xla.answer_version(frame)
         return 0
     kernel = xla.attribute(frame)
-    if kernel < 0 or kernel >= MOST_KERNELS or _entry(KERNELS + kernel) == 0:
-        return xla.error(frame, "quantsim: there is no such kernel in this process")
+    if kernel < 0 or kernel >= MOST_KERNELS:
+        return xla.error(frame, "quantsim: there is no such kernel")
+    while _entry(KERNELS + kernel) == COMPILING:
+        call(_entry(SLEEP), _entry(PAUSE))
+    if _entry(KERNELS + kernel) == 0:
+        return xla.error(frame, "quantsim: the kernel is not compiled in this process")
     n_arguments, n_results = xla.n_operands(frame)
     n_operands = n_arguments + n_results
     _, _, rank, full = xla.operand(frame, n_arguments)

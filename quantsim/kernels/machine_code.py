@@ -28,15 +28,16 @@ from llvmlite import binding
 
 from quantsim.environment import kernel_cache
 
-__all__ = ["Function", "address_of", "compile_ahead", "compile_missing"]
+__all__ = ["Function", "address_of", "compile_ahead", "compile_missing", "is_pending"]
 
 Function = tuple[str, str]
 """Module and name of a function from a word to a word, which numba can compile and which does not raise."""
 
 _SIGNATURE = "int64(int64)"
-_PATIENCE = 0.005  # seconds between looks into the cache
+_PATIENCE = 0.01  # seconds between looks into the cache
 _loaded: dict[Function, tuple[Any, int]] = {}  # engines, whose code XLA has the addresses of
 _ahead: dict[Function, threading.Thread] = {}
+_loading = threading.Lock()
 
 
 class _Code(NamedTuple):
@@ -45,14 +46,21 @@ class _Code(NamedTuple):
 
 
 def address_of(function: Function) -> int:
-    """Returns the address of a function's machine code in this process. Threads must not call it at the same time."""
-    if function not in _loaded:
-        code = _stored(function) or _awaited(function)
-        if code is None:
-            code = _compiled(function)
-            _store(function, code)
-        _loaded[function] = _load(code)
+    """Returns the address of a function's machine code in this process."""
+    code = None if function in _loaded else _stored(function) or _awaited(function)
+    with _loading:
+        if function not in _loaded:
+            if code is None:
+                code = _compiled(function)
+                _store(function, code)
+            _loaded[function] = _load(code)
     return _loaded[function][1]
+
+
+def is_pending(function: Function) -> bool:
+    """Whether :func:`address_of` would wait for another process."""
+    thread = _ahead.get(function)
+    return function not in _loaded and thread is not None and thread.is_alive() and _stored(function) is None
 
 
 def compile_ahead(functions: Iterable[Function]) -> None:

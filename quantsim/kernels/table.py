@@ -12,24 +12,44 @@ import llvmlite.binding
 
 from quantsim.kernels.kernel import MOST_KERNELS
 
-__all__ = ["ALLOCATE", "FREE", "HELPER", "KERNELS", "RANKS", "SIZE", "SYMBOL", "THREADS", "YIELD", "set_entry"]
+__all__ = [
+    "ALLOCATE",
+    "COMPILING",
+    "FREE",
+    "HELPER",
+    "KERNELS",
+    "PAUSE",
+    "RANKS",
+    "SIZE",
+    "SLEEP",
+    "SYMBOL",
+    "THREADS",
+    "YIELD",
+    "set_entry",
+]
 
 SYMBOL = "quantsim_kernel_table"
-ALLOCATE, FREE, YIELD, THREADS, HELPER, KERNELS = range(6)
+ALLOCATE, FREE, YIELD, SLEEP, PAUSE, THREADS, HELPER, KERNELS = range(8)
 RANKS = KERNELS + MOST_KERNELS
 SIZE = RANKS + MOST_KERNELS
 
+COMPILING = -1
+"""The entry of a kernel that will get its address as soon as it is compiled."""
 
-def _system_functions() -> tuple[int, int, int]:
-    """Returns the addresses of C functions that allocate memory, free it, and let other threads run."""
+
+def _system_functions() -> list[int]:
+    """Returns the addresses of C functions that allocate memory, free it, let other threads run, and sleep.
+
+    The last number is what the sleep takes as a millisecond.
+    """
     if sys.platform == "win32":
-        c, yields = ctypes.CDLL("msvcrt"), ctypes.WinDLL("kernel32").SwitchToThread
+        c, kernel = ctypes.CDLL("msvcrt"), ctypes.WinDLL("kernel32")
+        leave, sleep, millisecond = kernel.SwitchToThread, kernel.Sleep, 1
     else:
         c = ctypes.CDLL(None)
-        yields = c.sched_yield
-    found = (ctypes.cast(function, ctypes.c_void_p).value for function in (c.malloc, c.free, yields))
-    allocate, free, leave = (address or 0 for address in found)
-    return allocate, free, leave
+        leave, sleep, millisecond = c.sched_yield, c.usleep, 1000
+    found = (ctypes.cast(function, ctypes.c_void_p).value for function in (c.malloc, c.free, leave, sleep))
+    return [*(address or 0 for address in found), millisecond]
 
 
 _table = (ctypes.c_int64 * SIZE)(*_system_functions())

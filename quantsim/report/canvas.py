@@ -140,7 +140,11 @@ def save_figure(figure: Figure, path: Path) -> None:
     import matplotlib
 
     with matplotlib.rc_context(STYLE):
-        figure.savefig(path, dpi=_DOTS_PER_INCH)
+        canvas: Any = figure.canvas
+        if path.suffix == ".png":
+            canvas.print_png(path, pil_kwargs={"compress_level": 3})  # savefig would lay it out and draw it twice
+        else:
+            figure.savefig(path, dpi=_DOTS_PER_INCH)
 
 
 def figure_svg(figure: Figure, salt: str = "quantsim") -> str:

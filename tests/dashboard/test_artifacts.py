@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import optuna
+import jax
 import pytest
 from dashboard_support import Searched
 from optuna.distributions import FloatDistribution
@@ -16,7 +17,7 @@ from optuna.trial import create_trial
 
 from quantsim import Experiment, load_prices
 from quantsim.config.locate import bundled_names, find_study
-from quantsim.dashboard.artifacts import ArtifactFolder, artifact_folder, attach_artifacts
+from quantsim.dashboard.artifacts import ArtifactFolder, artifact_folder, attach_artifacts, compile_pictures
 from quantsim.dashboard.notable import notable_trials
 from quantsim.dashboard.trial_file import study_text
 from quantsim.drivers.search.note import write_note
@@ -63,6 +64,13 @@ def test_a_trials_study_file_simulates_that_trial(searched: Searched, tmp_path: 
     picture = (tmp_path / "kept" / files["trial-3.png"]).read_bytes()
     assert picture.startswith(b"\x89PNG\r\n")
     assert len(picture) > 20_000  # not a blank page
+
+
+def test_pictures_compile_nothing_after_they_were_compiled(searched: Searched, tmp_path: Path, caplog):
+    compile_pictures(searched.experiment, searched.prices).join()
+    with jax.log_compiles():
+        assert attach(searched, tmp_path, [5]) == 2
+    assert "jit(window_path)" not in caplog.text
 
 
 def test_artifacts_are_attached_once_and_made_again_where_lost(

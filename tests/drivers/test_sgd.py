@@ -231,8 +231,9 @@ def test_the_steps_are_compiled_beside_the_baselines(caplog: pytest.LogCaptureFi
     driver = GradientDriver(
         make_experiment(learning_rate=0.0173), make_prices()
     )  # a rate of its own: a program of its own
-    with jax.enable_x64(True), jax.log_compiles():  # of this thread
+    with jax.enable_x64(True):
         driver.baselines()
+    with jax.enable_x64(True), jax.log_compiles():
         state, _ = driver.init()
         after, _ = driver.step(state)
     assert int(after.train.step) == 4

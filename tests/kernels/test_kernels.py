@@ -13,9 +13,9 @@ import pytest
 
 from quantsim import scan_mode
 from quantsim.environment import kernel_cache
-from quantsim.kernels import MOST_KERNELS, Kernel, are_available, kernel, table
+from quantsim.kernels import MOST_KERNELS, Kernel, are_available, kernel, machine_code, table
 from quantsim.pools.market import FeeRates
-from quantsim.pools.weighted.fee_kernels import kernel_pass
+from quantsim.pools.weighted.fee_kernels import fee_kernels, kernel_pass
 from quantsim.threads import thread_count
 
 N_BARS = 400
@@ -110,7 +110,7 @@ def test_single_precision_is_an_error() -> None:
 def test_an_unknown_kernel_is_an_error() -> None:
     result = jax.ShapeDtypeStruct((2,), jnp.float64)
     call = jax.ffi.ffi_call("quantsim_kernel", result)
-    with pytest.raises(jax.errors.JaxRuntimeError, match="no such kernel"):
+    with pytest.raises(jax.errors.JaxRuntimeError, match="not compiled in this process"):
         jax.block_until_ready(jax.jit(lambda: call(jnp.ones(2), kernel=np.int64(15)))())
 
 
@@ -119,6 +119,36 @@ def test_a_number_names_one_kernel() -> None:
     for number in (14, MOST_KERNELS, -1):
         with pytest.raises(ValueError, match="unique and less than 16"):
             Kernel(number, "quantsim.kernels", "nothing", 1)
+
+
+def test_a_program_waits_for_a_kernel_that_is_being_compiled() -> None:
+    initial, prices, weights = inputs(1)
+    given = initial[0], prices[0], weights[0, 0]
+    wanted, _ = ONE(*given)
+    entry = table.KERNELS + fee_kernels(2)[0].number
+    address = table._table[entry]
+    table.set_entry(entry, table.COMPILING)
+    late = threading.Timer(0.1, table.set_entry, (entry, address))
+    late.start()
+    found, _ = ONE(*given)
+    np.testing.assert_array_equal(found, wanted)
+    assert table._table[entry] == address
+    late.join()
+
+
+def test_a_kernel_that_fails_to_compile_late_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    absent = Kernel(13, "quantsim.kernels.lanes", "absent", 1)
+    result = jax.ShapeDtypeStruct((2,), jnp.float64)
+    monkeypatch.setattr(machine_code, "is_pending", lambda _: True)
+    program = jax.jit(lambda: absent([result], jnp.ones(2)))
+    with pytest.raises(jax.errors.JaxRuntimeError, match="not compiled in this process"):
+        jax.block_until_ready(program())
+    assert "absent of quantsim.kernels.lanes cannot be compiled: AttributeError" in caplog.text
+    monkeypatch.setattr(machine_code, "is_pending", lambda _: False)
+    with pytest.raises(AttributeError, match="absent"):  # where it is not late
+        absent([result], jnp.ones(2))
 
 
 def test_compiled_code_is_kept_for_the_next_process() -> None:
