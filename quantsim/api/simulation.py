@@ -20,6 +20,7 @@ from quantsim.prices.instants import Time
 from quantsim.simulator import Path, Result, Split
 from quantsim.simulator import simulate as simulated
 from quantsim.simulator.attribution import attribute
+from quantsim.simulator.volumes import VOLUMES, traded_volumes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Simulation", "simulate"]
 
-_FLOWS = ("fees", "volume", "lvr", "gas")
+_FLOWS = ("fees", *VOLUMES, "lvr", "gas")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -56,7 +57,7 @@ class Simulation(Result):
         # What entered (positive) or left the pool at each bar, at the bar's prices; nothing at the first one.
         moved = np.diff(self.reserves, axis=0, prepend=self.reserves[:1]) * self.prices
         frame["fees"] = np.full(self.value.size, np.nan) if self.fees is None else self.fees
-        frame["volume"] = 0.5 * np.abs(moved).sum(axis=1)
+        frame = frame.assign(**traded_volumes(self, self.experiment.fees))
         frame["lvr"] = moved.sum(axis=1)
         frame["gas"] = np.abs(self._terms["gas"])
         return frame
@@ -71,14 +72,14 @@ class Simulation(Result):
         * ``value``: pool value; ``hodl_value``: value of holding the first bar's reserves.
         * ``weight_*``, ``reserve_*``, ``price_*``: weights, token amounts and prices of each token.
         * ``fees``: fees that stay in the pool; nan if a pool of your own does not say.
-        * ``volume``: value that was traded, ``½ Σ_i |R[t,i] - R[t-1,i]| p[t,i]``: by arbitrageurs and, where there are
-          any, in exogenous swaps.
-        * ``lvr``: result of these trades at market prices, ``Σ_i (R[t,i] - R[t-1,i]) p[t,i]``, the bar's part of the metric
+        * ``volume``: value of all trades, the mean of what they bring in and take out. It is the sum of ``arbitrage_volume``,
+          ``noise_volume`` and ``swap_volume`` (of exogenous swaps); see :mod:`quantsim.simulator.volumes`.
+        * ``lvr``: result of the trades at market prices, ``Σ_i (R[t,i] - R[t-1,i]) p[t,i]``, the bar's part of the metric
           ``lvr``: negative where the pool loses to arbitrageurs, fees included.
         * ``gas``: what arbitrageurs pay for gas, one trade at each bar in which they change the reserves.
 
         A day has the values, weights, reserves and prices of its first bar, as the daily returns have, and the sums of the
-        last four columns.
+        columns from ``fees`` on.
 
         Example:
             >>> import quantsim

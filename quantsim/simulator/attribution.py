@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from quantsim.simulator.result import ExecutedTrades, Result
+    from quantsim.simulator.result import Result
 
-__all__ = ["TERMS", "attribute"]
+__all__ = ["TERMS", "attribute", "noise_fees", "swapped_value"]
 
 FloatArray = NDArray[np.float64]
 
@@ -61,10 +61,8 @@ def attribute(result: Result, noise_trader_ratio: float = 0.0) -> dict[str, Floa
     before = np.concatenate([reserves[:1], reserves[:-1]])
     moved = (reserves - before) * prices
     earned = np.zeros(result.value.size) if result.fees is None else result.fees
-    swapped, swap_fees = _swapped(result, result.trades)
-    noise = noise_trader_ratio / (1.0 + noise_trader_ratio) * (earned - swap_fees)
-    if result.noise_fees is not None:
-        noise = result.noise_fees
+    swapped, swap_fees = swapped_value(result)
+    noise = noise_fees(result, noise_trader_ratio, swap_fees)
     arbitraged = np.abs(moved - swapped).max(axis=1) > _ROUNDING * result.value
     gas = np.where(arbitraged, -np.asarray(result.gas_cost), 0.0)
     swaps = swapped.sum(axis=1) - swap_fees
@@ -79,8 +77,24 @@ def attribute(result: Result, noise_trader_ratio: float = 0.0) -> dict[str, Floa
     }
 
 
-def _swapped(result: Result, trades: ExecutedTrades | None) -> tuple[FloatArray, FloatArray]:
+def noise_fees(result: Result, noise_trader_ratio: float, swap_fees: FloatArray) -> FloatArray:
+    """Returns the fees of noise trades that stay in the pool at each bar, (T,).
+
+    Args:
+        result: simulation of T bars.
+        noise_trader_ratio: as in :func:`attribute`.
+        swap_fees: (T,) fees of exogenous swaps that stay in the pool.
+    """
+    if result.noise_fees is not None:
+        return result.noise_fees
+    if result.fees is None:
+        return np.zeros(result.value.size)
+    return noise_trader_ratio / (1.0 + noise_trader_ratio) * (result.fees - swap_fees)
+
+
+def swapped_value(result: Result) -> tuple[FloatArray, FloatArray]:
     """Returns the value that exogenous swaps move into the pool, (T, n), and their fees that stay there, (T,)."""
+    trades = result.trades
     moved, fees = np.zeros_like(result.prices), np.zeros(result.value.size)
     if trades is None:
         return moved, fees

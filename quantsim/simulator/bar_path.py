@@ -28,6 +28,7 @@ class BarPath(NamedTuple):
         fills: results of exogenous swaps, (N,); None if there are none.
         fees: (T,) fees that stay in the pool at each bar, in the quote currency; None if the pool does not say.
         noise: (T,) part of the fees that noise traders of elastic volume pay; None without elastic volume.
+        swap_fee: swap fee, () or (T,).
         state: what else describes the pool: name → (T,), or (T, n) for a series of each token; None for nothing.
     """
 
@@ -39,10 +40,13 @@ class BarPath(NamedTuple):
     fills: Fills | None = None
     fees: Array | None = None
     noise: Array | None = None
+    swap_fee: Array | None = None
     state: dict[str, Array] | None = None
 
 
-def bar_path(run: Run, market: Market, window: Window, periods: Sequence[Period]) -> BarPath:
+def bar_path(
+    run: Run, market: Market, window: Window, periods: Sequence[Period], swap_fee: Array | None = None
+) -> BarPath:
     """Returns the path of a run at every bar of its window; ``market`` is the market of the pool's tokens."""
     every = np.arange(window.n_bars)
     return BarPath(
@@ -54,5 +58,6 @@ def bar_path(run: Run, market: Market, window: Window, periods: Sequence[Period]
         run.fills(),
         run.fees_by_bar(window.n_bars),
         run.noise_by_bar(window.n_bars),
+        swap_fee,
         run.state_at(every),
     )

@@ -199,7 +199,7 @@ def window_path(
     simulated = _simulated(plan, params, market, rates, start, schedule=schedule)
     simulated = simulated._replace(benchmark=jax.tree.map(lambda rows: rows[0], benchmark))
     whole = [Period(0, plan.shape.n_bars)]
-    path = bar_path(simulated.run, market, simulated.window, whole)
+    path = bar_path(simulated.run, market, simulated.window, whole, simulated.rates.swap_fee)
     return path, _compared(bar_samples(plan, path, simulated, whole, needs_of(plan.metrics)), simulated)
 
 

@@ -85,6 +85,7 @@ class Result:
         data_id: identity of the prices and series, as runs store it.
         fees: (T,) fees that stay in the pool at each bar, in the quote currency; None if a user's pool does not say.
         noise_fees: (T,) part of ``fees`` that noise traders of elastic volume pay; None without elastic volume.
+        swap_fee: swap fee, as a share of the amount in; (T,) if it varies.
         gas_cost: gas of a trade, in the quote currency; (T,) if a series sets it.
         state: what else describes a pool of this type: name → (T,), or (T, n) for a series of each token, such as
             ``centeredness`` and ``virtual`` of a reCLAMM pool.
@@ -107,6 +108,7 @@ class Result:
     data_id: str = ""
     fees: NDArray[np.float64] | None = None
     noise_fees: NDArray[np.float64] | None = None
+    swap_fee: float | NDArray[np.float64] = 0.0
     gas_cost: float | NDArray[np.float64] = 0.0
     state: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     supply: NDArray[np.float64] | None = None
@@ -227,6 +229,7 @@ def simulate_on(
         data_id=evaluator.data_id,
         fees=None if run.fees is None else np.asarray(run.fees),
         noise_fees=None if run.noise is None else np.asarray(run.noise),
+        swap_fee=_scalar_or_array(run.swap_fee),
         gas_cost=_gas_cost(evaluator, first, n_bars),
         state=state,
         supply=supply,
@@ -261,7 +264,12 @@ _simulate = jax.jit(window_path, static_argnums=0)
 
 def _gas_cost(evaluator: Evaluator, first: int, n_bars: int) -> float | NDArray[np.float64]:
     cost = np.asarray(evaluator.rates.gas_cost)
-    return cost[first : first + n_bars] if cost.ndim else float(cost)
+    return _scalar_or_array(cost[first : first + n_bars] if cost.ndim else cost)
+
+
+def _scalar_or_array(values: ArrayLike | None) -> float | NDArray[np.float64]:
+    found = np.asarray(values, np.float64)
+    return found if found.ndim else float(found)
 
 
 def _executed(evaluator: Evaluator, fills: Fills | None) -> ExecutedTrades | None:

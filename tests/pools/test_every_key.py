@@ -73,7 +73,7 @@ KEYS: dict[str, Any] = {
 """Key → a value that matters."""
 
 ELSEWHERE = {
-    "series.supply": "shares of the pool, not what one share is worth: tests/simulator/test_supply.py",
+    "series.supply": "shares of the pool, not what one share is worth: tests/simulator/test_supply_in_time.py",
     "fees.rebalancing_cost": "the metric rvr: tests/simulator/test_rebalancing.py",
     "fees.volume_model": "together with fees.volume",
     "fees.volume_draws": "tests/volume",
