@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path as FilePath
@@ -17,13 +17,16 @@ import numpy as np
 import pool_reference as reference
 import pytest
 
+import quantsim
 from quantsim import Evaluator, Experiment, Prices
+from quantsim.api.simulation import Simulation
 from quantsim.pools import Market, Path, PoolSetup, Window
 from quantsim.pools.registry import pool_type
 from quantsim.pools.steered.steering import window_ramps
 from quantsim.pools.steered.weights import Ramps, Steering
 from quantsim.rules import get_rule, rule_names
 from quantsim.simulator import Plan
+from quantsim.simulator import result as result_module
 from quantsim.simulator.bar_path import BarPath
 from quantsim.simulator.evaluate import window_path
 from quantsim.simulator.setup import pool_setup
@@ -72,6 +75,37 @@ def golden_study(case: dict[str, Any], *names: str, **tables: Any) -> Experiment
             **tables,
         }
     )
+
+
+def golden_simulation(study: Experiment) -> Simulation:
+    """The simulation of a study, with no more than one metric: others would only be compiled."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(result_module, "metric_names", lambda: ("returns",))
+        return quantsim.simulate(study)
+
+
+def check_golden_simulation(case: dict[str, Any], result: Simulation, rtol: float) -> None:
+    """That a simulation has the values and reserves of a reference case."""
+    np.testing.assert_allclose(result.value[::1440], case["value_daily"], rtol=rtol)
+    np.testing.assert_allclose(result.value[-1], case["final_value"], rtol=rtol)
+    np.testing.assert_allclose(result.reserves[-1], case["reserves_final"], rtol=rtol)
+
+
+def check_golden_drivers(
+    case: dict[str, Any], study: Experiment, own: dict[str, float], moved: Iterable[str], folder: FilePath
+) -> None:
+    """That a search and gradient training evaluate the parameters of a reference case, and that training moves some of them."""
+    once = {"objective": {"metric": "returns"}, "sgd": {"steps": 1, "n_parameter_sets": 1}}
+    study = study.replace(parameters=own, **once)
+    searched = quantsim.search(study, trials=1, start=[own], store=folder / "searched.db", progress=False)
+    trained = quantsim.train(study, store=folder / "trained.db", progress=False)
+    for found in (searched, trained):
+        first = found.to_frame().iloc[0]
+        assert first["objective"] == pytest.approx(case["final_value"] / case["initial_value"] - 1.0, rel=1e-9)
+        assert {name: first[name] for name in own} == pytest.approx(own, rel=1e-12)
+    second = trained.to_frame().iloc[1]
+    assert all(second[name] != first[name] for name in moved)
+    assert np.isfinite(second["objective"])
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from quantsim.api.display import as_html
 from quantsim.api.progress import Progress, showing
 from quantsim.api.stores import StoreLike, opened
 from quantsim.checkpoints import CheckpointStore
-from quantsim.checkpoints.methods import SelectionMethod
 from quantsim.config import Experiment
 from quantsim.errors import ConfigError
 from quantsim.out_of_sample import (
@@ -27,6 +26,7 @@ from quantsim.out_of_sample import (
     run_walk_forward,
     walk_forward_outcome,
 )
+from quantsim.out_of_sample.trainers import Trainer
 from quantsim.prices import PriceData, Prices
 
 if TYPE_CHECKING:
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from quantsim.storages.location import Location
 
 __all__ = ["CrossValidationResult", "WalkForwardResult", "walk_forward"]
-
-Trainer = Literal["search", "sgd", "hybrid", "random", "fixed"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -141,7 +139,7 @@ def walk_forward(
     step_days: float | None = None,
     validation_days: float | None = None,
     evaluations: int | None = None,
-    method: SelectionMethod | None = None,
+    method: str | None = None,
     jobs: int = 1,
     backend: Backend = "threads",
     address: str | None = None,
@@ -164,7 +162,7 @@ def walk_forward(
     purge_days: float | None = None,
     embargo_days: float | None = None,
     evaluations: int | None = None,
-    method: SelectionMethod | None = None,
+    method: str | None = None,
     jobs: int = 1,
     backend: Backend = "threads",
     address: str | None = None,
@@ -190,7 +188,7 @@ def walk_forward(
     step_days: float | None = None,
     validation_days: float | None = None,
     evaluations: int | None = None,
-    method: SelectionMethod | None = None,
+    method: str | None = None,
     jobs: int = 1,
     backend: Backend = "threads",
     address: str | None = None,

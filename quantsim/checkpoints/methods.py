@@ -10,7 +10,6 @@ import enum
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from quantsim.checkpoints.checkpoint import IMPORTED, Checkpoint
 from quantsim.checkpoints.pareto import signed
@@ -24,7 +23,6 @@ __all__ = [
     "SELECTION_METHODS",
     "Method",
     "Score",
-    "SelectionMethod",
     "checked_metrics",
     "checked_minimum",
     "default_metrics",
@@ -32,23 +30,6 @@ __all__ = [
     "needs_one_run",
     "on_stored_splits",
 ]
-
-SelectionMethod = Literal[
-    "last",
-    "best_train",
-    "best_validation",
-    "plateau",
-    "validation_lower",
-    "train_and_validation",
-    "consistent",
-    "best_test",
-    "best_train_min_test",
-    "best_test_min_train",
-    "best_train_per_set",
-    "pareto_front",
-    "balanced",
-]
-"""A member of :data:`SELECTION_METHODS`, for type checkers and editors."""
 
 BARE_OBJECTIVE = "objective"
 """The metric of a split of an imported run whose file has a single number instead of named metrics."""

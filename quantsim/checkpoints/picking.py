@@ -20,7 +20,6 @@ from quantsim.checkpoints.comparable import comparable_runs, same_prices, withou
 from quantsim.checkpoints.methods import (
     FRONT_METHODS,
     METHODS,
-    SelectionMethod,
     default_metrics,
     method_of,
     needs_one_run,
@@ -109,7 +108,7 @@ def check_method(name: str) -> None:
 
 def pick(
     store: CheckpointStore,
-    method: SelectionMethod | str | None = None,
+    method: str | None = None,
     *,
     study: Experiment | None = None,
     run: str | None = None,

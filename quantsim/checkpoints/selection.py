@@ -24,7 +24,6 @@ from quantsim.checkpoints.methods import (
     METHODS,
     Method,
     Score,
-    SelectionMethod,
     checked_metrics,
     checked_minimum,
     on_stored_splits,
@@ -124,7 +123,7 @@ class Selection:
 
 def select(
     checkpoints: Iterable[Checkpoint],
-    method: SelectionMethod | str = "best_validation",
+    method: str = "best_validation",
     metric: str | Sequence[str] | None = None,
     *,
     minimum: float | None = None,

@@ -11,12 +11,20 @@ from quantsim.config import Experiment
 from quantsim.config.pools import pool_of
 from quantsim.errors import PriceError
 from quantsim.onchain.chain import Chain, bar_seconds
-from quantsim.onchain.documents import integers, problems_json, reverted_json, settings_json, state_json, update_json
+from quantsim.onchain.documents import (
+    factory_json,
+    integers,
+    problems_json,
+    reverted_json,
+    settings_json,
+    state_json,
+    update_json,
+)
 from quantsim.onchain.run import run_on_chain, warmed_up
 from quantsim.onchain.settings import ContractPool, translated
 from quantsim.prices import Prices
 
-__all__ = ["REPLAY_DAYS", "contract_document", "creation_json", "replay_json"]
+__all__ = ["REPLAY_DAYS", "contract_document"]
 
 REPLAY_DAYS = 30
 """Days at the end of the prices that a replay covers by default."""
@@ -58,11 +66,11 @@ def contract_document(
         return document
     replay, state = None, None
     if prices is not None:
-        replay, state = replay_json(experiment, pool, prices, days=days)
-    return {**document, "creation": creation_json(pool, state), "replay": replay}
+        replay, state = _replay_json(experiment, pool, prices, days=days)
+    return {**document, "creation": _creation_json(pool, state), "replay": replay}
 
 
-def creation_json(pool: ContractPool, state: Mapping[str, list[str]] | None = None) -> dict[str, Any]:
+def _creation_json(pool: ContractPool, state: Mapping[str, list[str]] | None = None) -> dict[str, Any]:
     """Returns ``CreationNewPoolParams`` of ``QuantAMMWeightedPoolFactory``, in its order; None where the study does not decide.
 
     Arrays are in the order of ``tokens``. Vaults register tokens in the order of their addresses: sort all arrays alike.
@@ -73,16 +81,7 @@ def creation_json(pool: ContractPool, state: Mapping[str, list[str]] | None = No
     """
     settings, weights = settings_json(pool), integers(pool.initial_weights)
     return {
-        "name": None,
-        "symbol": None,
-        "tokens": list(pool.tokens),
-        "normalizedWeights": weights,
-        "roleAccounts": None,
-        "swapFeePercentage": None if pool.swap_fee is None else str(pool.swap_fee),
-        "poolHooksContract": None,
-        "enableDonation": None,
-        "disableUnbalancedLiquidity": None,
-        "salt": None,
+        **factory_json(pool.tokens, pool.swap_fee, {"normalizedWeights": weights}),
         "_initialWeights": weights,
         "_poolSettings": {
             "assets": list(pool.tokens),
@@ -104,7 +103,7 @@ def creation_json(pool: ContractPool, state: Mapping[str, list[str]] | None = No
     }
 
 
-def replay_json(
+def _replay_json(
     experiment: Experiment, pool: ContractPool, prices: Prices, *, days: int = REPLAY_DAYS
 ) -> tuple[dict[str, Any], dict[str, list[str]]]:
     """Returns a replay of the last days of prices, and the rule's state after the last update of the prices.

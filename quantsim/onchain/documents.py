@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from quantsim.contract.rules import RuleState
 from quantsim.onchain.run import ChainRun, ChainUpdate
 from quantsim.onchain.settings import ContractPool, Problem
 
-__all__ = ["integers", "problems_json", "reverted_json", "settings_json", "state_json", "update_json"]
+__all__ = ["factory_json", "integers", "problems_json", "reverted_json", "settings_json", "state_json", "update_json"]
 
 
 def integers(values: Sequence[int]) -> list[str]:
@@ -22,6 +22,28 @@ def problems_json(problems: Sequence[Problem]) -> dict[str, list[str]]:
     return {
         "refused": [problem.text for problem in problems if problem.refused],
         "warnings": [problem.text for problem in problems if not problem.refused],
+    }
+
+
+def factory_json(tokens: Sequence[str], swap_fee: int | None, own: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the arguments that factories of Balancer have in common, with a pool's own; None where a study does not decide.
+
+    Args:
+        tokens: the tokens. Vaults register tokens in the order of their addresses.
+        swap_fee: the swap fee, with 18 decimals.
+        own: arguments of this kind of pool, which come after the tokens.
+    """
+    return {
+        "name": None,
+        "symbol": None,
+        "tokens": list(tokens),
+        **own,
+        "roleAccounts": None,
+        "swapFeePercentage": None if swap_fee is None else str(swap_fee),
+        "poolHooksContract": None,
+        "enableDonation": None,
+        "disableUnbalancedLiquidity": None,
+        "salt": None,
     }
 
 

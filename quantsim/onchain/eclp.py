@@ -20,7 +20,7 @@ import numpy as np
 
 from quantsim.config import Experiment
 from quantsim.contract.fixed_point import ONE, quotient
-from quantsim.onchain.documents import problems_json
+from quantsim.onchain.documents import factory_json, problems_json
 from quantsim.onchain.settings import Problem, contract_swap_fee
 from quantsim.parameters.onchain import fixed_point
 from quantsim.parameters.parameter import scoped
@@ -167,18 +167,7 @@ def eclp_document(experiment: Experiment, params: Mapping[str, Any] | None = Non
     if document["refused"]:
         return {**document, "creation": None, "creation_reversed": None, "replay": None}
     both = [
-        {
-            "name": None,
-            "symbol": None,
-            "tokens": list(tokens),
-            **contract.to_json(),
-            "roleAccounts": None,
-            "swapFeePercentage": None if fee is None else str(fee),
-            "poolHooksContract": None,
-            "enableDonation": None,
-            "disableUnbalancedLiquidity": None,
-            "salt": None,
-        }
+        factory_json(tokens, fee, contract.to_json())
         for tokens, contract in zip((view.tokens, view.tokens[::-1]), contracts, strict=True)
     ]
     return {**document, "creation": both[0], "creation_reversed": both[1], "replay": None}

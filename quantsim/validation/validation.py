@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from quantsim.checkpoints.checkpoint import Checkpoint
-from quantsim.checkpoints.methods import METHODS, SelectionMethod
+from quantsim.checkpoints.methods import METHODS
 from quantsim.checkpoints.picking import Pick, method_named, pick, pick_among
 from quantsim.checkpoints.stored import study_of_run
 from quantsim.statistics import cluster_count
@@ -89,7 +89,7 @@ def validate(
     runs: Sequence[str] = (),
     *,
     study: Experiment | None = None,
-    method: SelectionMethod | str | None = None,
+    method: str | None = None,
     metrics: Sequence[str] = (),
     selected: Checkpoint | None = None,
     evaluate: bool = False,

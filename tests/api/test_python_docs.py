@@ -11,10 +11,7 @@ from typing import get_args
 import pytest
 
 import quantsim
-from quantsim.api.out_of_sample import Trainer
 from quantsim.checkpoints.checkpoint import SPLITS
-from quantsim.checkpoints.methods import SELECTION_METHODS, SelectionMethod
-from quantsim.out_of_sample import TRAINERS
 from quantsim.simulator import Split
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "python.md"
@@ -61,10 +58,8 @@ def test_editors_see_what_is_exported() -> None:
         assert getattr(quantsim, name) is getattr(importlib.import_module(str(module)), name)
 
 
-def test_splits_and_methods_are_literals() -> None:
-    assert get_args(SelectionMethod) == SELECTION_METHODS
+def test_splits_are_literals() -> None:
     assert get_args(Split) == (*SPLITS, "all")
-    assert set(get_args(Trainer)) == set(TRAINERS)
 
 
 @pytest.mark.parametrize("name", FRONT)

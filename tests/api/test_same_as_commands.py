@@ -71,6 +71,9 @@ def test_optuna_and_run(same: Same, searched: quantsim.Optimization[Any]) -> Non
     same.same_rows(searched)
     assert selected(same.said) == searched.checkpoint.key.split(":", 1)[1]
     assert list(searched.to_frame()["step"]) == [0, 1, 2]
+    run = searched.run
+    best = f"trial {run.best_trial} is the best with {run.best_value:.4g}"
+    assert repr(run) == f"SearchRun({run.study_name!r}: 3 trials, 3 new; {best})"
     place = str(same.commands.url).removeprefix("sqlite:///")
     again = CliRunner().invoke(app, ["run", str(same.file), "--set", 'driver="search"', "--store", place, "--quiet"])
     assert selected(again.stdout) == selected(same.said)

@@ -81,6 +81,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
 
 def test_each_round_searches_tunes_the_best_and_enqueues_the_selected_set(whole: Whole) -> None:
     run, trials, experiment = whole.run, whole.trials, make_experiment()
+    assert repr(run).startswith(f"HybridRun({run.study_name!r}: 4 phases, {run.trials} trials, ")
     assert [(phase.round, phase.kind) for phase in run.phases] == [
         (1, "search"),
         (1, "gradients"),

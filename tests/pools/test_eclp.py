@@ -16,8 +16,11 @@ from pool_support import (
     HALF_HOURS,
     along_coordinates,
     bar_by_bar,
+    check_golden_drivers,
+    check_golden_simulation,
     golden_parameters,
     golden_pools,
+    golden_simulation,
     golden_study,
     make_experiment,
     prices_of,
@@ -32,7 +35,6 @@ from quantsim.pools import Path as PoolPath
 from quantsim.pools.eclp.curve import Ellipse, curve_of, position
 from quantsim.pools.eclp.trade_kernel import kernel_path
 from quantsim.pools.eclp.trade_scan import scanned_path
-from quantsim.simulator import result as result_module
 
 NAMES = ("alpha", "beta", "tan_phi", "lam")
 
@@ -41,20 +43,15 @@ ROUNDED = {"eclp_ETH_SUI_0_f0": 2e-9, "eclp_ETH_SUI_0_f0.003": 1e-5}
 
 
 @pytest.mark.parametrize("case", golden_parameters("eclp"))
-def test_golden_case(case: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(result_module, "metric_names", lambda: ("returns",))  # others would only be compiled
-    close = ROUNDED.get(case["name"], 1e-7 if case["swap_fee"] else 1e-9)
-    result = quantsim.simulate(golden_study(case, *NAMES))
-    np.testing.assert_allclose(result.value[::1440], case["value_daily"], rtol=close)
-    np.testing.assert_allclose(result.value[-1], case["final_value"], rtol=close)
-    np.testing.assert_allclose(result.reserves[-1], case["reserves_final"], rtol=close)
+def test_golden_case(case: dict[str, Any]) -> None:
+    rtol = ROUNDED.get(case["name"], 1e-7 if case["swap_fee"] else 1e-9)
+    check_golden_simulation(case, golden_simulation(golden_study(case, *NAMES)), rtol)
 
 
 @pytest.mark.skipif(not GOLDEN_POOLS.exists(), reason=f"no reference data: {GOLDEN_POOLS}")
-def test_a_golden_case_equals_a_plain_loop_with_many_digits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(result_module, "metric_names", lambda: ("returns",))
+def test_a_golden_case_equals_a_plain_loop_with_many_digits() -> None:
     (case,) = golden_pools("eclp", "eclp_ETH_SUI_0_f0.003")
-    result = quantsim.simulate(golden_study(case, *NAMES))
+    result = golden_simulation(golden_study(case, *NAMES))
     first = 14400
     balances, fees, _ = reference.run(case["params"], result.prices[:first], case["initial_value"], swap_fee=0.003)
     assert np.count_nonzero(fees) > 1000
@@ -64,22 +61,9 @@ def test_a_golden_case_equals_a_plain_loop_with_many_digits(monkeypatch: pytest.
 @pytest.mark.skipif(not GOLDEN_POOLS.exists(), reason=f"no reference data: {GOLDEN_POOLS}")
 def test_a_search_and_gradient_training_evaluate_a_golden_case(tmp_path: Path) -> None:
     (case,) = golden_pools("eclp", "eclp_BTC_ETH_1_f0.003")
-    once = {
-        "objective": {"metric": "returns"},
-        "sgd": {"steps": 1, "n_parameter_sets": 1},
-        "search": {"ranges": {"alpha": {"low": 10.0, "high": 18.0}, "beta": {"low": 19.0, "high": 30.0}}},
-    }
-    study = golden_study(case, *NAMES, **once)
-    own = {name: case["params"][name] for name in NAMES}
-    searched = quantsim.search(study, trials=1, start=[own], store=tmp_path / "searched.db", progress=False)
-    trained = quantsim.train(study, store=tmp_path / "trained.db", progress=False)
-    for found in (searched, trained):
-        first = found.to_frame().iloc[0]
-        assert first["objective"] == pytest.approx(case["final_value"] / case["initial_value"] - 1.0, rel=1e-9)
-        assert first["beta"] == pytest.approx(own["beta"], rel=1e-12)
-    second = trained.to_frame().iloc[1]
-    assert all(second[name] != first[name] for name in own)
-    assert np.isfinite(second["objective"])
+    ranges = {"alpha": {"low": 10.0, "high": 18.0}, "beta": {"low": 19.0, "high": 30.0}}
+    study = golden_study(case, *NAMES, search={"ranges": ranges})
+    check_golden_drivers(case, study, {name: case["params"][name] for name in NAMES}, NAMES, tmp_path)
 
 
 PRICES = random_prices(HALF_HOURS, 2, 5)

@@ -17,8 +17,11 @@ from pool_support import (
     HALF_HOURS,
     along_coordinates,
     bar_by_bar,
+    check_golden_drivers,
+    check_golden_simulation,
     golden_parameters,
     golden_pools,
+    golden_simulation,
     golden_study,
     make_experiment,
     random_prices,
@@ -31,41 +34,24 @@ from quantsim.errors import ConfigError, ParameterError
 from quantsim.pools.reclamm.range_kernel import kernel_balances
 from quantsim.pools.reclamm.range_scan import Shifting, scanned_balances
 from quantsim.pools.reclamm.start import arc_speed
-from quantsim.simulator import result as result_module
 
 CALM = {"price_ratio": 1.4, "centeredness_margin": 0.4, "shift_exponent": 0.5}
 """Parameters with which the range moves now and then in half hours, and never jumps beyond its centre."""
 
 
 @pytest.mark.parametrize("case", golden_parameters("reclamm"))
-def test_golden_case(case: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(result_module, "metric_names", lambda: ("returns",))  # others would only be compiled
-    result = quantsim.simulate(golden_study(case))
-    np.testing.assert_allclose(result.value[::1440], case["value_daily"], rtol=1e-11)
-    np.testing.assert_allclose(result.value[-1], case["final_value"], rtol=1e-11)
-    np.testing.assert_allclose(result.reserves[-1], case["reserves_final"], rtol=1e-11)
+def test_golden_case(case: dict[str, Any]) -> None:
+    result = golden_simulation(golden_study(case))
+    check_golden_simulation(case, result, 1e-11)
     np.testing.assert_allclose(result.state["virtual"][-1], case["virtual_final"], rtol=1e-11)
 
 
 @pytest.mark.skipif(not GOLDEN_POOLS.exists(), reason=f"no reference data: {GOLDEN_POOLS}")
 def test_a_search_and_gradient_training_evaluate_a_golden_case(tmp_path: Path) -> None:
     (case,) = golden_pools("reclamm", "reclamm_ETH_BTC_1_f0.003")
-    once = {
-        "objective": {"metric": "returns"},
-        "sgd": {"steps": 1, "n_parameter_sets": 1},
-        "search": {"ranges": {"shift_exponent": {"high": 20.0}}},
-    }
-    study, own = golden_study(case, **once), {"shift_exponent": case["params"]["shift_exponent"]}
-    own |= {name: case["params"][name] for name in ("price_ratio", "centeredness_margin")}
-    study = study.replace(parameters=own)
-    searched = quantsim.search(study, trials=1, start=[own], store=tmp_path / "searched.db", progress=False)
-    trained = quantsim.train(study, store=tmp_path / "trained.db", progress=False)
-    for found in (searched, trained):
-        first = found.to_frame().iloc[0]
-        assert first["objective"] == pytest.approx(case["final_value"] / case["initial_value"] - 1.0, rel=1e-9)
-        assert first["price_ratio"] == pytest.approx(own["price_ratio"], rel=1e-12)
-    assert trained.to_frame().iloc[1]["price_ratio"] != first["price_ratio"]
-    assert np.isfinite(trained.to_frame().iloc[1]["objective"])
+    study = golden_study(case, search={"ranges": {"shift_exponent": {"high": 20.0}}})
+    own = {name: case["params"][name] for name in ("price_ratio", "centeredness_margin", "shift_exponent")}
+    check_golden_drivers(case, study, own, ["price_ratio"], tmp_path)
 
 
 OPTIONS: dict[str, dict[str, Any]] = {

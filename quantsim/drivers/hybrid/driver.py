@@ -53,6 +53,10 @@ class HybridRun:
     seconds: float
     tuned_from: Mapping[int, int]
 
+    def __repr__(self) -> str:
+        counts = f"{len(self.phases)} phases, {self.trials} trials, {self.evaluations} evaluations"
+        return f"HybridRun({self.study_name!r}: {counts}; ended by {self.stopped})"
+
 
 def run_hybrid(
     experiment: Experiment,

@@ -63,6 +63,10 @@ class SearchRun:
     out_of_time: bool
     seconds: float
 
+    def __repr__(self) -> str:
+        best = f"trial {self.best_trial} is the best with {self.best_value:.4g}"
+        return f"SearchRun({self.study_name!r}: {self.n_trials} trials, {self.n_new} new; {best})"
+
 
 def run_search(
     experiment: Experiment,
