@@ -7,8 +7,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import optuna
 import jax
+import optuna
 import pytest
 from dashboard_support import Searched
 from optuna.distributions import FloatDistribution
