@@ -9,9 +9,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Column
-
 from quantsim.commands.session import ERR, OUT, note, raise_if_stopped, say
 
 if TYPE_CHECKING:
@@ -59,15 +56,18 @@ def watching(what: str, *, quiet: bool, begin: str = "compiling ...") -> Iterato
     if quiet:
         yield lambda _: raise_if_stopped()
     elif _animates():
+        from rich import progress as bars
+        from rich.table import Column
+
         columns = (
-            TextColumn(f"{what}s"),
-            BarColumn(bar_width=max(10, ERR.width // 5)),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[text]}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
+            bars.TextColumn(f"{what}s"),
+            bars.BarColumn(bar_width=max(10, ERR.width // 5)),
+            bars.MofNCompleteColumn(),
+            bars.TimeElapsedColumn(),
+            bars.TimeRemainingColumn(),
+            bars.TextColumn("{task.fields[text]}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
         )
-        with Progress(*columns, console=ERR, transient=True, expand=True) as progress:
+        with bars.Progress(*columns, console=ERR, transient=True, expand=True) as progress:
             bar = progress.add_task(what, total=None, text=begin)
 
             def update(report: ProgressLine) -> None:
@@ -120,13 +120,15 @@ def following(*, silent: bool) -> Iterator[Callable[[RunProgress], None]]:
     elif not OUT.is_terminal:
         yield lambda now: say(progress_text(now))
     else:
+        from rich import progress as bars
+
         columns = (
-            TextColumn("{task.fields[unit]}s"),
-            BarColumn(None),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[text]}"),
+            bars.TextColumn("{task.fields[unit]}s"),
+            bars.BarColumn(None),
+            bars.MofNCompleteColumn(),
+            bars.TextColumn("{task.fields[text]}"),
         )
-        with Progress(*columns, console=OUT, transient=True, expand=True) as progress:
+        with bars.Progress(*columns, console=OUT, transient=True, expand=True) as progress:
             bar = progress.add_task("", total=None, unit="trial", text="waiting ...")
 
             def update(now: RunProgress) -> None:

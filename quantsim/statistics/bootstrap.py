@@ -88,8 +88,9 @@ def _resampled_days(n_days: int, block: float, n_resamples: int, seed: int) -> N
     begins[:, 0] = True
     positions = np.flatnonzero(begins)
     shifts = generator.integers(n_days, size=len(positions)) - positions
-    lengths = np.diff(positions, append=begins.size)
-    days = (np.arange(begins.size) + np.repeat(shifts, lengths)) % n_days
+    days = np.repeat(shifts, np.diff(positions, append=begins.size))
+    days += np.arange(begins.size)
+    days[days >= n_days] -= n_days  # no block is longer than a row; the remainder of a division takes longer
     days = days.reshape(begins.shape)
     days.flags.writeable = False
     return days
