@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import inputs
-import jax.numpy as jnp
+import numpy as np
 from inputs import FEE, STUDY
 
 from quantsim import CheckpointStore, Evaluator, Experiment, Prices, load_prices
@@ -24,7 +24,7 @@ from quantsim.drivers.search import run_search
 from quantsim.drivers.search.asking import call_width
 from quantsim.drivers.search.engines import Threads
 from quantsim.drivers.search.evaluation import Call
-from quantsim.drivers.sgd.step import advance, init
+from quantsim.drivers.sgd.step import init
 from quantsim.drivers.sgd.training import Training
 from quantsim.search_space import load_search_space
 from quantsim.simulator.grid import Axis, evaluate_grid
@@ -156,8 +156,8 @@ class Workloads:
         study = inputs.months_study(self.folder, int(n_tokens), fee, **tables)
         training = Training(study, self._months_prices(n_tokens))
         state = init(training.program, training.initial)
-        steps = jnp.asarray(n_steps)
-        return Workload(lambda: advance(training.program, state, training.inputs, steps), units=n_steps)
+        active = np.ones(training.n_sets, bool)
+        return Workload(lambda: training.advance(state, active, n_steps), units=n_steps)
 
     def _optuna_process(self) -> Workload:
         return Workload(functools.partial(run_alone, ["optuna", "--trials", "200", "--quiet"]), cold=True)

@@ -48,6 +48,10 @@ class TrainingWindows:
         """Whether every batch has the same windows."""
         return self.n_starts == 1 or (sampling == "exhaustive" and batch_size >= self.n_starts)
 
+    def batch(self, batch_size: int, sampling: Sampling) -> int:
+        """Returns the number of windows of a batch."""
+        return self.n_starts if self.is_fixed(batch_size, sampling) else batch_size
+
     def draw(self, key: Array, step: Array, batch_size: int, sampling: Sampling) -> Array:
         """Returns the first bars of a step's batch, (batch_size,); a single one if there is only one possible start.
 

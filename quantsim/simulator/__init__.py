@@ -6,6 +6,7 @@ of parameters.
 """
 
 from quantsim.simulator.baselines import baseline_pool
+from quantsim.simulator.calls import cut, run_calls
 from quantsim.simulator.carried import baseline_values, cannot_carry, carried_values
 from quantsim.simulator.evaluation import Evaluation
 from quantsim.simulator.evaluator import Evaluator
@@ -31,10 +32,12 @@ __all__ = [
     "baseline_values",
     "cannot_carry",
     "carried_values",
+    "cut",
     "evaluate_grid",
     "evaluate_starts",
     "evaluate_variations",
     "period_of",
+    "run_calls",
     "simulate",
     "simulate_on",
 ]

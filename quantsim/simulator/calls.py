@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,7 @@ from quantsim.precision import in_float64
 from quantsim.simulator.plan import Plan
 from quantsim.threads import thread_count
 
-__all__ = ["call_width", "check_resources", "cut", "run_calls"]
+__all__ = ["call_width", "check_resources", "cut", "gradient_width", "run_calls"]
 
 R = TypeVar("R")
 
@@ -24,6 +25,8 @@ _MOST_LANES = 32
 _MOST_VALUES, _MOST_VALUES_OF_SCANS = 2**21, 2**24
 """Values of an array with all lanes of a call: enough that the fixed cost of a call does not show. Calls on the CPU run at the
 same time, so that short ones use the caches of their cores. An accelerator, which has associative scans, runs one at a time."""
+_MOST_VALUES_OF_GRADIENTS = 2**18
+"""The same for gradients through every bar, which take longer and need more arrays."""
 
 _compiling = threading.Lock()
 _bytes: dict[Hashable, int] = {}
@@ -50,6 +53,17 @@ def call_width(plans: Iterable[Plan], least_values: int = 0) -> int:
     most = _MOST_VALUES_OF_SCANS if all(plan.setup.scan_mode == "associative" for plan in plans) else _MOST_VALUES
     n_values = max(sum(plan.n_values for plan in plans), least_values, 1)
     return _floor(min(max(most // n_values, 1), _MOST_LANES))
+
+
+def gradient_width(plan: Plan, n_windows: int) -> int:
+    """Returns the number of parameter sets of a full call that differentiates windows, a power of two.
+
+    A gradient through every bar is one sequential program per set, so that sets run at the same time in calls of a few. Other
+    sets are all in one call: vectorised they take less time.
+    """
+    if plan.lanes_at_once == sys.maxsize:
+        return sys.maxsize
+    return _floor(min(max(_MOST_VALUES_OF_GRADIENTS // (plan.n_values * n_windows), 1), _MOST_LANES))
 
 
 def cut(n_lanes: int, width: int, *, fill: bool = False) -> list[NDArray[np.int64]]:
@@ -108,7 +122,8 @@ def _calls_at_once(program: Any, arguments: tuple[Any, ...]) -> int:
     if jax.default_backend() != "cpu":
         return 1
     static, *others = arguments
-    key = (program, static, tuple((leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(others)))
+    leaves, form = jax.tree.flatten(others)
+    key = (program, static, form, tuple((leaf.shape, leaf.dtype) for leaf in leaves))
     with _compiling:
         if key not in _bytes:
             sizes = program.lower(*arguments).compile().memory_analysis()

@@ -12,6 +12,7 @@ from jax import Array
 
 from quantsim.objective import OBJECTIVE
 from quantsim.pools.market import FeeRates, Market, with_noise
+from quantsim.simulator.calls import gradient_width
 from quantsim.simulator.evaluate import BenchmarkValues, benchmark_values, evaluate_windows, lanes
 from quantsim.simulator.plan import Plan
 
@@ -67,6 +68,10 @@ class Objective:
     def map_sets(self, function: Callable[[Any], Any], sets: Any) -> Any:
         """Maps over the leading axis of a pytree of parameter sets, (S, ...), in batches; see :attr:`Plan.lanes_at_once`."""
         return lanes(function, sets, at_once=max(1, self.plan.lanes_at_once // self.n_windows))
+
+    def sets_per_call(self, n_windows: int) -> int:
+        """Returns the largest number of parameter sets of a call; see :func:`~quantsim.simulator.calls.gradient_width`."""
+        return gradient_width(self.plan, n_windows)
 
     def for_windows(self, starts: Array) -> Objective:
         """Returns the same for calls with exactly these windows, (W,), with everything that parameter sets have in common.

@@ -227,6 +227,29 @@ def test_steps_between_reports_compile_once_whatever_their_number() -> None:
     assert int(state.step) == 10
 
 
+def test_sets_of_long_steps_are_cut_into_calls_and_threads_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    experiment = make_experiment(n_parameter_sets=3, batch_size=1, average_from_step=1).override(
+        ["fees.swap_fee=0.003"]
+    )
+    active = np.array([True, False, True])
+
+    def trained(least: int, threads: str) -> list[np.ndarray]:
+        monkeypatch.setattr("quantsim.simulator.calls._MOST_VALUES_OF_GRADIENTS", least)
+        monkeypatch.setenv("QUANTSIM_THREADS", threads)
+        training = Training(experiment, make_prices())
+        state = init(training.program, training.initial)
+        for n_steps in (1, 2):
+            state, info = training.advance(state, active, n_steps)
+        assert [call.tolist() for call in training._calls] == {1: [[0], [1], [2]], 2**20: [[0, 1, 2]]}[least]
+        assert int(state.step) == 3
+        return [np.asarray(leaf) for leaf in jax.tree.leaves((state, info))]
+
+    whole, single, several = trained(2**20, "3"), trained(1, "1"), trained(1, "3")
+    for together, alone, at_once in zip(whole, single, several, strict=True):
+        np.testing.assert_array_equal(alone, at_once)
+        np.testing.assert_allclose(alone, together, rtol=1e-9, atol=1e-12)
+
+
 def test_the_steps_are_compiled_beside_the_baselines(caplog: pytest.LogCaptureFixture) -> None:
     driver = GradientDriver(
         make_experiment(learning_rate=0.0173), make_prices()

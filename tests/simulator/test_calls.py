@@ -70,6 +70,14 @@ def test_lanes_are_cut_into_calls_of_equal_width() -> None:
     assert lists(0, 32) == [[]]
 
 
+def test_only_gradients_through_every_bar_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, n_bars = evaluator_of("fee").splits["train"]
+    free, charged = (evaluator_of(fees).objective([first], n_bars, metric="returns") for fees in ("zero", "fee"))
+    assert free.sets_per_call(1) > 10**6
+    monkeypatch.setattr("quantsim.simulator.calls._MOST_VALUES_OF_GRADIENTS", 5 * charged.plan.n_values)
+    assert [charged.sets_per_call(n_windows) for n_windows in (1, 2, 5, 100)] == [4, 2, 1, 1]
+
+
 @pytest.mark.parametrize("fees", ["zero", "fee"])
 def test_the_number_of_threads_and_the_memory_change_no_bit(
     fees: str, monkeypatch: pytest.MonkeyPatch, compilations: Counting

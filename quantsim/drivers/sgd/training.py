@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import logging
@@ -9,20 +10,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
 from quantsim.config import Experiment
 from quantsim.device import device_array
-from quantsim.drivers.sgd.step import Inputs, Program
+from quantsim.drivers.sgd.step import Inputs, Program, StepInfo, TrainState, advance, init
 from quantsim.drivers.windows import TrainingWindows, training_windows
 from quantsim.errors import ConfigError
 from quantsim.objective import SHORT, short_periods, warn_once
 from quantsim.parameters import gaussian_sets, range_sets
 from quantsim.precision import in_float64
 from quantsim.prices import PriceData
-from quantsim.simulator import Evaluator, Objective
+from quantsim.simulator import Evaluator, Objective, cut, run_calls
 
 __all__ = ["Training"]
 
@@ -94,6 +96,55 @@ class Training:
     def n_sets(self) -> int:
         """Number of parameter sets, ``S``."""
         return int(self.inputs.active.shape[0])
+
+    @functools.cached_property
+    def _calls(self) -> list[NDArray[np.int64]]:
+        """The sets of each call that takes steps."""
+        settings = self.program.settings
+        n_windows = self.program.windows.batch(settings.batch_size, settings.sampling)
+        width = self.inputs.objective.sets_per_call(n_windows)
+        return cut(self.n_sets, width) if self.n_sets > width else [np.arange(self.n_sets)]
+
+    def lower(self) -> jax.stages.Lowered:
+        """Returns the program of :meth:`advance`, to be compiled."""
+        return advance.lower(*self._arguments(init(self.program, self.initial), self.inputs, 0))
+
+    @in_float64
+    def advance(self, state: TrainState, active: NDArray[np.bool_], n_steps: int) -> tuple[TrainState, StepInfo]:
+        """Takes steps; see :func:`quantsim.drivers.sgd.step.advance`.
+
+        Sets do not depend on each other. Where a step takes long, they are cut into calls that run at the same time.
+
+        Args:
+            state: state before the steps.
+            active: (S,) whether a set still trains.
+            n_steps: number of steps.
+        """
+        inputs = self.inputs._replace(active=device_array(active))
+        arguments = functools.partial(self._arguments, state, inputs, n_steps)
+        states, infos = zip(*run_calls(advance, arguments, len(self._calls), tuple), strict=True)
+        sets: dict[str, Any] = jax.tree.map(functools.partial(_joined, self.n_sets, 0), *map(_of_sets, states))
+        info: StepInfo = jax.tree.map(functools.partial(_joined, self.n_sets, 1), *infos)
+        return TrainState(**sets, step=states[0].step), info
+
+    def _arguments(
+        self, state: TrainState, inputs: Inputs, n_steps: int, number: int = 0
+    ) -> tuple[Program, TrainState, Inputs, Array]:
+        """Returns the arguments of a call."""
+        of_sets = _of_sets(state), {name: getattr(inputs, name) for name in ("frozen", "restart_pool", "active")}
+        values, own = jax.tree.map(lambda rows: np.asarray(rows)[self._calls[number]], of_sets)
+        part = TrainState(**values, step=jnp.asarray(state.step))
+        return self.program, part, inputs._replace(**own), device_array(np.int64(n_steps))
+
+
+def _of_sets(state: TrainState) -> dict[str, Any]:
+    """Returns the values of a state that have the leading axis ``S``."""
+    return {name: value for name, value in state._asdict().items() if name != "step"}
+
+
+def _joined(n_sets: int, axis: int, *parts: FloatArray) -> FloatArray:
+    """Joins the values of all calls along the axis of the sets; the last ones may be of filled-up sets."""
+    return np.take(np.concatenate(parts, axis), np.arange(n_sets), axis)
 
 
 def _program(evaluator: Evaluator) -> Program:
