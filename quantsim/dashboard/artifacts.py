@@ -137,7 +137,7 @@ def compile_pictures(experiment: Experiment, prices: Prices) -> threading.Thread
             if ".png" in _suffixes():
                 _simulated(experiment.recorded(prices), prices)
 
-    thread = threading.Thread(target=run, name="quantsim-pictures", daemon=True)
+    thread = threading.Thread(target=run, name="quantsim-pictures")  # no daemon: Python must not end while it compiles
     thread.start()
     return thread
 
