@@ -123,12 +123,7 @@ def fit_volume(
         PriceError: the table cannot be read, or has wrong values.
         StatisticsError: there are too few days, an option is not valid, or the model contradicts the data.
     """
-    if not 1 <= draws <= MOST_DRAWS:
-        raise StatisticsError(f"draws = {draws} must be from 1 to {MOST_DRAWS}")
-    if not 0 <= seed < 2**63:
-        raise StatisticsError(f"seed = {seed} must be from 0 to 2^63 - 1")
-    if not 1 <= volatility_days <= _MOST_DAYS:
-        raise StatisticsError(f"volatility_days = {volatility_days} must be from 1 to {_MOST_DAYS}")
+    _check_options(draws, seed, volatility_days)
     history = table if isinstance(table, VolumeHistory) else read_history(table, volatility_days)
     traded = history.volume > 0
     n_traded, n_zero = int(traded.sum()), int((~traded).sum())
@@ -137,24 +132,20 @@ def fit_volume(
             f"{history.source} has {n_traded} days with volume, the value of the day before, a fee"
             f"{'' if history.volatility is None else ' and volatility'}: a fit needs {_LEAST_DAYS}"
         )
-    references = _references(history)
-    rows, values, days = _rows(history, *references)[traded], np.log(history.volume[traded]), history.days[traded]
+    fee, volatility = _references(history)
+    rows, values, days = _rows(history, fee, volatility)[traded], np.log(history.volume[traded]), history.days[traded]
     posterior = _regressed(rows, values, days)
     generator = np.random.default_rng(seed)
     coefficients = drawn_coefficients(posterior, n_zero, max(draws, _SUMMARY_DRAWS), generator)
     estimates = _estimates(coefficients, posterior)
     n_fees = np.unique(history.fee).size
-    hours = history.hours
     model = VolumeModel(
         **{name: one.value for name, one in estimates.items()},
-        reference_fee=references[0],
-        reference_volatility=references[1],
+        reference_fee=fee,
+        reference_volatility=volatility,
         volatility_days=volatility_days,
-        hours=hours,
-        draws=tuple(
-            (float(np.exp(level)), float(tvl), float(fee), float(volatility))
-            for level, tvl, fee, volatility in coefficients[:draws]
-        ),
+        hours=history.hours,
+        draws=tuple((float(np.exp(a)), float(b), float(c), float(d)) for a, b, c, d in coefficients[:draws]),
         fee_is_identified=estimates["fee_elasticity"].is_identified and n_fees > 1,
     )
     return VolumeFit(
@@ -169,6 +160,15 @@ def fit_volume(
         coverage=_coverage(rows, values, days),
         notes=_notes(history, model, estimates, n_fees),
     )
+
+
+def _check_options(draws: int, seed: int, volatility_days: int) -> None:
+    if not 1 <= draws <= MOST_DRAWS:
+        raise StatisticsError(f"draws = {draws} must be from 1 to {MOST_DRAWS}")
+    if not 0 <= seed < 2**63:
+        raise StatisticsError(f"seed = {seed} must be from 0 to 2^63 - 1")
+    if not 1 <= volatility_days <= _MOST_DAYS:
+        raise StatisticsError(f"volatility_days = {volatility_days} must be from 1 to {_MOST_DAYS}")
 
 
 def _references(history: VolumeHistory) -> tuple[float, float]:

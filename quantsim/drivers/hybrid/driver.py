@@ -18,7 +18,7 @@ from quantsim.drivers.search.evaluation import default_evaluator
 from quantsim.drivers.search.study import default_name, identify, quiet_optuna
 from quantsim.errors import ConfigError
 from quantsim.prices import PriceData
-from quantsim.search_space import load_search_space
+from quantsim.search_space import SearchSpace, load_search_space
 from quantsim.storages.location import Location, default_storage, describe_storage
 from quantsim.tracking import Tracking
 
@@ -107,26 +107,13 @@ def run_hybrid(
     experiment, series = _searched(experiment), series or {}
     space = load_search_space(experiment)
     gradients = gradient_experiment(experiment, space)
-    prices = experiment.prices(prices, given_series=series)
-    evaluator = default_evaluator(experiment, prices, series)
-    with quiet_optuna():
-        identity = identify(experiment, evaluator.data_id, space, HYBRID)
-        name = default_name(location, f"{experiment.name}-hybrid", identity)
-    search = SearchDriver(
-        experiment,
-        prices,
-        storage=location,
-        study_name=name,
-        series=series,
-        jobs=jobs,
-        take_over=take_over,
-        make_evaluator=lambda *_: evaluator,
-    )
+    search = _search_driver(experiment, space, prices, series, location, jobs, take_over)
     rounds = Rounds(search, gradients, series, store, progress, is_over, group, tracking)
     rounds.check()
     with search:
         state, phases, stopped = _run(rounds, is_over)
         tuned_from = rounds.tuned_from()
+    name = search.study_name
     logger.info("study %s: %d evaluations in %d phases, ended: %s", name, state.evaluations, len(phases), stopped)
     return HybridRun(
         run_id=str(state.run_id),
@@ -138,6 +125,33 @@ def run_hybrid(
         evaluations=state.evaluations,
         seconds=time.monotonic() - begun,
         tuned_from=tuned_from,
+    )
+
+
+def _search_driver(
+    experiment: Experiment,
+    space: SearchSpace,
+    given: PriceData | None,
+    series: Mapping[str, Any],
+    location: Location,
+    jobs: int | None,
+    take_over: bool,
+) -> SearchDriver:
+    """Returns the driver of all searches of a run, on one evaluator and one study, whose name has the run's identity."""
+    prices = experiment.prices(given, given_series=series)
+    evaluator = default_evaluator(experiment, prices, series)
+    with quiet_optuna():
+        identity = identify(experiment, evaluator.data_id, space, HYBRID)
+        name = default_name(location, f"{experiment.name}-hybrid", identity)
+    return SearchDriver(
+        experiment,
+        prices,
+        storage=location,
+        study_name=name,
+        series=series,
+        jobs=jobs,
+        take_over=take_over,
+        make_evaluator=lambda *_: evaluator,
     )
 
 

@@ -195,7 +195,18 @@ def _pull(side, span, k, size, v, u, p_in, p_out, cost, l_size, l_v, l_volume, o
     _add(of_side, H, -of_half * fee)
     _add(of_cost, GAIN, of_fee * more)
     of_more += of_fee * (gain - 1.0)
-    # Prices, balances and the effective input, from the positions.
+    of_u = _pull_points(side, span, v, u, g_in, g_out, of_g_in, of_g_out, of_here, of_there, of_more, of_side)
+    of_v, of_span = of_more * _slope(a_in, b_in, v), of_here * _slope(a_in, b_in, span)
+    return l_size, of_v, of_u, of_p_in, of_p_out, of_span, of_k
+
+
+@njit(error_model="numpy")
+def _pull_points(side, span, v, u, g_in, g_out, of_g_in, of_g_out, of_here, of_there, of_more, of_side):
+    """Adds the cotangents of prices, balances and the effective input of a trade to those of its side.
+
+    These are functions of the positions ``v`` before the trade and ``u`` after it. Returns the cotangent of ``u``.
+    """
+    a_in, b_in, a_out, b_out = get(side, A_IN), get(side, B_IN), get(side, A_OUT), get(side, B_OUT)
     scale, square = 1.0 / (1.0 + u * u), 1.0 - u * u
     of_u = of_g_in * 2.0 * (b_out - u * (a_out + g_in)) * scale - of_g_out * 2.0 * (b_in + u * (a_in + g_out)) * scale
     of_u += 2.0 * scale * (of_there * g_in - (of_here + of_more) * g_out)
@@ -205,15 +216,7 @@ def _pull(side, span, k, size, v, u, p_in, p_out, cost, l_size, l_v, l_volume, o
     of_a_in = of_g_out * square * scale + of_more * n_more * (1.0 - u * v) + of_here * n_here * (1.0 - u * span)
     _add(of_side, A_IN, of_a_in)
     _add(of_side, B_IN, -of_g_out * 2.0 * u * scale - of_more * n_more * (u + v) - of_here * n_here * (u + span))
-    return (
-        l_size,
-        of_more * _slope(a_in, b_in, v),
-        of_u,
-        of_p_in,
-        of_p_out,
-        of_here * _slope(a_in, b_in, span),
-        of_k,
-    )
+    return of_u
 
 
 @njit(error_model="numpy")

@@ -195,6 +195,44 @@ def _pull_trade(r_o, v_o, r_i, v_i, p_o, p_i, cost, l_ro, l_ri, l_volume):
 
 
 @njit(error_model="numpy")
+def _pull_arc(r_o, v_o, r_u, v_u, p_o, p_u, effective_a, ratio, multiple, shift, of_moved):
+    """Returns the cotangents before a step of constant arc length, given that of the virtual balance of ``o`` after it.
+
+    They are those of ``r_o, v_o, r_u, v_u, p_o, p_u``, of the ratio, of the effective balance of ``a``, speed and multiple.
+    """
+    moved, price, root, step, z, b = _arc(r_o, v_o, r_u, v_u, p_o, p_u, effective_a, ratio, multiple, shift)
+    a = ratio - 1.0
+    if r_o == 0.0 and b <= 0.0:
+        if moved == v_o:
+            return 0.0, of_moved, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+        of_price = of_moved * r_u * ratio / a
+        of_ru, of_ratio = of_moved * price * ratio / a, -of_moved * price * r_u / (a * a)
+        return 0.0, 0.0, of_ru, 0.0, -of_price * price / p_o, of_price / p_o, of_ratio, 0.0, 0.0, 0.0
+    common = of_moved / (2.0 * a * moved - b)
+    of_b, of_c = moved * common, common
+    of_ratio = -moved * of_b - of_b * root * z
+    of_z = (of_c * r_o - of_b * a) * root
+    of_root = (of_c * r_o - of_b * a) * z + of_z * (v_u + v_o / price)
+    of_price = of_b * r_u + of_c * r_o * r_u + of_root * 0.5 / root
+    of_ru = (of_b + of_c * r_o) * price
+    of_ro = of_b + of_c * (price * r_u + root * z)
+    of_speed = of_z * step / get(shift, SPEED) if get(shift, SPEED) > 0.0 else 0.0
+    of_multiple, of_a = of_z * step / multiple, of_z * 0.5 * step / effective_a
+    of_po, of_pu = -of_price * price / p_o, of_price / p_o
+    return of_ro, -of_z / root, of_ru, of_z * root, of_po, of_pu, of_ratio, of_a, of_speed, of_multiple
+
+
+@njit(error_model="numpy")
+def _pull_multiple(c, shift, options, of_multiple):
+    """Returns the cotangents of the margin and of the centeredness, given that of the multiple."""
+    if get(options, CENTEREDNESS_SCALING) == 0.0:
+        return 0.0, 0.0
+    if c > SMALLEST_CENTEREDNESS:
+        return of_multiple / c, -of_multiple * get(shift, MARGIN) / (c * c)
+    return of_multiple / SMALLEST_CENTEREDNESS, 0.0
+
+
+@njit(error_model="numpy")
 def _pull_shift(r_o, v_o, r_u, v_u, p_o, p_u, effective_a, c, shift, options, l_vo, l_vu):
     """Returns the cotangents before the range has moved, given those of the virtual balances after it.
 
@@ -204,13 +242,12 @@ def _pull_shift(r_o, v_o, r_u, v_u, p_o, p_u, effective_a, c, shift, options, l_
     ratio = x * y
     if not ratio > 1.0:
         return 0.0, l_vo, 0.0, l_vu, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-    multiple, margin, longest = _multiple(c, shift, options), get(shift, MARGIN), get(options, LONGEST)
+    multiple, longest = _multiple(c, shift, options), get(options, LONGEST)
     arc = get(options, CONSTANT_ARC_LENGTH) != 0.0
-    price, root, step, z, b, counted, decay = 0.0, 0.0, 0.0, 0.0, 0.0, multiple, 0.0
+    counted, decay = min(multiple, longest), 0.0
     if arc:
-        moved, price, root, step, z, b = _arc(r_o, v_o, r_u, v_u, p_o, p_u, effective_a, ratio, multiple, shift)
+        moved, _, _, _, _, _ = _arc(r_o, v_o, r_u, v_u, p_o, p_u, effective_a, ratio, multiple, shift)
     else:
-        counted = min(multiple, longest)
         decay = np.exp(get(shift, SHIFT) * counted)
         moved = v_o * decay
     fourth = np.sqrt(ratio)
@@ -232,44 +269,22 @@ def _pull_shift(r_o, v_o, r_u, v_u, p_o, p_u, effective_a, c, shift, options, l_
     if held:
         of_ro += of_moved / (fourth - 1.0)
         of_ratio -= of_moved * least / (fourth - 1.0) * 0.5 / fourth
-    elif arc and r_o == 0.0 and b <= 0.0:
-        if moved == v_o:
-            of_vo = of_moved
-        else:
-            of_price = of_moved * r_u * ratio / a
-            of_ru += of_moved * price * ratio / a
-            of_ratio -= of_moved * price * r_u / (a * a)
-            of_pu, of_po = of_price / p_o, -of_price * price / p_o
     elif arc:
-        common = of_moved / (2.0 * a * moved - b)
-        of_b, of_c = moved * common, common
-        of_ratio += -moved * of_b - of_b * root * z
-        of_z = (of_c * r_o - of_b * a) * root
-        of_root = (of_c * r_o - of_b * a) * z + of_z * (v_u + v_o / price)
-        of_price = of_b * r_u + of_c * r_o * r_u + of_root * 0.5 / root
-        of_ru += (of_b + of_c * r_o) * price
-        of_ro += of_b + of_c * (price * r_u + root * z)
-        of_vu += of_z * root
-        of_vo -= of_z / root
-        of_speed = of_z * step / get(shift, SPEED) if get(shift, SPEED) > 0.0 else 0.0
-        of_multiple = of_z * step / multiple
-        of_a = of_z * 0.5 * step / effective_a
-        of_pu, of_po = of_price / p_o, -of_price * price / p_o
+        m_ro, of_vo, m_ru, of_vu, of_po, of_pu, m_ratio, of_a, of_speed, of_multiple = _pull_arc(
+            r_o, v_o, r_u, v_u, p_o, p_u, effective_a, ratio, multiple, shift, of_moved
+        )
+        of_ro, of_ru, of_ratio = of_ro + m_ro, of_ru + m_ru, of_ratio + m_ratio
     else:
         of_vo += of_moved * decay
         of_exponent = of_moved * moved
         of_shift = of_exponent * counted
         of_multiple = of_exponent * get(shift, SHIFT) if multiple < longest else 0.0
-    of_margin = 0.0
-    if get(options, CENTEREDNESS_SCALING) != 0.0 and c > SMALLEST_CENTEREDNESS:
-        of_margin = of_multiple / c
-        of_c = -of_multiple * margin / (c * c)
+    of_margin, of_c = _pull_multiple(c, shift, options, of_multiple)
+    if of_c != 0.0:
         of_ro += of_c * v_u / (r_u * v_o)
         of_vu += of_c * c / v_u
         of_ru -= of_c * c / r_u
         of_vo -= of_c * c / v_o
-    elif get(options, CENTEREDNESS_SCALING) != 0.0:
-        of_margin = of_multiple / SMALLEST_CENTEREDNESS
     of_ro += of_ratio * y / v_o
     of_vo -= of_ratio * y * r_o / (v_o * v_o)
     of_ru += of_ratio * x / v_u
