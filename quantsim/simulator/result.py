@@ -14,7 +14,7 @@ from quantsim.config import Experiment
 from quantsim.device import device_array
 from quantsim.errors import ConfigError, ParameterError, nearest
 from quantsim.metrics import metric_names
-from quantsim.pools.base import PoolSetup
+from quantsim.pools.base import ParameterSchedule, PoolSetup
 from quantsim.pools.exogenous_swaps import Fills, Outcome
 from quantsim.pools.steered.weights import Steering
 from quantsim.precision import in_float64
@@ -194,13 +194,8 @@ def simulate_on(
         seen = seen._replace(weights=device_array(given))
         planner = replace(planner, setup=_given_setup(evaluator.setup))
     plan, _ = planner.plan(first, n_bars, metric_names(), path)
-    arrays, schedule = evaluator.arrays(raw), None
-    if changes:
-        later = sorted((evaluator.prices.index_of(time), params) for time, params in changes.items())
-        sets = [raw, *(experiment.initial_parameters(params) for _, params in later)]
-        stacked = {name: np.stack([each[name] for each in sets]) for name in raw}
-        schedule = schedule_of(evaluator, stacked, [first, *(bar for bar, _ in later)], n_bars)
-    run, samples = _simulate(plan, arrays, seen, evaluator.rates, np.int64(first), schedule)
+    schedule = _schedule(evaluator, raw, changes, first, n_bars) if changes else None
+    run, samples = _simulate(plan, evaluator.arrays(raw), seen, evaluator.rates, np.int64(first), schedule)
     metrics, _ = results_of(plan, samples)
     trades = _executed(evaluator, run.fills)
     supply, bars = None, evaluator.prices.times[first : first + n_bars]
@@ -208,11 +203,13 @@ def simulate_on(
         supply = evaluator.series.supply.after(bars.astype("datetime64[us]").astype(np.int64), np.asarray(run.value))
     reserves, prices_of_bars = np.asarray(run.reserves), np.asarray(run.prices)
     state = {name: np.asarray(values) for name, values in (run.state or {}).items()}
-    notes = evaluator.notes if trades is None else {**evaluator.notes, "trades": trades.count()}
+    notes = dict(evaluator.notes)
+    if trades is not None:
+        notes["trades"] = trades.count()
     if supply is not None:
-        notes = {**notes, "supply": float(supply[-1])}
+        notes["supply"] = float(supply[-1])
     if remarks := evaluator.setup.pool.remarks(evaluator.setup, reserves, prices_of_bars, state):
-        notes = {**notes, "cautions": [*notes.get("cautions", ()), *remarks]}
+        notes["cautions"] = [*notes.get("cautions", ()), *remarks]
     return Result(
         times=bars,
         value=np.asarray(run.value),
@@ -234,6 +231,20 @@ def simulate_on(
         state=state,
         supply=supply,
     )
+
+
+def _schedule(
+    evaluator: Evaluator,
+    raw: Mapping[str, NDArray[np.float64]],
+    changes: Mapping[Time, Mapping[str, Any]],
+    first: int,
+    n_bars: int,
+) -> ParameterSchedule:
+    """Returns the schedule of the parameters and their changes, in chronological order."""
+    later = sorted((evaluator.prices.index_of(time), params) for time, params in changes.items())
+    sets = [raw, *(evaluator.experiment.initial_parameters(params) for _, params in later)]
+    stacked = {name: np.stack([each[name] for each in sets]) for name in raw}
+    return schedule_of(evaluator, stacked, [first, *(bar for bar, _ in later)], n_bars)
 
 
 def _given_setup(setup: PoolSetup[Any]) -> PoolSetup[Any]:
