@@ -26,7 +26,7 @@ from quantsim.errors import PriceError
         (("sgd", "--from", "best"), "run `quantsim sgd` or `quantsim optuna` first"),
         (("optuna", "--trials", "0"), "--trials"),
         (("optuna", "--storage", "study.txt"), ".journal"),
-        (("optuna", "--set", "pool.rule=hodl", "--set", "parameters={}"), "nothing to search"),
+        (("optuna", "--set", "pool.rule=hodl", "--set", "parameters={}", "--set", "fees={}"), "nothing to search"),
         (("simulate", "--param", "memory=3"), "did you mean 'memory_days'?"),
         (("simulate", "--param", "memory_days=long"), "name=number"),
         (("simulate", "--param", "memory_days=-1"), "a positive number of days"),

@@ -53,7 +53,7 @@ def test_a_hybrid_run_is_interrupted_resumed_and_shown(cli, tmp_path: Path, monk
     [
         (("--max-evaluations", "100"), "hybrid: max_evaluations = 100 is less than one round needs"),
         (("--set", "hybrid.top=0"), "hybrid.top"),
-        (("--set", "pool.rule=hodl", "--set", "parameters={}"), "nothing to search"),
+        (("--set", "pool.rule=hodl", "--set", "parameters={}", "--set", "fees={}"), "nothing to search"),
         (("--storage", "study.txt"), "study.txt"),
     ],
 )

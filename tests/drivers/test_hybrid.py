@@ -337,7 +337,7 @@ def test_gradients_train_the_searched_parameters(tmp_path: Path) -> None:
             "fee_revenue_over_value of the objective needs fees",
         ),
         ({"search": {"objectives": ["daily_log_sharpe", "returns"]}}, "gradients need a single objective"),
-        ({"pool": {"rule": "hodl"}, "search": {"space": None}}, "nothing to search"),
+        ({"pool": {"rule": "hodl"}, "fees": {"swap_fee": 0.0}, "search": {"space": None}}, "nothing to search"),
     ],
 )
 def test_invalid_combinations_are_refused_before_any_trial(store: CheckpointStore, tables: dict, message: str) -> None:
