@@ -124,7 +124,8 @@ def make_report(
     rule_files = tuple(rule_files)
     with _open(store) as results:
         found = _found(results, which, study, tuple(changes), run, rule_files)
-        content = _content(results, found, prices, series, rule_files, tear_sheet=tear_sheet)
+        method = which if which in METHODS else None
+        content = _content(results, found, prices, series, rule_files, method, tear_sheet=tear_sheet)
         verdict = None if content.validation is None else content.validation.verdict
         return HtmlReport(content.title, content.checkpoint.key, verdict, page(content))
 
@@ -199,6 +200,7 @@ def _content(
     given: PriceData | None,
     series: Mapping[str, Any] | None,
     rule_files: tuple[str | Path, ...],
+    method: str | None,
     *,
     tear_sheet: bool,
 ) -> Content:
@@ -233,7 +235,7 @@ def _content(
         trials=rows,
         space=_space(experiment, rows),
         training=_training(store, start.run.run_id if entry.folds else entry.run_id),
-        walk_forward=_walk_forward(store, experiment, prices, series, rule_files),
+        walk_forward=_walk_forward(store, experiment, prices, series, rule_files, method),
         deployment=deployment(experiment, start, prices),
         on_chain=on_chain,
         not_on_chain=not_on_chain,
@@ -321,11 +323,12 @@ def _walk_forward(
     prices: Prices,
     series: Mapping[str, Any] | None,
     rule_files: tuple[str | Path, ...],
+    method: str | None,
 ) -> WalkForwardOutcome | None:
     if not store.groups():
         return None
     from quantsim.out_of_sample import walk_forward_outcome
     from quantsim.out_of_sample.stored import stored_walk_forward
 
-    walk = stored_walk_forward(store, experiment, prices, series=series, rule_files=rule_files)
+    walk = stored_walk_forward(store, experiment, prices, series=series, rule_files=rule_files, method=method)
     return None if walk is None else walk_forward_outcome(walk, prices, store, series=series)

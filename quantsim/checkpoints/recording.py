@@ -61,6 +61,12 @@ def resume_run(tables: Tables, run_id: str, notes: Mapping[str, Any] | None) -> 
     return tables.write(run_table.set_values, run_id, values)
 
 
+def add_notes(tables: Tables, run_id: str, notes: Mapping[str, Any]) -> Run:
+    """Adds notes to a run; see :meth:`CheckpointStore.add_notes`."""
+    merged = {**find_run(tables, run_id).notes, **notes}
+    return tables.write(run_table.set_values, run_id, {"notes": plain_json(merged, "notes")})
+
+
 def finish_run(tables: Tables, run_id: str, status: str, reason: str | None) -> Run:
     """Sets the final status of a run; see :meth:`CheckpointStore.finish_run`."""
     if status not in STATUSES[1:]:

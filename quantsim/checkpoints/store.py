@@ -150,6 +150,10 @@ class CheckpointStore:
         """
         return recording.resume_run(self.tables, run_id, notes)
 
+    def add_notes(self, run_id: str, notes: Mapping[str, Any]) -> Run:
+        """Adds notes to those of a run, as JSON values, or replaces them, key by key, and returns the run."""
+        return recording.add_notes(self.tables, run_id, notes)
+
     def finish_run(self, run_id: str, status: str = "finished", reason: str | None = None) -> Run:
         """Sets the final status of a run, and returns the run.
 

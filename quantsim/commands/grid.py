@@ -159,7 +159,7 @@ def _show(experiment: Experiment, grid: Grid, best: Cell, comparison: Comparison
     show_notes(grid.notes)
     shape = " x ".join(str(axis.n_points) for axis in grid.axes)
     say(
-        f"Study {experiment.name!r}: {experiment.pool.strategy_name} on {', '.join(experiment.tokens)}, "
+        f"Study {experiment.name!r}: {experiment.pool.label} on {', '.join(experiment.tokens)}, "
         f"{math.prod(grid.shape):,} cells ({shape})."
     )
     where = ", ".join(f"{name} = {number_text(value)}" for name, value in best.values.items())

@@ -56,7 +56,7 @@ def _import(file: Path, store: str, source: str | None) -> dict[str, Any]:
         say(f"{file} was imported before, as run {ids}: nothing was stored.")
     else:
         say(
-            f"Imported {file}: {n_checkpoints:,} checkpoints of {experiment.pool.strategy_name} on "
+            f"Imported {file}: {n_checkpoints:,} checkpoints of {experiment.pool.label} on "
             f"{', '.join(experiment.tokens)}, as run {ids}."
         )
     runs = [run.run_id for run, _ in read.runs]

@@ -49,5 +49,5 @@ def init(
         print_json({"file": str(file), "study": study.model_dump(mode="json")})
         return
     dates = " → ".join(f"{start:%Y-%m-%d}" for start, _ in study.periods.splits().values())
-    say(f"Wrote {file}: {study.pool.strategy_name} on {', '.join(study.tokens)}, periods from {dates}.")
+    say(f"Wrote {file}: {study.pool.label} on {', '.join(study.tokens)}, periods from {dates}.")
     hint(f"Next: quantsim simulate --study {file}, or quantsim optuna --study {file}")

@@ -171,7 +171,7 @@ def _show(experiment: Experiment, found: Robustness) -> None:
     from quantsim.report.robustness import robustness_table
 
     show_notes(found.notes)
-    say(f"Study {experiment.name!r}: {experiment.pool.strategy_name} on {', '.join(experiment.tokens)}.")
+    say(f"Study {experiment.name!r}: {experiment.pool.label} on {', '.join(experiment.tokens)}.")
     show_parameters(experiment, found.params)
     for metric in found.metrics:
         show(robustness_table(found, metric))

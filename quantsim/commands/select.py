@@ -110,7 +110,7 @@ def _show(picked: Pick, comparisons: Sequence[Comparison], store: str) -> None:
     if len(comparisons) == 1:
         show_beaten(comparisons[0])
     count = f"{len(runs)} runs" if len(runs) > 1 else f"run {runs[0].key}"
-    say(f"Study {experiment.name!r}: {experiment.pool.strategy_name} on {', '.join(experiment.tokens)}, {count}.")
+    say(f"Study {experiment.name!r}: {experiment.pool.label} on {', '.join(experiment.tokens)}, {count}.")
     for caution in experiment.cautions:
         show_caution(caution)
     show_selection(selection)

@@ -149,7 +149,7 @@ def simulate(
     show_beaten(comparison)
     show_notes(result.notes)
     say(
-        f"Study {experiment.name!r}: {experiment.pool.strategy_name} on {', '.join(result.tokens)}, "
+        f"Study {experiment.name!r}: {experiment.pool.label} on {', '.join(result.tokens)}, "
         f"{result.times.size:,} bars of {prices.bar_minutes} min; value {result.value[0]:,.0f} to {result.value[-1]:,.0f} "
         f"USD, fee revenue {result.fee_revenue:,.0f} USD."
     )

@@ -46,9 +46,7 @@ def space(
         print_json(space_json(experiment, found))
         return
     units = {parameter.human_name: parameter.spec.unit for parameter in experiment.layout}
-    show(
-        space_table(found, units, f"Search space of {experiment.pool.strategy_name} on {', '.join(experiment.tokens)}")
-    )
+    show(space_table(found, units, f"Search space of {experiment.pool.label} on {', '.join(experiment.tokens)}"))
     say(f"{len(found.draws)} values to search; {experiment.search.sampler}, {experiment.search.trials} trials.")
 
 

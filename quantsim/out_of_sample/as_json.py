@@ -26,6 +26,7 @@ def outcome_as_json(outcome: WalkForwardOutcome) -> dict[str, Any]:
     return {
         "study": outcome.study,
         "trainer": outcome.trainer,
+        "method": outcome.method,
         "folds": [_fold(row) for row in outcome.folds],
         "out_of_sample": {
             "curve": outcome.out_of_sample.name,

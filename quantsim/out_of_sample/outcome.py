@@ -112,6 +112,7 @@ class WalkForwardOutcome:
         differences: name of a baseline → difference of :attr:`out_of_sample` to it.
         parameters: stability of the parameters over the folds.
         resampling: settings of the bootstrap.
+        method: selection method of the folds.
     """
 
     study: str
@@ -124,6 +125,7 @@ class WalkForwardOutcome:
     differences: Mapping[str, Difference]
     parameters: tuple[Stability, ...]
     resampling: Resampling
+    method: str = ""
 
     @property
     def out_of_sample(self) -> Curve:
@@ -201,6 +203,7 @@ def walk_forward_outcome(
     return WalkForwardOutcome(
         study=experiment.name,
         trainer=walk.trainer,
+        method=walk.method,
         folds=tuple(
             _fold_outcome(result, of_fold, _between(carried, first, end), store)
             for result, of_fold, (first, end) in zip(

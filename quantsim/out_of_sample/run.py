@@ -23,6 +23,7 @@ from quantsim.simulator import Evaluator
 from quantsim.storages.location import Location
 
 __all__ = [
+    "METHOD",
     "WalkForward",
     "check_walk_forward",
     "compare_trainers",
@@ -31,6 +32,10 @@ __all__ = [
     "run_walk_forward",
     "selected",
 ]
+
+
+METHOD = "method"
+"""The note of the run of a fold with the selection method of its walk-forward."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +47,14 @@ class WalkForward:
         trainer: name of the trainer; see :data:`~quantsim.out_of_sample.TRAINERS`.
         group_id: id of the group of runs in the store, one for each fold.
         results: results of the folds, in chronological order.
+        method: selection method of the folds.
     """
 
     experiment: Experiment
     trainer: str
     group_id: str
     results: tuple[FoldResult[Fold], ...]
+    method: str = ""
 
 
 def run_walk_forward(
@@ -109,7 +116,11 @@ def run_walk_forward(
         selected(store, fold, task, run_id, method, series)
         for fold, task, run_id in zip(folds, tasks, run_ids, strict=True)
     ]
-    return WalkForward(experiment, trainer, group_id, tuple(results))
+    name = method_named(method, tasks[0].experiment)
+    for run_id in run_ids:
+        if store.run(run_id).notes.get(METHOD) != name:
+            store.add_notes(run_id, {METHOD: name})
+    return WalkForward(experiment, trainer, group_id, tuple(results), name)
 
 
 def compare_trainers(

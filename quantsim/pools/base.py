@@ -352,6 +352,7 @@ class Pool:
         follows_schedule: whether parameters may change while it runs: ``run`` takes from ``window.schedule`` all that it
             reads of the parameters, except what only matters at the first bar.
         start_parameters: raw names of parameters that only matter at the first bar, so they cannot change while it runs.
+        trade_costs: what its trades lose at market prices, before fees, for readers.
         export_remark: why a parameter set cannot be exported for deployment; None if it can.
     """
 
@@ -375,6 +376,7 @@ class Pool:
     is_sequential: bool = False
     follows_schedule: bool = False
     start_parameters: tuple[str, ...] = ()
+    trade_costs: str = "loss to arbitrageurs, before fees"
     export_remark: str | None = (
         "quantsim does not know the format of this pool's contract: parameters are listed as they are"
     )

@@ -138,5 +138,6 @@ POOL = Pool(
     check=_check,
     charges=("swap_fee",),
     follows_schedule=True,
+    trade_costs="costs of rebalancing, and the manager's fee",
     export_remark="it is a portfolio, not a contract: its weights can be those of a weighted pool",
 )

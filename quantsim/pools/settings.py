@@ -58,6 +58,13 @@ class PoolSettings(Section, decides=Decides.VALUE):
         return short_name(self.type or "pool")
 
     @property
+    def label(self) -> str:
+        """The name of the pool for readers: that in tables and, unless its rule implies it, its mechanism."""
+        return (
+            f"{self.strategy_name} ({short_name(self.type)})" if self.type and self.rule_names else self.strategy_name
+        )
+
+    @property
     def called(self) -> str:
         """The name of the pool in messages."""
         return f"{'rule' if self.rule_names else 'pool'} {self.strategy_name!r}"

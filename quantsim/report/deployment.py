@@ -154,7 +154,8 @@ def _pool(experiment: Experiment, view: PoolView, raw: Mapping[str, Any], prices
     settings, remarks = _settings(experiment, view)
     return {
         "name": view.group or experiment.name,
-        "rule": view.pool.strategy_name,
+        "type": pool_of(view).name,
+        "rule": view.pool.strategy_name if view.pool.rule_names else None,
         "tokens": list(view.tokens),
         "settings": settings,
         "parameters": [_parameter(one, raw) for one in found],

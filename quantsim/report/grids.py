@@ -80,7 +80,7 @@ def grid_figure(experiment: Experiment, grid: Grid, best: Cell) -> Figure:
         axes = figure.subplots()
         (_draw_line if len(grid.axes) == 1 else _draw_map)(axes, experiment, grid, best)
         _set_axis(axes, "x", experiment, grid.axes[0])
-        title = f"{experiment.name}: {experiment.pool.strategy_name} on {', '.join(experiment.tokens)}"
+        title = f"{experiment.name}: {experiment.pool.label} on {', '.join(experiment.tokens)}"
         add_title(axes, title, "; ".join((_outcome(best), *experiment.cautions)))
     return figure
 

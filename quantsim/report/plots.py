@@ -78,7 +78,7 @@ def pool_figure(
         weight_axes.set_xticks(ticks, [shown(tick) for tick in ticks])
         weight_axes.set_xlim(times[0], times[-1])
         weight_axes.set_xlabel("\n".join(("date (UTC)", *result.notes.get("cautions", ()))))
-        name = f"{experiment.name}: {experiment.pool.strategy_name} on {', '.join(result.tokens)}"
+        name = f"{experiment.name}: {experiment.pool.label} on {', '.join(result.tokens)}"
         add_title(value_axes, name, _outcome(result, metrics or {}))
     return figure
 

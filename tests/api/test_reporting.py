@@ -228,17 +228,25 @@ def test_the_tear_sheet_is_inside_and_fetches_nothing(
 
 def test_a_walk_forward_of_the_study_is_shown(found: quantsim.Optimization[Any]) -> None:
     walked = quantsim.walk_forward(
-        found.experiment, prices(), store=found.store, driver="fixed", folds=2, progress=False
+        found.experiment, prices(), store=found.store, driver="fixed", folds=2, method="best_train", progress=False
     )
     shown = Page(quantsim.make_report(found.store, "best_validation", prices=prices()).html)
     assert "walk-forward" in [one["id"] for one in shown.all("section")]
     assert walked.outcome.judgement in shown.text["p"]
+    assert "In each fold, the set of best_validation is tested." in shown.text["p"]
+    newest = Page(quantsim.make_report(found.store, prices=prices()).html)
+    said = "In each fold, the set of best_train is tested; this report shows that of best_validation."
+    assert said in newest.text["p"]
     # That of another study, or on other prices, is not.
     other = found.experiment.replace(fees={"swap_fee": 0.001})
     from quantsim.out_of_sample.stored import stored_walk_forward
 
     same = stored_walk_forward(found.store, found.experiment, walked.prices)
     assert same is not None
+    assert (same.method, walked.outcome.to_json()["method"]) == ("best_train", "best_train")
+    unfit = stored_walk_forward(found.store, found.experiment, walked.prices, method="best_test")
+    assert unfit is not None
+    assert unfit.method == "best_train"  # not a method that uses test data
     assert [fold.checkpoint for fold in same.results] == [fold.checkpoint for fold in walked.walk.results]
     assert stored_walk_forward(found.store, other, walked.prices) is None
     assert stored_walk_forward(found.store, found.experiment, found.experiment.prices(2.0 * prices())) is None

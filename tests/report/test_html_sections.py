@@ -9,21 +9,26 @@ import re
 import types
 
 import numpy as np
+import pandas as pd
 import pytest
 from rich.table import Table as RichTable
 from rich.text import Text as RichText
 
+from quantsim import Experiment
 from quantsim.metrics.series import drawdowns
 from quantsim.report.html import Curves
 from quantsim.report.html.blocks import Cell, Table
 from quantsim.report.html.drawing import drawing_of, plain
 from quantsim.report.html.interactive import rounded
 from quantsim.report.html.rendering import with_code
+from quantsim.report.html.sections.attribution import attribution
 from quantsim.report.html.sections.contract import contract
 from quantsim.report.html.sections.monthly import monthly_returns
 from quantsim.report.html.sections.price_range import price_range
 from quantsim.report.html.sections.rolling import rolling_ratio
 from quantsim.report.html.sections.value import value
+from quantsim.report.html.sections.weights import weights
+from quantsim.simulator.attribution import TERMS
 
 
 @pytest.fixture
@@ -96,6 +101,48 @@ def test_cautions_of_the_simulation_are_in_the_headline(monkeypatch: pytest.Monk
     assert found == ["Caution: a setting is published.", "Caution: the range eats the pool."]
 
 
+KINDS = {
+    "rule": ({"rule": "momentum"}, "Weights", "loss to arbitrageurs, before fees", "momentum"),
+    "rebalanced": (
+        {"type": "rebalanced", "rule": "balancer"},
+        "Weights",
+        "costs of rebalancing, and the manager's fee",
+        "balancer (rebalanced)",
+    ),
+    "batch": ({"type": "batch"}, "Weights", "loss to arbitrageurs, before fees", "batch"),
+    "hold": ({"type": "hold"}, "Shares of value", "loss to arbitrageurs, before fees", "hold"),
+    "reclamm": ({"type": "reclamm"}, "Shares of value", "loss to arbitrageurs, before fees", "reclamm"),
+    "eclp": ({"type": "eclp"}, "Shares of value", "loss to arbitrageurs, before fees", "eclp"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_labels_fit_the_type_of_pool(kind: str, curves: Curves) -> None:
+    pool, of_weights, of_trades, label = KINDS[kind]
+    experiment = Experiment.from_dict(
+        {
+            "data": {"tokens": ["A", "B"]},
+            "periods": {"train_start": "2020-11-20", "train_end": "2021-02-10"},
+            "pool": pool,
+            "parameters": {"alpha": 0.5, "beta": 2.0, "tan_phi": 1.0} if kind == "eclp" else {},
+        }
+    )
+    terms = pd.DataFrame(1.0, pd.DatetimeIndex(curves.times), [*TERMS, "total"])
+    content = types.SimpleNamespace(
+        experiment=experiment,
+        curves=curves,
+        attribution=terms,
+        by_split=terms.iloc[:1].set_axis(["train"]),
+        simulation=types.SimpleNamespace(fees=curves.values["selected"]),
+    )
+    assert weights(content).title == of_weights
+    table = next(block for block in attribution(content).blocks if isinstance(block, Table))
+    rows = [row[0].text for row in table.rows]
+    assert (rows[2], rows[4]) == (of_trades, "fees of arbitrage")
+    assert ("a weighted pool" in value(content).blocks[0].text) == (kind in ("reclamm", "eclp"))
+    assert experiment.pool.label == label
+
+
 def test_a_contract_that_accepts_a_pool_without_weights_has_no_section() -> None:
     def found(**of_contract: list[str]) -> list[str] | None:
         pools = [{"contract": {"refused": [], "warnings": [], **of_contract}}]
@@ -104,7 +151,7 @@ def test_a_contract_that_accepts_a_pool_without_weights_has_no_section() -> None
 
     assert found() is None
     assert found(warnings=["w"]) == ["Note: w"]
-    assert found(refused=["r"], warnings=["w"]) == ["The contracts cannot run this pool:", "r", "Note: w"]
+    assert found(refused=["r"], warnings=["w"]) == ["QuantAMM's contracts cannot run this pool:", "r", "Note: w"]
 
 
 def test_drawings_follow_the_style_of_the_page() -> None:
@@ -142,6 +189,6 @@ def test_numbers_and_code_of_texts() -> None:
 
 
 def test_the_return_of_the_whole_is_that_of_the_last_bar(curves: Curves) -> None:
-    section = value(types.SimpleNamespace(curves=curves))
+    section = value(types.SimpleNamespace(curves=curves, experiment=Experiment.load("momentum_fees")))
     (row,) = section.blocks[-1].rows
     assert row[1].text == f"{100.0 * (1.5 / curves.values['selected'][0] - 1.0):+.1f}"

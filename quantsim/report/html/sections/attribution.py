@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from quantsim.config.pools import pool_of
 from quantsim.report.canvas import GRID, INK, TOKENS
 from quantsim.report.formats import metric_text
 from quantsim.report.html.blocks import Cell, Download, Drawing, Section, Table, Text
@@ -24,7 +26,7 @@ __all__ = ["attribution"]
 _SHORT = {
     "held": "initial reserves",
     "traded": "traded since",
-    "arbitrage": "arbitrage",
+    "arbitrage": "trades",
     "gas": "gas",
     "fees": "fees",
     "noise": "noise",
@@ -42,7 +44,7 @@ def attribution(content: Content) -> Section:
             "Where the change of the pool's value comes from. The first rows are price moves of the reserves, the others are "
             "results of trades at market prices. The terms sum to the change of value, by day, by split and in total."
         ),
-        _table(content.by_split, terms, start, fees_known=content.simulation.fees is not None),
+        _table(content.by_split, terms, start, _titles(content)),
         _bars(daily, terms, start),
         _lines(daily, terms, start),
         Download(
@@ -55,11 +57,18 @@ def attribution(content: Content) -> Section:
     return Section("attribution", "Profit and loss", blocks)
 
 
-def _table(by_split: pd.DataFrame, terms: list[str], start: float, *, fees_known: bool) -> Table:
-    columns = {"all": by_split.sum(), **{str(split): by_split.loc[split] for split in by_split.index}}
-    titles = {**TERMS, "total": "change of value"}
-    if not fees_known:
+def _titles(content: Content) -> dict[str, str]:
+    """Returns what each term is for the pool of the study."""
+    titles = {**TERMS, "arbitrage": pool_of(content.experiment.pools[-1]).trade_costs, "total": "change of value"}
+    if content.simulation.fees is None:
         titles["arbitrage"] = "result of trades; the pool does not state its fees"
+    if content.experiment.series.trades is None:
+        titles["fees"] = "fees of arbitrage"
+    return titles
+
+
+def _table(by_split: pd.DataFrame, terms: list[str], start: float, titles: Mapping[str, str]) -> Table:
+    columns = {"all": by_split.sum(), **{str(split): by_split.loc[split] for split in by_split.index}}
     rows = [
         (Cell(titles[name], strong=name == "total"), *(_money(found[name], start) for found in columns.values()))
         for name in (*terms, "total")

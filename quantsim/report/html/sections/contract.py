@@ -19,7 +19,7 @@ def contract(content: Content) -> Section | None:
     found = pool["contract"]
     if content.on_chain is None:
         refused = [*found["refused"], *([content.not_on_chain] if content.not_on_chain else [])]
-        because = Text("The contracts cannot run this pool:")
+        because = Text("QuantAMM's contracts cannot run this pool:")
         first: tuple[Block, ...] = (because, *map(Text, refused)) if refused else ()
     else:
         first = (

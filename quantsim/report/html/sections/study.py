@@ -45,7 +45,7 @@ def _labels(content: Content) -> Iterator[tuple[str, str]]:
 def _facts(content: Content) -> Iterator[tuple[str, str]]:
     experiment, run = content.experiment, content.run
     yield "checkpoint", f"{content.checkpoint.key}, {content.reason}"
-    yield "pool", f"{experiment.pool.strategy_name} on {', '.join(experiment.tokens)}"
+    yield "pool", f"{experiment.pool.label} on {', '.join(experiment.tokens)}"
     for split, (start, end) in experiment.periods.splits().items():
         yield split, f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC"
     yield "prices", content.prices

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from quantsim.config.baselines import has_initial_weights
 from quantsim.metrics.series import drawdowns
 from quantsim.report.formats import metric_text, suits_log_axis
 from quantsim.report.html.blocks import Cell, Figure, Section, Table, Text
@@ -25,6 +26,8 @@ def value(content: Content) -> Section:
         "One pool runs through all splits, and so does each baseline; dotted lines mark where a split begins. "
         "The metrics of a split below start with a new pool."
     )
+    if not has_initial_weights(content.experiment.pools[-1]):
+        text += " Constant weights are a weighted pool of the same tokens, fees and arbitrage."
     return Section("value", "Value", (Text(text, "muted"), _figure(curves), _table(curves)))
 
 

@@ -51,6 +51,7 @@ def walk_forward(content: Content) -> Section | None:
 
     blocks = (
         Text(outcome.judgement, "strong"),
+        Text(_selection(content, outcome.method), "muted"),
         *((Text(outcome.note, "muted"),) if outcome.note else ()),
         drawing_of(
             "drawing-walk-forward", draw, "Out-of-sample value of the walk-forward and the baselines", "Out of sample"
@@ -58,3 +59,10 @@ def walk_forward(content: Content) -> Section | None:
         *map(Table.of, (curves_table(outcome), folds_table(outcome), stability_table(outcome.parameters))),
     )
     return Section("walk-forward", f"Walk-forward: {outcome.trainer}, {len(outcome.folds)} folds", blocks)
+
+
+def _selection(content: Content, method: str) -> str:
+    """Says which sets the folds have, and whether this report has one of another method."""
+    other = content.selection is not None and content.selection.method != method
+    here = f"; this report shows that of {content.selection.method}" if other and content.selection else ""
+    return f"In each fold, the set of {method} is tested{here}."
