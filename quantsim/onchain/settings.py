@@ -257,11 +257,11 @@ def _rule_rows(
     elif rule.name == "PowerChannel":
         exponents = tuple(max(value, 1.0) for value in values["raw_exponents"])
         rows = [_fixed(kappa), _fixed(exponents), off]
-        problems += _scaling_problems(view, values)
+        problems += _scaling_problems(values)
     elif rule.name == "ChannelFollowing":
         each = [kappa, *(values[name] for name in ("raw_width", "log_amplitude", "raw_exponents"))]
         inverse = (_INVERSE_SCALING,) * len(kappa)
-        rows = [*map(_fixed, each), inverse, _fixed(_scaling(view, values, len(kappa))), off]
+        rows = [*map(_fixed, each), inverse, _fixed(_scaling(values, len(kappa))), off]
     else:
         persistence = values["logit_delta_lamb"]
         rows = [_fixed(persistence)]
@@ -289,7 +289,7 @@ def _shortened(
     return lambdas, rows
 
 
-def _scaling(view: PoolView, values: Mapping[str, tuple[float, ...]], n_tokens: int) -> tuple[float, ...]:
+def _scaling(values: Mapping[str, tuple[float, ...]], n_tokens: int) -> tuple[float, ...]:
     """The scaling ``α`` before the power, as in the rule."""
     for name in ("raw_pre_exp_scaling", "logit_pre_exp_scaling"):
         if name in values:
@@ -297,8 +297,8 @@ def _scaling(view: PoolView, values: Mapping[str, tuple[float, ...]], n_tokens: 
     return (0.5,) * n_tokens
 
 
-def _scaling_problems(view: PoolView, values: Mapping[str, tuple[float, ...]]) -> list[Problem]:
-    scaling = _scaling(view, values, 1)
+def _scaling_problems(values: Mapping[str, tuple[float, ...]]) -> list[Problem]:
+    scaling = _scaling(values, 1)
     if all(value == 0.5 for value in scaling):
         return []
     text = f"pre_exp_scaling = {', '.join(f'{value:g}' for value in scaling)}"

@@ -139,7 +139,7 @@ class Subsidiary:
     """A pool whose shares another pool holds.
 
     Attributes:
-    group: group of its parameters.
+        group: group of its parameters.
         setup: setup of the subsidiary.
         rates: fees and costs of trading with it, in the order of :class:`~quantsim.pools.market.FeeRates`.
     """

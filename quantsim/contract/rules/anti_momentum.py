@@ -28,5 +28,4 @@ RULE = ContractRule(
     weights=anti_momentum_weights,
     observe=gradient_state,
     problem=gradient_rule_problem,
-    optional_rows=1,
 )

@@ -72,7 +72,6 @@ class ContractRule:
         observe: ``update → state``: the new state alone, to warm up; weights are not read.
         problem: ``(rows, n) → reason``: why ``validParameters`` refuses the parameters, or why their rows do not fit ``n``
             tokens; None if they are valid.
-        optional_rows: number of rows at the end that may be left out.
         stores_averages: whether the rule's own state are averages of prices, which start at a price and not at 0.
     """
 
@@ -82,7 +81,6 @@ class ContractRule:
     weights: Callable[[Update], tuple[tuple[int, ...], tuple[int, ...]]]
     observe: Callable[[Update], tuple[int, ...]]
     problem: Callable[[Rows, int], str | None]
-    optional_rows: int = 0
     stores_averages: bool = False
 
     def initial(self, prices: Sequence[int]) -> tuple[int, ...]:

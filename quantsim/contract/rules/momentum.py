@@ -41,5 +41,4 @@ RULE = ContractRule(
     weights=momentum_weights,
     observe=gradient_state,
     problem=gradient_rule_problem,
-    optional_rows=1,
 )

@@ -50,5 +50,4 @@ RULE = ContractRule(
     weights=power_channel_weights,
     observe=gradient_state,
     problem=_problem,
-    optional_rows=1,
 )

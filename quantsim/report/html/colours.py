@@ -6,12 +6,10 @@ from quantsim.baseline import BENCHMARK, HODL
 from quantsim.report.canvas import GRID, INK, MUTED, TOKENS
 from quantsim.report.comparison import SELECTED
 
-__all__ = ["DRAWN", "LOSS", "POOLS", "SERIES", "TITLES", "variable"]
+__all__ = ["DRAWN", "POOLS", "SERIES", "TITLES", "variable"]
 
 SERIES = tuple(f"--series-{number}" for number in range(1, len(TOKENS) + 1))
 """Variables of tokens, terms and other series, in the order of :data:`quantsim.report.canvas.TOKENS`."""
-
-LOSS = TOKENS[6]
 
 POOLS = {SELECTED: SERIES[0], "study": SERIES[2], BENCHMARK: SERIES[5], HODL: SERIES[7]}
 """Pool → variable of its colour."""
