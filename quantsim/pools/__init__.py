@@ -1,8 +1,9 @@
 """Pool mechanisms, one module each. ``base.py`` defines the interface; every module that defines ``POOL`` adds a pool."""
 
-from quantsim.pools.base import CostShape, ParameterSchedule, Path, Pool, PoolSetup, ReserveRun, Run, Subsidiary, Window
+from quantsim.pools.base import CostShape, ParameterSchedule, Path, Pool, PoolSetup, Subsidiary, Window
 from quantsim.pools.market import FeeRates, Market
 from quantsim.pools.registry import get_pool, pool_names
+from quantsim.pools.run import ReserveRun, Run
 from quantsim.pools.settings import PoolSettings
 
 __all__ = [

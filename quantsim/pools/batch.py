@@ -26,8 +26,9 @@ from typing import Annotated, NamedTuple, cast
 from pydantic import Field
 
 from quantsim.lazy_jax import Array, jax, jnp
-from quantsim.pools.base import ALL_COSTS, Params, Path, Pool, PoolSetup, ReserveRun, Run, Window
+from quantsim.pools.base import ALL_COSTS, Params, Path, Pool, PoolSetup, Window
 from quantsim.pools.market import FeeRates, Market, at_bars, kept_fee, per_event, pool_gain
+from quantsim.pools.run import ReserveRun, Run
 from quantsim.pools.settings import PoolView
 from quantsim.pools.steered.steering import ConstantSettings, check_constant, initial_weights, steered_parameters
 from quantsim.rules import RuleSettings

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quantsim.pools.base import Params, Path, Pool, PoolSetup, ReserveRun, Run, Window
+from quantsim.pools.base import Params, Path, Pool, PoolSetup, Window
 from quantsim.pools.market import FeeRates, Market
+from quantsim.pools.run import ReserveRun, Run
 from quantsim.pools.settings import PoolView
 from quantsim.pools.steered.steering import ConstantSettings, check_constant, initial_weights, steered_parameters
 

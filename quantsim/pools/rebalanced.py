@@ -22,8 +22,9 @@ from typing import Annotated, Any, cast
 from pydantic import Field
 
 from quantsim.lazy_jax import Array, jnp
-from quantsim.pools.base import Params, Path, Pool, PoolSetup, ReserveRun, Run, Window
+from quantsim.pools.base import Params, Path, Pool, PoolSetup, Window
 from quantsim.pools.market import FeeRates, Market
+from quantsim.pools.run import ReserveRun, Run
 from quantsim.pools.settings import PoolView
 from quantsim.pools.steered.hours import HoursSettings, check_hours, visit_bars, with_hours
 from quantsim.pools.steered.run import held_between, steered_run

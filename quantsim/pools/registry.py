@@ -11,7 +11,7 @@ from quantsim.pools.base import Pool
 
 __all__ = ["checked_pool_name", "get_pool", "pool_name", "pool_names", "pool_type"]
 
-_OTHERS = frozenset({"base", "exogenous_swaps", "market", "registry", "settings", "steered", "two_tokens"})
+_OTHERS = frozenset({"base", "exogenous_swaps", "market", "registry", "run", "settings", "steered", "two_tokens"})
 _POOLS = Registry("quantsim.pools", "POOL", Pool, "pool type", _OTHERS)
 
 _OF_RULE = {"cow": "batch", "hodl": "hold"}

@@ -9,9 +9,10 @@ import numpy as np
 from jax import Array
 
 from quantsim.objective import Period
-from quantsim.pools.base import Run, Window
+from quantsim.pools.base import Window
 from quantsim.pools.exogenous_swaps import Fills
 from quantsim.pools.market import Market
+from quantsim.pools.run import Run
 
 __all__ = ["BarPath", "bar_path"]
 

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from quantsim.metrics import Need, Sample
 from quantsim.objective import Period
-from quantsim.pools.base import Run, Window
+from quantsim.pools.base import Window
 from quantsim.pools.market import FeeRates, Market
+from quantsim.pools.run import Run
 from quantsim.simulator.bar_path import BarPath, bar_path
 from quantsim.simulator.plan import Plan
 

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from quantsim.lazy_jax import Array, jnp
 from quantsim.parameters import Parameter
-from quantsim.pools.base import ALL_COSTS, Params, Path, Pool, PoolSetup, ReserveRun, Run, Window
+from quantsim.pools.base import ALL_COSTS, Params, Path, Pool, PoolSetup, Window
 from quantsim.pools.eclp import parameters as own
 from quantsim.pools.eclp.curve import Ellipse, curve_of, position, price_at, side_of
 from quantsim.pools.eclp.trade_kernel import kernel_path, trade_kernels
 from quantsim.pools.eclp.trade_scan import reserves_of, scanned_path
 from quantsim.pools.market import FeeRates, Market, at_bars
+from quantsim.pools.run import ReserveRun, Run
 from quantsim.pools.settings import PoolSettings, PoolView
 from quantsim.pools.two_tokens import cost_columns, earned_fees
 

@@ -12,12 +12,13 @@ from pydantic import model_validator
 
 from quantsim.lazy_jax import Array, jnp
 from quantsim.parameters import Parameter
-from quantsim.pools.base import ALL_COSTS, Params, Path, Pool, PoolSetup, ReserveRun, Run, Window
+from quantsim.pools.base import ALL_COSTS, Params, Path, Pool, PoolSetup, Window
 from quantsim.pools.market import FeeRates, Market, Orders, at_bars
 from quantsim.pools.reclamm import parameters as own
 from quantsim.pools.reclamm.range_kernel import kernel_balances, range_kernels
 from quantsim.pools.reclamm.range_scan import Shifting, centeredness, scanned_balances
 from quantsim.pools.reclamm.start import arc_speed, centred_balances, scaled_balances
+from quantsim.pools.run import ReserveRun, Run
 from quantsim.pools.settings import PoolSettings, PoolView
 from quantsim.pools.two_tokens import cost_columns, earned_fees
 from quantsim.rules import RuleSettings

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from quantsim.lazy_jax import Array, jnp
 from quantsim.objective import Period
-from quantsim.pools.base import Params, Path, PoolSetup, ReserveRun, Run, Window
+from quantsim.pools.base import Params, Path, PoolSetup, Window
 from quantsim.pools.market import Market
+from quantsim.pools.run import ReserveRun, Run
 from quantsim.pools.steered.interpolation import bar_weights
 from quantsim.pools.steered.steering import ramp_change, window_ramps
 from quantsim.pools.steered.weights import Ramps, Steering

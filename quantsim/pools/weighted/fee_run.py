@@ -11,9 +11,10 @@ from jax import Array
 from numpy.typing import NDArray
 
 from quantsim.objective import Period
-from quantsim.pools.base import PoolSetup, Run, Window
+from quantsim.pools.base import PoolSetup, Window
 from quantsim.pools.exogenous_swaps import Fills, window_orders
 from quantsim.pools.market import FeeRates, Market, Orders, at_bars, kept_fee
+from quantsim.pools.run import Run
 from quantsim.pools.steered.hours import opening
 from quantsim.pools.steered.weights import Steering
 from quantsim.pools.weighted.arbitrage import PoolState, settle

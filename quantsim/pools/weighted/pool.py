@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quantsim.lazy_jax import Array, jnp
-from quantsim.pools.base import ALL_COSTS, Params, Path, Pool, PoolSetup, ReserveRun, Run, Window
+from quantsim.pools.base import ALL_COSTS, Params, Path, Pool, PoolSetup, Window
 from quantsim.pools.market import FeeRates, Market
+from quantsim.pools.run import ReserveRun, Run
 from quantsim.pools.settings import PoolView
 from quantsim.pools.steered.hours import (
     HoursSettings,
