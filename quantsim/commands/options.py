@@ -25,6 +25,8 @@ __all__ = [
     "Quiet",
     "RuleFiles",
     "Run",
+    "RunKey",
+    "RunKeys",
     "Settings",
     "Storage",
     "Store",
@@ -170,4 +172,16 @@ Mlflow = Annotated[
         metavar="FILE|URI",
         help="Also logs all results and curves to MLflow: an SQLite file (mlflow.db), or a tracking URI.",
     ),
+]
+RunKey = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN",
+        show_default=False,
+        help="A run: the first characters of its id, the name that you gave it, or newest.",
+    ),
+]
+RunKeys = Annotated[
+    list[str],
+    typer.Argument(metavar="RUN...", show_default=False, callback=listed, help="Runs: ids, names, or newest."),
 ]
