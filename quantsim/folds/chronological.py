@@ -83,12 +83,14 @@ def walk_forward(
         n_folds: number of folds.
         train_days: length of a training window.
         test_days: length of a test window.
-        step_days: distance of successive folds; default: ``test_days``, so that the test windows form one curve.
+        step_days: distance of successive folds, in whole days, as daily returns of all folds are compared with those of other
+            pools; default: ``test_days``, so that the test windows form one curve.
         validation_days: length of a validation window; 0 for none.
         chunk_minutes: length of a chunk.
 
     Raises:
-        ConfigError: the lengths contradict each other, are not whole chunks, or do not fit into the range.
+        ConfigError: the lengths contradict each other, are not whole chunks, or do not fit into the range, or folds are not
+            whole days apart.
 
     Example:
         >>> folds = walk_forward(datetime(2024, 1, 1), datetime(2024, 2, 1), n_folds=2)
@@ -150,6 +152,11 @@ def _of_days(
     if step < test:
         raise ConfigError(
             f"step_days = {step_days:g} is less than test_days = {test_days:g}, so test windows would overlap: raise it"
+        )
+    if step % _DAY:
+        raise ConfigError(
+            f"step_days = {step / _DAY:g} must be whole days, on which the daily returns of folds and baselines are compared: "
+            "round it" + ("" if step_days is not None else ", or test_days, which it is by default")
         )
     return train, test, step
 

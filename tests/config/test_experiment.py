@@ -56,6 +56,13 @@ BAD: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "split beyond one": ({"fees__protocol_fee_split": 1.1}, ("fees.protocol_fee_split", "1.1", "less than or equal to 1")),
     "nan fee": ({"fees__swap_fee": float("nan")}, ("fees.swap_fee", "finite")),
     "infinite gas": ({"fees__gas_cost_usd": float("inf")}, ("fees.gas_cost_usd", "finite")),
+    "gas of a subsidiary": (
+        {
+            "pool__tokens": ["BTC", "lp"],
+            "subsidiaries__lp": {"tokens": ["BTC", "ETH"], "rule": "balancer", "fees": {"gas_cost_usd": 5.0}},
+        },
+        ("subsidiaries.lp.fees.gas_cost_usd = 5", "no size in USD", "Leave it out"),
+    ),
     "fee as text": ({"fees__swap_fee": "low"}, ("fees.swap_fee", "'low'", "number")),
     "no room between guardrails": ({"pool__minimum_weight": 0.6}, ("pool.minimum_weight = 0.6", "at most 1/2", "2 tokens")),
     "no minimum weight": ({"pool__minimum_weight": 0.0}, ("pool.minimum_weight", "greater than")),

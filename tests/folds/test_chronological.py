@@ -98,6 +98,14 @@ def test_windows_follow_one_another_in_whole_chunks(
         ({"train_days": 700, "test_days": 90}, "more than the 730 days"),
         ({"train_days": 100, "test_days": 30, "step_days": 10}, "step_days = 10"),
         ({"train_days": 100.5, "test_days": 30}, "train_days = 100.5"),
+        (
+            {"train_days": 100, "test_days": 30.5, "chunk_minutes": 60},
+            r"step_days = 30.5 must be whole days.*or test_days",
+        ),
+        (
+            {"train_days": 100, "test_days": 30.5, "step_days": 31.5, "chunk_minutes": 60},
+            r"step_days = 31.5 must be whole days",
+        ),
         ({"n_folds": 0}, "n_folds = 0"),
         ({"n_folds": 3, "test_days": 30}, "test_days = 30 follows from n_folds"),
         ({"n_folds": 800}, "n_folds = 800 leaves"),

@@ -158,7 +158,7 @@ KEYS: tuple[Key, ...] = (
     # Costs.
     _copied("fees", float, 0.0, "fees.swap_fee"),
     _copied("arb_fees", float, 0.0, "fees.arb_fee"),
-    _copied("gas_cost", float, 0.0, "fees.gas_cost_usd"),
+    _copied("gas_cost", float, 0.0, "fees.gas_cost_usd", "of the main pool; subsidiaries have none"),
     _copied("noise_trader_ratio", float, 0.0, "fees.noise_trader_ratio"),
     _copied("protocol_fee_split", float, 0.0, "fees.protocol_fee_split"),
     _refused("do_trades", (False,), "name the file of swaps in the study", "series.trades"),

@@ -70,7 +70,10 @@ _SUBSIDIARY_KEYS = (
     *("initial_price_ratio", "initial_centeredness_margin", "initial_shift_exponent", "initial_daily_price_shift_base"),
     *("alpha", "beta", "rotation_angle", "phi", "lam", "numeraire"),
 )
-"""Keys of a pool in ``subsidary_pools``. Missing ones are those of the pool that holds it."""
+"""Keys of a pool in ``subsidary_pools``. Missing ones are those of the pool that holds it, except :data:`_OF_MAIN_POOL`."""
+
+_OF_MAIN_POOL = ("initial_weights_logits", "gas_cost")
+"""Keys that a subsidiary does not inherit: weights are of the pool's own tokens, and gas has no meaning without a size in USD."""
 
 
 def pool_tables(values: Values, notes: Notes) -> dict[str, Any]:
@@ -90,6 +93,11 @@ def pool_tables(values: Values, notes: Notes) -> dict[str, Any]:
     if free := _free_of_costs(values):
         tables["fees"] = dict.fromkeys(free, 0.0)
     if subsidiaries:
+        if values["gas_cost"]:
+            notes.add(
+                "gas_cost",
+                "is that of the main pool: a subsidiary has no size in USD, so its arbitrage has no gas here",
+            )
         tables["pool"]["tokens"] = holdings(values)
         tables["subsidiaries"] = {name: _subsidiary(part, notes) for name, part in subsidiaries.items()}
     return tables
@@ -215,7 +223,7 @@ def subsidiary_values(values: Values) -> dict[str, Values]:
             if key not in table:
                 raise ConfigError(f"{where} has no {key!r}, which is required")
         inherited = (key for key in _SUBSIDIARY_KEYS if values.is_given(key) and not isinstance(values[key], list))
-        own = {key: values[key] for key in inherited if key != "initial_weights_logits"}
+        own = {key: values[key] for key in inherited if key not in _OF_MAIN_POOL}
         dates = {key: values[key] for key in ("startDateString", "endDateString")}
         try:
             found[f"subsidiary{number}"] = Values.of({**own, **dates, **table})

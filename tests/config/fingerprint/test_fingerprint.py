@@ -380,6 +380,15 @@ def test_subsidiaries_have_the_settings_of_the_pool_unless_they_have_their_own()
     np.testing.assert_allclose(human["k_per_day"], [2.0, 2.0, 2.0])
 
 
+def test_gas_is_that_of_the_main_pool() -> None:
+    part = {"tokens": ["XRP", "LTC"], "update_rule": "anti_momentum"}
+    assert "gas_cost: is that of the main pool" in warnings_of(gas_cost=5.0, subsidary_pools=[part])
+    experiment = read(gas_cost=5.0, subsidary_pools=[part])
+    assert (experiment.fees.gas_cost_usd, dict(experiment.subsidiaries)["subsidiary1"].fees.gas_cost_usd) == (5.0, 0.0)
+    with pytest.raises(ConfigError, match=r"subsidiaries.subsidiary1.fees.gas_cost_usd = 5"):
+        read(subsidary_pools=[{**part, "gas_cost": 5.0}])
+
+
 def test_a_search_uses_even_and_random_windows_shorter_by_bout_offset() -> None:
     experiment = read(bout_offset=20 * 1440, **searched(multi_objective=True), return_val="sharpe")
     objective = experiment.objective
