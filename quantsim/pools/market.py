@@ -30,6 +30,7 @@ __all__ = [
     "pool_gain",
     "window_of",
     "with_noise",
+    "with_sums",
 ]
 
 
@@ -101,7 +102,8 @@ class Market(NamedTuple):
     Attributes:
         prices: (T, n) prices, in quote currency per token.
         log_prices: (T, n) log prices relative to the first bar (only differences are used).
-        summed: (T, n) inclusive prefix sum of ``log_prices``, for the closed form in ``O(chunks)``.
+        summed: (T, n) inclusive prefix sum of ``log_prices``, for the closed form in ``O(chunks)``;
+            None where nothing reads it.
         oracle: (T, n) oracle series that rules may read; None if there is none.
         orders: exogenous swaps with the pool; None if there are none.
         weights: (T, n) weights of a pool whose weights are given; None if the pool decides.
@@ -110,7 +112,7 @@ class Market(NamedTuple):
 
     prices: Array
     log_prices: Array
-    summed: Array
+    summed: Array | None
     oracle: Array | None = None
     orders: Orders | None = None
     weights: Array | None = None
@@ -123,17 +125,24 @@ def market(
     orders: Orders | None = None,
     weights: NDArray[np.float64] | None = None,
     volume: VolumeInputs | None = None,
+    *,
+    sums: bool = True,
 ) -> Market:
-    """Makes the market from prices, (T, n). The prefix sums are computed here, once per data set."""
-    log_prices = np.log(prices / prices[0])
+    """Makes the market from prices, (T, n); prefix sums, which take longest, only if they are asked for."""
+    seen = None if oracle is None else device_array(oracle)
+    given = None if weights is None else device_array(weights)
+    log_prices = device_array(np.log(prices / prices[0]), copy=False)
+    made = Market(device_array(prices), log_prices, None, seen, orders, given, volume)
+    return with_sums(made) if sums else made
+
+
+def with_sums(seen: Market) -> Market:
+    """Returns the market with the prefix sums of its log prices."""
+    log_prices = np.asarray(seen.log_prices)
     summed = np.empty_like(log_prices)
     with ThreadPoolExecutor(min(thread_count(), summed.shape[1])) as pool:  # a thread for each token
-        done = pool.map(_sum_up, log_prices.T, summed.T)
-        seen = None if oracle is None else device_array(oracle)
-        given = None if weights is None else device_array(weights)
-        arrays = device_array(prices), device_array(log_prices)
-        list(done)
-    return Market(*arrays, device_array(summed), seen, orders, given, volume)
+        list(pool.map(_sum_up, log_prices.T, summed.T))
+    return seen._replace(summed=device_array(summed, copy=False))
 
 
 _BLOCK = 2**13  # rows: a small piece of memory that is used again and again

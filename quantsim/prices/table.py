@@ -281,8 +281,7 @@ class Prices:
                 f"bars {first} to {last} (exclusive) do not fit; 0 <= start < stop <= {self.n_bars} must hold "
                 f"for {self!r}"
             )
-        grid = TimeGrid(self.grid.first_minute + first * self.bar_minutes, last - first, self.bar_minutes)
-        return self._view(grid, self.times[first:last], self.prices[first:last])
+        return self._view(self.grid.part(first, last), self.times[first:last], self.prices[first:last])
 
     def between(self, start: Time | None, end: Time | None) -> Prices:
         """Returns the bars stamped in ``[start, end)``; ``None`` means no limit.

@@ -75,6 +75,10 @@ class TimeGrid:
         minutes = self.first_minute + self.bar_minutes * np.arange(self.n_bars, dtype=np.int64)
         return (60 * minutes).astype("datetime64[s]")
 
+    def part(self, first: int, stop: int) -> TimeGrid:
+        """Returns the stamps ``first … stop - 1`` by index."""
+        return TimeGrid(self.first_minute + first * self.bar_minutes, stop - first, self.bar_minutes)
+
     def describe(self) -> str:
         """Describes the range and the bar length, for messages."""
         return f"{_minute_text(self.first_minute)} to {_minute_text(self.last_minute)}, bars of {self.bar_minutes} min"

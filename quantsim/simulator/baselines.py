@@ -80,7 +80,8 @@ def _evaluated(evaluator: Evaluator, pools: Mapping[str, BaselinePool]) -> dict[
     splits = tuple(
         (split[0][0], tuple(plan for _, plan, _ in split), split[0][2]) for split in zip(*plans, strict=True)
     )
-    samples = sample_pools(splits, tuple(one.params for one in pools.values()), evaluator.market, evaluator.rates)
+    seen = evaluator.market_of(plan for _, of_pools, _ in splits for plan in of_pools)
+    samples = sample_pools(splits, tuple(one.params for one in pools.values()), seen, evaluator.rates)
     found = Evaluation.of(plans[0], samples)
     return {name: _baseline(name, found, place) for place, name in enumerate(pools)}
 
@@ -94,7 +95,7 @@ def _first_shares(evaluator: Evaluator) -> FloatArray:
     first, n_bars = evaluator.splits["train"]
     plan, _ = evaluator.planner.plan(first, min(n_bars, 2), ("returns",))
     params = evaluator.arrays(evaluator.experiment.initial_parameters())
-    path, _ = _window_path(plan, params, evaluator.market, evaluator.rates, np.int64(first))
+    path, _ = _window_path(plan, params, evaluator.market_of([plan]), evaluator.rates, np.int64(first))
     shares = np.maximum(np.asarray(path.reserves[0] * path.prices[0] / path.value[0]), _LEAST_SHARE)
     return np.asarray(shares / shares.sum(), np.float64)
 

@@ -67,7 +67,7 @@ def carried_values(
     check_carries(evaluator.experiment, arrays)
     bars = _checked_starts(starts, n_bars, next(iter(arrays.values())).shape[1])
     plan, _ = evaluator.planner.plan(int(bars[0]), n_bars, (), path)
-    return np.asarray(_of_pools(plan, arrays, jnp.asarray(bars), evaluator.market, evaluator.rates))
+    return np.asarray(_of_pools(plan, arrays, jnp.asarray(bars), evaluator.market_of([plan]), evaluator.rates))
 
 
 @in_float64
@@ -88,7 +88,7 @@ def baseline_values(
         pool = baseline_pool(evaluator, name)
         setup, params = pool.setup, pool.params
     plan, starts = replace(evaluator.planner, setup=setup).plan(first, n_bars, ())
-    found = np.asarray(_of_pool(plan, params, starts[0], evaluator.market, evaluator.rates))
+    found = np.asarray(_of_pool(plan, params, starts[0], evaluator.market_of([plan]), evaluator.rates))
     return found if with_last_bar else found[:-1]
 
 

@@ -40,6 +40,8 @@ def pool_market(
         return market
     if not setup.subsidiaries:
         return _columns(market, setup.columns)
+    if market.summed is None:
+        raise ValueError("the market has no prefix sums of log prices")
     for subsidiary in setup.subsidiaries:
         prices = _share_price(subsidiary, params, _columns(market, subsidiary.setup.columns), schedule)
         log_prices = jnp.log(prices)
@@ -55,9 +57,8 @@ def pool_market(
 def _columns(market: Market, columns: tuple[int, ...]) -> Market:
     """Selects columns of a market; keeps oracle, given weights and exogenous swaps, which have the pool's own tokens."""
     at = jnp.asarray(columns)
-    return market._replace(
-        prices=market.prices[:, at], log_prices=market.log_prices[:, at], summed=market.summed[:, at]
-    )
+    summed = None if market.summed is None else market.summed[:, at]
+    return market._replace(prices=market.prices[:, at], log_prices=market.log_prices[:, at], summed=summed)
 
 
 def _share_price(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -27,7 +27,7 @@ from quantsim.objective import (
     short_split,
 )
 from quantsim.pools.exogenous_swaps import orders_of
-from quantsim.pools.market import FeeRates, Market, fee_rates, market
+from quantsim.pools.market import FeeRates, Market, fee_rates, market, with_sums
 from quantsim.precision import in_float64
 from quantsim.prices import PriceData, Prices
 from quantsim.ranking import TIE_METRIC
@@ -42,7 +42,7 @@ from quantsim.simulator.objective import Objective, value_and_grad
 from quantsim.simulator.own_pools import check_own_pools
 from quantsim.simulator.own_rules import check_own_rules
 from quantsim.simulator.parameter_sets import checked_sets
-from quantsim.simulator.plan import Benchmark, Path
+from quantsim.simulator.plan import Benchmark, Path, Plan
 from quantsim.simulator.planner import Planner
 from quantsim.simulator.setup import pool_setup
 from quantsim.simulator.varying import Varying, load_varying
@@ -78,7 +78,6 @@ class Evaluator:
         notes: notes for readers of the results: warm-up, filled gaps, prices or series in memory. JSON-able.
         setup: static properties of the pool.
         series: series of the experiment.
-        planner: makes plans of windows.
 
     Raises:
         PriceError: tokens are missing, the prices do not cover a period, or a series is wrong or begins too late.
@@ -105,9 +104,6 @@ class Evaluator:
         self.prices = columns_of(prices, experiment.data.tokens).slice(begin, end)
         self.splits = {name: (first - begin, n_bars) for name, (first, n_bars) in splits.items()}
         self.series: Varying = load_varying(experiment, prices, begin, end, self.splits["train"][0], series)
-        self.planner = Planner(
-            experiment, self.setup, self.prices, self.splits, self.series.begins, lambda: self._benchmark
-        )
         self.notes = data_notes(experiment, self.prices, self.splits["train"][0], series or {})
         self.notes |= self._short()
         self.rates: FeeRates = fee_rates(experiment, self.series.costs)
@@ -120,15 +116,32 @@ class Evaluator:
         if model is not None:
             first, minutes = self.prices.times[0], self.prices.bar_minutes
             volume = volume_inputs(model, experiment.fees.volume_draws, first, minutes, seen.shape[0])
-        self.market: Market = market(seen, self.series.oracle, orders, self.series.weights, volume)
+        self._market = market(seen, self.series.oracle, orders, self.series.weights, volume, sums=False)
         self._baselines: dict[str, Baseline] | None = None
         self._plans: dict[tuple[str, ...] | None, SplitPlans] = {}
-        has_oracle = self.market.oracle is not None
+        has_oracle = self._market.oracle is not None
         check_own_pools(experiment, self.setup, self.rates)
         if said := check_own_rules(experiment, self.setup, self.prices.prices, has_oracle=has_oracle):
             self.notes["cautions"] = [*self.notes.get("cautions", ()), *said]
         if self.prices.prices.nbytes > _LARGE_PRICES:
             release_freed_memory()
+
+    @property
+    def planner(self) -> Planner:
+        """Makes plans of windows. Not kept: it refers to the evaluator, whose memory would wait for the garbage collector."""
+        return Planner(
+            self.experiment, self.setup, self.prices, self.splits, self.series.begins, lambda: self._benchmark
+        )
+
+    @functools.cached_property
+    @in_float64
+    def market(self) -> Market:
+        """Prices and other series, as arguments of compiled programs."""
+        return with_sums(self._market)
+
+    def market_of(self, plans: Iterable[Plan]) -> Market:
+        """Returns the market for a program; without prefix sums of log prices if none of its plans reads them."""
+        return self.market if any(plan.reads_sums for plan in plans) else self._market
 
     def supply_of_sizes(self) -> FloatArray | None:
         """Returns the supply that divides gas and exogenous swaps at each bar, (T,); None if neither depends on it."""
@@ -256,9 +269,10 @@ class Evaluator:
         rows = checked_sets(self.experiment.layout, sets, 2)
         n_sets = len(next(iter(rows.values())))
         calls = cut(n_sets, call_width(plan for _, plan, _ in windows))
+        seen = self.market_of(plan for _, plan, _ in windows)
 
         def arguments(number: int) -> tuple[Any, ...]:
-            return windows, {name: values[calls[number]] for name, values in rows.items()}, self.market, self.rates
+            return windows, {name: values[calls[number]] for name, values in rows.items()}, seen, self.rates
 
         finish = functools.partial(Evaluation.of, windows)
         return n_sets, run_calls(sample_splits, arguments, len(calls), finish)
@@ -312,7 +326,7 @@ class Evaluator:
             )
         shape = self.planner.objective_shape(length, whole=True)
         plan, starts = self.planner.plan(first + block * length, length, (), objective=shape)
-        found = sample_windows(plan, self.arrays(params, 1), self.market, self.rates, starts)
+        found = sample_windows(plan, self.arrays(params, 1), self.market_of([plan]), self.rates, starts)
         return float(results_of(plan, found)[0][OBJECTIVE][0])
 
     @in_float64
@@ -339,7 +353,7 @@ class Evaluator:
         calls = cut(rows.size, call_width([plan]))
 
         def arguments(number: int) -> tuple[Any, ...]:
-            return plan, arrays, self.market, self.rates, rows[calls[number]]
+            return plan, arrays, self.market_of([plan]), self.rates, rows[calls[number]]
 
         parts = list(run_calls(sample_windows, arguments, len(calls), lambda found: results_of(plan, found)[0]))
         return {name: np.concatenate([part[name] for part in parts])[: rows.size] for name in plan.metrics}
@@ -400,10 +414,11 @@ class Evaluator:
         if straight_through:
             plan = replace(plan, setup=plan.setup.with_straight_through(straight_through))
         if not time_reversed:
-            return Objective(plan, (self.market,), self.rates)
+            return Objective(plan, (self.market_of([plan]),), self.rates)
         first, n_train = self.splits["train"]
         seen = self.prices.prices[: first + n_train]
-        return Objective(plan, (market(seen), market(seen[::-1].copy())), self.rates)
+        markets = (market(each, sums=plan.reads_sums) for each in (seen, seen[::-1].copy()))
+        return Objective(plan, tuple(markets), self.rates)
 
     def arrays(self, params: Params, n_axes: int = 1) -> dict[str, Array]:
         """Checks parameters, and returns them as arguments of the compiled program: (m,) each, or (S, m) if ``n_axes = 2``."""

@@ -80,6 +80,13 @@ class Plan:
         return self.path in (Path.PER_BAR, Path.FEES) or _reads_every_bar(self.needed)
 
     @property
+    def reads_sums(self) -> bool:
+        """Whether a pool of the evaluation may run in closed form, which reads prefix sums of log prices."""
+        other = self.of_benchmark
+        paths = self.path, self.path if other is None else other.path
+        return Path.CLOSED_FORM in paths or bool(self.setup.subsidiaries)
+
+    @property
     def n_values(self) -> int:
         """The number of values of an array of the largest size that the evaluation of one window makes, about."""
         setup = self.setup

@@ -187,13 +187,15 @@ def simulate_on(
     experiment = evaluator.experiment
     raw = experiment.initial_parameters(params)
     first, n_bars = period_of(evaluator, split)
-    planner, seen = evaluator.planner, evaluator.market
+    planner, given = evaluator.planner, None
     if weights is not None:
         given = np.full((evaluator.prices.n_bars, len(experiment.tokens)), np.nan)
         given[first : first + n_bars] = _checked_weights(weights, n_bars, experiment.tokens)
-        seen = seen._replace(weights=device_array(given))
         planner = replace(planner, setup=_given_setup(evaluator.setup))
     plan, _ = planner.plan(first, n_bars, metric_names(), path)
+    seen = evaluator.market_of([plan])
+    if given is not None:
+        seen = seen._replace(weights=device_array(given))
     schedule = _schedule(evaluator, raw, changes, first, n_bars) if changes else None
     run, samples = _simulate(plan, evaluator.arrays(raw), seen, evaluator.rates, np.int64(first), schedule)
     metrics, _ = results_of(plan, samples)

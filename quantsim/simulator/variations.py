@@ -103,13 +103,15 @@ def evaluate_variations(
     """
     plans = _planned(evaluator, pools, metrics)
     params = tuple(_arrays(pool.params) for pool in pools.values())
+    seen = evaluator.market_of(plan for _, of_pools, _ in plans for plan in of_pools)
     first = draw(0)
     calls = cut(n, _width(plans, first), fill=True)
 
     def arguments(number: int) -> tuple[Any, ...]:
         drawn = {index: draw(index) if index else first for index in np.unique(calls[number]).tolist()}
-        varied = _stacked([drawn[index] for index in calls[number].tolist()], tuple(pools.values()))
-        return plans, params, evaluator.market, evaluator.rates, varied
+        block = [drawn[index] for index in calls[number].tolist()]
+        varied = _stacked(block, tuple(pools.values()), sums=seen.summed is not None)
+        return plans, params, seen, evaluator.rates, varied
 
     def metrics_of(samples: SplitSamples) -> dict[str, dict[str, Array]]:
         return {split: results_of(of_pools[0], samples[split])[0] for split, of_pools, _ in plans}
@@ -156,9 +158,10 @@ def evaluate_starts(
     params = {name: _arrays(pool.params) for name, pool in pools.items()}
     static = tuple((name, plan) for name, (plan, _) in plans.items())
     calls = cut(len(starts), call_width(plan for _, plan in static))
+    seen = evaluator.market_of(plan for _, plan in static)
 
     def arguments(number: int) -> tuple[Any, ...]:
-        return static, params, evaluator.market, evaluator.rates, device_array(starts[calls[number]])
+        return static, params, seen, evaluator.rates, device_array(starts[calls[number]])
 
     def metrics_of(samples: dict[str, list[Sample]]) -> dict[str, dict[str, Array]]:
         return {name: results_of(plan, samples[name])[0] for name, plan in static}
@@ -227,15 +230,15 @@ def _width(plans: PoolPlans, variation: Variation) -> int:
     return min(call_width((plan for _, of_pools, _ in plans for plan in of_pools), n_values), _MOST_VARIATIONS)
 
 
-def _stacked(block: Sequence[Variation], pools: tuple[VariedPool, ...]) -> _Varied:
+def _stacked(block: Sequence[Variation], pools: tuple[VariedPool, ...], *, sums: bool) -> _Varied:
     params = tuple(
         {raw: _stack([one.params[raw] for one in block]) for raw in block[0].params if raw in pool.params}
         for pool in pools
     )
     of_market: dict[str, Array] = {}
     if block[0].prices is not None:
-        markets = [market(np.asarray(one.prices)) for one in block]
-        names = ("prices", "log_prices", "summed")
+        markets = [market(np.asarray(one.prices), sums=sums) for one in block]
+        names = ("prices", "log_prices", "summed")[: 3 if sums else 2]
         of_market = {name: jnp.stack([getattr(one, name) for one in markets]) for name in names}
     rates = {name: _stack([one.costs[name] for one in block]) for name in block[0].costs}
     return _Varied(params, of_market, rates)

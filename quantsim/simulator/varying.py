@@ -94,7 +94,7 @@ def load_varying(
             raise ConfigError(
                 f"series {name!r} is given, but the experiment does not name it: set series.{name} to any text"
             )
-    grid, tokens, stamps = prices.slice(begin, end).grid, experiment.tokens, experiment.data.stamps
+    grid, tokens, stamps = prices.grid.part(begin, end), experiment.tokens, experiment.data.stamps
 
     def laid(name: str) -> NDArray[np.float64]:
         oracle = name == ORACLE

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
+import weakref
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
@@ -366,3 +368,26 @@ def test_moments_with_a_zone_are_the_same_instants() -> None:
     }
     zoned = Experiment.from_dict({**naive.model_dump(mode="json"), "periods": periods})
     assert zoned.periods.train_end == datetime(2021, 3, 9, 22, tzinfo=UTC)
+
+
+def test_an_evaluator_frees_its_prices_at_once() -> None:
+    evaluator = Evaluator(make_experiment("momentum", 2, HALF_HOURS, fees=FEES["fee"]), random_prices(HALF_HOURS, 2, 0))
+    gone = weakref.ref(evaluator)
+    gc.disable()
+    try:
+        del evaluator
+        assert gone() is None, "without a search for cycles"
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("fees", ["zero", "fee"])
+def test_prefix_sums_are_made_where_a_plan_reads_them(fees: str) -> None:
+    evaluator = Evaluator(make_experiment("momentum", 2, HALF_HOURS, fees=FEES[fees]), random_prices(HALF_HOURS, 2, 0))
+    plans = [evaluator.planner.plan(first, n_bars, ("returns",))[0] for first, n_bars in evaluator.splits.values()]
+    seen = evaluator.market_of(plans)
+    assert (seen.summed is None) == (fees == "fee")
+    np.testing.assert_allclose(evaluator.market.summed, np.cumsum(seen.log_prices, axis=0), rtol=1e-12)
+    np.testing.assert_array_equal(evaluator.market.prices, seen.prices)
+    composite = dataclasses.replace(plans[0], setup=dataclasses.replace(evaluator.setup, subsidiaries=(None,)))
+    assert composite.reads_sums, "of its share price"

@@ -103,6 +103,8 @@ def _increments(ramps: Ramps, market: Market, start: Array, grid: _Grid, steerin
     # The adjoint of a slice is a copy, that of an index a slow scatter.
     chunks = slice(0, grid.chunk.size) if np.array_equal(grid.chunk, np.arange(grid.chunk.size)) else grid.chunk
     moves = jnp.asarray(moved, ramps.start.dtype)[:, None]
+    if market.summed is None:
+        raise ValueError("the market has no prefix sums of log prices")
     lag = moves * end - (market.summed[first + moved] - market.summed[first])
     ramp = _Ramp(ramps.start[chunks], ramps.step[chunks], moves, end - begin, lag)
     terms = series_terms(steering) if steering.moves else None
