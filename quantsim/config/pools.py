@@ -163,8 +163,8 @@ def _check_costs(view: PoolView, pool: Pool, series: Series, called: str) -> Non
         )
     if view.group and view.fees.gas_cost_usd:
         raise ValueError(
-            f"subsidiaries.{view.group}.fees.gas_cost_usd = {view.fees.gas_cost_usd:g} is for the main pool: gas is an amount in "
-            "USD, and a subsidiary has no size in USD. Leave it out, or set arb_fee, which is a share of the trade"
+            f"subsidiaries.{view.group}.fees.gas_cost_usd = {view.fees.gas_cost_usd:g} is for the main pool: gas is an "
+            "amount in USD, and a subsidiary has no size in USD. Leave it out, or set arb_fee, which is a share of the trade"
         )
     if view.fees.volume == "elastic":
         _check_volume(view, pool, series, called)

@@ -73,7 +73,7 @@ _SUBSIDIARY_KEYS = (
 """Keys of a pool in ``subsidary_pools``. Missing ones are those of the pool that holds it, except :data:`_OF_MAIN_POOL`."""
 
 _OF_MAIN_POOL = ("initial_weights_logits", "gas_cost")
-"""Keys that a subsidiary does not inherit: weights are of the pool's own tokens, and gas has no meaning without a size in USD."""
+"""Keys that a subsidiary does not inherit: weights are of the pool's own tokens, and gas needs a size in USD."""
 
 
 def pool_tables(values: Values, notes: Notes) -> dict[str, Any]:
