@@ -19,7 +19,7 @@ from quantsim.commands.options import (
     Tensorboard,
     Verbose,
 )
-from quantsim.commands.progress import ProgressLine, Watcher, watching
+from quantsim.commands.progress import ProgressLine, reporting
 from quantsim.commands.session import load_experiment, open_store, place_of, print_json, say, show, study_storage
 from quantsim.commands.starting import compile_ahead
 from quantsim.limits import MOST_JOBS
@@ -138,30 +138,18 @@ def _run(
     from quantsim.api import drivers
     from quantsim.commands.study_display import naming_take_over
 
-    last: HybridProgress | None = None
+    def kept(last: HybridProgress) -> str:
+        done = f"round {last.round} up to evaluation {last.done} of {last.total} of its {_WORDS[last.kind]}"
+        return f"{done}, in the study and in {place_of(store)}. Give the same command again to resume."
 
-    def report(progress: HybridProgress) -> None:
-        nonlocal last
-        last = progress
-        watch(_report(progress))
-
-    watch: Watcher
-    try:
-        with watching("evaluation", quiet=quiet) as watch, naming_take_over():
-            return drivers.hybrid(experiment, prices, store=store, progress=report, **options)
-    except KeyboardInterrupt as interrupt:
-        if last is not None:
-            interrupt.add_note(
-                f"Kept: round {last.round} up to evaluation {last.done} of {last.total} of its {_WORDS[last.kind]}, in the "
-                f"study and in {place_of(store)}. Give the same command again to resume."
-            )
-        raise
+    with reporting("evaluation", _line, kept, quiet=quiet) as report, naming_take_over():
+        return drivers.hybrid(experiment, prices, store=store, progress=report, **options)
 
 
 _WORDS = {"search": "search", "gradients": "fine-tuning"}
 
 
-def _report(progress: HybridProgress) -> ProgressLine:
+def _line(progress: HybridProgress) -> ProgressLine:
     best = "none yet" if progress.best is None else f"{progress.best:.4g}"
     text = f"best train objective {best}, round {progress.round} of at most {progress.rounds}, {_WORDS[progress.kind]}"
     return ProgressLine(progress.done, progress.total, text)

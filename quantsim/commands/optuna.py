@@ -25,7 +25,7 @@ from quantsim.commands.options import (
     Tensorboard,
     Verbose,
 )
-from quantsim.commands.progress import ProgressLine, Watcher, watching
+from quantsim.commands.progress import ProgressLine, reporting
 from quantsim.commands.session import note, place_of, print_json, say, study_storage
 from quantsim.commands.starting import StudyOptions, beginning, note_other_prices
 from quantsim.limits import MOST_JOBS, MOST_TRIALS
@@ -176,33 +176,26 @@ def _search(
     from quantsim.commands.study_display import naming_take_over
     from quantsim.dashboard.artifacts import compile_pictures
 
-    last: SearchProgress | None = None
     pictures: Thread | None = None
 
-    def report(progress: SearchProgress) -> None:
-        nonlocal last, pictures
-        if last is None:  # trials are drawn on one core, so another one is free
+    def line(progress: SearchProgress) -> ProgressLine:
+        nonlocal pictures
+        if pictures is None:  # trials are drawn on one core, so another one is free
             pictures = compile_pictures(experiment, prices)
-        last = progress
-        watch(_report_of(progress, lambda value: _best_text(experiment, value)))
+        return _line(progress, lambda value: _best_text(experiment, value))
 
-    watch: Watcher
-    try:
-        with watching("trial", quiet=quiet) as watch, naming_take_over():
-            found = search(experiment, prices, store=store, progress=report, **options)
-    except KeyboardInterrupt as interrupt:
-        if last is not None:
-            interrupt.add_note(
-                f"Kept: {last.finished} of {last.total} trials, in the study and in {place_of(store)}. "
-                "Give the same command again to resume."
-            )
-        raise
+    def kept(last: SearchProgress) -> str:
+        trials = f"{last.finished} of {last.total} trials"
+        return f"{trials}, in the study and in {place_of(store)}. Give the same command again to resume."
+
+    with reporting("trial", line, kept, quiet=quiet) as report, naming_take_over():
+        found = search(experiment, prices, store=store, progress=report, **options)
     if pictures is not None:
         pictures.join()
     return found
 
 
-def _report_of(progress: SearchProgress, describe: Callable[[float], str]) -> ProgressLine:
+def _line(progress: SearchProgress, describe: Callable[[float], str]) -> ProgressLine:
     """Returns the progress of a search, with the best value so far, described by ``describe``."""
     if progress.best_value is None:
         text = "no trial completed yet"

@@ -7,14 +7,16 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from quantsim.commands.session import ERR, OUT, note, raise_if_stopped, say
 
 if TYPE_CHECKING:
     from quantsim.checkpoints.runs.watching import RunProgress
 
-__all__ = ["ProgressLine", "Watcher", "following", "watching", "working"]
+__all__ = ["ProgressLine", "following", "reporting", "watching", "working"]
+
+P = TypeVar("P")
 
 _SECONDS_BETWEEN_LINES = 10.0
 
@@ -77,6 +79,34 @@ def watching(what: str, *, quiet: bool, begin: str = "compiling ...") -> Iterato
             yield update
     else:
         yield _Lines(what)
+
+
+@contextlib.contextmanager
+def reporting(
+    what: str, line: Callable[[P], ProgressLine], kept: Callable[[P], str], *, quiet: bool
+) -> Iterator[Callable[[P], None]]:
+    """Yields a function to call with the progress of a driver; an interrupt gets a note on what is stored.
+
+    Args:
+        what: as for :func:`watching`.
+        line: progress → what is shown.
+        kept: last progress → what is stored, and how to resume, in sentences.
+        quiet: whether to show nothing.
+    """
+    last: P | None = None
+
+    def report(progress: P) -> None:
+        nonlocal last
+        last = progress
+        watch(line(progress))
+
+    try:
+        with watching(what, quiet=quiet) as watch:
+            yield report
+    except KeyboardInterrupt as interrupt:
+        if last is not None:
+            interrupt.add_note(f"Kept: {kept(last)}")
+        raise
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ from quantsim.commands.options import (
     Tensorboard,
     Verbose,
 )
-from quantsim.commands.progress import ProgressLine, Watcher, watching
+from quantsim.commands.progress import ProgressLine, reporting
 from quantsim.commands.session import place_of, print_json, say
 from quantsim.commands.starting import StudyOptions, beginning, note_other_prices, of_search
 from quantsim.errors import ConfigError
@@ -119,27 +119,15 @@ def _train(
 ) -> Optimization[SgdRun]:
     from quantsim.api.drivers import train
 
-    done: int | None = None
+    def kept(last: Progress) -> str:
+        steps = f"all checkpoints up to step {last.step} of {experiment.sgd.steps}"
+        return f"{steps}, in {place_of(store)}. Give the same command again (without --fresh) to resume."
 
-    def report(progress: Progress) -> None:
-        nonlocal done
-        done = progress.step
-        watch(_report(progress))
-
-    watch: Watcher
-    try:
-        with watching("step", quiet=quiet) as watch:
-            return train(experiment, prices, store=store, progress=report, **options)
-    except KeyboardInterrupt as interrupt:
-        if done is not None:
-            interrupt.add_note(
-                f"Kept: all checkpoints up to step {done} of {experiment.sgd.steps}, in {place_of(store)}. "
-                "Give the same command again (without --fresh) to resume."
-            )
-        raise
+    with reporting("step", _line, kept, quiet=quiet) as report:
+        return train(experiment, prices, store=store, progress=report, **options)
 
 
-def _report(progress: Progress) -> ProgressLine:
+def _line(progress: Progress) -> ProgressLine:
     text = f"best {progress.decides} objective {progress.best:.4g}"
     text += f", train objective {progress.objective:.4g} (median {progress.median:.4g})"
     if progress.step:

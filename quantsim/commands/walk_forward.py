@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -11,7 +11,7 @@ import typer
 
 from quantsim.commands import completion
 from quantsim.commands.options import DEFAULT_STORE, Json, Quiet, Settings, Storage, Store, Study, Verbose
-from quantsim.commands.progress import ProgressLine, Watcher, watching
+from quantsim.commands.progress import ProgressLine, reporting
 from quantsim.commands.session import load_experiment, note, open_store, place_of, print_json, say, show
 from quantsim.errors import ConfigError
 from quantsim.limits import MOST_FOLDS, MOST_JOBS, MOST_TRIALS
@@ -246,26 +246,18 @@ def _cross_validate(
     return say(outcome.judgement)
 
 
-@contextlib.contextmanager
-def _watching(store: CheckpointStore, *, quiet: bool) -> Iterator[Callable[[FoldProgress], None]]:
+def _watching(
+    store: CheckpointStore, *, quiet: bool
+) -> contextlib.AbstractContextManager[Callable[[FoldProgress], None]]:
     """Shows the progress of folds, and adds a note on stored folds to an interrupt."""
-    last: FoldProgress | None = None
-    watch: Watcher
 
-    def report(progress: FoldProgress) -> None:
-        nonlocal last
-        last = progress
+    def line(progress: FoldProgress) -> ProgressLine:
         best = "none yet" if progress.best is None else f"{progress.best:.3g}"
         text = f"{progress.trainer}, fold {progress.position}: {progress.done} of {progress.total}, best {best}"
-        watch(ProgressLine(progress.finished, progress.n_folds, text))
+        return ProgressLine(progress.finished, progress.n_folds, text)
 
-    try:
-        with watching("fold", quiet=quiet) as watch:
-            yield report
-    except KeyboardInterrupt as interrupt:
-        if last is not None:
-            interrupt.add_note(
-                f"Kept: {last.finished} of {last.n_folds} folds of {last.trainer}, and all steps of the others, in "
-                f"{place_of(store)}. Give the same command again to resume."
-            )
-        raise
+    def kept(last: FoldProgress) -> str:
+        folds = f"{last.finished} of {last.n_folds} folds of {last.trainer}, and all steps of the others"
+        return f"{folds}, in {place_of(store)}. Give the same command again to resume."
+
+    return reporting("fold", line, kept, quiet=quiet)
