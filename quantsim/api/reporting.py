@@ -174,24 +174,18 @@ def _run_named(store: CheckpointStore, which: str) -> str | None:
     """
     if ":" in which or which in (BEST, *METHODS):
         return None
-    if _RUN.fullmatch(which.strip().lower()):
+    if which == NEWEST and (entry := next((one for one in store.runs() if not one.folds), None)) is not None:
+        return entry.run_id
+    try:
         return store.run(which).run_id
-    if which == NEWEST:
-        entries = store.runs()
-        entry = next((one for one in entries if not one.folds), None) or store.entry(NEWEST)
-    else:
-        try:
-            entry = store.entry(which)
-        except CheckpointError as error:
-            known = nearest(which, (BEST, *METHODS))
-            raise SelectionError(
-                f"{which!r} is neither a run, nor a checkpoint such as 3f9c01ab:120:0, nor a method; {known}. `quantsim runs` "
-                "lists the runs"
-            ) from error
-    if entry.folds:
-        folds = ", ".join(fold.run.key for fold in entry.folds)
-        raise ConfigError(f"{which} has {len(entry.folds)} folds, a run each: name one of {folds}")
-    return entry.run_id
+    except CheckpointError as error:
+        if _RUN.fullmatch(which.strip().lower()) or any(entry.title == which for entry in store.runs()):
+            raise
+        known = nearest(which, (BEST, *METHODS))
+        raise SelectionError(
+            f"{which!r} is neither a run, nor a checkpoint such as 3f9c01ab:120:0, nor a method; {known}. `quantsim runs` "
+            "lists the runs"
+        ) from error
 
 
 def _content(

@@ -48,7 +48,7 @@ def runs_to_pick_from(
     Args:
         store: checkpoint store.
         study: study of the runs; None if the store only has runs of one study.
-        run: id of a single run to use; its first characters suffice.
+        run: a single run to use: its id, the first characters of it, or its name.
         any_study: whether to use runs of another study with the same rule and tokens if there are none of ``study``.
         settled: whether to leave out unfinished gradient runs, so that a command that resumes a gradient run finds the same
             start again.

@@ -75,7 +75,7 @@ def start_from(
         which: key of a checkpoint such as ``3f9c01ab:120:0``, or a selection method that selects one.
         study: study that uses the set; default: the study of its run.
         changes: changes to the study, as in :meth:`Experiment.override`.
-        run: id of a single run that a method selects from; its first characters suffice.
+        run: a single run that a method selects from: its id, the first characters of it, or its name.
         rule_files: files of users' rules in a stored study.
         as_study: whether to use the set in a study that differs in what decides metrics.
 
@@ -208,7 +208,7 @@ def _named(
     if ":" in which:
         checkpoint = store.resolve(which)
         run = store.run(checkpoint.run_id)
-        if choice.run is not None and not checkpoint.run_id.startswith(choice.run.strip().lower()):
+        if choice.run is not None and store.run(choice.run).run_id != checkpoint.run_id:
             raise ConfigError(
                 f"the run {choice.run} (--run) is for methods, but {which} is a checkpoint of another run: remove it"
             )

@@ -124,7 +124,7 @@ def pick(
         method: one of ``SELECTION_METHODS`` or ``LOAD_METHODS``, or "best". The default is ``best_validation``, ``best_train``
             without validation, or ``balanced`` if the search has several objectives and no metric is named.
         study: study of the runs; default: the study of the newest run that is not a fold of a walk-forward.
-        run: id of a single run to select from; its first characters suffice.
+        run: a single run to select from: its id, the first characters of it, or its name.
         metrics: metrics to maximise; ``balanced`` and ``pareto_front`` need at least two, and minimise a metric with a minus
             before its name. The default is the study's objective, or ``search.objectives``.
         minimum: as in :func:`~quantsim.checkpoints.select`.

@@ -197,9 +197,9 @@ class CheckpointStore:
 
     # What is stored of runs.
 
-    def run(self, run_id: str) -> Run:
-        """Returns the run with this id, or the only run whose id starts with it."""
-        return keys.find_run(self.tables, run_id)
+    def run(self, key: str) -> Run:
+        """Returns the single run that a key names; a walk-forward has one for each fold."""
+        return keys.find_named(self.tables, key)
 
     def find_runs(
         self,
@@ -305,7 +305,7 @@ class CheckpointStore:
         """Returns a row per checkpoint of one run or of all runs; parameters in human units.
 
         Args:
-            run_id: id of a run; its first characters suffice.
+            run_id: key of a run.
             metrics: names of the metrics to load, on all splits; None loads all.
 
         Example:

@@ -12,7 +12,19 @@ import typer
 
 from quantsim.bundled_files import SUFFIX, bundled_folder, bundled_names
 
-__all__ = ["axes", "in_list", "methods", "metrics", "names", "parameters", "settings", "spaces", "studies"]
+__all__ = [
+    "axes",
+    "in_list",
+    "methods",
+    "metrics",
+    "names",
+    "parameters",
+    "runs",
+    "runs_and_methods",
+    "settings",
+    "spaces",
+    "studies",
+]
 
 Complete = Callable[[str], list[str]]
 
@@ -45,6 +57,26 @@ def methods(incomplete: str) -> list[str]:
     from quantsim.checkpoints.methods import SELECTION_METHODS
 
     return _matching(("best", *SELECTION_METHODS), incomplete)
+
+
+def runs(context: typer.Context, incomplete: str) -> list[str]:
+    """Completes the key or the name of a stored run; nothing if the store cannot be read."""
+    from quantsim.checkpoints import CheckpointStore
+    from quantsim.errors import QuantsimError
+    from quantsim.project import default_store
+
+    try:
+        with CheckpointStore.open(context.params.get("store") or default_store(), read_only=True) as store:
+            entries = store.runs()
+    except (QuantsimError, OSError):
+        return []
+    known = [*(entry.title for entry in entries if entry.title), *(entry.key for entry in entries)]
+    return _matching(dict.fromkeys(known), incomplete)
+
+
+def runs_and_methods(context: typer.Context, incomplete: str) -> list[str]:
+    """Completes a stored run or a selection method."""
+    return [*runs(context, incomplete), *methods(incomplete)]
 
 
 def metrics(incomplete: str) -> list[str]:

@@ -146,7 +146,12 @@ RuleFiles = Annotated[
 ]
 Run = Annotated[
     str | None,
-    typer.Option("--run", metavar="ID", help="Select only from this run; the first characters of its id suffice."),
+    typer.Option(
+        "--run",
+        metavar="RUN",
+        autocompletion=completion.runs,
+        help="Select only from this run: the first characters of its id, or its name.",
+    ),
 ]
 AsStudy = Annotated[
     bool,
@@ -178,10 +183,17 @@ RunKey = Annotated[
     typer.Argument(
         metavar="RUN",
         show_default=False,
+        autocompletion=completion.runs,
         help="A run: the first characters of its id, the name that you gave it, or newest.",
     ),
 ]
 RunKeys = Annotated[
     list[str],
-    typer.Argument(metavar="RUN...", show_default=False, callback=listed, help="Runs: ids, names, or newest."),
+    typer.Argument(
+        metavar="RUN...",
+        show_default=False,
+        callback=listed,
+        autocompletion=completion.runs,
+        help="Runs: ids, names, or newest.",
+    ),
 ]

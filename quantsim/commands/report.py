@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from quantsim.commands import completion
 from quantsim.commands.files import check_files
 from quantsim.commands.options import DEFAULT_STORE, Json, Quiet, RuleFiles, Run, Settings, Store, Study, Verbose
 from quantsim.commands.progress import working
@@ -21,6 +22,7 @@ def report(
         str,
         typer.Argument(
             metavar="[RUN|CHECKPOINT|METHOD]",
+            autocompletion=completion.runs_and_methods,
             help=(
                 "A run, of which the best set is taken: its id, its name, or newest; a stored checkpoint, e.g. 3f9c01ab:120:0; "
                 "or a selection method: best, best_validation, ..."

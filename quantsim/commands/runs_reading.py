@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from quantsim.commands import completion
 from quantsim.commands.options import DEFAULT_STORE, Json, Quiet, Store, Verbose
 from quantsim.commands.progress import following
 from quantsim.commands.session import OUT, hint, open_existing_store, print_json, say, show
@@ -19,7 +20,10 @@ __all__ = ["compare", "show_run", "watch_run"]
 
 def show_run(
     run: Annotated[
-        str, typer.Argument(metavar="[RUN]", help="A run: the first characters of its id, or its name.")
+        str,
+        typer.Argument(
+            metavar="[RUN]", autocompletion=completion.runs, help="A run: the first characters of its id, or its name."
+        ),
     ] = "newest",
     whole_study: Annotated[bool, typer.Option("--study", help="Print the whole study, as TOML.")] = False,
     store: Store = DEFAULT_STORE,
@@ -64,8 +68,14 @@ def _show_selected(found: RunDetails, store: str) -> None:
 
 
 def compare(
-    first: Annotated[str, typer.Argument(metavar="A", show_default=False, help="A run, or a checkpoint.")],
-    second: Annotated[str, typer.Argument(metavar="B", show_default=False, help="A run, or a checkpoint.")],
+    first: Annotated[
+        str,
+        typer.Argument(metavar="A", show_default=False, autocompletion=completion.runs, help="A run, or a checkpoint."),
+    ],
+    second: Annotated[
+        str,
+        typer.Argument(metavar="B", show_default=False, autocompletion=completion.runs, help="A run, or a checkpoint."),
+    ],
     store: Store = DEFAULT_STORE,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -90,7 +100,12 @@ def compare(
 def watch_run(
     run: Annotated[
         str | None,
-        typer.Argument(metavar="[RUN]", show_default=False, help="A run. Default: the newest one that is in progress."),
+        typer.Argument(
+            metavar="[RUN]",
+            show_default=False,
+            autocompletion=completion.runs,
+            help="A run. Default: the newest one that is in progress.",
+        ),
     ] = None,
     interval: Annotated[float, typer.Option(min=0.1, metavar="SECONDS", help="Time between two looks.")] = 2.0,
     store: Store = DEFAULT_STORE,

@@ -59,7 +59,13 @@ def select(
     study: Study = None,
     settings: Settings = None,
     run: Annotated[
-        str | None, typer.Option("--run", metavar="ID", help="Only this run; the first characters of its id suffice.")
+        str | None,
+        typer.Option(
+            "--run",
+            metavar="RUN",
+            autocompletion=completion.runs,
+            help="Only this run: the first characters of its id, or its name.",
+        ),
     ] = None,
     rule_files: RuleFiles = None,
     store: Store = DEFAULT_STORE,

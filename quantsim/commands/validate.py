@@ -22,7 +22,8 @@ def validate(
         list[str] | None,
         typer.Argument(
             metavar="[RUN]...",
-            help="Runs whose trials count; the first characters of an id suffice. Default: all that compare with the newest.",
+            autocompletion=completion.runs,
+            help="Runs whose trials count: the first characters of ids, or names. Default: all that compare with the newest.",
         ),
     ] = None,
     study: Study = None,

@@ -104,8 +104,8 @@ def validate(
 
     Args:
         store: checkpoint store.
-        runs: ids of comparable runs; their first characters suffice. Default: all runs that compare with the newest one, or
-            with ``study``.
+        runs: comparable runs: ids, the first characters of them, or names. Default: all runs that compare with the newest
+            one, or with ``study``.
         study: study of the runs; default: the study of the first one.
         method: selection method, as in :func:`~quantsim.pick`.
         metrics: metrics to maximise, as in :func:`~quantsim.pick`.

@@ -122,7 +122,16 @@ def test_a_run_is_found_by_id_checkpoint_and_name(store):
     run_id = fill(store)
     store.rename(run_id, "abc")  # hexadecimal digits, too
     for key in (run_id, run_id[:8], f"{run_id[:8]}:1:0", "abc"):
-        assert store.entry(key).run_id == run_id
+        assert store.entry(key).run_id == store.run(key).run_id == run_id
+    assert store.run("newest").run_id == run_id
+
+
+def test_a_name_of_a_walk_forward_is_not_that_of_a_single_run(store):
+    folds = [fill(store, name=f"study-fold-{place}", group=("g", place)) for place in range(2)]
+    store.rename(folds[0], "walked")
+    with pytest.raises(CheckpointError, match=f"walked has 2 folds, .* name one of {folds[0][:8]}, {folds[1][:8]}"):
+        store.run("walked")
+    assert [store.run(fold).run_id for fold in folds] == folds
 
 
 def test_names_notes_and_tags_are_checked(store):

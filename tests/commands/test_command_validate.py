@@ -66,6 +66,21 @@ def noise(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return folder / "gbm.db", shown
 
 
+def test_commands_take_the_name_of_a_run(noise: tuple[Path, str]):
+    store, _ = noise
+    with CheckpointStore(store) as results:
+        results.rename("newest", "first try")
+    for arguments in (
+        ("validate", "first try"),
+        ("select", "--run", "first try"),
+        ("export", "best", "--run", "first try"),
+    ):
+        assert invoke(*arguments, "--json", "--store", store).exit_code == 0, arguments
+    nobody = invoke("validate", "nobody", "--store", store)
+    assert nobody.exit_code != 0
+    assert "none has this name" in nobody.output
+
+
 def test_a_search_on_noise_does_not_let_a_reader_believe_in_skill(noise: tuple[Path, str]):
     store, shown = noise
     (judgement,) = [line for line in shown.splitlines() if line.startswith("Not distinguishable from noise")]

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
+from checkpoint_support import fill
 from typer.testing import CliRunner
 
-from quantsim.checkpoints import SELECTION_METHODS
+from quantsim.checkpoints import SELECTION_METHODS, CheckpointStore
 from quantsim.commands.app import app
 from quantsim.metrics import metric_names
 from quantsim.rules import rule_names
@@ -66,6 +70,37 @@ def test_files_are_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert completed("quantsim optuna --study m")[-2:] == ["mine/", "my.toml"]
     assert completed("quantsim optuna --study mine/") == ["mine/own.toml"]
     assert completed("quantsim simulate --study my.toml --param exp") == ["exponents="]
+
+
+def test_runs_are_completed_by_key_and_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with CheckpointStore(tmp_path / "mine.db") as store:
+        first, second = fill(store), fill(store)
+        store.rename(first, "good")
+    place = f"--store {tmp_path / 'mine.db'}"
+    assert completed(f"quantsim validate {place} go") == ["good"]
+    assert completed(f"quantsim select {place} --run {second[:5]}") == [second[:8]]
+    assert {"good", first[:8], second[:8], "best"} <= set(completed(f"quantsim report {place} "))
+    monkeypatch.setenv("QUANTSIM_STORE", str(tmp_path / "none.db"))
+    assert completed("quantsim runs show g") == []
+
+
+def test_every_command_that_takes_a_run_completes_it() -> None:
+    def commands(group: Any, name: str) -> Iterator[tuple[str, Any]]:
+        for sub, command in group.commands.items():
+            yield f"{name} {sub}", command
+            if hasattr(command, "commands"):
+                yield from commands(command, f"{name} {sub}")
+
+    taken = [
+        (f"{name} {parameter.name}", parameter)
+        for name, command in commands(typer.main.get_command(app), "quantsim")
+        for parameter in command.params
+        if "--run" in parameter.opts or "RUN" in (parameter.metavar or "")
+    ]
+    assert len(taken) > 15
+    # A store that is read from is no store of the command.
+    plain = [name for name, one in taken if one._custom_shell_complete is None and name != "quantsim runs import runs"]
+    assert plain == []
 
 
 def test_completing_loads_no_jax() -> None:

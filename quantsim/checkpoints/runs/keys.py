@@ -13,7 +13,7 @@ from quantsim.checkpoints.runs.checked import NEWEST
 from quantsim.checkpoints.runs.entries import RunEntry, RunList, entries_of
 from quantsim.errors import CheckpointError, nearest
 
-__all__ = ["find_entries", "find_entry", "find_run"]
+__all__ = ["find_entries", "find_entry", "find_named", "find_run"]
 
 _RUN_ID = re.compile(r"[0-9a-f]{1,32}")
 
@@ -30,6 +30,19 @@ def find_run(tables: Tables, run_id: str) -> Run:
         ids = ", ".join(row.run_id for row in found[:5]) + (", ..." if len(found) > 5 else "")
         raise CheckpointError(f"several runs have ids that start with {prefix!r}: {ids}; give more of the id")
     return found[0]
+
+
+def find_named(tables: Tables, key: str) -> Run:
+    """Returns the single run that a key names; raises CheckpointError if no run matches, several do, or it has folds."""
+    if re.fullmatch("[0-9a-f]{32}", key):
+        return find_run(tables, key)
+    run_id, text = _named_run_id(tables, key), key.strip()
+    if run_id.startswith(text.lower()) or ":" in text:
+        return find_run(tables, run_id)
+    if folds := find_entry(tables, run_id).folds:
+        keys = ", ".join(fold.run.key for fold in folds)
+        raise CheckpointError(f"{key} has {len(folds)} folds, a run each: name one of {keys}")
+    return find_run(tables, run_id)
 
 
 def find_entry(tables: Tables, key: str) -> RunEntry:
@@ -77,4 +90,4 @@ def _named_run_id(tables: Tables, key: str) -> str:
     try:
         return find_run(tables, text).run_id
     except CheckpointError as error:
-        raise CheckpointError(f"{error}; `quantsim runs` lists the runs") from error
+        raise CheckpointError(f"{error}, and none has this name; `quantsim runs` lists the runs") from error
