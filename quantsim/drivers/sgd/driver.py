@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,25 +15,23 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from quantsim.checkpoints import Baseline, Checkpoint, CheckpointStore, Run
-from quantsim.checkpoints.checkpoint import STEPS
+from quantsim.checkpoints import Baseline, CheckpointStore, Run
 from quantsim.checkpoints.liveness import is_abandoned
 from quantsim.checkpoints.stored import of_same_study
 from quantsim.config import Experiment
 from quantsim.config.identity import GRADIENTS
 from quantsim.drivers.best import Best
 from quantsim.drivers.driver import Driver, NewRun, Resumed, StepReport
-from quantsim.drivers.evaluated import evaluated
 from quantsim.drivers.loop import run_driver
 from quantsim.drivers.sgd.patience import Patience
+from quantsim.drivers.sgd.reports import Info, Progress, Session, State, checkpoints_of, log_of, progress_of
 from quantsim.drivers.sgd.state_io import dump_state, restore_state
 from quantsim.drivers.sgd.step import StepInfo, TrainState, flatness, init
 from quantsim.drivers.sgd.training import Training
 from quantsim.errors import DriverError
 from quantsim.objective import nan_reason
 from quantsim.prices import PriceData
-from quantsim.ranking import TIE_METRIC, best_index
-from quantsim.simulator import Evaluation
+from quantsim.ranking import TIE_METRIC
 from quantsim.tracking import Tracking
 
 __all__ = ["HESSIAN_TRACE", "GradientDriver", "Progress", "SgdRun", "run_sgd"]
@@ -48,48 +45,17 @@ HESSIAN_TRACE = "hessian_trace"
 
 
 @dataclass(frozen=True)
-class Progress:
-    """The progress of a run, once per report.
-
-    Attributes:
-        step: steps done.
-        steps: steps in all.
-        objective: best train objective over the parameter sets, at this step.
-        median: the median over the sets.
-        best: best objective so far on the split that decides; nan before any.
-        decides: that split: validation, or train where there is no validation.
-        learning_rate: in use by the last step, the largest of the sets.
-        gradient_norm: of the last step, the median of the sets; nan before the first.
-        alive: parameter sets that still train and whose last update was not refused.
-        steps_per_second: of this session, reports included.
-        seconds_left: at that pace.
-    """
-
-    step: int
-    steps: int
-    objective: float
-    median: float
-    best: float
-    decides: str
-    learning_rate: float
-    gradient_norm: float
-    alive: int
-    steps_per_second: float
-    seconds_left: float
-
-
-@dataclass(frozen=True)
 class SgdRun:
     """How a run ended.
 
     Attributes:
-        run_id: of the store.
-        steps: steps done in all, earlier sessions included.
-        resumed_at: step at which this session took over; 0 for a new run.
-        stopped_early: whether patience ran out, for all sets.
-        skipped: updates refused in this session because objective or gradient were not finite.
-        restarts: parameter sets started again from the restart pool, in all.
-        seconds: duration of this session.
+        run_id: id of the run in the store.
+        steps: number of steps, including those of earlier sessions.
+        resumed_at: step at which this session resumed the run; 0 for a new run.
+        stopped_early: whether all sets stopped early.
+        skipped: number of updates of this session that were rejected, because the objective or the gradient was not finite.
+        restarts: number of parameter sets that were started again from the restart pool.
+        seconds: duration of this session in seconds.
     """
 
     run_id: str
@@ -146,53 +112,6 @@ def run_sgd(
         restarts=int(np.sum(np.asarray(done.state.train.restarts))),
         seconds=done.seconds,
     )
-
-
-@dataclass(frozen=True)
-class Session:
-    """Values of this session only.
-
-    Attributes:
-        begun: start of the session on the monotonic clock, in seconds.
-        first_step: number of steps before this session.
-        skipped: number of rejected updates.
-        warned: parameter sets with a warning about a nan objective.
-    """
-
-    begun: float
-    first_step: int
-    skipped: int = 0
-    warned: frozenset[int] = frozenset()
-
-
-@dataclass(frozen=True)
-class State:
-    """The state of a run between reports.
-
-    Attributes:
-        train: training state on the device, which is stored.
-        patience: state of early stopping, which follows from the stored checkpoints.
-        session: values of this session.
-    """
-
-    train: TrainState
-    patience: Patience
-    session: Session
-
-
-@dataclass(frozen=True)
-class Info:
-    """The content of a report.
-
-    Attributes:
-        sets: the trained sets, followed by their averages if averaging has started: raw name → (S or 2S, m).
-        evaluation: metrics and daily log returns of these sets.
-        steps: info of the steps since the previous report, (n_steps, S); None before the first one.
-    """
-
-    sets: dict[str, Array]
-    evaluation: Evaluation
-    steps: StepInfo | None
 
 
 class GradientDriver(Driver[State, Info, Progress]):
@@ -284,11 +203,12 @@ class GradientDriver(Driver[State, Info, Progress]):
 
     def report(self, run_id: str, state: State, info: Info) -> StepReport[Progress]:
         """Returns all sets on all splits, and the state for resuming."""
-        step, progress = int(state.train.step), self._progress(state, info)
+        step, progress = int(state.train.step), progress_of(self.training, state, info)
         log: dict[str, Any] = {"progress": asdict(progress), "restarts": np.asarray(state.train.restarts).tolist()}
         if info.steps is not None:
-            log |= _log_of(info.steps)
-        return StepReport(step, self._checkpoints(run_id, step, info), progress, dump_state(state.train), log)
+            log |= log_of(info.steps)
+        rows = checkpoints_of(self.training.experiment, self.name, run_id, step, info)
+        return StepReport(step, rows, progress, dump_state(state.train), log)
 
     def ending(self, state: State) -> str | None:
         """Ends if all sets have stopped early, or all steps are done."""
@@ -342,49 +262,3 @@ class GradientDriver(Driver[State, Info, Progress]):
             reason = nan_reason(objective, self.training.decides, self._metric, values)
             logger.warning("step %d, parameter set %d: %s", step, index, reason)
         return replace(session, warned=session.warned | broken)
-
-    def _checkpoints(self, run_id: str, step: int, info: Info) -> list[Checkpoint]:
-        sets = {name: np.asarray(rows) for name, rows in info.sets.items()}
-        return [
-            evaluated(
-                self.training.experiment,
-                {name: rows[index] for name, rows in sets.items()},
-                info.evaluation.metrics_of(index),
-                info.evaluation.returns_of(index),
-                run_id=run_id,
-                driver=self.name,
-                step=step,
-                parameter_set=index,
-            )
-            for index in range(next(iter(sets.values())).shape[0])
-        ]
-
-    def _progress(self, state: State, info: Info) -> Progress:
-        settings, steps, step = self.training.experiment.sgd, info.steps, int(state.train.step)
-        objective = info.evaluation.metrics["train"][self._metric][: self.training.n_sets]
-        highest = best_index(objective.tolist())
-        seconds = time.monotonic() - state.session.begun
-        pace = (step - state.session.first_step) / seconds if seconds > 0 else 0.0
-        alive = state.patience.active(settings) & (np.asarray(state.train.refused) == 0)
-        return Progress(
-            step=step,
-            steps=settings.steps,
-            objective=math.nan if highest is None else float(objective[highest]),
-            median=float(np.median(objective)),
-            best=state.patience.best,
-            decides=self.training.decides,
-            learning_rate=math.nan if steps is None else float(np.max(steps.learning_rate[-1])),
-            gradient_norm=math.nan if steps is None else float(np.median(steps.gradient_norm[-1])),
-            alive=int(alive.sum()),
-            steps_per_second=pace,
-            seconds_left=(settings.steps - step) / pace if pace else math.inf,
-        )
-
-
-def _log_of(steps: StepInfo) -> dict[str, Any]:
-    """Returns the info of the last step and, to six digits, of all steps since the previous report, as JSON values."""
-    rows = {name: np.asarray(values) for name, values in steps._asdict().items()}
-    skipped = rows.pop("rejected")
-    last = {name: values[-1].tolist() for name, values in rows.items()}
-    curves = {name: [[float(f"{value:.6g}") for value in row] for row in values] for name, values in rows.items()}
-    return {**last, "skipped": skipped.sum(axis=0).tolist(), STEPS: {**curves, "rejected": skipped.tolist()}}
