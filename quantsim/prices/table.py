@@ -281,7 +281,10 @@ class Prices:
                 f"bars {first} to {last} (exclusive) do not fit; 0 <= start < stop <= {self.n_bars} must hold "
                 f"for {self!r}"
             )
-        return self._view(self.grid.part(first, last), self.times[first:last], self.prices[first:last])
+        grid, found = self.grid.part(first, last), object.__new__(Prices)  # whose prices are checked
+        part = {"times": self.times[first:last], "prices": self.prices[first:last], "gaps": self._gaps_on(grid)}
+        vars(found).update({name: value for name, value in vars(self).items() if name != "identity"} | part)
+        return found
 
     def between(self, start: Time | None, end: Time | None) -> Prices:
         """Returns the bars stamped in ``[start, end)``; ``None`` means no limit.
@@ -321,9 +324,12 @@ class Prices:
         return coarse.loaded_from(None if self.origin is None else replace(self.origin, bar_minutes=target))
 
     def _view(self, grid: TimeGrid, times: NDArray[np.datetime64], prices: NDArray[np.float64]) -> Prices:
+        values = times, prices, self.tokens, grid.bar_minutes, self._gaps_on(grid), self.source
+        return _rebuilt(values, self.origin)
+
+    def _gaps_on(self, grid: TimeGrid) -> tuple[Gap, ...]:
         gaps = (gap.on(grid.first_minute, grid.last_minute, grid.bar_minutes) for gap in self.gaps)
-        kept = tuple(gap for gap in gaps if gap is not None)
-        return _rebuilt((times, prices, self.tokens, grid.bar_minutes, kept, self.source), self.origin)
+        return tuple(gap for gap in gaps if gap is not None)
 
 
 def _rebuilt(values: tuple[Any, ...], origin: Origin | None) -> Prices:

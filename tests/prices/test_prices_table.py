@@ -54,7 +54,12 @@ def test_a_read_only_view_of_a_writable_array_is_copied() -> None:
 
 def test_slices_share_memory() -> None:
     prices = make()
-    assert np.shares_memory(prices.slice(3, 10).prices, prices.prices)
+    whole, part = prices.identity, prices.slice(3, 10)
+    assert np.shares_memory(part.prices, prices.prices)
+    copied = Prices(part.times.copy(), part.prices.copy(), part.tokens, part.bar_minutes)
+    assert part.identity == copied.identity != whole
+    assert (part.source, part.origin) == (prices.source, prices.origin)
+    assert not part.prices.flags.writeable
 
 
 def test_pickled_table_is_read_only_and_the_same() -> None:

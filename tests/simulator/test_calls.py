@@ -20,6 +20,7 @@ from pool_support import FEES, HALF_HOURS, make_experiment, random_params, rando
 from quantsim import Evaluator
 from quantsim.errors import ConfigError, ParameterError
 from quantsim.memory import memory_budget
+from quantsim.pools.market import market
 from quantsim.simulator import Variation, VariedPool, evaluate_starts, evaluate_variations
 from quantsim.simulator.calls import cut, run_calls
 
@@ -95,6 +96,17 @@ def test_the_number_of_threads_and_the_memory_change_no_bit(
     assert same(found[0], found[2])
     assert found[0]["train"]["returns"].shape == (N_SETS,)
     assert len(set(found[0]["train"]["returns"])) == N_SETS
+
+
+def test_prices_are_prepared_in_pieces_whatever_the_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    prices, found = random_prices(LAYOUT, 2, 0).prices, []
+    monkeypatch.setattr("quantsim.pools.market._ROWS", 100)
+    for threads in ("1", "3"):
+        monkeypatch.setenv("QUANTSIM_THREADS", threads)
+        found.append(market(prices))
+    for one, other in zip(*(jax.tree.leaves(each) for each in found), strict=True):
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_allclose(found[0].log_prices, np.log(prices / prices[0]), rtol=1e-14, atol=1e-16)
 
 
 @pytest.mark.parametrize("fees", ["zero", "fee"])
