@@ -328,7 +328,7 @@ def test_a_file_that_is_not_there(store, file):
         import_results(file.parent, store)
 
 
-@pytest.mark.parametrize("rule", ["reclamm", "bounded__reclamm", 7, None, ""])
+@pytest.mark.parametrize("rule", ["sinusoid", "reclamm_hypersurge", 7, None, ""])
 def test_a_rule_that_is_not_here_is_refused_by_its_name(file, rule):
     result_file(file, gradient_entry(0, [1.0]), rule=rule)
     with pytest.raises(ConfigError, match=rf"run_0123\.json has the rule {rule!r}, which is not supported"):
@@ -407,3 +407,64 @@ def test_newest_store_is_readable_by_another_process(store, path, file):
     import_results(result_file(file, gradient_entry(0, [1.0])), store)
     with CheckpointStore(path) as other:
         assert other.checkpoints() == store.checkpoints()
+
+
+def natural(n_sets, train, **values):
+    """A step of a run of a pool whose parameters are stored in natural units."""
+    names = ("initial_weights_logits", "logit_lamb", "logit_delta_lamb", "log_k")
+    entry = {key: value for key, value in gradient_entry(0, train).items() if key not in names}
+    return {**entry, **{name: [[one] for one in numbers] for name, numbers in values.items()}}
+
+
+def test_reclamm_pools_are_imported_from_natural_units(store, file):
+    pool = {"rule": "reclamm", "reclamm_use_shift_exponent": True, "reclamm_learn_fees": True, "fees": 0.003}
+    values = {"price_ratio": [2.5, 0.9], "centeredness_margin": [0.3, 0.2], "shift_exponent": [0.4, 0.1]}
+    result_file(file, natural(2, [1.0, 2.0], **values, fees=[0.002, 0.004]), **pool)
+    (run,) = import_results(file, store)
+    assert run.config["pool"]["type"] == "reclamm"
+    good, outside = store.checkpoints(run_id=run.run_id)
+    wanted = {"price_ratio": 2.5, "centeredness_margin": 0.3, "shift_exponent": 0.4, "swap_fee": 0.002}
+    assert {name: pytest.approx(values[0]) for name, values in good.human.items()} == wanted
+    assert outside.human == {}
+    assert all(math.isnan(value) for values in outside.raw.values() for value in values)
+    assert select([good, outside], "best_train_objective", "returns_over_uniform_hodl").checkpoint.key == good.key
+
+
+def test_a_search_of_a_reclamm_pool_and_an_ellipse_are_imported(file):
+    trial = search_entry(0, 1.0, price_ratio=3.0, centeredness_margin=[0.25], daily_price_shift_base=0.99999)
+    trial = {key: value for key, value in trial.items() if key not in ("log_k", "logit_lamb")}
+    result_file(file, trial, rule="reclamm")
+    (row,) = rows_of(file)
+    assert row.human["daily_price_shift_base"] == pytest.approx((0.99999,))
+    ellipse = {"alpha": [0.01], "beta": [0.1], "phi": [0.04], "lam": [5.0]}
+    result_file(file, natural(1, [1.0], **ellipse), rule="gyroscope", tokens=["ETH", "BTC"])
+    with pytest.warns(FingerprintWarning, match="ellipse"):
+        (row,) = rows_of(file)
+    assert {name: values[0] for name, values in row.human.items()} == pytest.approx(
+        {name: value for name, (value,) in ellipse.items()}
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"centeredness_margin": [0.3], "daily_price_shift_base": [0.99999]}, "price_ratio is missing"),
+        (
+            {
+                "price_ratio": [2.0],
+                "centeredness_margin": [0.3],
+                "daily_price_shift_base": [0.9],
+                "arc_length_speed": [1.0],
+            },
+            "arc_length_speed is not a parameter of reclamm here",
+        ),
+        (
+            {"price_ratio": [[2.0, 3.0]], "centeredness_margin": [0.3], "daily_price_shift_base": [0.9]},
+            "must hold numbers",
+        ),
+    ],
+)
+def test_faulty_natural_parameters_are_named(file, values, said):
+    result_file(file, natural(1, [1.0], **values), rule="reclamm")
+    with pytest.raises(CheckpointError, match=said):
+        read_results(file)

@@ -270,6 +270,38 @@ def test_parameters_change_while_the_pool_runs() -> None:
     assert not moved[119:].any()
 
 
+@pytest.mark.parametrize("options", OPTIONS)
+def test_a_pool_goes_on_with_other_parameters_as_in_a_plain_loop(options: str) -> None:
+    """With a constant arc length, the new speed is that with which the new decay would begin at the pool's start."""
+    experiment, bar = reclamm("fee", OPTIONS[options]), 60
+    prices = PRICES.prices[HALF_HOURS.history : HALF_HOURS.history + HALF_HOURS.n_bars]
+    time = PRICES.times[HALF_HOURS.history + bar]
+    later = {**CALM, "centeredness_margin": 0.7, "shift_exponent": 0.9}
+    found = quantsim.simulate(experiment, CALM, PRICES, changes={time: later})
+    real, virtual = reference.centred(experiment.pool.initial_value_usd, prices[0], CALM["price_ratio"])
+
+    def pool(parameters: dict[str, float]) -> reference.Pool:
+        return reference.Pool(
+            [*real],
+            [*virtual],
+            parameters["centeredness_margin"],
+            parameters["shift_exponent"],
+            60.0 * HALF_HOURS.bar_minutes,
+            experiment.fees.swap_fee,
+            constant_arc_length=experiment.pool.range_shift == "constant_arc_length",
+            centeredness_scaling=experiment.pool.centeredness_scaling,
+        )
+
+    first, second = pool(CALM), pool(later)
+    before, _ = reference.run(first, prices[:bar])
+    second.real, second.virtual = first.real, first.virtual  # it goes on from there, at its own speed
+    after, _ = reference.run(second, prices[bar:])
+    wanted = np.concatenate([before, after])
+    np.testing.assert_allclose(found.reserves, wanted[:, :2], rtol=1e-9)
+    np.testing.assert_allclose(found.state["virtual"], wanted[:, 2:], rtol=1e-9)
+    assert (np.diff(wanted[bar:, 2:], axis=0) != 0.0).any()
+
+
 def test_a_price_ratio_that_changes_while_the_pool_runs_is_refused() -> None:
     experiment, time = reclamm("fee"), PRICES.times[HALF_HOURS.history + 60]
     with pytest.raises(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from quantsim.checkpoints.checkpoint import IMPORTED, Checkpoint
 from quantsim.checkpoints.methods import BARE_OBJECTIVE
+from quantsim.checkpoints.published.natural import NATURAL, NaturalReader
 from quantsim.checkpoints.published.raw import SUBSIDIARIES, RawReader, number, of_set
 from quantsim.config import Experiment
 from quantsim.errors import CheckpointError
@@ -56,7 +57,7 @@ class EntryReader:
     def __init__(self, experiment: Experiment, *, has_validation: bool) -> None:
         """Opens nothing."""
         self._experiment = experiment
-        self._raw = RawReader(experiment)
+        self._raw = NaturalReader(experiment) if experiment.pool.mechanism in NATURAL else RawReader(experiment)
         self._has_validation = has_validation
 
     def checkpoints(self, entry: Mapping[str, Any]) -> Iterator[Checkpoint]:

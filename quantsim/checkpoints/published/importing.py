@@ -16,7 +16,7 @@ from quantsim.checkpoints.published.entries import EntryReader
 from quantsim.checkpoints.published.result_file import ResultFile, place
 from quantsim.checkpoints.store import CheckpointStore
 from quantsim.config import Experiment
-from quantsim.config.fingerprint.pool import INDICES
+from quantsim.config.fingerprint.pool import GYROSCOPE, INDICES, RECLAMM
 from quantsim.errors import CheckpointError, ConfigError, QuantsimError, nearest
 from quantsim.rules import rule_names
 
@@ -116,7 +116,7 @@ def _translated(
     """Returns the study, and notes on keys that could not be translated."""
     rule = fingerprint.get("rule")
     name = rule.rpartition("__")[2] if isinstance(rule, str) else rule
-    if name not in (*rule_names(), *INDICES):
+    if name not in (*rule_names(), *INDICES, RECLAMM, GYROSCOPE):
         raise ConfigError(
             f"result file {path} has the rule {rule!r}, which is not supported; {nearest(str(name), rule_names())}"
         )
