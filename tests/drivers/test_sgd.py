@@ -75,6 +75,24 @@ def test_same_seed_same_run_and_another_seed_another(store: CheckpointStore) -> 
     assert parameters_at(store, other.run_id) != parameters_at(store, first.run_id)
 
 
+def test_a_run_that_was_cut_off_before_its_first_report_begins_anew(
+    store: CheckpointStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut_off(driver: GradientDriver) -> None:
+        raise KeyboardInterrupt
+
+    experiment, prices = make_experiment(), make_prices()
+    with monkeypatch.context() as patched:
+        patched.setattr(GradientDriver, "init", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            run_sgd(experiment, prices, store)
+    (empty,) = store.find_runs()
+    assert (empty.status, store.checkpoints(run_id=empty.run_id)) == ("interrupted", [])
+    run = run_sgd(experiment, prices, store)
+    assert [(one.run_id, one.status) for one in store.find_runs()] == [(empty.run_id, "finished")]
+    assert sorted({row.step for row in store.checkpoints(run_id=run.run_id)}) == [0, 4, 8, 12]
+
+
 def test_other_prices_or_another_study_do_not_resume(store: CheckpointStore) -> None:
     experiment, prices = make_experiment(), make_prices()
 

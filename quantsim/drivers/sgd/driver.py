@@ -165,10 +165,12 @@ class GradientDriver(Driver[State, Info, Progress]):
         return of_same_study(same_start, self.training.experiment, GRADIENTS)
 
     def resume(self, store: CheckpointStore) -> Resumed[State, Info] | None:
-        """Returns the newest unfinished run that can be restored."""
+        """Returns the newest unfinished run that can be restored; without any, one that was cut off before its first report."""
         fresh = init(self.training.program, self.training.initial)
+        empty: list[Run] = []
         for run in filter(is_abandoned, self.runs(store)):
             if (stored := store.load_state(run.run_id)) is None:
+                empty += [run] if run.status != "failed" else []
                 continue
             try:
                 train = restore_state(stored.blob, fresh)
@@ -179,7 +181,7 @@ class GradientDriver(Driver[State, Info, Progress]):
             rows = store.checkpoints(run_id=run.run_id, metrics=[self._metric, TIE_METRIC])
             patience = self._no_reports().replay(rows, self.training.decides, self._metric)
             return Resumed(run.run_id, State(train, patience, Session(time.monotonic(), int(train.step))))
-        return None
+        return Resumed(empty[0].run_id, *self.init()) if empty else None
 
     def init(self) -> tuple[State, Info | None]:
         """Returns the evaluated starting sets."""
