@@ -75,6 +75,10 @@ class TimeGrid:
         minutes = self.first_minute + self.bar_minutes * np.arange(self.n_bars, dtype=np.int64)
         return (60 * minutes).astype("datetime64[s]")
 
+    def times_us(self) -> NDArray[np.int64]:
+        """Returns the stamps of all bars as microseconds since 1970, (T,)."""
+        return self.times().astype("datetime64[us]").astype(np.int64)
+
     def part(self, first: int, stop: int) -> TimeGrid:
         """Returns the stamps ``first … stop - 1`` by index."""
         return TimeGrid(self.first_minute + first * self.bar_minutes, stop - first, self.bar_minutes)

@@ -19,23 +19,17 @@ from quantsim.discovery import naming_users_files
 from quantsim.environment import release_freed_memory
 from quantsim.errors import WindowError
 from quantsim.metrics import metric_names
-from quantsim.objective import (
-    OBJECTIVE,
-    SHORT,
-    check_defined,
-    short_periods,
-    short_split,
-)
-from quantsim.pools.exogenous_swaps import orders_of
-from quantsim.pools.market import FeeRates, Market, fee_rates, market, with_sums
+from quantsim.objective import OBJECTIVE, SHORT, check_defined, short_periods, short_split
+from quantsim.pools.market import FeeRates, Market, market, with_sums
 from quantsim.precision import in_float64
-from quantsim.prices import PriceData, Prices
+from quantsim.prices import PriceData
 from quantsim.ranking import TIE_METRIC
 from quantsim.scan_mode import ScanMode
 from quantsim.simulator.baselines import baseline_pool, evaluate_baselines
 from quantsim.simulator.calls import call_width, check_resources, cut, run_calls
 from quantsim.simulator.evaluate import SplitPlans, sample_splits, sample_windows
 from quantsim.simulator.evaluation import Evaluation
+from quantsim.simulator.inputs import program_inputs, supply_of_sizes
 from quantsim.simulator.layout import columns_of, data_notes, lay_out
 from quantsim.simulator.measures import results_of
 from quantsim.simulator.objective import Objective, value_and_grad
@@ -46,7 +40,6 @@ from quantsim.simulator.plan import Benchmark, Path, Plan
 from quantsim.simulator.planner import Planner
 from quantsim.simulator.setup import pool_setup
 from quantsim.simulator.varying import Varying, load_varying
-from quantsim.volume.growth import volume_inputs
 
 __all__ = ["Evaluator"]
 
@@ -106,17 +99,8 @@ class Evaluator:
         self.series: Varying = load_varying(experiment, prices, begin, end, self.splits["train"][0], series)
         self.notes = data_notes(experiment, self.prices, self.splits["train"][0], series or {})
         self.notes |= self._short()
-        self.rates: FeeRates = fee_rates(experiment, self.series.costs)
-        trades, of_share = self.series.trades, self.supply_of_sizes()
-        if of_share is not None:
-            self.rates = self.rates._replace(gas_cost=device_array(np.asarray(self.rates.gas_cost) / of_share))
-            trades = None if trades is None else trades.divided(of_share[trades.bars(self._bars_us())])
-        orders = None if trades is None else orders_of(trades, experiment.tokens, self.prices.grid)
-        seen, volume, model = self._seen(prices, begin, end), None, experiment.fees.volume_model
-        if model is not None:
-            first, minutes = self.prices.times[0], self.prices.bar_minutes
-            volume = volume_inputs(model, experiment.fees.volume_draws, first, minutes, seen.shape[0])
-        self._market = market(seen, self.series.oracle, orders, self.series.weights, volume, sums=False)
+        self.rates: FeeRates
+        self.rates, self._market = program_inputs(experiment, self.setup, self.prices, self.series, prices, end)
         self._baselines: dict[str, Baseline] | None = None
         self._plans: dict[tuple[str, ...] | None, SplitPlans] = {}
         has_oracle = self._market.oracle is not None
@@ -145,19 +129,7 @@ class Evaluator:
 
     def supply_of_sizes(self) -> FloatArray | None:
         """Returns the supply that divides gas and exogenous swaps at each bar, (T,); None if neither depends on it."""
-        supply = self.series.supply
-        if supply is None or not (self.setup.costs.has_gas or self.series.trades is not None):
-            return None
-        return supply.before(self._bars_us())
-
-    def _bars_us(self) -> NDArray[np.int64]:
-        return self.prices.times.astype("datetime64[us]").astype(np.int64)
-
-    def _seen(self, prices: Prices, begin: int, end: int) -> FloatArray:
-        """Returns the cut prices, (T, n); with ``published_look_ahead``, followed by the next bar if the data has one."""
-        if not self.setup.look_ahead or end == prices.n_bars:
-            return self.prices.prices
-        return columns_of(prices, self.experiment.data.tokens).slice(begin, end + 1).prices
+        return supply_of_sizes(self.setup, self.prices, self.series)
 
     def check_objective(self, n_bars: int | None = None) -> None:
         """Checks that the objective is defined over windows of ``n_bars`` bars; by default, over the training period.

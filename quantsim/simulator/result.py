@@ -200,9 +200,9 @@ def simulate_on(
     run, samples = _simulate(plan, evaluator.arrays(raw), seen, evaluator.rates, np.int64(first), schedule)
     metrics, _ = results_of(plan, samples)
     trades = _executed(evaluator, run.fills)
-    supply, bars = None, evaluator.prices.times[first : first + n_bars]
+    supply, bars = None, slice(first, first + n_bars)
     if evaluator.series.supply is not None:
-        supply = evaluator.series.supply.after(bars.astype("datetime64[us]").astype(np.int64), np.asarray(run.value))
+        supply = evaluator.series.supply.after(evaluator.prices.grid.times_us()[bars], np.asarray(run.value))
     reserves, prices_of_bars = np.asarray(run.reserves), np.asarray(run.prices)
     state = {name: np.asarray(values) for name, values in (run.state or {}).items()}
     notes = dict(evaluator.notes)
@@ -213,7 +213,7 @@ def simulate_on(
     if remarks := evaluator.setup.pool.remarks(evaluator.setup, reserves, prices_of_bars, state):
         notes["cautions"] = [*notes.get("cautions", ()), *remarks]
     return Result(
-        times=bars,
+        times=evaluator.prices.times[bars],
         value=np.asarray(run.value),
         reserves=reserves,
         weights=np.asarray(run.weights),
@@ -292,7 +292,7 @@ def _executed(evaluator: Evaluator, fills: Fills | None) -> ExecutedTrades | Non
         return None
     of_share, size = evaluator.supply_of_sizes(), np.ones(trades.size)
     if of_share is not None:
-        size = of_share[trades.bars(evaluator.prices.times.astype("datetime64[us]").astype(np.int64))]
+        size = of_share[trades.bars(evaluator.prices.grid.times_us())]
         amounts = {name: getattr(fills, name) * size for name in ("amount_in", "amount_out", "fee", "protocol_fee")}
         fills = fills._replace(**amounts)
     return ExecutedTrades(

@@ -137,13 +137,9 @@ def _weights(updates: object, prices: Prices, begin: int, end: int, used_from: i
     """Returns given weights at the bars of the cut, (T, n)."""
     if not isinstance(updates, WeightUpdates):
         raise PriceError(f"series weights is a {type(updates).__name__}; give quantsim.prices.weights.WeightUpdates")
-    found = updates.at(prices.times[begin:end].astype("datetime64[us]").astype(np.int64))
+    found = updates.at(prices.grid.part(begin, end).times_us())
     if np.isnan(found[used_from]).any():
-        first, needed = (text(int(us)) for us in (updates.times_us[0], _us(prices.times[begin + used_from])))
+        first, needed = (text(int(us)) for us in (updates.times_us[0], prices.grid.times_us()[begin + used_from]))
         late = f"the first time, {first}, is later than {needed}, the first bar that uses the weights"
         raise PriceError(f"{updates.source}: {late}; add a row for that time or an earlier one")
     return found
-
-
-def _us(time: np.datetime64) -> int:
-    return int(time.astype("datetime64[us]").astype(np.int64))
