@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from quantsim.environment import collect_less_often, xla_flags
+from quantsim.environment import collect_less_often, release_freed_memory, xla_flags
 
 os.environ["XLA_FLAGS"] = xla_flags()
 os.environ["JAX_ENABLE_X64"] = "1"
@@ -51,25 +52,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
-MOST_MAPPINGS = 30_000
-"""Of 65 530 that Linux allows a process. Compiled programs then take 2 GB, too."""
+MOST_MEMORY = 1_000
+"""MiB that a process may keep after a file of tests. Each compiled program takes 5 to 10 of them, until JAX forgets it."""
 
 
-def _mappings() -> int:
+def _resident_mib() -> int:
     try:
-        return Path("/proc/self/maps").read_bytes().count(b"\n")
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") >> 20
     except OSError:  # not Linux
         return 0
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _few_mappings() -> Iterator[None]:
-    """Forgets compiled programs before they take all the memory mappings that a process may have."""
+def _little_memory() -> Iterator[None]:
+    """Forgets the compiled programs of a process that has grown, and returns their memory."""
     yield
-    if _mappings() > MOST_MAPPINGS:
+    if _resident_mib() > MOST_MEMORY:
         import jax
 
         jax.clear_caches()
+        gc.collect()
+        release_freed_memory()
 
 
 @pytest.fixture(autouse=True)

@@ -161,7 +161,7 @@ def test_the_gallery_has_every_bundled_study(site: Path) -> None:
 
 @pytest.mark.parametrize("notebook", sorted((ROOT / "docs" / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
 def test_notebooks_are_small_and_shown_with_their_outputs(notebook: Path, site: Path) -> None:
-    """That they run is tested by nbmake, which collects them."""
+    """That they run is tested by tests/test_notebooks.py."""
     assert notebook.stat().st_size < 200_000
     html = (site / "notebooks" / notebook.stem / "index.html").read_text(encoding="utf-8")
     assert 'class="output"' in html or "output highlight" in html
