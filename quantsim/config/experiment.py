@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field, SerializeAsAny, ValidationError, model_validator
 
 from quantsim.config.consistency import check_consistent
-from quantsim.config.driver_sections import DriverName, Hybrid, Objective, Search, Sgd
+from quantsim.config.driver_sections import DriverName, Hybrid, Search, Sgd
 from quantsim.config.given_objects import with_names
 from quantsim.config.identity import Decides, content, digest
 from quantsim.config.locate import find_study, is_bundled
@@ -27,6 +27,7 @@ from quantsim.config.toml_file import read_toml
 from quantsim.config.volume_file import with_volume_model
 from quantsim.discovery import SourceName, is_loadable, stored_names
 from quantsim.errors import ConfigError
+from quantsim.objective.settings import Objective
 from quantsim.parameters import Parameter, replaced, to_human, to_raw
 from quantsim.pools.settings import Fees, PoolView, Update
 from quantsim.rules import Rule

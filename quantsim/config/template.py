@@ -15,13 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from quantsim.config.driver_sections import Hybrid, Objective, Search, Sgd
+from quantsim.config.driver_sections import Hybrid, Search, Sgd
 from quantsim.config.experiment import Experiment
 from quantsim.config.identity import part_of
 from quantsim.config.sections import Data, Periods, Series
 from quantsim.config.toml_text import toml_text
 from quantsim.discovery import is_in_file
 from quantsim.errors import ConfigError, nearest, reason_of
+from quantsim.objective.settings import Objective
 from quantsim.parameters import Parameter
 from quantsim.pools.settings import Fees, Update
 from quantsim.settings.base import Section

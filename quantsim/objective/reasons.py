@@ -10,7 +10,7 @@ from quantsim.objective.shape import OBJECTIVE
 from quantsim.ranking import TIE_METRIC
 
 if TYPE_CHECKING:
-    from quantsim.config.driver_sections import Objective
+    from quantsim.objective.settings import Objective
 
 __all__ = ["nan_reason"]
 

@@ -19,7 +19,7 @@ from quantsim.objective import OBJECTIVE, violation
 if TYPE_CHECKING:
     from jax import Array
 
-    from quantsim.config.driver_sections import Objective
+    from quantsim.objective.settings import Objective
 
 __all__ = ["daily_metrics", "is_resampled", "resampled_metrics"]
 

@@ -12,7 +12,7 @@ from quantsim.objective.aggregate import Aggregate
 from quantsim.objective.periods import Period, dated_periods, even_periods, period_bars, random_periods
 
 if TYPE_CHECKING:
-    from quantsim.config.driver_sections import Objective
+    from quantsim.objective.settings import Objective
 
 __all__ = ["OBJECTIVE", "ObjectiveShape", "is_cost", "objective_shape", "shown_value", "superlative", "unit_of"]
 

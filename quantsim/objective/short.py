@@ -16,7 +16,7 @@ from quantsim.metrics import Need, SampleShape, get_metric
 from quantsim.objective.shape import ObjectiveShape
 
 if TYPE_CHECKING:
-    from quantsim.config.driver_sections import Objective
+    from quantsim.objective.settings import Objective
 
 __all__ = ["FEWEST_DAYS", "FEWEST_RETURNS", "SHORT", "check_defined", "short_periods", "short_split", "warn_once"]
 

@@ -15,7 +15,7 @@ from quantsim.threads import thread_count
 from quantsim.volume.growth import VolumeInputs
 
 if TYPE_CHECKING:
-    from quantsim.config import Experiment
+    from quantsim.pools.settings import Fees
 
 __all__ = [
     "FeeRates",
@@ -182,14 +182,14 @@ def with_noise(seen: Market, noise: float, key: Array) -> Market:
     return seen._replace(prices=prices, log_prices=log_prices, summed=jnp.cumsum(log_prices, axis=0))
 
 
-def fee_rates(experiment: Experiment, varying: Mapping[str, NDArray[np.float64]] | None = None) -> FeeRates:
-    """Returns the fees of an experiment as arguments of the compiled program.
+def fee_rates(fees: Fees, varying: Mapping[str, NDArray[np.float64]] | None = None) -> FeeRates:
+    """Returns trading costs as arguments of the compiled program.
 
     Args:
-        experiment: experiment with the constant fees.
+        fees: the table of constant costs.
         varying: those of ``swap_fee``, ``arb_fee`` and ``gas_cost_usd`` that vary in time, (T,) each.
     """
-    rates = FeeRates(*jax.device_put([np.asarray(rate, np.float64) for rate in experiment.fees.rates]))
+    rates = FeeRates(*jax.device_put([np.asarray(rate, np.float64) for rate in fees.rates]))
     fields = {"gas_cost" if name == "gas_cost_usd" else name: rate for name, rate in (varying or {}).items()}
     return rates._replace(**{name: device_array(np.asarray(rate, np.float64)) for name, rate in fields.items()})
 

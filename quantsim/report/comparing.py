@@ -22,7 +22,7 @@ from quantsim.report.shown_metrics import SHOWN, reported, shown, with_derived
 from quantsim.threads import thread_count
 
 if TYPE_CHECKING:
-    from quantsim.config.driver_sections import Objective
+    from quantsim.objective.settings import Objective
 
 __all__ = ["compare"]
 

@@ -18,7 +18,7 @@ from quantsim.objective.resampling import resampled_metrics
 from quantsim.report.comparison import SELECTED
 
 if TYPE_CHECKING:
-    from quantsim.config.driver_sections import Objective
+    from quantsim.objective.settings import Objective
     from quantsim.statistics import Interval
 
 __all__ = ["comparison_intervals"]

@@ -12,7 +12,7 @@ from quantsim.metrics import Need, get_metric
 from quantsim.objective.resampling import daily_metrics
 
 if TYPE_CHECKING:
-    from quantsim.config.driver_sections import Objective
+    from quantsim.objective.settings import Objective
     from quantsim.report.comparison import PoolResult
 
 __all__ = ["SHOWN", "reported", "shown", "with_derived"]

@@ -35,7 +35,11 @@ def program_inputs(
         uncut: prices of all bars.
         end: bar of ``uncut`` after the last that the experiment uses; with ``published_look_ahead`` its prices are seen.
     """
-    rates, trades, of_share = fee_rates(experiment, series.costs), series.trades, supply_of_sizes(setup, prices, series)
+    rates, trades, of_share = (
+        fee_rates(experiment.fees, series.costs),
+        series.trades,
+        supply_of_sizes(setup, prices, series),
+    )
     if of_share is not None:
         rates = rates._replace(gas_cost=device_array(np.asarray(rates.gas_cost) / of_share))
         trades = None if trades is None else trades.divided(of_share[trades.bars(prices.grid.times_us())])

@@ -152,6 +152,6 @@ def pool_cases(called: str, experiment: Experiment) -> list[PoolCase]:
             paths = setup.pool.paths(setup, every_bar=every_bar)
             bars |= {path: read for path, reason in paths.items() if reason is None}
     return [
-        PoolCase(f"{called}, path {path.value!r}", setup, path, read, fee_rates(experiment), sets, trainable)
+        PoolCase(f"{called}, path {path.value!r}", setup, path, read, fee_rates(experiment.fees), sets, trainable)
         for path, read in bars.items()
     ]

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from quantsim.config import Experiment
-from quantsim.config.driver_sections import Hybrid, Objective, Search, Sgd
+from quantsim.config.driver_sections import Hybrid, Search, Sgd
 from quantsim.config.identity import Decides, decided, part_of
 from quantsim.config.pool_tables import Pool, Subsidiary
 from quantsim.config.ranges import Range
 from quantsim.config.sections import Data, Periods, Series
+from quantsim.objective.settings import Objective
 from quantsim.pools.registry import get_pool, pool_names
 from quantsim.pools.settings import Fees, PoolSettings, Update
 from quantsim.prices.synthetic.source import KINDS

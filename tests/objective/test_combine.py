@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from quantsim.config.driver_sections import Objective
 from quantsim.objective import OBJECTIVE, ObjectiveShape, Period, combine, objective_shape, unit_of, violation
+from quantsim.objective.settings import Objective
 
 PERIODS = (Period(0, 10), Period(10, 10))
 SHAPE = ObjectiveShape(

@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 
 from quantsim import Experiment
-from quantsim.config.driver_sections import Objective
+from quantsim.objective.settings import Objective
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "objectives.md"
 TEXT = PAGE.read_text(encoding="utf-8")

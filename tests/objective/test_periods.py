@@ -9,10 +9,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from quantsim.config.driver_sections import Objective
 from quantsim.errors import WindowError
 from quantsim.objective import Period, dated_periods, even_periods, objective_shape, random_periods
 from quantsim.objective.periods import period_bars
+from quantsim.objective.settings import Objective
 
 DAY = datetime(2021, 3, 1, tzinfo=UTC)
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from quantsim.config.driver_sections import Objective
 from quantsim.errors import WindowError
 from quantsim.objective import check_defined, objective_shape, short_periods, short_split, warn_once
+from quantsim.objective.settings import Objective
 
 
 @pytest.mark.parametrize(

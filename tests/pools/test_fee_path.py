@@ -57,7 +57,7 @@ def case(
     # Not quite in balance at the first bar, so that the first trade is one, too.
     uneven = 0.01 * np.arange(n_tokens)
     initial = np.log(setup.initial_value * weights[0]) - log_prices[0] + uneven
-    rates = fee_rates(experiment)
+    rates = fee_rates(experiment.fees)
     if varying:
         # Steps; zeros among those of costs that stay nowhere, but a bar without a swap fee ends on the edge (see below).
         factors = np.random.default_rng(seed).choice([0.0, 0.5, 1.0, 1.5], (3, LAYOUT.n_bars)).repeat(3, axis=1)
