@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["fitted_splits", "own_fees", "searched_splits", "steering", "warnings_of"]
 
+_MOST_NAMED = 5
 _OF_HYBRID = re.compile(r"-hybrid-[0-9a-f]{8}")
 
 
@@ -99,6 +100,7 @@ def warnings_of(
     splits: Sequence[str],
     evidence: Evidence | None,
     fees: Sequence[str] = (),
+    uncounted: Sequence[Run] = (),
 ) -> tuple[str, ...]:
     """Returns the warnings about a validation, each a sentence without a full stop.
 
@@ -108,12 +110,19 @@ def warnings_of(
         splits: splits that are stored.
         evidence: the evidence; None if there is none.
         fees: names as of :func:`own_fees`.
+        uncounted: other runs of the study, whose trials do not count.
     """
     found = list(_warnings(runs, chosen_by, splits, evidence))
     if fees:
         found.append(
             f"the selected set has fees of its own ({', '.join(fees)}), and constant weights have those of the study, so "
             "part of the difference may come from the fees"
+        )
+    if uncounted:
+        keys = ", ".join(run.key for run in uncounted[:_MOST_NAMED]) + ", …" * (len(uncounted) > _MOST_NAMED)
+        found.append(
+            f"other runs of this study are stored ({keys}), whose trials are not counted here, and the best of several runs "
+            "looks better by luck alone: `quantsim validate` without a run judges all of them together"
         )
     return tuple(found)
 

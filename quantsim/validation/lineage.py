@@ -18,7 +18,7 @@ from quantsim.errors import SelectionError
 if TYPE_CHECKING:
     from quantsim.checkpoints import CheckpointStore
 
-__all__ = ["Sources", "check_comparable", "given_trials", "with_sources"]
+__all__ = ["Sources", "check_comparable", "given_trials", "uncounted", "with_sources"]
 
 _MOST_TRACED = 64  # given sets of a run; each is a query
 
@@ -54,6 +54,22 @@ def with_sources(store: CheckpointStore, runs: Sequence[Run]) -> list[Run]:
                 found[other.run_id] = other
                 todo.append(other)
     return list(found.values())
+
+
+def uncounted(store: CheckpointStore, runs: Sequence[Run]) -> list[Run]:
+    """Returns the stored runs of the same study on the same prices whose trials do not count, the newest first.
+
+    Runs with the task of a counted one, such as gradient training that was repeated, have its trials. Parts of counted runs and
+    folds of a walk-forward are no further attempts.
+    """
+    known = {run.run_id for run in runs} | {part.run_id for run in runs for part in store.parts(run.run_id)}
+    tasks = {_task(run) for run in runs}
+    stored = comparable_runs(store.find_runs(data_id=runs[0].data_id, in_groups=False), runs[0])
+    return [run for run in stored if run.run_id not in known and _task(run) not in tasks]
+
+
+def _task(run: Run) -> tuple[str, str, object]:
+    return run.driver, run.experiment_id, run.notes.get("start")
 
 
 def given_trials(store: CheckpointStore, run: Run) -> frozenset[int]:

@@ -17,7 +17,7 @@ from quantsim.statistics import cluster_count
 from quantsim.validation.cautions import fitted_splits, own_fees, searched_splits, warnings_of
 from quantsim.validation.evidence import FEWEST_DAYS, Evidence, weigh
 from quantsim.validation.judgement import Judgement, judge
-from quantsim.validation.lineage import check_comparable, with_sources
+from quantsim.validation.lineage import check_comparable, uncounted, with_sources
 from quantsim.validation.loading import evaluated_trials, stored_trials
 from quantsim.validation.origin import Origin, origin_of
 from quantsim.validation.trials import Trials
@@ -179,7 +179,9 @@ def validate_pick(
         origin=origin_of(store, checkpoint, store.run(checkpoint.run_id)),
         trials=trials,
         evidence=evidence,
-        warnings=warnings_of(runs, chosen_by, trials.splits, evidence, own_fees(experiment, checkpoint)),
+        warnings=warnings_of(
+            runs, chosen_by, trials.splits, evidence, own_fees(experiment, checkpoint), uncounted(store, runs)
+        ),
         judgement=judge(evidence, [row.key for row in trials.rows]),
     )
 

@@ -90,3 +90,17 @@ def test_fees_of_its_own(tables: dict[str, Any], human: dict[str, tuple[float, .
     study = Experiment.from_dict({**STUDY.model_dump(mode="json"), "fees": {}, **tables}, "a study")
     assert own_fees(study, Checkpoint("a" * 32, 0, 0, "search", {}, human)) == expected
     assert (len(warnings_of([], (), ("test",), None, expected)) == 1) == bool(expected)
+
+
+def test_other_runs_of_the_study_are_not_counted_without_a_word(store: CheckpointStore):
+    """Of several searches that are judged one by one, the luckiest looks significant."""
+    first = store_run(store, *returns_of(0, n_trials=12))
+    again = store_run(store, *returns_of(0, n_trials=12), driver="sgd", notes={"start": "a"})
+    repeated = store_run(store, *returns_of(0, n_trials=12), driver="sgd", notes={"start": "a"})
+    other = store_run(store, *returns_of(1, n_trials=12), STUDY.override(["seed=1"]))
+    store_run(store, *returns_of(2, n_trials=12), STUDY.override(["fees.swap_fee=0.001"]))
+    said = validate(store, [other], n_resamples=100).warnings[-1]
+    assert all(key[:8] in said for key in (first, again, repeated)), said
+    assert has(validate(store, [first, again], n_resamples=100), f"other runs of this study are stored ({other[:8]})")
+    assert not has(validate(store, [first, repeated, other], n_resamples=100), "of this study")
+    assert not has(validate(store, study=STUDY, n_resamples=100), "of this study")

@@ -63,8 +63,8 @@ def test_every_warning_is_explained():
         started_at=utc_now(),
         updated_at=utc_now(),
     )
-    found = warnings_of([run], ("validation", "test"), ("train", "validation"), evidence, ("swap_fee",))
+    found = warnings_of([run], ("validation", "test"), ("train", "validation"), evidence, ("swap_fee",), [run, run])
     rows = re.findall(r"^\| ([^|]+) \|", DOCUMENT.partition("## Warnings")[2], re.MULTILINE)[1:]
-    assert len(found) == len(rows) == 5
+    assert len(found) == len(rows) == 6
     for text, row in zip(found, rows, strict=True):
         assert text.startswith(row)
