@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from quantsim.discovery.objects import is_object, object_digest, object_name
 from quantsim.errors import ConfigError, reason_of
-from quantsim.objects import is_object, object_digest, object_name
 
 __all__ = [
     "SourceName",

@@ -11,8 +11,8 @@ from typing import Generic, TypeVar
 
 from quantsim.discovery.files import object_in_file
 from quantsim.discovery.names import SourceName, file_digest, is_in_file, read_file, split_name
+from quantsim.discovery.objects import given_object, is_object, object_digest, object_name
 from quantsim.errors import ConfigError, nearest
-from quantsim.objects import given_object, is_object, object_digest, object_name
 
 __all__ = ["Registry"]
 

@@ -16,8 +16,8 @@ import jax.numpy as jnp
 import pytest
 
 import quantsim
+from quantsim.discovery.objects import digest_of_object, given_object, object_name
 from quantsim.errors import ConfigError
-from quantsim.objects import digest_of_object, given_object, object_name
 from quantsim.parameters import common
 from quantsim.rules import Output, Rule, centre
 from quantsim.rules.momentum import RULE
@@ -161,7 +161,7 @@ def test_a_stored_study_imports_nothing(study: quantsim.Experiment) -> None:
 
 
 def test_a_pool_may_be_an_object(monkeypatch: pytest.MonkeyPatch) -> None:
-    file = Path(__file__).resolve().parents[1] / "examples" / "own_pool.py"
+    file = Path(__file__).resolve().parents[2] / "examples" / "own_pool.py"
     monkeypatch.syspath_prepend(file.parent)
     pool = importlib.import_module("own_pool").band_pool
     tables = {
