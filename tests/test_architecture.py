@@ -129,3 +129,22 @@ def test_the_simulator_asks_pools_and_knows_no_mechanism(name: str):
     path = PACKAGE / "simulator" / f"{name}.py"
     known = {f"quantsim.pools.{mechanism}" for mechanism in pool_names()}
     assert not [one for one in modules_of(path) if any(one.startswith(of) for of in known)]
+
+
+LONGEST_FILE, LONGEST_FUNCTION = 420, 60
+INTERFACES = {"checkpoints/store.py"}  # signatures and documentation; what they call is elsewhere
+
+
+def test_files_and_functions_are_short():
+    """A function counts without its signature and its docstring."""
+    for path in PACKAGE.rglob("*.py"):
+        name, text = path.relative_to(PACKAGE).as_posix(), path.read_text()
+        assert text.count("\n") <= LONGEST_FILE or name in INTERFACES, (
+            f"{name} is long: which part is an algorithm of its own?"
+        )
+        functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)]
+        for one in functions:
+            documented = ast.get_docstring(one) is not None
+            code = one.body[documented:] or one.body
+            lines = (code[-1].end_lineno or 0) - code[0].lineno + 1
+            assert lines <= LONGEST_FUNCTION, f"{name}: {one.name} has {lines} lines: part it"
