@@ -57,6 +57,8 @@ if TYPE_CHECKING:
     from quantsim.config.template import study_template as study_template
     from quantsim.config.template import write_study_template as write_study_template
     from quantsim.drivers.search.deletion import delete_runs as delete_runs
+    from quantsim.drivers.search.transfer import export_runs as export_runs
+    from quantsim.drivers.search.transfer import import_runs as import_runs
     from quantsim.environment import prepare_environment as prepare_environment
     from quantsim.errors import FingerprintWarning as FingerprintWarning
     from quantsim.precision import enable_float64 as enable_float64
@@ -85,6 +87,7 @@ _HOMES = {
     "quantsim.config": ("Experiment",),
     "quantsim.config.template": ("study_template", "write_study_template"),
     "quantsim.drivers.search.deletion": ("delete_runs",),
+    "quantsim.drivers.search.transfer": ("export_runs", "import_runs"),
     "quantsim.environment": ("prepare_environment",),
     "quantsim.errors": ("FingerprintWarning",),
     "quantsim.precision": ("enable_float64",),

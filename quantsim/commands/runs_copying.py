@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from quantsim.commands.options import DEFAULT_STORE, Json, Quiet, RunKeys, Store, Verbose
-from quantsim.commands.session import open_existing_store, open_store, print_json, say
+from quantsim.commands.session import note, open_existing_store, open_store, print_json, say
 
 if TYPE_CHECKING:
-    from quantsim.checkpoints.runs.transfer import Copied
+    from quantsim.drivers.search.transfer import Transferred
 
 __all__ = ["export_runs", "import_runs"]
 
@@ -35,12 +35,14 @@ def export_runs(
 ) -> None:
     """Copies runs to another store, with checkpoints, daily returns, baselines, states and labels.
 
-    Runs that belong together are copied together. Optuna studies are not copied: there, a search cannot be resumed.
+    Runs that belong together are copied together. Optuna studies are copied to a journal beside a store in a file, so that
+    searches can be resumed there: send both files.
     """
     from quantsim.checkpoints.redact import redact
+    from quantsim.drivers.search.transfer import export_runs as exported
 
     with open_existing_store(store, migrate=False) as results:
-        copied = results.export_runs(runs, output, take_over=take_over)
+        copied = exported(results, runs, output, take_over=take_over)
     _say_copied(copied, as_json, f"to {redact(output)}")
 
 
@@ -58,22 +60,30 @@ def import_runs(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Copies runs from another store. Its content is checked, and nothing of it is run."""
+    """Copies runs from another store. Its content is checked, and nothing of it is run.
+
+    Optuna studies are copied if the journal beside that store has them.
+    """
     from quantsim.checkpoints.redact import redact
     from quantsim.checkpoints.runs.transfer import opened_source
+    from quantsim.drivers.search.transfer import import_runs as imported
 
     with opened_source(source), open_store(store) as results:  # the first, before the other is created
-        copied = results.import_runs(source, runs or None, replace=replace, take_over=take_over)
+        copied = imported(results, source, runs or None, replace=replace, take_over=take_over)
     _say_copied(copied, as_json, f"from {redact(source)}")
 
 
-def _say_copied(copied: Copied, as_json: bool, where: str) -> None:
+def _say_copied(copied: Transferred, as_json: bool, where: str) -> None:
     if as_json:
-        print_json({"added": copied.added.to_json(), "known": copied.known.to_json()})
+        print_json(copied.to_json())
         return
     for entries, what in ((copied.added, "Copied"), (copied.known, "There already, so not copied")):
         if len(entries):
             sets = sum(entry.checkpoints for entry in entries)
             say(f"{what} {where}: {', '.join(entry.key for entry in entries)} ({sets:,} sets).")
+    for name, place in copied.studies.items():
+        say(f"Optuna study {name}: {place}.")
+    for name, reason in copied.left.items():
+        note(f"Note: the Optuna study {name} is not copied: {reason}.")
     if not len(copied.added) + len(copied.known):
         say("No run is stored there.")

@@ -16,7 +16,7 @@ from quantsim.errors import ConfigError, DriverError
 from quantsim.prices import Prices
 from quantsim.search_space import load_search_space
 from quantsim.statistics import LEAST_DAYS
-from quantsim.storages.location import Location, default_storage, storage_file
+from quantsim.storages.location import Location, fold_storage
 
 __all__ = [
     "TRAINERS",
@@ -199,7 +199,7 @@ def train(
         group: id of the group of runs, and position in it.
         progress: called after every step.
     """
-    series, storage = resources.series or None, resources.storage or _storage_of_fold(store, group)
+    series, storage = resources.series or None, resources.storage or fold_storage(store.url, group)
     if trainer in ("search", "random"):
         from quantsim.drivers.search import run_search
 
@@ -248,11 +248,3 @@ def train(
     return run_fixed(
         experiment, prices, store, series=series, group=group, progress=lambda value: progress(1, 1, value, True)
     )
-
-
-def _storage_of_fold(store: CheckpointStore, group: tuple[str, int]) -> Location:
-    """Returns the default storage of the study of a fold."""
-    place = default_storage(store.url)
-    if (path := storage_file(place)) is None:
-        return place
-    return path.with_name(f"{path.stem}-folds") / f"{group[0][:8]}-{group[1]}{path.suffix}"

@@ -17,7 +17,9 @@ __all__ = [
     "check_storage",
     "default_storage",
     "describe_storage",
+    "fold_storage",
     "is_missing",
+    "is_sqlite",
     "parsed_location",
     "storage_file",
     "store_file",
@@ -104,6 +106,11 @@ def is_missing(location: Location) -> bool:
     return path is not None and not os.path.isfile(path)
 
 
+def is_sqlite(path: Path) -> bool:
+    """Whether the file of a storage is an SQLite file, by its name; else it is a journal."""
+    return path.suffix in _SQLITE_SUFFIXES
+
+
 def storage_file(location: Location) -> Path | None:
     """Returns the file of a storage; None for a server."""
     return file_of(parsed_location(location))
@@ -149,6 +156,19 @@ def default_storage(store_location: str) -> str:
             f"the checkpoint store {path} has a name for journals of studies: use a name that ends in .db"
         )
     return str(path.with_suffix(_JOURNAL_SUFFIXES[0]))
+
+
+def fold_storage(store_location: str, group: tuple[str, int]) -> Location:
+    """Returns the default storage for the study of a fold: a journal in a folder beside that of :func:`default_storage`.
+
+    Args:
+        store_location: as for :func:`default_storage`.
+        group: id of the group of runs, and position in it.
+    """
+    place = default_storage(store_location)
+    if (path := storage_file(place)) is None:
+        return place
+    return path.with_name(f"{path.stem}-folds") / f"{group[0][:8]}-{group[1]}{path.suffix}"
 
 
 def _store_place(store_location: Location) -> Path | URL:

@@ -240,7 +240,8 @@ def _checked(content: _Content) -> _Content:
     steps = [report.step for report in content.reports] + ([] if content.state is None else [content.state.step])
     if not all(isinstance(step, int) and step >= 0 for step in steps):
         raise CheckpointError("the step of a state or a report is not a whole number from 0")
-    notes = {name: value for name, value in dict(run.notes).items() if name not in identity}
+    left_out = {*identity, "storage"}  # the study there is another one, or none
+    notes = {name: value for name, value in dict(run.notes).items() if name not in left_out}
     kept = replace(run, notes=notes, config=dict(run.config))
     if run.status == "running":
         kept = replace(kept, status="interrupted", reason="its process had ended", finished_at=run.updated_at)

@@ -37,6 +37,7 @@ __all__ = [
     "describe_task",
     "hold",
     "identify",
+    "is_in_use",
     "is_void",
     "load_study",
     "open_study",
@@ -210,6 +211,12 @@ def hold(study: Study, *, take_over: bool) -> bool:
         )
     study.set_user_attr(_RUNNER, process_identity())
     return runner is not None
+
+
+def is_in_use(study: Study) -> bool:
+    """Whether a process that may be alive holds the lease of :func:`hold`."""
+    runner = study.user_attrs.get(_RUNNER)
+    return runner is not None and may_be_alive(runner)
 
 
 def release(study: Study) -> None:
