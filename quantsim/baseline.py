@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
+from quantsim.array_types import FloatArray
 
 __all__ = ["BASELINES", "BENCHMARK", "HODL", "TITLES", "Baseline"]
 
-FloatArray = NDArray[np.float64]
 
 BENCHMARK, HODL = "constant_weights", "hodl"
 BASELINES = ("study", BENCHMARK, HODL)

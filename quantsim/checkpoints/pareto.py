@@ -8,11 +8,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.ranking import stand_ins
 
 __all__ = ["balanced", "hypervolume", "normalised", "pareto_front", "signed"]
-
-FloatArray = NDArray[np.float64]
 
 
 def signed(name: str) -> tuple[str, float]:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
+from quantsim.array_types import FloatArray
 from quantsim.checkpoints.checkpoint import IMPORTED, Run
 from quantsim.checkpoints.scores import Evaluate
 from quantsim.checkpoints.stored import content_of, study_of_run
@@ -19,8 +17,6 @@ if TYPE_CHECKING:
     from quantsim.simulator import Evaluator
 
 __all__ = ["evaluation_of"]
-
-FloatArray = NDArray[np.float64]
 
 
 def evaluation_of(

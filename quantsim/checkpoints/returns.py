@@ -6,9 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
+from quantsim.array_types import FloatArray
 from quantsim.baseline import BENCHMARK
 
 if TYPE_CHECKING:
@@ -16,8 +14,6 @@ if TYPE_CHECKING:
     from quantsim.checkpoints.store import CheckpointStore
 
 __all__ = ["ReturnsTable", "constant_weights_of", "with_returns"]
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +29,7 @@ class ReturnsTable:
 
     split: str
     checkpoint_ids: tuple[str, ...]
-    values: NDArray[np.float64]
+    values: FloatArray
     missing: int = 0
 
 

@@ -13,8 +13,8 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.checkpoints.checkpoint import Checkpoint
 from quantsim.checkpoints.eligible import value_of
 from quantsim.checkpoints.methods import Method, Score
@@ -23,7 +23,6 @@ from quantsim.ranking import TIE_METRIC
 
 __all__ = ["N_CANDIDATES", "N_NEIGHBOURS", "N_PERIODS", "Evaluate", "Returns", "description", "scored"]
 
-FloatArray = NDArray[np.float64]
 Evaluate = Callable[[Mapping[str, FloatArray]], Mapping[str, Mapping[str, FloatArray]]]
 """Raw name → (S, m) to split → metric → (S,), such as :meth:`quantsim.Evaluator.evaluate_many`."""
 

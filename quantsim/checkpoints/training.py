@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.checkpoints.checkpoint import STEPS, Report, Run
 from quantsim.checkpoints.stored import study_of_run
 from quantsim.errors import SelectionError
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["PER_STEP", "Phase", "TrainingCurves", "gradient_runs", "training_curves"]
 
-FloatArray = NDArray[np.float64]
 
 PER_STEP = ("objective", "gradient_norm", "update_norm", "learning_rate", "rejected")
 """Names of the values of every step; ``objective`` is the mean over the windows of the step."""

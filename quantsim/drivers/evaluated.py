@@ -6,15 +6,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from quantsim.array_types import FloatArray
 from quantsim.checkpoints import Checkpoint
 from quantsim.config import Experiment
 
 __all__ = ["evaluated"]
-
-FloatArray = NDArray[np.float64]
 
 
 def evaluated(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.metrics import Sample, SampleShape, bounded, compute, get_metric, metric_names
 from quantsim.objective import OBJECTIVE, violation
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from quantsim.objective.settings import Objective
 
 __all__ = ["daily_metrics", "is_resampled", "resampled_metrics"]
-
-FloatArray = NDArray[np.float64]
 
 
 def is_resampled(name: str, objective: Objective | None = None) -> bool:

@@ -10,6 +10,7 @@ from decimal import Decimal
 import numpy as np
 from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.contract.pool import PoolState, initial_pool, interpolated_weights
 from quantsim.contract.rules import RuleState
 from quantsim.contract.update import Performed, Settings, observe, perform_update
@@ -18,8 +19,6 @@ from quantsim.onchain.chain import Chain
 from quantsim.onchain.settings import ContractPool
 
 __all__ = ["ChainRun", "ChainUpdate", "oracle_prices", "run_on_chain", "warmed_up"]
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

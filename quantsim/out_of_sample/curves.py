@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.metrics.sample import DAYS_PER_YEAR
 from quantsim.statistics import Interval, interval, paired_interval, sharpe
 
@@ -24,8 +25,6 @@ __all__ = [
     "joined",
     "yearly",
 ]
-
-FloatArray = NDArray[np.float64]
 
 
 def annual_growth(returns: ArrayLike) -> FloatArray:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.baseline import BENCHMARK
 from quantsim.checkpoints import CheckpointStore
 from quantsim.checkpoints.checkpoint import SHORT_RUN_ID
@@ -24,8 +24,6 @@ from quantsim.out_of_sample.stability import Stability, stability_of
 from quantsim.prices import Prices
 
 __all__ = ["Efficiency", "FoldOutcome", "WalkForwardOutcome", "walk_forward_outcome"]
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

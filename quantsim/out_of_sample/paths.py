@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.baseline import BENCHMARK
 from quantsim.errors import ConfigError
 from quantsim.folds import Span
@@ -19,8 +20,6 @@ from quantsim.out_of_sample.stability import Stability, stability_of
 from quantsim.prices import Prices
 
 __all__ = ["PathsOutcome", "paths_outcome"]
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

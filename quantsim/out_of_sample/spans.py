@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.baseline import BASELINES
 from quantsim.config import Experiment
 from quantsim.folds import Span
@@ -20,8 +21,7 @@ from quantsim.simulator import Evaluator, baseline_values, cannot_carry, carried
 
 __all__ = ["Carrier"]
 
-FloatArray = NDArray[np.float64]
-Params = Mapping[str, NDArray[np.float64]]
+Params = Mapping[str, FloatArray]
 
 
 @dataclass(frozen=True, eq=False)

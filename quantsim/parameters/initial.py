@@ -8,15 +8,14 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.errors import ParameterError
 from quantsim.parameters.parameter import Parameter, scoped
 from quantsim.parameters.spec import ALT_MEMORY_DAYS, MEMORY_DAYS, SIMPLEX
 
 __all__ = ["InitialKind", "InitialScale", "gaussian_sets", "grid_sizes", "range_sets"]
 
-FloatArray = NDArray[np.float64]
 Points = Callable[[int, int, int], FloatArray]
 
 InitialKind = Literal["gaussian", "latin_hypercube", "centered_latin_hypercube", "sobol", "grid"]

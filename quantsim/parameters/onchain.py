@@ -18,8 +18,8 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.errors import ParameterError
 from quantsim.parameters import transforms
 from quantsim.parameters.parameter import Parameter, in_group, scoped
@@ -28,7 +28,6 @@ from quantsim.parameters.spec import ALT_MEMORY_DAYS, MEMORY_DAYS
 
 __all__ = ["DECIMALS", "OnChain", "as_written", "exact_decimal", "fixed_point", "fixed_weights", "on_chain"]
 
-FloatArray = NDArray[np.float64]
 
 DECIMALS = 18
 """Decimals of the contracts' fixed-point numbers (SD59x18)."""

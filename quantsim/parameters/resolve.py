@@ -6,15 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.errors import ParameterError, nearest
 from quantsim.limits import LARGEST_VALUE
 from quantsim.parameters.parameter import Parameter, scoped
 
 __all__ = ["replaced", "to_human", "to_raw"]
-
-FloatArray = NDArray[np.float64]
 
 
 def to_raw(parameters: Sequence[Parameter], values: Mapping[str, Any]) -> dict[str, FloatArray]:

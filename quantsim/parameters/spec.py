@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.parameters import transforms
 
 __all__ = [
@@ -23,7 +24,6 @@ __all__ = [
     "finite_log2",
 ]
 
-FloatArray = NDArray[np.float64]
 RawValues = Mapping[str, FloatArray]
 
 

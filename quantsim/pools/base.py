@@ -7,9 +7,7 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
+from quantsim.array_types import FloatArray
 from quantsim.fee_rules import FeeRule
 from quantsim.lazy_jax import Array, jax, jnp
 from quantsim.parameters import Parameter, ParameterSpec
@@ -36,8 +34,6 @@ __all__ = [
 ]
 
 Params = Mapping[str, Array]
-Bars = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
 Own = TypeVar("Own", bound=Hashable)
 
 
@@ -199,7 +195,7 @@ def _no_remarks(_: PoolSetup[Any], __: FloatArray, ___: FloatArray, ____: Mappin
     return ()
 
 
-def _no_objection(_: PoolView, __: Mapping[str, NDArray[np.float64]]) -> None:
+def _no_objection(_: PoolView, __: Mapping[str, FloatArray]) -> None:
     return None
 
 
@@ -253,7 +249,7 @@ class Pool:
     paths: Callable[..., Mapping[Path, str | None]] = _sequential
     static: Callable[[PoolView, int, RuleSettings], Hashable] | None = None
     decisions: Callable[[PoolSetup[Any], Params, Observed], Any] | None = None
-    check: Callable[[PoolView, Mapping[str, NDArray[np.float64]]], None] = _no_objection
+    check: Callable[[PoolView, Mapping[str, FloatArray]], None] = _no_objection
     remarks: Callable[[PoolSetup[Any], FloatArray, FloatArray, Mapping[str, FloatArray]], tuple[str, ...]] = _no_remarks
     fixed_curve: Mapping[str, Mapping[str, Any]] | None = None
     charges: tuple[str, ...] = ()

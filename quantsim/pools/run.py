@@ -8,17 +8,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from quantsim.array_types import Bars
 from quantsim.lazy_jax import Array, jnp
 from quantsim.objective import Period
 
 if TYPE_CHECKING:
     from quantsim.pools.exogenous_swaps import Fills
 
-__all__ = ["Bars", "ReserveRun", "Run"]
-
-Bars = NDArray[np.int64]
+__all__ = ["ReserveRun", "Run"]
 
 
 class Run(abc.ABC):

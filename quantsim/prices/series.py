@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.errors import PriceError, nearest, reason_of
 from quantsim.prices.align import RawSeries, ordered, stamps_of
 from quantsim.prices.files import KINDS, is_price_file
@@ -18,7 +19,6 @@ from quantsim.prices.time_grid import DAY_MINUTES, TimeGrid
 
 __all__ = ["ORACLE", "SETTINGS", "check_source", "check_values", "load_series"]
 
-FloatArray = NDArray[np.float64]
 
 ORACLE = "oracle"
 """The setting with one value per token of the pool."""

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.errors import PriceError
 from quantsim.prices.instants import row_text, text
 from quantsim.prices.read import read_named
@@ -21,7 +22,6 @@ from quantsim.prices.series import check_source
 
 __all__ = ["SUPPLY", "SupplyChanges", "load_supply"]
 
-FloatArray = NDArray[np.float64]
 
 SUPPLY = "supply"
 """The key of ``[series]``."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.errors import PriceError
 from quantsim.prices.instants import row_text, text
 from quantsim.prices.read import read_named
@@ -16,7 +17,6 @@ from quantsim.prices.series import check_source
 
 __all__ = ["WEIGHTS", "WeightUpdates", "load_weights"]
 
-FloatArray = NDArray[np.float64]
 
 WEIGHTS = "weights"
 """The key of ``[series]``."""

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.baseline import BASELINES, HODL
 from quantsim.checkpoints.checkpoint import chronological
 from quantsim.checkpoints.pareto import signed
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from quantsim.objective.settings import Objective
 
 __all__ = ["compare"]
-
-FloatArray = NDArray[np.float64]
 
 
 def compare(

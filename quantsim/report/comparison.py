@@ -7,9 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
+from quantsim.array_types import FloatArray
 from quantsim.checkpoints.checkpoint import ROUNDING
 from quantsim.checkpoints.pareto import signed
 from quantsim.json_values import JsonNumber, json_number
@@ -19,7 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["LEVEL", "N_RESAMPLES", "SELECTED", "Comparison", "PoolResult", "Row", "SplitComparison"]
 
-FloatArray = NDArray[np.float64]
 
 SELECTED = "selected"
 

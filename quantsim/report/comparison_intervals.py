@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.baseline import BENCHMARK, HODL
 from quantsim.objective.resampling import resampled_metrics
 from quantsim.report.comparison import SELECTED
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["comparison_intervals"]
 
-FloatArray = NDArray[np.float64]
 
 _SEED = 0
 

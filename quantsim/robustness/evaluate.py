@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.baseline import BENCHMARK
 from quantsim.config import Experiment
 from quantsim.errors import ConfigError, nearest
@@ -34,7 +34,6 @@ from quantsim.simulator import (
 
 __all__ = ["check_request", "evaluate_robustness", "robustness_of"]
 
-FloatArray = NDArray[np.float64]
 Table = dict[str, dict[str, FloatArray]]
 Advance = Callable[[str, int, int], None]
 

@@ -6,8 +6,9 @@ import math
 from collections.abc import Collection, Mapping
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from quantsim.array_types import FloatArray
 from quantsim.config import Experiment
 from quantsim.errors import ParameterError
 from quantsim.limits import MOST_SETS
@@ -15,7 +16,6 @@ from quantsim.parameters.spec import MEMORY_DAYS
 
 __all__ = ["neighbours", "raw_bounds"]
 
-FloatArray = NDArray[np.float64]
 Bounds = Mapping[str, tuple[float, float]]
 
 

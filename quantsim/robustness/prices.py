@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.prices.synthetic.arithmetic import exponential, standard_normals, stream
 from quantsim.prices.synthetic.block_bootstrap import resampled_growth, resampled_rows
 
 __all__ = ["noisy_prices", "resampled_prices"]
-
-FloatArray = NDArray[np.float64]
 
 
 def noisy_prices(prices: FloatArray, noise: float, seed: int, index: int) -> FloatArray:

@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.json_values import json_number
 
 __all__ = ["PERCENTILES", "Robustness", "Spread", "Varied"]
 
-FloatArray = NDArray[np.float64]
 Table = Mapping[str, Mapping[str, FloatArray]]
 Point = Mapping[str, Mapping[str, float]]
 

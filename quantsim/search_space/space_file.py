@@ -9,9 +9,9 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from quantsim.array_types import FloatArray
 from quantsim.config import Experiment
 from quantsim.config.locate import bundled_names, find_search_space
 from quantsim.config.pools import pool_of
@@ -25,8 +25,6 @@ from quantsim.search_space.space import Dimension, Draw, SearchSpace
 from quantsim.settings.base import describe
 
 __all__ = ["load_search_space"]
-
-FloatArray = NDArray[np.float64]
 
 
 def load_search_space(experiment: Experiment) -> SearchSpace:

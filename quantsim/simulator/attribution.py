@@ -16,14 +16,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+
+from quantsim.array_types import FloatArray
 
 if TYPE_CHECKING:
     from quantsim.simulator.result import Result
 
 __all__ = ["TERMS", "attribute", "noise_fees", "swapped_value"]
 
-FloatArray = NDArray[np.float64]
 
 TERMS = {
     "held": "price moves of the initial reserves",

@@ -10,8 +10,8 @@ import jax
 import numpy as np
 from jax import Array
 from joblib import Parallel, delayed
-from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.baseline import BASELINES, Baseline
 from quantsim.config import Experiment
 from quantsim.config.baselines import baseline_experiment, has_initial_weights
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["BaselinePool", "baseline_pool", "evaluate_baselines"]
 
-FloatArray = NDArray[np.float64]
 
 _LEAST_SHARE = 1e-6  # a weighted pool has a weight of each token
 

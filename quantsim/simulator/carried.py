@@ -19,6 +19,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import ArrayLike, NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.config import Experiment
 from quantsim.config.pools import pool_of
 from quantsim.errors import ConfigError, WindowError
@@ -34,8 +35,6 @@ from quantsim.simulator.evaluator import Evaluator
 from quantsim.simulator.plan import Path, Plan
 
 __all__ = ["baseline_values", "cannot_carry", "carried_values", "check_carries", "schedule_of"]
-
-FloatArray = NDArray[np.float64]
 
 
 @in_float64

@@ -19,6 +19,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.discovery import exception_text
 from quantsim.errors import ConfigError, ParameterError, QuantsimError
 from quantsim.fee_rules import FeeRule
@@ -37,7 +38,6 @@ __all__ = [
     "synthetic",
 ]
 
-FloatArray = NDArray[np.float64]
 RuleFunction = Callable[[Mapping[str, Array], Observed, RuleSettings], Array]
 
 _VOLATILITY = 0.02  # of the synthetic prices, per chunk

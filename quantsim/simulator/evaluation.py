@@ -7,16 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.simulator.measures import results_of
 
 if TYPE_CHECKING:
     from quantsim.simulator.evaluate import SplitPlans, SplitSamples
 
 __all__ = ["Evaluation"]
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 from jax import Array
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from quantsim.array_types import FloatArray
 from quantsim.baseline import BENCHMARK, Baseline
 from quantsim.config import Experiment
 from quantsim.device import device_array
@@ -43,7 +44,6 @@ from quantsim.simulator.varying import Varying, load_varying
 
 __all__ = ["Evaluator"]
 
-FloatArray = NDArray[np.float64]
 Params = Mapping[str, ArrayLike]
 
 _LARGE_PRICES = 2**26  # bytes

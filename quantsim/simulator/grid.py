@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.config import Experiment
 from quantsim.errors import ConfigError, ParameterError, nearest
 from quantsim.limits import LARGEST_VALUE, MOST_CELLS
@@ -23,7 +23,6 @@ from quantsim.simulator.evaluator import Evaluator
 
 __all__ = ["Axis", "Cell", "Grid", "evaluate_grid", "grid_sets"]
 
-FloatArray = NDArray[np.float64]
 Table = dict[str, dict[str, FloatArray]]
 
 _OPT_IN = {spec.human_name for spec in (common.swap_fee, common.minimum_weights, common.maximum_weights)}

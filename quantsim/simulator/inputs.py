@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.config import Experiment
 from quantsim.device import device_array
 from quantsim.pools import PoolSetup
@@ -18,8 +18,6 @@ from quantsim.simulator.varying import Varying
 from quantsim.volume.growth import volume_inputs
 
 __all__ = ["program_inputs", "supply_of_sizes"]
-
-FloatArray = NDArray[np.float64]
 
 
 def program_inputs(

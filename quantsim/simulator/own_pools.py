@@ -10,8 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.config import Experiment
 from quantsim.discovery import exception_text, is_own
 from quantsim.errors import ConfigError, QuantsimError
@@ -22,7 +22,6 @@ from quantsim.simulator.signals import chunk_signals, window_rates
 
 __all__ = ["check_own_pools", "conform_pool"]
 
-FloatArray = NDArray[np.float64]
 Values = tuple[tuple[str, tuple[float, ...]], ...]
 
 _N_BARS = 97

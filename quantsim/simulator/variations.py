@@ -13,6 +13,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.device import device_array
 from quantsim.metrics import Sample, get_metric
 from quantsim.pools.base import PoolSetup
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Variation", "VariedPool", "evaluate_starts", "evaluate_variations"]
 
-FloatArray = NDArray[np.float64]
 Table = dict[str, dict[str, FloatArray]]
 Params = dict[str, Array]
 

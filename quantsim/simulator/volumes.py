@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.simulator.attribution import noise_fees, swapped_value
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["VOLUMES", "traded_volumes"]
 
-FloatArray = NDArray[np.float64]
 
 VOLUMES = ("volume", "arbitrage_volume", "noise_volume", "swap_volume")
 """The series of :func:`traded_volumes`: all trades, and their parts."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.errors import StatisticsError
 
 __all__ = ["LEAST_DAYS", "FloatArray", "checked_days", "checked_level", "checked_trials", "finite_trials", "varies"]
 
-FloatArray = NDArray[np.float64]
 
 LEAST_DAYS = 10
 """Fewest daily returns that a statistic is computed of. Ten days tell nothing, but the formulas are defined."""

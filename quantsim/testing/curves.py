@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.testing.laws import require
 
 __all__ = ["check_curve"]
 
-FloatArray = NDArray[np.float64]
 
 _SAME = 1e-9  # of the initial value
 

@@ -16,11 +16,11 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.testing.laws import require
 
 __all__ = ["NOTHING", "Differentiated", "check_finite_gradient", "check_gradients"]
 
-FloatArray = NDArray[np.float64]
 
 _STEP = 1e-6  # relative to parameters of order 1 and more
 _KINK = 1e-3  # how far slopes to the left and to the right of a smooth function may differ

@@ -9,8 +9,8 @@ from typing import Any
 import jax
 import numpy as np
 from jax import Array
-from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.discovery import Registry, is_in_file
 from quantsim.metrics import Metric, Need, Sample, SampleShape, get_metric
 from quantsim.precision import in_float64
@@ -19,7 +19,6 @@ from quantsim.testing.laws import law, require
 
 __all__ = ["SHAPE", "check_metric"]
 
-FloatArray = NDArray[np.float64]
 
 SHAPE = SampleShape(n_bars=61 * 4 + 3, bars_per_day=4)
 """What metrics are checked with: two months of four bars a day, and three bars of a last day."""

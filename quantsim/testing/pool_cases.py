@@ -12,6 +12,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.config import Experiment
 from quantsim.objective import Period
 from quantsim.parameters import to_human, to_raw
@@ -24,7 +25,6 @@ from quantsim.testing.laws import law, require
 
 __all__ = ["CHANGED_AFTER", "FIRST", "N_BARS", "PRICES", "SHORTER", "SOME", "PoolCase", "Read", "pool_cases"]
 
-FloatArray = NDArray[np.float64]
 
 FIRST, N_BARS, SHORTER, AFTER = 18, 36, 21, 6
 """First bar of the window, after its history; its length; a shorter length; number of bars after it."""

@@ -11,8 +11,8 @@ from typing import Any
 import jax
 import numpy as np
 from jax.flatten_util import ravel_pytree
-from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.errors import ConformanceError
 from quantsim.parameters import bind
 from quantsim.pools import Pool, get_pool
@@ -29,7 +29,6 @@ from quantsim.testing.pool_laws import check_agreement, check_read, check_same, 
 
 __all__ = ["check_pool"]
 
-FloatArray = NDArray[np.float64]
 
 _SCALE = 8.0
 

@@ -8,6 +8,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.fee_rules import FeeRule, get_fee_rule
 from quantsim.precision import in_float64
 from quantsim.rules import Observed, Rule, RuleSettings, get_rule
@@ -20,7 +21,6 @@ from quantsim.testing.laws import law, require
 
 __all__ = ["SETTINGS", "check_fee_rule", "check_rule"]
 
-FloatArray = NDArray[np.float64]
 
 SETTINGS = RuleSettings(chunk_minutes=1440, max_memory_days=20.0)
 """What rules are checked with unless other settings are given: chunks of a day, and 20 days of memory."""

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.statistics.bootstrap import Interval, interval, paired_interval
 from quantsim.statistics.distinguishable import distinguishable_share
 from quantsim.statistics.overfitting import Cscv, cscv
@@ -28,7 +28,6 @@ from quantsim.validation.trials import Trials
 
 __all__ = ["CONFIDENCE", "FEWEST_DAYS", "LEVEL", "Evidence", "SplitIntervals", "weigh"]
 
-FloatArray = NDArray[np.float64]
 
 LEVEL = 0.05
 """Level of the tests."""

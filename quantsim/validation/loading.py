@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.baseline import BENCHMARK
 from quantsim.checkpoints.checkpoint import SPLITS, Checkpoint, Run
 from quantsim.checkpoints.returns import constant_weights_of, with_returns
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["evaluated_trials", "stored_trials"]
 
-FloatArray = NDArray[np.float64]
 Returns = dict[str, dict[str, FloatArray]]
 """Split → id of a checkpoint → (T,)."""
 

@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.checkpoints.checkpoint import Checkpoint, chronological
 
 __all__ = ["Trials"]
 
-FloatArray = NDArray[np.float64]
 
 _SAME = 1e-12
 """Standard deviation of daily log differences up to which a set trades like constant weights."""

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.errors import StatisticsError
 from quantsim.volume.model import LARGEST_TVL_ELASTICITY
 from quantsim.volume.regression import Posterior
 
 __all__ = ["drawn_coefficients"]
 
-FloatArray = NDArray[np.float64]
 
 _AT_ONCE, _MOST_TRIES = 4096, 50
 
 
-def drawn_coefficients(
-    posterior: Posterior, n_zero: int, n_draws: int, generator: np.random.Generator
-) -> NDArray[np.float64]:
+def drawn_coefficients(posterior: Posterior, n_zero: int, n_draws: int, generator: np.random.Generator) -> FloatArray:
     """Returns draws of the coefficients of expected volume, (D, 4), with the logarithm of the volume.
 
     The regression is of logarithms, the model of expected values. The level is raised by the mean of the exponential of the

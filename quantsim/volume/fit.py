@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.errors import StatisticsError
 from quantsim.volume.draws import drawn_coefficients
 from quantsim.volume.file import write_volume_model
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["PRIORS", "Estimate", "VolumeFit", "fit_volume"]
 
-FloatArray = NDArray[np.float64]
 
 PRIORS = {"tvl_elasticity": (0.8, 0.5), "fee_elasticity": (1.0, 1.0), "volatility_elasticity": (0.5, 0.5)}
 """Mean and standard deviation of the normal priors; that of the fee is cut at 0, that of value at 0 and 1.5."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.errors import PriceError, nearest
 from quantsim.prices.instants import microseconds_of, text
 from quantsim.prices.read import read_named
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["VolumeHistory", "read_history"]
 
-FloatArray = NDArray[np.float64]
 
 _REQUIRED = ("volume_usd", "tvl_usd", "swap_fee")
 _OPTIONAL = ("arbitrage_volume_usd", "volatility", "price_ratio")

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
+
 __all__ = ["Posterior", "regress"]
 
-FloatArray = NDArray[np.float64]
 
 _ITERATIONS = 4
 _LARGEST_CORRELATION = 0.98

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import Connection, delete, func, insert, select
 
+from quantsim.array_types import FloatArray
 from quantsim.checkpoints.checkpoint import Checkpoint
 from quantsim.checkpoints.database.runs import load
 from quantsim.checkpoints.database.schema import checkpoints, daily_returns, is_stored
@@ -20,7 +20,6 @@ from quantsim.errors import CheckpointError
 
 __all__ = ["bytes_of", "delete_returns", "find_returns", "insert_returns", "returns_of", "values_of"]
 
-FloatArray = NDArray[np.float64]
 
 _STORED = np.dtype("<f8")
 

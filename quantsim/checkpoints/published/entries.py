@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.checkpoints.checkpoint import IMPORTED, Checkpoint
 from quantsim.checkpoints.methods import BARE_OBJECTIVE
 from quantsim.checkpoints.published.natural import NATURAL, NaturalReader
@@ -42,8 +42,6 @@ _OF_EVERY_RUN = (
 _OF_TRAINING = ("hessian_trace", "local_learning_rate", "iterations_since_improvement", "optuna_trial_number")
 
 _NOT_PARAMETERS = frozenset({*_OF_EVERY_RUN, *_OF_TRAINING, *_OF_SEARCHES, SUBSIDIARIES})
-
-FloatArray = NDArray[np.float64]
 
 
 class EntryReader:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.checkpoints.published.raw import SUBSIDIARIES, number, of_set
 from quantsim.config import Experiment
 from quantsim.errors import CheckpointError, ParameterError
@@ -21,8 +21,6 @@ NATURAL = frozenset({"reclamm", "eclp"})
 
 _NAMES = {common.swap_fee.human_name: "fees"}
 """Name here → name there; all others are equal."""
-
-FloatArray = NDArray[np.float64]
 
 
 class NaturalReader:

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.config import Experiment
 from quantsim.errors import CheckpointError
 from quantsim.parameters import Parameter
@@ -24,7 +24,6 @@ SUBSIDIARIES = "subsidary_params"
 _SUMS = {("index_supply", "logit_lamb"): "logit_delta_lamb"}
 """(rule, parameter here) → parameter there that is added to that of the same name: an index has one memory."""
 
-FloatArray = NDArray[np.float64]
 Table = Mapping[str, Any]
 
 

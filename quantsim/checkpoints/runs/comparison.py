@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.baseline import HODL
 from quantsim.checkpoints.as_json import set_json
 from quantsim.checkpoints.checkpoint import IMPORTED, Checkpoint, Run, chronological
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["KeyDifference", "RunComparison", "Side", "SplitPair", "compare_runs"]
 
-FloatArray = NDArray[np.float64]
 
 _DAYS_A_YEAR = 365.0
 _COSTS = ("fees", "series")

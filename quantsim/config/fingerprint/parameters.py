@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.config.fingerprint.keys import BY_PATH
 from quantsim.config.fingerprint.pool import GYROSCOPE, RECLAMM, holdings, member_names, rule_of, subsidiary_values
 from quantsim.config.fingerprint.tokens import in_order
@@ -24,7 +24,6 @@ from quantsim.rules.capping import cap
 
 __all__ = ["INITIAL_KINDS", "own_specs", "parameter_tables"]
 
-FloatArray = NDArray[np.float64]
 
 INITIAL_KINDS: dict[str, InitialKind] = {
     "gaussian": "gaussian",

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.checkpoints import Baseline
 from quantsim.checkpoints.redact import redact
 from quantsim.config import Experiment
@@ -33,7 +33,6 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-FloatArray = NDArray[np.float64]
 RawParams = Mapping[str, FloatArray]
 Metrics = Mapping[str, Mapping[str, float]]
 Returns = Mapping[str, FloatArray]

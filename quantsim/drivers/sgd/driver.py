@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.checkpoints import Baseline, CheckpointStore, Run
 from quantsim.checkpoints.liveness import is_abandoned
 from quantsim.checkpoints.stored import of_same_study
@@ -38,7 +38,6 @@ __all__ = ["HESSIAN_TRACE", "GradientDriver", "Progress", "SgdRun", "run_sgd"]
 
 logger = logging.getLogger(__name__)
 
-FloatArray = NDArray[np.float64]
 
 HESSIAN_TRACE = "hessian_trace"
 """Name of the train metric for the flatness of a set; lower is flatter."""

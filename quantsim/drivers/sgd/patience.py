@@ -9,14 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.checkpoints import Checkpoint
 from quantsim.config.driver_sections import Sgd
 from quantsim.drivers.best import Best
 from quantsim.ranking import TIE_METRIC, best_index
 
 __all__ = ["Patience"]
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.config import Experiment
 from quantsim.device import device_array
 from quantsim.drivers.sgd.step import Inputs, Program, StepInfo, TrainState, advance, init
@@ -30,7 +31,6 @@ __all__ = ["Training"]
 
 logger = logging.getLogger(__name__)
 
-FloatArray = NDArray[np.float64]
 Sets = dict[str, FloatArray]
 
 _EXOGENOUS_SWAPS = (

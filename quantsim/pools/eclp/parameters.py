@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.lazy_jax import Array, jnp
 from quantsim.parameters import ParameterSpec
 from quantsim.parameters.spec import LOG2, RawValues, Transform, finite_log2
 
 __all__ = ["alpha", "beta", "check_one_rotation", "lam", "phi", "price_range", "rotation", "stretch", "tan_phi"]
-
-FloatArray = NDArray[np.float64]
 
 
 def _above_alpha(value: FloatArray, raw: RawValues, _: float) -> FloatArray:

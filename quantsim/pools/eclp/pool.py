@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from quantsim.array_types import Bars, FloatArray
 from quantsim.lazy_jax import Array, jnp
 from quantsim.parameters import Parameter
 from quantsim.pools.base import ALL_COSTS, Params, Path, Pool, PoolSetup, Window
@@ -22,9 +22,6 @@ from quantsim.pools.settings import PoolSettings, PoolView
 from quantsim.pools.two_tokens import cost_columns, earned_fees
 
 __all__ = ["POOL", "EclpSettings", "ellipse_of"]
-
-FloatArray = NDArray[np.float64]
-Bars = NDArray[np.int64]
 
 
 class EclpSettings(PoolSettings):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.lazy_jax import Array, jax, jnp
 from quantsim.parameters import ParameterSpec
 from quantsim.parameters.spec import Transform, finite_log2
@@ -24,7 +24,6 @@ __all__ = [
     "shift_exponent",
 ]
 
-FloatArray = NDArray[np.float64]
 
 SECONDS_PER_SHIFT = 124649.0
 """A shift exponent of 1 moves a price by the factor 2 in a day: ``1 - 1/124649 ≈ 2^(-1/86401)``, as in the contract."""

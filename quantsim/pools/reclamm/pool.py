@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Self, cast
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import model_validator
 
+from quantsim.array_types import Bars, FloatArray
 from quantsim.lazy_jax import Array, jnp
 from quantsim.parameters import Parameter
 from quantsim.pools.base import ALL_COSTS, Params, Path, Pool, PoolSetup, Window
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["POOL", "Range", "ReclammSettings"]
 
-FloatArray = NDArray[np.float64]
-Bars = NDArray[np.int64]
 
 _LONGEST_SECONDS = 30 * 86400.0  # a shift counts no longer time, as in the contract
 

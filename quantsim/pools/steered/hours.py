@@ -9,6 +9,7 @@ from typing import TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from quantsim.array_types import Bars
 from quantsim.errors import ConfigError
 from quantsim.lazy_jax import Array, jnp
 from quantsim.parameters.parameter import in_group
@@ -29,7 +30,6 @@ __all__ = [
     "with_hours",
 ]
 
-Bars = NDArray[np.int64]
 Kind = TypeVar("Kind", bound=Steering)
 
 _PROHIBITIVE = 2.0 * (1.0 - 2.0**-53)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from quantsim.array_types import Bars
 from quantsim.lazy_jax import Array, jnp
 from quantsim.objective import Period
 from quantsim.pools.base import Params, Path, PoolSetup, Window
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from quantsim.pools.exogenous_swaps import Fills
 
 __all__ = ["held_between", "steered_run"]
-
-Bars = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any, Self, cast
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import model_validator
 
+from quantsim.array_types import FloatArray
 from quantsim.discovery import is_loadable, short_name
 from quantsim.lazy_jax import Array, jax, jnp
 from quantsim.objective import Period
@@ -37,8 +37,6 @@ __all__ = [
     "weight_bounds",
     "window_ramps",
 ]
-
-FloatArray = NDArray[np.float64]
 
 
 class SteeredSettings(PoolSettings):

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from numpy.typing import NDArray
 
+from quantsim.array_types import Bars
 from quantsim.objective import Period
 from quantsim.pools.base import PoolSetup, Window
 from quantsim.pools.exogenous_swaps import Fills, window_orders
@@ -24,8 +24,6 @@ from quantsim.pools.weighted.swaps import base_prices, fills_of
 from quantsim.volume.growth import log_growth, log_volatility
 
 __all__ = ["FeeRun", "fee_run", "volume_in"]
-
-Bars = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)

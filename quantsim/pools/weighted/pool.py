@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from quantsim.array_types import Bars
 from quantsim.lazy_jax import Array, jnp
 from quantsim.pools.base import ALL_COSTS, Params, Path, Pool, PoolSetup, Window
 from quantsim.pools.market import FeeRates, Market
@@ -29,8 +29,6 @@ from quantsim.pools.weighted.zero_fee import bar_log_values
 from quantsim.rules import RuleSettings
 
 __all__ = ["POOL"]
-
-Bars = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
+
+from quantsim.array_types import FloatArray
 
 __all__ = ["LN2", "exponential", "standard_normals", "stream", "uniforms"]
 
-FloatArray = NDArray[np.float64]
 
 LN2 = 0.6931471805599453
 _LN2_HIGH, _LN2_LOW = (

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.errors import PriceError
 from quantsim.prices.instants import Time
 from quantsim.prices.names import check_tokens
@@ -28,7 +28,6 @@ from quantsim.prices.time_grid import TimeGrid
 
 __all__ = ["HOURS_PER_YEAR", "Gbm", "gbm"]
 
-FloatArray = NDArray[np.float64]
 
 HOURS_PER_YEAR = 365 * 24
 _HOURLY = 0.008

@@ -10,9 +10,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from quantsim.array_types import FloatArray
 from quantsim.prices.synthetic.arithmetic import LN2, exponential, standard_normals, stream
 from quantsim.prices.synthetic.checks import PerToken, check_number, check_per_token, value_of
-from quantsim.prices.synthetic.gbm import FloatArray, Gbm
+from quantsim.prices.synthetic.gbm import Gbm
 from quantsim.prices.table import Prices
 from quantsim.prices.time_grid import DAY_MINUTES
 

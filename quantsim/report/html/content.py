@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
     from quantsim.validation import Validation
 
 __all__ = ["Content", "Curves"]
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

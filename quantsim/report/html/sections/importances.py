@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.objective import is_cost, unit_of
 from quantsim.report.canvas import TOKENS
 from quantsim.report.formats import unit_text
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["importances"]
 
-FloatArray = NDArray[np.float64]
 
 _MOST_SHOWN = 12
 _CELLS = (4, 12)  # the fewest and the most along an axis

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from quantsim.array_types import FloatArray
 from quantsim.baseline import BENCHMARK
 from quantsim.metrics.sample import DAYS_PER_YEAR
 from quantsim.report.canvas import MUTED, TOKENS
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["rolling", "rolling_ratio"]
 
-FloatArray = NDArray[np.float64]
 
 _WINDOW, _LEAST = 90, 14  # days
 
