@@ -17,7 +17,7 @@ from quantsim.kernels import Kernel
 from quantsim.parameters import Parameter, bind, common
 from quantsim.parameters.parameter import in_group
 from quantsim.pools.base import ALL_COSTS, Pool
-from quantsim.pools.registry import get_pool
+from quantsim.pools.registry import get_pool, pool_names
 from quantsim.pools.settings import Fees, PoolView, Update
 from quantsim.rules import Output
 
@@ -120,10 +120,14 @@ def check_pool(view: PoolView, human: Mapping[str, NDArray[np.float64]], series:
     where = f"subsidiaries.{view.group}." if view.group else ""
     rule, pool, called = view.rule, pool_of(view), f"{where or 'pool.'}{_called(view)}"
     if pool.n_tokens not in (None, len(view.tokens)):
-        raise ValueError(f"{called} is for {_NUMBERS.get(pool.n_tokens, pool.n_tokens)} tokens, not {len(view.tokens)}")
+        needed = _NUMBERS.get(pool.n_tokens, pool.n_tokens)
+        raise ValueError(
+            f"{called} is for {needed} tokens, not {len(view.tokens)}: name {needed} in {where or 'pool.'}tokens, or set "
+            "another type"
+        )
     if rule is not None and rule.needs_oracle and (view.group or series.oracle is None):
-        remedy = "set series.oracle" if not view.group else "which a subsidiary cannot have"
-        raise ValueError(f"{called} needs an oracle series: {remedy}")
+        remedy = ": set series.oracle" if not view.group else ", which a subsidiary cannot have: set another rule"
+        raise ValueError(f"{called} needs an oracle series{remedy}")
     _check_weights(view, series, called)
     _check_costs(view, pool, series, called)
     if view.update.published_look_ahead and (rule is None or rule.output is not Output.WEIGHTS):
@@ -137,8 +141,8 @@ def _check_weights(view: PoolView, series: Series, called: str) -> None:
     """Raises ValueError if given weights lack their series, or a series of weights is not used."""
     given = view.rule is not None and view.rule.given
     if given and (view.group or series.weights is None):
-        remedy = "set series.weights" if not view.group else "which a subsidiary cannot have"
-        raise ValueError(f"{called} needs the weights of a series: {remedy}")
+        remedy = ": set series.weights" if not view.group else ", which a subsidiary cannot have: set another rule"
+        raise ValueError(f"{called} needs the weights of a series{remedy}")
     if series.weights is not None and not given and not view.group:
         raise ValueError(
             f"series.weights = {series.weights!r} is for rule = 'given_weights', not for {called}: leave it out"
@@ -173,11 +177,14 @@ def _check_costs(view: PoolView, pool: Pool, series: Series, called: str) -> Non
 
 
 def _given_costs(view: PoolView, series: Series) -> list[tuple[str, str]]:
-    """Returns the keys of a study that set a cost of a pool, each with the cost."""
-    found = [(f"fees.{cost}", cost) for cost in ALL_COSTS if getattr(view.fees, cost)]
-    found += [("fees.rule", "swap_fee")] if view.fees.rule is not None else []
-    found += [("parameters.swap_fee", "swap_fee")] if view.tunes_fee else []
-    return found if view.group else [*found, *((f"series.{cost}", cost) for cost in series.costs)]
+    """Returns the keys of a study that set a cost of a pool, with their values, each with the cost."""
+    table = f"subsidiaries.{view.group}.fees" if view.group else "fees"
+    found = [(f"{table}.{cost} = {value}", cost) for cost in ALL_COSTS if (value := getattr(view.fees, cost))]
+    found += [(f"{table}.rule = {view.fees.rule!r}", "swap_fee")] if view.fees.rule is not None else []
+    found += [(f"parameters.{in_group(view.group, 'swap_fee')}", "swap_fee")] if view.tunes_fee else []
+    if view.group:
+        return found
+    return [*found, *((f"series.{cost} = {getattr(series, cost)!r}", cost) for cost in series.costs)]
 
 
 def _check_volume(view: PoolView, pool: Pool, series: Series, called: str) -> None:
@@ -218,13 +225,19 @@ def _check_series(view: PoolView, pool: Pool, series: Series, called: str) -> No
         raise ValueError(f"{other} and series.swap_fee = {series.swap_fee!r} both set the fee: give one of them")
     if series.trades is not None and not pool.takes_swaps:
         raise ValueError(
-            f"series.trades = {series.trades!r} is for pools that trade by swaps, not for {called}: leave it out"
+            f"series.trades = {series.trades!r} is for pools that execute exogenous swaps, {_swappers()}, not for {called}: "
+            "leave it out"
         )
     if series.oracle is not None and not _may_read_oracle(view):
         raise ValueError(
             f"series.oracle = {series.oracle!r} is for rules that read it, such as 'index_supply', not for {called}: leave it "
             "out"
         )
+
+
+def _swappers() -> str:
+    """The types of pools that execute exogenous swaps."""
+    return " and ".join(name for name in sorted(pool_names()) if get_pool(name).takes_swaps)
 
 
 def _may_read_oracle(view: PoolView) -> bool:

@@ -169,7 +169,7 @@ def outcome(tables: dict[str, dict[str, Any]], series: dict[str, Any]) -> tuple[
         (
             "hodl",
             {"fees": {"gas_cost_usd": 1.0}, "series": {"arb_fee": "fee.csv"}},
-            r"rule = 'hodl' does not charge fees\.gas_cost_usd, series\.arb_fee: leave them out",
+            r"rule = 'hodl' does not charge fees\.gas_cost_usd = 1\.0, series\.arb_fee = '.*fee\.csv': leave them out",
         ),
         ("hodl", {"pool": {"arb_frequency": 5}}, r"pool\.arb_frequency = 5 has no effect"),
     ],

@@ -117,7 +117,7 @@ def test_what_it_has_no_use_for_is_refused(tables: dict[str, Any], parts: tuple[
 
 
 def test_three_tokens_are_refused() -> None:
-    with pytest.raises(ConfigError, match="is for two tokens, not 3"):
+    with pytest.raises(ConfigError, match="is for two tokens, not 3: name two in "):
         make_experiment("", 3, HALF_HOURS, pool={"type": BAND, "rule": None})
 
 

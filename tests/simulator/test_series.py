@@ -275,7 +275,10 @@ def test_a_setting_is_a_number_or_a_series(tables: dict[str, Any], said: str) ->
 
 
 def test_a_pool_that_does_not_swap_takes_no_trades() -> None:
-    with pytest.raises(ConfigError, match=r"series\.trades = '.*a\.csv' is for pools that trade by swaps, .* 'hodl'"):
+    with pytest.raises(
+        ConfigError,
+        match=r"series\.trades = '.*a\.csv' is for pools that execute exogenous swaps, reclamm and weighted, .* 'hodl'",
+    ):
         make_experiment("hodl", 2, HALF_HOURS, series={"trades": "a.csv"})
 
 
