@@ -258,7 +258,7 @@ def test_sets_of_long_steps_are_cut_into_calls_and_threads_change_no_bit(monkeyp
         state = init(training.program, training.initial)
         for n_steps in (1, 2):
             state, info = training.advance(state, active, n_steps)
-        assert [call.tolist() for call in training._calls] == {1: [[0], [1], [2]], 2**20: [[0, 1, 2]]}[least]
+        assert [sets.tolist() for sets, _ in training._calls] == {1: [[0], [1], [2]], 2**20: [[0, 1, 2]]}[least]
         assert int(state.step) == 3
         return [np.asarray(leaf) for leaf in jax.tree.leaves((state, info))]
 

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from numpy.typing import NDArray
@@ -98,16 +97,19 @@ class Training:
         return int(self.inputs.active.shape[0])
 
     @functools.cached_property
-    def _calls(self) -> list[NDArray[np.int64]]:
-        """The sets of each call that takes steps."""
+    def _calls(self) -> list[tuple[NDArray[np.int64], Inputs]]:
+        """The sets of each call that takes steps, and their inputs."""
         settings = self.program.settings
         n_windows = self.program.windows.batch(settings.batch_size, settings.sampling)
         width = self.inputs.objective.sets_per_call(n_windows)
-        return cut(self.n_sets, width) if self.n_sets > width else [np.arange(self.n_sets)]
+        calls = cut(self.n_sets, width) if self.n_sets > width else [np.arange(self.n_sets)]
+        of_sets = {name: getattr(self.inputs, name) for name in ("frozen", "restart_pool", "active")}
+        return [(sets, self.inputs._replace(**jax.device_put(_rows(of_sets, sets)))) for sets in calls]
 
     def lower(self) -> jax.stages.Lowered:
         """Returns the program of :meth:`advance`, to be compiled."""
-        return advance.lower(*self._arguments(init(self.program, self.initial), self.inputs, 0))
+        active = np.ones(self.n_sets, bool)
+        return advance.lower(*self._arguments(init(self.program, self.initial), active, 0, 0))
 
     @in_float64
     def advance(self, state: TrainState, active: NDArray[np.bool_], n_steps: int) -> tuple[TrainState, StepInfo]:
@@ -120,21 +122,24 @@ class Training:
             active: (S,) whether a set still trains.
             n_steps: number of steps.
         """
-        inputs = self.inputs._replace(active=device_array(active))
-        arguments = functools.partial(self._arguments, state, inputs, n_steps)
+        arguments = functools.partial(self._arguments, state, active, n_steps)
         states, infos = zip(*run_calls(advance, arguments, len(self._calls), tuple), strict=True)
         sets: dict[str, Any] = jax.tree.map(functools.partial(_joined, self.n_sets, 0), *map(_of_sets, states))
         info: StepInfo = jax.tree.map(functools.partial(_joined, self.n_sets, 1), *infos)
         return TrainState(**sets, step=states[0].step), info
 
     def _arguments(
-        self, state: TrainState, inputs: Inputs, n_steps: int, number: int = 0
-    ) -> tuple[Program, TrainState, Inputs, Array]:
+        self, state: TrainState, active: NDArray[np.bool_], n_steps: int, number: int
+    ) -> tuple[Program, TrainState, Inputs, np.int64]:
         """Returns the arguments of a call."""
-        of_sets = _of_sets(state), {name: getattr(inputs, name) for name in ("frozen", "restart_pool", "active")}
-        values, own = jax.tree.map(lambda rows: np.asarray(rows)[self._calls[number]], of_sets)
-        part = TrainState(**values, step=jnp.asarray(state.step))
-        return self.program, part, inputs._replace(**own), device_array(np.int64(n_steps))
+        sets, inputs = self._calls[number]
+        part = TrainState(**_rows(_of_sets(state), sets), step=np.asarray(state.step))  # type: ignore[arg-type]
+        return self.program, part, inputs._replace(active=active[sets]), np.int64(n_steps)  # type: ignore[arg-type]
+
+
+def _rows(tree: Any, sets: NDArray[np.int64]) -> Any:
+    """Returns the rows of some sets of all arrays."""
+    return jax.tree.map(lambda rows: np.asarray(rows)[sets], tree)
 
 
 def _of_sets(state: TrainState) -> dict[str, Any]:
