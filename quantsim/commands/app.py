@@ -28,8 +28,8 @@ from quantsim.commands import (
     validate,
     walk_forward,
 )
+from quantsim.commands.group import CommandGroup
 from quantsim.commands.options import Json, Quiet, Verbose
-from quantsim.commands.session import CommandGroup
 
 __all__ = ["app"]
 

@@ -8,8 +8,8 @@ import typer
 
 from quantsim.commands import completion
 from quantsim.commands.options import Json, Quiet, Verbose
+from quantsim.commands.output import print_json, say
 from quantsim.commands.progress import working
-from quantsim.commands.session import print_json, say
 
 __all__ = ["check"]
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from quantsim.commands.options import Json, Quiet, Settings, Verbose
-from quantsim.commands.session import print_json
+from quantsim.commands.output import print_json
 
 __all__ = ["convert"]
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from quantsim.commands.options import DEFAULT_STORE, Json, Quiet, Storage, Store, Verbose
-from quantsim.commands.session import note, open_existing_store, print_json, say, study_storage
+from quantsim.commands.output import note, print_json, say
+from quantsim.commands.session import open_existing_store, study_storage
 from quantsim.errors import DriverError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from quantsim.checkpoints import Checkpoint, Selection
 from quantsim.checkpoints.redact import redact
-from quantsim.commands.session import hint, note, say, show
+from quantsim.commands.output import hint, note, say, show
 from quantsim.config import Experiment
 from quantsim.discovery import is_in_file
 from quantsim.project import default_store

@@ -22,7 +22,8 @@ from quantsim.commands.options import (
     Study,
     Verbose,
 )
-from quantsim.commands.session import note, open_existing_store, say
+from quantsim.commands.output import note, say
+from quantsim.commands.session import open_existing_store
 from quantsim.commands.starting import StudyOptions
 
 __all__ = ["export"]

@@ -9,7 +9,7 @@ import typer
 
 from quantsim.commands.files import check_files, writing
 from quantsim.commands.options import Json, Quiet, Verbose
-from quantsim.commands.session import note, print_json, say, show
+from quantsim.commands.output import note, print_json, say, show
 
 __all__ = ["fit_volume"]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from quantsim.checkpoints.gains import gain_of_tuning, gain_over_starts
-from quantsim.commands.session import note, say
+from quantsim.commands.output import note, say
 from quantsim.errors import SelectionError
 from quantsim.report import compare_gain, gain_line
 

@@ -12,8 +12,9 @@ import typer
 from quantsim.commands import completion
 from quantsim.commands.files import check_files, write_table, writing
 from quantsim.commands.options import Json, Quiet, Settings, Study, Verbose, listed
+from quantsim.commands.output import note, print_json, say
 from quantsim.commands.progress import working
-from quantsim.commands.session import load_experiment, note, print_json, say
+from quantsim.commands.session import load_experiment
 from quantsim.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -19,8 +19,9 @@ from quantsim.commands.options import (
     Tensorboard,
     Verbose,
 )
+from quantsim.commands.output import print_json, say, show
 from quantsim.commands.progress import ProgressLine, reporting
-from quantsim.commands.session import load_experiment, open_store, place_of, print_json, say, show, study_storage
+from quantsim.commands.session import load_experiment, open_store, place_of, study_storage
 from quantsim.commands.starting import compile_ahead
 from quantsim.limits import MOST_JOBS
 

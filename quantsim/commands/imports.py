@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from quantsim.commands.options import DEFAULT_STORE, Json, Quiet, Store, Verbose
-from quantsim.commands.session import open_store, print_json, say, showing_warnings
+from quantsim.commands.output import print_json, say
+from quantsim.commands.session import open_store, showing_warnings
 
 __all__ = ["import_results"]
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from quantsim.commands.options import Json, Quiet, Verbose
-from quantsim.commands.session import hint, print_json, say
+from quantsim.commands.output import hint, print_json, say
 
 __all__ = ["init"]
 

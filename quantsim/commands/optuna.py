@@ -25,8 +25,9 @@ from quantsim.commands.options import (
     Tensorboard,
     Verbose,
 )
+from quantsim.commands.output import note, print_json, say
 from quantsim.commands.progress import ProgressLine, reporting
-from quantsim.commands.session import note, place_of, print_json, say, study_storage
+from quantsim.commands.session import place_of, study_storage
 from quantsim.commands.starting import StudyOptions, beginning, note_other_prices
 from quantsim.limits import MOST_JOBS, MOST_TRIALS
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from quantsim.commands.options import Json, Quiet, Verbose
+from quantsim.commands.output import note, print_json, say, show
 from quantsim.commands.progress import ProgressLine, watching
-from quantsim.commands.session import note, print_json, say, show
 from quantsim.project import ENVIRONMENT
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from quantsim.commands.session import ERR, OUT, note, raise_if_stopped, say
+from quantsim.commands.output import ERR, OUT, note, say
+from quantsim.commands.signals import raise_if_stopped
 
 if TYPE_CHECKING:
     from quantsim.checkpoints.runs.watching import RunProgress

@@ -10,8 +10,9 @@ import typer
 from quantsim.commands import completion
 from quantsim.commands.files import check_files
 from quantsim.commands.options import DEFAULT_STORE, Json, Quiet, RuleFiles, Run, Settings, Store, Study, Verbose
+from quantsim.commands.output import note, print_json, say
 from quantsim.commands.progress import working
-from quantsim.commands.session import note, open_existing_store, print_json, say
+from quantsim.commands.session import open_existing_store
 from quantsim.commands.starting import StudyOptions
 
 __all__ = ["report"]

@@ -22,7 +22,8 @@ from quantsim.commands.options import (
     Verbose,
     listed,
 )
-from quantsim.commands.session import note, open_existing_store, print_json, say, show
+from quantsim.commands.output import note, print_json, say, show
+from quantsim.commands.session import open_existing_store
 from quantsim.commands.starting import StudyOptions
 
 if TYPE_CHECKING:

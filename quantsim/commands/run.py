@@ -10,7 +10,7 @@ import typer
 
 from quantsim.commands import completion
 from quantsim.commands.options import DEFAULT_STORE, Json, Mlflow, Quiet, Settings, Storage, Store, Tensorboard, Verbose
-from quantsim.commands.session import note
+from quantsim.commands.output import note
 from quantsim.errors import ConfigError
 from quantsim.limits import MOST_JOBS, MOST_TRIALS
 

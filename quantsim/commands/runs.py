@@ -8,10 +8,11 @@ from typing import Annotated, Any, Literal
 import typer
 
 from quantsim.commands.options import DEFAULT_STORE, Json, Quiet, Store, Verbose
+from quantsim.commands.output import hint, print_json, say, show
 from quantsim.commands.runs_changing import delete, note_run, rename_run, tag_run
 from quantsim.commands.runs_copying import export_runs, import_runs
 from quantsim.commands.runs_reading import compare, show_run, watch_run
-from quantsim.commands.session import hint, open_existing_store, place_of, print_json, say, show
+from quantsim.commands.session import open_existing_store, place_of
 from quantsim.errors import ConfigError
 
 __all__ = ["app"]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from quantsim.commands.options import DEFAULT_STORE, Json, Quiet, RunKey, RunKeys, Store, Verbose, listed
-from quantsim.commands.session import note, open_existing_store, print_json, say, show
+from quantsim.commands.output import note, print_json, say, show
+from quantsim.commands.session import open_existing_store
 from quantsim.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from quantsim.commands.options import DEFAULT_STORE, Json, Quiet, RunKeys, Store, Verbose
-from quantsim.commands.session import note, open_existing_store, open_store, print_json, say
+from quantsim.commands.output import note, print_json, say
+from quantsim.commands.session import open_existing_store, open_store
 
 if TYPE_CHECKING:
     from quantsim.drivers.search.transfer import Transferred

@@ -8,8 +8,9 @@ import typer
 
 from quantsim.commands import completion
 from quantsim.commands.options import DEFAULT_STORE, Json, Quiet, Store, Verbose
+from quantsim.commands.output import OUT, hint, print_json, say, show
 from quantsim.commands.progress import following
-from quantsim.commands.session import OUT, hint, open_existing_store, print_json, say, show
+from quantsim.commands.session import open_existing_store
 
 if TYPE_CHECKING:
     from quantsim.checkpoints.runs.details import RunDetails

@@ -9,8 +9,9 @@ import typer
 
 from quantsim.commands import completion
 from quantsim.commands.options import DEFAULT_STORE, Json, Quiet, RuleFiles, Settings, Store, Study, Verbose, listed
+from quantsim.commands.output import note, print_json, say
 from quantsim.commands.progress import working
-from quantsim.commands.session import load_experiment, note, open_existing_store, print_json, say
+from quantsim.commands.session import load_experiment, open_existing_store
 from quantsim.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -20,8 +20,9 @@ from quantsim.commands.options import (
     Tensorboard,
     Verbose,
 )
+from quantsim.commands.output import print_json, say
 from quantsim.commands.progress import ProgressLine, reporting
-from quantsim.commands.session import place_of, print_json, say
+from quantsim.commands.session import place_of
 from quantsim.commands.starting import StudyOptions, beginning, note_other_prices, of_search
 from quantsim.errors import ConfigError
 from quantsim.limits import MOST_SETS

@@ -33,8 +33,9 @@ from quantsim.commands.options import (
     Study,
     Verbose,
 )
+from quantsim.commands.output import note, print_json, say
 from quantsim.commands.progress import working
-from quantsim.commands.session import note, open_existing_store, print_json, say
+from quantsim.commands.session import open_existing_store
 from quantsim.commands.starting import StudyOptions
 from quantsim.errors import ConfigError
 

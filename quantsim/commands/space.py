@@ -8,7 +8,8 @@ import typer
 
 from quantsim.commands import completion
 from quantsim.commands.options import Json, Quiet, Settings, Study, Verbose
-from quantsim.commands.session import load_experiment, print_json, say, show
+from quantsim.commands.output import print_json, say, show
+from quantsim.commands.session import load_experiment
 
 if TYPE_CHECKING:
     from quantsim.config import Experiment

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from quantsim.commands.session import load_experiment, note, open_existing_store, open_store
+from quantsim.commands.output import note
+from quantsim.commands.session import load_experiment, open_existing_store, open_store
 from quantsim.errors import ConfigError
 
 if TYPE_CHECKING:

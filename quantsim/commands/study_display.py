@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quantsim.commands.display import show_next, show_uses
-from quantsim.commands.session import note, place_of, say, show
+from quantsim.commands.output import note, say, show
+from quantsim.commands.session import place_of
 from quantsim.errors import QuantsimError
 
 if TYPE_CHECKING:

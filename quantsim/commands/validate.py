@@ -10,8 +10,9 @@ import typer
 from quantsim.commands import completion
 from quantsim.commands.files import check_files, writing
 from quantsim.commands.options import DEFAULT_STORE, Json, Quiet, RuleFiles, Settings, Store, Study, Verbose, listed
+from quantsim.commands.output import print_json, say, show
 from quantsim.commands.progress import working
-from quantsim.commands.session import load_experiment, open_existing_store, print_json, say, show
+from quantsim.commands.session import load_experiment, open_existing_store
 from quantsim.errors import ConfigError
 
 __all__ = ["validate"]

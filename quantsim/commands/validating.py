@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from quantsim.commands.session import note, say
+from quantsim.commands.output import note, say
 
 if TYPE_CHECKING:
     from quantsim.checkpoints import Checkpoint, CheckpointStore

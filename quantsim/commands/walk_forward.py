@@ -11,8 +11,9 @@ import typer
 
 from quantsim.commands import completion
 from quantsim.commands.options import DEFAULT_STORE, Json, Quiet, Settings, Storage, Store, Study, Verbose
+from quantsim.commands.output import note, print_json, say, show
 from quantsim.commands.progress import ProgressLine, reporting
-from quantsim.commands.session import load_experiment, note, open_store, place_of, print_json, say, show
+from quantsim.commands.session import load_experiment, open_store, place_of
 from quantsim.errors import ConfigError
 from quantsim.limits import MOST_FOLDS, MOST_JOBS, MOST_TRIALS
 

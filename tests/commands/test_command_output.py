@@ -12,7 +12,7 @@ from every_command import EXIT_CODES, EveryCommand, command_names, every_command
 from rich.console import Console
 from typer.testing import Result
 
-from quantsim.commands import session
+from quantsim.commands import output
 
 PLAIN = {"color_system": None, "highlight": False, "markup": False, "emoji": False}
 COMMANDS = tuple(command_names())
@@ -84,7 +84,7 @@ def test_a_terminal_of_80_columns_holds_what_is_shown(
     every: EveryCommand, as_json: dict[str, Result], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown = io.StringIO()
-    monkeypatch.setattr(session, "OUT", Console(**PLAIN, width=80, force_terminal=True, file=shown))
+    monkeypatch.setattr(output, "OUT", Console(**PLAIN, width=80, force_terminal=True, file=shown))
     assert every.call(name).exit_code == EXIT_CODES.get(name, 0)
     lines = [line for line in shown.getvalue().splitlines() if not line.startswith("Next: ")]  # to be copied
     assert lines

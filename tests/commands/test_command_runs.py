@@ -14,7 +14,7 @@ from typer.testing import Result
 
 import quantsim
 from quantsim.checkpoints import CheckpointStore
-from quantsim.commands import session
+from quantsim.commands import output
 from quantsim.storages.opened import opened_storage
 
 
@@ -22,7 +22,7 @@ from quantsim.storages.opened import opened_storage
 def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     """A terminal of 80 columns, as `show` would see it."""
     console = Console(width=80, highlight=False, markup=False, emoji=False, force_terminal=True, no_color=True)
-    monkeypatch.setattr(session, "OUT", console)
+    monkeypatch.setattr(output, "OUT", console)
 
 
 def runs(store: Path, *arguments: str) -> Result:

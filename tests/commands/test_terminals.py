@@ -12,7 +12,7 @@ from typing import TextIO
 import pytest
 from rich.console import Console
 
-from quantsim.commands import progress, session
+from quantsim.commands import output, progress
 from quantsim.commands.progress import ProgressLine, watching, working
 
 REDRAWN = "\x1b[2K"  # erases a line
@@ -35,14 +35,14 @@ def shown_on(
     screen, read = terminal
     own = {"TERM": "xterm-256color", "COLUMNS": "80", **environment}
     console = Console(file=screen, highlight=False, markup=False, _environ=own)
-    for module in (progress, session):
+    for module in (output, progress):
         monkeypatch.setattr(module, "ERR", console)
     with working("compiling", quiet=quiet):
         time.sleep(0.05)
     with watching("trial", quiet=quiet) as watch:
         watch(ProgressLine(1, 2, "best 1.5"))
         watch(ProgressLine(2, 2, "best 1.5"))
-    session._line(console, "Interrupted.", "yellow")
+    output.print_text(console, "Interrupted.", "yellow")
     screen.flush()
     text = b""
     while b"Interrupted." not in text:
