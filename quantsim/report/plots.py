@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["SUFFIXES", "pool_figure", "require_matplotlib", "save_figure"]
 
 _MOST_POINTS = 4000  # more than the pixels of a line; years of minutes would make huge files
+_LINE = 110  # characters of a caution below the axes
 
 _POOL, _HODL = "#1b6ca8", "#d9822b"
 _SPLITS = {"train": "#ffffff", "validation": "#f2f5f9", "test": "#fdf3e4"}
@@ -77,7 +79,8 @@ def pool_figure(
         # Set once: a locator would look for them with each of a dozen layouts, which takes a fifth of the time of a picture.
         weight_axes.set_xticks(ticks, [shown(tick) for tick in ticks])
         weight_axes.set_xlim(times[0], times[-1])
-        weight_axes.set_xlabel("\n".join(("date (UTC)", *result.notes.get("cautions", ()))))
+        cautions = (textwrap.fill(caution, _LINE) for caution in result.notes.get("cautions", ()))
+        weight_axes.set_xlabel("\n".join(("date (UTC)", *cautions)))
         name = f"{experiment.name}: {experiment.pool.label} on {', '.join(result.tokens)}"
         add_title(value_axes, name, _outcome(result, metrics or {}))
     return figure

@@ -25,6 +25,7 @@ from quantsim.simulator.evaluate import window_path
 from quantsim.simulator.evaluator import Evaluator
 from quantsim.simulator.measures import results_of
 from quantsim.simulator.plan import Path
+from quantsim.simulator.weight_steps import step_caution
 
 __all__ = ["ExecutedTrades", "Result", "Split", "period_of", "simulate", "simulate_on"]
 
@@ -212,11 +213,14 @@ def simulate_on(
         notes["supply"] = float(supply[-1])
     if remarks := evaluator.setup.pool.remarks(evaluator.setup, reserves, prices_of_bars, state):
         notes["cautions"] = [*notes.get("cautions", ()), *remarks]
+    weights_of_bars = np.asarray(run.weights)
+    if (caution := step_caution(evaluator.setup, weights_of_bars)) is not None:
+        notes["cautions"] = [*notes.get("cautions", ()), caution]
     return Result(
         times=evaluator.prices.times[bars],
         value=np.asarray(run.value),
         reserves=reserves,
-        weights=np.asarray(run.weights),
+        weights=weights_of_bars,
         prices=prices_of_bars,
         metrics={name: float(metrics[name]) for name in metric_names()},
         fee_revenue=float(np.asarray(run.fee_revenue)[0]),

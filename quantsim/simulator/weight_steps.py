@@ -1,0 +1,54 @@
+"""The loss of a pool because its weights move in one step per bar, while on the chain they move block by block.
+
+At a bar whose weights move from ``w`` to ``w'``, arbitrageurs trade the pool to the new weights at once. This costs it
+``KL(w' ‖ w)`` of log value without fees, and about as much with them. A move in ``m`` smaller steps costs one ``m``-th of
+it. So a simulation loses the sum over its bars; a pool, whose steps are blocks of some seconds, loses next to nothing. The loss
+is in proportion to the length of a bar: small on minutes, and larger than any skill on days.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quantsim.metrics.sample import DAYS_PER_YEAR
+from quantsim.pools.base import PoolSetup
+from quantsim.pools.steered.weights import Steering
+
+__all__ = ["step_caution", "step_loss"]
+
+_NEGLIGIBLE = 0.01
+"""Log loss per year up to which there is no caution."""
+
+
+def step_loss(weights: NDArray[np.float64]) -> float:
+    """Returns the log value that arbitrageurs take because the weights, (T, n), move in steps: ``Σ_t KL(w[t] ‖ w[t-1])``."""
+    return float(np.sum(weights[1:] * np.log(weights[1:] / weights[:-1])))
+
+
+def step_caution(setup: PoolSetup[Any], weights: NDArray[np.float64]) -> str | None:
+    """Returns a caution if a simulation loses more than 1 % a year because weights move in steps; None if it does not.
+
+    There is none for pools that are not visited at every bar, whose steps are those of the visits, and for portfolios that
+    trade at market prices.
+
+    Args:
+        setup: setup of the simulated pool.
+        weights: (T, n) weights at each bar.
+    """
+    own = setup.own
+    if not (isinstance(own, Steering) and own.moves and setup.pool.name == "weighted"):
+        return None
+    if not setup.do_arb or setup.arb_frequency > 1 or own.trading_bars:
+        return None
+    loss, days = step_loss(weights), len(weights) * setup.bar_minutes / 1440.0
+    if not loss * DAYS_PER_YEAR / days > _NEGLIGIBLE:  # nan, too
+        return None
+    lost = 100.0 * -math.expm1(-loss)
+    return (
+        f"weights move in steps of {setup.bar_minutes} minutes, which costs about {lost:.2g} % of the pool's value over these "
+        f"{days:g} days; on the chain they move block by block: take shorter bars"
+    )
