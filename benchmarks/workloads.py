@@ -149,8 +149,8 @@ class Workloads:
         return self._training(n_tokens, 0.0, 10 if chunk_minutes == "60" else 100, tables)
 
     def _lanes(self) -> Workload:
-        """A step of a training with fees: 4 sets, 1 window."""
-        return self._training("2", FEE, 1, {"sgd": {"n_parameter_sets": 4, "batch_size": 1}})
+        """Steps of a training with fees: 4 sets, 1 window."""
+        return self._training("2", FEE, 5, {"sgd": {"n_parameter_sets": 4, "batch_size": 1}})
 
     def _training(self, n_tokens: str, fee: float, n_steps: int, tables: Mapping[str, Any]) -> Workload:
         study = inputs.months_study(self.folder, int(n_tokens), fee, **tables)
