@@ -36,7 +36,7 @@ class Differentiated:
     """A function of named arrays, and the gradient of a weighted sum of its outputs, in one compiled program.
 
     Attributes:
-        n_traces: how often the function was traced; once, however often it is called with arrays of one shape.
+        n_traces: number of times that the function was traced: 1 if all calls have arrays of one shape.
     """
 
     def __init__(self, function: Callable[..., Array]) -> None:
@@ -53,7 +53,7 @@ class Differentiated:
     def __call__(
         self, params: Mapping[str, FloatArray], seen: FloatArray, *rest: Any
     ) -> tuple[FloatArray, dict[str, FloatArray]]:
-        """Outputs, and the gradient of ``Σ seen · outputs`` with respect to each parameter."""
+        """Returns outputs, and the gradient of ``Σ seen · outputs`` with respect to each parameter."""
         outputs, gradient = self._program(dict(params), seen, *rest)
         return np.asarray(outputs), {name: np.asarray(part) for name, part in gradient.items()}
 
@@ -69,15 +69,15 @@ def check_gradients(
     """Checks that gradients are finite and agree with finite differences.
 
     Args:
-        called: what is checked, for messages.
-        program: to be checked.
-        params: where.
-        names: of the parameters to move.
-        looked_at: in the shape of the outputs, which of them count.
+        called: name for messages.
+        program: the function.
+        params: parameters at which gradients are compared.
+        names: names of the parameters to move.
+        looked_at: which outputs count, in their shape.
         rest: further arguments of the program.
 
     Raises:
-        ConformanceError: they are not.
+        ConformanceError: a gradient is not finite, or differs.
     """
     generator = np.random.default_rng(5)
     weights = generator.standard_normal(looked_at.shape) * looked_at

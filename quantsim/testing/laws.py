@@ -1,4 +1,4 @@
-"""Laws that the checks of this package test: each violation raises one error with the name of the law."""
+"""Laws of the checks in this package. A violation raises an error with the name of the law."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ __all__ = ["law", "require"]
 
 @contextmanager
 def law(name: str, called: str) -> Iterator[None]:
-    """Turns every exception in its block into a :class:`ConformanceError` of that law.
+    """Converts every exception in its block to a :class:`ConformanceError` of a law.
 
     Args:
-        name: of the law.
-        called: what is checked, for exceptions that do not say it: ``rule 'calm_momentum'``.
+        name: name of the law.
+        called: name of what is checked, such as ``rule 'calm_momentum'``, for exceptions without it.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Checks the laws that all metrics satisfy."""
+"""Conformance checks of metrics."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["SHAPE", "check_metric"]
 
 
 SHAPE = SampleShape(n_bars=61 * 4 + 3, bars_per_day=4)
-"""What metrics are checked with: two months of four bars a day, and three bars of a last day."""
+"""Default shape of the samples: two months with four bars a day, and three bars of a last day."""
 
 FIELDS = {
     Need.ENDS: ("start_value", "end_value", "hodl_end_value", "uniform_hodl_end_value"),
@@ -32,7 +32,7 @@ FIELDS = {
     Need.REBALANCING: ("rebalancing_loss", "rebalancing_costs"),
     Need.BENCHMARK: ("benchmark_values",),
 }
-"""What of a sample each need stands for."""
+"""Need → the fields of a sample that it stands for."""
 
 _FILES = Registry("quantsim.metrics", "METRIC", Metric, "metric", frozenset())
 _MOST = 1 + 2 * len(FIELDS)  # samples of one call
@@ -50,20 +50,20 @@ def check_metric(metric: Metric | str, shape: SampleShape = SHAPE, *, any_unit: 
     The laws:
 
     * name, unit and description are one line each;
-    * the value is one float64 number (); it can be computed under ``jit`` and ``vmap``, and other values compile nothing anew;
-    * it reads what ``needs`` says and no more: nan in what it needs makes it nan, and in anything else does nothing;
-    * it is no nan on any of the paths, nor on the shortest sample that ``least`` admits (infinities are allowed);
-    * its gradient is finite on all paths, and that of finite differences on random ones, away from kinks;
-    * it does not depend on the unit of value; a cost is negated;
-    * of many samples, arrays of NumPy with a leading axis, it has the same values.
+    * the value is one float64 number, (); ``jit`` and ``vmap`` can compute it, and other values compile no new program;
+    * it reads exactly what ``needs`` says: nan in a needed field makes it nan, and nan in another field changes nothing;
+    * it is not nan on any of the paths, or on the shortest sample that ``least`` allows; it may be infinite;
+    * its gradient is finite on all paths, and equals finite differences on random paths, except at kinks;
+    * it does not depend on the unit of value, and a cost is negated;
+    * for NumPy arrays of many samples, with a leading axis, the values are the same.
 
     Args:
         metric: the metric, its name, or ``"path/to/file.py:name"``.
-        shape: of the samples.
+        shape: shape of the samples.
         any_unit: False for a metric in units of value, such as the fees themselves.
 
     Raises:
-        ConformanceError: it breaks a law; the message names the law, what was found, and the remedy.
+        ConformanceError: the metric breaks a law; the message names the law, the finding and the remedy.
         ConfigError: there is no such metric.
 
     Example:
@@ -105,7 +105,7 @@ class Mapped:
     """A metric's values and gradients for a list of samples, as one compiled program.
 
     Attributes:
-        n_traces: how often the metric was traced.
+        n_traces: number of times that the metric was traced.
     """
 
     def __init__(self, metric: Metric, shape: SampleShape) -> None:
@@ -119,7 +119,7 @@ class Mapped:
         self._program = jax.jit(jax.vmap(jax.value_and_grad(value)))
 
     def __call__(self, samples: list[Sample]) -> tuple[FloatArray, list[Sample]]:
-        """Values (N,), and N gradients."""
+        """Returns values, (N,), and ``N`` gradients."""
         padded = [*samples, *[samples[0]] * (_MOST - len(samples))]
         stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *padded)
         values, gradients = jax.tree.map(np.asarray, self._program(stacked))
@@ -147,7 +147,7 @@ def _checked(called: str, value: Any) -> Array:
 
 
 def _shortest(metric: Metric, shape: SampleShape) -> SampleShape:
-    """The shortest sample that the metric is defined for, with as many bars a day."""
+    """Returns the shape of the shortest sample that the metric is defined for, with as many bars per day."""
     return next(
         one
         for one in (SampleShape(n_bars, shape.bars_per_day) for n_bars in range(1, shape.n_bars + 1))
@@ -161,7 +161,7 @@ def _random(shape: SampleShape, seed: int = 0) -> FloatArray:
 
 
 def _sample(path: FloatArray, shape: SampleShape) -> Sample:
-    """A sample of that path of values, (T,), with holdings, fees, turnover and losses of the same order."""
+    """Returns a sample with this path of values, (T,), and holdings, fees, turnover and losses of the same order."""
     rest = {"hodl_end_value": 1.07, "uniform_hodl_end_value": 0.94, "fee_revenue": 0.011}
     rest |= {"rebalancing_loss": 0.004, "rebalancing_costs": 0.007}
     scaled: dict[str, Any] = {name: np.asarray(share * path[0]) for name, share in rest.items()}
@@ -172,7 +172,7 @@ def _sample(path: FloatArray, shape: SampleShape) -> Sample:
 
 
 def _check_values(called: str, metric: Metric, program: Mapped, *, any_unit: bool) -> None:
-    """All that single samples show."""
+    """Checks the laws of values on single samples."""
     shape, path = program.shape, _random(program.shape)
     plain = _sample(path, shape)
     line = np.linspace(1e6, 2e6, shape.n_bars)
@@ -225,7 +225,7 @@ def _check_values(called: str, metric: Metric, program: Mapped, *, any_unit: boo
 
 
 def _check_many(called: str, metric: Metric, program: Mapped) -> None:
-    """The evaluator computes metrics of many samples at once, without compilation."""
+    """Checks values of many samples at once, which the evaluator computes without compilation."""
     samples = [_sample(_random(program.shape, seed), program.shape) for seed in range(_SEEDS)]
     expected, _ = program(samples)
     stacked: Sample = jax.tree.map(lambda *leaves: np.stack(leaves), *samples)
@@ -242,13 +242,13 @@ def _check_many(called: str, metric: Metric, program: Mapped) -> None:
 
 
 def _with(sample: Sample, fields: tuple[str, ...], factor: Any) -> Sample:
-    """The sample with fields times a factor, or each times one of its own."""
+    """Returns the sample with fields multiplied by a factor, or each by its own."""
     factors = factor if isinstance(factor, dict) else dict.fromkeys(fields, factor)
     return sample._replace(**{field: getattr(sample, field) * factors[field] for field in fields})
 
 
 def _check_gradient(called: str, program: Mapped) -> None:
-    """Gradients are those of finite differences, for each need on the first random path that is smooth there."""
+    """Checks gradients against finite differences, for each need on the first random path without a kink there."""
     remaining = list(FIELDS.values())
     for seed in range(_SEEDS):
         plain = _sample(_random(program.shape, seed), program.shape)
@@ -286,7 +286,7 @@ def _check_gradient(called: str, program: Mapped) -> None:
 
 
 def _directions(sample: Sample, seed: int) -> Iterator[dict[str, FloatArray]]:
-    """For each need, random relative moves of its fields."""
+    """Yields random relative moves of the fields of each need."""
     generator = np.random.default_rng(seed + 10)
     for fields in FIELDS.values():
         yield {field: generator.standard_normal(np.shape(getattr(sample, field))) for field in fields}

@@ -1,4 +1,4 @@
-"""Checks the laws that all rules and fee rules satisfy."""
+"""Conformance checks of rules and fee rules."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ __all__ = ["SETTINGS", "check_fee_rule", "check_rule"]
 
 
 SETTINGS = RuleSettings(chunk_minutes=1440, max_memory_days=20.0)
-"""What rules are checked with unless other settings are given: chunks of a day, and 20 days of memory."""
+"""Default settings of the checks: chunks of a day, and 20 days of memory."""
 
 PRICES = "observed.prices"
-"""Name of the prices among the parameters, since a composite pool differentiates through them."""
+"""Name of the prices among the parameters: a composite pool needs gradients with respect to prices."""
 
 _FAR = 50.0  # of raw parameters
 _SHORT = 12  # boundaries after the longest memory in the checks of gradients
@@ -48,22 +48,23 @@ def check_rule(
 
     The laws:
 
-    * names, ranges and transforms of the parameters are sound;
-    * outputs are one float64 array (K, n); rows of changes sum to zero where ``sums_to_zero`` says so, and weights to 1;
-    * **no output depends on later prices**, nor on the number of boundaries;
-    * outputs and gradients are finite: on random prices from ``max_memory_days`` on, on constant ones, far out in a parameter;
-    * gradients are those of finite differences, away from kinks, with respect to parameters and prices;
-    * both scan modes agree; the same inputs give the same outputs; other values compile nothing anew.
+    * names, ranges and transforms of the parameters are valid;
+    * outputs are one float64 array (K, n); rows of weights sum to 1, and rows of changes to 0 if ``sums_to_zero`` is set;
+    * **no output depends on later prices**, or on the number of boundaries;
+    * outputs and gradients are finite: on random prices after ``max_memory_days``, on constant prices, and for extreme values
+      of a parameter;
+    * gradients with respect to parameters and prices equal finite differences, except at kinks;
+    * both scan modes agree, the same inputs give the same outputs, and other values compile no new program.
 
     Args:
         rule: the rule, its name, or ``"path/to/file.py:name"``.
-        settings: that it reads.
+        settings: settings that the rule reads.
         n_tokens: number of tokens, ``n``.
         n_boundaries: number of chunk boundaries, ``K``; more than ``max_memory_days``.
-        any_length: False for a rule that brings a series of its own, and takes data of one length only.
+        any_length: False for a rule with a series of its own, which only takes data of one length.
 
     Raises:
-        ConformanceError: it breaks a law; the message names the law, what was found, and the remedy.
+        ConformanceError: the rule breaks a law; the message names the law, the finding and the remedy.
         ConfigError: there is no such rule.
 
     Example:
@@ -71,15 +72,10 @@ def check_rule(
     """
     rule = get_rule(rule) if isinstance(rule, str) else rule
     called = f"rule {rule.name!r}"
-    check_description(called, name=rule.name, description=rule.description)
     if rule.outputs is None:
+        check_description(called, name=rule.name, description=rule.description)
         return
-    with law("parameters", called):
-        subject = Subject.of(rule, settings, n_tokens)
-    check_parameters(subject.called, subject.parameters)
-    with law("static", called):
-        hash(subject)
-    _check_outputs(subject, n_boundaries, any_length=any_length)
+    subject = _check(called, rule, settings, n_tokens, n_boundaries, any_length=any_length)
     if not rule.needs_oracle:
         with law("oracle", called):
             conformance.check_arrays(replace(subject, has_oracle=False), subject.sets()[0], n_boundaries)
@@ -106,13 +102,19 @@ def check_fee_rule(
     n_boundaries: int = 96,
     any_length: bool = True,
 ) -> None:
-    """As :func:`check_rule`, for a fee rule: one float64 array (K,) of fees, at least 0 and below 1.
+    """Checks a fee rule as :func:`check_rule` does a rule; outputs are one float64 array (K,) of fees, at least 0 and below 1.
 
     Example:
         >>> check_fee_rule("volatility")
     """
     rule = get_fee_rule(rule) if isinstance(rule, str) else rule
-    called = f"fee rule {rule.name!r}"
+    _check(f"fee rule {rule.name!r}", rule, settings, n_tokens, n_boundaries, any_length=any_length)
+
+
+def _check(
+    called: str, rule: Rule | FeeRule, settings: RuleSettings, n_tokens: int, n_boundaries: int, *, any_length: bool
+) -> Subject:
+    """Checks description, parameters and outputs; returns the rule with its parameters."""
     check_description(called, name=rule.name, description=rule.description)
     with law("parameters", called):
         subject = Subject.of(rule, settings, n_tokens)
@@ -120,6 +122,7 @@ def check_fee_rule(
     with law("static", called):
         hash(subject)
     _check_outputs(subject, n_boundaries, any_length=any_length)
+    return subject
 
 
 def _check_outputs(subject: Subject, n_boundaries: int, *, any_length: bool) -> None:
@@ -161,7 +164,7 @@ def _check_outputs(subject: Subject, n_boundaries: int, *, any_length: bool) -> 
 
 
 def _program(settings: RuleSettings, subject: Subject) -> Differentiated:
-    """Outputs from the parameters and, among them, the prices; and from the oracle."""
+    """Returns outputs as a function of the parameters, with the prices among them, and of the oracle."""
 
     def outputs(params: dict[str, Array], oracle: Array) -> Array:
         observed = Observed(params[PRICES], oracle if subject.has_oracle else None)
@@ -182,13 +185,13 @@ def _check_finite(subject: Subject, outputs: FloatArray, where: str) -> None:
 
 @dataclass(frozen=True)
 class Case:
-    """Programs of a subject, one for each scan mode, and what they are called with.
+    """The programs of a rule, one for each scan mode, and their arguments.
 
     Attributes:
-        subject: to be checked.
+        subject: the rule.
         programs: scan mode → outputs and gradients from ``(params, seen, oracle)``.
-        sets: unconstrained parameters, and prices (K, n) among them, the defaults first.
-        oracle: (K, n).
+        sets: unconstrained parameters together with prices, (K, n); the defaults are the first set.
+        oracle: (K, n) values of the oracle.
     """
 
     subject: Subject
@@ -198,12 +201,12 @@ class Case:
 
     @property
     def program(self) -> Differentiated:
-        """That of the settings' scan mode."""
+        """The program for the scan mode of the settings."""
         return self.programs[self.subject.settings.scan_mode]
 
     @property
     def known(self) -> NDArray[np.bool_]:
-        """Which outputs have all the history that an experiment grants, in their shape."""
+        """Which outputs are after ``max_memory_days`` of history, in the shape of the outputs."""
         n_boundaries, n_tokens = self.oracle.shape
         shape = (n_boundaries,) if self.subject.rule is None else (n_boundaries, n_tokens)
         rows: NDArray[np.bool_] = np.zeros(shape, bool)
@@ -211,11 +214,11 @@ class Case:
         return rows
 
     def seen(self) -> FloatArray:
-        """Random weights of those outputs."""
+        """Returns random weights of these outputs; other outputs have weight 0."""
         return np.asarray(np.random.default_rng(4).standard_normal(self.known.shape) * self.known)
 
     def check_repeatable(self, plain: list[FloatArray]) -> None:
-        """A program of its own, for shorter data, finds the same outputs."""
+        """Checks that a second program, for shorter data, returns the same outputs."""
         for params, wanted in zip(self.sets, plain, strict=True):
             found, _ = self.program(params, self.seen(), self.oracle)
             size = np.abs(wanted[np.isfinite(wanted)]).max(initial=0.0)
@@ -231,7 +234,7 @@ class Case:
             )
 
     def check_modes(self) -> None:
-        """The sequential and the associative scan compute the same, gradients too."""
+        """Checks that outputs and gradients of the sequential and the associative scan agree."""
         for params in self.sets:
             (one, of_one), (other, of_other) = (
                 program(params, self.seen(), self.oracle) for program in self.programs.values()
@@ -248,7 +251,7 @@ class Case:
                 )
 
     def check_slopes(self) -> None:
-        """Gradients are those of finite differences, and somewhere not zero where a parameter has an effect."""
+        """Checks gradients against finite differences, and that those of parameters with an effect are not zero everywhere."""
         names = _trainable(self.subject)
         for params in self.sets:
             check_gradients(self.subject.called, self.program, params, [*names, PRICES], self.known, self.oracle)
@@ -266,7 +269,7 @@ class Case:
             )
 
     def check_edges(self) -> None:
-        """Outputs and gradients are finite on constant prices, and for extreme values of each unconstrained parameter."""
+        """Checks that outputs and gradients are finite on constant prices, and for extreme unconstrained parameters."""
         defaults = self.sets[0]
         still = np.repeat(defaults[PRICES][:1], len(self.oracle), axis=0)
         self._check_edge({**defaults, PRICES: still}, "constant prices")
