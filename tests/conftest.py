@@ -41,6 +41,12 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than processors for ``-n auto``: there are tests that wait for servers, browsers and other processes."""
+    return len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1) + 1
+
+
 QUICK = {"checkpoints", "config", "estimators", "parameters", "prices", "report"}
 """Folders whose files take seconds. They come last, so that no worker is left alone with a file of minutes."""
 
@@ -49,11 +55,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not QUICK.isdisjoint(item.path.parts))
 
 
+def pytest_collection_finish() -> None:
+    """Spares the garbage collector what imports made, which stays."""
+    gc.collect()
+    gc.freeze()
+
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
-MOST_MEMORY = 1_000
-"""MiB that a process may keep after a file of tests. Each compiled program takes 5 to 10 of them, until JAX forgets it."""
+MOST_GROWTH = 300
+"""MiB by which a process may grow until it forgets its compiled programs, of which each takes 5 to 10."""
 
 
 def _resident_mib() -> int:
@@ -63,16 +75,23 @@ def _resident_mib() -> int:
         return 0
 
 
+@pytest.fixture(scope="session")
+def _kept_mib() -> list[int]:
+    """What the process held when it began, or after it last forgot its programs."""
+    return [_resident_mib()]
+
+
 @pytest.fixture(scope="module", autouse=True)
-def _little_memory() -> Iterator[None]:
+def _little_memory(_kept_mib: list[int]) -> Iterator[None]:
     """Forgets the compiled programs of a process that has grown, and returns their memory."""
     yield
-    if _resident_mib() > MOST_MEMORY:
+    if _resident_mib() > _kept_mib[0] + MOST_GROWTH:
         import jax
 
         jax.clear_caches()
         gc.collect()
         release_freed_memory()
+        _kept_mib[0] = _resident_mib()
 
 
 @pytest.fixture(autouse=True)

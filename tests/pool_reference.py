@@ -143,7 +143,11 @@ def level(values_per_weight: np.ndarray, weights: np.ndarray, width: float) -> f
     while low < (middle := 0.5 * (low + high)) < high:
         balance = 0.0
         for u, w in tokens:
-            balance += w * (max(middle - width - u, 0.0) + min(middle - u, 0.0))
+            above = middle - u
+            if above < 0.0:
+                balance += w * above
+            elif above > width:
+                balance += w * (above - width)
         low, high = (low, middle) if balance > 0 else (middle, high)
     return middle
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -49,12 +50,18 @@ class Section(BaseModel):
     @classmethod
     def _truth_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
         """Rejects ``true`` for numbers and 1 for booleans, which pydantic converts."""
-        kinds = set(leaves(cls.model_fields[str(info.field_name)].annotation))
+        kinds = _kinds(cls, str(info.field_name))
         if bool not in kinds:
             return no_truth(value)
         if kinds <= {bool, type(None)} and isinstance(value, int | float) and not isinstance(value, bool):
             raise ValueError(_TRUTH)
         return value
+
+
+@functools.cache
+def _kinds(table: type[Section], key: str) -> frozenset[Any]:
+    """Returns the types that a key of a table may have."""
+    return frozenset(leaves(table.model_fields[key].annotation))
 
 
 def no_truth(value: Any) -> Any:
