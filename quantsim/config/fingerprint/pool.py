@@ -38,6 +38,9 @@ _HODL = "hodl"
 _UNSTEERED = (_HODL, "cow", "gyroscope", "reclamm")
 """Pools that are not rebalanced to weights."""
 
+_CONSTANT = ("balancer", "cow", _HODL)
+"""Pools whose weights do not move, so that they need no bounds."""
+
 RECLAMM, GYROSCOPE = "reclamm", "gyroscope"
 _WITHOUT_RULES = {RECLAMM: "a reCLAMM pool", GYROSCOPE: "a Gyroscope pool"}
 
@@ -263,7 +266,7 @@ def _pool(values: Values, notes: Notes) -> dict[str, Any]:
         notes.add("n_ensemble_members", "makes an ensemble here; in quantammsim only with `ensemble__` before the rule")
     pool: dict[str, Any] = {"ensemble": dict.fromkeys(members, rule)} if members else {"rule": rule}
     pool |= _mechanism(values, notes)
-    if values.is_given("minimum_weight"):
+    if values.is_given("minimum_weight") and rule not in _CONSTANT:
         pool["minimum_weight"] = values["minimum_weight"]
     pool["arb_quality"] = values["arb_quality"]
     if rule == "cow" and values["arb_quality"] != 1.0:

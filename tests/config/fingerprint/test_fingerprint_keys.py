@@ -190,6 +190,25 @@ def test_a_key_without_effect_is_named_with_the_reason() -> None:
     assert "reclamm_learn_fees: has no effect here (for `reclamm`" in warning
 
 
+@pytest.mark.parametrize("rule", ["hodl", "balancer"])
+def test_keys_that_a_pool_without_trades_or_moves_does_not_read_are_told(rule: str) -> None:
+    given = {
+        "fees": 0.003,
+        "gas_cost": 5.0,
+        "arb_frequency": 15,
+        "minimum_weight": 0.2,
+        "initial_weights_logits": [0.0, 4.0],
+    }
+    study, warning = translated({**BASE, "rule": rule, "tokens": ["BTC", "ETH"], **given})
+    assert "minimum_weight: has no effect here" in warning
+    assert study.pool.minimum_weight is None
+    held = rule == "hodl"
+    assert (study.fees.swap_fee, study.fees.gas_cost_usd, study.pool.arb_frequency) == (
+        (0, 0, 1) if held else (0.003, 5, 15)
+    )
+    assert ("fees: has no effect here" in warning) == held
+
+
 def test_reclamm_pools() -> None:
     pool = {"rule": "reclamm", "tokens": ["ETH", "BTC"], "fees": 0.003, "initial_price_ratio": 2.5}
     study, _ = translated({**BASE, **pool})
