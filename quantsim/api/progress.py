@@ -25,7 +25,7 @@ def showing(
     A bar is drawn in a notebook, or on a terminal; elsewhere, as in a log file, nothing is written.
 
     Args:
-        progress: as the caller gave it.
+        progress: the argument of the caller: whether to draw a bar, or a function to call.
         what: name of a unit: "trial", "step".
         of: report → number of finished units, number in all, and a short text.
     """

@@ -19,7 +19,7 @@ def renewed(config: Mapping[str, Any]) -> dict[str, Any]:
     ``data.stamps`` is one of 0.1.0.
 
     Args:
-        config: as stored, JSON values; any version's.
+        config: the stored study as JSON values, of any version.
     """
     kept = dict(config)
     for table, keys in _REMOVED.items():

@@ -90,7 +90,7 @@ def certain_decimals(standard_error: float | None, unit: str) -> int:
     kept, so that values with large errors can be compared.
 
     Args:
-        standard_error: in the unit of the value; None, nan or 0 limit nothing.
+        standard_error: standard error in the unit of the value; None, nan or 0 for no limit.
         unit: unit of the metric; fractions are shown in percent.
 
     Example:

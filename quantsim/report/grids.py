@@ -30,12 +30,12 @@ _SPLITS = {"train": TOKENS[0], "validation": TOKENS[2], "test": TOKENS[5]}
 
 
 def failed_cells(experiment: Experiment, grid: Grid, split: str) -> str | None:
-    """How many cells are nan by the metric that decides, the first one evaluated, and why the first of them is; None without.
+    """Returns a sentence on the cells whose first metric is nan on a split, and the reason for the first of them; None without.
 
     Args:
-        experiment: of the grid.
-        grid: as evaluated.
-        split: whose metric decides.
+        experiment: experiment of the grid.
+        grid: the grid.
+        split: the split.
     """
     table = grid.metrics[split]
     metric = next(iter(table))

@@ -63,13 +63,13 @@ def dashboard_attributes(metrics: Metrics, objective: str) -> dict[str, float]:
 
 
 def study_note(experiment: Experiment, space: SearchSpace, data: str, advice: str, result: Sequence[str] = ()) -> str:
-    """What a study is, in Markdown: the experiment, the search space, how to pick a trial. Passwords are redacted.
+    """Returns the note of a study in Markdown: experiment, search space, and how to pick a trial. Passwords are redacted.
 
     Args:
-        experiment: what is searched.
-        space: what trials are drawn from.
-        data: one line about the prices, as of :func:`describe_prices`.
-        advice: how to pick from the trials, Markdown, as of :func:`selection_advice`.
+        experiment: the experiment.
+        space: the search space.
+        data: one line about the prices; see :func:`describe_prices`.
+        advice: how to pick a trial, in Markdown; see :func:`selection_advice`.
         result: lines of Markdown on the result; see :func:`result_lines`.
     """
     lines = [
@@ -102,7 +102,7 @@ def result_lines(comparison: Comparison) -> list[str]:
 
 
 def describe_prices(experiment: Experiment, prices: Prices) -> str:
-    """One line about the prices of an experiment: span, bars, gaps, identity, and that they are not those of its data."""
+    """Returns one line about prices: span, bars, gaps, identity, and whether they differ from those that the study names."""
     given = experiment.prices_note(prices)
     filled = f", {sum(gap.n_bars for gap in prices.gaps)} bars filled" if prices.gaps else ""
     return (
@@ -112,12 +112,12 @@ def describe_prices(experiment: Experiment, prices: Prices) -> str:
 
 
 def selection_advice(experiment: Experiment, run_id: str, store_location: str) -> str:
-    """How to pick from a study's trials, Markdown.
+    """Returns how to pick a trial of a study, in Markdown.
 
     Args:
-        experiment: what is searched.
-        run_id: of the study in the checkpoint store.
-        store_location: of that store, a path or a URL; its password is not shown.
+        experiment: the experiment.
+        run_id: id of the run of the search in the checkpoint store.
+        store_location: path or URL of the store; its password is not shown.
     """
     objectives, place = experiment.search_objectives, shlex.quote(redact(path_or_url(store_location)))
     command, best = f"quantsim select --run {run_id[:SHORT_RUN_ID]} --store {place}", superlative(objectives[0])

@@ -25,14 +25,14 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class Draw:
-    """What one trial parameter is drawn from: a range or choices.
+    """The range or the choices of one trial parameter.
 
     Attributes:
-        name: of the trial parameter, e.g. ``memory_days[BTC]``.
+        name: name of the trial parameter, such as ``memory_days[BTC]``.
         low: lower end, in constrained units; for choices, the lowest.
-        high: upper end; with a step the last value.
+        high: upper end; the last value if there is a step.
         log: whether values are drawn uniformly in their logarithm.
-        step: distance of the values that can be drawn, from ``low`` on; None for any value.
+        step: distance between the values that can be drawn, from ``low`` on; None if any value can be.
         choices: the possible values; empty for a range.
     """
 
@@ -93,8 +93,8 @@ class Dimension:
 
     Attributes:
         name: human-readable name, e.g. ``memory_days``.
-        labels: what its values belong to: the pool's tokens.
-        draws: one for all labels, or one for each.
+        labels: the tokens that its values belong to.
+        draws: one range for all labels, or one for each.
     """
 
     name: str
@@ -108,21 +108,21 @@ class Dimension:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Its trial parameters."""
+        """The names of its trial parameters."""
         return tuple(draw.name for draw in self.draws)
 
 
 @dataclass(frozen=True)
 class SearchSpace:
-    """What a search draws from: one number per trial parameter, in constrained units.
+    """The parameters that a search varies, and their ranges: one number per trial parameter, in constrained units.
 
     A parameter with one value per token has the trial parameters ``memory_days[BTC]``, ``memory_days[ETH]``, …, in the order of
     the tokens; a scalar parameter has one, of its own name. The name of a group comes first, as in ``fast.memory_days[BTC]``.
 
     Attributes:
-        dimensions: in the order of the experiment's parameters.
-        known: human-readable names of all its parameters, searched or not.
-        fixed: human-readable name → value of what the space fixes.
+        dimensions: the searched parameters, in the order of the experiment's parameters.
+        known: human-readable names of all parameters of the experiment.
+        fixed: human-readable name → value, of the parameters that the space fixes.
     """
 
     dimensions: tuple[Dimension, ...]

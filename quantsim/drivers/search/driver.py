@@ -66,8 +66,8 @@ class State:
     """The state of a search between steps; everything else is in the study.
 
     Attributes:
-        tally: of the trials that have come to an end.
-        asked: trials that were asked for as a whole and are not told: a generation, or those of an earlier session.
+        tally: counts and the best of the finished trials.
+        asked: trials that were asked for together and are not told yet: a generation, or those of an earlier session.
     """
 
     tally: Tally
@@ -75,23 +75,23 @@ class State:
 
 
 Info = tuple[FrozenTrial, ...]
-"""Trials that a step has told, as stored."""
+"""The trials that a step has told, as they are stored."""
 
 
 def check_search(
     experiment: Experiment, *, study_name: str | None = None, backend: Backend = "threads", address: str | None = None
 ) -> SearchSpace:
-    """Returns the space that a search would draw from, after all checks that need no prices; nothing is stored.
+    """Returns the search space of an experiment, after all checks of a search that need no prices. Stores nothing.
 
     Args:
-        experiment: as :func:`~quantsim.drivers.search.run_search` takes it, and all others.
-        study_name: None for the one that is made.
-        backend: where evaluations would run.
-        address: of a cluster.
+        experiment: experiment with the table ``search``.
+        study_name: name of the Optuna study; None for the default name.
+        backend: where trials are evaluated, as in :func:`~quantsim.drivers.search.run_search`.
+        address: address of the cluster.
 
     Raises:
         ConfigError: the search space, the objectives, the sampler or the pruner do not fit the experiment.
-        DriverError: the name is not valid, or evaluations cannot be run there.
+        DriverError: the name is not valid, or the backend is not available.
     """
     if study_name is not None and not (
         study_name.strip() and study_name.isprintable() and len(study_name) <= _LONGEST_NAME
@@ -108,20 +108,20 @@ def check_search(
 class SearchDriver(Driver[State, Info, SearchProgress]):
     """Searches a study while it is open; a context manager.
 
-    A step tells the next trials of a batch, as many as are evaluated in one call. A batch begins when the one before it ends.
-    Its trials are asked for while others are evaluated: none of them depends on a result of the batch.
+    A step tells the next trials of a batch, as many as one call evaluates. A batch begins when the batch before it ends. Its
+    trials are asked for while others are evaluated, because none of them depends on results of the batch.
 
-    The study is held by this process, and evaluations are kept compiled, from one run of the driver to the next.
+    From one run of the driver to the next, this process holds the study, and programs stay compiled.
 
     Attributes:
-        trials: how many the study shall have in the end; may be changed between runs.
-        experiment: what is searched.
-        prices: on which prices.
-        space: its ranges.
-        evaluator: of this process.
-        study_name: of the study.
-        storage: where it is kept.
-        study: as it is stored, while the driver is open.
+        trials: number of trials of the study in the end; it may be changed between runs.
+        experiment: the experiment.
+        prices: the prices.
+        space: the search space.
+        evaluator: evaluator of this process.
+        study_name: name of the Optuna study.
+        storage: storage of the study.
+        study: the stored study; only while the driver is open.
     """
 
     name = "search"
@@ -219,8 +219,8 @@ class SearchDriver(Driver[State, Info, SearchProgress]):
         """Enqueues trial parameters, unless the study has them already.
 
         Args:
-            params: trial parameter → value, as of :meth:`SearchSpace.from_human`.
-            user_attrs: of the trial.
+            params: trial parameter → value, as :meth:`SearchSpace.from_human` returns them.
+            user_attrs: user attributes of the trial.
         """
         self.study.enqueue_trial(dict(params), dict(user_attrs or {}), skip_if_exists=True)
 
@@ -327,7 +327,7 @@ class SearchDriver(Driver[State, Info, SearchProgress]):
         return self.report(run_id, state, tuple(told))
 
     def ending(self, state: State) -> str | None:
-        """See :class:`Driver`; raises DriverError where too many trials failed."""
+        """See :class:`Driver`; raises DriverError if too many trials failed."""
         tally, search = state.tally, self.experiment.search
         if tally.failures_in_row >= MAX_FAILURES_IN_A_ROW:
             raise DriverError(

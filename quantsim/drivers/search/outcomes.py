@@ -1,4 +1,4 @@
-"""Evaluates the trials of a batch: which calls the engine maps, which trials are pruned, and which are evaluated alone."""
+"""Evaluates the trials of a batch: in calls of several, block by block with a pruner, or alone after a crash."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ Told = list[tuple[FrozenTrial, Outcome]]
 
 @dataclass(frozen=True)
 class Outcomes:
-    """The fixed parts of evaluating batches.
+    """Evaluates batches of a study.
 
     Attributes:
-        experiment: what is searched.
-        space: its ranges.
-        study: of the trials.
-        asking: that drew them.
-        pruner: gives trials up; None for none.
-        engine: maps evaluations.
-        width: sets that are evaluated in one call.
+        experiment: the experiment.
+        space: the search space.
+        study: the Optuna study.
+        asking: what draws the trials.
+        pruner: the pruner; None without one.
+        engine: what maps evaluations.
+        width: number of parameter sets in one call.
     """
 
     experiment: Experiment
@@ -59,8 +59,8 @@ class Outcomes:
 
         Args:
             asked: running trials. An iterator may ask the sampler for each trial when it is taken.
-            suspect: whether the process that evaluated them before ended; one of them may be the cause, by a crash or for
-                want of memory. Each is then evaluated alone, and fails when that has ended the process
+            suspect: whether an earlier process ended while it evaluated these trials, so that one of them may crash a process
+                or exhaust its memory. Each is then evaluated alone, and fails if that has ended the process
                 :data:`MOST_ATTEMPTS` times.
         """
         if not suspect:
@@ -142,7 +142,7 @@ class Outcomes:
     ) -> dict[int, Outcome]:
         """Evaluates all trials on block after block of the training period, until they are pruned.
 
-        What becomes of those that are, or fail, is added to ``known``; what the others reported is returned.
+        The outcomes of trials that are pruned or fail are added to ``known``. Returns the reports of the others.
         """
         kept: dict[int, Outcome] = {}
         if self.pruner is None:

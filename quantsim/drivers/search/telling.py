@@ -22,7 +22,7 @@ from quantsim.optuna_private import set_trial_attribute, trial_id, writing_toget
 from quantsim.report.study_note import dashboard_attributes
 from quantsim.search_space import SearchSpace
 
-__all__ = ["Outcome", "checkpoint_of", "json_number", "parameters_of", "tell"]
+__all__ = ["Outcome", "checkpoint_of", "parameters_of", "tell"]
 
 logger = logging.getLogger(__name__)
 
@@ -33,10 +33,10 @@ class Outcome:
 
     Attributes:
         metrics: split → metric → value; None if it failed or was pruned.
-        daily_log_returns: split → (D-1,); the study does not hold them.
-        error: why it could not be evaluated.
-        reports: what a pruner looked at: mean of the objective over the first block of the training period, the first two, …
-        pruner_attrs: what the pruner noted with the trial.
+        daily_log_returns: split → (D-1,) daily log returns, which the study does not store.
+        error: why the trial could not be evaluated; None if it could.
+        reports: values for the pruner: means of the objective over the first block of the training period, the first two, …
+        pruner_attrs: attributes that the pruner added to the trial.
     """
 
     metrics: Metrics | None = None
@@ -49,7 +49,7 @@ class Outcome:
 def tell(study: Study, experiment: Experiment, trial: FrozenTrial, outcome: Outcome) -> FrozenTrial:
     """Stores the outcome of a running trial, and returns the trial as it is stored.
 
-    The state comes last: where this is cut off before, the trial is still running, and told again.
+    The state is stored last: a trial whose telling was interrupted is still running, and is told again.
     """
     running, metrics = Trial(study, trial_id(trial)), outcome.metrics
     reason = outcome.error if metrics is None else unfit(experiment, metrics)
@@ -74,14 +74,14 @@ def tell(study: Study, experiment: Experiment, trial: FrozenTrial, outcome: Outc
 
 def _describe(running: Trial, experiment: Experiment, metrics: Metrics) -> None:
     """Stores the metrics of a trial, its columns in the dashboard, and its constraints."""
-    stored = {split: {name: json_number(x) for name, x in table.items()} for split, table in metrics.items()}
+    stored = {split: {name: _number_or_text(x) for name, x in table.items()} for split, table in metrics.items()}
     for name, column in {METRICS: stored, **dashboard_attributes(metrics, experiment.objective.name)}.items():
         running.set_user_attr(name, column)
     for name, value in constraint_values(experiment, metrics).items():
         running.set_constraint(name, value)
 
 
-def json_number(value: float) -> float | str:
+def _number_or_text(value: float) -> float | str:
     """Returns the number as a JSON value; non-finite numbers become texts that ``float`` reads."""
     return value if math.isfinite(value) else str(value)
 

@@ -103,8 +103,8 @@ def steered_run(
         params: raw parameters.
         market: market of the pool's tokens.
         window: the window.
-        held: from weights at every bar, (T, n), to the reserves.
-        in_closed_form: from ramps to the reserves, on the path ``CLOSED_FORM``; None for a mechanism without curve.
+        held: weights at every bar, (T, n) → the run of the reserves.
+        in_closed_form: ramps → the run of the reserves, for the path ``CLOSED_FORM``; None for a mechanism without a curve.
     """
     if setup.own.given and market.weights is not None:
         given = window.cut(market.weights)

@@ -33,7 +33,7 @@ class Text:
     Attributes:
         text: plain text.
         style: "", "muted", "strong", "caution", or "verdict", for the judgement.
-        tone: of a verdict: "good", "bad" or "" for neither.
+        tone: tone of a verdict: "good", "bad" or "" for neither.
     """
 
     kind: ClassVar[str] = "text"
@@ -112,8 +112,8 @@ class Figure:
     Attributes:
         name: unique name, a valid id.
         spec: data and layout as JSON values.
-        alt: what it shows, in words.
-        height: in pixels.
+        alt: description of what it shows.
+        height: height in pixels.
     """
 
     kind: ClassVar[str] = "figure"
@@ -129,7 +129,7 @@ class Drawing:
 
     Attributes:
         svg: SVG markup of :func:`quantsim.report.html.drawing.svg_of`, which is not escaped.
-        alt: what it shows, in words.
+        alt: description of what it shows.
         title: title; empty for none.
     """
 
@@ -181,7 +181,7 @@ class Tile:
     """A figure in large letters.
 
     Attributes:
-        label: what it is.
+        label: name of the figure.
         value: the figure.
         detail: interval or comparison, in small letters.
     """

@@ -38,7 +38,7 @@ def drawing_of(
     Args:
         name: unique name, a valid id.
         draw: draws into the axes, with the colours of :mod:`quantsim.report.canvas`.
-        alt: what it shows, in words.
+        alt: description of what it shows.
         title: title.
         inches: width and height.
     """
