@@ -39,7 +39,7 @@ def max_drawdown(sample: Sample, shape: SampleShape) -> Array:
 
 
 def daily_max_drawdown(sample: Sample, shape: SampleShape) -> Array:
-    """The same at the first bar of each day; it is smaller, and needs no other data than daily returns."""
+    """``max_drawdown`` at the first bar of each day; it is never deeper, and only needs daily returns."""
     return drawdowns(sample.daily_values).min(axis=-1)
 
 

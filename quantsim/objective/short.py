@@ -81,7 +81,7 @@ def short_periods(
 
 
 def short_split(objective: Objective, split: str, n_bars: int, bars_per_day: int) -> str | None:
-    """The same for a whole split, without periods. Also returns a warning if a term is undefined on validation or test."""
+    """Returns a warning if a term is a ratio of few returns on a split, or undefined on validation or test data; else None."""
     names, length = [name for name, _ in objective.terms], SampleShape(n_bars, bars_per_day)
     where = f"{length.days:.3g} days of {split} data"
     for name in names:

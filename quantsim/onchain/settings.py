@@ -155,7 +155,7 @@ def _values(view: PoolView, raw: Mapping[str, Any]) -> dict[str, tuple[float, ..
 
 
 def _pool_problems(experiment: Experiment, view: PoolView) -> list[Problem]:
-    """What of the pool's kind, and of the study's settings, the contracts cannot do."""
+    """Returns what the contracts cannot do: types of pools, and settings of the study."""
     where = f"subsidiaries.{view.group}." if view.group else ""
     update, rules, pool = view.update, view.pool.rule_names, pool_of(view)
     found = []
@@ -307,7 +307,7 @@ def _scaling_problems(values: Mapping[str, tuple[float, ...]]) -> list[Problem]:
 
 
 def _memory_problems(rule: ContractRule, lambdas: Sequence[int]) -> list[Problem]:
-    """What of the decays 18 decimals cannot represent."""
+    """Returns the problems of decays that 18 decimals cannot represent."""
     found = []
     for value in dict.fromkeys(lambdas):
         if not 0 < value < ONE:
@@ -319,7 +319,7 @@ def _memory_problems(rule: ContractRule, lambdas: Sequence[int]) -> list[Problem
 
 
 def _factor_problems(decay: int) -> list[Problem]:
-    """Whether ``(1-λ)³/λ``, by which the gradient is scaled, has digits enough."""
+    """Returns the problem if ``(1-λ)³/λ``, the factor of the gradient, has too few digits."""
     rest = (ONE - decay) / ONE
     exact = rest**3 / (decay / ONE)
     factor = div(power(ONE - decay, 3 * ONE), decay) / ONE
@@ -331,7 +331,7 @@ def _factor_problems(decay: int) -> list[Problem]:
 
 
 def _setting_problems(settings: Settings, initial: tuple[int, ...], n_tokens: int) -> list[Problem]:
-    """What the contracts' own checks refuse: ``validParameters`` of the rule, and ``_initialisationCheck`` of the factory."""
+    """Returns what the contracts' checks refuse: ``validParameters`` of the rule, ``_initialisationCheck`` of the factory."""
     found = []
     reason = settings.rule.problem(settings.parameters, n_tokens)
     if reason is not None:

@@ -185,7 +185,7 @@ def _settings(experiment: Experiment, view: PoolView) -> tuple[dict[str, Any], l
 
 
 def _steering(view: PoolView) -> tuple[dict[str, Any], list[str]]:
-    """How fast weights move, and their bounds; what of it a deployment cannot set."""
+    """Returns the speed and the bounds of weights, and remarks on what a deployment cannot set."""
     lower, upper = _bounds(view)
     fastest = as_written(view.update.maximum_change_per_minute)
     remarks = []

@@ -44,7 +44,7 @@ class Draw:
     choices: tuple[float, ...] = ()
 
     def distribution(self) -> BaseDistribution:
-        """The same as a distribution of Optuna."""
+        """Returns the distribution for Optuna."""
         from optuna.distributions import CategoricalDistribution, FloatDistribution
 
         if self.choices:
@@ -52,7 +52,7 @@ class Draw:
         return FloatDistribution(self.low, self.high, log=self.log, step=self.step)
 
     def describe(self) -> list[Any]:
-        """As JSON values; equal draws have equal descriptions."""
+        """Returns JSON values, which are equal for equal draws."""
         if self.choices:
             return ["choices", *self.choices]
         return [self.low, self.high, self.log] if self.step is None else [self.low, self.high, self.log, self.step]

@@ -85,7 +85,7 @@ def _check_together(
 
 
 def _own_tables(experiment: Experiment) -> dict[str, Any]:
-    """What moves where no space is named: the bundled spaces of rules and pool types, in their groups, and all else."""
+    """Returns the default search space: the bundled spaces of rules and pool types, and all other searchable parameters."""
     tables: dict[str, Any] = {one.human_name: {} for one in experiment.layout if one.spec.searchable}
     for view in experiment.pools:
         for (member, found), rule in zip(view.pool.members(), view.pool.rule_names, strict=True):
@@ -104,7 +104,7 @@ def _own_tables(experiment: Experiment) -> dict[str, Any]:
 
 
 def _remedy(name: str, known: Mapping[str, Parameter]) -> str:
-    """The constrained name of an unconstrained one, or the nearest name."""
+    """Returns a remedy for an unknown name: its constrained name if it is an unconstrained one, or else the nearest name."""
     for parameter in known.values():
         if name == parameter.raw_name:
             return f"that is the raw form of {parameter.human_name}: name that, with units = 'raw' in its table"
@@ -112,7 +112,7 @@ def _remedy(name: str, known: Mapping[str, Parameter]) -> str:
 
 
 def _checked(parameter: Parameter, given: Any, source: str) -> tuple[str, Range]:
-    """How messages call a parameter's table, and the table; raises where it is not valid."""
+    """Returns the name of a parameter's table for messages, and the table; raises ConfigError if it is not valid."""
     where = f"{source}: {parameter.human_name}"
     if not isinstance(given, Mapping | Range):
         raise ConfigError(f"{where} = {given!r} must be a table with low, high, log, scalar")
@@ -154,7 +154,7 @@ class _Searched:
         return float(given) if given.ndim == 0 else [float(number) for number in given]
 
     def dimension(self) -> Dimension:
-        """What the table has drawn."""
+        """Returns the parameter with the ranges that the table gives it."""
         name, labels = self.parameter.human_name, self.parameter.labels
         scalar = self.parameter.spec.scalar if self.table.scalar is None else self.table.scalar
         names = (name,) if scalar or len(labels) == 1 else tuple(f"{name}[{label}]" for label in labels)

@@ -140,7 +140,7 @@ class Rounds:
 
     @property
     def metric(self) -> str:
-        """What decides."""
+        """The name of the objective, which decides."""
         return self.experiment.objective.name
 
     @property

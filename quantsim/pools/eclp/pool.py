@@ -34,7 +34,7 @@ def ellipse_of(params: Params) -> Ellipse:
 
 
 class _OnCurve(Run):
-    """What runs on a curve know beside reserves."""
+    """A run along a curve, with the state of the curve."""
 
     curve: Array
     ellipse: Ellipse
