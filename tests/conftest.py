@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+import quantsim
 from quantsim.environment import collect_less_often, release_freed_memory, xla_flags
+from quantsim.kernels.machine_code import Function, compile_ahead
 
 os.environ["XLA_FLAGS"] = xla_flags()
 os.environ["JAX_ENABLE_X64"] = "1"
@@ -39,6 +42,19 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.setdefault("NUMBA_CACHE_DIR", str(cache.mkdir("numba")))
         os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
         os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+        if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
+            compile_ahead(kernel_functions())  # while the workers import; else each of them compiles them
+
+
+def kernel_functions() -> list[Function]:
+    """The functions that handle kernels, and those of all kernels, which take the address of their operands."""
+    package, found = Path(quantsim.__file__).parent, []
+    for path in sorted(package.rglob("*_lanes.py"), reverse=True):  # most tests use those of weighted pools
+        module = ".".join(path.relative_to(package.parent).with_suffix("").parts)
+        found += [
+            (module, name) for name in re.findall(r"^def (\w+)\(operands\)", path.read_text("utf-8"), re.MULTILINE)
+        ]
+    return [("quantsim.kernels.lanes", "help_out"), ("quantsim.kernels.lanes", "handle"), *found]
 
 
 @pytest.hookimpl(optionalhook=True)
