@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from checkpoint_support import fill
 from dashboard_support import two_aims
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.storages import BaseStorage
 from optuna.study import Study
 from optuna.trial import create_trial
 
+from quantsim.checkpoints import CheckpointStore
 from quantsim.dashboard.corrected import CorrectedApplication
-from quantsim.drivers.search.study import METRICS, describe_task, identify, load_study, open_study
+from quantsim.drivers.search.study import METRICS, describe_task, identify, load_study, open_study, study_id
+from quantsim.drivers.search.transfer import export_runs
 from quantsim.search_space import load_search_space
 from quantsim.storages.opened import opened_storage
 
@@ -144,3 +147,20 @@ def test_studies_of_other_programs_stay_as_they_are(storage: BaseStorage):
     detail = ask(storage, f"/api/studies/{study._study_id}", "after=0")
     assert detail["trials"][0]["values"] == [LONG]
     assert detail["trials"][0]["user_attrs"] == [{"key": METRICS, "value": str(LONG)}]
+
+
+def test_a_study_that_was_copied_with_its_run_is_shown_as_before(tmp_path: Path) -> None:
+    with opened_storage(tmp_path / "checkpoints.journal") as storage:
+        study = study_of(storage, {"turnover": -1.0}, ([1.0], 0.0), ([2.0], -0.5))
+        before = ask(storage, "/api/studies/0")
+        notes = {"study": study.study_name, "study_id": study_id(study)}
+    with CheckpointStore(tmp_path / "checkpoints.db") as store:
+        run_id = fill(store, driver="search", notes=notes)
+        assert export_runs(store, run_id, tmp_path / "there.db").left == {}
+    with opened_storage(tmp_path / "there.journal") as storage:
+        after = ask(storage, "/api/studies/0")
+    assert len(after["trials"]) == 2
+    times = ("datetime_start",)  # that of the study is when it was made
+    assert {name: value for name, value in after.items() if name not in times} == {
+        name: value for name, value in before.items() if name not in times
+    }
