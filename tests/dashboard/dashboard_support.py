@@ -14,8 +14,8 @@ from optuna.study import Study
 from quantsim import Experiment, Prices
 from quantsim.drivers.search.evaluation import Call, run
 from quantsim.drivers.search.study import METRICS, describe_task, identify, open_study
-from quantsim.drivers.search.telling import json_number
 from quantsim.drivers.search.values import trial_values
+from quantsim.json_values import json_number
 from quantsim.report.study_note import dashboard_attributes
 from quantsim.search_space import SearchSpace, load_search_space
 from quantsim.simulator import Evaluator
