@@ -41,6 +41,7 @@ from quantsim.simulator.plan import Benchmark, Path, Plan
 from quantsim.simulator.planner import Planner
 from quantsim.simulator.setup import pool_setup
 from quantsim.simulator.varying import Varying, load_varying
+from quantsim.simulator.weight_steps import step_note
 
 __all__ = ["Evaluator"]
 
@@ -98,7 +99,7 @@ class Evaluator:
         self.splits = {name: (first - begin, n_bars) for name, (first, n_bars) in splits.items()}
         self.series: Varying = load_varying(experiment, prices, begin, end, self.splits["train"][0], series)
         self.notes = data_notes(experiment, self.prices, self.splits["train"][0], series or {})
-        self.notes |= self._short()
+        self.notes |= self._short() | step_note(self.setup)
         self.rates: FeeRates
         self.rates, self._market = program_inputs(experiment, self.setup, self.prices, self.series, prices, end)
         self._baselines: dict[str, Baseline] | None = None

@@ -25,7 +25,7 @@ from quantsim.simulator.evaluate import window_path
 from quantsim.simulator.evaluator import Evaluator
 from quantsim.simulator.measures import results_of
 from quantsim.simulator.plan import Path
-from quantsim.simulator.weight_steps import step_caution
+from quantsim.simulator.weight_steps import STEPS, step_caution
 
 __all__ = ["ExecutedTrades", "Result", "Split", "period_of", "simulate", "simulate_on"]
 
@@ -206,7 +206,7 @@ def simulate_on(
         supply = evaluator.series.supply.after(evaluator.prices.grid.times_us()[bars], np.asarray(run.value))
     reserves, prices_of_bars = np.asarray(run.reserves), np.asarray(run.prices)
     state = {name: np.asarray(values) for name, values in (run.state or {}).items()}
-    notes = dict(evaluator.notes)
+    notes = {name: value for name, value in evaluator.notes.items() if name != STEPS}
     if trades is not None:
         notes["trades"] = trades.count()
     if supply is not None:

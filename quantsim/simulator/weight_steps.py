@@ -18,8 +18,12 @@ from quantsim.metrics.sample import DAYS_PER_YEAR
 from quantsim.pools.base import PoolSetup
 from quantsim.pools.steered.weights import Steering
 
-__all__ = ["step_caution", "step_loss"]
+__all__ = ["STEPS", "step_caution", "step_loss", "step_note"]
 
+STEPS = "weight_steps"
+"""The name of :func:`step_note` among the notes of an evaluator."""
+
+_LONG_BARS = 60  # minutes
 _NEGLIGIBLE = 0.01
 """Log loss per year up to which there is no caution."""
 
@@ -27,6 +31,24 @@ _NEGLIGIBLE = 0.01
 def step_loss(weights: NDArray[np.float64]) -> float:
     """Returns the log value that arbitrageurs take because the weights, (T, n), move in steps: ``Σ_t KL(w[t] ‖ w[t-1])``."""
     return float(np.sum(weights[1:] * np.log(weights[1:] / weights[:-1])))
+
+
+def step_note(setup: PoolSetup[Any]) -> dict[str, str]:
+    """Returns the note on results of any parameter set on bars of an hour or longer, by its name; else nothing."""
+    if setup.bar_minutes < _LONG_BARS or not _pays_for_steps(setup):
+        return {}
+    text = (
+        f"on bars of {setup.bar_minutes} minutes, weights move in long steps, and pools that trade much lose more than on the "
+        "chain; `quantsim simulate` says how much"
+    )
+    return {STEPS: text}
+
+
+def _pays_for_steps(setup: PoolSetup[Any]) -> bool:
+    """Whether arbitrageurs trade each step of the weights, and the length of the bars decides how long the steps are."""
+    own = setup.own
+    moves = isinstance(own, Steering) and own.moves and not own.trading_bars and setup.pool.name == "weighted"
+    return moves and setup.do_arb and setup.arb_frequency == 1
 
 
 def step_caution(setup: PoolSetup[Any], weights: NDArray[np.float64]) -> str | None:
@@ -39,10 +61,7 @@ def step_caution(setup: PoolSetup[Any], weights: NDArray[np.float64]) -> str | N
         setup: setup of the simulated pool.
         weights: (T, n) weights at each bar.
     """
-    own = setup.own
-    if not (isinstance(own, Steering) and own.moves and setup.pool.name == "weighted"):
-        return None
-    if not setup.do_arb or setup.arb_frequency > 1 or own.trading_bars:
+    if not _pays_for_steps(setup):
         return None
     loss, days = step_loss(weights), len(weights) * setup.bar_minutes / 1440.0
     if not loss * DAYS_PER_YEAR / days > _NEGLIGIBLE:  # nan, too

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from quantsim import Experiment
-from quantsim.simulator import Result, simulate
-from quantsim.simulator.weight_steps import step_loss
+from quantsim.report.notes import notes_of_simulation
+from quantsim.simulator import Evaluator, Result, simulate
+from quantsim.simulator.weight_steps import STEPS, step_loss
 
 SHORT = ("periods.test_end=2019-06-01", "update.max_memory_days=30", "parameters.memory_days=10")
 
@@ -37,6 +38,14 @@ def test_a_simulation_on_longer_bars_loses_what_its_steps_cost() -> None:
 @pytest.mark.parametrize("change", ["pool.arb_frequency=6", "parameters.k_per_day=0.1", "pool.type=rebalanced"])
 def test_there_is_no_caution_where_steps_cost_next_to_nothing(change: str) -> None:
     assert not cautions(simulated("data.bar_minutes=240", change))
+
+
+def test_results_on_long_bars_have_a_note() -> None:
+    study = Experiment.load("momentum_fees")
+    notes = {minutes: Evaluator(study.override([f"data.bar_minutes={minutes}"])).notes for minutes in (30, 60)}
+    assert STEPS not in notes[30]
+    assert "on bars of 60 minutes" in notes[60][STEPS]
+    assert notes[60][STEPS] in notes_of_simulation(notes[60])
 
 
 def test_constant_weights_have_no_steps() -> None:
