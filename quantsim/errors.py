@@ -99,7 +99,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def reason_of(error: BaseException) -> str:
-    """One line that says what went wrong: the operating system's text if there is one, else the first line of the error.
+    """Returns one line that says what went wrong: the operating system's text, or else the first line of the error.
 
     Example:
         >>> reason_of(FileNotFoundError(2, "No such file or directory", "prices.csv"))

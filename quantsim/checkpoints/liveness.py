@@ -20,7 +20,7 @@ _FIRST_NAMESPACE = "pid:[4026531836]"
 
 
 def process_identity() -> dict[str, Any]:
-    """The identity of this process, as JSON values, to be stored with what it works on.
+    """Returns the identity of this process, as JSON values, to be stored with its runs.
 
     Process ids are used again, on one machine and after it was rebooted. Together with the time the process began and the id of
     the boot they are unique.
@@ -84,7 +84,7 @@ def _is_alive(pid: int, begun: str | None) -> bool:
 
 
 def _begun(pid: int) -> str | None:
-    """When a process began, as the kernel counts; "ended" for one that waits to be collected, None if unknown."""
+    """Returns when a process began, as the kernel counts; "ended" for one that waits to be collected, None if unknown."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:

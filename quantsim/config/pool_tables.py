@@ -35,7 +35,7 @@ class PoolTable(PoolSettings):
 
     @classmethod
     def read_as(cls, values: Mapping[str, Any]) -> tuple[type[Section], Mapping[str, Any]]:
-        """The table with the settings of its mechanism; without them where that is in a user's file."""
+        """Returns the table with the settings of its mechanism; without them if the mechanism is in a user's file."""
         try:
             name = pool_type(values)
             if name not in pool_names():
@@ -108,7 +108,7 @@ def _restored(table: type[PoolTable], mechanism: str, state: dict[str, Any]) -> 
 
 
 def _without_others(values: Mapping[str, Any], table: type[PoolTable], name: str) -> dict[str, Any]:
-    """The values without the settings of other mechanisms, as a study has them that was one of these.
+    """Returns the values without settings of other mechanisms, which a study has if its pool was one of these.
 
     Raises:
         ValueError: one of them is not at its default.

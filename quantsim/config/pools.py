@@ -84,7 +84,7 @@ def pool_parameters(view: PoolView) -> tuple[Parameter, ...]:
 
 
 def pool_of(view: PoolView) -> Pool:
-    """The mechanism of a pool."""
+    """Returns the mechanism of a pool."""
     return get_pool(cast(PoolTable, view.pool).mechanism)
 
 
@@ -153,7 +153,7 @@ _NUMBERS = {2: "two", 3: "three"}
 
 
 def _called(view: PoolView) -> str:
-    """The key that decides the mechanism of a pool, and its value."""
+    """Returns the key that decides the mechanism of a pool, and its value."""
     if view.pool.type is None and view.pool.rule_names:
         return f"rule = {view.pool.strategy_name!r}"
     return f"type = {str(view.pool.type)!r}"
@@ -236,7 +236,7 @@ def _check_series(view: PoolView, pool: Pool, series: Series, called: str) -> No
 
 
 def _swappers() -> str:
-    """The types of pools that execute exogenous swaps."""
+    """Returns the types of pools that execute exogenous swaps."""
     return " and ".join(name for name in sorted(pool_names()) if get_pool(name).takes_swaps)
 
 

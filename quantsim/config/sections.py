@@ -117,7 +117,7 @@ class Periods(Section, decides=Decides.VALUE):
         return self.train_end - timedelta(days=round((self.holdout_fraction or 0.0) * days))
 
     def splits(self) -> dict[str, tuple[datetime, datetime]]:
-        """Split name → (start, end), for all splits of the study, in chronological order."""
+        """Returns split name → (start, end), for all splits of the study, in chronological order."""
         found = {"train": (self.train_start, self._training_end)}
         end = self.train_end
         if self.holdout_fraction is not None:

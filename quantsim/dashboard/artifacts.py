@@ -191,7 +191,7 @@ class _Work:
         return study_text(own).encode() if suffix == ".toml" else self._picture(own, trial)
 
     def _picture(self, own: Experiment, trial: FrozenTrial) -> bytes:
-        """PNG of one uninterrupted run over all splits."""
+        """Returns the picture (PNG) of one uninterrupted run over all splits."""
         result = _simulated(own, self.prices)
         stored = trial.user_attrs.get(METRICS, {})
         metrics = {split: {name: float(value) for name, value in table.items()} for split, table in stored.items()}

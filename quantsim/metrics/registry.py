@@ -108,7 +108,7 @@ def _check_lengths(sample: Sample, shape: SampleShape) -> None:
 
 @functools.cache
 def _registered() -> Mapping[str, Metric]:
-    """All metrics by name, ordered by family file and by entry."""
+    """Returns all metrics by name, ordered by file and by entry."""
     metrics: dict[str, Metric] = {}
     for module in pkgutil.iter_modules(quantsim.metrics.__path__, prefix=f"{quantsim.metrics.__name__}."):
         family: tuple[Metric, ...] = getattr(importlib.import_module(module.name), "METRICS", ())

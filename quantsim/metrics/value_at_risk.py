@@ -37,12 +37,12 @@ def value_at_risk_trad(sample: Sample, shape: SampleShape, *, block_days: int, p
 
 
 def inside_blocks(block_days: int) -> Least:
-    """The smallest sample of :func:`value_at_risk`: a complete block with a return inside."""
+    """Returns the smallest sample of :func:`value_at_risk`: a complete block with a return inside."""
     return Least(blocks=1, block_days=block_days, block_bars=2)
 
 
 def between_blocks(block_days: int) -> Least:
-    """The smallest sample of :func:`value_at_risk_trad`: two complete blocks."""
+    """Returns the smallest sample of :func:`value_at_risk_trad`: two complete blocks."""
     return Least(blocks=2, block_days=block_days)
 
 

@@ -32,7 +32,7 @@ class Period(NamedTuple):
         return self.first + self.n_bars
 
     def visits(self, stride: int) -> slice:
-        """Slice of the events at every ``stride``-th bar of the window: those after the first bar, up to the last bar.
+        """Returns the slice of the events at every ``stride``-th bar of the window: after the first bar, up to the last one.
 
         Events at the first bar do not count: the initial reserves of the period already include them.
         """

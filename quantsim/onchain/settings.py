@@ -290,7 +290,7 @@ def _shortened(
 
 
 def _scaling(values: Mapping[str, tuple[float, ...]], n_tokens: int) -> tuple[float, ...]:
-    """The scaling ``α`` before the power, as in the rule."""
+    """Returns the scaling ``α`` before the power, as in the rule."""
     for name in ("raw_pre_exp_scaling", "logit_pre_exp_scaling"):
         if name in values:
             return values[name]

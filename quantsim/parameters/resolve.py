@@ -49,7 +49,7 @@ def replaced(parameters: Sequence[Parameter], own: Mapping[str, Any], given: Map
 
 
 def to_human(parameters: Sequence[Parameter], raw: Mapping[str, Any]) -> dict[str, FloatArray]:
-    """Inverse of :func:`to_raw` for a complete raw table: human-readable name → array ``(m,)``."""
+    """Inverts :func:`to_raw` for a complete raw table; returns human-readable name → array ``(m,)``."""
     arrays = {name: np.asarray(value, np.float64) for name, value in raw.items()}
     return {
         parameter.human_name: parameter.spec.transform.to_human(

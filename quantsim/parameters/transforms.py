@@ -52,7 +52,7 @@ def inverse_squareplus(y: Any) -> Any:
 
 
 def memory_days_from_logit(logit_lamb: Any, chunk_minutes: float) -> Any:
-    """Effective memory, in days, of an EWMA whose decay is ``λ = sigmoid(logit_lamb)``.
+    """Returns the effective memory, in days, of an EWMA whose decay is ``λ = sigmoid(logit_lamb)``.
 
     ``m = cbrt(6 λ / (1-λ)³) · 2 · chunk_minutes / 1440``, computed as ``cbrt(6 exp(logit) / (1-λ)²)``. ``1-λ`` comes directly
     from the logit, so there is no cancellation when ``λ`` is close to one.
@@ -70,7 +70,7 @@ def memory_days_from_logit(logit_lamb: Any, chunk_minutes: float) -> Any:
 
 
 def logit_from_memory_days(memory_days: Any, chunk_minutes: float) -> Any:
-    """Inverse of :func:`memory_days_from_logit`: the logit of the decay with that memory.
+    """Inverts :func:`memory_days_from_logit`; returns the logit of the decay with that memory.
 
     With ``c = 1440 m / (2 chunk_minutes)`` the definition is the cubic ``μ³ + (6/c³) μ - 6/c³ = 0`` in ``μ = 1-λ``. Its only
     real root is ``2 sqrt(p/3) sinh(asinh(1.5 sqrt(3/p)) / 3)`` with ``p = 6/c³``. It is exact to rounding from minutes to

@@ -159,7 +159,7 @@ def _check_text(column: Any, where: str) -> None:
 
 
 def _reason(cell: str) -> str:
-    """Why a text that looks like a number is not accepted as one."""
+    """Returns why a text that looks like a number is not accepted as one."""
     cell = cell.strip()
     if re.fullmatch(r"[+-]?\d+,\d+", cell):
         return " (it has a comma, of decimals or of thousands; write 1234.5)"

@@ -205,7 +205,7 @@ class _CsvSheet(Sheet):
             raise PriceError(f"{self.path} does not fit into memory; keep the columns time and close only") from error
 
     def _kind(self, position: int, use: Use) -> Any:
-        """The type to read a column as; None to infer it, for dates only: inferred numbers could be hexadecimal."""
+        """Returns the type to read a column as; None to infer it, for dates only: inferred numbers could be hexadecimal."""
         import pyarrow as pa
 
         first = "".join(self.header.first[position : position + 1])
@@ -252,7 +252,7 @@ class _CsvSheet(Sheet):
         return [table.column(name) for name in wanted]
 
     def _ragged(self) -> PriceError | None:
-        """The error for the first row with too few or too many cells; None if there is no such row."""
+        """Returns the error for the first row with too few or too many cells; None if there is no such row."""
         import pyarrow as pa
 
         rows: list[Any] = []
@@ -296,7 +296,7 @@ def _open_csv(path: Path) -> Sheet:
 
 
 def _text(probe: bytes, path: Path, *, complete: bool) -> str:
-    """The beginning of a file as text, up to the end of its last whole line."""
+    """Returns the beginning of a file as text, up to the end of its last whole line."""
     for magic, suffix in _MAGIC.items():
         if probe.startswith(magic):
             raise PriceError(f"{path} is a {suffix} file, not a CSV file: rename it so that it ends in {suffix}")

@@ -148,7 +148,7 @@ def _rows(body: str, delimiter: str, where: str) -> tuple[list[tuple[str, ...]],
 
 
 def _levels(rows: Sequence[tuple[str, ...]]) -> tuple[Sequence[tuple[str, ...]], int]:
-    """The header lines that name columns, and the number of header lines."""
+    """Returns the header lines that name columns, and the number of header lines."""
     for at in (1, 2):
         if len(rows) > at and len(rows[at]) > 1 and normal(rows[at][0]) in TIME_NAMES and not any(rows[at][1:]):
             return rows[:at], at + 1

@@ -124,7 +124,7 @@ def _range(setting: str) -> _Range:
 
 
 def _held(setting: str, raw: RawSeries, grid: TimeGrid, needed_from: int, stamps: Stamps) -> FloatArray:
-    """The values of one column at every bar, ``(T,)``."""
+    """Returns the values of one column at every bar, ``(T,)``."""
     if raw.times_us.size == 0:
         raise PriceError(f"{raw.token} in {raw.where} has no rows")
     raw = ordered(raw)
@@ -149,7 +149,7 @@ def _held(setting: str, raw: RawSeries, grid: TimeGrid, needed_from: int, stamps
 
 
 def _bar_us(raw: RawSeries, grid: TimeGrid) -> int:
-    """The bar length of a column: the most common spacing of its stamps, else the bar of ``grid``."""
+    """Returns the bar length of a column: the most common spacing of its stamps, else the bar of ``grid``."""
     spacings, counts = np.unique(np.diff(raw.times_us), return_counts=True)
     if spacings.size and 2 * counts.max() > counts.sum():
         spacing = int(spacings[np.argmax(counts)])

@@ -119,7 +119,7 @@ def write_study_pages(
 
 
 def _result_page(result: Comparison, cautions: Sequence[str]) -> str:
-    """HTML of the table that the terminal shows."""
+    """Returns the table that the terminal shows, as HTML."""
     console = Console(record=True, file=io.StringIO(), width=_PAGE_WIDTH, highlight=False, markup=False)
     for text in (beaten_text(result), *(f"Caution: {caution}." for caution in cautions)):
         if text is not None:

@@ -58,7 +58,7 @@ class Draw:
         return [self.low, self.high, self.log] if self.step is None else [self.low, self.high, self.log, self.step]
 
     def clipped(self, value: float) -> float:
-        """The nearest value that can be drawn."""
+        """Returns the nearest value that can be drawn."""
         if self.choices:
             return min(self.choices, key=lambda choice: abs(choice - value))
         if self.step is not None:
@@ -66,7 +66,7 @@ class Draw:
         return min(max(value, self.low), self.high)
 
     def checked(self, value: float) -> float:
-        """The value, or the nearest inside the range if rounding alone put it outside.
+        """Returns the value, or the nearest one in the range if it is only outside by rounding.
 
         Raises:
             ParameterError: it is outside the range, or none of the choices.
@@ -135,16 +135,16 @@ class SearchSpace:
         return tuple(draw for dimension in self.dimensions for draw in dimension.draws)
 
     def distributions(self) -> dict[str, BaseDistribution]:
-        """Trial parameter → Optuna distribution."""
+        """Returns trial parameter → Optuna distribution."""
         return {draw.name: draw.distribution() for draw in self.draws}
 
     def describe(self) -> dict[str, Any]:
-        """Trial parameter → ``[low, high, log]`` and so on, as JSON values; equal spaces have equal descriptions."""
+        """Returns trial parameter → ``[low, high, log]`` and so on, as JSON values, which are equal for equal spaces."""
         drawn: dict[str, Any] = {draw.name: draw.describe() for draw in self.draws}
         return drawn | {name: ["fixed", value] for name, value in self.fixed.items()}
 
     def to_params(self, trial_params: Mapping[str, float]) -> HumanParams:
-        """Trial parameters → human-readable parameters: a number where scalar, else one number per token; fixed ones too.
+        """Converts trial parameters to human-readable ones, with the fixed ones: a number, or one number per token.
 
         Raises:
             ParameterError: a trial parameter is missing: the trial is of another search.
@@ -160,7 +160,7 @@ class SearchSpace:
         return params
 
     def from_human(self, params: Mapping[str, Any], *, clip: bool = False) -> dict[str, float]:
-        """Human-readable parameters, such as a checkpoint's, → trial parameters.
+        """Converts human-readable parameters, such as those of a checkpoint, to trial parameters.
 
         Args:
             params: human-readable name → number or one number per token; parameters that are not searched are ignored.
@@ -186,7 +186,7 @@ class SearchSpace:
 
 
 def _values(dimension: Dimension, given: Any, *, clip: bool) -> list[float]:
-    """One value per draw."""
+    """Returns one value per draw."""
     try:
         array: NDArray[np.float64] = np.asarray(given, np.float64)
         values = np.broadcast_to(array, (len(dimension.labels),))

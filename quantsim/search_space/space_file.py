@@ -141,7 +141,7 @@ class _Searched:
     centre: Mapping[str, FloatArray]
 
     def value(self) -> float | list[float]:
-        """The fixed value, in constrained units."""
+        """Returns the fixed value, in constrained units."""
         given, size = np.asarray(self.table.value, np.float64), self.parameter.size
         if given.shape not in ((), (size,)):
             raise ConfigError(
@@ -192,7 +192,7 @@ class _Searched:
         return tuple(Draw(name, min(one), max(one), choices=one) for name, one in zip(names, columns, strict=False))
 
     def _ends(self, *, log: bool) -> tuple[FloatArray, FloatArray]:
-        """The ends of every label's range, in human units, (m,) each."""
+        """Returns the ends of every label's range, in human units, (m,) each."""
         spec, table, around = self.parameter.spec, self.table, self.table.expand_around
         if around is None:
             low, high = (
@@ -216,7 +216,7 @@ class _Searched:
         return np.maximum(lows, np.minimum(own, spec.low)), np.minimum(highs, np.maximum(own, spec.high))
 
     def _human(self, raw: FloatArray) -> FloatArray:
-        """Raw values, (m,), in human units, the other parameters being the study's own; not finite where they are too large."""
+        """Converts raw values, (m,), to human units, with the study's other parameters; not finite if they are too large."""
         transform, others = self.parameter.spec.transform, scoped(self.centre, self.parameter.group)
         with np.errstate(over="ignore", invalid="ignore"):
             return transform.to_human(raw, others, self.parameter.chunk_minutes)
@@ -244,7 +244,7 @@ class _Searched:
 
 
 def _stepped(name: str, low: float, high: float, step: float, where: str) -> Draw:
-    """Even steps from ``low`` to the last one that is not above ``high``.
+    """Returns even steps from ``low`` to the last one that is not above ``high``.
 
     Optuna reckons steps in decimals, and takes a range whose written form they do not divide for one step shorter. So all
     three are rounded to 15 digits of the larger end, as many as a float keeps.

@@ -118,7 +118,7 @@ class EntryReader:
         return {split: metrics for split, metrics in found.items() if metrics}
 
     def _split_of_test(self, entry: Mapping[str, Any]) -> str:
-        """The split of a search's single test objective: the validation data if there is any."""
+        """Returns the split of a search's single test objective: the validation data if there is any."""
         searched = "optuna_trial_number" in entry and not isinstance(entry.get("test_objective"), list | dict)
         return "validation" if searched and self._has_validation else "test"
 

@@ -59,7 +59,7 @@ def training_tables(values: Values, notes: Notes) -> dict[str, Any]:
 
 
 def _windows_of_search(values: Values, notes: Notes) -> int:
-    """Number of evenly placed windows of a search, L-BFGS or CMA-ES (with as many random ones); 0 for other methods."""
+    """Returns the number of evenly placed windows of a search, L-BFGS or CMA-ES (and of random ones); 0 for other methods."""
     method = method_of(values, notes)
     if method not in ("optuna", "bfgs", "cma_es"):
         return 0

@@ -20,7 +20,7 @@ def dump_state(state: TrainState) -> bytes:
 
 
 def restore_state(blob: bytes, like: TrainState) -> TrainState:
-    """Inverse of :func:`dump_state`, for a state of the same structure.
+    """Returns the state that :func:`dump_state` has written, for a state of the same structure.
 
     Raises:
         DriverError: the bytes are damaged, or the state has another structure.

@@ -162,7 +162,7 @@ class _Download:
         self._closes = np.concatenate([closes[inside], self._closes])[places]
 
     def _missing(self) -> list[tuple[int, int]]:
-        """The ranges of bars to ask for, half open; those that fit into one page together are one."""
+        """Returns the ranges of bars to ask for, half open; ranges that fit into one page are joined."""
         held, begin = self._starts, self._first
         if held.size and self._asked_from <= self._first:
             begin = max(begin, int(held[0]))  # the exchange has no earlier bars

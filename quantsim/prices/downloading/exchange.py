@@ -82,7 +82,7 @@ class Candles:
         return str(self._exchange.id)
 
     def now(self) -> int:
-        """The time of this computer, in minutes."""
+        """Returns the time of this computer, in minutes."""
         return int(self._exchange.milliseconds()) // 60_000
 
     def page(self, first: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -125,7 +125,7 @@ class Candles:
 
 
 def _retry_after(exchange: Any, error: Exception) -> float | None:
-    """The seconds that the exchange asks to wait, if it refused the request as one of too many."""
+    """Returns the seconds that the exchange asks to wait, if it refused the request as one of too many."""
     import ccxt
 
     if not isinstance(error, ccxt.RateLimitExceeded | ccxt.DDoSProtection):

@@ -124,7 +124,7 @@ def says_another_token(stem: str, tokens: Collection[str]) -> bool:
 
 
 def _parts(stem: str) -> list[str]:
-    """The parts of a name that may be a token or a currency."""
+    """Returns the parts of a name that may be a token or a currency."""
     parts = [part for part in re.split(r"[_\-. ]+", stem) if part and not _INTERVAL_OR_DATE.fullmatch(part)]
     return [part for part in parts if part.casefold() not in _WORDS] or parts[:1]
 
@@ -135,7 +135,7 @@ def _is_data(path: Path) -> bool:
 
 
 def _members(path: Path) -> list[Found]:
-    """The files of an archive that holds several; else the file itself."""
+    """Returns the files of an archive that holds several; else the file itself."""
     if path.name.lower().endswith(".zip"):
         try:
             with zipfile.ZipFile(path) as archive:

@@ -38,7 +38,7 @@ class _Piece:
     series: RegularSeries | None
 
     def regular(self, bar_minutes: int) -> RegularSeries:
-        """The prices on bars of this length."""
+        """Returns the prices on bars of this length."""
         stamps = self.convention.stamps
         return self.series or regularize(self.thinned.raw, only_bar_minutes=bar_minutes, stamps=stamps)
 
@@ -165,7 +165,7 @@ def _piece(raw: RawSeries, stamps: Stamps | None) -> _Piece:
 
 
 def _of_one_bar(token: str, pieces: list[_Piece], bar_minutes: int | None) -> tuple[list[_Piece], int]:
-    """The pieces with the requested bar length, or all, which must then have equal ones; and that length."""
+    """Returns the pieces with the requested bar length, or all, which must then have the same; and the length."""
     if not pieces:
         raise PriceError(f"no file holds prices of {token}; correct the token, or add its file")
     lengths = {piece.series.grid.bar_minutes: piece for piece in reversed(pieces) if piece.series is not None}
