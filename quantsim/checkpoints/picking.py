@@ -56,6 +56,9 @@ BEST = "best"
 """Means ``balanced`` if the search has several objectives, else :func:`default_method`."""
 
 
+_STEPS = "weight_steps"  # the note of quantsim.simulator.weight_steps, which would import JAX
+
+
 @dataclass(frozen=True)
 class Pick:
     """The result of a selection from a store.
@@ -83,8 +86,9 @@ class Pick:
 
     @property
     def prices_notes(self) -> tuple[str, ...]:
-        """A note if the runs used other prices than their study names; else empty."""
-        return tuple(f"the prices were {run.notes['prices']}" for run in self.runs if "prices" in run.notes)[:1]
+        """Notes on prices in memory that the runs used, and on bars that are long for weights that move."""
+        used = [f"the prices were {run.notes['prices']}" for run in self.runs if "prices" in run.notes]
+        return (*used[:1], *dict.fromkeys(run.notes[_STEPS] for run in self.runs if _STEPS in run.notes))
 
 
 def default_method(experiment: Experiment) -> str:

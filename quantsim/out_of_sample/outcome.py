@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from quantsim.out_of_sample.run import WalkForward
 from quantsim.out_of_sample.spans import Carrier
 from quantsim.out_of_sample.stability import Stability, stability_of
 from quantsim.prices import Prices
+from quantsim.simulator.weight_steps import STEPS
 
 __all__ = ["Efficiency", "FoldOutcome", "WalkForwardOutcome", "walk_forward_outcome"]
 
@@ -105,7 +106,7 @@ class WalkForwardOutcome:
         folds: the folds, in order.
         carried: curve of one pool through all folds, whose parameters change at each fold; None if the pool cannot do so.
         restarted: curve of a new pool for each fold. A fold of ``D`` days has ``D-1`` returns.
-        note: why there is no carried pool; empty if there is one.
+        note: why there is no carried pool, and that bars are long for weights that move, in sentences; may be empty.
         baselines: name → uninterrupted curve over the same span.
         differences: name of a baseline → difference of :attr:`out_of_sample` to it.
         parameters: stability of the parameters over the folds.
@@ -210,12 +211,19 @@ def walk_forward_outcome(
         ),
         carried=carried,
         restarted=restarted,
-        note="" if reason is None else f"Each fold starts a new pool: {reason}.",
+        note=" ".join(_sentences(reason, carrier.evaluator.notes.get(STEPS))),
         baselines=baselines,
         differences={name: difference(own, baseline, how) for name, baseline in baselines.items()},
         parameters=stability_of(experiment, sets),
         resampling=how,
     )
+
+
+def _sentences(no_carried: str | None, steps: str | None) -> Iterator[str]:
+    if no_carried is not None:
+        yield f"Each fold starts a new pool: {no_carried}."
+    if steps is not None:
+        yield f"{steps[0].upper()}{steps[1:]}."
 
 
 def _check(results: Sequence[FoldResult[Fold]]) -> None:

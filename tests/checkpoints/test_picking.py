@@ -16,6 +16,7 @@ from quantsim.checkpoints import Checkpoint
 from quantsim.checkpoints.finding import best_of_search
 from quantsim.checkpoints.picking import BEST, default_method, method_named, pick_among
 from quantsim.errors import SelectionError
+from quantsim.simulator.weight_steps import STEPS
 
 FEES = DAYS.override(["fees.swap_fee=0.003"])
 BASE = Experiment.from_dict(
@@ -107,6 +108,13 @@ def test_the_default_method() -> None:
     assert method_named(BEST, DAYS) == method_named(None, DAYS) == default_method(DAYS) == "best_validation"
     assert method_named(BEST, several) == "balanced"
     assert method_named("best_test", several) == "best_test"
+
+
+def test_a_selection_repeats_what_runs_noted_on_their_prices(tmp_path: Path):
+    with CheckpointStore(tmp_path / "c.db") as store:
+        for prices in ("in memory", "in memory, too"):
+            keep(store, notes={"prices": prices, STEPS: "on bars of 240 minutes"})
+        assert quantsim.pick(store).prices_notes == ("the prices were in memory, too", "on bars of 240 minutes")
 
 
 def test_ratios_to_other_constant_weights_are_left_out(tmp_path: Path):

@@ -81,7 +81,7 @@ def test_the_carried_curve_is_one_simulation_whose_parameters_change(outcome: Wa
     assert (outcome.carried.times == result.times[::6]).all()
     assert outcome.carried.days.tolist() == list(range(FOLDS * TEST - 1))
     assert outcome.out_of_sample is outcome.carried
-    assert outcome.note == ""
+    assert outcome.note.startswith("On bars of 240 minutes, weights move in long steps")
 
 
 def test_the_restarted_curve_is_made_of_new_pools(outcome: WalkForwardOutcome) -> None:
@@ -155,7 +155,7 @@ def test_a_pool_that_cannot_be_carried_is_restarted_and_the_outcome_says_so(monk
     found = outcome_of()
     assert found.carried is None
     assert found.out_of_sample is found.restarted
-    assert found.note == "Each fold starts a new pool: its parameters cannot change."
+    assert found.note.startswith("Each fold starts a new pool: its parameters cannot change. On bars of 240 minutes")
     assert all(math.isnan(row.carried) for row in found.folds)
     assert found.to_json()["out_of_sample"]["carried"] is None
     assert not math.isnan(found.differences["hodl"].excess.point)
