@@ -50,6 +50,7 @@ def attribute(result: Result, noise_trader_ratio: float = 0.0) -> dict[str, Floa
       what arbitrageurs take that they spend on gas.
     * Noise trades pay the share ``ρ/(1+ρ)`` of the fees of a bar without exogenous swaps, because their volume is ``ρ`` times
       that of arbitrage. Those of elastic volume pay what the result says, at the prices of the visit that follows.
+    * A portfolio that is rebalanced off the chain has no arbitrageurs: ``arbitrage`` is what rebalancing and its manager cost.
     * If a user's pool does not state its fees, ``fees`` and ``noise`` are 0, and ``arbitrage`` includes them.
 
     Args:
