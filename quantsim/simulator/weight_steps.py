@@ -67,7 +67,8 @@ def step_caution(setup: PoolSetup[Any], weights: NDArray[np.float64]) -> str | N
     if not loss * DAYS_PER_YEAR / days > _NEGLIGIBLE:  # nan, too
         return None
     lost = 100.0 * -math.expm1(-loss)
+    shown = f"{lost:.{0 if lost >= 10.0 else 1}f} %"
     return (
-        f"weights move in steps of {setup.bar_minutes} minutes, which costs about {lost:.2g} % of the pool's value over these "
+        f"weights move in steps of {setup.bar_minutes} minutes, which costs about {shown} of the pool's value over these "
         f"{days:g} days; on the chain they move block by block: take shorter bars"
     )
