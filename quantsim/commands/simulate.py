@@ -42,7 +42,6 @@ from quantsim.errors import ConfigError
 if TYPE_CHECKING:
     from quantsim.checkpoints.starts import Start
     from quantsim.config import Experiment
-    from quantsim.prices import Prices
     from quantsim.simulator import Result
 
 __all__ = ["simulate"]
@@ -163,7 +162,7 @@ def simulate(
     show_comparison(comparison)
     if stored is not None and not as_study and not given:
         show_changed(stored, pool.metrics, experiment.objective.metric)
-    _write_files(experiment, result, prices, pool.metrics, csv, plot)
+    _write_files(experiment, result, pool.metrics, csv, plot)
     if as_json:
         contract = {} if on_chain is None else {"contract": on_chain.to_json()}
         files = files_json(csv=csv, plot=plot)
@@ -197,7 +196,6 @@ def _parameter(text: str) -> tuple[str, Any]:
 def _write_files(
     experiment: Experiment,
     result: Result,
-    prices: Prices,
     metrics: Mapping[str, Mapping[str, float]],
     csv: Path | None,
     plot: Path | None,
