@@ -37,12 +37,17 @@ def suits_log_axis(*values: ArrayLike) -> bool:
     return bool(every.size and every.min() > 0.0 and every.max() > _GROWTH_FOR_LOG * every.min())
 
 
+_LEAST_FROM_ONE = 1e-9  # less is rounding
+
+
 def number_text(value: float | None) -> str:
     """Formats a number with four significant digits and thousands separators; a dash if there is none.
 
+    A number close to 1, such as a factor per second, has four significant digits of its difference to 1.
+
     Example:
-        >>> number_text(20.0), number_text(0.123456), number_text(1234567.0), number_text(None)
-        ('20', '0.1235', '1,235,000', '–')
+        >>> number_text(20.0), number_text(0.123456), number_text(1234567.0), number_text(None), number_text(0.99999194)
+        ('20', '0.1235', '1,235,000', '–', '0.99999194')
     """
     if value is None or math.isnan(value):
         return "–"
@@ -51,6 +56,8 @@ def number_text(value: float | None) -> str:
     if abs(value) < 1e-4:
         return f"{value:.3e}"
     decimals = 3 - math.floor(math.log10(abs(value)))
+    if _LEAST_FROM_ONE < (from_one := abs(value - 1.0)) < 1e-3:
+        decimals = 3 - math.floor(math.log10(from_one))
     text = f"{round(value, decimals):,.{max(decimals, 0)}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 

@@ -34,13 +34,17 @@ __all__ = [
 Metrics = Mapping[str, Mapping[str, float]]
 
 
+_OTHERS = "value"
+"""The column of values that are not of a token."""
+
+
 def parameters_table(
     parameters: Sequence[Parameter],
     human: Mapping[str, Sequence[float]],
     tokens: Sequence[str],
     title: str = "Parameters",
 ) -> Fitting:
-    """Returns one row per parameter and one column per token, in human units. Other labels have a row each.
+    """Returns one row per parameter and one column per token, in human units. Other labels have a row each, and a column.
 
     On a console that is too narrow for all tokens, each of them has a row, too.
 
@@ -51,28 +55,29 @@ def parameters_table(
         title: title of the table.
     """
     layout = partial(_parameters_table, parameters, human, title)
-    return Fitting(partial(layout, tokens), partial(layout, ("value",)))
+    return Fitting(partial(layout, tokens), partial(layout, (_OTHERS,)))
 
 
 def _parameters_table(
     parameters: Sequence[Parameter], human: Mapping[str, Sequence[float]], title: str, tokens: Sequence[str]
 ) -> Table:
+    shown_here = [parameter for parameter in parameters if parameter.human_name in human]
+    columns = tokens if any(parameter.labels == tuple(tokens) for parameter in shown_here) else ()
+    others = [_OTHERS] if any(parameter.labels != tuple(tokens) for parameter in shown_here) else []
     table = plain_table(title)
     table.add_column("parameter")
-    for token in tokens:
-        table.add_column(token, justify="right")
+    for name in (*columns, *others):
+        table.add_column(name, justify="right")
     table.add_column("unit", style="dim")
-    for parameter in parameters:
-        if parameter.human_name not in human:
-            continue
+    for parameter in shown_here:
         name, unit = parameter.human_name, parameter.spec.unit or "1"
         cells = [number_text(float(value)) for value in human[name]]
         if parameter.labels == tuple(tokens):
-            table.add_row(name, *cells, unit)
+            table.add_row(name, *cells, *[""] * len(others), unit)
             continue
         for label, cell in zip(parameter.labels, cells, strict=True):
             shown = name if parameter.size == 1 else f"{name}[{label}]"
-            table.add_row(shown, cell, *[""] * (len(tokens) - 1), unit)
+            table.add_row(shown, *[""] * len(columns), cell, unit)
     return table
 
 

@@ -149,6 +149,21 @@ def test_other_labels_have_a_row_each():
     ]
 
 
+def test_a_value_of_the_pool_is_in_no_column_of_a_token():
+    fee = bind((common.swap_fee,), ("pool",), 1440)
+    human = {"memory_days": (20.0, 3.5), "swap_fee": (0.003,)}
+    momentum = bind(get_rule("momentum").parameters, ("ETH", "BTC"), 1440)
+    head, _, *rows = [
+        line
+        for line in text_of(parameters_table((*momentum, *fee), human, ("ETH", "BTC"))).splitlines()[2:]
+        if line.strip()
+    ]
+    assert head.split() == ["parameter", "ETH", "BTC", "value", "unit"]
+    assert rows[-1].index("0.003") > head.index("BTC") + len("BTC")
+    (head, *_) = text_of(parameters_table(fee, human, ("ETH", "BTC"))).splitlines()[2:]
+    assert head.split() == ["parameter", "value", "unit"]
+
+
 def test_price_tables_show_place_and_length():
     gap = Gap("BTC", np.datetime64("2019-01-07T11:00:00"), 5, 30)
     assert "2019-01-07 11:00" in (text := text_of(gaps_table([gap])))
