@@ -239,7 +239,7 @@ def _notes(history: VolumeHistory, model: VolumeModel, estimates: dict[str, Esti
             )
     if n_fees == 2 and model.fee_is_identified:
         notes.append(
-            "The fee has two values: whatever else changed volume at the same time counts as its effect, and the shape of "
+            "The fee has two values: other changes of volume at the same time count as its effect, and the shape of "
             "the dependence is assumed"
         )
     if history.volatility is None:

@@ -69,7 +69,7 @@ class Outcomes:
         for trial in asked:
             attempts = trial.user_attrs.get(_ATTEMPTS, 0)
             if attempts >= MOST_ATTEMPTS:
-                error = f"its evaluation ended the process {attempts} times, by a signal or for want of memory"
+                error = f"its evaluation ended the process {attempts} times, by a signal or because memory ran out"
                 yield [(trial, Outcome(error=error))]
                 continue
             Trial(self.study, trial_id(trial)).set_user_attr(_ATTEMPTS, attempts + 1)

@@ -54,7 +54,7 @@ def drawing_of(
 
 @contextlib.contextmanager
 def page_style() -> Iterator[None]:
-    """Draws in the style of the page, whatever the style of a notebook is."""
+    """Draws in the style of the page, not in that of a notebook."""
     import matplotlib
 
     with matplotlib.rc_context():
