@@ -34,7 +34,7 @@ Function = tuple[str, str]
 """Module and name of a function from a word to a word, which numba can compile and which does not raise."""
 
 _SIGNATURE = "int64(int64)"
-_PATIENCE = 0.01  # seconds between looks into the cache
+_BETWEEN_LOOKS, _PATIENCE = 0.01, 60.0  # seconds between looks into the cache, and until this process compiles itself
 _loaded: dict[Function, tuple[Any, int]] = {}  # engines, whose code XLA has the addresses of
 _ahead: dict[Function, threading.Thread] = {}
 _loading = threading.Lock()
@@ -99,11 +99,11 @@ def compile_missing(function: Function) -> None:
 
 def _awaited(function: Function) -> _Code | None:
     """Returns the code that another process compiles for this one, as soon as it is stored; None if there is none."""
-    thread = _ahead.get(function)
-    while thread is not None and thread.is_alive():
+    thread, end = _ahead.get(function), time.monotonic() + _PATIENCE
+    while thread is not None and thread.is_alive() and time.monotonic() < end:
         if (code := _stored(function)) is not None:
             return code
-        time.sleep(_PATIENCE)
+        time.sleep(_BETWEEN_LOOKS)
     return _stored(function)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,16 @@ def test_code_is_compiled_ahead_and_loaded_without_numba(cache: Path, monkeypatc
 def test_where_the_other_process_fails_this_one_compiles(cache: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sys, "executable", str(cache / "nothing"))
     compile_ahead([MISSING])
+    with pytest.raises(AttributeError, match="no_such_function"):
+        address_of(MISSING)
+
+
+def test_a_process_that_hangs_is_not_waited_for_without_end(cache: Path, monkeypatch: pytest.MonkeyPatch):
+    hanging = threading.Thread(target=threading.Event().wait, args=(5.0,), daemon=True)
+    hanging.start()
+    machine_code._ahead[MISSING] = hanging
+    monkeypatch.setattr(machine_code, "_PATIENCE", 0.05)
+    assert machine_code.is_pending(MISSING)
     with pytest.raises(AttributeError, match="no_such_function"):
         address_of(MISSING)
 
