@@ -247,7 +247,8 @@ def _of_shifted_starts(task: _Task) -> Varied:
         task.advance(starts.size)
     if not found[_SET]:
         raise _LeftOut("the splits are shorter than four decisions of the pool")
-    return task.varied(f"starts up to {variations.shift_days:g} days later, in windows as much shorter", found)
+    days = f"up to {variations.shift_days:g} days or a quarter of the split"
+    return task.varied(f"starts {days} later, in windows as much shorter", found)
 
 
 def _of_costs(task: _Task) -> Varied:

@@ -35,7 +35,8 @@ def step_loss(weights: NDArray[np.float64]) -> float:
 
 def step_note(setup: PoolSetup[Any]) -> dict[str, str]:
     """Returns the note on results of any parameter set on bars of an hour or longer, by its name; else nothing."""
-    if setup.bar_minutes < _LONG_BARS or not _pays_for_steps(setup):
+    pools = (setup, *(part.setup for part in setup.subsidiaries))
+    if setup.bar_minutes < _LONG_BARS or not any(map(_pays_for_steps, pools)):
         return {}
     text = (
         f"on bars of {setup.bar_minutes} minutes, weights move in long steps, and pools that trade much lose more than on the "

@@ -46,6 +46,10 @@ def test_results_on_long_bars_have_a_note() -> None:
     assert STEPS not in notes[30]
     assert "on bars of 60 minutes" in notes[60][STEPS]
     assert notes[60][STEPS] in notes_of_simulation(notes[60])
+    values = Experiment.load("pool_of_pools").override(["data.bar_minutes=60"]).model_dump(mode="json")
+    values["pool"]["rule"] = "balancer"
+    values["parameters"] = {name: each for name, each in values["parameters"].items() if name.startswith("alts.")}
+    assert STEPS in Evaluator(Experiment.from_dict(values)).notes, "the weights of the subsidiary move"
 
 
 def test_constant_weights_have_no_steps() -> None:
