@@ -106,6 +106,7 @@ def _little_memory(_kept_mib: list[int]) -> Iterator[None]:
 
         jax.clear_caches()
         gc.collect()
+        release_freed_memory.cache_clear()  # it does so once, for users
         release_freed_memory()
         _kept_mib[0] = _resident_mib()
 

@@ -61,8 +61,10 @@ def program(shape: str) -> Callable[..., Any]:
 
     @jax.jit
     def both(params: dict[str, jax.Array], data: Market, start: jax.Array) -> Any:
-        forms = [functools.partial(of, closed=closed) for closed in (True, False)]
-        return [(form(params, data, start), jax.jacrev(form)(params, data, start)) for form in forms]
+        def twice(params: dict[str, jax.Array], closed: bool) -> tuple[jax.Array, jax.Array]:
+            return (values := of(params, data, start, closed=closed)), values
+
+        return [jax.jacrev(twice, has_aux=True)(params, closed)[::-1] for closed in (True, False)]
 
     return both
 
