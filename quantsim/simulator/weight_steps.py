@@ -29,8 +29,12 @@ _NEGLIGIBLE = 0.01
 
 
 def step_loss(weights: NDArray[np.float64]) -> float:
-    """Returns the log value that arbitrageurs take because the weights, (T, n), move in steps: ``Σ_t KL(w[t] ‖ w[t-1])``."""
-    return float(np.sum(weights[1:] * np.log(weights[1:] / weights[:-1])))
+    """Returns the log value that arbitrageurs take because the weights, (T, n), move in steps: ``Σ_t KL(w[t] ‖ w[t-1])``.
+
+    It is nan if a weight is not positive, as ``interpolation = "published_optimal"`` allows.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return float(np.sum(weights[1:] * np.log(weights[1:] / weights[:-1])))
 
 
 def step_note(setup: PoolSetup[Any]) -> dict[str, str]:

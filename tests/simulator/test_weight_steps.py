@@ -52,6 +52,10 @@ def test_results_on_long_bars_have_a_note() -> None:
     assert STEPS in Evaluator(Experiment.from_dict(values)).notes, "the weights of the subsidiary move"
 
 
+def test_weights_that_are_not_positive_have_no_figure() -> None:
+    assert np.isnan(step_loss(np.array([[0.5, 0.5], [1.1, -0.1]])))
+
+
 def test_constant_weights_have_no_steps() -> None:
     study = Experiment.load("constant_weights").override(["data.bar_minutes=1440"])
     result = simulate(study, split="test")
