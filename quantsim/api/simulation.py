@@ -66,6 +66,14 @@ class Simulation(Result):
     def _terms(self) -> dict[str, NDArray[np.float64]]:
         return attribute(self, self.experiment.fees.noise_trader_ratio)
 
+    @property
+    def _day_begins(self) -> pd.DatetimeIndex:
+        """The first bar of the day of each bar, (T,)."""
+        import pandas as pd
+
+        begins = self.times - (self.times - self.times[0]) % np.timedelta64(1, "D")
+        return pd.DatetimeIndex(begins, name="time").tz_localize("UTC")
+
     def to_frame(self, per: Literal["bar", "day"] = "bar") -> pd.DataFrame:
         """Returns a row per bar or per day, indexed by ``time`` (UTC). Amounts of money are in the quote currency.
 
@@ -78,8 +86,8 @@ class Simulation(Result):
           ``lvr``: negative where the pool loses to arbitrageurs, fees included.
         * ``gas``: what arbitrageurs pay for gas, one trade at each bar in which they change the reserves.
 
-        A day has the values, weights, reserves and prices of its first bar, as the daily returns have, and the sums of the
-        columns from ``fees`` on.
+        A day has the values, weights, reserves and prices of its first bar, and the sums of the columns from ``fees`` on. The
+        days are those of the daily returns: they begin at the time of day at which the simulation begins.
 
         Example:
             >>> import quantsim
@@ -91,7 +99,7 @@ class Simulation(Result):
             return self.frame
         if per != "day":
             raise ConfigError(f"per = {per!r}: give 'bar' or 'day'")
-        days = self.frame.groupby(self.frame.index.floor("D"))  # type: ignore[attr-defined]
+        days = self.frame.groupby(self._day_begins)
         daily = days.first()
         daily[list(_FLOWS)] = days[list(_FLOWS)].sum(min_count=1)
         return daily
@@ -120,7 +128,7 @@ class Simulation(Result):
         if per == "bar":
             return frame
         if per == "day":
-            return frame.groupby(times.floor("D")).sum()
+            return frame.groupby(self._day_begins).sum()
         if per != "split":
             raise ConfigError(f"per = {per!r}: give 'bar', 'day' or 'split'")
         spans = self.experiment.periods.splits()

@@ -59,6 +59,15 @@ def test_days_sum_the_flows(result: quantsim.Simulation) -> None:
         result.to_frame("week")  # type: ignore[arg-type]
 
 
+def test_days_are_those_of_the_daily_returns(study: quantsim.Experiment) -> None:
+    at_noon = study.override(["periods.train_start=2018-04-01T12:00:00"])
+    result = quantsim.simulate(at_noon)
+    days = result.to_frame("day")
+    assert set(days.index.hour) == {12}  # type: ignore[attr-defined]
+    np.testing.assert_allclose(np.diff(np.log(days["value"])), result.daily_log_returns, rtol=1e-9)
+    assert list(result.attribution("day").index) == list(days.index)
+
+
 def test_results_show_themselves(study: quantsim.Experiment, result: quantsim.Simulation) -> None:
     assert repr(result).startswith("Simulation('two tokens', train: 30 days, value 1,000,000 to ")
     assert repr(study) == "Experiment('two tokens': momentum on ETH, BTC; train from 2018-04-01)"
