@@ -72,7 +72,8 @@ def test_export_and_simulate_take_the_study_of_the_run(store: Path) -> None:
     cells = selected_cells(simulated, METRIC)
     assert len(cells) == 4
     assert all(map(is_shown_as, stored, cells))
-    assert "Caution" not in simulated
+    (caution,) = re.findall(r"Caution: (.*)", simulated)
+    assert caution.startswith("weights move in steps of 1440 minutes")
 
 
 def test_methods_that_read_returns_or_evaluate_neighbours_work_in_every_command(store: Path) -> None:
@@ -146,7 +147,7 @@ def test_a_run_that_was_cut_off_goes_on_from_the_start_that_it_had(
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("quantsim.commands.sgd._report", report)
+        patch.setattr("quantsim.commands.sgd._line", report)
         cut = invoke(*command, "--quiet", "--store", store)
     assert cut.exit_code == 130
     out, told = run(store, *command)
