@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import linecache
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,12 +37,19 @@ def run_cell(source: str, names: dict[str, object]) -> None:
     from matplotlib import pyplot
     from matplotlib.figure import Figure
 
+    name = f"<cell {len(linecache.cache)}>"
+    linecache.cache[name] = (
+        len(source),
+        None,
+        source.splitlines(keepends=True),
+        name,
+    )  # functions have a source in Jupyter
     *statements, last = ast.parse(source).body
     if not isinstance(last, ast.Expr):
         statements.append(last)
-    exec(compile(ast.Module(statements, []), "cell", "exec"), names)  # noqa: S102
+    exec(compile(ast.Module(statements, []), name, "exec"), names)  # noqa: S102
     if isinstance(last, ast.Expr):
-        shown = eval(compile(ast.Expression(last.value), "cell", "eval"), names)  # noqa: S307
+        shown = eval(compile(ast.Expression(last.value), name, "eval"), names)  # noqa: S307
         assert repr(shown)
         if isinstance(shown, Figure):
             shown.canvas.draw()
