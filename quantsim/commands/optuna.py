@@ -180,9 +180,6 @@ def _search(
     pictures: Thread | None = None
 
     def line(progress: SearchProgress) -> ProgressLine:
-        nonlocal pictures
-        if pictures is None:  # trials are drawn on one core, so another one is free
-            pictures = compile_pictures(experiment, prices)
         return _line(progress, lambda value: _best_text(experiment, value))
 
     def kept(last: SearchProgress) -> str:
@@ -190,7 +187,14 @@ def _search(
         return f"{trials}, in the study and in {place_of(store)}. Give the same command again to resume."
 
     with reporting("trial", line, kept, quiet=quiet) as report, naming_take_over():
-        found = search(experiment, prices, store=store, progress=report, **options)
+
+        def told(progress: SearchProgress) -> None:
+            nonlocal pictures
+            if pictures is None:  # trials are drawn on one core, so another one is free
+                pictures = compile_pictures(experiment, prices)
+            report(progress)
+
+        found = search(experiment, prices, store=store, progress=told, **options)
     if pictures is not None:
         pictures.join()
     return found
