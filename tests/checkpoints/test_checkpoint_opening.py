@@ -206,7 +206,7 @@ def test_store_imports_neither_jax_nor_optuna():
     code = (
         "import sys, quantsim.checkpoints.store\n"
         "known = [n for n in sys.modules if n.split('.')[0] in ('jax', 'optuna')]\n"
-        "names = ('baseline', 'checkpoints', 'errors', 'json_values', 'ranking')\n"
+        "names = ('array_types', 'baseline', 'checkpoints', 'errors', 'json_values', 'ranking')\n"
         "ours = {'quantsim', *('quantsim.' + name for name in names)}\n"
         "print(known, [n for n in sys.modules if n.startswith('quantsim.') and n not in ours "
         "and not n.startswith('quantsim.checkpoints.')])"
