@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -37,6 +38,8 @@ def main() -> None:
         if end.code in (_INTERRUPTED, _TERMINATED):
             _end_now(end.code)
         raise
+    finally:
+        gc.freeze()  # so that Python ends without a last search for garbage, which takes half a second
 
 
 def _end_now(code: int) -> None:

@@ -12,3 +12,4 @@ if __name__ == "__main__":
     for text in sys.argv[1:]:
         module, _, name = text.partition(":")
         compile_missing((module, name))
+    gc.freeze()  # for the last collection
