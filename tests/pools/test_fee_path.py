@@ -119,11 +119,11 @@ def check_kernel(setup: PoolSetup[Steering], arguments: Arguments, xla: Any, ker
 # Where no fee stays in the pool, a trade leaves it exactly on the edge of the band. A second event at the same weights then
 # sits on a kink, where rounding decides which of the two events a cotangent goes to; only their sum means anything.
 ON_THE_EDGE = ("arb_fee_alone", "protocol_all")
+# Few programs: noise traders and gas with two or five tokens, or with weights that stay, are checked below, where costs vary.
 CASES = [
-    *(("momentum", variant, 3) for variant in VARIANTS if variant not in ("gas", "noise")),  # programs of their own
-    *(("momentum", variant, 2) for variant in ("fee", "noise", "noise_gas_protocol", "high_fee", *ON_THE_EDGE)),
-    *(("balancer", variant, 3) for variant in ("high_fee", "noise_gas_protocol", "arb_fee_alone")),
-    ("momentum", "noise_gas_protocol", 5),
+    *(("momentum", variant, 3) for variant in VARIANTS if variant not in ("gas", "noise")),
+    *(("momentum", variant, 2) for variant in ("fee", "high_fee", *ON_THE_EDGE)),
+    *(("balancer", variant, 3) for variant in ("high_fee", "arb_fee_alone")),
     ("balancer", "fee", 2),
 ]
 
@@ -155,10 +155,8 @@ def test_the_adjoint_equals_autodiff(rule: str, variant: str, n_tokens: int) -> 
     ("rule", "variant", "n_tokens", "every"),
     [
         ("momentum", "arb_fee", 2, 1),
-        ("momentum", "arb_fee", 2, 4),
         ("momentum", "noise_gas_protocol", 2, 1),
-        ("momentum", "gas", 3, 1),
-        ("momentum", "noise_gas_protocol", 3, 4),
+        ("momentum", "noise_gas_protocol", 5, 4),
         ("balancer", "noise_gas_protocol", 3, 4),
     ],
 )
