@@ -71,7 +71,8 @@ class ClosedRun(_OnCurve):
         return reserves_of(self.curve, self.size, self._position_at(bars))
 
     def shares_at(self, bars: Bars) -> Array:
-        return self.reserves_at(bars) * self.prices[bars] / self.value_at(bars)[:, None]
+        values = self.reserves_at(bars) * self.prices[bars]
+        return values / jnp.sum(values, axis=-1, keepdims=True)
 
     def fees_by_bar(self, n_bars: int) -> Array:
         return jnp.zeros(n_bars)
