@@ -95,7 +95,7 @@ def check_golden_drivers(
     case: dict[str, Any], study: Experiment, own: dict[str, float], moved: Iterable[str], folder: FilePath
 ) -> None:
     """That a search and gradient training evaluate the parameters of a reference case, and that training moves some of them."""
-    once = {"objective": {"metric": "returns"}, "sgd": {"steps": 1, "n_parameter_sets": 1}}
+    once = {"objective": {"metric": "returns", "report": ["returns"]}, "sgd": {"steps": 1, "n_parameter_sets": 1}}
     study = study.replace(parameters=own, **once)
     searched = quantsim.search(study, trials=1, start=[own], store=folder / "searched.db", progress=False)
     trained = quantsim.train(study, store=folder / "trained.db", progress=False)

@@ -337,7 +337,7 @@ def test_the_gradient_driver_says_once_what_exogenous_swaps_cost(
     time = np.datetime64(FIRST.replace(tzinfo=None), "m") + np.timedelta64(30 * (START + 9), "m")
     path.write_text(f"time,token_in,token_out,amount_in\n{time},BTC,ETH,0.001\n")
     sgd = {"steps": 2, "report_every": 1, "batch_size": 1, "n_parameter_sets": 2}
-    once = {"objective": {"metric": "returns"}, "sgd": sgd}
+    once = {"objective": {"metric": "returns", "report": ["returns"]}, "sgd": sgd}
     experiment = make_experiment("momentum", 2, HALF_HOURS, series={"trades": str(path)}, **once)
     with CheckpointStore(tmp_path / "checkpoints.db") as store, caplog.at_level(logging.WARNING, "quantsim"):
         run_sgd(experiment, random_prices(HALF_HOURS, 2, 0), store)

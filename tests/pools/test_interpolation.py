@@ -28,6 +28,7 @@ from quantsim.pools.steered.interpolation import bar_weights, optimal_ramp
 from quantsim.pools.steered.weights import Ramps, Steering
 
 MINIMUM = 1e-3
+WEIGHTS = jax.jit(bar_weights, static_argnums=(1, 2))
 
 
 @functools.cache
@@ -52,7 +53,7 @@ def test_losses_of_a_ramp_from_a_half_to_three_tenths(
     start, end = np.array([[0.5, 0.5]]), np.array([[0.3, 0.7]])
     for ramp_bars, wanted, digit in ((2, loss_of_2_bars, 1e-5), (48, loss_of_48_bars, 1e-7)):
         ramps = Ramps(jnp.asarray(start), jnp.asarray((end - start) / ramp_bars))
-        weights = bar_weights(ramps, ramp_bars + 1, setup_of(interpolation, 2, ramp_bars))
+        weights = WEIGHTS(ramps, ramp_bars + 1, setup_of(interpolation, 2, ramp_bars))
         np.testing.assert_allclose(weights[-1], end[0], rtol=1e-14)
         assert reference.loss_of(np.asarray(weights)) == pytest.approx(wanted, abs=0.5 * digit)
 

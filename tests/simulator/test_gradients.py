@@ -15,7 +15,6 @@ STEP = 1e-4  # below that, the rounding of the values weighs more than their cur
 CASES = [
     ("momentum", 3, "zero", "closed_form", "daily_log_sharpe"),
     ("momentum", 3, "zero", "per_bar", "returns_over_hodl"),
-    ("anti_momentum", 2, "zero", "closed_form", "returns"),
     ("momentum", 2, "fee", None, "daily_log_sharpe"),
     ("momentum", 3, "gas", None, "daily_log_sharpe"),
     ("momentum", 3, "noise", None, "returns"),
