@@ -27,10 +27,10 @@ STEP = {"zero": 1e-5, "fee": 5e-5}
 CLOSE = {"zero": 1e-5, "fee": 1e-4}  # with fees, kinks lie close to each other: where tokens begin or cease to trade
 ROUNDING = 1e-13  # of a value after some hundred trades
 METRIC = "returns"
-PATHS = {"zero": ("closed_form", "per_bar", "fees"), "fee": ("fees",)}
+PATHS = {"zero": ("closed_form", "fees"), "fee": ("fees",)}  # per_bar: test_closed_form.py, test_gradients.py
 CASES = [
     # The rules differ up to the weights. What follows sees weights alone, whichever rule made them.
-    *((rule, "zero", 3, ("closed_form",)) for rule in SWAPPED if rule not in ("balancer", "momentum")),
+    *((rule, "zero", 3, ("closed_form",)) for rule in SWAPPED),
     *(
         (rule, fees, n_tokens, PATHS[fees])
         for rule in ("balancer", "momentum")
