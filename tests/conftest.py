@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import os
 import re
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import typer.testing
 from hypothesis import settings
 
 import quantsim
@@ -109,6 +111,14 @@ def _little_memory(_kept_mib: list[int]) -> Iterator[None]:
         release_freed_memory.cache_clear()  # it does so once, for users
         release_freed_memory()
         _kept_mib[0] = _resident_mib()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _commands_are_made_once() -> Iterator[None]:
+    """Makes the commands of an application once for a process, as for users; its runner does for every call."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(typer.testing, "_get_command", functools.cache(typer.main.get_command))
+        yield
 
 
 @pytest.fixture(autouse=True)
