@@ -31,15 +31,16 @@ k_per_day = 3.0
 trials = 3
 n_startup_trials = 2
 [sgd]
+train = ["memory_days", "k_per_day"]
 steps = 2
 report_every = 1
-n_parameter_sets = 2
+n_parameter_sets = 1
 batch_size = 2
 [hybrid]
 rounds = 1
 trials = 3
-steps = 1
-top = 2
+steps = 2
+top = 1
 """
 """A study that every driver runs in a moment."""
 

@@ -75,7 +75,7 @@ class EveryCommand:
             "runs compare": ("{search}", "{sgd}", *kept),
             "runs export": ("newest", "--output", folder / "exported.db", *kept),
             "runs import": (folder / "exported.db", "--store", folder / "imported.db"),
-            "runs watch": ("newest", *kept),
+            "runs watch": ("newest", "--interval", "0.1", *kept),
             "runs tag": ("newest", "a-tag", *kept),
             "runs note": ("newest", "a note", *kept),
             "runs rename": ("newest", "a name", *kept),
