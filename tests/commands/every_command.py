@@ -18,6 +18,7 @@ from run_support import TINY_STUDY
 from typer.testing import Result
 
 from quantsim.checkpoints import CheckpointStore
+from quantsim.checkpoints.runs import watching
 from quantsim.commands.app import app
 from quantsim.prices import downloading
 from quantsim.prices.importing import import_prices
@@ -75,7 +76,7 @@ class EveryCommand:
             "runs compare": ("{search}", "{sgd}", *kept),
             "runs export": ("newest", "--output", folder / "exported.db", *kept),
             "runs import": (folder / "exported.db", "--store", folder / "imported.db"),
-            "runs watch": ("newest", "--interval", "0.1", *kept),
+            "runs watch": ("newest", *kept),
             "runs tag": ("newest", "a-tag", *kept),
             "runs note": ("newest", "a note", *kept),
             "runs rename": ("newest", "a name", *kept),
@@ -97,6 +98,7 @@ class EveryCommand:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(socketserver.BaseServer, "serve_forever", _interrupted)
             patch.setattr(downloading, "download_prices", self._downloaded)
+            patch.setattr(watching, "_GRACE_S", 0.0)  # this process is alive, but adds no fold to a watched run
             return invoke(*name.split(), *map(self._named, self.arguments[name]), *options)
 
     def _named(self, argument: str | Path) -> str | Path:
