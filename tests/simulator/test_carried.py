@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import jax
 import numpy as np
@@ -124,10 +124,10 @@ def test_the_scan_modes_agree() -> None:
     """Bounds that change do not compose as clip maps."""
     experiment, prices = make_experiment("momentum", 2, LAYOUT, parameters=TUNED), random_prices(LAYOUT, 2, 4)
     sets = [drawn_params(experiment, seed, strength=3.0) for seed in range(4)]
-    one, *others = (path_of(Evaluator(experiment, prices, scan_mode=mode), sets, CUTS) for mode in get_args(ScanMode))
-    for other in others:
-        np.testing.assert_allclose(other.value, one.value, rtol=1e-12)
-        np.testing.assert_allclose(other.weights, one.weights, rtol=1e-12)
+    modes: tuple[ScanMode, ...] = ("kernel", "associative")
+    one, other = (path_of(Evaluator(experiment, prices, scan_mode=mode), sets, CUTS) for mode in modes)
+    np.testing.assert_allclose(other.value, one.value, rtol=1e-12)
+    np.testing.assert_allclose(other.weights, one.weights, rtol=1e-12)
 
 
 def test_nothing_depends_on_later_prices() -> None:
