@@ -29,6 +29,9 @@ max_memory_days = 5.0
 metric = "returns"
 bout_offset_days = 0
 report = ["returns_over_hodl"]
+[sgd]
+n_parameter_sets = 1
+train = ["band"]
 [parameters]
 band = 0.3
 """
@@ -51,7 +54,7 @@ def test_every_command_and_driver_takes_it(cli, study: str, tmp_path: Path):
     assert "band" in succeeded(cli("space", "--study", study))
     succeeded(cli("optuna", "--study", study, "--trials", "10"))
     succeeded(cli("sgd", "--study", study, "--steps", "3"))
-    succeeded(cli("hybrid", "--study", study, "--trials", "2", "--top", "1", "--set", "sgd.steps=2"))
+    succeeded(cli("hybrid", "--study", study, "--trials", "2", "--top", "1", "--set", "hybrid.steps=3"))
     assert "band" in succeeded(cli("select", "--study", study))
     succeeded(cli("export", "--study", study, "--output", "pool.json"))
     (pool,) = json.loads((tmp_path / "pool.json").read_text())["pools"]

@@ -14,8 +14,9 @@ from command_support import ROOT, SMALL_SEARCH, invoke
 
 from quantsim import CheckpointStore, __version__
 
-LONG_SGD = ("sgd", "--steps", "100000", "--set", "sgd.report_every=5", "--set", "sgd.n_parameter_sets=2")
-LONG_SEARCH = ("optuna", "--trials", "100000")
+DAYS = ("--set", "data.bar_minutes=1440")
+LONG_SGD = ("sgd", "--steps", "100000", "--set", "sgd.report_every=5", "--set", "sgd.n_parameter_sets=2", *DAYS)
+LONG_SEARCH = ("optuna", "--trials", "100000", *DAYS)
 
 
 def wait_for_report(process: subprocess.Popen[str], what: str) -> None:
@@ -63,7 +64,7 @@ def test_an_interrupted_search_is_stored_and_resumed(process, tmp_path: Path):
     assert "Give the same command again" in message
     kept = int(re.search(r"Kept: (\d+) of", message)[1])
 
-    second = process("optuna", "--trials", str(kept + 2))
+    second = process("optuna", "--trials", str(kept + 2), *DAYS)
     output, errors = second.communicate(timeout=120)
     assert second.returncode == 0, errors
     assert f"{kept + 2} trials" in output
