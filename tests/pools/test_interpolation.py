@@ -158,13 +158,11 @@ def test_derivatives_of_a_ramp_are_those_of_finite_differences(straight_through:
     assert agrees[1:].all() == (not straight_through), "what passes the limits takes them for constant"
 
 
-@pytest.mark.parametrize("fees", [{}, {"swap_fee": 0.003}], ids=["zero", "fee"])
-def test_gradients_of_a_pool_with_curved_ramps_at_their_limits(fees: dict[str, float]) -> None:
+def test_gradients_of_a_pool_with_curved_ramps_at_their_limits() -> None:
     experiment = make_experiment(
         "momentum",
         3,
         HALF_HOURS,
-        fees=fees,
         pool={"maximum_weight": [0.5, 0.42, 0.44]},
         update={"interpolation": "optimal", "maximum_change_per_minute": 1.5e-4},
     )

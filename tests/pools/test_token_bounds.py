@@ -97,10 +97,9 @@ def test_bounds_of_a_single_number_are_the_guardrail() -> None:
     np.testing.assert_allclose(each.weights, one.weights, rtol=1e-12)
 
 
-@pytest.mark.parametrize("fees", ["zero", "fee"])
-def test_trained_bounds_have_the_gradient_of_finite_differences(fees: str) -> None:
+def test_trained_bounds_have_the_gradient_of_finite_differences() -> None:
     own = {"minimum_weights": [0.1, 0.15, 0.2], "maximum_weights": [0.5, 0.45, 0.6]}
-    experiment = make_experiment("momentum", 3, HALF_HOURS, fees=FEES[fees], parameters=own)
+    experiment = make_experiment("momentum", 3, HALF_HOURS, fees=FEES["fee"], parameters=own)
     assert {"logit_minimum_weights", "logit_maximum_weights"} <= experiment.trainable
     evaluator = Evaluator(experiment, random_prices(HALF_HOURS, 3, 2))
     params = {**random_params("momentum", HALF_HOURS, 3, 2, strength=20.0), "initial_weights": [0.3, 0.35, 0.35]}
