@@ -155,7 +155,7 @@ def test_no_trade_inside_the_band(n_tokens: int, seed: int, share: float) -> Non
 def test_the_edge_of_the_band_does_not_trade() -> None:
     for n_tokens in (2, 4):
         levels = jnp.zeros(n_tokens).at[0].set(0.25)
-        moves = optimal_moves(levels, jnp.full(n_tokens, 1 / n_tokens), jnp.asarray(0.25))
+        moves = jax.jit(optimal_moves)(levels, jnp.full(n_tokens, 1 / n_tokens), jnp.asarray(0.25))
         assert not np.asarray(moves.rise - moves.fall).any()
 
 

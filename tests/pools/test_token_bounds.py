@@ -29,6 +29,7 @@ from quantsim.pools.steered.weights import token_bounds, within_bounds
 
 SEEDS = st.integers(0, 2**32 - 1)
 project = jax.jit(within_bounds)
+BOUNDS = jax.jit(token_bounds, static_argnums=1)
 
 
 def random_bounds(generator: np.random.Generator, n_tokens: int) -> tuple[np.ndarray, np.ndarray]:
@@ -116,7 +117,7 @@ def test_bounds_that_contradict_each_other_are_made_to_fit(seed: int) -> None:
     setup = steering_of(make_experiment("momentum", 4, HALF_HOURS, parameters=own))
     generator = np.random.default_rng(seed)
     raw = {name: jnp.asarray(generator.uniform(-6, 6, 4)) for name in setup.tuned_bounds}
-    bounds = token_bounds(raw, setup)
+    bounds = BOUNDS(raw, setup)
     assert bounds is not None
     assert float(bounds.lower.sum()) <= 1 + 1e-12
     assert float(bounds.upper.sum()) >= 1 - 1e-12

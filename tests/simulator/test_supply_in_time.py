@@ -68,7 +68,9 @@ def test_a_pool_with_twice_the_shares_from_the_start_is_a_pool_of_twice_the_valu
     assert terms.drop(columns="total").to_numpy().sum() == pytest.approx(terms["total"].sum(), rel=1e-9)
     evaluated = quantsim.Evaluator(study("time,shares\n2018-01-01,1.0\n", trades, **tables))
     params = evaluated.experiment.initial_parameters()
-    assert evaluated.evaluate(params)["train"]["returns"] == pytest.approx(joined.metrics["returns"], rel=1e-9)
+    assert evaluated.evaluate(params, ["returns"])["train"]["returns"] == pytest.approx(
+        joined.metrics["returns"], rel=1e-9
+    )
 
 
 def test_amounts_need_a_value_that_the_supply_does_not_change(study):
