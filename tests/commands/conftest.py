@@ -13,8 +13,16 @@ import pytest
 from command_support import ROOT, SMALL_SEARCH, SMALL_SGD, invoke
 from typer.testing import Result
 
+from quantsim.dashboard import artifacts
+
 Cli = Callable[..., Result]
 Process = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture(autouse=True)
+def _no_pictures_of_trials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leaves out what searches draw for the dashboard, which takes longer than their trials: see tests/dashboard."""
+    monkeypatch.setattr(artifacts, "_suffixes", lambda: (".toml",))
 
 
 @pytest.fixture

@@ -39,6 +39,7 @@ class EveryCommand:
     """Calls every command in a folder, which holds the study, the store and the files to read."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         study = folder / "tiny.toml"
         study.write_text(TINY_STUDY)
         entry = gradient_entry(0, [1.0, 2.0])

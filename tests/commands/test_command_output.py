@@ -77,6 +77,11 @@ def test_the_json_of_a_run_has_the_result(every: EveryCommand, as_json: dict[str
     assert simulated["values"]["test"].items() >= picked["metrics"]["test"].items()
 
 
+def test_a_search_draws_its_best_trials_for_the_dashboard(every: EveryCommand, as_json: dict[str, Result]) -> None:
+    pictures = [path for path in every.folder.glob("*-artifacts/*") if path.read_bytes().startswith(b"\x89PNG")]
+    assert pictures
+
+
 @pytest.mark.parametrize(
     "name", [name for name in COMMANDS if name not in ("export", "convert")]
 )  # which print documents
