@@ -17,7 +17,7 @@ from quantsim.checkpoints.redact import redact
 from quantsim.checkpoints.runs.keys import find_run
 from quantsim.errors import CheckpointError, nearest
 
-__all__ = ["add_runs", "append", "begin_run", "finish_run", "resume_run"]
+__all__ = ["add_notes", "add_runs", "append", "begin_run", "finish_run", "resume_run"]
 
 
 def begin_run(
@@ -57,14 +57,19 @@ def resume_run(tables: Tables, run_id: str, notes: Mapping[str, Any] | None) -> 
     """Sets the status of a run to "running", and adds notes; see :meth:`CheckpointStore.resume_run`."""
     values: dict[str, Any] = {"status": "running", "reason": None, "finished_at": None, "updated_at": utc_now()}
     if notes:
-        values["notes"] = plain_json({**find_run(tables, run_id).notes, **notes}, "notes")
+        values["notes"] = _merged(tables, run_id, notes)
     return tables.write(run_table.set_values, run_id, values)
 
 
 def add_notes(tables: Tables, run_id: str, notes: Mapping[str, Any]) -> Run:
     """Adds notes to a run; see :meth:`CheckpointStore.add_notes`."""
-    merged = {**find_run(tables, run_id).notes, **notes}
-    return tables.write(run_table.set_values, run_id, {"notes": plain_json(merged, "notes")})
+    return tables.write(run_table.set_values, run_id, {"notes": _merged(tables, run_id, notes)})
+
+
+def _merged(tables: Tables, run_id: str, notes: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the notes of a run with further ones, as JSON values."""
+    found: dict[str, Any] = plain_json({**find_run(tables, run_id).notes, **notes}, "notes")
+    return found
 
 
 def finish_run(tables: Tables, run_id: str, status: str, reason: str | None) -> Run:

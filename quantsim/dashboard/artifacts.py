@@ -133,7 +133,7 @@ def compile_pictures(experiment: Experiment, prices: Prices) -> threading.Thread
     """
 
     def run() -> None:
-        with contextlib.suppress(QuantsimError):
+        with contextlib.suppress(QuantsimError, OSError):
             if ".png" in _suffixes():
                 _simulated(experiment.recorded(prices), prices)
 
